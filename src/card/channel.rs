@@ -1,0 +1,478 @@
+//! The way to a card: one trait, and one logical command over it.
+//!
+//! ```text
+//!   caller ── Command ──► exchange ── bytes ──► Channel ──► PC/SC, virtual chip, replay
+//!                           │  6Cxx: again with the right Le
+//!                           │  61xx: GET RESPONSE until nothing is left
+//!                           └  long data: extended or chained
+//! ```
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::apdu::{ApduError, Command, Response};
+
+/// Most commands that one call of [`exchange`] sends for one logical command. 65 536
+/// bytes in pieces of 256 take 257.
+const MAX_ROUNDS: usize = 300;
+/// Most response bytes that one call of [`exchange`] gathers: one extended response.
+const MAX_BYTES: usize = 0x1_0000;
+/// CLA bit that says that more of the chain follows (*ISO/IEC 7816-4 §5.4.1*).
+const CHAINED: u8 = 0x10;
+/// Largest data field of a short command, in bytes.
+const SHORT_DATA: usize = 255;
+/// Largest expected length of a short command, in bytes.
+const SHORT_LE: u32 = 256;
+/// INS of GET RESPONSE (*ISO/IEC 7816-4 §11.7.1*).
+const GET_RESPONSE: u8 = 0xC0;
+
+/// A connection to one card. Recorders, tear points and replays wrap a channel and are
+/// channels themselves.
+pub trait Channel: Send {
+    /// Sends one C-APDU as bytes and returns the R-APDU as bytes (data ‖ SW1 SW2).
+    ///
+    /// # Errors
+    /// [`ChannelError`]; after [`ChannelError::Reset`] the card has forgotten its state.
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError>;
+
+    /// Returns the answer to the latest reset.
+    fn atr(&self) -> &[u8];
+
+    /// Resets the chip, warm or cold, and returns the new answer to reset.
+    ///
+    /// # Errors
+    /// [`ChannelError`] where the card is gone or does not answer.
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError>;
+}
+
+impl<C: Channel + ?Sized> Channel for &mut C {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        (**self).transmit(command)
+    }
+
+    fn atr(&self) -> &[u8] {
+        (**self).atr()
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        (**self).reset()
+    }
+}
+
+impl<C: Channel + ?Sized> Channel for Box<C> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        (**self).transmit(command)
+    }
+
+    fn atr(&self) -> &[u8] {
+        (**self).atr()
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        (**self).reset()
+    }
+}
+
+/// Says why a channel carried nothing.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The card was taken out; whether it saw the last command is unknown.
+    #[error("card removed; put the same card back to go on")]
+    Removed,
+    /// Somebody reset the card; its state and every secure channel are gone.
+    #[error("card reset by another program or by the reader; open the session again")]
+    Reset,
+    /// There is no reader of this name.
+    #[error("no reader named {name:?}; check that it is plugged in and pcscd runs")]
+    NoReader {
+        /// The name asked for.
+        name: String,
+    },
+    /// The reader is empty.
+    #[error("no card in reader {reader:?}; insert one")]
+    NoCard {
+        /// The reader's name.
+        reader: String,
+    },
+    /// Another program holds the card.
+    #[error("card in reader {reader:?} is in use by another program; close that program")]
+    Shared {
+        /// The reader's name.
+        reader: String,
+    },
+    /// A card is there and does not answer to reset.
+    #[error("card in reader {reader:?} does not answer; turn it round or clean its contacts")]
+    Unresponsive {
+        /// The reader's name.
+        reader: String,
+    },
+    /// No answer came in time; whether the card saw the command is unknown.
+    #[error("no answer from the card in reader {reader:?} within {} s", after.as_secs())]
+    Timeout {
+        /// The reader's name.
+        reader: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The reader, its driver or the channel's other end failed.
+    #[error("{context}")]
+    Device {
+        /// What was being done, in lower case.
+        context: String,
+        /// The cause, where there is one.
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}
+
+/// What a card and its reader take in one command.
+///
+/// The default is what every card takes: short commands of 255 bytes, responses of 256,
+/// neither extended length nor chaining.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most data bytes in one command. Up to 255 it bounds short commands and chained
+    /// pieces only; a larger value bounds extended commands too.
+    pub command: usize,
+    /// Most response bytes asked for at once, 1 to 65 536. A larger Le is lowered to it,
+    /// so whoever reads a file counts what came.
+    pub response: usize,
+    /// Whether card and reader take extended length.
+    pub extended: bool,
+    /// Whether the card takes command chaining.
+    pub chaining: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command: SHORT_DATA,
+            response: 256,
+            extended: false,
+            chaining: false,
+        }
+    }
+}
+
+impl Limits {
+    /// Returns the command with Le lowered to what is asked for at once, as [`exchange`]
+    /// does.
+    ///
+    /// A secure channel authenticates the form of the length fields, and Le decides it:
+    /// lower Le before wrapping.
+    #[must_use]
+    pub fn lower_le(&self, command: Command) -> Command {
+        let most = u32::try_from(self.response).unwrap_or(u32::MAX).max(1);
+        let most = if self.extended {
+            most
+        } else {
+            most.min(SHORT_LE)
+        };
+        match command.le() {
+            Some(le) if le > most => command.with_le(most),
+            _ => command,
+        }
+    }
+
+    /// Returns the most data bytes that fit one unchained command.
+    fn unchained(&self) -> usize {
+        match (self.extended, self.command) {
+            (true, command @ SHORT_DATA..) if command > SHORT_DATA => command.min(0xFFFF),
+            (true, _) => 0xFFFF,
+            (false, command) => command.min(SHORT_DATA),
+        }
+    }
+}
+
+/// Says why a command got no response.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExchangeError {
+    /// The channel failed.
+    #[error("command not carried to the card and back")]
+    Channel(#[from] ChannelError),
+    /// The command cannot be coded: the caller's fault.
+    #[error("command cannot be sent")]
+    Command(#[source] ApduError),
+    /// The data exceed what the card takes, and it takes no chain: the profile's fault.
+    #[error("command data of {length} bytes; the card takes {limit} and no chaining")]
+    TooLong {
+        /// Data bytes in the command.
+        length: usize,
+        /// Most that fit one command.
+        limit: usize,
+    },
+    /// The answer is no R-APDU: the card's or the reader's fault.
+    #[error("answer is no response APDU")]
+    Answer(#[source] ApduError),
+    /// The card announces more and more, or never accepts a length.
+    #[error("card still not done after {0} commands for one request")]
+    Endless(usize),
+    /// The card's answer exceeds 65 536 bytes.
+    #[error("card's answer exceeds 65536 bytes")]
+    TooMuch,
+}
+
+/// Sends one logical command and returns the card's whole response.
+///
+/// Picks the short form where it fits, else the extended, else a chain; lowers Le to what
+/// [`Limits::response`] allows. Repeats with the right Le on `6Cxx` and gathers with GET
+/// RESPONSE on `61xx` (*ISO/IEC 7816-4 §5.3.4, §11.7.1*). The status is that of the last
+/// answer. A piece of a chain that is not answered `9000` ends the chain, and that answer
+/// is returned.
+///
+/// # Errors
+/// [`ExchangeError`]. A card that announces without end is cut off after 300 commands or
+/// 65 536 bytes. Error statuses are no `Err`.
+pub fn exchange(
+    channel: &mut dyn Channel,
+    command: &Command,
+    limits: &Limits,
+) -> Result<Response, ExchangeError> {
+    let mut rounds = Rounds { channel, sent: 0 };
+    let mut last = limits.lower_le(command.clone());
+    let data = command.data();
+    let limit = limits.unchained();
+    if data.len() > limit {
+        // In a chain every piece is short: cards that chain are those without extended length.
+        let size = limits.command.min(SHORT_DATA);
+        if !limits.chaining || size == 0 {
+            return Err(ExchangeError::TooLong {
+                length: data.len(),
+                limit,
+            });
+        }
+        let mut pieces = data.chunks(size).peekable();
+        while let Some(piece) = pieces.next() {
+            if pieces.peek().is_none() {
+                last = last.with_data(piece);
+                break;
+            }
+            let step = Command::from_header(command.header())
+                .with_cla(command.cla() | CHAINED)
+                .with_data(piece);
+            let answer = rounds.send(&step)?;
+            if !answer.status().is_ok() {
+                return Ok(answer);
+            }
+        }
+    }
+    rounds.gather(last, limits)
+}
+
+/// Returns the class byte of the GET RESPONSE that belongs to a command: interindustry,
+/// same logical channel, no secure messaging, no chain.
+fn get_response_class(cla: u8) -> u8 {
+    if cla & 0x40 == 0 {
+        cla & 0x03
+    } else {
+        0x40 | cla & 0x0F
+    }
+}
+
+/// Counts what is sent for one logical command.
+struct Rounds<'a> {
+    channel: &'a mut dyn Channel,
+    sent: usize,
+}
+
+impl Rounds<'_> {
+    fn send(&mut self, command: &Command) -> Result<Response, ExchangeError> {
+        if self.sent >= MAX_ROUNDS {
+            return Err(ExchangeError::Endless(self.sent));
+        }
+        self.sent += 1;
+        let bytes = command.encode().map_err(ExchangeError::Command)?;
+        let answer = Zeroizing::new(self.channel.transmit(&bytes)?);
+        Response::parse(&answer).map_err(ExchangeError::Answer)
+    }
+
+    fn gather(&mut self, command: Command, limits: &Limits) -> Result<Response, ExchangeError> {
+        let cla = get_response_class(command.cla());
+        let most = u32::try_from(limits.response)
+            .unwrap_or(SHORT_LE)
+            .clamp(1, SHORT_LE);
+        // Full size at once where data come in pieces: growing would leave unwiped copies.
+        let mut gathered: Zeroizing<Vec<u8>> = Zeroizing::default();
+        let mut next = command;
+        loop {
+            let answer = self.send(&next)?;
+            let status = answer.status();
+            if let Some(le) = status.correct_le() {
+                next = next.with_le(le);
+                continue;
+            }
+            if gathered.len() + answer.data().len() > MAX_BYTES {
+                return Err(ExchangeError::TooMuch);
+            }
+            let Some(available) = status.more_available() else {
+                if gathered.is_empty() {
+                    return Ok(answer);
+                }
+                gathered.extend_from_slice(answer.data());
+                return Ok(Response::new(gathered.as_slice(), status));
+            };
+            if gathered.capacity() == 0 {
+                gathered.reserve_exact(MAX_BYTES);
+            }
+            gathered.extend_from_slice(answer.data());
+            next = Command::new(cla, GET_RESPONSE, 0, 0).with_le(available.min(most));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::Status;
+
+    /// A card that answers from a closure and keeps what it was sent.
+    struct Scripted<F> {
+        answer: F,
+        seen: Vec<String>,
+    }
+
+    impl<F: FnMut(&[u8]) -> Vec<u8> + Send> Channel for Scripted<F> {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            self.seen.push(hex::encode_upper(command));
+            Ok((self.answer)(command))
+        }
+
+        fn atr(&self) -> &[u8] {
+            &[0x3B, 0x00]
+        }
+
+        fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+            Ok(vec![0x3B, 0x00])
+        }
+    }
+
+    fn play(
+        answers: &[&str],
+        command: &Command,
+        limits: &Limits,
+    ) -> (Result<Response, ExchangeError>, Vec<String>) {
+        let mut answers = answers.iter();
+        let mut card = Scripted {
+            answer: move |_: &[u8]| {
+                hex::decode(answers.next().expect("one command too many")).unwrap()
+            },
+            seen: Vec::new(),
+        };
+        let result = exchange(&mut card, command, limits);
+        (result, card.seen)
+    }
+
+    #[test]
+    fn a_wrong_le_is_corrected_and_more_is_fetched() {
+        let read = Command::new(0x80, 0xCA, 0x00, 0x66).with_le(256);
+        let (result, seen) = play(
+            &["6C04", "AABB6102", "6C01", "CC9000"],
+            &read,
+            &Limits::default(),
+        );
+        let response = result.unwrap();
+        assert_eq!(response, Response::new([0xAA, 0xBB, 0xCC], Status::OK));
+        assert_eq!(
+            seen,
+            ["80CA006600", "80CA006604", "00C0000002", "00C0000001"]
+        );
+    }
+
+    #[test]
+    fn get_response_keeps_the_logical_channel_only() {
+        for (cla, expected) in [
+            (0x84, 0x00),
+            (0x93, 0x03),
+            (0x0C, 0x00),
+            (0x61, 0x41),
+            (0xE3, 0x43),
+        ] {
+            assert_eq!(get_response_class(cla), expected, "{cla:02X}");
+        }
+    }
+
+    #[test]
+    fn the_form_follows_the_limits() {
+        let put = Command::new(0x00, 0xDB, 0x3F, 0xFF)
+            .with_data(vec![0x11; 300])
+            .with_le(65536);
+        let short = Limits::default();
+        assert!(matches!(
+            play(&[], &put, &short).0,
+            Err(ExchangeError::TooLong {
+                length: 300,
+                limit: 255
+            })
+        ));
+        let chained = Limits {
+            chaining: true,
+            command: 200,
+            ..short
+        };
+        let (_, seen) = play(&["9000", "9000"], &put, &chained);
+        assert_eq!(
+            seen,
+            [
+                format!("10DB3FFFC8{}", "11".repeat(200)),
+                format!("00DB3FFF64{}00", "11".repeat(100)),
+            ]
+        );
+        let extended = Limits {
+            extended: true,
+            response: 1000,
+            ..short
+        };
+        let (_, seen) = play(&["9000"], &put, &extended);
+        assert_eq!(seen, [format!("00DB3FFF00012C{}03E8", "11".repeat(300))]);
+        let both = Limits {
+            extended: true,
+            chaining: true,
+            command: 256,
+            response: 256,
+        };
+        let (_, seen) = play(&["9000", "9000"], &put, &both);
+        assert_eq!(seen.len(), 2);
+        assert!(seen[0].starts_with("10DB3FFFFF"));
+    }
+
+    #[test]
+    fn a_refused_piece_ends_the_chain() {
+        let put = Command::new(0x00, 0xDB, 0, 0).with_data(vec![0; 600]);
+        let limits = Limits {
+            chaining: true,
+            ..Limits::default()
+        };
+        let (result, seen) = play(&["9000", "6884"], &put, &limits);
+        assert_eq!(result.unwrap().status(), Status::CHAINING_NOT_SUPPORTED);
+        assert_eq!(seen.len(), 2);
+    }
+
+    #[test]
+    fn hostile_cards_are_cut_off() {
+        let read = Command::new(0, 0xB0, 0, 0).with_le(256);
+        for (answer, endless) in [
+            (vec![0x61, 0x01], true),
+            (vec![0x6C, 0x01], true),
+            (vec![0x00, 0x61, 0x00], true),
+            ([vec![0; 256], vec![0x61, 0x00]].concat(), false),
+            ([vec![0; 65_537], vec![0x90, 0x00]].concat(), false),
+        ] {
+            let mut card = Scripted {
+                answer: |_: &[u8]| answer.clone(),
+                seen: Vec::new(),
+            };
+            let error = exchange(&mut card, &read, &Limits::default()).unwrap_err();
+            assert_eq!(matches!(error, ExchangeError::Endless(300)), endless);
+            assert_eq!(matches!(error, ExchangeError::TooMuch), !endless);
+            assert!(card.seen.len() <= 300);
+        }
+        assert!(matches!(
+            play(&["90"], &read, &Limits::default()).0,
+            Err(ExchangeError::Answer(ApduError::ResponseLength(1)))
+        ));
+    }
+}

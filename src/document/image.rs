@@ -1,0 +1,432 @@
+//! Portrait and signature images, judged by their bytes.
+//!
+//! Only headers and structure are read here, never pixels: enough to know the
+//! format and the size, and to refuse a file that was cut off.
+
+use std::fmt;
+
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::named::named;
+
+named! {
+    /// The formats that are accepted.
+    "media type" enum MediaType {
+        /// JPEG: baseline, extended or progressive Huffman, 8 bits a sample.
+        Jpeg = "image/jpeg",
+        /// PNG.
+        Png = "image/png",
+    }
+}
+
+/// What an image must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Most bytes.
+    pub bytes: usize,
+    /// Least width and height in pixels.
+    pub least: (u16, u16),
+    /// Greatest width and height in pixels.
+    pub greatest: (u16, u16),
+    /// Whether it must be higher than wide.
+    pub upright: bool,
+}
+
+/// Limits of a portrait: 240 × 320 pixels is the token image of
+/// *ISO/IEC 19794-5*, the least that keeps 60 pixels between the eyes; above
+/// 2400 × 3200 nothing is gained on a card.
+pub const PORTRAIT_LIMITS: ImageLimits = ImageLimits {
+    bytes: 512 * 1024,
+    least: (240, 320),
+    greatest: (2400, 3200),
+    upright: true,
+};
+
+/// Limits of a signature image.
+pub const SIGNATURE_LIMITS: ImageLimits = ImageLimits {
+    bytes: 128 * 1024,
+    least: (100, 30),
+    greatest: (2400, 1200),
+    upright: false,
+};
+
+/// Most JPEG segments or PNG chunks that are walked.
+const MOST_PARTS: usize = 4096;
+
+/// Why bytes are not an acceptable image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ImageError {
+    /// More bytes than allowed.
+    #[error("must be at most {limit} bytes")]
+    TooLarge {
+        /// Most bytes allowed.
+        limit: usize,
+    },
+    /// The bytes begin like neither format.
+    #[error("is neither JPEG nor PNG by its first bytes")]
+    Unrecognised,
+    /// The structure is broken, or of a variant that is not accepted.
+    #[error("is damaged or of an unusual form: {0}")]
+    Damaged(&'static str),
+    /// Too small or too large in pixels.
+    #[error(
+        "is {width} x {height} pixels; expected {} x {} to {} x {}",
+        limits.least.0, limits.least.1, limits.greatest.0, limits.greatest.1
+    )]
+    Dimensions {
+        /// Width found.
+        width: u32,
+        /// Height found.
+        height: u32,
+        /// What was expected.
+        limits: ImageLimits,
+    },
+    /// Wider than high.
+    #[error("is wider than high; a portrait must stand upright")]
+    Lying,
+}
+
+/// An image whose format and size are known and within limits.
+///
+/// Personal data: `Debug` shows format and size only, and memory is wiped on drop.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct Image {
+    #[zeroize(skip)]
+    media_type: MediaType,
+    width: u16,
+    height: u16,
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    /// Recognises an image by its bytes and judges it against `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`] with the first thing that is wrong.
+    pub fn recognise(bytes: Vec<u8>, limits: ImageLimits) -> Result<Self, ImageError> {
+        if bytes.len() > limits.bytes {
+            return Err(ImageError::TooLarge {
+                limit: limits.bytes,
+            });
+        }
+        let (media_type, (width, height)) = if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+            (MediaType::Jpeg, jpeg_size(&bytes)?)
+        } else if bytes.starts_with(PNG_SIGNATURE) {
+            (MediaType::Png, png_size(&bytes)?)
+        } else {
+            return Err(ImageError::Unrecognised);
+        };
+        let outside = ImageError::Dimensions {
+            width,
+            height,
+            limits,
+        };
+        let within = |value, least, greatest| {
+            u16::try_from(value)
+                .ok()
+                .filter(|size| (least..=greatest).contains(size))
+                .ok_or(outside)
+        };
+        let width = within(width, limits.least.0, limits.greatest.0)?;
+        let height = within(height, limits.least.1, limits.greatest.1)?;
+        if limits.upright && width >= height {
+            return Err(ImageError::Lying);
+        }
+        Ok(Self {
+            media_type,
+            width,
+            height,
+            bytes,
+        })
+    }
+
+    /// Returns the format.
+    #[must_use]
+    pub const fn media_type(&self) -> MediaType {
+        self.media_type
+    }
+
+    /// Returns the width in pixels.
+    #[must_use]
+    pub const fn width(&self) -> u16 {
+        self.width
+    }
+
+    /// Returns the height in pixels.
+    #[must_use]
+    pub const fn height(&self) -> u16 {
+        self.height
+    }
+
+    /// Returns the file as it was received.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Image({}, {} x {}, …)",
+            self.media_type, self.width, self.height
+        )
+    }
+}
+
+/// Walks the segments of a JPEG up to its first scan (*ITU-T T.81 Annex B*) and
+/// returns width and height.
+fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+    const ENDS: ImageError = ImageError::Damaged("the JPEG ends before its picture begins");
+    let mut rest = bytes.get(2..).ok_or(ENDS)?;
+    let mut size = None;
+    for _ in 0..MOST_PARTS {
+        let Some((&0xff, after)) = rest.split_first() else {
+            return Err(if rest.is_empty() {
+                ENDS
+            } else {
+                ImageError::Damaged("no JPEG marker where one must be")
+            });
+        };
+        let (&marker, after) = after.split_first().ok_or(ENDS)?;
+        match marker {
+            // Fill bytes may precede a marker (B.1.1.2).
+            0xff => {
+                rest = rest.get(1..).ok_or(ENDS)?;
+                continue;
+            }
+            0x01 | 0xd0..=0xd7 => {
+                rest = after;
+                continue;
+            }
+            0xd8 => return Err(ImageError::Damaged("a second JPEG begins inside the first")),
+            0xd9 => return Err(ENDS),
+            _ => {}
+        }
+        let (&length, _) = after.split_first_chunk().ok_or(ENDS)?;
+        let length = usize::from(u16::from_be_bytes(length));
+        let body = after.get(2..length).ok_or(ENDS)?;
+        match marker {
+            0xc0..=0xc2 => size = Some(frame_size(body)?),
+            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                return Err(ImageError::Damaged(
+                    "the JPEG is lossless, hierarchical or arithmetic",
+                ));
+            }
+            0xda => {
+                if !bytes.ends_with(&[0xff, 0xd9]) {
+                    return Err(ImageError::Damaged(
+                        "the JPEG is cut off: it has no end marker",
+                    ));
+                }
+                return size.ok_or(ImageError::Damaged(
+                    "the JPEG has a picture but no frame header",
+                ));
+            }
+            _ => {}
+        }
+        rest = after.get(length..).ok_or(ENDS)?;
+    }
+    Err(ImageError::Damaged("the JPEG has too many segments"))
+}
+
+/// Reads a frame header (*ITU-T T.81 B.2.2*).
+fn frame_size(body: &[u8]) -> Result<(u32, u32), ImageError> {
+    match *body {
+        [8, h1, h2, w1, w2, 1 | 3, ..] => Ok((
+            u32::from(u16::from_be_bytes([w1, w2])),
+            u32::from(u16::from_be_bytes([h1, h2])),
+        )),
+        [8, _, _, _, _, _, ..] => Err(ImageError::Damaged("the JPEG is neither grey nor colour")),
+        _ => Err(ImageError::Damaged(
+            "the JPEG does not have 8 bits a sample",
+        )),
+    }
+}
+
+const PNG_SIGNATURE: &[u8] = &[0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
+
+/// Walks the chunks of a PNG to its end (*PNG specification §5*) and returns
+/// width and height.
+fn png_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+    const ENDS: ImageError = ImageError::Damaged("the PNG does not end where it should");
+    let mut rest = bytes.get(PNG_SIGNATURE.len()..).ok_or(ENDS)?;
+    let mut size = None;
+    let mut picture = false;
+    for _ in 0..MOST_PARTS {
+        let (&length, after) = rest.split_first_chunk().ok_or(ENDS)?;
+        let (kind, after) = after.split_first_chunk::<4>().ok_or(ENDS)?;
+        let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| ENDS)?;
+        let body = after.get(..length).ok_or(ENDS)?;
+        match (kind, size) {
+            (b"IHDR", None) => size = Some(header_size(body)?),
+            (b"IHDR", Some(_)) => return Err(ImageError::Damaged("the PNG has two headers")),
+            (_, None) => {
+                return Err(ImageError::Damaged(
+                    "the PNG does not begin with its header",
+                ));
+            }
+            (b"IDAT", _) => picture = true,
+            (b"IEND", Some(size)) if picture => {
+                // Nothing but its own checksum follows the last chunk.
+                return if after.len() == length + 4 {
+                    Ok(size)
+                } else {
+                    Err(ENDS)
+                };
+            }
+            (b"IEND", _) => return Err(ImageError::Damaged("the PNG has no picture")),
+            _ => {}
+        }
+        // Four bytes of checksum follow each chunk.
+        rest = after
+            .get(length..)
+            .and_then(|after| after.get(4..))
+            .ok_or(ENDS)?;
+    }
+    Err(ImageError::Damaged("the PNG has too many chunks"))
+}
+
+fn header_size(body: &[u8]) -> Result<(u32, u32), ImageError> {
+    match *body {
+        [w1, w2, w3, w4, h1, h2, h3, h4, _, _, _, _, _] => Ok((
+            u32::from_be_bytes([w1, w2, w3, w4]),
+            u32::from_be_bytes([h1, h2, h3, h4]),
+        )),
+        _ => Err(ImageError::Damaged("the PNG header is not 13 bytes")),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Builds the bare structure of a JPEG of this size.
+    pub(crate) fn jpeg(width: u16, height: u16) -> Vec<u8> {
+        let ([w1, w2], [h1, h2]) = (width.to_be_bytes(), height.to_be_bytes());
+        let mut bytes = vec![0xff, 0xd8, 0xff, 0xe0, 0, 4, 0, 0, 0xff, 0xff];
+        bytes.extend([0xc0, 0, 11, 8, h1, h2, w1, w2, 1, 1, 0x11, 0]);
+        bytes.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0x55, 0xff, 0xd9]);
+        bytes
+    }
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut header = width.to_be_bytes().to_vec();
+        header.extend(height.to_be_bytes());
+        header.extend([8, 2, 0, 0, 0]);
+        let mut bytes = PNG_SIGNATURE.to_vec();
+        for (kind, body) in [(b"IHDR", header), (b"IDAT", vec![0; 9]), (b"IEND", vec![])] {
+            bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
+            bytes.extend(kind);
+            bytes.extend(body);
+            bytes.extend([0; 4]);
+        }
+        bytes
+    }
+
+    fn portrait(bytes: Vec<u8>) -> Result<Image, ImageError> {
+        Image::recognise(bytes, PORTRAIT_LIMITS)
+    }
+
+    #[test]
+    fn size_is_read_from_both_headers() {
+        let image = portrait(jpeg(300, 400)).unwrap();
+        assert_eq!(
+            (image.media_type(), image.width(), image.height()),
+            (MediaType::Jpeg, 300, 400)
+        );
+        let image = portrait(png(240, 320)).unwrap();
+        assert_eq!(
+            (image.media_type(), image.width(), image.height()),
+            (MediaType::Png, 240, 320)
+        );
+        assert_eq!(format!("{image:?}"), "Image(image/png, 240 x 320, …)");
+    }
+
+    #[test]
+    fn limits_are_included_and_one_pixel_beyond_is_not() {
+        assert!(portrait(jpeg(240, 320)).is_ok());
+        assert!(portrait(jpeg(2400, 3200)).is_ok());
+        for (width, height) in [(239, 320), (240, 319), (2401, 3200), (2400, 3201), (300, 0)] {
+            assert!(matches!(
+                portrait(jpeg(width, height)),
+                Err(ImageError::Dimensions { .. })
+            ));
+        }
+        assert!(matches!(
+            portrait(png(65_536 + 300, 400)),
+            Err(ImageError::Dimensions { .. })
+        ));
+        assert_eq!(portrait(jpeg(400, 400)), Err(ImageError::Lying));
+        assert!(Image::recognise(jpeg(400, 100), SIGNATURE_LIMITS).is_ok());
+    }
+
+    #[test]
+    fn bytes_are_counted_before_they_are_read() {
+        let mut bytes = jpeg(300, 400);
+        bytes.resize(PORTRAIT_LIMITS.bytes + 1, 0);
+        assert_eq!(
+            portrait(bytes),
+            Err(ImageError::TooLarge { limit: 524_288 })
+        );
+    }
+
+    #[test]
+    fn other_formats_are_not_recognised() {
+        for bytes in [
+            &b""[..],
+            b"GIF89a",
+            b"\x00\x00\x00\x0cjP  ",
+            b"\xff\xd8",
+            b"\x89PNG\r\n\x1a",
+        ] {
+            assert_eq!(portrait(bytes.to_vec()), Err(ImageError::Unrecognised));
+        }
+    }
+
+    #[test]
+    fn every_cut_is_noticed() {
+        for whole in [jpeg(300, 400), png(300, 400)] {
+            for end in 0..whole.len() {
+                let mut cut = whole.clone();
+                cut.truncate(end);
+                assert!(portrait(cut).is_err(), "cut at {end}");
+            }
+            let mut longer = whole;
+            longer.push(0);
+            assert!(portrait(longer).is_err());
+        }
+    }
+
+    #[test]
+    fn unusual_jpegs_are_named() {
+        for marker in [0xc3, 0xc9, 0xcf] {
+            let mut bytes = jpeg(300, 400);
+            bytes[10] = marker;
+            assert!(
+                matches!(portrait(bytes), Err(ImageError::Damaged(why)) if why.contains("arithmetic"))
+            );
+        }
+        let mut bytes = jpeg(300, 400);
+        bytes[13] = 12;
+        assert!(matches!(portrait(bytes), Err(ImageError::Damaged(why)) if why.contains("8 bits")));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(
+            at in 0_usize..40, value: u8, tail in prop::collection::vec(any::<u8>(), 0..64), is_png: bool,
+        ) {
+            let mut bytes = if is_png { png(300, 400) } else { jpeg(300, 400) };
+            let at = at % bytes.len();
+            bytes[at] = value;
+            bytes.extend(tail);
+            let _ = portrait(bytes);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is issued: kinds of document, their holders and numbers, how long they
+//! are valid, the states they pass through, and who may do what.
+//!
+//! Everything here is pure. Nothing reads a clock, a file or a random source:
+//! the day is always a parameter.
+//!
+//! ```text
+//!  JSON, format 1
+//!       | Application::parse  (lists every fault)
+//!       v
+//!  Application ---- Holder ---- PersonalCode, Surname, GivenNames, Nationality
+//!       |             |
+//!       |             +-------- age_on(day), common_name()
+//!       |
+//!       +-- Kind, birth date, day of issue --> Validity
+//!       +-- Series::allot() -----------------> DocumentNumber
+//!       +-- life_cycle: Application, Document, Blank, Certificate, Lease
+//! ```
+//!
+//! Wire names are in kebab-case (`id-card`, `in-production`, `stock-keeper`).
+//! Every closed set has `ALL`, `name()`, `Display`, `FromStr` and serde.
+
+mod named;
+
+mod application;
+mod common_name;
+mod holder;
+mod image;
+mod kind;
+pub mod life_cycle;
+mod name;
+mod nationality;
+mod number;
+mod personal_code;
+mod record;
+mod role;
+mod series;
+mod validity;
+
+pub use application::{
+    Application, CodeError, Fault, FaultCode, MAX_APPLICATION_BYTES, MAX_FAULTS, OfficeCode,
+    Priority, Reference, Source,
+};
+pub use common_name::{COMMON_NAME_LIMIT, common_name};
+pub use holder::{BirthPlace, Holder, Sex};
+pub use image::{Image, ImageError, ImageLimits, MediaType, PORTRAIT_LIMITS, SIGNATURE_LIMITS};
+pub use kind::Kind;
+pub use life_cycle::LifeCycle;
+pub use name::{GIVEN_NAMES_LIMIT, GivenNames, NameError, SURNAME_LIMIT, Surname, is_name_letter};
+pub use named::UnknownName;
+pub use nationality::{Nationality, NationalityError};
+pub use number::{DocumentNumber, NumberError};
+pub use personal_code::{PersonalCode, PersonalCodeError};
+pub use record::Record;
+pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may};
+pub use series::{Environment, Exhausted, Series, SeriesError};
+pub use validity::{
+    CERTIFICATE_AGE, CERTIFICATE_YEARS, Validity, ValidityError, age_on, anniversary,
+};

@@ -1,0 +1,70 @@
+//! The life of an application.
+
+use super::life_cycle;
+use crate::named::named;
+
+named! {
+    /// The state of an application.
+    "application state" enum ApplicationState {
+        /// Valid, stored, and waiting for a second person.
+        Received = "received",
+        /// Approved; a document may be prepared.
+        Approved = "approved",
+        /// A document is prepared or further on.
+        InProduction = "in-production",
+        /// The holder has the document.
+        Completed = "completed",
+        /// Refused by the approver.
+        Refused = "refused",
+        /// Withdrawn by the holder or the office.
+        Withdrawn = "withdrawn",
+    }
+}
+
+named! {
+    /// What may happen to an application.
+    "application event" enum ApplicationEvent {
+        /// A second person approves.
+        Approve = "approve",
+        /// A second person refuses.
+        Refuse = "refuse",
+        /// Data preparation takes it up.
+        StartProduction = "start-production",
+        /// The document was handed over.
+        Complete = "complete",
+        /// It is wanted no more.
+        Withdraw = "withdraw",
+    }
+}
+
+life_cycle!("application", ApplicationState, ApplicationEvent, initial Received, {
+    Received + Approve => Approved [FourEyes],
+    Received + Refuse => Refused [FourEyes, ReasonGiven],
+    Received + Withdraw => Withdrawn [ReasonGiven],
+    Approved + StartProduction => InProduction [DocumentPrepared],
+    Approved + Withdraw => Withdrawn [ReasonGiven],
+    InProduction + Complete => Completed [DocumentHandedOver],
+    InProduction + Withdraw => Withdrawn [NoDocumentLive, ReasonGiven],
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life_cycle::tests::is_sound;
+    use crate::life_cycle::{Guard, LifeCycle};
+
+    #[test]
+    fn machine_is_sound() {
+        is_sound::<ApplicationState>();
+    }
+
+    #[test]
+    fn nothing_is_made_before_a_second_person_approved() {
+        for &state in ApplicationState::ALL {
+            let started = state.apply(ApplicationEvent::StartProduction);
+            assert_eq!(started.is_ok(), state == ApplicationState::Approved);
+        }
+        let guards = ApplicationState::Received.guards(ApplicationEvent::Approve);
+        assert_eq!(guards, [Guard::FourEyes]);
+    }
+}

@@ -1,0 +1,246 @@
+//! The life of a holder's certificate.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Guard, LifeCycle};
+use crate::UnknownName;
+use crate::named::named;
+
+named! {
+    /// Why a certificate is revoked (*RFC 5280 §5.3.1*). `unspecified` is not
+    /// here: a reason is always known.
+    "revocation reason" enum RevocationReason {
+        /// The card is lost or stolen, or its key may be known to others.
+        KeyCompromise = "key-compromise",
+        /// The holder's data changed.
+        AffiliationChanged = "affiliation-changed",
+        /// Replaced by another certificate, or its card was spoiled.
+        Superseded = "superseded",
+        /// Wanted no more: never handed over, given back, holder deceased.
+        CessationOfOperation = "cessation-of-operation",
+        /// The right to it ended.
+        PrivilegeWithdrawn = "privilege-withdrawn",
+    }
+}
+
+impl RevocationReason {
+    /// Returns the CRL reason code (*RFC 5280 §5.3.1*).
+    #[must_use]
+    pub const fn crl_code(self) -> u8 {
+        match self {
+            Self::KeyCompromise => 1,
+            Self::AffiliationChanged => 3,
+            Self::Superseded => 4,
+            Self::CessationOfOperation => 5,
+            Self::PrivilegeWithdrawn => 9,
+        }
+    }
+}
+
+/// The state of a certificate. Expiry is a date, not a state.
+///
+/// Its wire name is one text; a reason follows a colon: `revoked:key-compromise`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum CertificateState {
+    /// Asked of the CA.
+    Requested,
+    /// Given up before the CA issued it.
+    Abandoned,
+    /// Issued, and on hold until the document is handed over.
+    IssuedOnHold,
+    /// In use.
+    Active,
+    /// Revoked for good.
+    Revoked(RevocationReason),
+}
+
+/// What may happen to a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CertificateEvent {
+    /// The CA issues it, on hold.
+    Issue,
+    /// It is given up before.
+    Abandon,
+    /// The document is handed over.
+    Activate,
+    /// It is revoked.
+    Revoke(RevocationReason),
+}
+
+use RevocationReason::{
+    AffiliationChanged, CessationOfOperation, KeyCompromise, PrivilegeWithdrawn, Superseded,
+};
+
+impl LifeCycle for CertificateState {
+    type Event = CertificateEvent;
+
+    const SUBJECT: &'static str = "certificate";
+    const INITIAL: Self = Self::Requested;
+
+    fn all() -> &'static [Self] {
+        &[
+            Self::Requested,
+            Self::Abandoned,
+            Self::IssuedOnHold,
+            Self::Active,
+            Self::Revoked(KeyCompromise),
+            Self::Revoked(AffiliationChanged),
+            Self::Revoked(Superseded),
+            Self::Revoked(CessationOfOperation),
+            Self::Revoked(PrivilegeWithdrawn),
+        ]
+    }
+
+    fn events() -> &'static [CertificateEvent] {
+        use CertificateEvent::{Abandon, Activate, Issue, Revoke};
+        &[
+            Issue,
+            Abandon,
+            Activate,
+            Revoke(KeyCompromise),
+            Revoke(AffiliationChanged),
+            Revoke(Superseded),
+            Revoke(CessationOfOperation),
+            Revoke(PrivilegeWithdrawn),
+        ]
+    }
+
+    fn step(self, event: CertificateEvent) -> Option<(Self, &'static [Guard])> {
+        use CertificateEvent::{Abandon, Activate, Issue, Revoke};
+        match (self, event) {
+            (Self::Requested, Issue) => Some((Self::IssuedOnHold, &[Guard::PossessionProved])),
+            (Self::Requested, Abandon) => Some((Self::Abandoned, &[Guard::ReasonGiven])),
+            (Self::IssuedOnHold, Activate) => Some((Self::Active, &[Guard::DocumentHandedOver])),
+            (Self::IssuedOnHold | Self::Active, Revoke(reason)) => {
+                Some((Self::Revoked(reason), &[Guard::ReasonGiven]))
+            }
+            _ => None,
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Abandoned => "abandoned",
+            Self::IssuedOnHold => "issued-on-hold",
+            Self::Active => "active",
+            Self::Revoked(_) => "revoked",
+        }
+    }
+
+    fn event_label(event: CertificateEvent) -> &'static str {
+        match event {
+            CertificateEvent::Issue => "issue",
+            CertificateEvent::Abandon => "abandon",
+            CertificateEvent::Activate => "activate",
+            CertificateEvent::Revoke(_) => "revoke",
+        }
+    }
+}
+
+impl fmt::Display for CertificateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Revoked(reason) => write!(f, "{}:{reason}", self.label()),
+            _ => f.pad(self.label()),
+        }
+    }
+}
+
+impl fmt::Display for CertificateEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = CertificateState::event_label(*self);
+        match self {
+            Self::Revoke(reason) => write!(f, "{label}:{reason}"),
+            _ => f.pad(label),
+        }
+    }
+}
+
+impl FromStr for CertificateState {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = Self::all();
+        all.iter()
+            .copied()
+            .find(|state| state.to_string() == text)
+            .ok_or_else(|| UnknownName {
+                what: "certificate state",
+                expected: all
+                    .iter()
+                    .map(Self::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+}
+
+impl TryFrom<String> for CertificateState {
+    type Error = UnknownName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<CertificateState> for String {
+    fn from(state: CertificateState) -> Self {
+        state.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life_cycle::tests::is_sound;
+
+    #[test]
+    fn machine_is_sound() {
+        is_sound::<CertificateState>();
+    }
+
+    #[test]
+    fn lists_hold_every_reason() {
+        for &reason in RevocationReason::ALL {
+            assert!(CertificateState::all().contains(&CertificateState::Revoked(reason)));
+            assert!(CertificateState::events().contains(&CertificateEvent::Revoke(reason)));
+        }
+    }
+
+    #[test]
+    fn certificate_is_active_only_after_hand_over_and_revoked_for_good() {
+        for transition in CertificateState::transitions() {
+            if transition.to == CertificateState::Active {
+                assert_eq!(transition.guards, [Guard::DocumentHandedOver]);
+            }
+        }
+        for &reason in RevocationReason::ALL {
+            assert!(CertificateState::Revoked(reason).is_final());
+        }
+    }
+
+    #[test]
+    fn reason_is_kept_on_the_wire() {
+        for &state in CertificateState::all() {
+            let json = serde_json::to_string(&state).unwrap();
+            assert_eq!(
+                serde_json::from_str::<CertificateState>(&json).unwrap(),
+                state
+            );
+        }
+        let revoked = CertificateState::Revoked(KeyCompromise);
+        assert_eq!(revoked.to_string(), "revoked:key-compromise");
+        assert!("revoked".parse::<CertificateState>().is_err());
+    }
+
+    #[test]
+    fn crl_codes_are_those_of_rfc_5280() {
+        let codes = RevocationReason::ALL.iter().map(|reason| reason.crl_code());
+        assert_eq!(codes.collect::<Vec<_>>(), [1, 3, 4, 5, 9]);
+    }
+}

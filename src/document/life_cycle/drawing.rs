@@ -1,0 +1,99 @@
+//! Life cycles as drawings and tables for the documentation.
+
+use std::fmt::Write as _;
+
+use super::LifeCycle;
+
+/// Returns a life cycle as a Mermaid state diagram.
+#[must_use]
+pub fn mermaid<S: LifeCycle>() -> String {
+    let mut lines = vec!["stateDiagram-v2".to_owned()];
+    for &state in S::all() {
+        let label = state.label();
+        // Mermaid takes no hyphen in an identifier.
+        if label.contains('-') {
+            lines.push(format!("    state \"{label}\" as {}", identifier(label)));
+        }
+    }
+    lines.push(format!("    [*] --> {}", identifier(S::INITIAL.label())));
+    for transition in S::transitions() {
+        lines.push(format!(
+            "    {} --> {}: {}",
+            identifier(transition.from.label()),
+            identifier(transition.to.label()),
+            S::event_label(transition.event),
+        ));
+    }
+    for &state in S::all().iter().filter(|state| state.is_final()) {
+        lines.push(format!("    {} --> [*]", identifier(state.label())));
+    }
+    joined(lines)
+}
+
+/// Returns a life cycle's transitions with their guards as a Markdown table.
+#[must_use]
+pub fn table<S: LifeCycle>() -> String {
+    let mut lines = vec![
+        "| from | event | to | what must hold |".to_owned(),
+        "| --- | --- | --- | --- |".to_owned(),
+    ];
+    for transition in S::transitions() {
+        let facts: Vec<_> = transition.guards.iter().map(|guard| guard.fact()).collect();
+        lines.push(format!(
+            "| {} | {} | {} | {} |",
+            transition.from.label(),
+            S::event_label(transition.event),
+            transition.to.label(),
+            facts.join("; "),
+        ));
+    }
+    joined(lines)
+}
+
+fn identifier(label: &str) -> String {
+    label.replace('-', "_")
+}
+
+/// Joins lines; those that differ only in what a state or event carries are one.
+fn joined(mut lines: Vec<String>) -> String {
+    lines.dedup();
+    lines.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "{line}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life_cycle::{
+        ApplicationState, BlankState, CertificateState, DocumentState, LeaseState,
+    };
+
+    const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
+
+    fn is_documented<S: LifeCycle>() {
+        let (drawing, table) = (mermaid::<S>(), table::<S>());
+        assert!(
+            DOCUMENTATION.contains(&format!("```mermaid\n{drawing}```\n\n{table}")),
+            "docs/life-cycles.md lacks this of the {}:\n\n```mermaid\n{drawing}```\n\n{table}",
+            S::SUBJECT,
+        );
+    }
+
+    #[test]
+    fn documentation_shows_the_machines_as_they_are() {
+        is_documented::<ApplicationState>();
+        is_documented::<DocumentState>();
+        is_documented::<BlankState>();
+        is_documented::<CertificateState>();
+        is_documented::<LeaseState>();
+    }
+
+    #[test]
+    fn reasons_do_not_multiply_arrows() {
+        let arrows = mermaid::<CertificateState>();
+        assert_eq!(arrows.matches("active --> revoked: revoke").count(), 1);
+        assert_eq!(arrows.matches("revoked --> [*]").count(), 1);
+    }
+}

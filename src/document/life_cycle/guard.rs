@@ -1,0 +1,50 @@
+//! The facts that guard transitions.
+
+use crate::named::named;
+
+/// Declares the guards, each with its fact as documentation and as text.
+macro_rules! guards {
+    ($( $guard:ident = $name:literal: $fact:literal ),+ $(,)?) => {
+        named! {
+            /// A fact that must hold for a transition, besides the state.
+            "guard" enum Guard { $( #[doc = $fact] $guard = $name ),+ }
+        }
+
+        impl Guard {
+            /// Returns the fact as a sentence without capital and full stop.
+            #[must_use]
+            pub const fn fact(self) -> &'static str {
+                match self { $( Self::$guard => $fact ),+ }
+            }
+        }
+    };
+}
+
+guards! {
+    FourEyes = "four-eyes": "a second person decides, who did not enter it",
+    OtherPerson = "other-person": "the person who judges is not the one who personalized",
+    TwoPersons = "two-persons": "two persons are present and named",
+    ReasonGiven = "reason-given": "a reason is recorded",
+    DocumentPrepared = "document-prepared": "a document is prepared from the application, under a number of its own",
+    DocumentHandedOver = "document-handed-over": "the document is in its holder's hands",
+    NoDocumentLive = "no-document-live": "no document of the application is live or can become so",
+    LeaseOpened = "lease-opened": "a lease is open for this document, one blank of the right stock and one station slot, with the digests of the profiles pinned",
+    LeaseHeld = "lease-held": "the reporting station holds the lease on this document and blank",
+    TermPassed = "term-passed": "the lease's end has passed",
+    WithinTerm = "within-term": "the lease's end has not passed",
+    JournalWhole = "journal-whole": "the station's journal is whole, in order and signed",
+    ChipsVerified = "chips-verified": "every chip of the blank was read back and verified",
+    BlankUntouched = "blank-untouched": "no step that changes a chip for good was begun",
+    BlankSpoiled = "blank-spoiled": "the blank is booked as spoiled",
+    BlankMissing = "blank-missing": "the blank is booked as missing, and an incident is open",
+    BlankPersonalized = "blank-personalized": "the blank is booked as personalized",
+    NotHandedOver = "not-handed-over": "the document of the blank was not handed over",
+    ReceiverBooked = "receiver-booked": "the place and the person that receive it are booked",
+    CountAgrees = "count-agrees": "the place's count agrees with the books",
+    IncidentOpen = "incident-open": "an incident is open",
+    PossessionProved = "possession-proved": "the chip proved that it holds the private key",
+    CertificatesOnHold = "certificates-on-hold": "every certificate of the blank is issued and on hold",
+    CertificatesRevoked = "certificates-revoked": "every certificate of the blank is revoked, or was never issued",
+    HolderIdentified = "holder-identified": "the holder, or who may act for them, was identified",
+    ConcessionRecorded = "concession-recorded": "defect, action and who concedes are recorded (ISO 9001:2015 §8.7.2)",
+}

@@ -1,0 +1,84 @@
+//! The life of a lease: one document and one blank, given to one station slot for a time.
+
+use super::life_cycle;
+use crate::named::named;
+
+named! {
+    /// The state of a lease.
+    "lease state" enum LeaseState {
+        /// The station works on it.
+        Open = "open",
+        /// Its end has passed without a report. Document and blank stay bound:
+        /// only the station's journal, or a count, says what became of them.
+        Expired = "expired",
+        /// The blank carries the document.
+        Completed = "completed",
+        /// The blank is spoiled.
+        Spoiled = "spoiled",
+        /// The blank came back untouched.
+        Released = "released",
+        /// The blank is missing.
+        Lost = "lost",
+    }
+}
+
+named! {
+    /// What may happen to a lease.
+    "lease event" enum LeaseEvent {
+        /// The station asks for more time.
+        Renew = "renew",
+        /// Its end passes.
+        Expire = "expire",
+        /// The station reports the document done.
+        Complete = "complete",
+        /// The station reports the blank spoiled.
+        Spoil = "spoil",
+        /// The station gives the blank back untouched.
+        Release = "release",
+        /// The blank is missing.
+        Lose = "lose",
+    }
+}
+
+life_cycle!("lease", LeaseState, LeaseEvent, initial Open, {
+    Open + Renew => Open [LeaseHeld, WithinTerm],
+    Open + Expire => Expired [TermPassed],
+    Open + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified],
+    Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled],
+    Open + Release => Released [LeaseHeld, BlankUntouched],
+    Open + Lose => Lost [BlankMissing],
+    Expired + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified],
+    Expired + Spoil => Spoiled [BlankSpoiled],
+    Expired + Release => Released [BlankUntouched],
+    Expired + Lose => Lost [BlankMissing],
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life_cycle::LifeCycle;
+    use crate::life_cycle::tests::is_sound;
+
+    #[test]
+    fn machine_is_sound() {
+        is_sound::<LeaseState>();
+    }
+
+    #[test]
+    fn expired_lease_is_never_renewed_but_still_hears_a_late_report() {
+        assert!(LeaseState::Expired.apply(LeaseEvent::Renew).is_err());
+        assert_eq!(
+            LeaseState::Expired.apply(LeaseEvent::Complete),
+            Ok(LeaseState::Completed)
+        );
+        assert!(!LeaseState::Expired.is_final());
+    }
+
+    #[test]
+    fn every_end_is_final() {
+        use LeaseState::{Completed, Lost, Released, Spoiled};
+        for end in [Completed, Spoiled, Released, Lost] {
+            assert!(end.is_final());
+        }
+    }
+}
