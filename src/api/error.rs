@@ -1,0 +1,44 @@
+//! Why the centre does not do what a station asks.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// An answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(tag = "error", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ApiError {
+    /// The request is malformed.
+    #[error("the request is not valid: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A rule or a missing right forbids it.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Which rule, and what to do.
+        reason: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// The thing is in another state than the request supposes.
+    #[error("conflict: {reason}")]
+    Conflict {
+        /// What differs.
+        reason: String,
+    },
+    /// The chip's cryptogram does not fit its keys: a wrong transport key, or a foreign chip.
+    #[error("the keys of this chip are not ours: its cryptogram does not fit")]
+    WrongKeys,
+    /// The centre cannot answer now; the same request may be repeated.
+    #[error("the centre cannot answer now: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,60 @@
+//! Leases: one document, for one slot, for a while.
+
+use std::collections::BTreeMap;
+
+use document::Record;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::hex::Hex;
+use serde_with::serde_as;
+use uuid::Uuid;
+
+/// The identity of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseId(pub Uuid);
+
+impl std::fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a slot can make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRequest {
+    /// The slot's name at the station.
+    pub slot: String,
+    /// The chip profiles of the blanks that are loaded there: one for each chip of a blank.
+    pub products: Vec<String>,
+}
+
+/// A profile, pinned by the SHA-256 of its text: the station refuses to run another.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfilePin {
+    /// Its name.
+    pub name: String,
+    /// Its digest.
+    #[serde_as(as = "Hex")]
+    pub digest: [u8; 32],
+}
+
+/// A document to make.
+#[serde_as]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Lease {
+    /// The lease.
+    pub id: LeaseId,
+    /// The document as it was prepared.
+    pub record: Record,
+    /// The chip profiles it is made with: one for each chip of the blank.
+    pub chips: Vec<ProfilePin>,
+    /// The document profile it is made with.
+    pub document: ProfilePin,
+    /// The subject of each key's certificate: a DER Name, by the key's name.
+    #[serde_as(as = "BTreeMap<_, Hex>")]
+    pub subjects: BTreeMap<String, Vec<u8>>,
+    /// When the lease ends unless it is reported before.
+    pub expires: Timestamp,
+}

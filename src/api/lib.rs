@@ -1,0 +1,75 @@
+//! What central and station say to each other: the types of `/v1` and the trait that both
+//! speak. Nothing here knows a network or a database.
+//!
+//! ```text
+//! station ── lease ──────────► a document to make, and the profiles it is made with
+//!         ── open_channel ───► session keys for one chip and one challenge
+//!         ── replace_keys ───► a ready PUT KEY command
+//!         ── certify ────────► a certificate, on hold until the hand-over
+//!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
+//!         ── report ─────────► how it ended, exactly once, in order
+//! ```
+
+mod error;
+mod lease;
+mod report;
+mod request;
+mod secret;
+
+pub use error::ApiError;
+pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
+pub use report::{BlankEnd, JournalLine, Report, ReportedChip};
+pub use request::{
+    CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, PutKeyGrant, PutKeyRequest,
+    SealGrant, SealRequest,
+};
+pub use secret::Secret;
+
+use async_trait::async_trait;
+
+/// Who acts: every request carries the station and the person at it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Actor {
+    /// The station's name, by its certificate once there is a network.
+    pub station: String,
+    /// The account of the operator who is signed in.
+    pub person: String,
+}
+
+/// The central store as a station sees it.
+///
+/// Every method may be repeated after a lost answer: the same request gives the same answer
+/// and does nothing twice.
+#[async_trait]
+pub trait Centre: Send + Sync {
+    /// Leases the most urgent document that the slot can make, or nothing.
+    async fn lease(&self, actor: &Actor, request: &LeaseRequest)
+    -> Result<Option<Lease>, ApiError>;
+
+    /// Gives session keys for a chip of this lease, once per challenge. The chip's cryptogram
+    /// is checked here, so that wrong keys are found out without using an attempt of the chip.
+    async fn open_channel(
+        &self,
+        actor: &Actor,
+        request: &ChannelRequest,
+    ) -> Result<ChannelKeys, ApiError>;
+
+    /// Gives a ready PUT KEY command.
+    async fn replace_keys(
+        &self,
+        actor: &Actor,
+        request: &PutKeyRequest,
+    ) -> Result<PutKeyGrant, ApiError>;
+
+    /// Issues a certificate, DER, on hold, for a key whose possession the request proves.
+    async fn certify(&self, actor: &Actor, request: &CertifyRequest) -> Result<Vec<u8>, ApiError>;
+
+    /// Gives the commands of a sealed stage; the channel's keys stay at the centre.
+    async fn seal(&self, actor: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError>;
+
+    /// Checks that the answers to a sealed stage are the chip's own.
+    async fn confirm(&self, actor: &Actor, request: &ConfirmRequest) -> Result<(), ApiError>;
+
+    /// Takes in how a lease ended.
+    async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError>;
+}

@@ -1,0 +1,74 @@
+//! How a lease ended.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::LeaseId;
+
+/// Where a blank ends: in exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum BlankEnd {
+    /// It is the document now, and was verified.
+    Personalized,
+    /// Something that lasts was begun on it, and it failed.
+    Spoiled {
+        /// Why.
+        cause: String,
+    },
+    /// Nothing that lasts was begun on it.
+    Untouched {
+        /// Why it was not used.
+        cause: String,
+    },
+}
+
+/// What was done on one chip, in figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedChip {
+    /// `contact` or `contactless`.
+    pub interface: String,
+    /// The chip profile.
+    pub product: String,
+    /// The chip's serial number, if it said one.
+    pub serial: Option<String>,
+    /// The version of its operating system, if it said one.
+    pub os: Option<String>,
+    /// How many C-APDUs were sent.
+    pub commands: u64,
+    /// How many bytes went to the chip and came from it.
+    pub bytes: u64,
+}
+
+/// One line of the station's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalLine {
+    /// When.
+    pub at: Timestamp,
+    /// The step.
+    pub step: String,
+    /// `intent` or `outcome`.
+    pub moment: String,
+    /// The evidence.
+    pub evidence: BTreeMap<String, String>,
+}
+
+/// How a lease ended. The pair of station and sequence makes a repeated report known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The station's running number, without gaps.
+    pub sequence: u64,
+    /// Where the blank ended.
+    #[serde(flatten)]
+    pub end: BlankEnd,
+    /// The chips of the blank.
+    pub chips: Vec<ReportedChip>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// What was written down on the way.
+    pub journal: Vec<JournalLine>,
+}

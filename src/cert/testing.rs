@@ -1,0 +1,105 @@
+//! What tests share: a folder, and openssl as the other implementation.
+
+use std::fs;
+use std::process::Command;
+
+use crate::certificate::Certificate;
+
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.0.path().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).unwrap()
+    }
+}
+
+/// Runs openssl in the folder; returns what it said on both streams.
+pub(crate) fn openssl(folder: &Folder, arguments: &[&str]) -> String {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(folder.0.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "openssl {arguments:?}: {said}");
+    said
+}
+
+/// Makes `name`'s key and certificate by openssl, signed by `issuer` or by itself.
+pub(crate) fn issue(
+    folder: &Folder,
+    name: &str,
+    issuer: Option<&str>,
+    curve: &str,
+    extensions: &str,
+) -> Certificate {
+    let key = format!("{name}.key");
+    let curve = format!("ec_paramgen_curve:{curve}");
+    openssl(
+        folder,
+        &[
+            "genpkey",
+            "-algorithm",
+            "EC",
+            "-pkeyopt",
+            &curve,
+            "-out",
+            &key,
+        ],
+    );
+    reissue(folder, name, &key, issuer, extensions)
+}
+
+/// Makes a certificate for a key that is there already.
+pub(crate) fn reissue(
+    folder: &Folder,
+    name: &str,
+    key: &str,
+    issuer: Option<&str>,
+    extensions: &str,
+) -> Certificate {
+    folder.write("extensions", extensions.as_bytes());
+    let subject = format!("/C=LV/CN={name}");
+    openssl(
+        folder,
+        &[
+            "req", "-new", "-key", key, "-subj", &subject, "-out", "request",
+        ],
+    );
+    let der = format!("{name}.der");
+    let mut arguments = vec![
+        "x509",
+        "-req",
+        "-in",
+        "request",
+        "-days",
+        "30",
+        "-sha384",
+        "-extfile",
+        "extensions",
+    ];
+    let signers;
+    match issuer {
+        None => arguments.extend(["-signkey", key]),
+        Some(issuer) => {
+            signers = [format!("{issuer}.pem"), format!("{issuer}.key")];
+            arguments.extend(["-CA", &signers[0], "-CAkey", &signers[1], "-CAcreateserial"]);
+        }
+    }
+    let pem = format!("{name}.pem");
+    arguments.extend(["-out", &pem]);
+    openssl(folder, &arguments);
+    openssl(
+        folder,
+        &["x509", "-in", &pem, "-outform", "DER", "-out", &der],
+    );
+    Certificate::parse(&folder.read(&der)).unwrap()
+}

@@ -1,0 +1,117 @@
+//! Finding keys by their labels.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use cryptoki::context::Function;
+use cryptoki::error::{Error as Pkcs11Error, RvError};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, SessionState};
+
+use crate::error::{HsmError, device};
+use crate::pool::state_of;
+
+/// Which object of a key is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum KeyClass {
+    Private,
+    Public,
+    Secret,
+}
+
+impl KeyClass {
+    pub(crate) const ALL: [Self; 3] = [Self::Private, Self::Public, Self::Secret];
+
+    pub(crate) fn object_class(self) -> ObjectClass {
+        match self {
+            Self::Private => ObjectClass::PRIVATE_KEY,
+            Self::Public => ObjectClass::PUBLIC_KEY,
+            Self::Secret => ObjectClass::SECRET_KEY,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private key",
+            Self::Public => "public key",
+            Self::Secret => "secret key",
+        }
+    }
+}
+
+/// The handles found so far: a search goes through the whole token, a handle stays good until the
+/// token is restarted.
+#[derive(Default)]
+pub(crate) struct Handles(Mutex<HashMap<(KeyClass, String), ObjectHandle>>);
+
+impl Handles {
+    pub(crate) fn forget(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// Returns the one key of this class and label.
+    pub(crate) fn get(
+        &self,
+        session: &Session,
+        token: &str,
+        class: KeyClass,
+        label: &str,
+    ) -> Result<ObjectHandle, HsmError> {
+        let key = (class, label.to_owned());
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .copied();
+        if let Some(handle) = known {
+            return Ok(handle);
+        }
+        let handle = match find(session, class, label)?.as_slice() {
+            [handle] => *handle,
+            [] => {
+                return Err(HsmError::KeyNotFound {
+                    token: token.to_owned(),
+                    label: label.to_owned(),
+                    kind: class.name(),
+                });
+            }
+            _ => {
+                return Err(HsmError::KeyAmbiguous {
+                    token: token.to_owned(),
+                    label: label.to_owned(),
+                });
+            }
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, handle);
+        Ok(handle)
+    }
+}
+
+/// Returns the token's keys of this class and label.
+pub(crate) fn find(
+    session: &Session,
+    class: KeyClass,
+    label: &str,
+) -> Result<Vec<ObjectHandle>, HsmError> {
+    let template = [
+        Attribute::Class(class.object_class()),
+        Attribute::Token(true),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ];
+    let found = session
+        .find_objects(&template)
+        .map_err(device("search for a key"))?;
+    if found.is_empty() && state_of(session)? != SessionState::RwUser {
+        // Without a login a token hides its private keys instead of refusing the search.
+        let lost = Pkcs11Error::Pkcs11(RvError::UserNotLoggedIn, Function::FindObjects);
+        return Err(device("search for a key")(lost));
+    }
+    Ok(found)
+}

@@ -1,0 +1,377 @@
+//! Making, importing and destroying keys.
+//!
+//! A key is known by its label, which is unique in its token: a key is never made over another.
+
+use card::gp::Key;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+use cryptoki::types::Ulong;
+use zeroize::Zeroize;
+
+use crate::attributes::KeyAttributes;
+use crate::config::{Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope};
+use crate::error::{HsmError, device};
+use crate::handle::{KeyClass, find};
+use crate::signer::Curve;
+use crate::spki;
+use crate::token::{Token, check_label};
+
+/// The size of an AES master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MasterKeySize {
+    /// AES-128.
+    Aes128,
+    /// AES-192.
+    Aes192,
+    /// AES-256.
+    Aes256,
+}
+
+impl MasterKeySize {
+    fn length(self) -> Ulong {
+        match self {
+            Self::Aes128 => Ulong::new(16),
+            Self::Aes192 => Ulong::new(24),
+            Self::Aes256 => Ulong::new(32),
+        }
+    }
+}
+
+/// What a new key pair may do: one thing, never both.
+#[derive(Clone, Copy)]
+enum Use {
+    Sign,
+    Agree,
+}
+
+impl Token {
+    /// Makes an ECDSA key pair that cannot leave the token; returns its public key as
+    /// `SubjectPublicKeyInfo` in DER.
+    ///
+    /// # Errors
+    /// [`HsmError`]: label taken or unusable, not configured, or a key that the token would give
+    /// away (it is destroyed).
+    pub fn generate_signing_key(&self, label: &str, curve: Curve) -> Result<Vec<u8>, HsmError> {
+        if self.config().mechanisms().ecdsa == Ecdsa::None {
+            return Err(self.not_configured("ECDSA signatures"));
+        }
+        let parameters = curve.parameters()?;
+        self.generate_pair(label, &Mechanism::EccKeyPairGen, parameters, Use::Sign)?;
+        self.public_key(label)
+    }
+
+    /// Makes an Ed25519 key pair that cannot leave the token; returns its public key as
+    /// `SubjectPublicKeyInfo` in DER, the key itself being the last 32 bytes.
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn generate_ed25519(&self, label: &str) -> Result<Vec<u8>, HsmError> {
+        let mechanisms = self.config().mechanisms();
+        if mechanisms.ed25519 == Ed25519::None {
+            return Err(self.not_configured("Ed25519 signatures"));
+        }
+        let parameters = match mechanisms.ed25519_parameters {
+            Ed25519Parameters::ObjectIdentifier => spki::ed25519_identifier()?,
+            // PrintableString, 12 characters.
+            Ed25519Parameters::CurveName => b"\x13\x0cedwards25519".to_vec(),
+        };
+        let mechanism = Mechanism::EccEdwardsKeyPairGen;
+        self.generate_pair(label, &mechanism, parameters, Use::Sign)?;
+        self.public_key(label)
+    }
+
+    /// Makes the P-384 key pair to which PIN envelopes are sealed; returns its public key as
+    /// `SubjectPublicKeyInfo` in DER, for [`crate::EnvelopeKey::from_spki_der`].
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn generate_envelope_key(&self, label: &str) -> Result<Vec<u8>, HsmError> {
+        if self.config().mechanisms().envelope == Envelope::None {
+            return Err(self.not_configured("PIN envelopes"));
+        }
+        let parameters = Curve::P384.parameters()?;
+        self.generate_pair(label, &Mechanism::EccKeyPairGen, parameters, Use::Agree)?;
+        self.public_key(label)
+    }
+
+    /// Makes an AES master key that cannot leave the token.
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn generate_master_key(&self, label: &str, size: MasterKeySize) -> Result<(), HsmError> {
+        self.check_master_key_use()?;
+        let template = [
+            &master_key_template(label)[..],
+            &[Attribute::ValueLen(size.length())],
+        ]
+        .concat();
+        self.make(label, |session| {
+            session
+                .generate_key(&Mechanism::AesKeyGen, &template)
+                .map_err(device("make a master key"))
+        })
+    }
+
+    /// Puts an AES master key into the token, from where it cannot leave.
+    ///
+    /// For keys that others made: a maker's transport key, a published test key. A key that only
+    /// this house needs is made in the token ([`Token::generate_master_key`]).
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn import_master_key(&self, label: &str, key: &Key) -> Result<(), HsmError> {
+        self.check_master_key_use()?;
+        self.make(label, |session| {
+            let mut template = master_key_template(label);
+            template.push(Attribute::Class(ObjectClass::SECRET_KEY));
+            template.push(Attribute::Value(key.as_bytes().to_vec()));
+            let made = session
+                .create_object(&template)
+                .map_err(device("import a master key"));
+            for attribute in &mut template {
+                if let Attribute::Value(value) = attribute {
+                    value.zeroize();
+                }
+            }
+            made
+        })
+    }
+
+    /// Destroys the key labelled `label`, its public key with it. There is no way back.
+    ///
+    /// # Errors
+    /// [`HsmError::KeyNotFound`], or the device's failure.
+    pub fn destroy_key(&self, label: &str) -> Result<(), HsmError> {
+        self.alone(|| {
+            self.with_session(|session| {
+                let mut found = Vec::new();
+                for class in KeyClass::ALL {
+                    found.extend(find(session, class, label)?);
+                }
+                if found.is_empty() {
+                    return Err(HsmError::KeyNotFound {
+                        token: self.info().label.clone(),
+                        label: label.to_owned(),
+                        kind: "key",
+                    });
+                }
+                for key in found {
+                    session
+                        .destroy_object(key)
+                        .map_err(device("destroy a key"))?;
+                }
+                self.forget_handles();
+                Ok(())
+            })
+        })
+    }
+
+    fn check_master_key_use(&self) -> Result<(), HsmError> {
+        match self.config().mechanisms().diversification {
+            Diversification::AesCmac => Ok(()),
+            Diversification::None => Err(self.not_configured("diversification")),
+        }
+    }
+
+    fn generate_pair(
+        &self,
+        label: &str,
+        mechanism: &Mechanism<'_>,
+        parameters: Vec<u8>,
+        usage: Use,
+    ) -> Result<(), HsmError> {
+        let (sign, agree) = match usage {
+            Use::Sign => (true, false),
+            Use::Agree => (false, true),
+        };
+        let mut id = vec![0; 16];
+        self.random_into(&mut id)?;
+        let common = [
+            Attribute::Token(true),
+            Attribute::Label(label.as_bytes().to_vec()),
+            Attribute::Id(id),
+            Attribute::Derive(agree),
+        ];
+        let public = [
+            &common[..],
+            &[
+                Attribute::Private(false),
+                Attribute::EcParams(parameters),
+                Attribute::Verify(sign),
+            ],
+        ]
+        .concat();
+        let private = [
+            &common[..],
+            &[
+                Attribute::Private(true),
+                Attribute::Sensitive(true),
+                Attribute::Extractable(false),
+                Attribute::Sign(sign),
+                Attribute::Decrypt(false),
+                Attribute::Unwrap(false),
+            ],
+        ]
+        .concat();
+        self.make(label, |session| {
+            let (_, private) = session
+                .generate_key_pair(mechanism, &public, &private)
+                .map_err(device("make a key pair"))?;
+            Ok(private)
+        })
+    }
+
+    /// Makes a key under a label that is free, and keeps it only if it cannot leave the token.
+    fn make(
+        &self,
+        label: &str,
+        mut create: impl FnMut(&Session) -> Result<ObjectHandle, HsmError>,
+    ) -> Result<(), HsmError> {
+        check_label(label)?;
+        self.alone(|| {
+            self.with_session(|session| {
+                for class in KeyClass::ALL {
+                    if !find(session, class, label)?.is_empty() {
+                        return Err(HsmError::KeyExists {
+                            token: self.info().label.clone(),
+                            label: label.to_owned(),
+                        });
+                    }
+                }
+                let key = create(session)?;
+                let Some(attribute) = KeyAttributes::read(session, key)?.fault() else {
+                    return Ok(());
+                };
+                for class in KeyClass::ALL {
+                    for object in find(session, class, label)? {
+                        session
+                            .destroy_object(object)
+                            .map_err(device("destroy an unprotected key"))?;
+                    }
+                }
+                Err(HsmError::KeyUnprotected {
+                    label: label.to_owned(),
+                    attribute,
+                })
+            })
+        })
+    }
+}
+
+/// A master key makes MACs, which is how card keys are derived, and encrypts one known block for
+/// its check value. Whoever may do the first can derive every card's keys, so that the second
+/// gives nothing away.
+fn master_key_template(label: &str) -> Vec<Attribute> {
+    vec![
+        Attribute::KeyType(KeyType::AES),
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+        Attribute::Encrypt(true),
+        Attribute::Decrypt(false),
+        Attribute::Verify(false),
+        Attribute::Wrap(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use card::gp::Key;
+
+    use super::MasterKeySize;
+    use crate::attributes::KeyOrigin;
+    use crate::error::HsmError;
+    use crate::inventory::KeyKind;
+    use crate::signer::Curve;
+    use crate::test_support::{PIN, token, with_private_tokens};
+
+    #[test]
+    fn made_keys_cannot_leave() {
+        with_private_tokens("keys::tests::made_keys_cannot_leave", || {
+            let token = token("protected");
+            token.generate_signing_key("ca", Curve::P384).unwrap();
+            token.generate_ed25519("checkpoint").unwrap();
+            token.generate_envelope_key("envelope").unwrap();
+            token
+                .generate_master_key("master", MasterKeySize::Aes256)
+                .unwrap();
+            for label in ["ca", "checkpoint", "envelope", "master"] {
+                let attributes = token.key_attributes(label).unwrap();
+                assert_eq!(attributes.fault(), None, "{label}");
+                assert_eq!(attributes.origin, KeyOrigin::Generated);
+                assert_eq!(attributes.sign, label != "envelope", "{label}");
+                assert_eq!(attributes.derive, label == "envelope", "{label}");
+            }
+            // OpenSC sees the same keys and the same protection.
+            let list = Command::new("pkcs11-tool")
+                .args(["--module", token.info().module.to_str().unwrap()])
+                .args(["--token-label", "protected", "--login", "--pin", PIN])
+                .arg("--list-objects")
+                .output()
+                .unwrap();
+            let list = String::from_utf8(list.stdout).unwrap();
+            let access = "sensitive, always sensitive, never extractable, local";
+            assert_eq!(list.matches(access).count(), 4, "{list}");
+            for label in ["ca", "checkpoint", "envelope", "master"] {
+                assert!(list.contains(&format!("label:      {label}")), "{list}");
+            }
+        });
+    }
+
+    #[test]
+    fn keys_are_listed_never_overwritten_and_destroyed() {
+        with_private_tokens(
+            "keys::tests::keys_are_listed_never_overwritten_and_destroyed",
+            || {
+                let token = token("list");
+                token.generate_signing_key("b", Curve::P256).unwrap();
+                let imported = Key::new(&[7; 16]).unwrap();
+                token.import_master_key("a", &imported).unwrap();
+                let keys = token.keys().unwrap();
+                let shown: Vec<_> = keys.iter().map(|k| (k.label.as_str(), k.kind)).collect();
+                assert_eq!(
+                    shown,
+                    [
+                        ("a", KeyKind::Aes(MasterKeySize::Aes128)),
+                        ("b", KeyKind::Ec(Curve::P256)),
+                    ]
+                );
+                assert_eq!(keys[0].attributes.origin, KeyOrigin::Imported);
+                assert_eq!(keys[0].attributes.fault(), None);
+
+                for taken in ["a", "b"] {
+                    assert!(matches!(
+                        token.generate_master_key(taken, MasterKeySize::Aes128),
+                        Err(HsmError::KeyExists { .. })
+                    ));
+                    assert!(matches!(
+                        token.generate_signing_key(taken, Curve::P256),
+                        Err(HsmError::KeyExists { .. })
+                    ));
+                }
+                assert!(matches!(
+                    token.generate_signing_key(" blank ", Curve::P256),
+                    Err(HsmError::Label { .. })
+                ));
+                token.destroy_key("b").unwrap();
+                assert!(matches!(
+                    token.public_key("b"),
+                    Err(HsmError::KeyNotFound { .. })
+                ));
+                assert!(matches!(
+                    token.destroy_key("b"),
+                    Err(HsmError::KeyNotFound { .. })
+                ));
+                token.generate_signing_key("b", Curve::P384).unwrap();
+            },
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! Keys that never leave: PKCS#11 tokens, and what is built on them.
+//!
+//! ```text
+//!   TokenConfig (TOML) ──► Token ──► signer()      ECDSA, Ed25519      CA, checkpoints
+//!   which mechanism         │  ├──► diversify()     AES-CMAC (KDF3)     card keys from a master key
+//!   for what                │  ├──► random()        C_GenerateRandom    PINs, serial numbers
+//!                           │  └──► open_envelope() ECDH P-384 (HPKE)   PIN envelopes
+//!                           └── pool of logged-in sessions
+//! ```
+//!
+//! Private and master keys are made in the token as sensitive and non-extractable, and the
+//! token's own word for it is read back ([`KeyAttributes`]). What does pass host memory: a card's
+//! derived keys ([`Token::diversify`]), one shared secret per opened envelope, and the PINs; each
+//! is wiped when dropped.
+
+mod attributes;
+mod config;
+mod diversify;
+mod envelope;
+mod error;
+mod handle;
+mod inventory;
+mod keys;
+mod module;
+mod pin;
+mod pool;
+mod random;
+mod secret;
+mod signer;
+mod softhsm;
+mod spki;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
+mod token;
+
+pub use attributes::{KeyAttributes, KeyOrigin};
+pub use config::{
+    Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope, KeyCheckValue, Mechanisms,
+    SessionLimits, TokenConfig,
+};
+pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
+pub use error::{ConfigError, HsmError};
+pub use inventory::{KeyInfo, KeyKind};
+pub use keys::MasterKeySize;
+pub use pin::{Pin, PinError, PinPolicy, PinSet};
+pub use random::RandomSource;
+pub use secret::Secret;
+pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};
+pub use softhsm::SoftHsmFolder;
+pub use token::{Token, TokenInfo};

@@ -1,0 +1,312 @@
+//! The embedded certification authority: for pilots and tests, its key in the HSM.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cert::{Certificate, DistinguishedName, KeyUsage, PublicKey};
+use hsm::{HsmError, RandomSource, SignatureAlgorithm, Signer};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
+
+use crate::authority::{CertificateAuthority, CertificateOrder, IssueError, IssuedCertificate};
+use crate::crl::{self, CrlEntry, CrlError};
+use crate::extensions::{extensions, key_identifier};
+use crate::profile::{CertificateProfile, ProfileKind, Publication};
+use crate::subject::SubjectError;
+use crate::to_be_signed::Content;
+
+/// Why the embedded CA was not made or not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaError {
+    /// The profile is not a CA's.
+    #[error("certificate profile {name:?} is a holder's, not a CA's")]
+    NotACaProfile {
+        /// The profile's name.
+        name: String,
+    },
+    /// The signer's key is not a P-384 key.
+    #[error("the CA's key must be a P-384 key")]
+    Key,
+    /// The profile's subject does not make a name.
+    #[error("the CA cannot be named")]
+    Subject(#[source] SubjectError),
+    /// The certificate is not this profile's and this key's.
+    #[error("the CA certificate {serial} does not fit: {reason}")]
+    Mismatch {
+        /// The certificate's serial number.
+        serial: String,
+        /// What does not fit.
+        reason: &'static str,
+    },
+    /// The certificate was not made.
+    #[error("the CA's certificate was not made")]
+    Issue(#[source] Box<IssueError>),
+}
+
+impl From<IssueError> for CaError {
+    fn from(error: IssueError) -> Self {
+        Self::Issue(Box::new(error))
+    }
+}
+
+/// A self-signed certification authority whose key is in an HSM. It never claims a qualified
+/// status: profiles that do are refused when loaded.
+pub struct EmbeddedCa {
+    certificate: Certificate,
+    publication: Publication,
+    key_identifier: Vec<u8>,
+    signer: Arc<dyn Signer>,
+    random: Arc<dyn RandomSource>,
+}
+
+impl EmbeddedCa {
+    /// Makes a CA: its self-signed certificate for the signer's key, holding from `at`. The caller
+    /// keeps the certificate ([`CertificateAuthority::certificate`]) for [`EmbeddedCa::open`].
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub fn create(
+        profile: &CertificateProfile,
+        signer: Arc<dyn Signer>,
+        random: Arc<dyn RandomSource>,
+        at: Timestamp,
+    ) -> Result<Self, CaError> {
+        let (subject, publication) = ca_parts(profile)?;
+        let key = signer_key(&*signer)?;
+        let identifier = key_identifier(key.point().ok_or(CaError::Key)?);
+        let content = Content {
+            serial: &serial(&*random).map_err(IssueError::Token)?,
+            issuer: subject.as_der(),
+            subject: subject.as_der(),
+            public_key: signer.public_key_spki_der(),
+            not_before: whole_seconds(at)?,
+            not_after: last_second(at, profile.years())?,
+            extensions: extensions(profile, &identifier, &identifier, publication)
+                .map_err(IssueError::Encoding)?,
+        };
+        let certificate = proved(&content.sign(&*signer)?, &key)?;
+        Ok(Self {
+            certificate,
+            publication: publication.clone(),
+            key_identifier: identifier.to_vec(),
+            signer,
+            random,
+        })
+    }
+
+    /// Opens a CA that was made before.
+    ///
+    /// # Errors
+    /// [`CaError::Mismatch`] where certificate, profile and key do not belong together.
+    pub fn open(
+        profile: &CertificateProfile,
+        certificate: Certificate,
+        signer: Arc<dyn Signer>,
+        random: Arc<dyn RandomSource>,
+    ) -> Result<Self, CaError> {
+        let (subject, publication) = ca_parts(profile)?;
+        let key = signer_key(&*signer)?;
+        let mismatch = |reason| CaError::Mismatch {
+            serial: certificate.serial_hex(),
+            reason,
+        };
+        if *certificate.public_key() != key {
+            return Err(mismatch("its key is not the one in the HSM"));
+        }
+        if *certificate.subject() != subject {
+            return Err(mismatch("its name is not the profile's"));
+        }
+        let said = certificate.extensions();
+        let usage = said.key_usage.as_ref();
+        if !said.ca || !usage.is_some_and(|u| KeyUsage::key_cert_sign(u) && KeyUsage::crl_sign(u)) {
+            return Err(mismatch("it is not a CA certificate"));
+        }
+        if certificate.verify_signature(&key).is_err() {
+            return Err(mismatch("it is not signed by its own key"));
+        }
+        let key_identifier = said
+            .subject_key_identifier
+            .clone()
+            .ok_or_else(|| mismatch("it has no key identifier"))?;
+        Ok(Self {
+            publication: publication.clone(),
+            key_identifier,
+            certificate,
+            signer,
+            random,
+        })
+    }
+
+    /// Returns a signed CRL in DER: every certificate that is on hold or revoked.
+    ///
+    /// `number` must be larger than that of any CRL before (*RFC 5280 §5.2.3*); the caller keeps
+    /// count. The entries may come in any order; the list is in order of serial number.
+    ///
+    /// # Errors
+    /// [`CrlError`].
+    pub fn crl(
+        &self,
+        entries: &[CrlEntry],
+        this_update: Timestamp,
+        next_update: Timestamp,
+        number: u64,
+    ) -> Result<Vec<u8>, CrlError> {
+        let tbs = crl::to_be_signed(
+            self.certificate.subject(),
+            &self.key_identifier,
+            entries,
+            (this_update, next_update),
+            number,
+        )?;
+        let signature = self.signer.sign(&tbs).map_err(CrlError::Token)?;
+        crl::proved(&tbs, &signature, self.certificate.public_key())
+    }
+}
+
+impl CertificateAuthority for EmbeddedCa {
+    fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    fn issue(&self, order: &CertificateOrder<'_>) -> Result<IssuedCertificate, IssueError> {
+        let profile = order.profile;
+        if profile.kind() != ProfileKind::Leaf {
+            return Err(IssueError::NotALeafProfile {
+                name: profile.name().to_owned(),
+            });
+        }
+        let key = order.request.public_key();
+        let curve = key.curve();
+        let (true, Some(point)) = (
+            curve.is_some_and(|curve| profile.allows_curve(curve)),
+            key.point(),
+        ) else {
+            return Err(IssueError::Key {
+                name: profile.name().to_owned(),
+                curve,
+            });
+        };
+        let subject = profile
+            .subject(Some(order.holder))
+            .map_err(IssueError::Subject)?;
+        let (not_before, not_after) = self.period(order)?;
+        let identifier = key_identifier(point);
+        let content = Content {
+            serial: &serial(&*self.random).map_err(IssueError::Token)?,
+            issuer: self.certificate.subject().as_der(),
+            subject: subject.as_der(),
+            public_key: &key.to_spki_der().map_err(|error| {
+                IssueError::Unreadable(cert::CertificateError::PublicKey(error))
+            })?,
+            not_before,
+            not_after,
+            extensions: extensions(
+                profile,
+                &identifier,
+                &self.key_identifier,
+                &self.publication,
+            )
+            .map_err(IssueError::Encoding)?,
+        };
+        let der = content.sign(&*self.signer)?;
+        Ok(IssuedCertificate {
+            certificate: proved(&der, self.certificate.public_key())?,
+            on_hold_since: not_before,
+        })
+    }
+}
+
+impl EmbeddedCa {
+    /// Returns first and last second of a certificate: as long as the profile has it, within the
+    /// document's days and the CA's own.
+    fn period(&self, order: &CertificateOrder<'_>) -> Result<(Timestamp, Timestamp), IssueError> {
+        let from = whole_seconds(order.at)?;
+        let last_of_document = last_second_of(order.document_expires)?;
+        if last_of_document < from {
+            return Err(IssueError::DocumentExpired {
+                expires: order.document_expires,
+            });
+        }
+        let until = last_second(from, order.profile.years())?.min(last_of_document);
+        let own = self.certificate.validity();
+        if from < own.not_before {
+            return Err(IssueError::IssuerNotYetValid {
+                from: own.not_before,
+            });
+        }
+        if until > own.not_after {
+            return Err(IssueError::OutlastsIssuer {
+                until,
+                issuer: own.not_after,
+            });
+        }
+        Ok((from, until))
+    }
+}
+
+impl fmt::Debug for EmbeddedCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EmbeddedCa({:?})", self.certificate)
+    }
+}
+
+fn ca_parts(profile: &CertificateProfile) -> Result<(DistinguishedName, &Publication), CaError> {
+    let (ProfileKind::Ca, Some(publication)) = (profile.kind(), profile.publication()) else {
+        return Err(CaError::NotACaProfile {
+            name: profile.name().to_owned(),
+        });
+    };
+    let subject = profile.subject(None).map_err(CaError::Subject)?;
+    Ok((subject, publication))
+}
+
+fn signer_key(signer: &dyn Signer) -> Result<PublicKey, CaError> {
+    if signer.algorithm() != SignatureAlgorithm::EcdsaP384Sha384 {
+        return Err(CaError::Key);
+    }
+    PublicKey::from_spki_der(signer.public_key_spki_der()).map_err(|_| CaError::Key)
+}
+
+/// Reads back what was made, as a relying party will, before anybody else sees it.
+fn proved(der: &[u8], issuer_key: &PublicKey) -> Result<Certificate, IssueError> {
+    let certificate = Certificate::parse(der).map_err(IssueError::Unreadable)?;
+    certificate
+        .verify_signature(issuer_key)
+        .map_err(IssueError::WrongSignature)?;
+    Ok(certificate)
+}
+
+/// Returns a random serial number of 16 bytes: positive, and never shorter, so that all look
+/// alike; 126 bits are drawn.
+fn serial(random: &dyn RandomSource) -> Result<[u8; 16], HsmError> {
+    let mut serial = [0; 16];
+    random.fill(&mut serial)?;
+    serial[0] = (serial[0] & 0x7f) | 0x40;
+    Ok(serial)
+}
+
+fn whole_seconds(at: Timestamp) -> Result<Timestamp, IssueError> {
+    Timestamp::from_second(at.as_second()).map_err(|_| IssueError::Time)
+}
+
+/// Returns the last second of a period of whole years that begins at `from`.
+fn last_second(from: Timestamp, years: u8) -> Result<Timestamp, IssueError> {
+    whole_seconds(from)?
+        .to_zoned(TimeZone::UTC)
+        .checked_add(Span::new().years(years))
+        .and_then(|end| end.timestamp().checked_sub(SignedDuration::from_secs(1)))
+        .map_err(|_| IssueError::Time)
+}
+
+/// Returns the last second of a day, UTC.
+fn last_second_of(day: Date) -> Result<Timestamp, IssueError> {
+    day.at(23, 59, 59, 0)
+        .to_zoned(TimeZone::UTC)
+        .map(|end| end.timestamp())
+        .map_err(|_| IssueError::Time)
+}
+
+#[cfg(test)]
+mod tests;

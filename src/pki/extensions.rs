@@ -1,0 +1,140 @@
+//! The extensions of the certificates issued here (*RFC 5280 §4.2*).
+
+use const_oid::AssociatedOid;
+use der::Encode;
+use der::asn1::{Ia5String, OctetString};
+use der::flagset::FlagSet;
+use sha2::{Digest, Sha256};
+use spki::ObjectIdentifier;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::certpolicy::PolicyInformation;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints,
+    CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+};
+
+use crate::profile::{CertificateProfile, ProfileKind, Publication};
+
+const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+
+/// Returns the key identifier of a public key: the first 20 bytes of SHA-256 over the key's bits
+/// (*RFC 7093 §2*, method 1).
+pub(crate) fn key_identifier(point: &[u8]) -> [u8; 20] {
+    let mut identifier = [0; 20];
+    identifier
+        .iter_mut()
+        .zip(Sha256::digest(point))
+        .for_each(|(to, from)| *to = from);
+    identifier
+}
+
+/// Returns a holder's extensions, or a self-signed CA's.
+pub(crate) fn extensions(
+    profile: &CertificateProfile,
+    subject_key: &[u8; 20],
+    issuer_key: &[u8],
+    publication: &Publication,
+) -> der::Result<Vec<Extension>> {
+    let is_ca = profile.kind() == ProfileKind::Ca;
+    let constraints = BasicConstraints {
+        ca: is_ca,
+        path_len_constraint: profile.path_length(),
+    };
+    let usage = profile
+        .usage_bits()
+        .fold(FlagSet::default(), |all, bit| all | bit);
+    let mut list = vec![
+        extension(&constraints, true)?,
+        extension(&KeyUsage(usage), true)?,
+    ];
+    let purposes = profile.purposes();
+    if !purposes.is_empty() {
+        list.push(extension(&ExtendedKeyUsage(purposes), false)?);
+    }
+    let policies: Vec<_> = profile
+        .policy_identifiers()
+        .into_iter()
+        .map(|policy_identifier| PolicyInformation {
+            policy_identifier,
+            policy_qualifiers: None,
+        })
+        .collect();
+    if !policies.is_empty() {
+        list.push(extension(&CertificatePolicies(policies), false)?);
+    }
+    let identifier = SubjectKeyIdentifier(OctetString::new(&subject_key[..])?);
+    list.push(extension(&identifier, false)?);
+    list.push(authority_key_identifier(issuer_key)?);
+    if !is_ca {
+        list.extend(crl_distribution_points(publication)?);
+        list.extend(authority_information_access(publication)?);
+    }
+    Ok(list)
+}
+
+/// Returns `authorityKeyIdentifier`, of certificates and of CRLs.
+pub(crate) fn authority_key_identifier(issuer_key: &[u8]) -> der::Result<Extension> {
+    let identifier = AuthorityKeyIdentifier {
+        key_identifier: Some(OctetString::new(issuer_key)?),
+        authority_cert_issuer: None,
+        authority_cert_serial_number: None,
+    };
+    extension(&identifier, false)
+}
+
+fn crl_distribution_points(publication: &Publication) -> der::Result<Option<Extension>> {
+    let names = publication
+        .crl()
+        .map(url)
+        .collect::<der::Result<Vec<_>>>()?;
+    if names.is_empty() {
+        return Ok(None);
+    }
+    // Several addresses of the same list are several names of one point (§4.2.1.13).
+    let point = DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(names)),
+        reasons: None,
+        crl_issuer: None,
+    };
+    extension(&CrlDistributionPoints(vec![point]), false).map(Some)
+}
+
+fn authority_information_access(publication: &Publication) -> der::Result<Option<Extension>> {
+    let mut descriptions = Vec::new();
+    for (access_method, addresses) in [
+        (OCSP, publication.ocsp().collect::<Vec<_>>()),
+        (CA_ISSUERS, publication.issuer().collect()),
+    ] {
+        for address in addresses {
+            descriptions.push(AccessDescription {
+                access_method,
+                access_location: url(address)?,
+            });
+        }
+    }
+    if descriptions.is_empty() {
+        return Ok(None);
+    }
+    extension(&AuthorityInfoAccessSyntax(descriptions), false).map(Some)
+}
+
+fn url(address: &str) -> der::Result<GeneralName> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(
+        address,
+    )?))
+}
+
+/// Returns a value as an extension.
+pub(crate) fn extension<T: AssociatedOid + Encode>(
+    value: &T,
+    critical: bool,
+) -> der::Result<Extension> {
+    Ok(Extension {
+        extn_id: T::OID,
+        critical,
+        extn_value: OctetString::new(value.to_der()?)?,
+    })
+}

@@ -1,0 +1,473 @@
+//! Certificate profiles: what a certificate of a kind contains, as `certs/*.toml` says it.
+
+use cert::{Curve, DistinguishedName};
+use serde::Deserialize;
+use spki::ObjectIdentifier;
+use x509_cert::ext::pkix::KeyUsages;
+
+use crate::subject::{Holder, SubjectAttribute, SubjectError, Variable, subject};
+use crate::vocabulary::{AttributeName, CurveName, HttpUrl, Policy, Purpose, Usage};
+
+/// Why a certificate profile was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// The text is not TOML of the right shape, or a value is none that certificates here have;
+    /// the source names line and column.
+    #[error("the certificate profile does not parse")]
+    Syntax(#[source] Box<toml::de::Error>),
+    /// Fields that are right by themselves contradict each other.
+    #[error("certificate profile {name:?}: {field}: {reason}")]
+    Contradiction {
+        /// The profile's name.
+        name: String,
+        /// The field's dotted name.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        reason: &'static str,
+    },
+}
+
+/// What a profile is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProfileKind {
+    /// A holder's certificate.
+    Leaf,
+    /// A certification authority's own certificate.
+    Ca,
+}
+
+/// A certificate profile that has been proved.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateProfile {
+    name: String,
+    kind: ProfileKind,
+    validity: ValidityRule,
+    subject: Vec<SubjectAttribute>,
+    key: KeyRule,
+    policies: Option<PolicyRule>,
+    publication: Option<Publication>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ValidityRule {
+    years: u8,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRule {
+    curves: Vec<CurveName>,
+    usage: Vec<Usage>,
+    #[serde(default)]
+    extended_usage: Vec<Purpose>,
+    path_length: Option<u8>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyRule {
+    identifiers: Vec<Policy>,
+}
+
+/// Where relying parties find what belongs to the certificates of a CA.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publication {
+    crl: Vec<HttpUrl>,
+    ocsp: Vec<HttpUrl>,
+    issuer: Vec<HttpUrl>,
+}
+
+impl Publication {
+    /// Returns the addresses of the certificate revocation list.
+    pub fn crl(&self) -> impl Iterator<Item = &str> {
+        self.crl.iter().map(|url| url.0.as_str())
+    }
+
+    /// Returns the addresses of OCSP responders.
+    pub fn ocsp(&self) -> impl Iterator<Item = &str> {
+        self.ocsp.iter().map(|url| url.0.as_str())
+    }
+
+    /// Returns the addresses of the CA's certificate.
+    pub fn issuer(&self) -> impl Iterator<Item = &str> {
+        self.issuer.iter().map(|url| url.0.as_str())
+    }
+}
+
+impl CertificateProfile {
+    /// Returns the profile that `text` describes, proved free of contradictions.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub fn parse(text: &str) -> Result<Self, ProfileError> {
+        let profile: Self =
+            toml::from_str(text).map_err(|error| ProfileError::Syntax(Box::new(error)))?;
+        match profile.contradiction() {
+            None => Ok(profile),
+            Some((field, reason)) => Err(ProfileError::Contradiction {
+                name: profile.name,
+                field,
+                reason,
+            }),
+        }
+    }
+
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let general = [
+            (self.name.trim().is_empty(), "name", "is empty"),
+            (
+                self.key.curves.is_empty(),
+                "key.curves",
+                "allows no key at all",
+            ),
+            (
+                repeats(&self.key.curves),
+                "key.curves",
+                "names a curve twice",
+            ),
+            (repeats(&self.key.usage), "key.usage", "names a usage twice"),
+            (
+                repeats(&self.key.extended_usage),
+                "key.extended_usage",
+                "names a purpose twice",
+            ),
+            (
+                repeats(self.policies()),
+                "policies.identifiers",
+                "names a policy twice",
+            ),
+            (
+                self.policies.is_some() && self.policies().is_empty(),
+                "policies.identifiers",
+                "is empty; leave the table out instead",
+            ),
+            (
+                repeats(&self.attributes()),
+                "subject",
+                "names an attribute twice",
+            ),
+            (
+                !self.attributes().contains(&AttributeName::Cn)
+                    || !self.attributes().contains(&AttributeName::C),
+                "subject",
+                "needs a C and a CN",
+            ),
+        ];
+        let special = match self.kind {
+            ProfileKind::Leaf => self.leaf_contradictions(),
+            ProfileKind::Ca => self.ca_contradictions(),
+        };
+        general
+            .into_iter()
+            .chain(special)
+            .find_map(|(wrong, field, reason)| wrong.then_some((field, reason)))
+    }
+
+    fn leaf_contradictions(&self) -> Vec<(bool, &'static str, &'static str)> {
+        let has = |usage| self.key.usage.contains(&usage);
+        let identifies = self
+            .subject
+            .iter()
+            .any(|a| a.attribute == AttributeName::SerialNumber && a.uses(Variable::PersonalCode));
+        vec![
+            (
+                !(1..=10).contains(&self.validity.years),
+                "validity.years",
+                "is not within 1 to 10",
+            ),
+            (self.key.usage.is_empty(), "key.usage", "is empty"),
+            (
+                has(Usage::KeyCertSign) || has(Usage::CrlSign),
+                "key.usage",
+                "keyCertSign and cRLSign are a CA's, not a holder's",
+            ),
+            (
+                // ETSI EN 319 412-2 §4.3.2: a key that commits its holder does nothing else, or a
+                // challenge could be a document.
+                has(Usage::DigitalSignature) && has(Usage::NonRepudiation),
+                "key.usage",
+                "nonRepudiation stands alone: a key that logs in must not sign documents",
+            ),
+            (
+                has(Usage::NonRepudiation)
+                    && self.key.extended_usage.contains(&Purpose::ClientAuth),
+                "key.extended_usage",
+                "clientAuth needs digitalSignature",
+            ),
+            (
+                has(Usage::DigitalSignature)
+                    && self.key.extended_usage.contains(&Purpose::DocumentSigning),
+                "key.extended_usage",
+                "documentSigning needs nonRepudiation",
+            ),
+            (
+                self.key.path_length.is_some(),
+                "key.path_length",
+                "is a CA's, not a holder's",
+            ),
+            (
+                self.publication.is_some(),
+                "publication",
+                "is a CA's: its addresses go into all that it issues",
+            ),
+            (
+                !identifies,
+                "subject",
+                "needs a serialNumber with {personal_code}: names are not unique",
+            ),
+        ]
+    }
+
+    fn ca_contradictions(&self) -> Vec<(bool, &'static str, &'static str)> {
+        let signs = self.key.usage.len() == 2
+            && self.key.usage.contains(&Usage::KeyCertSign)
+            && self.key.usage.contains(&Usage::CrlSign);
+        vec![
+            (
+                !(1..=30).contains(&self.validity.years),
+                "validity.years",
+                "is not within 1 to 30",
+            ),
+            (
+                !signs,
+                "key.usage",
+                "a CA's is keyCertSign and cRLSign, no more and no less",
+            ),
+            (
+                self.key.curves != [CurveName::P384],
+                "key.curves",
+                "a CA's key is a P-384 key",
+            ),
+            (
+                !self.key.extended_usage.is_empty(),
+                "key.extended_usage",
+                "a CA has none",
+            ),
+            (
+                self.policies.is_some(),
+                "policies",
+                "a self-signed CA certificate has none",
+            ),
+            (
+                !self.subject.iter().all(SubjectAttribute::is_fixed),
+                "subject",
+                "a CA is no holder: its name has no variables",
+            ),
+            (
+                self.publication.as_ref().is_none_or(|p| p.crl.is_empty()),
+                "publication.crl",
+                "is needed: certificates are issued on hold, and only a CRL shows it",
+            ),
+        ]
+    }
+
+    fn attributes(&self) -> Vec<AttributeName> {
+        self.subject.iter().map(|a| a.attribute).collect()
+    }
+
+    fn policies(&self) -> &[Policy] {
+        self.policies
+            .as_ref()
+            .map_or(&[], |rule| rule.identifiers.as_slice())
+    }
+
+    /// Returns the profile's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns what the profile is for.
+    pub fn kind(&self) -> ProfileKind {
+        self.kind
+    }
+
+    /// Returns the longest validity in years.
+    pub fn years(&self) -> u8 {
+        self.validity.years
+    }
+
+    /// Returns whether a key on this curve may be certified.
+    pub fn allows_curve(&self, curve: Curve) -> bool {
+        self.key.curves.iter().any(|name| name.curve() == curve)
+    }
+
+    /// Returns the CA's addresses; always there for a CA.
+    pub fn publication(&self) -> Option<&Publication> {
+        self.publication.as_ref()
+    }
+
+    /// Returns the subject's name for a holder; for a CA profile, the CA's own name.
+    ///
+    /// # Errors
+    /// [`SubjectError`], which shows no value.
+    pub fn subject(&self, holder: Option<&Holder>) -> Result<DistinguishedName, SubjectError> {
+        subject(&self.subject, holder)
+    }
+
+    pub(crate) fn path_length(&self) -> Option<u8> {
+        self.key.path_length
+    }
+
+    pub(crate) fn usage_bits(&self) -> impl Iterator<Item = KeyUsages> {
+        self.key.usage.iter().map(|usage| usage.bit())
+    }
+
+    pub(crate) fn purposes(&self) -> Vec<ObjectIdentifier> {
+        let purposes = self.key.extended_usage.iter();
+        purposes.map(|purpose| purpose.oid()).collect()
+    }
+
+    pub(crate) fn policy_identifiers(&self) -> Vec<ObjectIdentifier> {
+        self.policies().iter().map(|policy| policy.0).collect()
+    }
+}
+
+fn repeats<T: PartialEq>(values: &[T]) -> bool {
+    values
+        .iter()
+        .enumerate()
+        .any(|(place, value)| values.iter().take(place).any(|earlier| earlier == value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CertificateProfile, ProfileError, ProfileKind};
+    use crate::testing::{AUTHENTICATION, CA, SIGNATURE};
+
+    #[test]
+    fn shipped_profiles_load() {
+        for (text, kind) in [
+            (AUTHENTICATION, ProfileKind::Leaf),
+            (SIGNATURE, ProfileKind::Leaf),
+            (CA, ProfileKind::Ca),
+        ] {
+            assert_eq!(CertificateProfile::parse(text).unwrap().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn faults_are_named_with_their_place() {
+        let faults = [
+            (
+                "years = 5",
+                "years = 5\nmonths = 3",
+                "unknown field `months`",
+            ),
+            (
+                "\"digitalSignature\"",
+                "\"keyEncipherment\"",
+                "unknown variant `keyEncipherment`",
+            ),
+            (
+                "\"clientAuth\"",
+                "\"serverAuth\"",
+                "unknown variant `serverAuth`",
+            ),
+            (
+                "0.4.0.2042.1.2",
+                "0.4.0.194112.1.2",
+                "claims a qualified status",
+            ),
+            ("0.4.0.2042.1.2", "NCP+", "no object identifier"),
+            (
+                "{surname}\"\n\n[[subject]]\nattribute = \"GN\"",
+                "{name}\"\n\n[[subject]]\nattribute = \"GN\"",
+                "variable \"name\"",
+            ),
+            (
+                "[policies]",
+                "[qc_statements]\nx = 1\n[policies]",
+                "unknown field `qc_statements`",
+            ),
+        ];
+        for (from, to, expected) in faults {
+            let text = AUTHENTICATION.replace(from, to);
+            assert_ne!(text, AUTHENTICATION, "{from}");
+            let Err(ProfileError::Syntax(cause)) = CertificateProfile::parse(&text) else {
+                panic!("{to} was accepted");
+            };
+            let cause = cause.to_string();
+            assert!(
+                cause.contains(expected) && cause.contains("line"),
+                "{cause}"
+            );
+        }
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let faults = [
+            (
+                AUTHENTICATION,
+                "[\"digitalSignature\"]",
+                "[\"digitalSignature\", \"nonRepudiation\"]",
+                "key.usage",
+            ),
+            (
+                AUTHENTICATION,
+                "[\"digitalSignature\"]",
+                "[\"keyCertSign\"]",
+                "key.usage",
+            ),
+            (AUTHENTICATION, "[\"digitalSignature\"]", "[]", "key.usage"),
+            (
+                AUTHENTICATION,
+                "[\"digitalSignature\"]",
+                "[\"nonRepudiation\"]",
+                "key.extended_usage",
+            ),
+            (
+                SIGNATURE,
+                "[\"nonRepudiation\"]",
+                "[\"digitalSignature\"]",
+                "key.extended_usage",
+            ),
+            (AUTHENTICATION, "[\"P-384\"]", "[]", "key.curves"),
+            (AUTHENTICATION, "years = 5", "years = 0", "validity.years"),
+            (AUTHENTICATION, "years = 5", "years = 11", "validity.years"),
+            (AUTHENTICATION, "{personal_code}\"", "1\"", "subject"),
+            (
+                AUTHENTICATION,
+                "attribute = \"GN\"",
+                "attribute = \"SN\"",
+                "subject",
+            ),
+            (
+                AUTHENTICATION,
+                "[policies]",
+                "[publication]\ncrl = []\nocsp = []\nissuer = []\n[policies]",
+                "publication",
+            ),
+            (
+                AUTHENTICATION,
+                "[key]",
+                "[key]\npath_length = 0",
+                "key.path_length",
+            ),
+            (CA, "\"keyCertSign\", ", "", "key.usage"),
+            (CA, "[\"P-384\"]", "[\"P-256\"]", "key.curves"),
+            (CA, "PILOT eID CA", "CA of {surname}", "subject"),
+            (
+                CA,
+                "[\"http://pki.example.org/pilot-ca.crl\"]",
+                "[]",
+                "publication.crl",
+            ),
+        ];
+        for (base, from, to, expected) in faults {
+            let text = base.replace(from, to);
+            assert_ne!(text, base, "{from}");
+            match CertificateProfile::parse(&text) {
+                Err(ProfileError::Contradiction { field, .. }) => assert_eq!(field, expected),
+                other => panic!("{to}: {other:?}"),
+            }
+        }
+        let odd = CA.replace("http://ocsp", "ldap://ocsp");
+        assert!(CertificateProfile::parse(&odd).is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! What tests share: profiles, a chip, a CA in a throw-away token, and openssl.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use cert::Curve;
+use cert::request::{Request, RequestInfo};
+use hsm::{Curve as TokenCurve, test_support};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use p384::ecdsa::signature::hazmat::PrehashSigner;
+use p384::elliptic_curve::sec1::ToSec1Point;
+
+use crate::{CertificateOrder, CertificateProfile, EmbeddedCa, Holder};
+
+pub(crate) const AUTHENTICATION: &str = include_str!("../../certs/eid-authentication.toml");
+pub(crate) const SIGNATURE: &str = include_str!("../../certs/eid-signature.toml");
+pub(crate) const CA: &str = include_str!("../../certs/pilot-ca.toml");
+
+pub(crate) fn profile(text: &str) -> CertificateProfile {
+    CertificateProfile::parse(text).unwrap()
+}
+
+pub(crate) fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn date(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// An invented person.
+pub(crate) fn holder() -> Holder {
+    Holder::new("LV", "PARAUDZIŅŠ", "ANDRIS JĀNIS", "121282-88882")
+}
+
+/// Stands for the chip that makes a request.
+pub(crate) fn request(seed: u8) -> (Request, Vec<u8>) {
+    let key = p384::ecdsa::SigningKey::from_slice(&[seed; 48]).unwrap();
+    let public = p384::PublicKey::from(key.verifying_key());
+    let point = public.to_sec1_point(false).as_bytes().to_vec();
+    let name = profile(AUTHENTICATION).subject(Some(&holder())).unwrap();
+    let info = RequestInfo::new(&name, Curve::P384, &point).unwrap();
+    let signature: p384::ecdsa::Signature = key.sign_prehash(&info.digest()).unwrap();
+    let der = info.assemble(&signature.to_bytes()).unwrap();
+    (Request::parse_and_verify(&der).unwrap(), point)
+}
+
+/// Makes a CA as of the beginning of 2026; only within `with_private_tokens`.
+pub(crate) fn ca(label: &str) -> EmbeddedCa {
+    let token = test_support::token(label);
+    token.generate_signing_key("ca", TokenCurve::P384).unwrap();
+    let signer = Arc::new(token.signer("ca").unwrap());
+    EmbeddedCa::create(
+        &profile(CA),
+        signer,
+        Arc::new(token),
+        time("2026-01-01T00:00:00Z"),
+    )
+    .unwrap()
+}
+
+pub(crate) fn order<'a>(
+    profile: &'a CertificateProfile,
+    request: &'a Request,
+    holder: &'a Holder,
+) -> CertificateOrder<'a> {
+    CertificateOrder {
+        profile,
+        request,
+        holder,
+        document_expires: date("2036-03-01"),
+        at: time("2026-03-02T08:00:00Z"),
+    }
+}
+
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.0.path().join(name), bytes).unwrap();
+    }
+
+    /// Runs a program here; returns whether it succeeded, and what it said on both streams.
+    pub(crate) fn run(&self, program: &str, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    }
+
+    pub(crate) fn openssl(&self, arguments: &[&str]) -> String {
+        let (done, said) = self.run("openssl", arguments);
+        assert!(done, "openssl {arguments:?}: {said}");
+        said
+    }
+}

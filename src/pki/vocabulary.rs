@@ -1,0 +1,154 @@
+//! The words that certificate profiles are written in. Each is judged where it is read, so that a
+//! fault is reported with line and column.
+
+use cert::{AttributeType, Curve};
+use serde::Deserialize;
+use spki::ObjectIdentifier;
+use x509_cert::ext::pkix::KeyUsages;
+
+/// A bit of `keyUsage` (*RFC 5280 §4.2.1.3*). Those for encryption are no words here: EC keys do
+/// not encrypt (*RFC 8813 §3*), and a holder's key that decrypts would have to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum Usage {
+    #[serde(rename = "digitalSignature")]
+    DigitalSignature,
+    #[serde(rename = "nonRepudiation")]
+    NonRepudiation,
+    #[serde(rename = "keyCertSign")]
+    KeyCertSign,
+    #[serde(rename = "cRLSign")]
+    CrlSign,
+}
+
+impl Usage {
+    pub(crate) fn bit(self) -> KeyUsages {
+        match self {
+            Self::DigitalSignature => KeyUsages::DigitalSignature,
+            Self::NonRepudiation => KeyUsages::NonRepudiation,
+            Self::KeyCertSign => KeyUsages::KeyCertSign,
+            Self::CrlSign => KeyUsages::CRLSign,
+        }
+    }
+}
+
+/// A purpose of `extendedKeyUsage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum Purpose {
+    #[serde(rename = "clientAuth")]
+    ClientAuth,
+    #[serde(rename = "emailProtection")]
+    EmailProtection,
+    /// *RFC 9336*.
+    #[serde(rename = "documentSigning")]
+    DocumentSigning,
+}
+
+impl Purpose {
+    pub(crate) fn oid(self) -> ObjectIdentifier {
+        match self {
+            Self::ClientAuth => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2") },
+            Self::EmailProtection => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4") },
+            Self::DocumentSigning => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36") },
+        }
+    }
+}
+
+/// A curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum CurveName {
+    #[serde(rename = "P-256")]
+    P256,
+    #[serde(rename = "P-384")]
+    P384,
+}
+
+impl CurveName {
+    pub(crate) fn curve(self) -> Curve {
+        match self {
+            Self::P256 => Curve::P256,
+            Self::P384 => Curve::P384,
+        }
+    }
+}
+
+/// An attribute of a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) enum AttributeName {
+    C,
+    O,
+    #[serde(rename = "OU")]
+    Ou,
+    #[serde(rename = "organizationIdentifier")]
+    OrganizationIdentifier,
+    #[serde(rename = "CN")]
+    Cn,
+    #[serde(rename = "SN")]
+    Sn,
+    #[serde(rename = "GN")]
+    Gn,
+    #[serde(rename = "serialNumber")]
+    SerialNumber,
+}
+
+impl AttributeName {
+    pub(crate) fn kind(self) -> AttributeType {
+        match self {
+            Self::C => AttributeType::Country,
+            Self::O => AttributeType::Organization,
+            Self::Ou => AttributeType::OrganizationalUnit,
+            Self::OrganizationIdentifier => AttributeType::OrganizationIdentifier,
+            Self::Cn => AttributeType::CommonName,
+            Self::Sn => AttributeType::Surname,
+            Self::Gn => AttributeType::GivenName,
+            Self::SerialNumber => AttributeType::SerialNumber,
+        }
+    }
+}
+
+/// A certificate policy that a CA of this house may assert: none that claims a qualified status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Policy(pub(crate) ObjectIdentifier);
+
+impl TryFrom<String> for Policy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let oid = ObjectIdentifier::new(&text)
+            .map_err(|_| format!("policy {text:?} is no object identifier"))?;
+        // ETSI EN 319 411-2 §5.3, EN 319 412-5: qualified certificate policies and statements.
+        let qualified = ["0.4.0.194112", "0.4.0.1456", "0.4.0.1862", "0.4.0.194121"];
+        let claims = |arc: &&str| text == **arc || text.starts_with(&format!("{arc}."));
+        if qualified.iter().any(claims) {
+            return Err(format!(
+                "policy {text} claims a qualified status, which this CA does not have"
+            ));
+        }
+        Ok(Self(oid))
+    }
+}
+
+/// An address from which relying parties fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HttpUrl(pub(crate) String);
+
+impl TryFrom<String> for HttpUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        let sound = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+            && text.len() <= 255
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !br#"<>"\^`{|}"#.contains(&byte));
+        if sound {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no http or https address"))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! One card, held exclusively, as a channel.
+
+use std::ffi::CString;
+
+use card::{Channel, ChannelError};
+use pcsc::{Card, Context, Disposition, Protocols, ShareMode};
+
+use crate::error::channel_error;
+
+/// The longest answer: 65 536 bytes of data and a status word.
+const ANSWER: usize = 65_538;
+
+/// A card in a reader, connected in exclusive mode: no other program can come between two
+/// commands. The card is reset when the connection ends.
+pub struct Connection {
+    /// Nothing once the connection is closed.
+    card: Option<Card>,
+    reader: String,
+    atr: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) fn open(context: &Context, reader: &str) -> Result<Self, ChannelError> {
+        let name = CString::new(reader).map_err(|_| ChannelError::NoReader {
+            name: reader.to_owned(),
+        })?;
+        let card = context
+            .connect(&name, ShareMode::Exclusive, Protocols::T0 | Protocols::T1)
+            .map_err(|error| channel_error(reader, "connecting to the card", error))?;
+        let mut connection = Self {
+            card: Some(card),
+            reader: reader.to_owned(),
+            atr: Vec::new(),
+            answer: vec![0; ANSWER],
+        };
+        connection.atr = connection.read_atr()?;
+        Ok(connection)
+    }
+
+    fn read_atr(&self) -> Result<Vec<u8>, ChannelError> {
+        let card = self.card.as_ref().ok_or(ChannelError::Removed)?;
+        // Not as an attribute: the virtual reader's driver, as others, has none.
+        card.status2_owned()
+            .map(|status| status.atr().to_vec())
+            .map_err(|error| channel_error(&self.reader, "reading the answer to reset", error))
+    }
+
+    /// Returns the reader's name.
+    pub fn reader(&self) -> &str {
+        &self.reader
+    }
+}
+
+impl Channel for Connection {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        let card = self.card.as_ref().ok_or(ChannelError::Removed)?;
+        card.transmit(command, &mut self.answer)
+            .map(<[u8]>::to_vec)
+            .map_err(|error| channel_error(&self.reader, "sending a command", error))
+    }
+
+    fn atr(&self) -> &[u8] {
+        &self.atr
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        let card = self.card.as_mut().ok_or(ChannelError::Removed)?;
+        card.reconnect(
+            ShareMode::Exclusive,
+            Protocols::T0 | Protocols::T1,
+            Disposition::ResetCard,
+        )
+        .map_err(|error| channel_error(&self.reader, "resetting the card", error))?;
+        self.atr = self.read_atr()?;
+        Ok(self.atr.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A reset forgets verified PINs and the secure channel; an error here means that the
+        // card is gone, and so is what it remembered.
+        if let Some(card) = self.card.take() {
+            let _ = card.disconnect(Disposition::ResetCard);
+        }
+    }
+}
