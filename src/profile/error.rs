@@ -1,0 +1,90 @@
+//! What can be wrong with a profile, or with using it.
+
+use thiserror::Error;
+
+use crate::source::Place;
+
+/// A profile that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ProfileError {
+    /// Something in a file is wrong; the place is where it was written, also when it was
+    /// inherited.
+    #[error("{place}: {fault}{}", hint_suffix(hint))]
+    Invalid {
+        /// File, line and column.
+        place: Place,
+        /// What is wrong.
+        fault: String,
+        /// What to do about it; may be empty.
+        hint: String,
+    },
+    /// There is no profile of that name.
+    #[error("no profile is named \"{name}\"; known are: {}", known.join(", "))]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A document profile and a chip profile do not fit together.
+    #[error("document profile \"{document}\" does not fit chip profile \"{chip}\": {fault}")]
+    Mismatch {
+        /// The document profile's name.
+        document: String,
+        /// The chip profile's name.
+        chip: String,
+        /// What one needs and the other lacks.
+        fault: String,
+    },
+}
+
+fn hint_suffix(hint: &str) -> String {
+    if hint.is_empty() {
+        String::new()
+    } else {
+        format!(" ({hint})")
+    }
+}
+
+/// A template that cannot be turned into bytes now.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RenderError {
+    /// A variable has no value yet.
+    #[error("variable \"{name}\" has no value")]
+    Unset {
+        /// The variable.
+        name: String,
+    },
+    /// A variable is of another kind than the template needs.
+    #[error("variable \"{name}\" is {found}, but {needed} is needed here")]
+    Kind {
+        /// The variable.
+        name: String,
+        /// What it is.
+        found: &'static str,
+        /// What was needed.
+        needed: &'static str,
+    },
+    /// A function cannot take this value.
+    #[error("{function}: {fault}")]
+    Function {
+        /// The function.
+        function: &'static str,
+        /// Why not.
+        fault: String,
+    },
+    /// The rendered header is not four bytes long.
+    #[error("a command header is four bytes, this one is {length}")]
+    Header {
+        /// How long it came out.
+        length: usize,
+    },
+    /// The data does not fit the chip's limits.
+    #[error("the data is {length} bytes, the chip takes {limit} in one command")]
+    TooLong {
+        /// How long it came out.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+}

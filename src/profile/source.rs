@@ -1,0 +1,320 @@
+//! The text of profile files: parsing with inheritance, and where a byte stands.
+//!
+//! A profile that says `extends = "parent"` is laid over its parent value by value, and
+//! every value keeps the place where it was written. All texts share one axis of offsets:
+//! each file has its own range, so that one span names file, line and column.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::error::ProfileError;
+
+/// How many parents a profile may have, one above the other.
+const MAX_ANCESTORS: usize = 8;
+
+/// A file, line and column, each counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name of the file as it was given to the loader.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// The profile texts at hand, by name (file name without `.toml`).
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    texts: BTreeMap<String, String>,
+}
+
+impl Shelf {
+    /// Puts a text on the shelf under its name.
+    pub fn put(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.texts.insert(name.into(), text.into());
+    }
+
+    /// Returns the names on the shelf, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys().map(String::as_str)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
+    }
+}
+
+/// The texts of one profile and its ancestors on one axis of offsets.
+#[derive(Debug)]
+pub(crate) struct Sources<'a> {
+    files: Vec<(String, &'a str, usize)>,
+    end: usize,
+}
+
+impl<'a> Sources<'a> {
+    /// Parses `name` from the shelf with all that it extends.
+    pub(crate) fn parse(
+        shelf: &'a Shelf,
+        name: &str,
+    ) -> Result<(Self, Spanned<DeTable<'a>>), ProfileError> {
+        let mut sources = Self {
+            files: Vec::new(),
+            end: 0,
+        };
+        let table = sources.parse_with_ancestors(shelf, name)?;
+        Ok((sources, table))
+    }
+
+    fn parse_with_ancestors(
+        &mut self,
+        shelf: &'a Shelf,
+        name: &str,
+    ) -> Result<Spanned<DeTable<'a>>, ProfileError> {
+        let mut layers: Vec<Spanned<DeTable<'a>>> = Vec::new();
+        let mut next = Some((name.to_owned(), None));
+        while let Some((name, asked_at)) = next.take() {
+            if layers.len() > MAX_ANCESTORS || self.files.iter().any(|(file, _, _)| *file == name) {
+                return Err(self.error(
+                    asked_at.unwrap_or(0..0),
+                    format!("profile \"{name}\" extends itself, or has more than {MAX_ANCESTORS} ancestors"),
+                    "a profile extends at most one other, and the chain ends",
+                ));
+            }
+            let Some(text) = shelf.text(&name) else {
+                return Err(match asked_at {
+                    Some(span) => self.error(
+                        span,
+                        format!("no profile is named \"{name}\""),
+                        "put its file beside this one, or correct the name",
+                    ),
+                    None => ProfileError::Unknown {
+                        name,
+                        known: shelf.names().map(str::to_owned).collect(),
+                    },
+                });
+            };
+            let base = self.add(&name, text);
+            let table = DeTable::parse(text).map_err(|error| {
+                let span = error.span().unwrap_or(0..0);
+                self.error(
+                    span.start + base..span.end + base,
+                    error.message().to_owned(),
+                    "",
+                )
+            })?;
+            let mut table = shift_table(table, base);
+            if let Some((_, parent)) = remove(table.get_mut(), "extends") {
+                let span = parent.span();
+                let DeValue::String(parent) = parent.into_inner() else {
+                    return Err(self.error(
+                        span,
+                        "\"extends\" is not text".into(),
+                        "write extends = \"name-of-the-parent\"",
+                    ));
+                };
+                next = Some((parent.into_owned(), Some(span)));
+            }
+            layers.push(table);
+        }
+        let mut layers = layers.into_iter().rev();
+        // The loop above ran at least once, so there is a first layer.
+        let mut merged = layers
+            .next()
+            .unwrap_or_else(|| Spanned::new(0..0, DeTable::new()));
+        for layer in layers {
+            lay_over(merged.get_mut(), layer.into_inner());
+        }
+        Ok(merged)
+    }
+
+    fn add(&mut self, name: &str, text: &'a str) -> usize {
+        let base = self.end;
+        self.files.push((name.to_owned(), text, base));
+        // One byte apart, so that the end of a text is not the start of the next.
+        self.end += text.len() + 1;
+        base
+    }
+
+    /// Returns the file, line and column of an offset.
+    pub(crate) fn place(&self, offset: usize) -> Place {
+        let found = self.files.iter().rev().find(|(_, _, base)| *base <= offset);
+        let Some((file, text, base)) = found else {
+            return Place {
+                file: String::new(),
+                line: 1,
+                column: 1,
+            };
+        };
+        let mut within = (offset - base).min(text.len());
+        while !text.is_char_boundary(within) {
+            within -= 1;
+        }
+        let before = &text[..within];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            file: format!("{file}.toml"),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// Returns where the content of a quoted string starts, given the span of the string.
+    /// Exact for strings without escapes; profiles have no reason to use them.
+    pub(crate) fn inside(&self, span: Range<usize>) -> usize {
+        let found = self
+            .files
+            .iter()
+            .rev()
+            .find(|(_, _, base)| *base <= span.start);
+        let rest = found
+            .and_then(|(_, text, base)| text.get(span.start - base..))
+            .unwrap_or("");
+        let opening = ["\"\"\"\n", "'''\n", "\"\"\"", "'''"]
+            .into_iter()
+            .find(|opening| rest.starts_with(opening));
+        span.start + opening.map_or(1, str::len)
+    }
+
+    /// Returns the SHA-256 over all texts, each behind its length, the child first.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for (_, text, _) in &self.files {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text.as_bytes());
+        }
+        hash.finalize().into()
+    }
+
+    /// Makes the error for a fault at `span`.
+    pub(crate) fn error(&self, span: Range<usize>, fault: String, hint: &str) -> ProfileError {
+        ProfileError::Invalid {
+            place: self.place(span.start),
+            fault,
+            hint: hint.to_owned(),
+        }
+    }
+}
+
+fn remove<'a>(table: &mut DeTable<'a>, key: &str) -> Option<(String, Spanned<DeValue<'a>>)> {
+    let found = table.keys().find(|name| name.get_ref() == key)?.clone();
+    table.remove(&found).map(|value| (key.to_owned(), value))
+}
+
+/// Lays a child's table over its parent's: tables merge, anything else is replaced.
+fn lay_over<'a>(parent: &mut DeTable<'a>, child: DeTable<'a>) {
+    for (key, value) in child {
+        let merged = match (remove(parent, key.get_ref()), value) {
+            (Some((_, below)), above) => {
+                let span = above.span();
+                match (below.into_inner(), above.into_inner()) {
+                    (DeValue::Table(mut below), DeValue::Table(above)) => {
+                        lay_over(&mut below, above);
+                        Spanned::new(span, DeValue::Table(below))
+                    }
+                    (_, above) => Spanned::new(span, above),
+                }
+            }
+            (None, above) => above,
+        };
+        parent.insert(key, merged);
+    }
+}
+
+fn shift_table(table: Spanned<DeTable<'_>>, base: usize) -> Spanned<DeTable<'_>> {
+    let span = table.span();
+    let shifted = table
+        .into_inner()
+        .into_iter()
+        .map(|(key, value)| {
+            let key_span = key.span();
+            (
+                Spanned::new(key_span.start + base..key_span.end + base, key.into_inner()),
+                shift_value(value, base),
+            )
+        })
+        .collect();
+    Spanned::new(span.start + base..span.end + base, shifted)
+}
+
+fn shift_value(value: Spanned<DeValue<'_>>, base: usize) -> Spanned<DeValue<'_>> {
+    let span = value.span();
+    let span = span.start + base..span.end + base;
+    let inner = match value.into_inner() {
+        DeValue::Table(table) => {
+            DeValue::Table(shift_table(Spanned::new(0..0, table), base).into_inner())
+        }
+        DeValue::Array(array) => DeValue::Array(
+            array
+                .into_iter()
+                .map(|item| shift_value(item, base))
+                .collect(),
+        ),
+        plain => plain,
+    };
+    Spanned::new(span, inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf() -> Shelf {
+        let mut shelf = Shelf::default();
+        shelf.put("parent", "a = 1\n[t]\nx = \"one\"\ny = \"two\"\n");
+        shelf.put("child", "extends = \"parent\"\n[t]\ny = \"ż three\"\n");
+        shelf.put("loop", "extends = \"loop\"\n");
+        shelf.put("lost", "\nextends = \"nobody\"\n");
+        shelf
+    }
+
+    fn span_of(table: &DeTable<'_>, path: [&str; 2]) -> (Range<usize>, String) {
+        let (_, inner) = table
+            .iter()
+            .find(|(key, _)| key.get_ref() == path[0])
+            .unwrap();
+        let DeValue::Table(inner) = inner.get_ref() else {
+            panic!("not a table")
+        };
+        let (_, value) = inner
+            .iter()
+            .find(|(key, _)| key.get_ref() == path[1])
+            .unwrap();
+        (value.span(), value.get_ref().as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_child_overrides_value_by_value_and_each_keeps_its_place() {
+        let shelf = shelf();
+        let (sources, table) = Sources::parse(&shelf, "child").unwrap();
+        let (span, value) = span_of(table.get_ref(), ["t", "y"]);
+        assert_eq!(value, "ż three");
+        assert_eq!(sources.place(span.start).to_string(), "child.toml:3:5");
+        let (span, value) = span_of(table.get_ref(), ["t", "x"]);
+        assert_eq!(value, "one");
+        assert_eq!(sources.place(span.start).to_string(), "parent.toml:3:5");
+    }
+
+    #[test]
+    fn a_profile_that_extends_itself_or_nobody_is_refused_with_its_place() {
+        let shelf = shelf();
+        for (name, place) in [("loop", "loop.toml:1:11"), ("lost", "lost.toml:2:11")] {
+            let error = Sources::parse(&shelf, name).unwrap_err();
+            let ProfileError::Invalid { place: at, .. } = error else {
+                panic!("{error}")
+            };
+            assert_eq!(at.to_string(), place);
+        }
+    }
+}
