@@ -1,0 +1,119 @@
+//! The chip's elliptic curves, by openssl.
+
+use openssl::bn::{BigNum, BigNumContext};
+use openssl::derive::Deriver;
+use openssl::ec::{EcGroup, EcKey, EcPoint, PointConversionForm};
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+
+use crate::secret::Secret;
+use crate::state::Curve;
+
+impl Curve {
+    /// Reads a standardized domain parameter number (TR-03110-3, table 4).
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0x0C => Some(Self::P256),
+            0x0F => Some(Self::P384),
+            _ => None,
+        }
+    }
+
+    /// Returns the bytes of a field element, which are also those of a hash to sign.
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+
+    fn group(self) -> Result<EcGroup, ErrorStack> {
+        EcGroup::from_curve_name(match self {
+            Self::P256 => Nid::X9_62_PRIME256V1,
+            Self::P384 => Nid::SECP384R1,
+        })
+    }
+
+    fn padded(self, number: &openssl::bn::BigNumRef) -> Result<Vec<u8>, ErrorStack> {
+        number.to_vec_padded(i32::try_from(self.width()).unwrap_or(i32::MAX))
+    }
+
+    /// Makes a key pair: the private scalar, and 04 ‖ X ‖ Y.
+    pub(crate) fn generate(self) -> Result<(Secret, Vec<u8>), ErrorStack> {
+        let group = self.group()?;
+        let key = EcKey::generate(&group)?;
+        let mut context = BigNumContext::new()?;
+        let form = PointConversionForm::UNCOMPRESSED;
+        let public = key.public_key().to_bytes(&group, form, &mut context)?;
+        Ok((Secret::new(self.padded(key.private_key())?), public))
+    }
+
+    fn private(self, private: &Secret, public: &[u8]) -> Result<EcKey<Private>, ErrorStack> {
+        let group = self.group()?;
+        let mut context = BigNumContext::new()?;
+        let point = EcPoint::from_bytes(&group, public, &mut context)?;
+        let scalar = BigNum::from_slice(private.bytes())?;
+        EcKey::from_private_components(&group, &scalar, &point)
+    }
+
+    /// Signs a hash: r ‖ s, fixed width.
+    pub(crate) fn sign(
+        self,
+        private: &Secret,
+        public: &[u8],
+        hash: &[u8],
+    ) -> Result<Vec<u8>, ErrorStack> {
+        let key = self.private(private, public)?;
+        let signature = EcdsaSig::sign(hash, &key)?;
+        Ok([self.padded(signature.r())?, self.padded(signature.s())?].concat())
+    }
+
+    /// Agrees on a point with another's public key and returns its X. `None` where the
+    /// other's is no point of the curve.
+    pub(crate) fn agree(
+        self,
+        private: &Secret,
+        public: &[u8],
+        other: &[u8],
+    ) -> Result<Option<Vec<u8>>, ErrorStack> {
+        let own = PKey::from_ec_key(self.private(private, public)?)?;
+        let group = self.group()?;
+        let mut context = BigNumContext::new()?;
+        if other.first() != Some(&0x04) {
+            return Ok(None);
+        }
+        let Ok(point) = EcPoint::from_bytes(&group, other, &mut context) else {
+            return Ok(None);
+        };
+        let Ok(other) = EcKey::from_public_key(&group, &point) else {
+            return Ok(None);
+        };
+        if other.check_key().is_err() {
+            return Ok(None);
+        }
+        let other = PKey::from_ec_key(other)?;
+        let mut deriver = Deriver::new(&own)?;
+        deriver.set_peer(&other)?;
+        deriver.derive_to_vec().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_agree() {
+        let (own, own_public) = Curve::P384.generate().unwrap();
+        let (other, other_public) = Curve::P384.generate().unwrap();
+        let here = Curve::P384.agree(&own, &own_public, &other_public).unwrap();
+        let there = Curve::P384.agree(&other, &other_public, &own_public);
+        assert_eq!(here, there.unwrap());
+        assert_eq!(here.unwrap().len(), 48);
+        let mut off = other_public;
+        off[96] ^= 1;
+        assert_eq!(Curve::P384.agree(&own, &own_public, &off).unwrap(), None);
+    }
+}

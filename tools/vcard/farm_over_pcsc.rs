@@ -1,0 +1,144 @@
+//! The farm with a real pcscd, judged by OpenSC's tools and by the PC/SC library.
+//! Without pcscd, vpcd or namespaces the test says so and passes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use vcard::farm::{Client, ClientError, Farm};
+use vcard::{Chip, ChipNumber, Fault, FaultKind, FileStore, Product, TransportMasterKey};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vcard");
+
+fn blank(folder: &Path, product: &str, serial: u8) -> PathBuf {
+    let path = folder.join(format!("{product}-{serial}.json"));
+    let key = TransportMasterKey::new([0x55; 16]);
+    let number = ChipNumber::new([0, 1], [0, 0, 0, serial]);
+    let product = Product::find(product).unwrap();
+    Chip::blank(product, number, &key, FileStore::create(&path).unwrap()).unwrap();
+    path
+}
+
+fn tool(farm: &Farm, arguments: &[&str]) -> String {
+    let output = Command::new("timeout")
+        .args(["10", "opensc-tool"])
+        .args(arguments)
+        .env("PCSCLITE_CSOCK_NAME", farm.pcsc())
+        .output();
+    match output {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => format!("no opensc-tool: {error}"),
+    }
+}
+
+fn running(folder: &Path) -> bool {
+    let needle = folder.to_string_lossy().into_owned();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| std::fs::read(process.path().join("cmdline")).ok())
+        .any(|line| String::from_utf8_lossy(&line).contains(&needle))
+}
+
+#[test]
+fn a_farm_lives_and_dies() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("farm");
+    let began = Instant::now();
+    let farm = match Farm::start(Path::new(PROGRAM), &place, 2) {
+        Ok(farm) => farm,
+        Err(ClientError::Start(why)) if why.contains("not found") || why.contains("permitted") => {
+            println!("SKIPPED: {why}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        farm.readers(),
+        ["zimogs slot 1 00 00", "zimogs slot 2 00 00"]
+    );
+    let latvian = blank(folder.path(), "lateid-v2", 1);
+    let estonian = blank(folder.path(), "esteid-2018", 2);
+    let mut client = farm.client().unwrap();
+    client.insert(0, &latvian, None).unwrap();
+    client.insert(1, &estonian, None).unwrap();
+    assert!(matches!(
+        client.insert(0, &estonian, None),
+        Err(ClientError::Refused(_))
+    ));
+    assert!(matches!(
+        client.insert(7, &estonian, None),
+        Err(ClientError::Refused(_))
+    ));
+    let status = client.status().unwrap();
+    assert_eq!(
+        status[1].chip.as_deref(),
+        Some(estonian.canonicalize().unwrap().as_path())
+    );
+
+    if Command::new("opensc-tool")
+        .arg("--version")
+        .output()
+        .is_ok()
+    {
+        let atr = tool(&farm, &["-r", "zimogs slot 1 00 00", "-a"]);
+        let expected = "3b:db:96:00:80:b1:fe:45:1f:83:00:12:42:8f:53:65:49:44:0f:90:00:20";
+        assert_eq!(atr.trim(), expected);
+        let name = tool(&farm, &["-r", "zimogs slot 2 00 00", "-n"]);
+        assert!(name.contains("EstEID 2018"), "{name}");
+    } else {
+        println!("SKIPPED: opensc-tool is not installed");
+    }
+
+    client.remove(0).unwrap();
+    assert!(matches!(client.remove(0), Err(ClientError::Refused(_))));
+    assert_eq!(client.status().unwrap()[0].chip, None);
+    let fault = Fault {
+        at: 1,
+        kind: FaultKind::RemoveBefore,
+    };
+    client.insert(0, &latvian, Some(fault)).unwrap();
+
+    // A second farm does not meet the first.
+    let other = Farm::start(Path::new(PROGRAM), &folder.path().join("other"), 1).unwrap();
+    assert_eq!(other.readers(), ["zimogs slot 1 00 00"]);
+    drop(other);
+
+    drop(client);
+    drop(farm);
+    assert!(!running(&place), "something stays behind");
+    assert!(!place.join("farm.sock").exists() && !place.join("drivers").exists());
+}
+
+#[test]
+fn stopping_over_the_socket_ends_the_farm() {
+    let folder = tempfile::tempdir().unwrap();
+    let Ok(farm) = Farm::start(Path::new(PROGRAM), folder.path(), 1) else {
+        println!("SKIPPED: no farm here; the other test says why");
+        return;
+    };
+    let mut client = Client::connect(&folder.path().join("farm.sock")).unwrap();
+    client.stop().unwrap();
+    drop(farm);
+    assert!(!running(folder.path()), "something stays behind");
+}
+
+#[test]
+fn too_many_readers_are_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Farm::start(Path::new(PROGRAM), folder.path(), 17).unwrap_err();
+    assert!(
+        refused.to_string().contains("17 readers") || refused.to_string().contains("permitted")
+    );
+}
