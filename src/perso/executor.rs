@@ -1,0 +1,497 @@
+//! The executor: runs a plan against one chip, without any input or output of its own.
+//!
+//! ```text
+//!              next_action()                 handle()
+//! Transmit ──────────────► card ──────────► Answer | Gone
+//! Ask ───────────────────► centre ────────► Given | Refused      (beside the card)
+//! Journal ───────────────► disk ──────────► Journaled
+//! Wait: nothing for the card to do until the centre answers
+//! ```
+//!
+//! Card steps run one after another. A step that waits for the centre is passed over, and the
+//! next one whose needs are known is done meanwhile: so the certificate authority's time hides
+//! behind the writing of files.
+
+mod course;
+mod grants;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use card::{Command, Response, Status};
+use profile::{Object, ObjectKind, Plan, Position, Rendered, Renderer, Taken, Variables};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::action::{Action, Assignment, Event, Outcome, Progress, Random};
+use crate::channel::ChannelState;
+use crate::fault::Fault;
+use crate::journal::{JournalEntry, Moment};
+use crate::request::{Refusal, Request};
+
+/// Runs one plan against one chip.
+pub struct Executor {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) variables: Variables,
+    pub(crate) subjects: BTreeMap<String, Vec<u8>>,
+    pub(crate) random: Random,
+    chip: Option<String>,
+    os: Option<String>,
+    channel: ChannelState,
+    position: Position,
+    stage: usize,
+    entered: bool,
+    pending: VecDeque<usize>,
+    running: Option<Running>,
+    commands: VecDeque<Rendered>,
+    answers: Answers,
+    in_flight: Option<Rendered>,
+    journal: VecDeque<JournalEntry>,
+    asks: VecDeque<(u32, Request)>,
+    outstanding: BTreeMap<u32, Asked>,
+    next_ask: u32,
+    awaiting_grant: bool,
+    certificates: BTreeMap<String, Vec<u8>>,
+    touched: bool,
+    done: usize,
+    total: usize,
+    fault: Option<Fault>,
+    finished: bool,
+}
+
+/// What the answers to the commands of one piece of work gave.
+#[derive(Default)]
+pub(crate) struct Answers {
+    pub(crate) taken: Taken,
+    pub(crate) data: Zeroizing<Vec<u8>>,
+    pub(crate) last: Option<Status>,
+    whole: Vec<Vec<u8>>,
+}
+
+/// The piece of work whose commands are on their way.
+enum Running {
+    Identify,
+    Select,
+    Challenge,
+    Authenticate,
+    Sealed,
+    Enter { application: String, then: usize },
+    Step { index: usize },
+}
+
+/// What an answer of the centre is for.
+#[derive(Clone)]
+enum Asked {
+    Channel,
+    Seal,
+    Confirm,
+    Step(usize),
+    Certificate(String),
+}
+
+impl Executor {
+    /// Makes an executor for a chip that answered `atr` to its reset.
+    ///
+    /// # Errors
+    /// [`Fault::WrongChip`] when the plan's chip never answers so.
+    pub fn new(
+        plan: Plan,
+        assignment: Assignment,
+        atr: &[u8],
+        random: Random,
+    ) -> Result<Self, Fault> {
+        if !plan.chip.identify.atr.iter().any(|known| known == atr) {
+            let expected: Vec<_> = plan
+                .chip
+                .identify
+                .atr
+                .iter()
+                .map(hex::encode_upper)
+                .collect();
+            return Err(Fault::WrongChip {
+                product: plan.chip.name.clone(),
+                what: "the answer to reset".into(),
+                found: hex::encode_upper(atr),
+                expected: expected.join(" or "),
+            });
+        }
+        let total = plan.len();
+        let mut executor = Self {
+            plan: Arc::new(plan),
+            variables: assignment.variables,
+            subjects: assignment.subjects,
+            random,
+            chip: None,
+            os: None,
+            channel: ChannelState::Closed,
+            position: Position::default(),
+            stage: 0,
+            entered: false,
+            pending: VecDeque::new(),
+            running: None,
+            commands: VecDeque::new(),
+            answers: Answers::default(),
+            in_flight: None,
+            journal: VecDeque::new(),
+            asks: VecDeque::new(),
+            outstanding: BTreeMap::new(),
+            next_ask: 0,
+            awaiting_grant: false,
+            certificates: BTreeMap::new(),
+            touched: false,
+            done: 0,
+            total,
+            fault: None,
+            finished: false,
+        };
+        executor.identify();
+        Ok(executor)
+    }
+
+    /// Returns how far it is.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            step: self.what(),
+            done: self.done,
+            total: self.total,
+        }
+    }
+
+    /// Returns the chip's serial number once it is known.
+    pub fn chip(&self) -> Option<&str> {
+        self.chip.as_deref()
+    }
+
+    /// Returns what is to be done next.
+    ///
+    /// Once it has said [`Action::Finished`], it says nothing but [`Action::Wait`].
+    pub fn next_action(&mut self) -> Action {
+        loop {
+            if self.finished {
+                return Action::Wait;
+            }
+            if let Some(entry) = self.journal.front() {
+                return Action::Journal(entry.clone());
+            }
+            if self.in_flight.is_some() {
+                return Action::Wait;
+            }
+            if let Some((id, request)) = self.asks.pop_front() {
+                return Action::Ask(id, request);
+            }
+            if self.fault.is_some() {
+                return self.finish_all();
+            }
+            match self.advance() {
+                Ok(Some(action)) => return action,
+                Ok(None) => {}
+                Err(fault) => self.fail(fault),
+            }
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, event: Event) {
+        let handled = match event {
+            Event::Answer(response) => self.answered(response),
+            Event::Gone(source) => Err(Fault::Card {
+                step: self.what(),
+                source,
+            }),
+            Event::Given(id, grant) => self.given(id, grant),
+            Event::Refused(id, refusal) => match (self.outstanding.remove(&id), refusal) {
+                (None, _) => Ok(()),
+                (Some(_), Refusal::WrongKeys) => Err(self.wrong_keys()),
+                (Some(_), Refusal::Other(cause)) => Err(Fault::Centre {
+                    step: self.what(),
+                    cause,
+                }),
+            },
+            Event::Journaled => {
+                self.journal.pop_front();
+                Ok(())
+            }
+            Event::NotJournaled(cause) => {
+                self.journal.clear();
+                Err(Fault::Journal {
+                    step: self.what(),
+                    cause,
+                })
+            }
+        };
+        if let Err(fault) = handled {
+            self.fail(fault);
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        // The first fault is the cause; what follows from it is not news.
+        self.fault.get_or_insert(fault);
+        self.in_flight = None;
+        self.commands.clear();
+        self.asks.clear();
+        self.channel = ChannelState::Closed;
+    }
+
+    fn finish_all(&mut self) -> Action {
+        self.finished = true;
+        self.variables = Variables::default();
+        Action::Finished(Outcome {
+            chip: self.chip.clone(),
+            os: self.os.clone(),
+            touched: self.touched,
+            certificates: std::mem::take(&mut self.certificates),
+            fault: self.fault.take(),
+        })
+    }
+
+    /// Returns what is going on, as a person reads it.
+    fn what(&self) -> String {
+        match &self.running {
+            Some(Running::Step { index } | Running::Enter { then: index, .. }) => {
+                self.step_name(*index)
+            }
+            Some(Running::Identify) => "identify".into(),
+            Some(Running::Select) => format!("select for {}", self.stage_name()),
+            Some(Running::Challenge | Running::Authenticate) => {
+                format!("open the channel for {}", self.stage_name())
+            }
+            Some(Running::Sealed) | None => self.stage_name(),
+        }
+    }
+
+    fn stage_name(&self) -> String {
+        self.plan
+            .stages
+            .get(self.stage)
+            .map_or_else(|| "finish".into(), |stage| stage.name.clone())
+    }
+
+    fn step_name(&self, index: usize) -> String {
+        let step = self
+            .plan
+            .stages
+            .get(self.stage)
+            .and_then(|stage| stage.steps.get(index));
+        step.map_or_else(String::new, profile::Step::name)
+    }
+
+    fn identify(&mut self) {
+        self.running = Some(Running::Identify);
+        let limit = self.plan.chip.limits.command;
+        let commands: Result<VecDeque<_>, _> = self
+            .plan
+            .chip
+            .identify
+            .commands
+            .iter()
+            .map(|command| command.render(&Variables::default(), limit))
+            .collect();
+        match commands {
+            Ok(commands) => self.commands = commands,
+            Err(source) => self.fail(Fault::Render {
+                step: "identify".into(),
+                source,
+            }),
+        }
+    }
+
+    /// Does one thing; gives an action when there is one for the outside.
+    fn advance(&mut self) -> Result<Option<Action>, Fault> {
+        if let Some(rendered) = self.commands.pop_front() {
+            return self.transmit(rendered).map(Some);
+        }
+        if self.awaiting_grant {
+            return Ok(Some(Action::Wait));
+        }
+        if let Some(running) = self.running.take() {
+            return self.complete(running).map(|()| None);
+        }
+        let plan = self.plan.clone();
+        let Some(stage) = plan.stages.get(self.stage) else {
+            return Ok(Some(self.finish_all()));
+        };
+        if !self.entered {
+            return self.enter_stage(stage).map(|()| None);
+        }
+        if stage.sealed && !self.pending.is_empty() {
+            return self.open_challenge(stage).map(|()| None);
+        }
+        let ready = self.pending.iter().position(|index| {
+            stage
+                .steps
+                .get(*index)
+                .is_some_and(|step| step.needs.iter().all(|need| self.variables.contains(need)))
+        });
+        match ready.and_then(|place| self.pending.remove(place)) {
+            Some(index) => self.start_step(stage, index).map(|()| None),
+            None if self.pending.is_empty() => {
+                self.leave_stage();
+                Ok(None)
+            }
+            None if !self.outstanding.is_empty() => Ok(Some(Action::Wait)),
+            None => {
+                let stuck = self
+                    .pending
+                    .front()
+                    .map(|index| self.step_name(*index))
+                    .unwrap_or_default();
+                Err(Fault::Plan {
+                    step: stuck,
+                    cause: "nothing gives what it needs".into(),
+                })
+            }
+        }
+    }
+
+    fn transmit(&mut self, rendered: Rendered) -> Result<Action, Fault> {
+        let step = self.what();
+        let command = self
+            .channel
+            .wrap(rendered.command.clone())
+            .map_err(|source| Fault::Channel { step, source })?;
+        self.in_flight = Some(rendered);
+        Ok(Action::Transmit(command))
+    }
+
+    fn answered(&mut self, response: Response) -> Result<(), Fault> {
+        let Some(sent) = self.in_flight.take() else {
+            return Ok(());
+        };
+        let step = self.what();
+        if matches!(self.channel, ChannelState::Opening(_)) && !response.status().is_ok() {
+            return Err(Fault::AuthenticationRefused {
+                chip: self.chip.clone().unwrap_or_default(),
+                key_set: self.stage_key_set(),
+                status: self.plan.chip.meaning(response.status()),
+            });
+        }
+        if matches!(self.running, Some(Running::Sealed)) {
+            self.answers.whole.push(response.encode().to_vec());
+        }
+        let response = self
+            .channel
+            .unwrap(response)
+            .map_err(|source| Fault::Channel {
+                step: step.clone(),
+                source,
+            })?;
+        self.channel
+            .complete(&response)
+            .map_err(|source| Fault::Channel {
+                step: step.clone(),
+                source,
+            })?;
+        self.answers.last = Some(response.status());
+        if !sent.expect.contains(&response.status()) && !sent.expect.is_empty() {
+            return Err(self.refused(&sent, response.status()));
+        }
+        for (name, path) in &sent.take {
+            let Some(value) = path.find(response.data()) else {
+                return Err(Fault::NoResult {
+                    step,
+                    result: name.clone(),
+                });
+            };
+            self.answers
+                .taken
+                .insert(name.clone(), Zeroizing::new(value.to_vec()));
+        }
+        self.answers.data.extend_from_slice(response.data());
+        Ok(())
+    }
+
+    fn refused(&self, sent: &Rendered, status: Status) -> Fault {
+        if matches!(self.running, Some(Running::Challenge)) {
+            let key_set = self.stage_key_set();
+            let version = self
+                .plan
+                .chip
+                .channel
+                .keys
+                .get(&key_set)
+                .map_or(0, |set| set.version);
+            return Fault::AlreadyPersonalized {
+                chip: self.chip.clone().unwrap_or_default(),
+                key_set,
+                version,
+            };
+        }
+        Fault::Refused {
+            step: self.what(),
+            header: hex::encode_upper(sent.command.header()),
+            status: self.plan.chip.meaning(status),
+        }
+    }
+
+    fn wrong_keys(&self) -> Fault {
+        Fault::WrongKeys {
+            chip: self.chip.clone().unwrap_or_default(),
+            key_set: self.stage_key_set(),
+        }
+    }
+
+    fn stage_key_set(&self) -> String {
+        self.plan
+            .stages
+            .get(self.stage)
+            .and_then(|stage| stage.channel.clone())
+            .unwrap_or_default()
+    }
+
+    fn ask(&mut self, asked: Asked, request: Request) {
+        let id = self.next_ask;
+        self.next_ask += 1;
+        self.outstanding.insert(id, asked);
+        self.asks.push_back((id, request));
+    }
+
+    fn note(&mut self, step: String, moment: Moment, mut evidence: BTreeMap<&'static str, String>) {
+        if let Some(chip) = &self.chip {
+            evidence.insert("chip", chip.clone());
+        }
+        self.journal.push_back(JournalEntry {
+            step,
+            moment,
+            evidence,
+        });
+    }
+
+    fn object(&self, kind: ObjectKind, name: &str) -> Result<Object, Fault> {
+        self.plan
+            .chip
+            .object(kind, name)
+            .cloned()
+            .ok_or_else(|| Fault::Plan {
+                step: self.what(),
+                cause: format!("no {} is named \"{name}\"", kind.word()),
+            })
+    }
+
+    fn render(
+        &self,
+        protected: bool,
+        what: impl FnOnce(&Renderer<'_>) -> Result<Vec<Rendered>, profile::RenderError>,
+    ) -> Result<VecDeque<Rendered>, Fault> {
+        what(&Renderer::new(&self.plan.chip, protected))
+            .map(VecDeque::from)
+            .map_err(|source| Fault::Render {
+                step: self.what(),
+                source,
+            })
+    }
+}
+
+/// A command that is no template's: success is 9000, and nothing is taken out.
+fn plain(command: Command) -> Rendered {
+    Rendered {
+        command,
+        expect: vec![Status::OK],
+        take: Vec::new(),
+    }
+}
+
+/// Returns the SHA-256 of `bytes` in hexadecimal, as evidence.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    hex::encode_upper(Sha256::digest(bytes))
+}

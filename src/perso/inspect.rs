@@ -1,0 +1,498 @@
+//! A chip as a reader sees it: in the clear, through the holder's own door, by the commands that
+//! its profile spells. It writes nothing.
+
+use card::gp::{
+    self, Cplc, HostChallenge, KeyInfo, get_data, initialize_update, parse_key_information,
+};
+use card::{Channel, ExchangeError, Limits, Response, Status, exchange};
+use profile::{
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Position, RenderError, Rendered, Renderer,
+    Value, Variables, pin_field,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The longest file that READ BINARY reaches by offset (*ISO/IEC 7816-4 §11.2.2*: 15 bits).
+const LONGEST_FILE: usize = 0x8000;
+
+/// Why something could not be read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// The chip refused a command.
+    #[error("the chip answered {meaning} to {header} ({what})")]
+    Refused {
+        /// What was being done.
+        what: String,
+        /// CLA INS P1 P2 in hexadecimal.
+        header: String,
+        /// The status word.
+        status: Status,
+        /// What it means on this chip.
+        meaning: String,
+    },
+    /// The answer lacks what the profile takes out of it.
+    #[error("the chip's answer ({what}) has no \"{result}\" where the profile looks for it")]
+    NoResult {
+        /// What was being done.
+        what: String,
+        /// The result.
+        result: String,
+    },
+    /// The profile has no command for this.
+    #[error("the chip profile does not say how to {operation}")]
+    Unspoken {
+        /// The operation.
+        operation: Dialect,
+    },
+    /// A file has no end.
+    #[error("file \"{file}\" does not end within {LONGEST_FILE} bytes")]
+    Endless {
+        /// The file.
+        file: String,
+    },
+    /// The card or its reader failed.
+    #[error("the card could not be reached ({what})")]
+    Card {
+        /// What was being done.
+        what: String,
+        /// What happened.
+        #[source]
+        source: ExchangeError,
+    },
+    /// A template of the profile cannot be rendered.
+    #[error("the profile cannot spell \"{what}\"")]
+    Render {
+        /// What was being done.
+        what: String,
+        /// Why.
+        #[source]
+        source: RenderError,
+    },
+}
+
+impl InspectError {
+    /// Returns the status word with which the chip refused, if it did.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Returns whether there is no such thing on the chip.
+    pub fn is_absent(&self) -> bool {
+        let absent = [Status::FILE_NOT_FOUND, Status::REFERENCE_NOT_FOUND];
+        self.status().is_some_and(|status| absent.contains(&status))
+    }
+
+    /// Returns whether the card or its reader failed, so that nothing more can be read.
+    pub fn is_device(&self) -> bool {
+        matches!(self, Self::Card { .. })
+    }
+}
+
+/// What an issuer security domain says of its chip to anybody; nothing where it does not.
+#[derive(Clone, Debug, Default)]
+pub struct Domain {
+    /// The production life-cycle data, `9F7F`.
+    pub cplc: Option<Cplc>,
+    /// The keys of the secure channel, `00E0`.
+    pub keys: Option<Vec<KeyInfo>>,
+}
+
+impl Domain {
+    /// Asks the chip, of whatever product. Nothing is changed, no attempt is used.
+    ///
+    /// # Errors
+    /// [`ExchangeError`] where the card or its reader fails.
+    pub fn ask(channel: &mut dyn Channel, limits: &Limits) -> Result<Self, ExchangeError> {
+        // SELECT without an AID: the issuer security domain (GP 2.3 §11.9.2.3).
+        if !exchange(channel, &gp::select(&[]), limits)?
+            .status()
+            .is_ok()
+        {
+            return Ok(Self::default());
+        }
+        let mut ask = |tag| {
+            exchange(channel, &get_data(tag), limits)
+                .map(|answer| answer.status().is_ok().then(|| answer.into_data()))
+        };
+        let (cplc, keys) = (ask(0x9F7F)?, ask(0x00E0)?);
+        Ok(Self {
+            cplc: cplc.and_then(|data| Cplc::parse(&data).ok()),
+            keys: keys.and_then(|data| parse_key_information(&data).ok()),
+        })
+    }
+
+    /// Returns whether there are keys of this version; nothing where the chip does not say.
+    pub fn has_version(&self, version: u8) -> Option<bool> {
+        let keys = self.keys.as_ref()?;
+        Some(keys.iter().any(|key| key.version == version))
+    }
+}
+
+/// What a chip says it is, beside what its profile says it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The chip's serial number, in hexadecimal.
+    pub serial: String,
+    /// The version of its operating system, in hexadecimal.
+    pub os: String,
+    /// What is not as the profile expects: then it is another product.
+    pub differences: Vec<Difference>,
+}
+
+/// Something that is not as the profile expects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What.
+    pub what: String,
+    /// What the chip says, in hexadecimal.
+    pub found: String,
+    /// What the profile says, in hexadecimal.
+    pub expected: String,
+}
+
+/// How a chip took a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinAnswer {
+    /// It is right.
+    Accepted,
+    /// It is wrong; so many tries are left.
+    Wrong(u8),
+    /// It is blocked.
+    Blocked,
+}
+
+/// Reads a chip through a channel that nobody else uses meanwhile.
+pub struct Inspector<'a> {
+    chip: &'a ChipProfile,
+    channel: &'a mut dyn Channel,
+    position: Position,
+    /// The application that was selected by its identifier.
+    root: Option<String>,
+}
+
+impl<'a> Inspector<'a> {
+    /// Makes an inspector of a chip.
+    pub fn new(chip: &'a ChipProfile, channel: &'a mut dyn Channel) -> Self {
+        Self {
+            chip,
+            channel,
+            position: Position::default(),
+            root: None,
+        }
+    }
+
+    /// Returns what an issuer security domain says of the chip.
+    ///
+    /// # Errors
+    /// [`InspectError::Card`].
+    pub fn domain(&mut self) -> Result<Domain, InspectError> {
+        self.lost();
+        Domain::ask(self.channel, &self.chip.limits).map_err(|source| InspectError::Card {
+            what: "ask the security domain".into(),
+            source,
+        })
+    }
+
+    /// Asks the chip what it is.
+    ///
+    /// # Errors
+    /// [`InspectError`] where it does not answer the profile's commands: then it is surely
+    /// another product.
+    pub fn identify(&mut self) -> Result<Identity, InspectError> {
+        const WHAT: &str = "identify";
+        let spell = |source| InspectError::Render {
+            what: WHAT.into(),
+            source,
+        };
+        self.lost();
+        let identify = &self.chip.identify;
+        let atr = self.channel.atr().to_vec();
+        let mut differences = Vec::new();
+        if !identify.atr.contains(&atr) {
+            let expected: Vec<_> = identify.atr.iter().map(hex::encode_upper).collect();
+            differences.push(Difference {
+                what: "the answer to reset".into(),
+                found: hex::encode_upper(atr),
+                expected: expected.join(" or "),
+            });
+        }
+        let mut found = Variables::default();
+        for command in &identify.commands {
+            let rendered = command
+                .render(&Variables::default(), self.chip.limits.command)
+                .map_err(spell)?;
+            let answer = self.send(WHAT, &rendered)?;
+            for (name, path) in &rendered.take {
+                let value = path
+                    .find(answer.data())
+                    .ok_or_else(|| InspectError::NoResult {
+                        what: WHAT.into(),
+                        result: name.clone(),
+                    })?;
+                found.set(name.clone(), Value::bytes(value));
+            }
+        }
+        for expectation in &identify.expect {
+            let value = expectation.value.render(&found).map_err(spell)?;
+            if value[..] != expectation.equals[..] {
+                differences.push(Difference {
+                    what: expectation.what.clone(),
+                    found: hex::encode_upper(&value[..]),
+                    expected: hex::encode_upper(&expectation.equals),
+                });
+            }
+        }
+        let text = |template: &profile::Template| template.render(&found).map(hex::encode_upper);
+        Ok(Identity {
+            serial: text(&identify.serial).map_err(spell)?,
+            os: text(&identify.os).map_err(spell)?,
+            differences,
+        })
+    }
+
+    /// Makes the place current where an object lives, or the place itself.
+    ///
+    /// # Errors
+    /// [`InspectError::is_absent`] where there is none.
+    pub fn go_to(&mut self, operation: Dialect, object: &Object) -> Result<(), InspectError> {
+        let root = self.root_of(object);
+        if self.root.as_deref() != Some(root.name.as_str()) {
+            self.lost();
+            self.run(Dialect::Select, &root, &[])?;
+            self.position.selected(&root.name);
+            self.root = Some(root.name);
+        }
+        if let Some(place) = self.position.enters(self.chip, operation, object).cloned() {
+            self.run(Dialect::Enter, &place, &[])?;
+            self.position.entered(&place.name);
+        }
+        Ok(())
+    }
+
+    /// Reads a whole file, however long it is.
+    ///
+    /// # Errors
+    /// [`InspectError`].
+    pub fn read_file(&mut self, file: &Object) -> Result<Zeroizing<Vec<u8>>, InspectError> {
+        let what = format!("read file {}", file.name);
+        self.go_to(Dialect::SelectFile, file)?;
+        self.run(Dialect::SelectFile, file, &[])?;
+        let step = self.chip.limits.response.max(1);
+        // Reserved whole, so that growing leaves no copy of what may be personal data.
+        let mut content = Zeroizing::new(Vec::with_capacity(LONGEST_FILE));
+        while content.len() < LONGEST_FILE {
+            let values = [
+                ("offset", Value::Number(content.len() as u64)),
+                ("length", Value::Number(step as u64)),
+            ];
+            let mut came = 0;
+            for rendered in self.render(Dialect::ReadFile, file, &values)? {
+                let answer = self.transmit(&what, &rendered)?;
+                match answer.status() {
+                    // The file's length is a multiple of the step.
+                    Status::WRONG_PARAMETERS if !content.is_empty() => return Ok(content),
+                    Status::END_OF_FILE => {}
+                    status if rendered.expect.contains(&status) => {}
+                    status => return Err(self.refused(&what, &rendered, status)),
+                }
+                came += answer.data().len();
+                content.extend_from_slice(answer.data());
+            }
+            if came < step {
+                return Ok(content);
+            }
+        }
+        Err(InspectError::Endless {
+            file: file.name.clone(),
+        })
+    }
+
+    /// Reads how many tries a PIN has left. It uses none.
+    ///
+    /// # Errors
+    /// [`InspectError`].
+    pub fn tries(&mut self, pin: &Object) -> Result<u8, InspectError> {
+        self.go_to(Dialect::ReadTries, pin)?;
+        let result = self.result(Dialect::ReadTries, pin, &[], "tries")?;
+        match result[..] {
+            [tries] => Ok(tries),
+            _ => Err(InspectError::NoResult {
+                what: format!("read the tries of {}", pin.title),
+                result: "tries".into(),
+            }),
+        }
+    }
+
+    /// Returns whether the chip opens a channel for a key version: it is asked for a challenge,
+    /// which is not answered, so that no attempt is used.
+    ///
+    /// # Errors
+    /// [`InspectError`] where the chip says neither yes nor that it has no such version (`6A88`,
+    /// *GP Amendment D §7.1.1*).
+    pub fn takes_version(&mut self, version: u8) -> Result<bool, InspectError> {
+        let what = format!("ask for key version {version:02X}");
+        self.lost();
+        let plain = |command| Rendered {
+            command,
+            expect: vec![Status::OK],
+            take: Vec::new(),
+        };
+        self.send(&what, &plain(gp::select(&[])))?;
+        // Which challenge does not matter: nobody answers it.
+        let ask = plain(initialize_update(version, &HostChallenge::new([0; 8])));
+        match self.send(&what, &ask) {
+            Ok(_) => Ok(true),
+            Err(error) if error.status() == Some(Status::REFERENCE_NOT_FOUND) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Presents a PIN, and uses a try when it is wrong.
+    ///
+    /// # Errors
+    /// [`InspectError`] where the chip answers neither yes nor no.
+    pub fn verify_pin(&mut self, pin: &Object, digits: &[u8]) -> Result<PinAnswer, InspectError> {
+        self.go_to(Dialect::VerifyPin, pin)?;
+        let field = pin_field(pin, digits).map_err(|source| InspectError::Render {
+            what: format!("verify {}", pin.title),
+            source,
+        })?;
+        match self.run(Dialect::VerifyPin, pin, &[("pin.value", field)]) {
+            Ok(_) => Ok(PinAnswer::Accepted),
+            Err(InspectError::Refused { status, .. }) if status.tries_left().is_some() => {
+                Ok(PinAnswer::Wrong(status.tries_left().unwrap_or(0)))
+            }
+            Err(error) if error.status() == Some(Status::AUTHENTICATION_BLOCKED) => {
+                Ok(PinAnswer::Blocked)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the chip sign a digest; the key's PIN must have been presented.
+    ///
+    /// # Errors
+    /// [`InspectError`].
+    pub fn sign(
+        &mut self,
+        key: &Object,
+        digest: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, InspectError> {
+        self.go_to(Dialect::Sign, key)?;
+        self.result(
+            Dialect::Sign,
+            key,
+            &[("digest", Value::bytes(digest))],
+            "signature",
+        )
+    }
+
+    fn lost(&mut self) {
+        self.position.lost();
+        self.root = None;
+    }
+
+    /// Returns the application, selected by its identifier, in which an object lives.
+    fn root_of(&self, object: &Object) -> Object {
+        let mut place = object.clone();
+        // Profiles are proved to have no circle; the bound is for whoever changes that.
+        for _ in 0..16 {
+            let next = match &place.detail {
+                Detail::Application { within: None } => break,
+                Detail::Application { within: Some(name) } => name,
+                _ => &place.application,
+            };
+            match self.chip.object(ObjectKind::Application, next) {
+                Some(next) => place = next.clone(),
+                None => break,
+            }
+        }
+        place
+    }
+
+    fn render(
+        &self,
+        operation: Dialect,
+        object: &Object,
+        values: &[(&str, Value)],
+    ) -> Result<Vec<Rendered>, InspectError> {
+        let commands = Renderer::new(self.chip, false)
+            .operation(operation, object, values)
+            .map_err(|source| InspectError::Render {
+                what: format!("{operation} {}", object.name),
+                source,
+            })?;
+        if commands.is_empty() {
+            return Err(InspectError::Unspoken { operation });
+        }
+        Ok(commands)
+    }
+
+    /// Sends an operation's commands and returns the last answer.
+    fn run(
+        &mut self,
+        operation: Dialect,
+        object: &Object,
+        values: &[(&str, Value)],
+    ) -> Result<Vec<(Rendered, Response)>, InspectError> {
+        let what = format!("{operation} {}", object.name);
+        let mut answers = Vec::new();
+        for rendered in self.render(operation, object, values)? {
+            let answer = self.send(&what, &rendered)?;
+            answers.push((rendered, answer));
+        }
+        Ok(answers)
+    }
+
+    fn result(
+        &mut self,
+        operation: Dialect,
+        object: &Object,
+        values: &[(&str, Value)],
+        result: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, InspectError> {
+        let answers = self.run(operation, object, values)?;
+        let found = answers.iter().rev().find_map(|(rendered, answer)| {
+            let (_, path) = rendered.take.iter().find(|(name, _)| name == result)?;
+            path.find(answer.data())
+        });
+        match found {
+            Some(value) => Ok(Zeroizing::new(value.to_vec())),
+            None => Err(InspectError::NoResult {
+                what: format!("{operation} {}", object.name),
+                result: result.to_owned(),
+            }),
+        }
+    }
+
+    fn send(&mut self, what: &str, rendered: &Rendered) -> Result<Response, InspectError> {
+        let answer = self.transmit(what, rendered)?;
+        if rendered.expect.contains(&answer.status()) {
+            Ok(answer)
+        } else {
+            Err(self.refused(what, rendered, answer.status()))
+        }
+    }
+
+    fn transmit(&mut self, what: &str, rendered: &Rendered) -> Result<Response, InspectError> {
+        exchange(self.channel, &rendered.command, &self.chip.limits).map_err(|source| {
+            InspectError::Card {
+                what: what.to_owned(),
+                source,
+            }
+        })
+    }
+
+    fn refused(&self, what: &str, rendered: &Rendered, status: Status) -> InspectError {
+        InspectError::Refused {
+            what: what.to_owned(),
+            header: hex::encode_upper(rendered.command.header()),
+            status,
+            meaning: self.chip.meaning(status),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Runs a plan against one chip, without any input or output of its own: events in, actions
+//! out. Tearing, simulation and the real station drive the same code.
+//!
+//! ```text
+//! Plan + Assignment ─► Executor ─► Action ─► (card, centre, journal) ─► Event ─► Executor …
+//! ```
+
+mod action;
+mod channel;
+mod examine;
+mod executor;
+mod fault;
+mod inspect;
+mod journal;
+mod request;
+mod step;
+
+pub use crate::action::{Action, Assignment, Event, Outcome, Progress, Random};
+pub use crate::examine::{Examination, Finding, Presented, Standard, Verdict, examine};
+pub use crate::executor::Executor;
+pub use crate::fault::Fault;
+pub use crate::inspect::{Difference, Domain, Identity, InspectError, Inspector, PinAnswer};
+pub use crate::journal::{JournalEntry, Moment};
+pub use crate::request::{Grant, Refusal, Request};
+
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod examined;
+#[cfg(test)]
+mod whole;
