@@ -1,0 +1,70 @@
+//! The profiles that this station has, and the plans for a lease.
+
+use std::sync::Arc;
+
+use api::{Lease, ProfilePin};
+use profile::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
+
+use crate::error::StationError;
+
+/// The profiles at hand.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    chips: Shelf,
+    documents: Shelf,
+}
+
+impl Catalogue {
+    /// Takes the texts of the chip and document profiles.
+    pub fn new(chips: Shelf, documents: Shelf) -> Self {
+        Self { chips, documents }
+    }
+
+    /// Returns the plan for each chip of a lease, with the chip profile's name, in the order of
+    /// the document profile's chips.
+    ///
+    /// # Errors
+    /// [`StationError::OtherProfile`] when a profile here is not the one that the centre
+    /// pinned; [`StationError::Profile`] when it cannot be loaded or does not fit.
+    pub fn plans(&self, lease: &Lease) -> Result<Vec<Plan>, StationError> {
+        let document = DocumentProfile::load(&self.documents, &lease.document.name)?;
+        pinned(&document.name, document.digest, &lease.document)?;
+        let mut plans = Vec::new();
+        for wanted in &document.chips {
+            let pin = lease
+                .chips
+                .iter()
+                .find(|pin| wanted.products.contains(&pin.name));
+            let pin = pin.ok_or_else(|| ProfileError::Mismatch {
+                document: document.name.clone(),
+                chip: lease
+                    .chips
+                    .iter()
+                    .map(|pin| pin.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                fault: format!("the lease has none of {}", wanted.products.join(", ")),
+            })?;
+            let chip = ChipProfile::load(&self.chips, &pin.name)?;
+            pinned(&chip.name, chip.digest, pin)?;
+            plans.push(Plan::new(
+                Arc::new(chip),
+                &document.name,
+                wanted,
+                &lease.record,
+            )?);
+        }
+        Ok(plans)
+    }
+}
+
+/// Demands that a profile here is the one that the centre released.
+fn pinned(name: &str, digest: [u8; 32], pin: &ProfilePin) -> Result<(), StationError> {
+    if digest == pin.digest {
+        Ok(())
+    } else {
+        Err(StationError::OtherProfile {
+            name: name.to_owned(),
+        })
+    }
+}

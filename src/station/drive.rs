@@ -1,0 +1,76 @@
+//! Drives an executor: its actions to the card, the centre and the journal, and what they say
+//! back to it.
+
+use std::sync::mpsc::Receiver;
+
+use card::{Channel, ExchangeError, Limits, exchange};
+use perso::{Action, Event, Executor, Grant, JournalEntry, Outcome, Progress, Refusal, Request};
+
+/// Where the journal is kept. What was written is durable when `write` returns.
+pub trait Notebook {
+    /// Writes one entry.
+    ///
+    /// # Errors
+    /// A text that says why it could not; then nothing more is done to the chip.
+    fn write(&mut self, entry: &JournalEntry) -> Result<(), String>;
+}
+
+/// An answer of the centre to the request of this number.
+pub type Answer = (u32, Result<Grant, Refusal>);
+
+/// Runs an executor to its end over a channel.
+///
+/// `ask` sends a request on its way and returns at once; the answers arrive in `answers`.
+pub fn drive(
+    executor: &mut Executor,
+    channel: &mut dyn Channel,
+    limits: &Limits,
+    notebook: &mut dyn Notebook,
+    ask: &mut dyn FnMut(u32, Request),
+    answers: &Receiver<Answer>,
+    watch: &mut dyn FnMut(Progress),
+) -> Outcome {
+    let mut shown = None;
+    loop {
+        // Answers that are there already may let a waiting step run before the next one.
+        while let Ok(answer) = answers.try_recv() {
+            executor.handle(given(answer));
+        }
+        let progress = executor.progress();
+        if shown.as_ref() != Some(&progress) {
+            watch(progress.clone());
+            shown = Some(progress);
+        }
+        match executor.next_action() {
+            Action::Transmit(command) => {
+                executor.handle(match exchange(channel, &command, limits) {
+                    Ok(response) => Event::Answer(response),
+                    Err(error) => Event::Gone(error),
+                })
+            }
+            Action::Ask(id, request) => ask(id, request),
+            Action::Journal(entry) => match notebook.write(&entry) {
+                Ok(()) => executor.handle(Event::Journaled),
+                Err(cause) => executor.handle(Event::NotJournaled(cause)),
+            },
+            Action::Wait => match answers.recv() {
+                Ok(answer) => executor.handle(given(answer)),
+                // Nobody is left who could answer.
+                Err(_) => executor.handle(Event::Gone(ExchangeError::from(
+                    card::ChannelError::Device {
+                        context: "the connection to the centre was closed".into(),
+                        source: None,
+                    },
+                ))),
+            },
+            Action::Finished(outcome) => return outcome,
+        }
+    }
+}
+
+fn given((id, answer): Answer) -> Event {
+    match answer {
+        Ok(grant) => Event::Given(id, grant),
+        Err(cause) => Event::Refused(id, cause),
+    }
+}

@@ -1,0 +1,58 @@
+//! What stops a station or one of its slots.
+
+use thiserror::Error;
+
+/// Why a station cannot work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StationError {
+    /// The journal cannot be read or written; nothing may be done to a chip without it.
+    #[error(
+        "the journal failed while {context}; check disk and permissions before any card is touched"
+    )]
+    Journal {
+        /// What was being done.
+        context: &'static str,
+        /// What happened.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A reader cannot be used.
+    #[error(transparent)]
+    Reader(#[from] reader::ReaderError),
+    /// The centre refused, or could not be reached.
+    #[error("the centre: {0}")]
+    Centre(#[from] api::ApiError),
+    /// A profile cannot be used.
+    #[error(transparent)]
+    Profile(#[from] profile::ProfileError),
+    /// The centre leases with a profile that this station has in another version.
+    #[error(
+        "profile \"{name}\" at this station is not the one that the centre released; update the station's profiles"
+    )]
+    OtherProfile {
+        /// The profile.
+        name: String,
+    },
+    /// The slot has no reader for a chip of the document.
+    #[error("the slot has no reader for \"{product}\"; set up its readers")]
+    NoReader {
+        /// The chip profile.
+        product: String,
+    },
+    /// The slot has no reader at all.
+    #[error("slot \"{slot}\" has no reader; set up its readers")]
+    EmptySlot {
+        /// The slot.
+        slot: String,
+    },
+    /// A thread could not be started.
+    #[error("slot \"{slot}\" could not be started")]
+    Thread {
+        /// The slot.
+        slot: String,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,26 @@
+//! The station: slots that turn blanks into documents, a journal that survives, an outbox
+//! that reports exactly once.
+//!
+//! ```text
+//! Station ── one thread a slot ──► reader ► Meter ► drive ◄──► Executor
+//!    │                                        │
+//!    │ Journal (SQLite, full sync) ◄──────────┤ before and after what lasts
+//!    └ Outbox ── in order, once ──► Centre ◄──┘ keys, certificates, sealed commands
+//! ```
+
+mod bridge;
+mod catalogue;
+mod drive;
+mod error;
+mod event;
+mod journal;
+mod slot;
+mod station;
+
+pub use bridge::Bridge;
+pub use catalogue::Catalogue;
+pub use drive::{Answer, Notebook, drive};
+pub use error::StationError;
+pub use event::{Event, Happening};
+pub use journal::Journal;
+pub use station::{SlotChip, SlotConfig, Station, StationConfig};

@@ -1,0 +1,320 @@
+//! One slot: a thread with a PC/SC context of its own, so that a reader that hangs stops
+//! nothing else.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::{BlankEnd, Lease, LeaseRequest, ReportedChip};
+use card::Channel;
+use perso::{Assignment, Executor, Outcome};
+use profile::Plan;
+use reader::{Meter, Readers};
+use tokio::sync::broadcast;
+
+use crate::bridge::Bridge;
+use crate::catalogue::Catalogue;
+use crate::drive::drive;
+use crate::error::StationError;
+use crate::event::{Event, Happening};
+use crate::journal::Journal;
+use crate::station::{Shared, SlotConfig};
+
+/// How long one wait for a card lasts before the slot looks whether it should stop.
+const CARD_WAIT: Duration = Duration::from_secs(3600);
+/// How long a slot with a blank and no work waits before it asks again.
+const WORK_WAIT: Duration = Duration::from_millis(500);
+
+/// One slot of the station.
+pub(crate) struct Slot {
+    pub(crate) config: SlotConfig,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) journal: Arc<Mutex<Journal>>,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+impl Slot {
+    fn tell(&self, happening: Happening) {
+        // Nobody has to watch.
+        let _ = self.events.send(Event {
+            slot: self.config.name.clone(),
+            happening,
+        });
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        // A slot that panicked in the middle of a write has rolled its transaction back.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works until the station stops.
+    pub(crate) fn run(self) {
+        let readers = match Readers::new() {
+            Ok(readers) => readers,
+            Err(error) => {
+                return self.tell(Happening::NeedsPerson {
+                    reason: error.to_string(),
+                });
+            }
+        };
+        while !self.stopping() {
+            if let Err(error) = self.round(&readers) {
+                self.tell(Happening::NeedsPerson {
+                    reason: chain(&error),
+                });
+                self.pause();
+            }
+        }
+    }
+
+    /// Waits a little, or until the station stops.
+    fn pause(&self) {
+        let (lock, wake) = &self.shared.wake;
+        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Woken early or not, the caller looks again at what it waits for.
+        let _ = wake.wait_timeout(guard, WORK_WAIT);
+    }
+
+    /// One blank from insertion to removal.
+    fn round(&self, readers: &Readers) -> Result<(), StationError> {
+        let stop = || self.stopping();
+        self.send_reports()?;
+        self.tell(Happening::WaitingForCard);
+        // The chips of one blank come and go together: the first one's reader tells.
+        let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
+            return Err(StationError::EmptySlot {
+                slot: self.config.name.clone(),
+            });
+        };
+        let insertion = match readers.wait_for_card(reader, CARD_WAIT, &stop) {
+            Ok(insertion) => insertion,
+            Err(reader::ReaderError::NoCardCame { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(lease) = self.lease()? else {
+            return Ok(());
+        };
+        self.personalize(readers, &lease)?;
+        self.send_reports()?;
+        readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)?;
+        Ok(())
+    }
+
+    fn lease(&self) -> Result<Option<Lease>, StationError> {
+        let request = LeaseRequest {
+            slot: self.config.name.clone(),
+            products: self
+                .config
+                .chips
+                .iter()
+                .map(|chip| chip.product.clone())
+                .collect(),
+        };
+        let mut told = false;
+        while !self.stopping() {
+            if let Some(lease) = self
+                .shared
+                .runtime
+                .block_on(self.shared.centre.lease(&self.shared.actor, &request))?
+            {
+                return Ok(Some(lease));
+            }
+            if !told {
+                self.tell(Happening::NothingToDo);
+                told = true;
+            }
+            self.pause();
+        }
+        Ok(None)
+    }
+
+    fn personalize(&self, readers: &Readers, lease: &Lease) -> Result<(), StationError> {
+        let number = lease.record.number.to_string();
+        self.tell(Happening::Started {
+            number: number.clone(),
+            kind: lease.record.kind,
+        });
+        self.journal().begin(lease.id, &self.config.name)?;
+        let started = Instant::now();
+        let mut done = BlankRun::default();
+        let failure = self
+            .attempt(readers, lease, &mut done)
+            .err()
+            .map(|error| chain(error.as_ref()));
+        let end = match failure {
+            None => BlankEnd::Personalized,
+            Some(cause) if done.touched => BlankEnd::Spoiled { cause },
+            Some(cause) => BlankEnd::Untouched { cause },
+        };
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.journal()
+            .end(lease.id, end.clone(), done.chips.clone(), milliseconds)?;
+        self.tell(Happening::Finished {
+            number,
+            end,
+            chips: done.chips,
+            certificates: done.certificates,
+            milliseconds,
+        });
+        Ok(())
+    }
+
+    /// Personalizes the chips of the blank, one after another, up to the first fault.
+    fn attempt(
+        &self,
+        readers: &Readers,
+        lease: &Lease,
+        done: &mut BlankRun,
+    ) -> Result<(), Box<dyn Error>> {
+        for plan in self.catalogue.plans(lease)? {
+            let product = plan.chip.name.clone();
+            let place = self
+                .config
+                .chips
+                .iter()
+                .find(|chip| chip.product == product);
+            let place = place.ok_or_else(|| StationError::NoReader {
+                product: product.clone(),
+            })?;
+            let mut channel = Meter::new(readers.connect(&place.reader)?);
+            let interface = plan.chip.interface;
+            let outcome = self.run_plan(plan, lease, &mut channel);
+            let traffic = channel.traffic();
+            done.touched |= outcome.touched;
+            done.certificates += outcome.certificates.len();
+            done.chips.push(ReportedChip {
+                interface: interface.to_string(),
+                product,
+                serial: outcome.chip,
+                os: outcome.os,
+                commands: traffic.commands,
+                bytes: traffic.bytes(),
+            });
+            if let Some(fault) = outcome.fault {
+                return Err(fault.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn run_plan(&self, plan: Plan, lease: &Lease, channel: &mut dyn Channel) -> Outcome {
+        let limits = plan.chip.limits;
+        let assignment = Assignment {
+            variables: profile::variables(&lease.record),
+            subjects: lease.subjects.clone(),
+        };
+        let atr = channel.atr().to_vec();
+        let mut executor = match Executor::new(plan, assignment, &atr, system_random()) {
+            Ok(executor) => executor,
+            Err(fault) => {
+                return Outcome {
+                    fault: Some(fault),
+                    ..Outcome::default()
+                };
+            }
+        };
+        let (sender, answers) = mpsc::channel();
+        let bridge = Bridge::new(
+            self.shared.centre.clone(),
+            self.shared.actor.clone(),
+            lease.id,
+            self.shared.runtime.clone(),
+            sender,
+        );
+        let chip = RefCell::new(String::new());
+        let mut notebook = SlotNotebook {
+            slot: self,
+            lease: lease.id,
+            chip: &chip,
+        };
+        drive(
+            &mut executor,
+            channel,
+            &limits,
+            &mut notebook,
+            &mut |id, request| bridge.ask(id, chip.borrow().clone(), request),
+            &answers,
+            &mut |progress| {
+                self.tell(Happening::Progress {
+                    step: progress.step,
+                    done: progress.done,
+                    total: progress.total,
+                });
+            },
+        )
+    }
+
+    /// Sends what is in the outbox, in order. What cannot be sent now stays.
+    fn send_reports(&self) -> Result<(), StationError> {
+        loop {
+            // One slot sends at a time, so that the order holds; the journal stays free.
+            let _turn = self
+                .shared
+                .outbox
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let Some(report) = self.journal().next_report()? else {
+                return Ok(());
+            };
+            self.shared
+                .runtime
+                .block_on(self.shared.centre.report(&self.shared.actor, &report))?;
+            self.journal().sent(report.sequence)?;
+        }
+    }
+}
+
+/// What was done to the chips of one blank.
+#[derive(Default)]
+struct BlankRun {
+    chips: Vec<ReportedChip>,
+    certificates: usize,
+    touched: bool,
+}
+
+fn system_random() -> perso::Random {
+    Box::new(|bytes| {
+        // The kernel's generator fails only before the machine has gathered entropy at boot;
+        // the C library then blocks, so that an error here is a broken system.
+        if getrandom::fill(bytes).is_err() {
+            std::process::abort();
+        }
+    })
+}
+
+/// The journal of one lease, locked for one entry at a time.
+struct SlotNotebook<'a> {
+    slot: &'a Slot,
+    lease: api::LeaseId,
+    chip: &'a RefCell<String>,
+}
+
+impl crate::drive::Notebook for SlotNotebook<'_> {
+    fn write(&mut self, entry: &perso::JournalEntry) -> Result<(), String> {
+        if let Some(chip) = entry.evidence.get("chip") {
+            chip.clone_into(&mut self.chip.borrow_mut());
+        }
+        self.slot.journal().notebook(self.lease).write(entry)
+    }
+}
+
+/// Returns an error with all its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
