@@ -1,0 +1,244 @@
+//! People in the small: who there is, what they are there for, and whether they may.
+//!
+//! Passwords, second factors and sessions come where people sign in; here an account's name is
+//! believed.
+
+use api::Actor;
+use audit::Control;
+use document::{Act, Role, compatible, may};
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use crate::audit_log::Deed;
+use crate::central::Central;
+use crate::database::{parsed, stored};
+use crate::error::{CentralError, Result};
+
+/// The longest name of an account or a station.
+const MAX_NAME: usize = 64;
+
+/// A person who may act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name, in lower case.
+    pub name: String,
+    /// The roles.
+    pub roles: Vec<Role>,
+}
+
+/// A person whose right to the act at hand was judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    /// The account's identity: how tables and the audit log know the person.
+    pub(crate) id: String,
+    /// The account's name.
+    pub(crate) name: String,
+}
+
+impl Central {
+    /// Makes the very first account: an administrator, who then adds the others.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] once there is any account; [`CentralError::Invalid`] for a name
+    /// that no account can have.
+    pub async fn found(&self, administrator: &Actor) -> Result<()> {
+        let deed = Deed::new(
+            "account.founded",
+            Control::PRIVILEGED_ACCESS,
+            "installation",
+            "central",
+        );
+        let result = self.try_found(administrator, &deed).await;
+        self.settle(administrator, &deed, result).await
+    }
+
+    async fn try_found(&self, administrator: &Actor, deed: &Deed) -> Result<()> {
+        check_name("a station", &administrator.station)?;
+        let mut tx = self.write().await?;
+        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM account")
+            .fetch_one(&mut *tx)
+            .await?;
+        if accounts > 0 {
+            return Err(CentralError::conflict(
+                "there are accounts already; an administrator adds more",
+            ));
+        }
+        self.insert_account(&mut tx, &administrator.person, &[Role::Administrator])
+            .await?;
+        self.record(&mut tx, Some(administrator), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Adds a person with roles.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an administrator, and for roles that one
+    /// person must not hold together; [`CentralError::Conflict`] for a name that is taken;
+    /// [`CentralError::Invalid`] for one that no account can have.
+    pub async fn add_account(&self, actor: &Actor, name: &str, roles: &[Role]) -> Result<()> {
+        let listed: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        let deed = Deed::new("account.added", Control::ACCESS_RIGHTS, "account", "new")
+            .with("roles", listed.join(" "));
+        let result = self.try_add_account(actor, &deed, name, roles).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_add_account(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        name: &str,
+        roles: &[Role],
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::ManagePeople).await?;
+        if roles.is_empty() {
+            return Err(CentralError::invalid("an account needs at least one role"));
+        }
+        let pairs = roles
+            .iter()
+            .flat_map(|one| roles.iter().map(move |other| (*one, *other)));
+        if let Some((one, other)) = pairs
+            .into_iter()
+            .find(|(one, other)| !compatible(*one, *other))
+        {
+            return Err(CentralError::refused(format!(
+                "one person must not be both {one} and {other}"
+            )));
+        }
+        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM account WHERE name = ?")
+            .bind(name.to_lowercase())
+            .fetch_one(&mut *tx)
+            .await?;
+        if taken > 0 {
+            return Err(CentralError::conflict(
+                "an account of this name is there already",
+            ));
+        }
+        let id = self.insert_account(&mut tx, name, roles).await?;
+        let deed = deed.clone().about(format!("person/{id}"));
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn insert_account(
+        &self,
+        tx: &mut SqliteConnection,
+        name: &str,
+        roles: &[Role],
+    ) -> Result<String> {
+        let name = name.to_lowercase();
+        check_name("an account", &name)?;
+        let id = Uuid::now_v7().to_string();
+        sqlx::query("INSERT INTO account (id, name, added) VALUES (?, ?, ?)")
+            .bind(&id)
+            .bind(name)
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        for role in roles {
+            sqlx::query(
+                "INSERT INTO account_role (account, role) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            )
+            .bind(&id)
+            .bind(role.name())
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(id)
+    }
+
+    /// Returns every account, by name.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an administrator.
+    pub async fn accounts(&self, actor: &Actor) -> Result<Vec<Account>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ManagePeople).await?;
+        let rows = sqlx::query(
+            "SELECT name, role FROM account JOIN account_role ON account = id ORDER BY name, role",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut accounts: Vec<Account> = Vec::new();
+        for row in rows {
+            let (name, role): (String, Role) =
+                (row.get("name"), parsed("a role", row.get("role"))?);
+            match accounts.last_mut().filter(|last| last.name == name) {
+                Some(last) => last.roles.push(role),
+                None => accounts.push(Account {
+                    name,
+                    roles: vec![role],
+                }),
+            }
+        }
+        Ok(accounts)
+    }
+}
+
+/// Judges whether the actor may do an act, as of now and in this transaction.
+pub(crate) async fn authorise(
+    tx: &mut SqliteConnection,
+    actor: &Actor,
+    act: Act,
+) -> Result<Person> {
+    check_name("a station", &actor.station)?;
+    let name = actor.person.to_lowercase();
+    let rows = sqlx::query(
+        "SELECT id, role FROM account JOIN account_role ON account = id WHERE name = ?",
+    )
+    .bind(&name)
+    .fetch_all(tx)
+    .await?;
+    let Some(id) = rows.first().map(|row| row.get("id")) else {
+        return Err(CentralError::refused(
+            "there is no such account; an administrator can add it",
+        ));
+    };
+    for row in &rows {
+        if may(parsed("a role", row.get("role"))?, act) {
+            return Ok(Person { id, name });
+        }
+    }
+    let able: Vec<_> = Role::ALL
+        .iter()
+        .filter(|role| may(**role, act))
+        .map(|role| role.name())
+        .collect();
+    Err(CentralError::refused(format!(
+        "the right to {act} is with: {}",
+        able.join(", ")
+    )))
+}
+
+/// Returns how the audit log knows an account.
+pub(crate) async fn known_as(tx: &mut SqliteConnection, person: &str) -> Result<String> {
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = ?")
+        .bind(person.to_lowercase())
+        .fetch_optional(tx)
+        .await?;
+    Ok(format!("person/{}", id.as_deref().unwrap_or("unknown")))
+}
+
+/// Returns an account's name.
+pub(crate) async fn name_of(tx: &mut SqliteConnection, id: &str) -> Result<String> {
+    let name = sqlx::query_scalar("SELECT name FROM account WHERE id = ?")
+        .bind(id)
+        .fetch_optional(tx)
+        .await?;
+    name.ok_or_else(|| CentralError::damaged("an account that is referred to"))
+}
+
+/// Checks the name of an account or a station.
+fn check_name(what: &str, name: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(CentralError::invalid(format!(
+            "the name of {what} has 1 to {MAX_NAME} of a-z 0-9 . _ -"
+        )))
+    }
+}

@@ -1,0 +1,242 @@
+//! Applications: taken in whole or not at all, and decided by a second person.
+
+use api::Actor;
+use audit::Control;
+use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
+use document::{Act, Application, Reference, four_eyes};
+use sqlx::{Row, SqliteConnection};
+
+use crate::accounts::{Person, authorise, name_of};
+use crate::audit_log::Deed;
+use crate::central::Central;
+use crate::database::{parsed, stored};
+use crate::error::{CentralError, Result, advance};
+use document::DocumentNumber;
+
+/// The longest cause that a person may write, in bytes.
+pub(crate) const MAX_CAUSE: usize = 400;
+
+impl Central {
+    /// Takes in an application, JSON format 1.
+    ///
+    /// # Errors
+    /// [`CentralError::Application`] with every fault: nothing of it is then stored but the
+    /// refusal; [`CentralError::Conflict`] for a reference that is there already;
+    /// [`CentralError::Refused`] without the right to it.
+    pub async fn import(&self, actor: &Actor, bytes: &[u8]) -> Result<Reference> {
+        let application = Application::parse(bytes, self.today())
+            .map_err(|faults| CentralError::Application { faults });
+        let reference = application
+            .as_ref()
+            .map_or("not-read", |application| application.reference.as_str());
+        let deed = Deed::new(
+            "application.imported",
+            Control::PERSONAL_DATA,
+            "application",
+            reference,
+        );
+        let result = match application {
+            Ok(application) => self.try_import(actor, &deed, application).await,
+            Err(error) => Err(error),
+        };
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_import(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        application: Application,
+    ) -> Result<Reference> {
+        let content = application
+            .to_json()
+            .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
+        let mut tx = self.write().await?;
+        let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = ?")
+            .bind(application.reference.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+        if known > 0 {
+            return Err(CentralError::conflict(
+                "an application of this reference is there already; references are used once",
+            ));
+        }
+        sqlx::query(
+            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(application.reference.as_str())
+        .bind(application.kind.name())
+        .bind(application.priority.name())
+        .bind(ApplicationState::INITIAL.name())
+        .bind(content)
+        .bind(clerk.id)
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
+        let deed = deed
+            .clone()
+            .with("kind", application.kind)
+            .with("priority", application.priority);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(application.reference)
+    }
+
+    /// Approves an application that another person entered, and prepares its document: the
+    /// number, the validity, the subjects of its certificates, the day it is due.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to it, for one's own entry, and where no
+    /// document can be made of it; [`CentralError::NotFound`]; [`CentralError::Conflict`] where it
+    /// was decided already.
+    pub async fn approve(&self, actor: &Actor, reference: &str) -> Result<DocumentNumber> {
+        let deed = Deed::new(
+            "application.approved",
+            Control::SEGREGATION,
+            "application",
+            reference,
+        );
+        let result = self.try_approve(actor, &deed, reference).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_approve(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        reference: &str,
+    ) -> Result<DocumentNumber> {
+        let mut tx = self.write().await?;
+        let approver = authorise(&mut tx, actor, Act::ApproveApplication).await?;
+        let found = Found::load(&mut tx, reference).await?;
+        found.decided_by_another(&mut tx, &approver).await?;
+        let state = advance(found.state, ApplicationEvent::Approve)?;
+        let state = advance(state, ApplicationEvent::StartProduction)?;
+        // Judged again as of today: what was whole when it came may be so no more.
+        let application = Application::parse(&found.content, self.today())
+            .map_err(|faults| CentralError::Application { faults })?;
+        self.decide(&mut tx, reference, &approver, state, None)
+            .await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        let number = self.prepare(&mut tx, actor, &application).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    /// Refuses an application that another person entered.
+    ///
+    /// # Errors
+    /// As [`Central::approve`]; [`CentralError::Invalid`] without a cause.
+    pub async fn reject(&self, actor: &Actor, reference: &str, cause: &str) -> Result<()> {
+        let deed = Deed::new(
+            "application.rejected",
+            Control::SEGREGATION,
+            "application",
+            reference,
+        );
+        let result = self.try_reject(actor, &deed, reference, cause).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_reject(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        reference: &str,
+        cause: &str,
+    ) -> Result<()> {
+        check_cause(cause)?;
+        let mut tx = self.write().await?;
+        let approver = authorise(&mut tx, actor, Act::RefuseApplication).await?;
+        let found = Found::load(&mut tx, reference).await?;
+        found.decided_by_another(&mut tx, &approver).await?;
+        let state = advance(found.state, ApplicationEvent::Refuse)?;
+        self.decide(&mut tx, reference, &approver, state, Some(cause))
+            .await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn decide(
+        &self,
+        tx: &mut SqliteConnection,
+        reference: &str,
+        approver: &Person,
+        state: ApplicationState,
+        cause: Option<&str>,
+    ) -> Result<()> {
+        sqlx::query("UPDATE application SET state = ?, decided_by = ?, decided = ?, cause = ? WHERE reference = ?")
+            .bind(state.name())
+            .bind(&approver.id)
+            .bind(stored(self.now()))
+            .bind(cause)
+            .bind(reference)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Moves an application on, whatever is its state.
+pub(crate) async fn apply(
+    tx: &mut SqliteConnection,
+    reference: &str,
+    event: ApplicationEvent,
+) -> Result<()> {
+    let found = Found::load(tx, reference).await?;
+    let state = advance(found.state, event)?;
+    sqlx::query("UPDATE application SET state = ? WHERE reference = ?")
+        .bind(state.name())
+        .bind(reference)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// An application as it is stored.
+struct Found {
+    state: ApplicationState,
+    content: Vec<u8>,
+    entered_by: String,
+}
+
+impl Found {
+    async fn load(tx: &mut SqliteConnection, reference: &str) -> Result<Self> {
+        let row =
+            sqlx::query("SELECT state, content, entered_by FROM application WHERE reference = ?")
+                .bind(reference)
+                .fetch_optional(tx)
+                .await?;
+        // The reference is not repeated: what a caller sends may be anything.
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: "application of this reference".to_owned(),
+        })?;
+        Ok(Self {
+            state: parsed("an application's state", row.get("state"))?,
+            content: row.get("content"),
+            entered_by: row.get("entered_by"),
+        })
+    }
+
+    async fn decided_by_another(&self, tx: &mut SqliteConnection, approver: &Person) -> Result<()> {
+        let entered_by = name_of(tx, &self.entered_by).await?;
+        four_eyes(&entered_by, &approver.name)
+            .map_err(|error| CentralError::refused(error.to_string()))
+    }
+}
+
+/// Checks a cause that a person or a station gives.
+pub(crate) fn check_cause(cause: &str) -> Result<()> {
+    let fits = (1..=MAX_CAUSE).contains(&cause.len())
+        && !cause.trim().is_empty()
+        && !cause.chars().any(char::is_control);
+    if fits {
+        Ok(())
+    } else {
+        Err(CentralError::invalid(format!(
+            "a cause has 1 to {MAX_CAUSE} bytes on one line"
+        )))
+    }
+}

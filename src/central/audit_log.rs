@@ -1,0 +1,402 @@
+//! The audit log: entries committed with their change, then put into the tree by one sequencer.
+//!
+//! ```text
+//!   transition ──one transaction──► audit_entry (leaf: none)
+//!                                        │ sequence(): in the order of commit
+//!                                        ▼
+//!                          leaf ─► audit_node rows ─► checkpoint, signed by the token
+//! ```
+
+use std::collections::BTreeMap;
+
+use api::Actor;
+use audit::{
+    Action, Cause, CheckpointSigner, Control, Details, Entry, EntryId, Hash, KeyKind, NodeId,
+    NodeRow, Outcome, Reference, SignedCheckpoint, SignerFault, Subject, SubjectKind, Tree,
+    VerifierKey,
+};
+use hsm::{Signer, TokenSigner};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{Row, SqliteConnection};
+use uuid::Uuid;
+
+use crate::accounts::known_as;
+use crate::central::Central;
+use crate::database::{Write, moment, stored};
+use crate::error::{CentralError, Result};
+
+/// How many entries one run of the sequencer takes into one transaction.
+const BATCH: i64 = 4096;
+
+/// An entry that waits longer for its leaf is an alarm.
+const BOUND: SignedDuration = SignedDuration::from_secs(60);
+
+/// What an entry says of an act, before it is known how it ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Deed {
+    action: &'static str,
+    control: Control,
+    kind: &'static str,
+    reference: String,
+    details: Vec<(&'static str, String)>,
+}
+
+impl Deed {
+    /// An act on one thing, which is named by a pseudonymous reference.
+    pub(crate) fn new(
+        action: &'static str,
+        control: Control,
+        kind: &'static str,
+        reference: impl ToString,
+    ) -> Self {
+        Self {
+            action,
+            control,
+            kind,
+            reference: reference.to_string(),
+            details: Vec::new(),
+        }
+    }
+
+    /// Names the thing, once it is there.
+    pub(crate) fn about(mut self, reference: impl ToString) -> Self {
+        self.reference = reference.to_string();
+        self
+    }
+
+    /// Adds a fact. It must not be about a holder.
+    pub(crate) fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.details.push((key, value.to_string()));
+        self
+    }
+}
+
+/// The state of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditHealth {
+    /// How many entries were committed.
+    pub entries: u64,
+    /// How many of them are in the tree, under the last signed checkpoint.
+    pub sequenced: u64,
+    /// How many wait.
+    pub waiting: u64,
+    /// Since when the oldest of those waits.
+    pub oldest_waiting: Option<Timestamp>,
+    /// Whether it waits for more than a minute: then the sequencer does not run.
+    pub overdue: bool,
+}
+
+/// The key of the checkpoints, in the token.
+pub(crate) struct LogKey {
+    key: VerifierKey,
+    signer: TokenSigner,
+}
+
+impl LogKey {
+    /// Makes the signer of the log named `origin` from an Ed25519 key of the token.
+    pub(crate) fn new(origin: &str, signer: TokenSigner) -> Result<Self> {
+        let setup = |reason: String| CentralError::Setup { reason };
+        // RFC 8410 §4: the key is the last 32 bytes.
+        let public = signer
+            .public_key_spki_der()
+            .last_chunk()
+            .filter(|_| signer.algorithm() == hsm::SignatureAlgorithm::Ed25519);
+        let public = public.ok_or_else(|| {
+            setup(format!(
+                "the audit key \"{}\" is no Ed25519 key",
+                signer.label()
+            ))
+        })?;
+        let key = VerifierKey::new(KeyKind::Log, origin, public).map_err(|error| {
+            setup(format!(
+                "the audit log's origin \"{origin}\" cannot be used: {error}"
+            ))
+        })?;
+        Ok(Self { key, signer })
+    }
+}
+
+impl CheckpointSigner for LogKey {
+    fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    fn sign(&self, message: &[u8]) -> std::result::Result<[u8; 64], SignerFault> {
+        let signature = self.signer.sign(message)?;
+        signature
+            .try_into()
+            .map_err(|_| "the token's signature does not have 64 bytes".into())
+    }
+}
+
+impl Central {
+    /// Writes the entry of an act that was done, in the transaction that does it.
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        deed: &Deed,
+    ) -> Result<()> {
+        self.write_entry(tx, actor, deed, Outcome::Done, None).await
+    }
+
+    /// Passes a result on. Where the act was refused or failed, and so left nothing behind, the
+    /// entry that says so is written by itself.
+    pub(crate) async fn settle<T>(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        result: Result<T>,
+    ) -> Result<T> {
+        let Err(error) = &result else { return result };
+        let Some(outcome) = error.outcome() else {
+            return result;
+        };
+        let mut tx = self.write().await?;
+        self.write_entry(&mut tx, Some(actor), deed, outcome, Some(&error.chain()))
+            .await?;
+        tx.commit().await?;
+        result
+    }
+
+    async fn write_entry(
+        &self,
+        tx: &mut SqliteConnection,
+        actor: Option<&Actor>,
+        deed: &Deed,
+        outcome: Outcome,
+        cause: Option<&str>,
+    ) -> Result<()> {
+        let (person, station) = match actor {
+            Some(actor) => (
+                Some(known_as(tx, &actor.person).await?),
+                actor.station.as_str(),
+            ),
+            None => (None, self.station()),
+        };
+        let bytes = self
+            .encode(deed, person, station, outcome, cause)
+            .map_err(CentralError::audit("an entry"))?;
+        sqlx::query("INSERT INTO audit_entry (entry, committed) VALUES (?, ?)")
+            .bind(bytes)
+            .bind(stored(self.now()))
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    fn encode(
+        &self,
+        deed: &Deed,
+        person: Option<String>,
+        station: &str,
+        outcome: Outcome,
+        cause: Option<&str>,
+    ) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        let mut details = Details::new();
+        for (key, value) in &deed.details {
+            details.insert(*key, line(value))?;
+        }
+        // What a caller sent may not fit a reference; the log takes no text of unknown content.
+        let reference =
+            Reference::new(&*deed.reference).or_else(|_| Reference::new("unreadable"))?;
+        let station = Reference::new(format!("station/{station}"))
+            .or_else(|_| Reference::new("station/unreadable"))?;
+        let cause = match cause.map(line) {
+            Some(text) => Some(
+                Cause::new(text).or_else(|_| Cause::new("the cause cannot be repeated here"))?,
+            ),
+            None => None,
+        };
+        let entry = Entry {
+            id: EntryId::new(Uuid::now_v7().to_string())?,
+            time: audit::Timestamp::new(self.now().to_string())?,
+            clock: self.clock().quality(),
+            actor: audit::Actor {
+                person: person.map(Reference::new).transpose()?,
+                station: Some(station),
+            },
+            action: Action::new(deed.action)?,
+            subject: Subject {
+                kind: SubjectKind::new(deed.kind)?,
+                reference,
+            },
+            outcome,
+            cause,
+            control: deed.control,
+            details,
+        };
+        Ok(entry.encode()?)
+    }
+
+    /// Puts the waiting entries into the tree, in the order in which they were committed, and
+    /// signs a checkpoint over it. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`CentralError::Damaged`] where the stored tree is not the one that was signed last;
+    /// nothing is then appended. The token's and the database's failures.
+    pub async fn sequence(&self) -> Result<u64> {
+        let mut total = 0;
+        loop {
+            let taken = self.sequence_batch().await?;
+            total += taken;
+            if taken < BATCH.unsigned_abs() {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn sequence_batch(&self) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let waiting =
+            sqlx::query("SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT ?")
+                .bind(BATCH)
+                .fetch_all(&mut *tx)
+                .await?;
+        if waiting.is_empty() {
+            return Ok(0);
+        }
+        let mut tree = self.signed_tree(&mut tx).await?;
+        let mut rows = Vec::new();
+        for entry in &waiting {
+            let leaf = i64::try_from(tree.size())
+                .map_err(|_| CentralError::damaged("the audit tree's size"))?;
+            tree.append_to(Hash::of_leaf(entry.get("entry")), &mut rows);
+            sqlx::query("UPDATE audit_entry SET leaf = ? WHERE id = ?")
+                .bind(leaf)
+                .bind(entry.get::<i64, _>("id"))
+                .execute(&mut *tx)
+                .await?;
+        }
+        for row in &rows {
+            insert_node(&mut tx, row).await?;
+        }
+        let size = i64::try_from(tree.size())
+            .map_err(|_| CentralError::damaged("the audit tree's size"))?;
+        let key = self.log_key();
+        // Signed before the commit: if that fails, the signature dies with it, unseen.
+        let signed = self
+            .blocking(move || SignedCheckpoint::sign(&tree, &*key))
+            .await?
+            .map_err(|error| CentralError::audit("a checkpoint")(error.into()))?;
+        sqlx::query("INSERT INTO audit_checkpoint (size, note, signed) VALUES (?, ?, ?)")
+            .bind(size)
+            .bind(signed.note().to_string())
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(waiting.len() as u64)
+    }
+
+    /// Restores the tree, and compares it with the last checkpoint: a log never signs two
+    /// histories.
+    async fn signed_tree(&self, tx: &mut SqliteConnection) -> Result<Tree> {
+        let Some(checkpoint) = self.last_checkpoint(tx).await? else {
+            return Ok(Tree::new());
+        };
+        let signed = checkpoint.checkpoint();
+        let mut nodes = BTreeMap::new();
+        for node in Tree::peaks_of(signed.size) {
+            nodes.insert(node, fetch_node(tx, node).await?);
+        }
+        let tree = Tree::restore(signed.size, &nodes)
+            .map_err(|_| CentralError::damaged("the audit tree's nodes"))?;
+        if tree.root() != signed.root {
+            return Err(CentralError::damaged(
+                "the audit tree is not the one that was signed last",
+            ));
+        }
+        Ok(tree)
+    }
+
+    /// Returns the last checkpoint, its signature verified.
+    pub(crate) async fn last_checkpoint(
+        &self,
+        tx: &mut SqliteConnection,
+    ) -> Result<Option<SignedCheckpoint>> {
+        let note: Option<String> =
+            sqlx::query_scalar("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
+                .fetch_optional(tx)
+                .await?;
+        let open = |note: String| {
+            SignedCheckpoint::open(note.as_bytes(), self.audit_key())
+                .map_err(|_| CentralError::damaged("the last audit checkpoint does not verify"))
+        };
+        note.map(open).transpose()
+    }
+
+    /// Returns the key under which the log's checkpoints verify. Give it to auditors by another
+    /// way than the export.
+    pub fn audit_key(&self) -> &VerifierKey {
+        self.log_key_ref().key()
+    }
+
+    /// Returns the state of the log.
+    ///
+    /// # Errors
+    /// The database's failures.
+    pub async fn audit_health(&self) -> Result<AuditHealth> {
+        let mut tx = self.read().await?;
+        let row = sqlx::query(
+            "SELECT count(*) AS entries, count(leaf) AS sequenced,
+                    min(CASE WHEN leaf IS NULL THEN committed END) AS oldest FROM audit_entry",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let (entries, sequenced): (i64, i64) = (row.get("entries"), row.get("sequenced"));
+        let oldest_waiting = row
+            .get::<Option<i64>, _>("oldest")
+            .map(moment)
+            .transpose()?;
+        Ok(AuditHealth {
+            entries: entries.unsigned_abs(),
+            sequenced: sequenced.unsigned_abs(),
+            waiting: (entries - sequenced).unsigned_abs(),
+            oldest_waiting,
+            overdue: oldest_waiting.is_some_and(|since| self.now().duration_since(since) > BOUND),
+        })
+    }
+}
+
+async fn insert_node(tx: &mut SqliteConnection, row: &NodeRow) -> Result<()> {
+    let position = i64::try_from(row.node.index)
+        .map_err(|_| CentralError::damaged("the audit tree's size"))?;
+    sqlx::query("INSERT INTO audit_node (height, position, hash) VALUES (?, ?, ?)")
+        .bind(row.node.height)
+        .bind(position)
+        .bind(&row.hash.as_bytes()[..])
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+async fn fetch_node(tx: &mut SqliteConnection, node: NodeId) -> Result<Hash> {
+    let position =
+        i64::try_from(node.index).map_err(|_| CentralError::damaged("the audit tree's size"))?;
+    let hash: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = ? AND position = ?")
+            .bind(node.height)
+            .bind(position)
+            .fetch_optional(tx)
+            .await?;
+    hash.and_then(|hash| Hash::try_from(hash.as_slice()).ok())
+        .ok_or_else(|| CentralError::damaged("a node of the audit tree"))
+}
+
+/// Makes one line of at most 512 bytes of a text, as entries take it.
+fn line(text: impl AsRef<str>) -> String {
+    let mut line = String::new();
+    for character in text.as_ref().chars() {
+        let character = if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+            ' '
+        } else {
+            character
+        };
+        if line.len() + character.len_utf8() > 512 {
+            break;
+        }
+        line.push(character);
+    }
+    line
+}

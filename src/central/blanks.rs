@@ -1,0 +1,146 @@
+//! Blanks and their chips as they are stored, and how each is spelt.
+
+use document::DocumentNumber;
+use document::life_cycle::{BlankEvent, BlankState};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::database::parsed;
+use crate::error::{CentralError, Result, advance};
+
+/// A blank as it is stored.
+pub(crate) struct Blank {
+    /// What is printed on it.
+    pub(crate) serial: String,
+    pub(crate) state: BlankState,
+}
+
+/// A chip of a blank as it is stored.
+#[derive(Clone)]
+pub(crate) struct BookedChip {
+    pub(crate) serial: String,
+    /// The serial number of its blank.
+    pub(crate) blank: String,
+    pub(crate) product: String,
+}
+
+impl Blank {
+    pub(crate) async fn load(tx: &mut SqliteConnection, serial: &str) -> Result<Self> {
+        let state: Option<String> = sqlx::query_scalar("SELECT state FROM blank WHERE serial = ?")
+            .bind(serial)
+            .fetch_optional(tx)
+            .await?;
+        let state = state.ok_or_else(|| CentralError::NotFound {
+            what: format!("blank {serial}"),
+        })?;
+        Ok(Self {
+            serial: serial.to_owned(),
+            state: parsed("a blank's state", &state)?,
+        })
+    }
+
+    /// Returns its chips in the order of their places.
+    pub(crate) async fn chips(&self, tx: &mut SqliteConnection) -> Result<Vec<BookedChip>> {
+        let rows = sqlx::query(
+            "SELECT serial, blank, product FROM chip WHERE blank = ? ORDER BY position",
+        )
+        .bind(&self.serial)
+        .fetch_all(tx)
+        .await?;
+        Ok(rows.iter().map(BookedChip::read).collect())
+    }
+
+    /// Moves the blank on.
+    pub(crate) async fn apply(
+        &mut self,
+        tx: &mut SqliteConnection,
+        event: BlankEvent,
+    ) -> Result<()> {
+        self.state = advance(self.state, event)?;
+        sqlx::query("UPDATE blank SET state = ? WHERE serial = ?")
+            .bind(self.state.name())
+            .bind(&self.serial)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes which document the blank carries, finished or spoiled.
+    pub(crate) async fn carries(
+        &self,
+        tx: &mut SqliteConnection,
+        document: &str,
+        number: DocumentNumber,
+    ) -> Result<()> {
+        sqlx::query("UPDATE blank SET document = ?, number = ? WHERE serial = ?")
+            .bind(document)
+            .bind(number.to_string())
+            .bind(&self.serial)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+impl BookedChip {
+    fn read(row: &SqliteRow) -> Self {
+        Self {
+            serial: row.get("serial"),
+            blank: row.get("blank"),
+            product: row.get("product"),
+        }
+    }
+
+    pub(crate) async fn find(tx: &mut SqliteConnection, serial: &str) -> Result<Option<Self>> {
+        let row = sqlx::query("SELECT serial, blank, product FROM chip WHERE serial = ?")
+            .bind(serial)
+            .fetch_optional(tx)
+            .await?;
+        Ok(row.as_ref().map(Self::read))
+    }
+}
+
+/// Returns a chip's serial number in its one spelling: hexadecimal in capitals.
+pub(crate) fn chip_serial(serial: &str) -> Result<String> {
+    let length = serial.len();
+    let sound = (2..=64).contains(&length)
+        && length.is_multiple_of(2)
+        && serial.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if sound {
+        Ok(serial.to_ascii_uppercase())
+    } else {
+        Err(CentralError::invalid(
+            "a chip's serial number is 1 to 32 bytes in hexadecimal",
+        ))
+    }
+}
+
+/// Returns a blank's serial number in its one spelling: in capitals.
+pub(crate) fn blank_serial(serial: &str) -> Result<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=32).contains(&serial.len()) && serial.bytes().all(allowed) {
+        Ok(serial.to_ascii_uppercase())
+    } else {
+        Err(CentralError::invalid(
+            "a blank's serial number is 1 to 32 of A-Z, 0-9 and -, as it is printed on it",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serials_have_one_spelling() {
+        assert_eq!(chip_serial("409078610a0b").unwrap(), "409078610A0B");
+        for wrong in ["", "0", "0g", "010", &"00".repeat(33), " 00"] {
+            assert!(chip_serial(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(blank_serial("lv-0001").unwrap(), "LV-0001");
+        assert_eq!(blank_serial(&"9".repeat(32)).unwrap().len(), 32);
+        for wrong in ["", " ", "LV 1", "LV_1", "LĀ1", &"9".repeat(33)] {
+            assert!(blank_serial(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The store as a whole: what it is made of, and how it opens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use audit::{CheckpointSigner, Control, VerifierKey};
+use document::{Environment, Kind, Record, Series};
+use hsm::{EnvelopeKey, Token};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
+use sqlx::{Row, SqliteConnection};
+
+use crate::audit_log::{Deed, LogKey};
+use crate::authority::IssuingAuthority;
+use crate::config::{Clock, Config, KeyLabels};
+use crate::database::{Database, Write, stored};
+use crate::error::{CentralError, Result};
+use crate::keys::KeyService;
+use crate::sealed_stages::SealedSessions;
+use crate::sealing;
+
+/// The issuance store. Clones are the same store.
+///
+/// Each method that acts takes who acts, judges the right to it, and leaves an entry in the audit
+/// log in the same transaction; what is refused leaves nothing but the entry of the refusal.
+#[derive(Clone)]
+pub struct Central(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    environment: Environment,
+    keys: KeyService,
+    labels: KeyLabels,
+    token: Arc<Token>,
+    envelope_key: EnvelopeKey,
+    log_key: Arc<LogKey>,
+    authority: Arc<IssuingAuthority>,
+    chips: BTreeMap<String, Arc<ChipProfile>>,
+    documents: Vec<DocumentProfile>,
+    station: String,
+    clock: Arc<dyn Clock>,
+    sealed: SealedSessions,
+}
+
+impl Central {
+    /// Opens the store: proves every profile, finds every key, brings the database to this
+    /// program's form. The first start founds the installation and binds what it is.
+    ///
+    /// # Errors
+    /// [`CentralError::Setup`] where keys or profiles are missing, where the database belongs to
+    /// another environment or another audit key, and in production where a master key is a
+    /// published one; the profile's, the token's and the database's failures.
+    pub async fn open(config: Config) -> Result<Self> {
+        config
+            .keys
+            .check_masters(&config.token, config.environment)?;
+        let chips = load_chips(&config)?;
+        let documents = load_documents(&config, &chips)?;
+        let envelope_key =
+            EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
+        let log_key = LogKey::new(&config.origin, config.token.signer(&config.keys.audit)?)?;
+        let series =
+            Series::new(config.environment, &config.series, 1, 9_999_999).map_err(|error| {
+                CentralError::Setup {
+                    reason: error.to_string(),
+                }
+            })?;
+        let database = Database::open(&config.database).await?;
+
+        let found = bound(&mut *database.read().await?).await?;
+        let authority = match &found {
+            Some(found) => {
+                found.check(&config, log_key.key())?;
+                IssuingAuthority::restore(
+                    Arc::clone(&config.token),
+                    &config.keys.authority,
+                    &config.certificates,
+                    &config.authority,
+                    &found.authority,
+                )?
+            }
+            None => IssuingAuthority::create(
+                Arc::clone(&config.token),
+                &config.keys.authority,
+                &config.certificates,
+                &config.authority,
+                config.clock.now(),
+            )?,
+        };
+        for (_, key) in documents
+            .iter()
+            .flat_map(|document| &document.chips)
+            .flat_map(|chip| &chip.keys)
+        {
+            authority.profile(&key.certificate)?;
+        }
+        let central = Self(Arc::new(Inner {
+            database,
+            environment: config.environment,
+            keys: KeyService::new(Arc::clone(&config.token), config.keys.clone()),
+            labels: config.keys,
+            token: config.token,
+            envelope_key,
+            log_key: Arc::new(log_key),
+            authority: Arc::new(authority),
+            chips,
+            documents,
+            station: config.station,
+            clock: config.clock,
+            sealed: SealedSessions::default(),
+        }));
+        if found.is_none() {
+            central.found_installation(series).await?;
+        }
+        Ok(central)
+    }
+
+    async fn found_installation(&self, series: Series) -> Result<()> {
+        let mut tx = self.write().await?;
+        sqlx::query("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, ?, ?, ?, ?)")
+            .bind(self.0.environment.name())
+            .bind(self.audit_key().to_string())
+            .bind(self.authority_certificate())
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("INSERT INTO series (prefix, environment, next, last) VALUES (?, ?, ?, ?)")
+            .bind(series.prefix())
+            .bind(self.0.environment.name())
+            .bind(series.next())
+            .bind(series.last())
+            .execute(&mut *tx)
+            .await?;
+        let deed = Deed::new(
+            "installation.founded",
+            Control::RECORDS,
+            "installation",
+            "central",
+        )
+        .with("environment", self.0.environment)
+        .with("series", series.prefix());
+        self.record(&mut tx, None, &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Closes the database after what runs has ended. Other clones then fail.
+    pub async fn close(&self) {
+        self.0.database.close().await;
+    }
+
+    /// Returns what the installation is for.
+    pub fn environment(&self) -> Environment {
+        self.0.environment
+    }
+
+    pub(crate) async fn write(&self) -> Result<Write> {
+        self.0.database.write().await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Write> {
+        self.0.database.read().await
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Returns the present day in UTC.
+    pub(crate) fn today(&self) -> Date {
+        self.now().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn station(&self) -> &str {
+        &self.0.station
+    }
+
+    pub(crate) fn token(&self) -> Arc<Token> {
+        Arc::clone(&self.0.token)
+    }
+
+    pub(crate) fn keys(&self) -> &KeyService {
+        &self.0.keys
+    }
+
+    pub(crate) fn labels(&self) -> &KeyLabels {
+        &self.0.labels
+    }
+
+    pub(crate) fn envelope_key(&self) -> &EnvelopeKey {
+        &self.0.envelope_key
+    }
+
+    pub(crate) fn log_key(&self) -> Arc<LogKey> {
+        Arc::clone(&self.0.log_key)
+    }
+
+    pub(crate) fn log_key_ref(&self) -> &LogKey {
+        &self.0.log_key
+    }
+
+    pub(crate) fn authority(&self) -> Arc<IssuingAuthority> {
+        Arc::clone(&self.0.authority)
+    }
+
+    pub(crate) fn authority_ref(&self) -> &IssuingAuthority {
+        &self.0.authority
+    }
+
+    pub(crate) fn sealed(&self) -> &SealedSessions {
+        &self.0.sealed
+    }
+
+    /// Runs what blocks (the token's work) beside the async threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| CentralError::Ending)
+    }
+
+    /// Returns the profile of a chip product.
+    pub(crate) fn chip(&self, product: &str) -> Result<&Arc<ChipProfile>> {
+        let chip = self.0.chips.get(product);
+        chip.ok_or_else(|| CentralError::NotFound {
+            what: "chip profile of this name".to_owned(),
+        })
+    }
+
+    /// Returns the document profiles.
+    pub(crate) fn document_profiles(&self) -> &[DocumentProfile] {
+        &self.0.documents
+    }
+
+    /// Returns the profile that serves a kind of document.
+    pub(crate) fn document_profile(&self, kind: Kind) -> Result<&DocumentProfile> {
+        let profile = self
+            .0
+            .documents
+            .iter()
+            .find(|profile| profile.kinds.contains(&kind));
+        profile.ok_or_else(|| {
+            CentralError::refused(format!(
+                "no document profile serves {kind}; add one to the installation"
+            ))
+        })
+    }
+
+    /// Returns the plan that a station runs for a document on this product.
+    pub(crate) fn plan(
+        &self,
+        profile: &DocumentProfile,
+        product: &str,
+        record: &Record,
+    ) -> Result<Plan> {
+        let wanted = wanted(profile, product).ok_or_else(|| {
+            CentralError::refused(format!(
+                "document profile \"{}\" does not take \"{product}\"",
+                profile.name
+            ))
+        })?;
+        Ok(Plan::new(
+            Arc::clone(self.chip(product)?),
+            &profile.name,
+            wanted,
+            record,
+        )?)
+    }
+}
+
+/// Returns what a document's profile wants on a product.
+fn wanted<'a>(profile: &'a DocumentProfile, product: &str) -> Option<&'a DocumentChip> {
+    profile
+        .chips
+        .iter()
+        .find(|chip| chip.products.iter().any(|known| known == product))
+}
+
+/// What the installation is bound to.
+struct Bound {
+    environment: String,
+    audit_key: String,
+    authority: Vec<u8>,
+}
+
+impl Bound {
+    fn check(&self, config: &Config, key: &VerifierKey) -> Result<()> {
+        let reason = if self.environment != config.environment.name() {
+            format!(
+                "the database belongs to a {} installation, this is a {} one; open its own database",
+                self.environment, config.environment
+            )
+        } else if self.audit_key != key.to_string() {
+            "its audit log was begun under another key or name; open it with the token and origin it was founded with".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(CentralError::Setup { reason })
+    }
+}
+
+async fn bound(tx: &mut SqliteConnection) -> Result<Option<Bound>> {
+    let row = sqlx::query("SELECT environment, audit_key, authority FROM installation")
+        .fetch_optional(tx)
+        .await?;
+    Ok(row.map(|row| Bound {
+        environment: row.get("environment"),
+        audit_key: row.get("audit_key"),
+        authority: row.get("authority"),
+    }))
+}
+
+fn load_chips(config: &Config) -> Result<BTreeMap<String, Arc<ChipProfile>>> {
+    let mut chips = BTreeMap::new();
+    for name in config.chips.names() {
+        let chip = ChipProfile::load(&config.chips, name)?;
+        chips.insert(chip.name.clone(), Arc::new(chip));
+    }
+    Ok(chips)
+}
+
+/// An invented holder, old enough for every key.
+const SPECIMEN: &str = r#"{"number":"XA0000001","kind":"id-card","issued":"2026-01-01","expires":"2035-12-31","holder":{"surname":"Paraudziņš","given_names":"Andris","personal_code":"121282-88882","birth_date":"1926-01-01","sex":"X","nationality":"LVA"},"certificates":true}"#;
+
+/// Loads the document profiles, and makes each plan once: what does not fit is found at the
+/// start, not at the first card.
+fn load_documents(
+    config: &Config,
+    chips: &BTreeMap<String, Arc<ChipProfile>>,
+) -> Result<Vec<DocumentProfile>> {
+    let setup = |reason: String| CentralError::Setup { reason };
+    let specimen: Record = serde_json::from_str(SPECIMEN)
+        .map_err(|error| setup(format!("the specimen record is not sound: {error}")))?;
+    let mut documents: Vec<DocumentProfile> = Vec::new();
+    for name in config.documents.names() {
+        let profile = DocumentProfile::load(&config.documents, name)?;
+        for kind in &profile.kinds {
+            if let Some(other) = documents.iter().find(|other| other.kinds.contains(kind)) {
+                return Err(setup(format!(
+                    "document profiles \"{}\" and \"{}\" both serve {kind}",
+                    other.name, profile.name
+                )));
+            }
+        }
+        check_apart(&profile).map_err(setup)?;
+        let mut with_pins = 0;
+        for wanted in &profile.chips {
+            with_pins += usize::from(!wanted.pins.is_empty());
+            for product in &wanted.products {
+                let Some(chip) = chips.get(product) else {
+                    return Err(setup(format!(
+                        "document profile \"{}\" takes \"{product}\", and no chip profile has that name",
+                        profile.name
+                    )));
+                };
+                let plan = Plan::new(Arc::clone(chip), &profile.name, wanted, &specimen)?;
+                let unfit = |reason: String| setup(format!("chip profile \"{product}\": {reason}"));
+                let names: Vec<_> = plan.pins.iter().map(|(name, ..)| name.as_str()).collect();
+                hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
+                sealing::prove_all(&plan).map_err(unfit)?;
+            }
+        }
+        if with_pins > 1 {
+            return Err(setup(format!(
+                "document profile \"{}\" has PINs on more than one chip; a document has one PIN envelope",
+                profile.name
+            )));
+        }
+        documents.push(profile);
+    }
+    Ok(documents)
+}
+
+/// Demands that the chips of a document can be told apart: by product, and by their keys' names,
+/// under which the subjects of their certificates are prepared.
+fn check_apart(profile: &DocumentProfile) -> Result<(), String> {
+    for (place, chip) in profile.chips.iter().enumerate() {
+        for other in profile.chips.iter().take(place) {
+            let product = chip
+                .products
+                .iter()
+                .find(|product| other.products.contains(product));
+            let key = chip.keys.keys().find(|key| other.keys.contains_key(*key));
+            if let Some(both) = product.or(key) {
+                return Err(format!(
+                    "document profile \"{}\" names \"{both}\" for two chips; they could not be told apart",
+                    profile.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The store as a station sees it.
+
+use std::future::Future;
+
+use api::{
+    Actor, ApiError, Centre, CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, Lease,
+    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
+};
+use async_trait::async_trait;
+
+use crate::central::Central;
+use crate::error::{CentralError, Result};
+
+/// Runs an act to its end, whether or not its caller waits for it: a certificate must not be
+/// signed for somebody who gave up, and then be in no book.
+async fn whole<T: Send + 'static>(
+    act: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let ended = tokio::spawn(act).await.map_err(|_| CentralError::Ending)?;
+    Ok(ended?)
+}
+
+macro_rules! centre {
+    ($( $method:ident ( $request:ty ) -> $answer:ty = $act:ident; )+) => {
+        #[async_trait]
+        impl Centre for Central {
+            $(
+                async fn $method(&self, actor: &Actor, request: &$request) -> Result<$answer, ApiError> {
+                    let (central, actor, request) = (self.clone(), actor.clone(), request.clone());
+                    whole(async move { central.$act(&actor, &request).await }).await
+                }
+            )+
+        }
+    };
+}
+
+centre! {
+    lease(LeaseRequest) -> Option<Lease> = lease_document;
+    open_channel(ChannelRequest) -> ChannelKeys = give_channel;
+    replace_keys(PutKeyRequest) -> PutKeyGrant = give_put_key;
+    certify(CertifyRequest) -> Vec<u8> = certify_key;
+    seal(SealRequest) -> SealGrant = seal_stage;
+    confirm(ConfirmRequest) -> () = confirm_stage;
+    report(Report) -> () = take_report;
+}

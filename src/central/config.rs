@@ -1,0 +1,175 @@
+//! What an installation is told when it starts.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use audit::ClockQuality;
+use card::gp::Key;
+use document::Environment;
+use hsm::{Curve, HsmError, MasterKeySize, Token};
+use jiff::Timestamp;
+use profile::Shelf;
+
+use crate::authority::CertificateShelf;
+use crate::error::{CentralError, Result};
+
+/// The master key that the GlobalPlatform specifications print: the whole world has it.
+const WELL_KNOWN: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
+
+/// What an installation is told when it starts.
+pub struct Config {
+    /// The SQLite file; it is made where there is none, its folder is not.
+    pub database: PathBuf,
+    /// What the installation is for. Bound at the first start.
+    pub environment: Environment,
+    /// The token that holds all its keys.
+    pub token: Arc<Token>,
+    /// Under which labels.
+    pub keys: KeyLabels,
+    /// The chip profiles; all of them are proved when the store opens.
+    pub chips: Shelf,
+    /// The document profiles, proved too.
+    pub documents: Shelf,
+    /// The certificate profiles, proved too.
+    pub certificates: CertificateShelf,
+    /// The embedded certificate authority's own profile on that shelf. Its certificate is made
+    /// at the first start.
+    pub authority: String,
+    /// The two letters of the number series, opened whole at the first start.
+    pub series: String,
+    /// The name of the audit log: the name of its key, and the origin of its checkpoints.
+    pub origin: String,
+    /// The store's own name, for what it does by itself.
+    pub station: String,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The labels of the keys in the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLabels {
+    /// The master keys of chips, by the key set's name in the chip profiles.
+    pub masters: BTreeMap<String, String>,
+    /// The certificate authority's key, P-384.
+    pub authority: String,
+    /// The key that signs the audit log's checkpoints, Ed25519.
+    pub audit: String,
+    /// The key to which PIN envelopes are sealed, P-384.
+    pub envelope: String,
+}
+
+impl Default for KeyLabels {
+    fn default() -> Self {
+        let masters = [
+            ("transport", "transport-master"),
+            ("issuer", "issuer-master"),
+        ];
+        Self {
+            masters: masters
+                .map(|(set, label)| (set.to_owned(), label.to_owned()))
+                .into(),
+            authority: "authority".to_owned(),
+            audit: "audit".to_owned(),
+            envelope: "envelope".to_owned(),
+        }
+    }
+}
+
+impl KeyLabels {
+    /// Makes every key that the token does not hold yet, and returns their labels.
+    ///
+    /// The master key of the key set `transport` is not made: it is the chip maker's, and is
+    /// imported ([`Token::import_master_key`]).
+    ///
+    /// # Errors
+    /// [`HsmError`] where the token does not make a key.
+    pub fn generate_missing(&self, token: &Token) -> std::result::Result<Vec<String>, HsmError> {
+        let there: Vec<String> = token.keys()?.into_iter().map(|key| key.label).collect();
+        let mut made = Vec::new();
+        let mut make = |label: &String, make: &dyn Fn() -> std::result::Result<(), HsmError>| {
+            if there.contains(label) {
+                return Ok(());
+            }
+            make()?;
+            made.push(label.clone());
+            Ok(())
+        };
+        for (_, label) in self.masters.iter().filter(|(set, _)| *set != "transport") {
+            make(label, &|| {
+                token.generate_master_key(label, MasterKeySize::Aes128)
+            })?;
+        }
+        make(&self.authority, &|| {
+            token
+                .generate_signing_key(&self.authority, Curve::P384)
+                .map(drop)
+        })?;
+        make(&self.audit, &|| {
+            token.generate_ed25519(&self.audit).map(drop)
+        })?;
+        make(&self.envelope, &|| {
+            token.generate_envelope_key(&self.envelope).map(drop)
+        })?;
+        Ok(made)
+    }
+
+    /// Returns the label of a key set's master key.
+    pub(crate) fn master(&self, key_set: &str) -> Result<&str> {
+        self.masters
+            .get(key_set)
+            .map(String::as_str)
+            .ok_or_else(|| {
+                CentralError::refused(format!(
+                    "this installation holds no master key for key set \"{key_set}\""
+                ))
+            })
+    }
+
+    /// Checks that every master key is there, and in production that none is a published one.
+    pub(crate) fn check_masters(&self, token: &Token, environment: Environment) -> Result<()> {
+        let well_known = Key::new(&WELL_KNOWN).map(|key| key.kcv()).ok();
+        for (set, label) in &self.masters {
+            let kcv = token.kcv(label)?;
+            if environment == Environment::Production && Some(kcv) == well_known {
+                return Err(CentralError::Setup {
+                    reason: format!(
+                        "the master key of key set \"{set}\" is the published one of GlobalPlatform; a production installation refuses it, import the maker's own"
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells the time. A test has a clock of its own.
+pub trait Clock: Send + Sync {
+    /// Returns the present moment.
+    fn now(&self) -> Timestamp;
+
+    /// Returns how far it can be relied on: what each audit entry says of its time.
+    fn quality(&self) -> ClockQuality {
+        ClockQuality::Unknown
+    }
+}
+
+/// The machine's clock. Whether it follows UTC is not known here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_key_is_the_one_of_globalplatform() {
+        assert_eq!(hex::encode(WELL_KNOWN), "404142434445464748494a4b4c4d4e4f");
+    }
+}

@@ -1,0 +1,172 @@
+//! Documents as they are stored, and the numbers they have.
+
+use std::collections::BTreeMap;
+
+use document::life_cycle::{DocumentEvent, DocumentState};
+use document::{DocumentNumber, Environment, Record, Series};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::database::parsed;
+use crate::error::{CentralError, Result, advance};
+
+/// The subjects of a document's certificates: a DER Name, by the key's name.
+pub(crate) type Subjects = BTreeMap<String, Vec<u8>>;
+
+/// A document as it is stored.
+pub(crate) struct Document {
+    pub(crate) id: String,
+    pub(crate) application: String,
+    pub(crate) profile: String,
+    pub(crate) state: DocumentState,
+    pub(crate) record: Record,
+    pub(crate) subjects: Subjects,
+    /// The account that personalized it.
+    pub(crate) operator: Option<String>,
+}
+
+const COLUMNS: &str =
+    "SELECT id, application, profile, number, state, record, subjects, operator FROM document";
+
+impl Document {
+    fn read(row: &SqliteRow) -> Result<Self> {
+        let record: Record = serde_json::from_str(row.get("record"))
+            .map_err(|_| CentralError::damaged("a document's record"))?;
+        let subjects: BTreeMap<String, String> = serde_json::from_str(row.get("subjects"))
+            .map_err(|_| CentralError::damaged("a document's subjects"))?;
+        let decode =
+            |(key, subject): (String, String)| hex::decode(subject).map(|subject| (key, subject));
+        let subjects: std::result::Result<Subjects, _> = subjects.into_iter().map(decode).collect();
+        if record.number.to_string() != row.get::<&str, _>("number") {
+            return Err(CentralError::damaged(
+                "a document's record has another number",
+            ));
+        }
+        Ok(Self {
+            id: row.get("id"),
+            application: row.get("application"),
+            profile: row.get("profile"),
+            state: parsed("a document's state", row.get("state"))?,
+            record,
+            subjects: subjects.map_err(|_| CentralError::damaged("a document's subjects"))?,
+            operator: row.get("operator"),
+        })
+    }
+
+    /// Loads the document that has this number now.
+    pub(crate) async fn numbered(tx: &mut SqliteConnection, number: &str) -> Result<Self> {
+        let number = DocumentNumber::parse(number)
+            .map_err(|error| CentralError::invalid(error.to_string()))?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE number = ?")))
+            .bind(number.to_string())
+            .fetch_optional(tx)
+            .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: format!("document {number}"),
+        })?;
+        Self::read(&row)
+    }
+
+    /// Loads the document of this identity.
+    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = ?")))
+            .bind(id)
+            .fetch_optional(tx)
+            .await?;
+        Self::read(&row.ok_or_else(|| CentralError::damaged("a document that is referred to"))?)
+    }
+
+    /// Returns the number that it has now.
+    pub(crate) fn number(&self) -> DocumentNumber {
+        self.record.number
+    }
+
+    /// Moves the document on.
+    pub(crate) async fn apply(
+        &mut self,
+        tx: &mut SqliteConnection,
+        event: DocumentEvent,
+    ) -> Result<()> {
+        let next = advance(self.state, event)?;
+        let changed = sqlx::query("UPDATE document SET state = ? WHERE id = ? AND state = ?")
+            .bind(next.name())
+            .bind(&self.id)
+            .bind(self.state.name())
+            .execute(tx)
+            .await?;
+        if changed.rows_affected() != 1 {
+            return Err(CentralError::conflict(
+                "the document changed meanwhile; ask again",
+            ));
+        }
+        self.state = next;
+        Ok(())
+    }
+
+    /// Gives the document another number: the one it had stands on a spoiled blank, and is never
+    /// used again. Everything else stays as it was prepared.
+    pub(crate) async fn renumber(
+        &mut self,
+        tx: &mut SqliteConnection,
+        environment: Environment,
+    ) -> Result<DocumentNumber> {
+        let old = self.number();
+        let new = allot(tx, environment, &self.id).await?;
+        self.record.number = new;
+        let record = serde_json::to_string(&self.record)
+            .map_err(|_| CentralError::damaged("a document's record"))?;
+        sqlx::query("UPDATE document SET number = ?, record = ?, operator = NULL WHERE id = ?")
+            .bind(new.to_string())
+            .bind(record)
+            .bind(&self.id)
+            .execute(&mut *tx)
+            .await?;
+        self.operator = None;
+        account_number(tx, old, "spoiled").await?;
+        Ok(new)
+    }
+}
+
+/// Takes the next number of the series for a document.
+pub(crate) async fn allot(
+    tx: &mut SqliteConnection,
+    environment: Environment,
+    document: &str,
+) -> Result<DocumentNumber> {
+    let row = sqlx::query("SELECT prefix, next, last FROM series WHERE environment = ? AND next <= last ORDER BY prefix LIMIT 1")
+        .bind(environment.name())
+        .fetch_optional(&mut *tx)
+        .await?;
+    let row = row.ok_or_else(|| CentralError::refused("no number is left; open another series"))?;
+    let prefix: String = row.get("prefix");
+    let series = Series::restore(environment, &prefix, row.get("next"), row.get("last"))
+        .map_err(|_| CentralError::damaged("a number series"))?;
+    let (number, series) = series
+        .allot()
+        .map_err(|error| CentralError::refused(error.to_string()))?;
+    sqlx::query("UPDATE series SET next = ? WHERE prefix = ?")
+        .bind(series.next())
+        .bind(prefix)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("INSERT INTO number (number, document, state) VALUES (?, ?, 'allotted')")
+        .bind(number.to_string())
+        .bind(document)
+        .execute(tx)
+        .await?;
+    Ok(number)
+}
+
+/// Accounts for a number that was allotted.
+pub(crate) async fn account_number(
+    tx: &mut SqliteConnection,
+    number: DocumentNumber,
+    state: &'static str,
+) -> Result<()> {
+    sqlx::query("UPDATE number SET state = ? WHERE number = ?")
+        .bind(state)
+        .bind(number.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}

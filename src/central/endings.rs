@@ -1,0 +1,254 @@
+//! How a blank ends: as the document, spoiled with all it carries, or back in its account.
+
+use std::collections::BTreeSet;
+
+use api::{Actor, Report};
+use audit::Control;
+use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
+use sqlx::SqliteConnection;
+
+use crate::accounts::Person;
+use crate::audit_log::Deed;
+use crate::blanks::{Blank, BookedChip, chip_serial};
+use crate::central::Central;
+use crate::database::{Write, stored};
+use crate::documents::{Document, account_number};
+use crate::envelopes;
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+
+impl Central {
+    /// The blank is the document now.
+    pub(crate) async fn complete(
+        &self,
+        tx: &mut Write,
+        operator: &Person,
+        held: &mut Held,
+        document: &mut Document,
+        report: &Report,
+    ) -> Result<()> {
+        held.apply(tx, LeaseEvent::Complete).await?;
+        let serial = held.blank.clone().ok_or_else(|| {
+            CentralError::refused(
+                "no blank was bound to this lease: nothing can have been personalized",
+            )
+        })?;
+        let mut blank = Blank::load(tx, &serial).await?;
+        let chips = blank.chips(tx).await?;
+        check_named(report, &serial, &chips)?;
+        if report.journal.is_empty() {
+            return Err(CentralError::refused(
+                "the station's journal is missing from the report",
+            ));
+        }
+        for chip in &chips {
+            self.check_whole(tx, held, chip, document).await?;
+        }
+        document.apply(tx, DocumentEvent::Personalize).await?;
+        sqlx::query("UPDATE document SET operator = ? WHERE id = ?")
+            .bind(&operator.id)
+            .bind(&document.id)
+            .execute(&mut **tx)
+            .await?;
+        blank.apply(tx, BlankEvent::Personalize).await?;
+        blank.carries(tx, &document.id, document.number()).await?;
+        account_number(tx, document.number(), "issued").await
+    }
+
+    /// Demands that everything the plan has for a chip of this document came from here: each
+    /// certificate issued under this lease, each sealed stage confirmed.
+    async fn check_whole(
+        &self,
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+        document: &Document,
+    ) -> Result<()> {
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        for (key, _) in &plan.keys {
+            let issued: i64 = sqlx::query_scalar("SELECT count(*) FROM certificate WHERE lease = ? AND chip = ? AND key_name = ? AND state = 'issued-on-hold'")
+                .bind(held.id.to_string())
+                .bind(&chip.serial)
+                .bind(key)
+                .fetch_one(&mut *tx)
+                .await?;
+            if issued != 1 {
+                return Err(CentralError::refused(format!(
+                    "no certificate was issued for key \"{key}\" of chip {} under this lease",
+                    chip.serial
+                )));
+            }
+        }
+        for stage in plan.stages.iter().filter(|stage| stage.sealed) {
+            let confirmed: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ? AND answers IS NOT NULL",
+            )
+            .bind(held.id.to_string())
+            .bind(&chip.serial)
+            .bind(&stage.name)
+            .fetch_one(&mut *tx)
+            .await?;
+            if confirmed != 1 {
+                return Err(CentralError::refused(format!(
+                    "stage \"{}\" of chip {} was not confirmed: it is not known that it was done",
+                    stage.name, chip.serial
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Something that lasts was begun on the blank, and it failed.
+    pub(crate) async fn spoil(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &mut Held,
+        document: &mut Document,
+        report: &Report,
+    ) -> Result<()> {
+        let Some(serial) = held.blank.clone() else {
+            return self.spoil_unbound(tx, held, document, report).await;
+        };
+        held.apply(tx, LeaseEvent::Spoil).await?;
+        let mut blank = Blank::load(tx, &serial).await?;
+        blank.apply(tx, BlankEvent::Spoil).await?;
+        blank.carries(tx, &document.id, document.number()).await?;
+        document.apply(tx, DocumentEvent::SpoilBlank).await?;
+        self.give_up_blank(tx, actor, &held.id.to_string(), document)
+            .await
+    }
+
+    /// A blank broke before a channel was opened: it carries nothing, and the number stays.
+    async fn spoil_unbound(
+        &self,
+        tx: &mut Write,
+        held: &mut Held,
+        document: &mut Document,
+        report: &Report,
+    ) -> Result<()> {
+        // A lease that expired unbound went back to the queue by itself.
+        if held.state != LeaseState::Released {
+            held.apply(tx, LeaseEvent::Spoil).await?;
+            document.apply(tx, DocumentEvent::Release).await?;
+        }
+        let mut broken = BTreeSet::new();
+        for serial in serials(report) {
+            if let Some(chip) = BookedChip::find(tx, &serial?).await? {
+                broken.insert(chip.blank);
+            }
+        }
+        for serial in broken {
+            let mut blank = Blank::load(tx, &serial).await?;
+            // One that is in another account is another lease's, or a document: who only read its
+            // number has no say in it.
+            if matches!(blank.state, BlankState::InStock | BlankState::Returned) {
+                blank.apply(tx, BlankEvent::Spoil).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what a blank was given that will not be handed over: its certificates are
+    /// revoked, its envelope is destroyed, its number is never used again. The document goes on
+    /// under a new one.
+    pub(crate) async fn give_up_blank(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        lease: &str,
+        document: &mut Document,
+    ) -> Result<()> {
+        self.revoke_certificates(tx, actor, document).await?;
+        let old = document.number();
+        if envelopes::destroy(tx, lease, stored(self.now())).await? {
+            let deed = Deed::new("envelope.destroyed", Control::DELETION, "document", old);
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        let new = document.renumber(tx, self.environment()).await?;
+        let deed = Deed::new("document.renumbered", Control::RECORDS, "document", new)
+            .with("spoiled", old);
+        self.record(tx, Some(actor), &deed).await
+    }
+
+    /// Nothing that lasts was begun on the blank.
+    pub(crate) async fn release(
+        &self,
+        tx: &mut SqliteConnection,
+        held: &mut Held,
+        document: &mut Document,
+    ) -> Result<()> {
+        if held.state == LeaseState::Released {
+            // It expired before a blank was bound, and went back to the queue by itself.
+            return Ok(());
+        }
+        let lease = held.id.to_string();
+        let begun: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?)",
+        )
+        .bind(&lease)
+        .bind(&lease)
+        .fetch_one(&mut *tx)
+        .await?;
+        if begun > 0 {
+            return Err(CentralError::refused(
+                "certificates or sealed stages were given out under this lease: the blank is not untouched, report it as spoiled",
+            ));
+        }
+        held.apply(tx, LeaseEvent::Release).await?;
+        document.apply(tx, DocumentEvent::Release).await?;
+        if let Some(serial) = &held.blank {
+            Blank::load(tx, serial)
+                .await?
+                .apply(tx, BlankEvent::Return)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the serial numbers that a report names.
+fn serials(report: &Report) -> impl Iterator<Item = Result<String>> {
+    let named = report
+        .chips
+        .iter()
+        .filter_map(|chip| chip.serial.as_deref());
+    named.map(chip_serial)
+}
+
+/// Counts the chips of a report that are not of the blank, among those that said who they are.
+pub(crate) fn foreign(report: &Report, chips: &[BookedChip]) -> Result<usize> {
+    let mut foreign = 0;
+    for serial in serials(report) {
+        let serial = serial?;
+        foreign += usize::from(chips.iter().all(|chip| chip.serial != serial));
+    }
+    Ok(foreign)
+}
+
+/// Demands that a report names each chip of the blank once, and none beside.
+fn check_named(report: &Report, blank: &str, chips: &[BookedChip]) -> Result<()> {
+    let mut left: Vec<_> = chips.iter().collect();
+    for named in &report.chips {
+        let serial = named.serial.as_deref().map(chip_serial).transpose()?;
+        let place = left.iter().position(|chip| {
+            Some(&chip.serial) == serial.as_ref() && chip.product == named.product
+        });
+        let Some(place) = place else {
+            return Err(CentralError::refused(format!(
+                "the report names chip {} ({}) beside those of blank {blank}",
+                serial.as_deref().unwrap_or("without a serial number"),
+                named.product
+            )));
+        };
+        left.remove(place);
+    }
+    match left.first() {
+        None => Ok(()),
+        Some(chip) => Err(CentralError::refused(format!(
+            "the report does not name chip {} of blank {blank}, which is bound to the lease",
+            chip.serial
+        ))),
+    }
+}

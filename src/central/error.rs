@@ -1,0 +1,214 @@
+//! What can go wrong, by whose fault it is.
+
+use std::path::PathBuf;
+
+use api::ApiError;
+use audit::Outcome;
+use document::{Fault, LifeCycle};
+use thiserror::Error;
+
+/// The result of what the store does.
+pub(crate) type Result<T, E = CentralError> = std::result::Result<T, E>;
+
+/// Why the store did not do what it was asked. None of these names a holder.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CentralError {
+    /// An application is not valid; nothing of it was stored.
+    #[error("the application is refused for {} faults: {}", faults.len(), list(faults))]
+    Application {
+        /// Every fault.
+        faults: Vec<Fault>,
+    },
+    /// What was asked for makes no sense.
+    #[error("the request is not valid: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A rule or a missing right forbids it.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Which rule, and what to do.
+        reason: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// The thing is in another state than the request supposes.
+    #[error("conflict: {reason}")]
+    Conflict {
+        /// What differs.
+        reason: String,
+    },
+    /// A chip's cryptogram does not fit its keys.
+    #[error("the keys of this chip are not ours: its cryptogram does not fit")]
+    WrongKeys,
+    /// The installation is set up in a way that cannot work, or as another one.
+    #[error("the installation cannot start: {reason}")]
+    Setup {
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// A firmware profile is not sound.
+    #[error("a profile cannot be used")]
+    Profile(#[from] profile::ProfileError),
+    /// A step of a profile cannot be rendered.
+    #[error("a step of the profile cannot be rendered")]
+    Render(#[from] profile::RenderError),
+    /// The token did not serve.
+    #[error("the token does not serve")]
+    Token(#[from] hsm::HsmError),
+    /// A PIN envelope was not sealed or not opened.
+    #[error("the PIN envelope cannot be used")]
+    Envelope(#[from] hsm::EnvelopeError),
+    /// The certificate authority did not issue.
+    #[error("the certificate authority does not serve: {reason}")]
+    Authority {
+        /// What it says.
+        reason: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An audit entry or a checkpoint could not be made.
+    #[error("the audit log cannot take {what}")]
+    Audit {
+        /// What could not be taken.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Stored data are not what this program wrote.
+    #[error("stored data are damaged: {what}; restore a backup and treat this as an incident")]
+    Damaged {
+        /// What is damaged.
+        what: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The database could not be brought to this program's form.
+    #[error("the database could not be migrated")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A file of an export could not be written.
+    #[error("{} cannot be written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Work was cut off because the program ends.
+    #[error("the work was cut off: the program is ending")]
+    Ending,
+}
+
+fn list(faults: &[Fault]) -> String {
+    let lines: Vec<_> = faults.iter().map(Fault::to_string).collect();
+    lines.join("; ")
+}
+
+impl CentralError {
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused {
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn conflict(reason: impl Into<String>) -> Self {
+        Self::Conflict {
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+
+    pub(crate) fn audit(
+        what: &'static str,
+    ) -> impl Fn(Box<dyn std::error::Error + Send + Sync>) -> Self {
+        move |source| Self::Audit { what, source }
+    }
+
+    /// Returns the whole chain of causes on one line, for the audit log.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
+    /// Returns how an act that ended so stands in the audit log: nothing where the log itself,
+    /// or the database under it, is what failed.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Application { .. }
+            | Self::Invalid { .. }
+            | Self::Refused { .. }
+            | Self::NotFound { .. }
+            | Self::Conflict { .. }
+            | Self::WrongKeys => Some(Outcome::Refused),
+            Self::Profile(_)
+            | Self::Render(_)
+            | Self::Token(_)
+            | Self::Envelope(_)
+            | Self::Authority { .. }
+            | Self::File { .. }
+            | Self::Damaged { .. } => Some(Outcome::Failed),
+            Self::Setup { .. }
+            | Self::Audit { .. }
+            | Self::Database(_)
+            | Self::Migration(_)
+            | Self::Ending => None,
+        }
+    }
+}
+
+/// What a station is told. Where the fault is the store's own, it learns only that it may ask
+/// again: what broke is for the log of the store.
+impl From<CentralError> for ApiError {
+    fn from(error: CentralError) -> Self {
+        match error {
+            CentralError::Application { .. } => Self::Invalid {
+                reason: error.to_string(),
+            },
+            CentralError::Invalid { reason } => Self::Invalid { reason },
+            CentralError::Refused { reason } => Self::Refused { reason },
+            CentralError::NotFound { what } => Self::NotFound { what },
+            CentralError::Conflict { reason } => Self::Conflict { reason },
+            CentralError::WrongKeys => Self::WrongKeys,
+            other => {
+                tracing::error!(
+                    error = other.chain(),
+                    "the store could not answer a station"
+                );
+                Self::Unavailable {
+                    reason: other.to_string(),
+                }
+            }
+        }
+    }
+}
+
+/// Moves a life cycle on.
+pub(crate) fn advance<S: LifeCycle>(state: S, event: S::Event) -> Result<S> {
+    state
+        .apply(event)
+        .map_err(|refused| CentralError::conflict(refused.to_string()))
+}

@@ -1,0 +1,137 @@
+//! After personalization: a second person judges the document, then its holder gets it.
+
+use api::Actor;
+use audit::Control;
+use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent};
+use document::{Act, DocumentNumber, four_eyes};
+use sqlx::{Row, SqliteConnection};
+
+use crate::accounts::{Person, authorise, name_of};
+use crate::applications::{self, check_cause};
+use crate::audit_log::Deed;
+use crate::blanks::Blank;
+use crate::central::Central;
+use crate::documents::Document;
+use crate::error::{CentralError, Result};
+
+impl Central {
+    /// Passes a finished document.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to it, and for a document that one made
+    /// oneself; [`CentralError::Conflict`] for a document in another state;
+    /// [`CentralError::NotFound`].
+    pub async fn pass_quality(&self, actor: &Actor, number: &str) -> Result<()> {
+        let deed = Deed::new("quality.passed", Control::SEGREGATION, "document", number);
+        let result = self.try_pass(actor, &deed, number).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_pass(&self, actor: &Actor, deed: &Deed, number: &str) -> Result<()> {
+        let mut tx = self.write().await?;
+        let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
+        let mut document = Document::numbered(&mut tx, number).await?;
+        judged_by_another(&mut tx, &document, &judge).await?;
+        document.apply(&mut tx, DocumentEvent::PassQuality).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Fails a finished document: its blank is spoiled with all it carries, and the document goes
+    /// back to the queue under a new number, which is returned.
+    ///
+    /// # Errors
+    /// As [`Central::pass_quality`]; [`CentralError::Invalid`] without a cause.
+    pub async fn fail_quality(
+        &self,
+        actor: &Actor,
+        number: &str,
+        cause: &str,
+    ) -> Result<DocumentNumber> {
+        let deed = Deed::new("quality.failed", Control::SEGREGATION, "document", number);
+        let result = self.try_fail(actor, &deed, number, cause).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_fail(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        number: &str,
+        cause: &str,
+    ) -> Result<DocumentNumber> {
+        check_cause(cause)?;
+        let mut tx = self.write().await?;
+        let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
+        let mut document = Document::numbered(&mut tx, number).await?;
+        judged_by_another(&mut tx, &document, &judge).await?;
+        document.apply(&mut tx, DocumentEvent::FailQuality).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        let row = sqlx::query(
+            "SELECT id, blank FROM lease WHERE document = ? AND state = 'completed' AND number = ?",
+        )
+        .bind(&document.id)
+        .bind(document.number().to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let row =
+            row.ok_or_else(|| CentralError::damaged("a finished document without its lease"))?;
+        let (lease, serial): (String, Option<String>) = (row.get("id"), row.get("blank"));
+        let serial =
+            serial.ok_or_else(|| CentralError::damaged("a finished document without its blank"))?;
+        Blank::load(&mut tx, &serial)
+            .await?
+            .apply(&mut tx, BlankEvent::Spoil)
+            .await?;
+        document.apply(&mut tx, DocumentEvent::SpoilBlank).await?;
+        self.give_up_blank(&mut tx, actor, &lease, &mut document)
+            .await?;
+        tx.commit().await?;
+        Ok(document.number())
+    }
+
+    /// Hands a document to its holder, who was identified: its certificates become active.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a clerk; [`CentralError::Conflict`] for a
+    /// document that was not judged good, or is in another state; [`CentralError::NotFound`].
+    pub async fn hand_over(&self, actor: &Actor, number: &str) -> Result<()> {
+        let deed = Deed::new(
+            "document.handed-over",
+            Control::IDENTITIES,
+            "document",
+            number,
+        );
+        let result = self.try_hand_over(actor, &deed, number).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_hand_over(&self, actor: &Actor, deed: &Deed, number: &str) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::HandOverDocument).await?;
+        let mut document = Document::numbered(&mut tx, number).await?;
+        document.apply(&mut tx, DocumentEvent::HandOver).await?;
+        self.activate_certificates(&mut tx, actor, &document)
+            .await?;
+        applications::apply(&mut tx, &document.application, ApplicationEvent::Complete).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn judged_by_another(
+    tx: &mut SqliteConnection,
+    document: &Document,
+    judge: &Person,
+) -> Result<()> {
+    let Some(operator) = &document.operator else {
+        // Not made yet: the life cycle says so better.
+        return Ok(());
+    };
+    let operator = name_of(tx, operator).await?;
+    four_eyes(&operator, &judge.name).map_err(|_| {
+        CentralError::refused("nobody judges what they made; another person must judge it")
+    })
+}

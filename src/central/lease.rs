@@ -1,0 +1,256 @@
+//! Leases as they are stored: which document, of which chips, on which blank.
+
+use api::{Actor, LeaseId};
+use document::life_cycle::{LeaseEvent, LeaseState};
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::blanks::{Blank, BookedChip};
+use crate::database::{moment, parsed, stored};
+use crate::error::{CentralError, Result, advance};
+
+/// A lease as it is stored.
+pub(crate) struct Held {
+    pub(crate) id: LeaseId,
+    pub(crate) document: String,
+    pub(crate) number: String,
+    pub(crate) station: String,
+    pub(crate) slot: String,
+    /// What it is made with, in the order of the document profile's chips.
+    pub(crate) chips: Vec<LeasedChip>,
+    pub(crate) document_digest: Vec<u8>,
+    /// The blank that is bound to it, from the first channel on.
+    pub(crate) blank: Option<String>,
+    pub(crate) state: LeaseState,
+    pub(crate) expires: Timestamp,
+}
+
+/// A chip profile that a document is made with.
+pub(crate) struct LeasedChip {
+    pub(crate) product: String,
+    pub(crate) digest: Vec<u8>,
+}
+
+const COLUMNS: &str =
+    "SELECT id, document, number, station, slot, document_digest, blank, state, expires FROM lease";
+
+impl Held {
+    async fn read(tx: &mut SqliteConnection, row: &SqliteRow) -> Result<Self> {
+        let id = LeaseId(parsed("a lease's identity", row.get("id"))?);
+        let chips =
+            sqlx::query("SELECT product, digest FROM lease_chip WHERE lease = ? ORDER BY position")
+                .bind(id.to_string())
+                .fetch_all(tx)
+                .await?;
+        let chip = |row: &SqliteRow| LeasedChip {
+            product: row.get("product"),
+            digest: row.get("digest"),
+        };
+        Ok(Self {
+            id,
+            document: row.get("document"),
+            number: row.get("number"),
+            station: row.get("station"),
+            slot: row.get("slot"),
+            chips: chips.iter().map(chip).collect(),
+            document_digest: row.get("document_digest"),
+            blank: row.get("blank"),
+            state: parsed("a lease's state", row.get("state"))?,
+            expires: moment(row.get("expires"))?,
+        })
+    }
+
+    /// Loads a lease of this station, in whatever state.
+    pub(crate) async fn load(
+        tx: &mut SqliteConnection,
+        actor: &Actor,
+        id: LeaseId,
+    ) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE id = ? AND station = ?"
+        )))
+        .bind(id.to_string())
+        .bind(&actor.station)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: format!("lease {id} of this station"),
+        })?;
+        Self::read(tx, &row).await
+    }
+
+    /// Finds the open lease of a slot.
+    pub(crate) async fn of_slot(
+        tx: &mut SqliteConnection,
+        station: &str,
+        slot: &str,
+    ) -> Result<Option<Self>> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE station = ? AND slot = ? AND state = 'open'"
+        )))
+        .bind(station)
+        .bind(slot)
+        .fetch_optional(&mut *tx)
+        .await?;
+        match row {
+            Some(row) => Self::read(tx, &row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the open leases whose time has passed.
+    pub(crate) async fn overdue(tx: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Self>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE state = 'open' AND expires <= ? ORDER BY id"
+        )))
+        .bind(stored(now))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut overdue = Vec::new();
+        for row in &rows {
+            overdue.push(Self::read(tx, row).await?);
+        }
+        Ok(overdue)
+    }
+
+    /// Stores a new lease.
+    pub(crate) async fn store(
+        &self,
+        tx: &mut SqliteConnection,
+        operator: &str,
+        opened: Timestamp,
+    ) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO lease (id, document, number, station, slot, operator, document_digest, state, opened, expires)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(self.id.to_string())
+        .bind(&self.document)
+        .bind(&self.number)
+        .bind(&self.station)
+        .bind(&self.slot)
+        .bind(operator)
+        .bind(&self.document_digest)
+        .bind(self.state.name())
+        .bind(stored(opened))
+        .bind(stored(self.expires))
+        .execute(&mut *tx)
+        .await?;
+        for (position, chip) in (0_i64..).zip(&self.chips) {
+            sqlx::query(
+                "INSERT INTO lease_chip (lease, position, product, digest) VALUES (?, ?, ?, ?)",
+            )
+            .bind(self.id.to_string())
+            .bind(position)
+            .bind(&chip.product)
+            .bind(&chip.digest)
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the lease on.
+    pub(crate) async fn apply(
+        &mut self,
+        tx: &mut SqliteConnection,
+        event: LeaseEvent,
+    ) -> Result<()> {
+        self.state = advance(self.state, event)?;
+        sqlx::query("UPDATE lease SET state = ? WHERE id = ?")
+            .bind(self.state.name())
+            .bind(self.id.to_string())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Lets the lease last longer.
+    pub(crate) async fn extend(
+        &mut self,
+        tx: &mut SqliteConnection,
+        expires: Timestamp,
+    ) -> Result<()> {
+        self.expires = expires;
+        sqlx::query("UPDATE lease SET expires = ? WHERE id = ?")
+            .bind(stored(expires))
+            .bind(self.id.to_string())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Binds a blank to the lease.
+    pub(crate) async fn bind(&mut self, tx: &mut SqliteConnection, blank: &str) -> Result<()> {
+        sqlx::query("UPDATE lease SET blank = ? WHERE id = ?")
+            .bind(blank)
+            .bind(self.id.to_string())
+            .execute(tx)
+            .await?;
+        self.blank = Some(blank.to_owned());
+        Ok(())
+    }
+
+    /// Returns its products as a person reads them.
+    pub(crate) fn products(&self) -> String {
+        let products: Vec<_> = self.chips.iter().map(|chip| &*chip.product).collect();
+        products.join(", ")
+    }
+
+    /// Says whether it is made with these products, in whatever order.
+    pub(crate) fn takes<'a>(&self, products: impl Iterator<Item = &'a str>) -> bool {
+        let (mut own, mut others): (Vec<_>, Vec<_>) = (
+            self.chips.iter().map(|chip| &*chip.product).collect(),
+            products.collect(),
+        );
+        own.sort_unstable();
+        others.sort_unstable();
+        own == others
+    }
+
+    /// Finds a chip that may ask for a channel: one of the bound blank; while none is bound, one of
+    /// a blank that the document can be made of.
+    pub(crate) async fn candidate(
+        &self,
+        tx: &mut SqliteConnection,
+        serial: &str,
+    ) -> Result<BookedChip> {
+        if self.blank.is_some() {
+            return self.chip(tx, serial).await;
+        }
+        let Some(chip) = BookedChip::find(tx, serial).await? else {
+            return Err(CentralError::refused(format!(
+                "chip {serial} is of no delivery in the books; set the blank aside, and ask the stock-keeper"
+            )));
+        };
+        let blank = Blank::load(tx, &chip.blank).await?;
+        let products: Vec<_> = blank.chips(tx).await?;
+        let products: Vec<_> = products.iter().map(|chip| &*chip.product).collect();
+        if self.takes(products.iter().copied()) {
+            Ok(chip)
+        } else {
+            Err(CentralError::refused(format!(
+                "blank {} is made of {} in the books, the lease is for {}; set the blank aside, and ask the stock-keeper",
+                blank.serial,
+                products.join(", "),
+                self.products()
+            )))
+        }
+    }
+
+    /// Demands that a chip is of the blank that is bound to the lease.
+    pub(crate) async fn chip(&self, tx: &mut SqliteConnection, serial: &str) -> Result<BookedChip> {
+        let Some(bound) = &self.blank else {
+            return Err(CentralError::refused(
+                "no blank is bound to this lease yet; open a channel first",
+            ));
+        };
+        let chip = BookedChip::find(tx, serial).await?;
+        chip.filter(|chip| chip.blank == *bound).ok_or_else(|| {
+            CentralError::refused(format!(
+                "chip {serial} is not of blank {bound}, which is bound to this lease; report it before you use another blank"
+            ))
+        })
+    }
+}

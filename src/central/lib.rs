@@ -1,0 +1,56 @@
+//! The issuance store: where applications become documents, and where every key, blank, PIN and
+//! certificate is accounted for.
+//!
+//! ```text
+//!   import ─► approve ─► prepared, queued ─► lease ┐
+//!                                                  │ channel, put key, certificate, PINs
+//!   hand over ◄─ quality ◄─ personalized ◄─ report ┘         (`api::Centre`, for stations)
+//!
+//!   each arrow: one transaction ── guard, change, audit entry ──► sequence() ─► tree, checkpoint
+//! ```
+//!
+//! SQLite, one node. What a transition is, and who may make it, is `document`'s; how the log is
+//! built is `audit`'s; the keys stay in `hsm`'s token. Rights are judged inside the transaction,
+//! refusals leave an entry too, and no entry, error or log line holds a holder's data.
+
+mod accounts;
+mod applications;
+mod audit_export;
+mod audit_log;
+mod authority;
+mod blanks;
+mod central;
+mod centre;
+mod certificates;
+mod channels;
+mod config;
+mod database;
+mod documents;
+mod endings;
+mod envelopes;
+mod error;
+mod hand_over;
+mod keys;
+mod lease;
+mod overview;
+mod preparation;
+mod queue;
+mod reports;
+#[cfg(test)]
+mod scenarios;
+mod sealed_stages;
+mod sealing;
+mod stock;
+
+pub use accounts::Account;
+pub use audit_export::AuditExport;
+pub use audit_log::AuditHealth;
+pub use authority::{CertificateShelf, IssuingAuthority};
+pub use central::Central;
+pub use config::{Clock, Config, KeyLabels, SystemClock};
+pub use envelopes::{EnvelopeState, UnknownEnvelopeState};
+pub use error::CentralError;
+pub use keys::KeyService;
+pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
+pub use sealing::{SealOrder, SealedStage};
+pub use stock::{DeliveredBlank, DeliveredChip, Delivery};

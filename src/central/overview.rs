@@ -1,0 +1,280 @@
+//! Looking: what there is and how it stands, without holders' data.
+
+use std::collections::BTreeMap;
+
+use api::{Actor, JournalLine};
+use document::life_cycle::{BlankState, CertificateState, DocumentState};
+use document::{Act, Kind};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sqlx::Row;
+
+use crate::accounts::authorise;
+use crate::central::Central;
+use crate::database::{moment, parsed};
+use crate::documents::Document;
+use crate::envelopes::EnvelopeState;
+use crate::error::{CentralError, Result};
+use crate::stock::DeliveredChip;
+
+/// A document in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentLine {
+    /// Its number now.
+    pub number: String,
+    /// The reference of its application.
+    pub application: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its state.
+    pub state: DocumentState,
+    /// Whether it is urgent.
+    pub urgent: bool,
+    /// The day it is due.
+    pub due: Date,
+    /// The day of issue.
+    pub issued: Date,
+    /// The day of expiry.
+    pub expires: Date,
+    /// The serial number that is printed on the blank that carries it, or is bound to its lease.
+    pub blank: Option<String>,
+    /// The serial numbers of that blank's chips, in the order of their places; none before a
+    /// blank is bound.
+    pub chips: Vec<String>,
+    /// Its PIN envelope, if it has one.
+    pub envelope: Option<EnvelopeState>,
+    /// How many certificates it has that are not revoked.
+    pub certificates: usize,
+}
+
+/// A certificate in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateLine {
+    /// Its serial number in hexadecimal.
+    pub serial: String,
+    /// The document number that it was issued under.
+    pub number: String,
+    /// The key's name in the chip profile.
+    pub key: String,
+    /// The certificate profile.
+    pub profile: String,
+    /// Its state.
+    pub state: CertificateState,
+    /// From when it holds.
+    pub not_before: Timestamp,
+    /// Until when.
+    pub not_after: Timestamp,
+    /// The certificate.
+    pub der: Vec<u8>,
+}
+
+/// A blank in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlankLine {
+    /// The serial number that is printed on it.
+    pub serial: String,
+    /// Its chips, in the order of their places.
+    pub chips: Vec<DeliveredChip>,
+    /// The delivery that it came with.
+    pub delivery: String,
+    /// The account it is in.
+    pub state: BlankState,
+    /// The document number that stands on it, also on a spoiled one.
+    pub number: Option<String>,
+}
+
+/// The account of the numbers: every one that was given is in exactly one of the figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberAccount {
+    /// The letters of the series.
+    pub prefix: String,
+    /// The next number to be given; none when the series is used up.
+    pub next: Option<String>,
+    /// Given to documents that are not made yet.
+    pub allotted: u64,
+    /// Carried by documents that were made.
+    pub issued: u64,
+    /// Spoiled with a blank.
+    pub spoiled: u64,
+    /// Given up with a document.
+    pub cancelled: u64,
+}
+
+impl Central {
+    /// Returns every document, in the order of the queue.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to see documents.
+    pub async fn documents(&self, actor: &Actor) -> Result<Vec<DocumentLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        let rows = sqlx::query(
+            "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
+                    (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.state IN ('open', 'expired', 'completed')) AS blank,
+                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state <> 'destroyed') AS envelope,
+                    (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'active')) AS certificates
+             FROM document d ORDER BY d.urgent DESC, d.due, d.number",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let serials = sqlx::query(
+            "SELECT blank, serial FROM chip WHERE blank IN
+             (SELECT blank FROM lease WHERE state IN ('open', 'expired', 'completed')) ORDER BY blank, position",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut chips: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for row in &serials {
+            let of_blank = chips.entry(row.get("blank")).or_default();
+            of_blank.push(row.get("serial"));
+        }
+        let line = |row: &sqlx::sqlite::SqliteRow| {
+            let envelope: Option<&str> = row.get("envelope");
+            let blank: Option<String> = row.get("blank");
+            Ok(DocumentLine {
+                number: row.get("number"),
+                application: row.get("application"),
+                kind: parsed("a document's kind", row.get("kind"))?,
+                state: parsed("a document's state", row.get("state"))?,
+                urgent: row.get("urgent"),
+                due: parsed("a day", row.get("due"))?,
+                issued: parsed("a day", row.get("issued"))?,
+                expires: parsed("a day", row.get("expires"))?,
+                chips: blank
+                    .as_deref()
+                    .and_then(|blank| chips.get(blank))
+                    .cloned()
+                    .unwrap_or_default(),
+                blank,
+                envelope: envelope
+                    .map(|state| parsed("an envelope's state", state))
+                    .transpose()?,
+                certificates: usize::try_from(row.get::<i64, _>("certificates"))
+                    .unwrap_or_default(),
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    /// Returns the certificates of a document, those of its spoiled blanks too.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to see documents; [`CentralError::NotFound`].
+    pub async fn certificates(&self, actor: &Actor, number: &str) -> Result<Vec<CertificateLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        let document = Document::numbered(&mut tx, number).await?;
+        let rows = sqlx::query(
+            "SELECT serial, number, key_name, profile, state, not_before, not_after, der FROM certificate
+             WHERE document = ? ORDER BY not_before, key_name",
+        )
+        .bind(&document.id)
+        .fetch_all(&mut *tx)
+        .await?;
+        let line = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(CertificateLine {
+                serial: row.get("serial"),
+                number: row.get("number"),
+                key: row.get("key_name"),
+                profile: row.get("profile"),
+                state: parsed("a certificate's state", row.get("state"))?,
+                not_before: moment(row.get("not_before"))?,
+                not_after: moment(row.get("not_after"))?,
+                der: row.get("der"),
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    /// Returns every blank with its chips, by the serial number that is printed on it.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to reports.
+    pub async fn blanks(&self, actor: &Actor) -> Result<Vec<BlankLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let rows = sqlx::query(
+            "SELECT b.serial, b.delivery, b.state, b.number, c.product, c.serial AS chip
+             FROM blank b JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut blanks: Vec<BlankLine> = Vec::new();
+        for row in &rows {
+            let chip = DeliveredChip {
+                product: row.get("product"),
+                serial: row.get("chip"),
+            };
+            let serial: &str = row.get("serial");
+            match blanks.last_mut().filter(|blank| blank.serial == serial) {
+                Some(blank) => blank.chips.push(chip),
+                None => blanks.push(BlankLine {
+                    serial: serial.to_owned(),
+                    chips: vec![chip],
+                    delivery: row.get("delivery"),
+                    state: parsed("a blank's state", row.get("state"))?,
+                    number: row.get("number"),
+                }),
+            }
+        }
+        Ok(blanks)
+    }
+
+    /// Returns the account of the numbers.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to reports.
+    pub async fn numbers(&self, actor: &Actor) -> Result<NumberAccount> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let series = sqlx::query("SELECT prefix, next, last FROM series ORDER BY prefix LIMIT 1")
+            .fetch_one(&mut *tx)
+            .await?;
+        let (prefix, next, last): (String, i64, i64) =
+            (series.get("prefix"), series.get("next"), series.get("last"));
+        let rows = sqlx::query("SELECT state, count(*) AS numbers FROM number GROUP BY state")
+            .fetch_all(&mut *tx)
+            .await?;
+        let of = |state: &str| {
+            let row = rows.iter().find(|row| row.get::<&str, _>("state") == state);
+            row.map_or(0, |row| row.get::<i64, _>("numbers").unsigned_abs())
+        };
+        Ok(NumberAccount {
+            next: (next <= last).then(|| format!("{prefix}{next:07}")),
+            prefix,
+            allotted: of("allotted"),
+            issued: of("issued"),
+            spoiled: of("spoiled"),
+            cancelled: of("cancelled"),
+        })
+    }
+
+    /// Returns what stations wrote down of making a document, blank after blank.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to see documents; [`CentralError::NotFound`].
+    pub async fn journal(&self, actor: &Actor, number: &str) -> Result<Vec<JournalLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        let document = Document::numbered(&mut tx, number).await?;
+        let rows = sqlx::query(
+            "SELECT j.at, j.step, j.moment, j.evidence FROM journal_line j
+             JOIN report r ON r.station = j.station AND r.sequence = j.sequence
+             JOIN lease l ON l.id = r.lease
+             WHERE l.document = ? ORDER BY r.received, j.station, j.sequence, j.place",
+        )
+        .bind(&document.id)
+        .fetch_all(&mut *tx)
+        .await?;
+        let line = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(JournalLine {
+                at: parsed("a moment", row.get("at"))?,
+                step: row.get("step"),
+                moment: row.get("moment"),
+                evidence: serde_json::from_str(row.get("evidence"))
+                    .map_err(|_| CentralError::damaged("a journal line"))?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+}

@@ -1,0 +1,132 @@
+//! Data preparation: what an approved application becomes. Deterministic but for the number:
+//! the same application on the same day gives the same record.
+
+use std::collections::BTreeMap;
+
+use api::Actor;
+use audit::Control;
+use document::life_cycle::{DocumentEvent, DocumentState, LifeCycle};
+use document::{Application, DocumentNumber, Priority, Record, Validity};
+use jiff::ToSpan;
+use jiff::civil::{Date, Weekday};
+use profile::DocumentProfile;
+use uuid::Uuid;
+
+use crate::audit_log::Deed;
+use crate::central::Central;
+use crate::database::Write;
+use crate::documents::allot;
+use crate::error::{CentralError, Result, advance};
+
+impl Central {
+    /// Prepares the document of an application and puts it into the queue.
+    pub(crate) async fn prepare(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        application: &Application,
+    ) -> Result<DocumentNumber> {
+        let day = self.today();
+        let holder = &application.holder;
+        let validity = Validity::of(application.kind, holder.birth_date, day)
+            .map_err(|error| CentralError::refused(error.to_string()))?;
+        let profile = self.document_profile(application.kind)?;
+        let id = Uuid::now_v7().to_string();
+        let number = allot(tx, self.environment(), &id).await?;
+        let record = Record {
+            number,
+            kind: application.kind,
+            issued: validity.issued(),
+            expires: validity.expires(),
+            holder: holder.clone(),
+            certificates: application.certificates_consent,
+        };
+        let subjects = self.subjects(profile, &record)?;
+        let due = due(day, application.priority)?;
+        let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
+        let damaged = |_| CentralError::damaged("a document's record");
+        sqlx::query(
+            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&id)
+        .bind(application.reference.as_str())
+        .bind(record.kind.name())
+        .bind(&profile.name)
+        .bind(number.to_string())
+        .bind(state.name())
+        .bind(application.priority == Priority::Urgent)
+        .bind(due.to_string())
+        .bind(record.issued.to_string())
+        .bind(record.expires.to_string())
+        .bind(serde_json::to_string(&record).map_err(damaged)?)
+        .bind(serde_json::to_string(&subjects).map_err(damaged)?)
+        .execute(&mut **tx)
+        .await?;
+        let deed = Deed::new("document.prepared", Control::RECORDS, "document", number)
+            .with("application", &application.reference)
+            .with("kind", record.kind)
+            .with("profile", &profile.name)
+            .with("due", due);
+        self.record(tx, Some(actor), &deed).await?;
+        Ok(number)
+    }
+
+    /// Returns the subject of each certificate, in hexadecimal, by the key's name.
+    fn subjects(
+        &self,
+        profile: &DocumentProfile,
+        record: &Record,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut subjects = BTreeMap::new();
+        for product in profile.chips.iter().flat_map(|chip| &chip.products) {
+            for (key, certificate) in self.plan(profile, product, record)?.keys {
+                let subject = self.authority_ref().subject(&certificate, record)?;
+                subjects.insert(key, hex::encode(subject));
+            }
+        }
+        Ok(subjects)
+    }
+}
+
+/// Returns the day by which a document must be made: so many working days after `day`. Saturdays
+/// and Sundays are not counted; public holidays are not known here, so that it errs on the early
+/// side.
+fn due(day: Date, priority: Priority) -> Result<Date> {
+    let mut due = day;
+    let mut left = priority.working_days();
+    while left > 0 {
+        due = due
+            .checked_add(1.day())
+            .map_err(|_| CentralError::refused("the day it is due leaves the calendar"))?;
+        if !matches!(due.weekday(), Weekday::Saturday | Weekday::Sunday) {
+            left -= 1;
+        }
+    }
+    Ok(due)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn weekends_do_not_count() {
+        // Friday 6 March 2026.
+        assert_eq!(
+            due(date(2026, 3, 6), Priority::Urgent).unwrap(),
+            date(2026, 3, 10)
+        );
+        assert_eq!(
+            due(date(2026, 3, 6), Priority::Normal).unwrap(),
+            date(2026, 3, 20)
+        );
+        // A Sunday counts from Monday on.
+        assert_eq!(
+            due(date(2026, 3, 8), Priority::Urgent).unwrap(),
+            date(2026, 3, 10)
+        );
+    }
+}

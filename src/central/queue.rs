@@ -1,0 +1,237 @@
+//! The queue: which document a slot makes next, and how long it may take.
+
+use api::{Actor, Lease, LeaseId, LeaseRequest, ProfilePin};
+use audit::Control;
+use document::Act;
+use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
+use jiff::SignedDuration;
+use profile::DocumentProfile;
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use uuid::Uuid;
+
+use crate::accounts::authorise;
+use crate::audit_log::Deed;
+use crate::central::Central;
+use crate::database::Write;
+use crate::documents::Document;
+use crate::error::{CentralError, Result};
+use crate::lease::{Held, LeasedChip};
+use crate::stock::MAX_CHIPS;
+
+/// How long a lease lasts after the last that was heard of it.
+const TERM: SignedDuration = SignedDuration::from_mins(10);
+
+impl Central {
+    /// Leases the most urgent document that the slot can make.
+    pub(crate) async fn lease_document(
+        &self,
+        actor: &Actor,
+        request: &LeaseRequest,
+    ) -> Result<Option<Lease>> {
+        let deed = Deed::new("document.leased", Control::MEDIA, "station", &actor.station);
+        let result = self.try_lease(actor, &deed, request).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_lease(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        request: &LeaseRequest,
+    ) -> Result<Option<Lease>> {
+        let slot = &request.slot;
+        if !(1..=128).contains(&slot.len()) || slot.chars().any(char::is_control) {
+            return Err(CentralError::invalid(
+                "a slot's name has 1 to 128 bytes on one line",
+            ));
+        }
+        self.check_products(&request.products)?;
+        let mut tx = self.write().await?;
+        let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        self.expire_leases(&mut tx).await?;
+        if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
+            if !held.takes(request.products.iter().map(String::as_str)) {
+                return Err(CentralError::conflict(format!(
+                    "lease {} for {} is open in this slot; report it first",
+                    held.id,
+                    held.products()
+                )));
+            }
+            let document = Document::load(&mut tx, &held.document).await?;
+            let lease = self.given(&held, document)?;
+            tx.commit().await?;
+            return Ok(Some(lease));
+        }
+        let Some(mut document) = self.next_document(&mut tx, &request.products).await? else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        let profile = self.document_profile(document.record.kind)?;
+        let chips = made_of(profile, &request.products)
+            .ok_or_else(|| CentralError::damaged("a document under another kind's profile"))?;
+        let mut leased = Vec::new();
+        for product in chips {
+            leased.push(LeasedChip {
+                product: product.to_owned(),
+                digest: self.chip(product)?.digest.to_vec(),
+            });
+        }
+        document.apply(&mut tx, DocumentEvent::Lease).await?;
+        let held = Held {
+            id: LeaseId(Uuid::now_v7()),
+            document: document.id.clone(),
+            number: document.number().to_string(),
+            station: actor.station.clone(),
+            slot: slot.clone(),
+            chips: leased,
+            document_digest: profile.digest.to_vec(),
+            blank: None,
+            state: LeaseState::INITIAL,
+            expires: self.now() + TERM,
+        };
+        held.store(&mut tx, &operator.id, self.now()).await?;
+        let deed = deed
+            .clone()
+            .with("document", &held.number)
+            .with("lease", held.id)
+            .with("products", held.products());
+        self.record(&mut tx, Some(actor), &deed).await?;
+        let lease = self.given(&held, document)?;
+        tx.commit().await?;
+        Ok(Some(lease))
+    }
+
+    /// Demands that a slot's products can be the chips of one blank.
+    fn check_products(&self, products: &[String]) -> Result<()> {
+        if !(1..=MAX_CHIPS).contains(&products.len()) {
+            return Err(CentralError::invalid(format!(
+                "a slot takes blanks of 1 to {MAX_CHIPS} chips"
+            )));
+        }
+        for (place, product) in products.iter().enumerate() {
+            self.chip(product)?;
+            if products.iter().take(place).any(|other| other == product) {
+                return Err(CentralError::invalid(
+                    "a slot names one of its products twice; the chips of a blank differ in product",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn given(&self, held: &Held, document: Document) -> Result<Lease> {
+        let pin = |name: &str, digest: &[u8]| {
+            let digest = digest
+                .try_into()
+                .map_err(|_| CentralError::damaged("a lease's profile digest"))?;
+            Ok::<_, CentralError>(ProfilePin {
+                name: name.to_owned(),
+                digest,
+            })
+        };
+        Ok(Lease {
+            id: held.id,
+            chips: held
+                .chips
+                .iter()
+                .map(|chip| pin(&chip.product, &chip.digest))
+                .collect::<Result<_>>()?,
+            document: pin(&document.profile, &held.document_digest)?,
+            record: document.record,
+            subjects: document.subjects,
+            expires: held.expires,
+        })
+    }
+
+    /// Returns the document whose turn it is: urgent first, then what is due first, then by
+    /// number; of those that can be made of the products.
+    async fn next_document(
+        &self,
+        tx: &mut SqliteConnection,
+        products: &[String],
+    ) -> Result<Option<Document>> {
+        let profiles: Vec<_> = self
+            .document_profiles()
+            .iter()
+            .filter(|profile| made_of(profile, products).is_some())
+            .map(|profile| &profile.name)
+            .collect();
+        if profiles.is_empty() {
+            return Ok(None);
+        }
+        let places = vec!["?"; profiles.len()].join(", ");
+        let sql = format!(
+            "SELECT id FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number LIMIT 1"
+        );
+        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql));
+        for profile in profiles {
+            query = query.bind(profile);
+        }
+        match query.fetch_optional(&mut *tx).await? {
+            Some(id) => Document::load(tx, &id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Ends the leases whose time has passed. One that no blank was bound to goes back to
+    /// the queue: nothing was written anywhere. One with a blank stays bound, since only the station's
+    /// report says what became of it: else there might be two live documents.
+    async fn expire_leases(&self, tx: &mut Write) -> Result<()> {
+        for mut held in Held::overdue(tx, self.now()).await? {
+            held.apply(tx, LeaseEvent::Expire).await?;
+            let bound = held.blank.is_some();
+            if !bound {
+                held.apply(tx, LeaseEvent::Release).await?;
+                Document::load(tx, &held.document)
+                    .await?
+                    .apply(tx, DocumentEvent::Release)
+                    .await?;
+            }
+            let deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)
+                .with("document", &held.number)
+                .with("station", &held.station)
+                .with("blank-bound", bound);
+            self.record(tx, None, &deed).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads an open lease of this station, and renews it: it was heard of.
+    pub(crate) async fn held(
+        &self,
+        tx: &mut SqliteConnection,
+        actor: &Actor,
+        id: LeaseId,
+    ) -> Result<Held> {
+        let mut held = Held::load(tx, actor, id).await?;
+        if held.state == LeaseState::Open && held.expires <= self.now() {
+            return Err(CentralError::conflict(
+                "the lease has expired; report how it ended",
+            ));
+        }
+        held.apply(tx, LeaseEvent::Renew).await?;
+        for leased in &held.chips {
+            if self.chip(&leased.product)?.digest[..] != leased.digest[..] {
+                return Err(CentralError::conflict(
+                    "a chip profile changed since the lease was given; report how it ended",
+                ));
+            }
+        }
+        held.extend(tx, self.now() + TERM).await?;
+        Ok(held)
+    }
+}
+
+/// Returns which of the products each chip of a document profile is made of, in the profile's
+/// order; none unless every chip finds one and every product its place.
+fn made_of<'a>(profile: &DocumentProfile, products: &'a [String]) -> Option<Vec<&'a str>> {
+    if profile.chips.len() != products.len() {
+        return None;
+    }
+    // No product stands for two chips of one profile: `Central::open` sees to that.
+    let chips = profile.chips.iter().map(|chip| {
+        let mut offered = products.iter().map(String::as_str);
+        offered.find(|product| chip.products.iter().any(|known| known == product))
+    });
+    chips.collect()
+}

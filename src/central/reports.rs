@@ -1,0 +1,221 @@
+//! Reports: how each lease ended, in each station's order, exactly once.
+
+use api::{Actor, BlankEnd, Report};
+use audit::Control;
+use document::Act;
+use sha2::{Digest, Sha256};
+use sqlx::{Row, SqliteConnection};
+
+use crate::accounts::authorise;
+use crate::applications::check_cause;
+use crate::audit_log::Deed;
+use crate::blanks::{Blank, chip_serial};
+use crate::central::Central;
+use crate::database::stored;
+use crate::documents::Document;
+use crate::endings::foreign;
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+use crate::stock::MAX_CHIPS;
+
+/// The most lines of a journal.
+const MAX_LINES: usize = 10_000;
+
+/// The longest text of a journal line, in bytes: a step, a moment, all its evidence.
+const MAX_TEXT: usize = 8_192;
+
+impl Central {
+    /// Takes in how a lease ended.
+    pub(crate) async fn take_report(&self, actor: &Actor, report: &Report) -> Result<()> {
+        let deed = Deed::new("lease.reported", Control::EVIDENCE, "lease", report.lease)
+            .with("sequence", report.sequence)
+            .with("end", end_name(&report.end));
+        let result = self.try_report(actor, &deed, report).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_report(&self, actor: &Actor, deed: &Deed, report: &Report) -> Result<()> {
+        check_report(report)?;
+        let sequence = i64::try_from(report.sequence)
+            .map_err(|_| CentralError::invalid("a sequence number this large does not occur"))?;
+        let bytes = serde_json::to_vec(report)
+            .map_err(|_| CentralError::invalid("the report cannot be written down"))?;
+        let digest = Sha256::digest(&bytes);
+        let mut tx = self.write().await?;
+        let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        if is_repeated(&mut tx, &actor.station, sequence, &digest).await? {
+            tx.commit().await?;
+            return Ok(());
+        }
+        let mut held = Held::load(&mut tx, actor, report.lease).await?;
+        let mut document = Document::load(&mut tx, &held.document).await?;
+        let number = document.number();
+        match &report.end {
+            BlankEnd::Personalized => {
+                self.complete(&mut tx, &operator, &mut held, &mut document, report)
+                    .await?
+            }
+            BlankEnd::Spoiled { .. } => {
+                self.spoil(&mut tx, actor, &mut held, &mut document, report)
+                    .await?
+            }
+            BlankEnd::Untouched { .. } => self.release(&mut tx, &mut held, &mut document).await?,
+        }
+        self.store_report(&mut tx, actor, report, sequence, &digest)
+            .await?;
+        let mut deed = deed
+            .clone()
+            .with("document", &held.number)
+            .with("milliseconds", report.milliseconds);
+        if let Some(blank) = &held.blank {
+            deed = deed.with("blank", blank);
+            let blank = Blank::load(&mut tx, blank).await?;
+            let foreign = foreign(report, &blank.chips(&mut tx).await?)?;
+            if foreign > 0 {
+                // The blank ended as it did all the same; somebody must look into the other one.
+                deed = deed.with("foreign-chips", foreign);
+            }
+        }
+        if document.number() != number {
+            deed = deed.with("new-number", document.number());
+        }
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        self.sealed().forget(self.now(), held.id);
+        Ok(())
+    }
+
+    async fn store_report(
+        &self,
+        tx: &mut SqliteConnection,
+        actor: &Actor,
+        report: &Report,
+        sequence: i64,
+        digest: &[u8],
+    ) -> Result<()> {
+        let large = |_| CentralError::invalid("a figure this large does not occur");
+        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .bind(&actor.station)
+            .bind(sequence)
+            .bind(digest)
+            .bind(report.lease.to_string())
+            .bind(end_name(&report.end))
+            .bind(i64::try_from(report.milliseconds).map_err(large)?)
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        for (place, chip) in (0_i64..).zip(&report.chips) {
+            let serial = chip.serial.as_deref().map(chip_serial).transpose()?;
+            sqlx::query(
+                "INSERT INTO reported_chip (station, sequence, place, interface, product, serial, os, commands, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(&actor.station)
+            .bind(sequence)
+            .bind(place)
+            .bind(&chip.interface)
+            .bind(&chip.product)
+            .bind(serial)
+            .bind(&chip.os)
+            .bind(i64::try_from(chip.commands).map_err(large)?)
+            .bind(i64::try_from(chip.bytes).map_err(large)?)
+            .execute(&mut *tx)
+            .await?;
+        }
+        for (place, line) in (0_i64..).zip(&report.journal) {
+            let evidence = serde_json::to_string(&line.evidence)
+                .map_err(|_| CentralError::invalid("a journal line cannot be written down"))?;
+            sqlx::query("INSERT INTO journal_line (station, sequence, place, at, step, moment, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)")
+                .bind(&actor.station)
+                .bind(sequence)
+                .bind(place)
+                .bind(line.at.to_string())
+                .bind(&line.step)
+                .bind(&line.moment)
+                .bind(evidence)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells whether this report was taken in before. Another one under its number is a fork of the
+/// station's history; a number that is not the next is a gap in it. Both are refused.
+async fn is_repeated(
+    tx: &mut SqliteConnection,
+    station: &str,
+    sequence: i64,
+    digest: &[u8],
+) -> Result<bool> {
+    let known = sqlx::query("SELECT digest FROM report WHERE station = ? AND sequence = ?")
+        .bind(station)
+        .bind(sequence)
+        .fetch_optional(&mut *tx)
+        .await?;
+    if let Some(row) = known {
+        return if row.get::<&[u8], _>("digest") == digest {
+            Ok(true)
+        } else {
+            Err(CentralError::conflict(format!(
+                "report {sequence} of this station was another one: its history forked; treat this as an incident"
+            )))
+        };
+    }
+    let next: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(sequence), 0) + 1 FROM report WHERE station = ?")
+            .bind(station)
+            .fetch_one(tx)
+            .await?;
+    if sequence == next {
+        Ok(false)
+    } else {
+        Err(CentralError::conflict(format!(
+            "report {next} of this station is the next, not {sequence}: reports are missing"
+        )))
+    }
+}
+
+fn end_name(end: &BlankEnd) -> &'static str {
+    match end {
+        BlankEnd::Personalized => "personalized",
+        BlankEnd::Spoiled { .. } => "spoiled",
+        BlankEnd::Untouched { .. } => "untouched",
+    }
+}
+
+fn check_report(report: &Report) -> Result<()> {
+    if let BlankEnd::Spoiled { cause } | BlankEnd::Untouched { cause } = &report.end {
+        check_cause(cause)?;
+    }
+    if report.journal.len() > MAX_LINES || report.chips.len() > MAX_CHIPS {
+        return Err(CentralError::invalid(format!(
+            "a report has at most {MAX_LINES} journal lines and {MAX_CHIPS} chips"
+        )));
+    }
+    for line in &report.journal {
+        let evidence: usize = line
+            .evidence
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        if line.step.len() + line.moment.len() + evidence > MAX_TEXT {
+            return Err(CentralError::invalid(format!(
+                "a journal line has at most {MAX_TEXT} bytes"
+            )));
+        }
+    }
+    for chip in &report.chips {
+        if chip.interface.len() > 64
+            || chip.product.len() > 128
+            || chip.os.as_ref().is_some_and(|os| os.len() > 128)
+        {
+            return Err(CentralError::invalid(
+                "a chip's interface, product or operating system has too long a name",
+            ));
+        }
+        if let Some(serial) = &chip.serial {
+            chip_serial(serial)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,305 @@
+//! A station in the small: the product's executor, a chip in this process, and the store behind
+//! the trait that stations use.
+
+use std::collections::BTreeMap;
+
+use api::{
+    Actor, ApiError, BlankEnd, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, JournalLine,
+    Lease, PutKeyRequest, Report, ReportedChip, SealRequest,
+};
+use card::gp::{Key, SessionKeys};
+use card::{Channel, Command, exchange};
+use jiff::Timestamp;
+use perso::{Action, Assignment, Event, Executor, Grant, Moment, Outcome, Request};
+use profile::Plan;
+use vcard::{Chip, Fault, InProcess};
+
+use super::house::{House, PRODUCT, operator};
+
+/// What a run asked of the store, and what it left.
+pub(super) struct Run {
+    pub(super) outcome: Outcome,
+    pub(super) chip: Chip,
+    pub(super) journal: Vec<JournalLine>,
+    pub(super) certified: Vec<CertifyRequest>,
+    pub(super) sealed: Vec<SealRequest>,
+    pub(super) confirmed: Vec<ConfirmRequest>,
+    pub(super) channels: Vec<ChannelRequest>,
+}
+
+/// Personalizes a blank of one chip under a lease. It meets `faults`.
+pub(super) async fn personalize(
+    house: &House,
+    lease: &Lease,
+    chip: Chip,
+    faults: Vec<Fault>,
+) -> Run {
+    personalize_chip(house, lease, PRODUCT, chip, faults).await
+}
+
+/// Personalizes one chip of a blank under a lease.
+pub(super) async fn personalize_chip(
+    house: &House,
+    lease: &Lease,
+    product: &str,
+    chip: Chip,
+    faults: Vec<Fault>,
+) -> Run {
+    let mut channel = InProcess::with_faults(chip, faults);
+    let profile = house.central.document_profile(lease.record.kind).unwrap();
+    let plan: Plan = house.central.plan(profile, product, &lease.record).unwrap();
+    let limits = plan.chip.limits;
+    let assignment = Assignment {
+        variables: profile::variables(&lease.record),
+        subjects: lease.subjects.clone(),
+    };
+    let random = Box::new(|bytes: &mut [u8]| openssl::rand::rand_bytes(bytes).unwrap());
+    let mut executor = Executor::new(plan, assignment, channel.atr(), random).unwrap();
+    let mut log = Log::default();
+    let mut open: Vec<(u32, Request)> = Vec::new();
+    let outcome = loop {
+        match executor.next_action() {
+            Action::Transmit(command) => {
+                executor.handle(match exchange(&mut channel, &command, &limits) {
+                    Ok(response) => Event::Answer(response),
+                    Err(error) => Event::Gone(error),
+                })
+            }
+            Action::Journal(entry) => {
+                log.journal.push(JournalLine {
+                    at: Timestamp::UNIX_EPOCH,
+                    step: entry.step.clone(),
+                    moment: if entry.moment == Moment::Intent {
+                        "intent"
+                    } else {
+                        "outcome"
+                    }
+                    .into(),
+                    evidence: entry
+                        .evidence
+                        .iter()
+                        .map(|(key, value)| ((*key).to_owned(), value.clone()))
+                        .collect(),
+                });
+                executor.handle(Event::Journaled);
+            }
+            Action::Ask(id, request) => open.push((id, request)),
+            Action::Wait => {
+                let (id, request) = open.remove(0);
+                let chip = executor.chip().unwrap().to_owned();
+                executor.handle(match log.answer(house, lease, chip, request).await {
+                    Ok(grant) => Event::Given(id, grant),
+                    Err(ApiError::WrongKeys) => Event::Refused(id, perso::Refusal::WrongKeys),
+                    Err(error) => Event::Refused(id, perso::Refusal::Other(error.to_string())),
+                });
+            }
+            Action::Finished(outcome) => break outcome,
+        }
+    };
+    let Log {
+        journal,
+        certified,
+        sealed,
+        confirmed,
+        channels,
+    } = log;
+    Run {
+        outcome,
+        chip: channel.into_chip(),
+        journal,
+        certified,
+        sealed,
+        confirmed,
+        channels,
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    journal: Vec<JournalLine>,
+    certified: Vec<CertifyRequest>,
+    sealed: Vec<SealRequest>,
+    confirmed: Vec<ConfirmRequest>,
+    channels: Vec<ChannelRequest>,
+}
+
+impl Log {
+    async fn answer(
+        &mut self,
+        house: &House,
+        lease: &Lease,
+        chip: String,
+        request: Request,
+    ) -> Result<Grant, ApiError> {
+        let (centre, actor, lease): (&dyn Centre, Actor, _) =
+            (&house.central, operator(), lease.id);
+        Ok(match request {
+            Request::OpenChannel {
+                key_set,
+                host_challenge,
+                initialize_update,
+            } => {
+                let request = ChannelRequest {
+                    lease,
+                    chip,
+                    key_set,
+                    host_challenge,
+                    initialize_update,
+                };
+                self.channels.push(request.clone());
+                let keys = centre.open_channel(&actor, &request).await?;
+                let key = |secret: &api::Secret| Key::new(secret.expose()).unwrap();
+                Grant::SessionKeys(Box::new(SessionKeys {
+                    enc: key(&keys.enc),
+                    mac: key(&keys.mac),
+                    rmac: key(&keys.rmac),
+                }))
+            }
+            Request::ReplaceKeys {
+                current,
+                new,
+                diversification,
+            } => {
+                let request = PutKeyRequest {
+                    lease,
+                    chip,
+                    current,
+                    new,
+                    diversification,
+                };
+                let grant = centre.replace_keys(&actor, &request).await?;
+                Grant::PutKey {
+                    command: Command::parse(&grant.command).unwrap(),
+                    kcvs: grant.kcvs,
+                }
+            }
+            Request::Certify {
+                key,
+                profile,
+                request,
+            } => {
+                let request = CertifyRequest {
+                    lease,
+                    chip,
+                    key,
+                    profile,
+                    request,
+                };
+                self.certified.push(request.clone());
+                Grant::Certificate(centre.certify(&actor, &request).await?)
+            }
+            Request::Seal {
+                stage,
+                key_set,
+                host_challenge,
+                initialize_update,
+            } => {
+                let channel = ChannelRequest {
+                    lease,
+                    chip,
+                    key_set,
+                    host_challenge,
+                    initialize_update,
+                };
+                let request = SealRequest { channel, stage };
+                self.sealed.push(request.clone());
+                let grant = centre.seal(&actor, &request).await?;
+                Grant::Sealed(
+                    grant
+                        .commands
+                        .iter()
+                        .map(|command| Command::parse(command).unwrap())
+                        .collect(),
+                )
+            }
+            Request::Confirm { stage, answers } => {
+                let request = ConfirmRequest {
+                    lease,
+                    chip,
+                    stage,
+                    answers,
+                };
+                self.confirmed.push(request.clone());
+                centre.confirm(&actor, &request).await?;
+                Grant::Confirmed
+            }
+        })
+    }
+}
+
+/// Returns the report of a run on a blank of one chip.
+pub(super) fn report(lease: &Lease, sequence: u64, run: &Run, end: BlankEnd) -> Report {
+    Report {
+        lease: lease.id,
+        sequence,
+        end,
+        chips: vec![reported(PRODUCT, run)],
+        milliseconds: 41_000,
+        journal: run.journal.clone(),
+    }
+}
+
+/// Returns what a report says of one chip.
+pub(super) fn reported(product: &str, run: &Run) -> ReportedChip {
+    ReportedChip {
+        interface: "contact".into(),
+        product: product.into(),
+        serial: Some(run.chip.serial().to_string()),
+        os: run.outcome.os.clone(),
+        commands: 120,
+        bytes: 9000,
+    }
+}
+
+/// Returns a report without anything on the way.
+pub(super) fn bare_report(lease: &Lease, sequence: u64, end: BlankEnd) -> Report {
+    Report {
+        lease: lease.id,
+        sequence,
+        end,
+        chips: Vec::new(),
+        milliseconds: 1,
+        journal: Vec::new(),
+    }
+}
+
+pub(super) fn spoiled() -> BlankEnd {
+    BlankEnd::Spoiled {
+        cause: "torn out".into(),
+    }
+}
+
+pub(super) fn untouched() -> BlankEnd {
+    BlankEnd::Untouched {
+        cause: "wrong chip".into(),
+    }
+}
+
+/// Returns a journal that says nothing more than that there was one.
+pub(super) fn journal() -> Vec<JournalLine> {
+    vec![JournalLine {
+        at: Timestamp::UNIX_EPOCH,
+        step: "identify".into(),
+        moment: "outcome".into(),
+        evidence: BTreeMap::new(),
+    }]
+}
+
+/// Makes one document from the queue whole, with a new blank.
+pub(super) async fn make(house: &House, sequence: u64) -> (Lease, Run) {
+    let chip = house.blank().await;
+    let lease = house.lease("slot-1").await.unwrap();
+    let run = personalize(house, &lease, chip, Vec::new()).await;
+    if let Some(fault) = &run.outcome.fault {
+        panic!("{fault}");
+    }
+    house
+        .central
+        .report(
+            &operator(),
+            &report(&lease, sequence, &run, BlankEnd::Personalized),
+        )
+        .await
+        .unwrap();
+    (lease, run)
+}

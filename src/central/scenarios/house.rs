@@ -1,0 +1,320 @@
+//! An installation for a test: its own token, database, clock and people.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use api::{Actor, Centre, Lease, LeaseRequest};
+use audit::{Entry, Outcome};
+use card::gp::Key;
+use document::{DocumentNumber, Environment, Role};
+use hsm::{Token, test_support};
+use jiff::{SignedDuration, Timestamp};
+use profile::Shelf;
+use sqlx::Row;
+use tempfile::TempDir;
+use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
+
+use crate::{
+    Central, CentralError, CertificateShelf, Clock, Config, DeliveredBlank, DeliveredChip,
+    Delivery, KeyLabels,
+};
+
+pub(super) const PRODUCT: &str = "lateid-v2";
+const MAKER: [u8; 16] = *b"maker's transpor";
+
+/// A clock that stands until it is moved.
+pub(super) struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Mutex::new("2026-11-20T08:00:00Z".parse().unwrap()))
+    }
+
+    pub(super) fn pass(&self, time: SignedDuration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// An installation.
+pub(super) struct House {
+    pub(super) central: Central,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) token: Arc<Token>,
+    pub(super) folder: TempDir,
+    adapt: fn(&mut Config),
+}
+
+/// Runs a test with an installation, in a process with a token of its own. `test` is the test's
+/// full name.
+pub(super) fn with_house(test: &str, body: impl AsyncFnOnce(House)) {
+    with_adapted_house(test, |_| {}, body);
+}
+
+/// As [`with_house`], of an installation that differs.
+pub(super) fn with_adapted_house(
+    test: &str,
+    adapt: fn(&mut Config),
+    body: impl AsyncFnOnce(House),
+) {
+    test_support::with_private_tokens(test, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { body(House::new(adapt).await).await });
+    });
+}
+
+fn product_file(path: &str) -> String {
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(path),
+    )
+    .unwrap()
+}
+
+/// Returns the bytes of a sample application.
+pub(super) fn sample(path: &str) -> Vec<u8> {
+    std::fs::read(samples().join(format!("{path}.json"))).unwrap()
+}
+
+pub(super) fn samples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples")
+}
+
+pub(super) fn actor(person: &str) -> Actor {
+    Actor {
+        station: "desk-1".into(),
+        person: person.into(),
+    }
+}
+
+pub(super) fn operator() -> Actor {
+    Actor {
+        station: "station-1".into(),
+        person: "operator".into(),
+    }
+}
+
+const PEOPLE: [(&str, Role); 8] = [
+    ("clerk", Role::Clerk),
+    ("approver", Role::Approver),
+    ("operator", Role::Operator),
+    ("quality", Role::Quality),
+    ("keeper", Role::StockKeeper),
+    ("envelopes", Role::EnvelopeClerk),
+    ("officer", Role::SecurityOfficer),
+    ("auditor", Role::Auditor),
+];
+
+impl House {
+    async fn new(adapt: fn(&mut Config)) -> Self {
+        let token = Arc::new(test_support::token("central"));
+        let labels = KeyLabels::default();
+        token
+            .import_master_key("transport-master", &Key::new(&MAKER).unwrap())
+            .unwrap();
+        labels.generate_missing(&token).unwrap();
+        assert!(
+            labels.generate_missing(&token).unwrap().is_empty(),
+            "a second call makes nothing"
+        );
+        let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+        let mut config = config(&folder, &token, &clock);
+        adapt(&mut config);
+        let central = Central::open(config).await.unwrap();
+        let administrator = actor("administrator");
+        central.found(&administrator).await.unwrap();
+        for (name, role) in PEOPLE {
+            central
+                .add_account(&administrator, name, &[role])
+                .await
+                .unwrap();
+        }
+        Self {
+            central,
+            clock,
+            token,
+            folder,
+            adapt,
+        }
+    }
+
+    pub(super) fn config(&self) -> Config {
+        let mut config = config(&self.folder, &self.token, &self.clock);
+        (self.adapt)(&mut config);
+        config
+    }
+
+    /// Imports and approves a sample.
+    pub(super) async fn prepared(&self, name: &str) -> DocumentNumber {
+        let reference = self
+            .central
+            .import(&actor("clerk"), &sample(&format!("applications/{name}")))
+            .await
+            .unwrap();
+        self.central
+            .approve(&actor("approver"), reference.as_str())
+            .await
+            .unwrap()
+    }
+
+    /// Makes a blank and books it into the store.
+    pub(super) async fn blank(&self) -> Chip {
+        let chip = unbooked();
+        self.book(&chip).await;
+        chip
+    }
+
+    pub(super) async fn book(&self, chip: &Chip) {
+        self.book_blank(&printed(chip), &[(PRODUCT, chip)]).await;
+    }
+
+    /// Books a blank of these chips.
+    pub(super) async fn book_blank(&self, serial: &str, chips: &[(&str, &Chip)]) {
+        let chips = chips.iter().map(|(product, chip)| delivered(product, chip));
+        let delivery = Delivery {
+            reference: format!("D-{serial}"),
+            blanks: vec![DeliveredBlank {
+                serial: serial.into(),
+                chips: chips.collect(),
+            }],
+        };
+        assert_eq!(
+            self.central
+                .receive_blanks(&actor("keeper"), &delivery)
+                .await
+                .unwrap(),
+            1
+        );
+    }
+
+    pub(super) async fn lease(&self, slot: &str) -> Option<Lease> {
+        self.lease_for(slot, &[PRODUCT]).await
+    }
+
+    pub(super) async fn lease_for(&self, slot: &str, products: &[&str]) -> Option<Lease> {
+        let request = request(slot, products);
+        self.central.lease(&operator(), &request).await.unwrap()
+    }
+
+    /// Returns every audit entry in the order of commit.
+    pub(super) async fn entries(&self) -> Vec<Entry> {
+        let mut tx = self.central.read().await.unwrap();
+        let rows = sqlx::query("SELECT entry FROM audit_entry ORDER BY id")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+        rows.iter()
+            .map(|row| Entry::decode(row.get("entry")).unwrap())
+            .collect()
+    }
+
+    /// Returns how many entries of an action ended so.
+    pub(super) async fn count(&self, action: &str, outcome: Outcome) -> usize {
+        let entries = self.entries().await;
+        entries
+            .iter()
+            .filter(|entry| entry.action.as_str() == action && entry.outcome == outcome)
+            .count()
+    }
+
+    /// Returns the state that a query gives.
+    pub(super) async fn scalar(&self, sql: &'static str) -> String {
+        let mut tx = self.central.read().await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
+    }
+
+    pub(super) async fn number(&self, sql: &'static str) -> i64 {
+        let mut tx = self.central.read().await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
+    }
+
+    /// Changes the database behind the store's back.
+    pub(super) async fn meddle(&self, sql: &'static str) {
+        let mut tx = self.central.write().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+/// What a slot asks for.
+pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
+    LeaseRequest {
+        slot: slot.into(),
+        products: products.iter().map(|&product| product.into()).collect(),
+    }
+}
+
+/// Returns what is printed on the blank of one chip.
+pub(super) fn printed(chip: &Chip) -> String {
+    format!("B-{}", chip.serial())
+}
+
+/// Returns a chip as a delivery lists it.
+pub(super) fn delivered(product: &str, chip: &Chip) -> DeliveredChip {
+    DeliveredChip {
+        product: product.into(),
+        serial: chip.serial().to_string(),
+    }
+}
+
+/// Makes a blank that is in no books.
+pub(super) fn unbooked() -> Chip {
+    let product = Product::find(PRODUCT).unwrap();
+    Chip::blank(
+        product,
+        ChipNumber::random().unwrap(),
+        &TransportMasterKey::new(MAKER),
+        Memory,
+    )
+    .unwrap()
+}
+
+fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Config {
+    let (mut chips, mut documents, mut certificates) = (
+        Shelf::default(),
+        Shelf::default(),
+        CertificateShelf::default(),
+    );
+    chips.put(
+        PRODUCT,
+        product_file("firmware-profiles/chips/lateid-v2.toml"),
+    );
+    documents.put(
+        "eid-card",
+        product_file("firmware-profiles/documents/eid-card.toml"),
+    );
+    for name in ["pilot-ca", "eid-authentication", "eid-signature"] {
+        certificates.put(name, product_file(&format!("certs/{name}.toml")));
+    }
+    Config {
+        database: folder.path().join("central.db"),
+        environment: Environment::Test,
+        token: Arc::clone(token),
+        keys: KeyLabels::default(),
+        chips,
+        documents,
+        certificates,
+        authority: "pilot-ca".into(),
+        series: "XA".into(),
+        origin: "test.example/central".into(),
+        station: "central".into(),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+    }
+}
+
+pub(super) fn is_refused<T>(result: &Result<T, CentralError>) -> bool {
+    matches!(result, Err(CentralError::Refused { .. }))
+}
+
+pub(super) fn is_conflict<T>(result: &Result<T, CentralError>) -> bool {
+    matches!(result, Err(CentralError::Conflict { .. }))
+}

@@ -1,0 +1,322 @@
+//! Who may do what: each act with every role, and what a new installation refuses.
+
+use api::{
+    ApiError, BlankEnd, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, LeaseId,
+    PutKeyRequest, SealRequest,
+};
+use audit::Outcome;
+use card::gp::Key;
+use document::{Environment, Role};
+
+use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
+use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery};
+
+const PEOPLE: [&str; 9] = [
+    "clerk",
+    "approver",
+    "operator",
+    "quality",
+    "keeper",
+    "envelopes",
+    "officer",
+    "auditor",
+    "administrator",
+];
+
+/// How an act ended for whoever tried it: `true` where the right to it was missing.
+fn right_missing(text: Option<String>) -> bool {
+    text.is_some_and(|text| text.contains("the right to"))
+}
+
+fn of<T>(result: Result<T, CentralError>) -> bool {
+    right_missing(result.err().map(|error| error.to_string()))
+}
+
+fn at<T>(result: Result<T, ApiError>) -> bool {
+    right_missing(result.err().map(|error| error.to_string()))
+}
+
+/// Tries every act of the store as one person, and lists those that the person has a right to.
+async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec<&'static str> {
+    let who = actor(person);
+    let lease = LeaseId(uuid::Uuid::nil());
+    let number = "XA0000009";
+    let channel = ChannelRequest {
+        lease,
+        chip: "00".into(),
+        key_set: "issuer".into(),
+        host_challenge: [0; 8],
+        initialize_update: vec![0; 32],
+    };
+    let delivery = Delivery {
+        reference: "D-0".into(),
+        blanks: vec![DeliveredBlank {
+            serial: "B-0".into(),
+            chips: vec![DeliveredChip {
+                product: "lateid-v2".into(),
+                serial: "zz".into(),
+            }],
+        }],
+    };
+    let put = PutKeyRequest {
+        lease,
+        chip: "00".into(),
+        current: "transport".into(),
+        new: "issuer".into(),
+        diversification: [0; 10],
+    };
+    let certify = CertifyRequest {
+        lease,
+        chip: "00".into(),
+        key: "k".into(),
+        profile: "p".into(),
+        request: Vec::new(),
+    };
+    let confirm = ConfirmRequest {
+        lease,
+        chip: "00".into(),
+        stage: "s".into(),
+        answers: Vec::new(),
+    };
+    let report = api::Report {
+        lease,
+        sequence: 1,
+        end: BlankEnd::Personalized,
+        chips: Vec::new(),
+        milliseconds: 0,
+        journal: Vec::new(),
+    };
+    let request = request("s", &["lateid-v2"]);
+    let missing = [
+        ("add_account", of(central.add_account(&who, "", &[]).await)),
+        ("accounts", of(central.accounts(&who).await)),
+        (
+            "import",
+            of(central.import(&who, &sample("applications/01-adult")).await),
+        ),
+        ("approve", of(central.approve(&who, "APP-0").await)),
+        ("reject", of(central.reject(&who, "APP-0", "no").await)),
+        (
+            "receive_blanks",
+            of(central.receive_blanks(&who, &delivery).await),
+        ),
+        ("restock", of(central.restock(&who, &["00".into()]).await)),
+        ("pass_quality", of(central.pass_quality(&who, number).await)),
+        (
+            "fail_quality",
+            of(central.fail_quality(&who, number, "no").await),
+        ),
+        ("hand_over", of(central.hand_over(&who, number).await)),
+        ("envelope", of(central.envelope(&who, number).await)),
+        (
+            "open_envelope",
+            of(central.open_envelope(&who, number, &[]).await),
+        ),
+        (
+            "export_audit",
+            of(central.export_audit(&who, &folder.join(person)).await),
+        ),
+        ("documents", of(central.documents(&who).await)),
+        ("certificates", of(central.certificates(&who, number).await)),
+        ("journal", of(central.journal(&who, number).await)),
+        ("blanks", of(central.blanks(&who).await)),
+        ("numbers", of(central.numbers(&who).await)),
+        ("lease", at(central.lease(&who, &request).await)),
+        (
+            "open_channel",
+            at(central.open_channel(&who, &channel).await),
+        ),
+        ("replace_keys", at(central.replace_keys(&who, &put).await)),
+        ("certify", at(central.certify(&who, &certify).await)),
+        (
+            "seal",
+            at(central
+                .seal(
+                    &who,
+                    &SealRequest {
+                        channel,
+                        stage: "s".into(),
+                    },
+                )
+                .await),
+        ),
+        ("confirm", at(central.confirm(&who, &confirm).await)),
+        ("report", at(central.report(&who, &report).await)),
+    ];
+    missing
+        .into_iter()
+        .filter(|(_, missing)| !missing)
+        .map(|(act, _)| act)
+        .collect()
+}
+
+#[test]
+fn every_act_is_one_roles_business() {
+    with_house(
+        "scenarios::rights::every_act_is_one_roles_business",
+        async |house| {
+            let looks = ["documents", "certificates", "journal"];
+            let reports = ["blanks", "numbers"];
+            for person in PEOPLE {
+                let may = tried(&house.central, person, house.folder.path()).await;
+                let expected: Vec<&str> = match person {
+                    "clerk" => [&["import", "hand_over"][..], &looks].concat(),
+                    "approver" => [&["approve", "reject"][..], &looks].concat(),
+                    "operator" => [
+                        &looks[..],
+                        &[
+                            "lease",
+                            "open_channel",
+                            "replace_keys",
+                            "certify",
+                            "seal",
+                            "confirm",
+                            "report",
+                        ],
+                    ]
+                    .concat(),
+                    "quality" => [&["pass_quality", "fail_quality"][..], &looks, &reports].concat(),
+                    "keeper" => [&["receive_blanks", "restock"][..], &looks, &reports].concat(),
+                    "envelopes" => [&["envelope", "open_envelope"][..], &looks].concat(),
+                    "officer" | "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
+                    _ => [&["add_account", "accounts"][..], &reports].concat(),
+                };
+                let mut expected = expected;
+                let mut may = may;
+                expected.sort_unstable();
+                may.sort_unstable();
+                assert_eq!(may, expected, "{person}");
+            }
+            let nobody = actor("nobody");
+            assert!(is_refused(&house.central.approve(&nobody, "APP-0").await));
+            let unnamed = house
+                .entries()
+                .await
+                .into_iter()
+                .rfind(|entry| entry.outcome == Outcome::Refused)
+                .unwrap();
+            assert_eq!(unnamed.actor.person.unwrap().as_str(), "person/unknown");
+            let mut odd = actor("clerk");
+            odd.station = "Desk 1".into();
+            assert!(matches!(
+                house.central.hand_over(&odd, "XA0000009").await,
+                Err(CentralError::Invalid { .. })
+            ));
+        },
+    );
+}
+
+#[test]
+fn roles_that_do_not_go_together_are_not_given() {
+    with_house(
+        "scenarios::rights::roles_that_do_not_go_together_are_not_given",
+        async |house| {
+            let (central, administrator) = (&house.central, actor("administrator"));
+            assert!(is_conflict(&central.found(&actor("usurper")).await));
+            for roles in [
+                &[Role::Operator, Role::Quality][..],
+                &[Role::Auditor, Role::Clerk],
+                &[Role::EnvelopeClerk, Role::Operator],
+            ] {
+                assert!(is_refused(
+                    &central.add_account(&administrator, "janus", roles).await
+                ));
+            }
+            assert!(is_conflict(
+                &central
+                    .add_account(&administrator, "Clerk", &[Role::Clerk])
+                    .await
+            ));
+            for name in ["", "a b", "Ā", &"x".repeat(65)] {
+                assert!(matches!(
+                    central
+                        .add_account(&administrator, name, &[Role::Clerk])
+                        .await,
+                    Err(CentralError::Invalid { .. })
+                ));
+            }
+            assert!(matches!(
+                central.add_account(&administrator, "idle", &[]).await,
+                Err(CentralError::Invalid { .. })
+            ));
+            assert_eq!(central.accounts(&administrator).await.unwrap().len(), 9);
+        },
+    );
+}
+
+#[test]
+fn an_installation_stays_what_it_was_founded_as() {
+    with_house(
+        "scenarios::rights::an_installation_stays_what_it_was_founded_as",
+        async |house| {
+            let number = house.prepared("01-adult").await;
+            let (key, certificate) = (
+                house.central.audit_key().clone(),
+                house.central.authority_certificate().to_vec(),
+            );
+            house.central.close().await;
+            let mut other = house.config();
+            (other.environment, other.series) = (Environment::Production, "PA".into());
+            assert!(
+                matches!(Central::open(other).await, Err(CentralError::Setup { reason }) if reason.contains("belongs to a test"))
+            );
+            let mut renamed = house.config();
+            renamed.origin = "other.example/central".into();
+            assert!(
+                matches!(Central::open(renamed).await, Err(CentralError::Setup { reason }) if reason.contains("audit log"))
+            );
+            let mut crossed = house.config();
+            crossed.series = "PA".into();
+            assert!(matches!(
+                Central::open(crossed).await,
+                Err(CentralError::Setup { .. })
+            ));
+
+            let mode = std::os::unix::fs::PermissionsExt::mode(
+                &std::fs::metadata(house.config().database)
+                    .unwrap()
+                    .permissions(),
+            );
+            assert_eq!(mode & 0o777, 0o600, "the file holds personal data");
+            let again = Central::open(house.config()).await.unwrap();
+            assert_eq!(
+                (again.audit_key(), again.authority_certificate()),
+                (&key, &certificate[..])
+            );
+            assert_eq!(
+                again.documents(&actor("clerk")).await.unwrap()[0].number,
+                number.to_string()
+            );
+        },
+    );
+}
+
+#[test]
+fn production_refuses_the_published_key() {
+    with_house(
+        "scenarios::rights::production_refuses_the_published_key",
+        async |house| {
+            let published: Vec<u8> = (0x40..0x50).collect();
+            house
+                .token
+                .import_master_key("published", &Key::new(&published).unwrap())
+                .unwrap();
+            let mut config = house.config();
+            config
+                .keys
+                .masters
+                .insert("transport".into(), "published".into());
+            config.database = house.folder.path().join("other.db");
+            (config.environment, config.series) = (Environment::Production, "PA".into());
+            assert!(
+                matches!(Central::open(config).await, Err(CentralError::Setup { reason }) if reason.contains("published"))
+            );
+            let mut missing = house.config();
+            missing.keys.audit = "nowhere".into();
+            assert!(matches!(
+                Central::open(missing).await,
+                Err(CentralError::Token(_))
+            ));
+        },
+    );
+}

@@ -1,0 +1,313 @@
+//! Sealed stages: the holder's PINs, seen by the chip and the envelope alone.
+
+use api::{ApiError, BlankEnd, Centre, ConfirmRequest, PutKeyRequest, SealRequest};
+use audit::Outcome;
+use vcard::{Chip, Fault, FaultKind};
+
+use super::bench::{bare_report, personalize, report, spoiled, untouched};
+use super::house::{House, operator, with_house};
+use super::key_requests::{challenge, refused};
+
+#[test]
+fn a_sealed_channel_is_never_opened_for_a_station() {
+    with_house(
+        "scenarios::sealing::a_sealed_channel_is_never_opened_for_a_station",
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let chip = house.blank().await;
+            let lease = house.lease("slot-1").await.unwrap();
+            let whole = personalize(&house, &lease, chip, Vec::new()).await;
+            assert!(whole.outcome.fault.is_none());
+            let stages: Vec<_> = whole.sealed.iter().map(|one| one.stage.as_str()).collect();
+            assert_eq!(stages, ["set the holder's PINs", "close"]);
+            for sealed in &whole.sealed {
+                // The sequence counter is no part of what session keys follow from.
+                let mut disguised = sealed.channel.clone();
+                *disguised.initialize_update.last_mut().unwrap() ^= 1;
+                for channel in [&sealed.channel, &disguised] {
+                    assert!(
+                        refused(central.open_channel(&operator(), channel).await)
+                            .contains("was sealed under this lease")
+                    );
+                }
+            }
+            // Even if the stage were forgotten, its challenge is not.
+            house
+                .meddle("DELETE FROM envelope; DELETE FROM sealed_stage")
+                .await;
+            for sealed in &whole.sealed {
+                assert!(
+                    refused(central.open_channel(&operator(), &sealed.channel).await)
+                        .contains("for another channel")
+                );
+            }
+            // And a station's channel is not sealed.
+            let last = whole
+                .channels
+                .iter()
+                .rfind(|channel| channel.key_set == "issuer")
+                .unwrap();
+            let turned = SealRequest {
+                channel: last.clone(),
+                stage: whole.sealed[0].stage.clone(),
+            };
+            assert!(
+                refused(central.seal(&operator(), &turned).await).contains("for another channel")
+            );
+        },
+    );
+}
+
+#[test]
+fn a_confirmation_is_the_chips_own_and_known_when_repeated() {
+    with_house(
+        "scenarios::sealing::a_confirmation_is_the_chips_own_and_known_when_repeated",
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let (lease, run) = make_without_report(&house).await;
+            let confirmed: &ConfirmRequest = &run.confirmed[0];
+            central.confirm(&operator(), confirmed).await.unwrap();
+            assert_eq!(house.count("pins.confirmed", Outcome::Done).await, 1);
+            assert_eq!(house.count("stage.confirmed", Outcome::Done).await, 2);
+            let (mut chip, mut host) = (run.chip, 42);
+            for confirmed in &run.confirmed {
+                let mut other = confirmed.clone();
+                other.answers[1][0] ^= 1;
+                assert!(matches!(
+                    central.confirm(&operator(), &other).await,
+                    Err(ApiError::Conflict { .. })
+                ));
+                // What is confirmed is not sealed again, whatever the challenge.
+                let channel = challenge(&lease, &mut chip, "issuer", [host; 8]);
+                let again = SealRequest {
+                    channel,
+                    stage: confirmed.stage.clone(),
+                };
+                assert!(refused(central.seal(&operator(), &again).await).contains("confirmed"));
+                host += 1;
+            }
+        },
+    );
+}
+
+async fn make_without_report(house: &House) -> (api::Lease, super::bench::Run) {
+    let chip = house.blank().await;
+    let lease = house.lease("slot-1").await.unwrap();
+    let run = personalize(house, &lease, chip, Vec::new()).await;
+    assert!(run.outcome.fault.is_none(), "{:?}", run.outcome.fault);
+    (lease, run)
+}
+
+/// A blank whose keys were replaced: it can be challenged with the issuer's.
+async fn taken_over(house: &House) -> (api::Lease, Chip) {
+    let chip = house.blank().await;
+    let lease = house.lease("slot-1").await.unwrap();
+    let fault = vcard::Fault {
+        at: 14,
+        kind: vcard::FaultKind::RemoveBefore,
+    };
+    let run = personalize(house, &lease, chip, vec![fault]).await;
+    assert!(run.outcome.touched && run.certified.is_empty());
+    (lease, run.chip)
+}
+
+#[test]
+fn answers_that_were_tampered_with_confirm_nothing() {
+    with_house(
+        "scenarios::sealing::answers_that_were_tampered_with_confirm_nothing",
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let (lease, mut chip) = taken_over(&house).await;
+            let stage = "set the holder's PINs";
+            let seal = async |chip: &mut Chip, host: u8| {
+                let channel = challenge(&lease, chip, "issuer", [host; 8]);
+                let request = SealRequest {
+                    channel,
+                    stage: stage.into(),
+                };
+                let grant = central.seal(&operator(), &request).await.unwrap();
+                assert_eq!(
+                    central.seal(&operator(), &request).await.unwrap(),
+                    grant,
+                    "a lost answer is given again"
+                );
+                grant.commands
+            };
+            let confirm = async |chip: &Chip, answers: Vec<Vec<u8>>| {
+                let request = ConfirmRequest {
+                    lease: lease.id,
+                    chip: chip.serial().to_string(),
+                    stage: stage.into(),
+                    answers,
+                };
+                central.confirm(&operator(), &request).await
+            };
+            let commands = seal(&mut chip, 21).await;
+            let honest_looking = vec![vec![0x90, 0x00]; commands.len()];
+            assert!(
+                refused(confirm(&chip, honest_looking.clone()).await).contains("sealed command 2")
+            );
+            assert_eq!(house.scalar("SELECT state FROM envelope").await, "sealed");
+            // One guess: the channel is gone, and the stage must be sealed anew.
+            assert!(matches!(
+                confirm(&chip, honest_looking).await,
+                Err(ApiError::Conflict { .. })
+            ));
+            let first = house.scalar("SELECT hex(sealed) FROM envelope").await;
+            let commands = seal(&mut chip, 22).await;
+            assert_ne!(
+                house.scalar("SELECT hex(sealed) FROM envelope").await,
+                first,
+                "other PINs, another envelope"
+            );
+            assert_eq!(house.number("SELECT count(*) FROM envelope").await, 1);
+            assert!(
+                refused(confirm(&chip, vec![vec![0x90, 0x00]; commands.len() - 1]).await)
+                    .contains("came back")
+            );
+            assert!(matches!(
+                confirm(&chip, Vec::new()).await,
+                Err(ApiError::Conflict { .. })
+            ));
+            // An envelope that was not confirmed is not printed.
+            let number = lease.record.number.to_string();
+            assert!(
+                central
+                    .envelope(&super::house::actor("envelopes"), &number)
+                    .await
+                    .is_err()
+            );
+            // Only a sealed stage is sealed, and only under its own key set.
+            let channel = challenge(&lease, &mut chip, "issuer", [23; 8]);
+            let open = SealRequest {
+                channel,
+                stage: "build".into(),
+            };
+            assert!(matches!(
+                central.seal(&operator(), &open).await,
+                Err(ApiError::Invalid { .. })
+            ));
+            // A channel that waited too long is forgotten; the stage is sealed anew.
+            let commands = seal(&mut chip, 24).await;
+            house.clock.pass(jiff::SignedDuration::from_mins(6));
+            seal(&mut chip, 25).await;
+            let answers: Vec<_> = commands
+                .iter()
+                .map(|command| chip.process(command))
+                .collect();
+            assert!(
+                refused(confirm(&chip, answers).await).contains("sealed command"),
+                "answers to an earlier sealing"
+            );
+        },
+    );
+}
+
+#[test]
+fn from_the_first_sealed_stage_on_no_station_gets_keys() {
+    with_house(
+        "scenarios::sealing::from_the_first_sealed_stage_on_no_station_gets_keys",
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let (lease, mut chip) = taken_over(&house).await;
+            let before = challenge(&lease, &mut chip, "issuer", [30; 8]);
+            central.open_channel(&operator(), &before).await.unwrap();
+            let put = PutKeyRequest {
+                lease: lease.id,
+                chip: before.chip.clone(),
+                current: "issuer".into(),
+                new: "transport".into(),
+                diversification: before.initialize_update[..10].try_into().unwrap(),
+            };
+            central.replace_keys(&operator(), &put).await.unwrap();
+            // What is refused seals nothing.
+            let seal = async |chip: &mut Chip, stage: &str, host: u8| {
+                let channel = challenge(&lease, chip, "issuer", [host; 8]);
+                let stage = stage.into();
+                let request = SealRequest { channel, stage };
+                central.seal(&operator(), &request).await
+            };
+            assert!(seal(&mut chip, "build", 31).await.is_err());
+            central.open_channel(&operator(), &before).await.unwrap();
+
+            let close = seal(&mut chip, "close", 32).await.unwrap();
+            assert_eq!(
+                close.commands.len(),
+                3,
+                "EXTERNAL AUTHENTICATE and two states"
+            );
+            assert_eq!(house.number("SELECT count(*) FROM envelope").await, 0);
+            let after = challenge(&lease, &mut chip, "issuer", [33; 8]);
+            for channel in [&before, &after] {
+                assert!(
+                    refused(central.open_channel(&operator(), channel).await)
+                        .contains("was sealed under this lease")
+                );
+            }
+            assert!(
+                refused(central.replace_keys(&operator(), &put).await)
+                    .contains("was sealed under this lease")
+            );
+            // Sealing goes on, and two stages may wait for their answers one after the other.
+            let stage = "set the holder's PINs";
+            let pins = seal(&mut chip, stage, 34).await.unwrap();
+            let answers: Vec<_> = pins
+                .commands
+                .iter()
+                .map(|command| chip.process(command))
+                .collect();
+            let confirmation = ConfirmRequest {
+                lease: lease.id,
+                chip: chip.serial().to_string(),
+                stage: "close".into(),
+                answers,
+            };
+            assert!(matches!(
+                central.confirm(&operator(), &confirmation).await,
+                Err(ApiError::Conflict { .. })
+            ));
+            let claim = bare_report(&lease, 1, untouched());
+            assert!(refused(central.report(&operator(), &claim).await).contains("sealed stages"));
+            let spoiled = bare_report(&lease, 1, spoiled());
+            central.report(&operator(), &spoiled).await.unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_document_that_was_not_closed_is_not_whole() {
+    with_house(
+        "scenarios::sealing::a_document_that_was_not_closed_is_not_whole",
+        async |house| {
+            let central = &house.central;
+            for name in ["01-adult", "02-child-under-5"] {
+                house.prepared(name).await;
+            }
+            // Torn out between the sealed commands that close the chip.
+            for (slot, at, confirmed) in [("adult's", 98, 1), ("child's", 19, 0)] {
+                let lease = house.lease(slot).await.unwrap();
+                let fault = Fault {
+                    at,
+                    kind: FaultKind::RemoveBefore,
+                };
+                let run = personalize(&house, &lease, house.blank().await, vec![fault]).await;
+                let stages: Vec<_> = run.sealed.iter().map(|one| one.stage.as_str()).collect();
+                assert_eq!(
+                    (stages.last(), run.confirmed.len()),
+                    (Some(&"close"), confirmed),
+                    "{:?}",
+                    run.outcome.fault
+                );
+                let claim = report(&lease, 1, &run, BlankEnd::Personalized);
+                assert!(
+                    refused(central.report(&operator(), &claim).await)
+                        .contains("stage \"close\" of chip")
+                );
+            }
+        },
+    );
+}

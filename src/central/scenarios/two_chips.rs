@@ -1,0 +1,294 @@
+//! A document of two chips: one blank, one lease, one end.
+
+use api::{ApiError, BlankEnd, Centre, PutKeyRequest, Report};
+use document::life_cycle::{BlankState, DocumentState};
+use vcard::Chip;
+
+use super::bench::{Run, journal, personalize_chip, reported, spoiled};
+use super::house::{
+    House, PRODUCT, actor, delivered, operator, request, unbooked, with_adapted_house,
+};
+use super::key_requests::{challenge, refused};
+use crate::{Central, CentralError, Config, EnvelopeState};
+
+const SECOND: &str = "second-chip";
+const EID_CARD: &str = include_str!("../../../firmware-profiles/documents/eid-card.toml");
+const LATEID: &str = include_str!("../../../firmware-profiles/chips/lateid-v2.toml");
+const KINDS: &str = "kinds = [\"id-card\", \"alien-id-card\"]";
+
+/// Gives aliens a card with a second chip, which has no keys and no PINs.
+fn two_chips(config: &mut Config) {
+    let second = format!("extends = \"{PRODUCT}\"\nname = \"{SECOND}\"\n");
+    config.chips.put(SECOND, second);
+    let one = EID_CARD.replacen(KINDS, "kinds = [\"id-card\"]", 1);
+    config.documents.put("eid-card", one);
+    config.documents.put("two-chip-card", two_chip_card(""));
+}
+
+/// Returns the profile of the document with two chips; `more` is about the second one.
+fn two_chip_card(more: &str) -> String {
+    let text = EID_CARD
+        .replacen(KINDS, "kinds = [\"alien-id-card\"]", 1)
+        .replacen("name = \"eid-card\"", "name = \"two-chip-card\"", 1);
+    assert!(text.contains("\"two-chip-card\"") && text.contains("[\"alien-id-card\"]"));
+    format!("{text}\n[[chips]]\ninterface = \"contact\"\nproducts = [\"{SECOND}\"]\n{more}")
+}
+
+/// Makes a blank of two chips and books it; the second chip has the first place.
+async fn blank(house: &House, serial: &str) -> (Chip, Chip) {
+    let (first, second) = (unbooked(), unbooked());
+    house
+        .book_blank(serial, &[(SECOND, &second), (PRODUCT, &first)])
+        .await;
+    (first, second)
+}
+
+fn report(lease: &api::Lease, sequence: u64, runs: &[(&str, &Run)], end: BlankEnd) -> Report {
+    Report {
+        lease: lease.id,
+        sequence,
+        end,
+        chips: runs.iter().map(|(name, run)| reported(name, run)).collect(),
+        milliseconds: 60_000,
+        journal: journal(),
+    }
+}
+
+fn number(lease: Option<api::Lease>) -> Option<String> {
+    lease.map(|lease| lease.record.number.to_string())
+}
+
+#[test]
+fn a_slot_gets_the_documents_that_its_blanks_can_become() {
+    with_adapted_house(
+        "scenarios::two_chips::a_slot_gets_the_documents_that_its_blanks_can_become",
+        two_chips,
+        async |house| {
+            let one = house.prepared("01-adult").await.to_string();
+            let two = house.prepared("09-alien").await.to_string();
+            assert_eq!(number(house.lease_for("a", &[SECOND]).await), None);
+            // The other one is more urgent, but one chip is not enough for it.
+            let lease = house.lease_for("a", &[PRODUCT]).await;
+            assert_eq!(number(lease), Some(one));
+            let lease = house.lease_for("b", &[SECOND, PRODUCT]).await.unwrap();
+            let names: Vec<_> = lease.chips.iter().map(|chip| chip.name.as_str()).collect();
+            assert_eq!(
+                (lease.record.number.to_string(), names),
+                (two, vec![PRODUCT, SECOND]),
+                "in the order of the document profile"
+            );
+            assert_ne!(lease.chips[0].digest, lease.chips[1].digest);
+            let again = house.lease_for("b", &[PRODUCT, SECOND]).await.unwrap();
+            assert_eq!(again.id, lease.id);
+            let other = request("b", &[PRODUCT]);
+            assert!(matches!(
+                house.central.lease(&operator(), &other).await,
+                Err(ApiError::Conflict { .. })
+            ));
+        },
+    );
+}
+
+#[test]
+fn a_document_is_whole_when_both_chips_are() {
+    with_adapted_house(
+        "scenarios::two_chips::a_document_is_whole_when_both_chips_are",
+        two_chips,
+        async |house| {
+            let central = &house.central;
+            let old = house.prepared("09-alien").await.to_string();
+            let (first, second) = blank(&house, "lv-0001").await;
+            let listed = [delivered(SECOND, &second), delivered(PRODUCT, &first)];
+            let serials = listed.clone().map(|chip| chip.serial);
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
+            let first = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
+            assert!(first.outcome.fault.is_none(), "{:?}", first.outcome.fault);
+            let half = report(&lease, 1, &[(PRODUCT, &first)], BlankEnd::Personalized);
+            assert!(refused(central.report(&operator(), &half).await).contains("does not name"));
+            let mut claimed = half.clone();
+            claimed.chips.push(api::ReportedChip {
+                product: SECOND.into(),
+                serial: Some(serials[0].clone()),
+                ..half.chips[0].clone()
+            });
+            let refusal = refused(central.report(&operator(), &claimed).await);
+            assert!(
+                refusal.contains("\"close\"") && refusal.contains(&serials[0]),
+                "{refusal}"
+            );
+
+            let second = personalize_chip(&house, &lease, SECOND, second, Vec::new()).await;
+            assert!(second.outcome.fault.is_none(), "{:?}", second.outcome.fault);
+            assert_eq!((first.sealed.len(), second.sealed.len()), (2, 1));
+            let both = [(SECOND, &second), (PRODUCT, &first)];
+            let whole = report(&lease, 1, &both, BlankEnd::Personalized);
+            central.report(&operator(), &whole).await.unwrap();
+            let line = central.documents(&actor("clerk")).await.unwrap().remove(0);
+            assert_eq!(line.state, DocumentState::Personalized);
+            assert_eq!(
+                (line.blank.as_deref(), line.envelope, line.certificates),
+                (Some("LV-0001"), Some(EnvelopeState::Ready), 2)
+            );
+            assert_eq!(line.chips, serials);
+            let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);
+            assert_eq!(
+                (blank.state, blank.chips.as_slice()),
+                (BlankState::Personalized, &listed[..])
+            );
+
+            let new = central
+                .fail_quality(&actor("quality"), &old, "the laser slipped")
+                .await
+                .unwrap();
+            let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);
+            assert_eq!(
+                (blank.state, blank.number),
+                (BlankState::Spoiled, Some(old))
+            );
+            let line = central.documents(&actor("clerk")).await.unwrap().remove(0);
+            assert_eq!(
+                (line.number, line.blank, line.chips.len()),
+                (new.to_string(), None, 0)
+            );
+        },
+    );
+}
+
+#[test]
+fn chips_of_two_blanks_never_mix() {
+    with_adapted_house(
+        "scenarios::two_chips::chips_of_two_blanks_never_mix",
+        two_chips,
+        async |house| {
+            let central = &house.central;
+            house.prepared("09-alien").await;
+            house.prepared("01-adult").await;
+            let (mut first, mut second) = blank(&house, "LV-A").await;
+            let (mut stray, mut other) = blank(&house, "LV-B").await;
+            let mut lone = house.blank().await;
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
+            let single = house.lease_for("b", &[PRODUCT]).await.unwrap();
+
+            // A blank of one chip under a lease for two, and the other way round.
+            let few = challenge(&lease, &mut lone, "transport", [1; 8]);
+            assert!(refused(central.open_channel(&operator(), &few).await).contains("is made of"));
+            let many = challenge(&single, &mut stray, "transport", [2; 8]);
+            assert!(refused(central.open_channel(&operator(), &many).await).contains("is made of"));
+            assert_eq!(
+                house
+                    .number("SELECT count(*) FROM lease WHERE blank IS NOT NULL")
+                    .await,
+                0
+            );
+
+            // Either chip binds the blank: here the second.
+            for (chip, host) in [(&mut second, 3), (&mut first, 4)] {
+                let request = challenge(&lease, chip, "transport", [host; 8]);
+                central.open_channel(&operator(), &request).await.unwrap();
+            }
+            assert_eq!(
+                house
+                    .scalar("SELECT blank FROM lease WHERE blank IS NOT NULL")
+                    .await,
+                "LV-A"
+            );
+            let foreign = challenge(&lease, &mut other, "transport", [5; 8]);
+            assert!(
+                refused(central.open_channel(&operator(), &foreign).await)
+                    .contains("not of blank LV-A")
+            );
+            let put = PutKeyRequest {
+                lease: lease.id,
+                chip: foreign.chip.clone(),
+                current: "transport".into(),
+                new: "issuer".into(),
+                diversification: foreign.initialize_update[..10].try_into().unwrap(),
+            };
+            assert!(
+                refused(central.replace_keys(&operator(), &put).await)
+                    .contains("not of blank LV-A")
+            );
+
+            // What lay in the reader is told as it was, and spoils the bound blank alone.
+            let run = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
+            let mixed = personalize_chip(&house, &lease, SECOND, other, Vec::new()).await;
+            let fault = mixed.outcome.fault.as_ref().unwrap().to_string();
+            assert!(fault.contains("not of blank LV-A"), "{fault}");
+            let told = report(&lease, 1, &[(PRODUCT, &run), (SECOND, &mixed)], spoiled());
+            central.report(&operator(), &told).await.unwrap();
+            let entries = house.entries().await;
+            let entry = entries
+                .iter()
+                .rfind(|entry| entry.action.as_str() == "lease.reported")
+                .unwrap();
+            assert_eq!(entry.details.get("foreign-chips"), Some("1"));
+            assert_eq!(
+                states(&house).await,
+                [BlankState::Spoiled, BlankState::InStock]
+            );
+
+            // One that broke before any channel is spoiled once, by whichever chips were read; what
+            // is in another account stays there.
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
+            let mut broken = report(&lease, 2, &[(SECOND, &mixed), (PRODUCT, &run)], spoiled());
+            broken.chips.push(api::ReportedChip {
+                serial: Some(stray.serial().to_string()),
+                ..broken.chips[1].clone()
+            });
+            central.report(&operator(), &broken).await.unwrap();
+            assert_eq!(
+                states(&house).await,
+                [BlankState::Spoiled, BlankState::Spoiled]
+            );
+        },
+    );
+}
+
+/// Returns the accounts of the blanks of two chips, by their names.
+async fn states(house: &House) -> Vec<BlankState> {
+    let blanks = house.central.blanks(&actor("keeper")).await.unwrap();
+    blanks
+        .iter()
+        .filter(|blank| blank.serial.starts_with("LV-"))
+        .map(|blank| blank.state)
+        .collect()
+}
+
+#[test]
+fn profiles_whose_chips_cannot_be_told_apart_are_refused() {
+    with_adapted_house(
+        "scenarios::two_chips::profiles_whose_chips_cannot_be_told_apart_are_refused",
+        two_chips,
+        async |house| {
+            let pins = "[chips.pins.pin1]\ndigits = 4\n[chips.pins.pin2]\ndigits = 6\n[chips.pins.puk]\ndigits = 8\n";
+            let key = "[chips.keys.signature]\ncertificate = \"eid-signature\"\n";
+            for (profile, word) in [
+                (two_chip_card(key), "\"signature\" for two chips"),
+                (two_chip_card(pins), "PINs on more than one chip"),
+                (
+                    two_chip_card("").replace(SECOND, PRODUCT),
+                    "\"lateid-v2\" for two chips",
+                ),
+            ] {
+                let mut config = house.config();
+                config.documents.put("two-chip-card", profile);
+                let reason = cannot_open(config).await;
+                assert!(reason.contains(word), "{reason}");
+            }
+            let forgetful = LATEID.replacen("\"set_holder_pin puk\", ", "", 1);
+            assert_ne!(forgetful, LATEID);
+            let mut config = house.config();
+            config.chips.put(PRODUCT, forgetful);
+            let reason = cannot_open(config).await;
+            assert!(reason.contains("each of the holder's PINs"), "{reason}");
+        },
+    );
+}
+
+async fn cannot_open(config: Config) -> String {
+    match Central::open(config).await {
+        Err(CentralError::Setup { reason }) => reason,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it opened"),
+    }
+}

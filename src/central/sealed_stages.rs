@@ -1,0 +1,340 @@
+//! Sealed stages, with the holder's PINs in one of them: sealed for a lease's chip, and confirmed
+//! by it.
+//!
+//! What is kept between the two is the channel, in memory and for ten minutes. When it is lost,
+//! the stage is sealed anew, with other PINs and another envelope if it sets any.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use api::{Actor, ConfirmRequest, LeaseId, SealGrant, SealRequest};
+use audit::Control;
+use document::Act;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use sqlx::{Row, SqliteConnection};
+use subtle::ConstantTimeEq;
+
+use crate::accounts::authorise;
+use crate::audit_log::Deed;
+use crate::blanks::{BookedChip, chip_serial};
+use crate::central::Central;
+use crate::channels::{Challenge, Purpose};
+use crate::database::{Write, stored};
+use crate::documents::Document;
+use crate::envelopes::context;
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+use crate::sealing::{SealOrder, SealedStage};
+
+/// How long the answers of a sealed stage are waited for.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The channels of sealed stages whose answers are still to come: one a chip of a lease.
+#[derive(Default)]
+pub(crate) struct SealedSessions(Mutex<HashMap<Place, Session>>);
+
+/// A lease and the serial number of one of its chips.
+type Place = (LeaseId, String);
+
+struct Session {
+    request: SealRequest,
+    since: Timestamp,
+    stage: SealedStage,
+    /// The digest of the answers that were found to be the chip's own.
+    verified: Option<[u8; 32]>,
+}
+
+impl SealedSessions {
+    fn with<T>(&self, now: Timestamp, act: impl FnOnce(&mut HashMap<Place, Session>) -> T) -> T {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is dropped wipes its keys.
+        sessions.retain(|_, session| now.duration_since(session.since) < PATIENCE);
+        act(&mut sessions)
+    }
+
+    /// Forgets the channels of a lease.
+    pub(crate) fn forget(&self, now: Timestamp, lease: LeaseId) {
+        self.with(now, |sessions| sessions.retain(|(of, _), _| *of != lease));
+    }
+}
+
+impl Central {
+    /// Gives the commands of a sealed stage.
+    pub(crate) async fn seal_stage(
+        &self,
+        actor: &Actor,
+        request: &SealRequest,
+    ) -> Result<SealGrant> {
+        let deed = Deed::new(
+            "stage.sealed",
+            Control::CRYPTOGRAPHY,
+            "lease",
+            request.channel.lease,
+        );
+        let result = self.try_seal(actor, &deed, request).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_seal(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        request: &SealRequest,
+    ) -> Result<SealGrant> {
+        let mut tx = self.write().await?;
+        let challenge = self
+            .challenge(&mut tx, actor, &request.channel, Purpose::Sealed)
+            .await?;
+        let (held, chip) = (&challenge.held, &challenge.chip);
+        let place = (held.id, chip.serial.clone());
+        if challenge.repeated {
+            let known = self.sealed().with(self.now(), |sessions| {
+                sessions
+                    .get(&place)
+                    .filter(|session| session.request == *request)
+                    .map(|session| session.stage.commands().to_vec())
+            });
+            let commands = known.ok_or_else(lost)?;
+            tx.commit().await?;
+            return Ok(SealGrant { commands });
+        }
+        if Sealed::find(&mut tx, held, chip, &request.stage)
+            .await?
+            .is_some_and(|sealed| sealed.answers.is_some())
+        {
+            return Err(CentralError::refused(
+                "this stage was confirmed; it is not sealed again",
+            ));
+        }
+
+        let document = Document::load(&mut tx, &held.document).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        self.note_challenge(&mut tx, &challenge, &request.channel, Purpose::Sealed)
+            .await?;
+        let (keys, envelope_key, holder) = (
+            self.keys().clone(),
+            self.envelope_key().clone(),
+            document.record.holder.clone(),
+        );
+        let (wanted, context) = (request.clone(), context(document.number()));
+        let stage = self
+            .blocking(move || {
+                let order = SealOrder {
+                    plan: &plan,
+                    stage: &wanted.stage,
+                    key_set: &wanted.channel.key_set,
+                    host: wanted.channel.host_challenge,
+                    initialize_update: &wanted.channel.initialize_update,
+                    holder: &holder,
+                    context: &context,
+                };
+                SealedStage::seal(&keys, &envelope_key, &order)
+            })
+            .await??;
+        sqlx::query(
+            "INSERT INTO sealed_stage (lease, chip, stage, changed) VALUES (?, ?, ?, ?)
+             ON CONFLICT (lease, chip, stage) DO UPDATE SET changed = excluded.changed",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(&request.stage)
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
+        let deed = deed
+            .clone()
+            .with("document", document.number())
+            .with("chip", &chip.serial)
+            .with("stage", &request.stage);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        if let Some(envelope) = stage.envelope() {
+            self.keep_envelope(&mut tx, actor, &challenge, &request.stage, envelope)
+                .await?;
+        }
+        tx.commit().await?;
+        let commands = stage.commands().to_vec();
+        let session = Session {
+            request: request.clone(),
+            since: self.now(),
+            stage,
+            verified: None,
+        };
+        self.sealed()
+            .with(self.now(), |sessions| sessions.insert(place, session));
+        Ok(SealGrant { commands })
+    }
+
+    /// Keeps the envelope of the stage that sets the PINs, in the place of the one before.
+    async fn keep_envelope(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        challenge: &Challenge,
+        stage: &str,
+        envelope: &[u8],
+    ) -> Result<()> {
+        let held = &challenge.held;
+        sqlx::query(
+            "INSERT INTO envelope (lease, chip, stage, document, number, state, sealed, changed) VALUES (?, ?, ?, ?, ?, 'sealed', ?, ?)
+             ON CONFLICT (lease, chip, stage) DO UPDATE SET sealed = excluded.sealed, changed = excluded.changed",
+        )
+        .bind(held.id.to_string())
+        .bind(&challenge.chip.serial)
+        .bind(stage)
+        .bind(&held.document)
+        .bind(&held.number)
+        .bind(envelope)
+        .bind(stored(self.now()))
+        .execute(&mut **tx)
+        .await?;
+        let deed = pins("pins.sealed", held, &challenge.chip);
+        self.record(tx, Some(actor), &deed).await
+    }
+
+    /// Judges the answers to a sealed stage.
+    pub(crate) async fn confirm_stage(
+        &self,
+        actor: &Actor,
+        request: &ConfirmRequest,
+    ) -> Result<()> {
+        let deed = Deed::new(
+            "stage.confirmed",
+            Control::CRYPTOGRAPHY,
+            "lease",
+            request.lease,
+        );
+        let result = self.try_confirm(actor, &deed, request).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_confirm(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        request: &ConfirmRequest,
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        let held = self.held(&mut tx, actor, request.lease).await?;
+        let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
+        let sealed = Sealed::find(&mut tx, &held, &chip, &request.stage).await?;
+        let sealed = sealed.ok_or_else(|| CentralError::NotFound {
+            what: "sealed stage of this name".to_owned(),
+        })?;
+        let digest = digest(&request.answers);
+        if let Some(known) = sealed.answers {
+            // Repeated after a lost answer, or something else after the fact.
+            tx.commit().await?;
+            return if known.ct_eq(&digest).into() {
+                Ok(())
+            } else {
+                Err(CentralError::conflict(
+                    "this stage was confirmed with other answers",
+                ))
+            };
+        }
+        let place = (held.id, chip.serial.clone());
+        self.sealed().with(self.now(), |sessions| {
+            let session = sessions
+                .get_mut(&place)
+                .filter(|session| session.request.stage == request.stage);
+            let judged = session.ok_or_else(lost)?.judge(&request.answers, digest);
+            if judged.is_err() {
+                // A second guess at the answers is not allowed.
+                sessions.remove(&place);
+            }
+            judged
+        })?;
+        sqlx::query("UPDATE sealed_stage SET answers = ?, changed = ? WHERE lease = ? AND chip = ? AND stage = ?")
+            .bind(&digest[..])
+            .bind(stored(self.now()))
+            .bind(held.id.to_string())
+            .bind(&chip.serial)
+            .bind(&request.stage)
+            .execute(&mut *tx)
+            .await?;
+        let deed = deed
+            .clone()
+            .with("document", &held.number)
+            .with("chip", &chip.serial)
+            .with("stage", &request.stage);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        let envelope = sqlx::query("UPDATE envelope SET state = 'ready', changed = ? WHERE lease = ? AND chip = ? AND stage = ? AND state = 'sealed'")
+            .bind(stored(self.now()))
+            .bind(held.id.to_string())
+            .bind(&chip.serial)
+            .bind(&request.stage)
+            .execute(&mut *tx)
+            .await?;
+        if envelope.rows_affected() > 0 {
+            let deed = pins("pins.confirmed", &held, &chip);
+            self.record(&mut tx, Some(actor), &deed).await?;
+        }
+        tx.commit().await?;
+        self.sealed()
+            .with(self.now(), |sessions| sessions.remove(&place));
+        Ok(())
+    }
+}
+
+/// A sealed stage as it is stored.
+struct Sealed {
+    /// The digest of the answers that confirmed it.
+    answers: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    async fn find(
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+        stage: &str,
+    ) -> Result<Option<Self>> {
+        let row = sqlx::query(
+            "SELECT answers FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ?",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(stage)
+        .fetch_optional(tx)
+        .await?;
+        Ok(row.map(|row| Self {
+            answers: row.get("answers"),
+        }))
+    }
+}
+
+/// What the log says of the holder's PINs themselves.
+fn pins(action: &'static str, held: &Held, chip: &BookedChip) -> Deed {
+    let control = Control::AUTHENTICATION_INFORMATION;
+    Deed::new(action, control, "document", &held.number)
+        .with("lease", held.id)
+        .with("chip", &chip.serial)
+}
+
+fn lost() -> CentralError {
+    CentralError::conflict("this sealed channel is lost; open the stage again with a new challenge")
+}
+
+impl Session {
+    /// Judges that the answers are the chip's own, and what was expected. The same answers may be
+    /// judged again: the transaction around this may have failed.
+    fn judge(&mut self, answers: &[Vec<u8>], digest: [u8; 32]) -> Result<()> {
+        if self.verified != Some(digest) {
+            self.stage.check(answers)?;
+            self.verified = Some(digest);
+        }
+        Ok(())
+    }
+}
+
+fn digest(answers: &[Vec<u8>]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for answer in answers {
+        hash.update((answer.len() as u64).to_be_bytes());
+        hash.update(answer);
+    }
+    hash.finalize().into()
+}

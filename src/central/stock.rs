@@ -1,0 +1,206 @@
+//! Stock: deliveries of blanks, each blank in exactly one account from then on.
+
+use std::collections::BTreeSet;
+
+use api::Actor;
+use audit::Control;
+use document::Act;
+use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
+use sqlx::SqliteConnection;
+
+use crate::accounts::authorise;
+use crate::audit_log::Deed;
+use crate::blanks::{Blank, blank_serial, chip_serial};
+use crate::central::Central;
+use crate::database::stored;
+use crate::error::{CentralError, Result};
+
+/// The most blanks that one delivery lists.
+const MAX_BLANKS: usize = 100_000;
+
+/// The most chips that one blank has.
+pub(crate) const MAX_CHIPS: usize = 8;
+
+/// A delivery of blanks, as its list says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The delivery's reference, used once: 1 to 64 ASCII letters, digits and `. _ : / -`.
+    pub reference: String,
+    /// The blanks.
+    pub blanks: Vec<DeliveredBlank>,
+}
+
+/// A blank of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveredBlank {
+    /// The serial number that is printed on it: 1 to 32 of `A`-`Z`, `0`-`9` and `-`.
+    pub serial: String,
+    /// Its chips, each of another product: 1 to 8.
+    pub chips: Vec<DeliveredChip>,
+}
+
+/// A chip of a blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveredChip {
+    /// Its chip profile.
+    pub product: String,
+    /// Its serial number in hexadecimal, 1 to 32 bytes, as the chip profile has it.
+    pub serial: String,
+}
+
+impl Delivery {
+    /// Checks what can be checked without the books.
+    fn check(&self) -> Result<()> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
+        if !(1..=64).contains(&self.reference.len()) || !self.reference.chars().all(allowed) {
+            return Err(CentralError::invalid(
+                "a delivery's reference has 1 to 64 ASCII letters, digits and . _ : / -",
+            ));
+        }
+        if !(1..=MAX_BLANKS).contains(&self.blanks.len()) {
+            return Err(CentralError::invalid(format!(
+                "a delivery lists 1 to {MAX_BLANKS} blanks"
+            )));
+        }
+        for blank in &self.blanks {
+            let serial = blank_serial(&blank.serial)?;
+            if !(1..=MAX_CHIPS).contains(&blank.chips.len()) {
+                return Err(CentralError::invalid(format!(
+                    "blank {serial} has {} chips; a blank has 1 to {MAX_CHIPS}",
+                    blank.chips.len()
+                )));
+            }
+            if products(blank).len() != blank.chips.len() {
+                return Err(CentralError::invalid(format!(
+                    "blank {serial} has two chips of one product: no station could tell them apart"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn products(blank: &DeliveredBlank) -> BTreeSet<&str> {
+    let products = blank.chips.iter().map(|chip| chip.product.as_str());
+    products.collect()
+}
+
+impl Central {
+    /// Books a delivery: all of its blanks, or none. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a stock-keeper; [`CentralError::Conflict`]
+    /// for a delivery, a blank or a chip that is in the books already;
+    /// [`CentralError::NotFound`] for an unknown product; [`CentralError::Invalid`] for a
+    /// malformed list.
+    pub async fn receive_blanks(&self, actor: &Actor, delivery: &Delivery) -> Result<usize> {
+        let deed = Deed::new(
+            "blanks.received",
+            Control::MEDIA,
+            "delivery",
+            &delivery.reference,
+        );
+        let result = self.try_receive(actor, &deed, delivery).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_receive(&self, actor: &Actor, deed: &Deed, delivery: &Delivery) -> Result<usize> {
+        delivery.check()?;
+        let all: BTreeSet<_> = delivery.blanks.iter().flat_map(products).collect();
+        for product in &all {
+            self.chip(product)?;
+        }
+        let mut tx = self.write().await?;
+        let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = ?")
+            .bind(&delivery.reference)
+            .fetch_one(&mut *tx)
+            .await?;
+        if known > 0 {
+            return Err(CentralError::conflict(
+                "a delivery of this reference is in the books already",
+            ));
+        }
+        let count = i64::try_from(delivery.blanks.len())
+            .map_err(|_| CentralError::invalid("too many blanks"))?;
+        sqlx::query(
+            "INSERT INTO delivery (reference, blanks, received_by, received) VALUES (?, ?, ?, ?)",
+        )
+        .bind(&delivery.reference)
+        .bind(count)
+        .bind(keeper.id)
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
+        for blank in &delivery.blanks {
+            book(&mut tx, &delivery.reference, blank).await?;
+        }
+        let all: Vec<_> = all.into_iter().collect();
+        let deed = deed
+            .clone()
+            .with("products", all.join(", "))
+            .with("blanks", count);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(delivery.blanks.len())
+    }
+
+    /// Counts blanks that a station gave back untouched into the store again, by the serial
+    /// numbers that are printed on them: all of them, or none. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a stock-keeper; [`CentralError::Conflict`]
+    /// for a blank in another state; [`CentralError::NotFound`].
+    pub async fn restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
+        let deed = Deed::new("blanks.restocked", Control::MEDIA, "stock", "store")
+            .with("blanks", serials.len());
+        let result = self.try_restock(actor, &deed, serials).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_restock(&self, actor: &Actor, deed: &Deed, serials: &[String]) -> Result<usize> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::CountBlanks).await?;
+        for serial in serials {
+            let mut blank = Blank::load(&mut tx, &blank_serial(serial)?).await?;
+            blank.apply(&mut tx, BlankEvent::Restock).await?;
+        }
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(serials.len())
+    }
+}
+
+/// Writes a blank and its chips into the books.
+async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank) -> Result<()> {
+    let serial = blank_serial(&blank.serial)?;
+    let done = sqlx::query(
+        "INSERT INTO blank (serial, delivery, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(&serial)
+    .bind(delivery)
+    .bind(BlankState::INITIAL.name())
+    .execute(&mut *tx)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Err(CentralError::conflict(format!(
+            "blank {serial} is in the books already"
+        )));
+    }
+    for (position, chip) in (0_i64..).zip(&blank.chips) {
+        let chip_serial = chip_serial(&chip.serial)?;
+        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(&chip_serial)
+            .bind(&serial)
+            .bind(&chip.product)
+            .bind(position)
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() != 1 {
+            return Err(CentralError::conflict(format!(
+                "chip {chip_serial} is in the books already"
+            )));
+        }
+    }
+    Ok(())
+}
