@@ -55,9 +55,15 @@ impl Connection {
 impl Channel for Connection {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
         let card = self.card.as_ref().ok_or(ChannelError::Removed)?;
-        card.transmit(command, &mut self.answer)
-            .map(<[u8]>::to_vec)
-            .map_err(|error| channel_error(&self.reader, "sending a command", error))
+        let answer = card
+            .transmit(command, &mut self.answer)
+            .map_err(|error| channel_error(&self.reader, "sending a command", error))?;
+        // A card that is torn out in the middle may end in success without an answer.
+        if answer.is_empty() {
+            Err(ChannelError::Removed)
+        } else {
+            Ok(answer.to_vec())
+        }
     }
 
     fn atr(&self) -> &[u8] {

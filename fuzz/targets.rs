@@ -1,0 +1,105 @@
+// What each target does with its bytes. Included by the fuzzers and by the test that replays
+// their corpora. A target passes unless it panics, hangs or eats memory.
+
+/// What a target does with an input.
+type Target = fn(&[u8]);
+
+/// Every target with its name.
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("apdu", apdu),
+    ("tlv", tlv),
+    ("global_platform", global_platform),
+    ("certificate", certificate),
+    ("request", request),
+    ("application", application),
+    ("audit_entry", audit_entry),
+    ("checkpoint", checkpoint),
+    ("template", template),
+    ("chip_profile", chip_profile),
+];
+
+fn apdu(bytes: &[u8]) {
+    if let Ok(command) = card::Command::parse(bytes) {
+        let again = command
+            .encode()
+            .and_then(|encoded| card::Command::parse(&encoded));
+        assert!(
+            again.is_ok_and(|again| again == command),
+            "a command survives its encoding"
+        );
+    }
+    if let Ok(response) = card::Response::parse(bytes) {
+        assert_eq!(&response.encode()[..], bytes);
+    }
+}
+
+fn tlv(bytes: &[u8]) {
+    let _ = card::tlv::parse_all(bytes);
+    let _ = card::tlv::find(
+        bytes,
+        &[
+            card::tlv::Tag::known::<0x7F49>(),
+            card::tlv::Tag::known::<0x86>(),
+        ],
+    );
+}
+
+fn global_platform(bytes: &[u8]) {
+    let _ = card::gp::InitializeUpdate::parse(bytes);
+    let _ = card::gp::Cplc::parse(bytes);
+    let _ = card::gp::parse_key_information(bytes);
+    let _ = card::gp::parse_status(bytes);
+}
+
+fn certificate(bytes: &[u8]) {
+    if let Ok(certificate) = cert::Certificate::parse(bytes) {
+        let _ = certificate.verify_signature(certificate.public_key());
+    }
+}
+
+fn request(bytes: &[u8]) {
+    let _ = cert::request::Request::parse_and_verify(bytes);
+}
+
+fn application(bytes: &[u8]) {
+    let today = jiff::civil::date(2026, 11, 22);
+    if let Err(faults) = document::Application::parse(bytes, today) {
+        assert!(!faults.is_empty(), "a refusal says why");
+    }
+}
+
+fn audit_entry(bytes: &[u8]) {
+    if let Ok(entry) = audit::Entry::decode(bytes) {
+        assert!(
+            entry.encode().is_ok_and(|again| again == bytes),
+            "there is one spelling of an entry"
+        );
+    }
+}
+
+fn checkpoint(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = audit::SignedNote::parse(bytes);
+    let _ = audit::Checkpoint::parse(text);
+    let _ = text.parse::<audit::VerifierKey>();
+}
+
+fn template(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(template) = profile::Template::parse(text)
+    {
+        let _ = template.render(&profile::Variables::default());
+    }
+}
+
+fn chip_profile(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let mut shelf = profile::Shelf::default();
+    shelf.put("fuzzed", text);
+    let _ = profile::ChipProfile::load(&shelf, "fuzzed");
+    let _ = profile::DocumentProfile::load(&shelf, "fuzzed");
+}

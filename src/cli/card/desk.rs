@@ -1,0 +1,309 @@
+//! A desk: what the centre is for a station, one person with a token is here. The same keys, the
+//! same sealing, the same authority; no store, no stock, no second person.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::{
+    Actor, ApiError, Centre, CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, Lease,
+    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, Secret,
+};
+use async_trait::async_trait;
+use central::{CentralError, SealOrder, SealedStage};
+use cert::request::Request;
+use jiff::Timestamp;
+use profile::Plan;
+
+use crate::cli::card::keys::DeskKeys;
+use crate::cli::card::pem;
+use crate::cli::card::runs::{Runs, write_whole};
+
+/// One document on one chip at a desk.
+#[derive(Clone)]
+pub(crate) struct Desk(Arc<Inner>);
+
+struct Inner {
+    keys: DeskKeys,
+    runs: Runs,
+    plan: Plan,
+    lease: Lease,
+    chip: String,
+    folder: PathBuf,
+    sealed: Mutex<Option<(String, SealedStage)>>,
+}
+
+impl Desk {
+    /// The sealed PIN envelope in the document's folder: an `hsm::PinSet`, for the context
+    /// `document NUMBER`.
+    pub(crate) const ENVELOPE: &str = "envelope.sealed";
+
+    /// Makes a desk for one lease and one chip; `folder` is the document's.
+    pub(crate) fn new(
+        keys: DeskKeys,
+        runs: Runs,
+        plan: Plan,
+        lease: Lease,
+        chip: String,
+        folder: PathBuf,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            keys,
+            runs,
+            plan,
+            lease,
+            chip,
+            folder,
+            sealed: Mutex::default(),
+        }))
+    }
+
+    /// Returns the file of the authority's certificate.
+    pub(crate) fn authority_file(&self) -> &Path {
+        &self.0.keys.authority_file
+    }
+
+    /// Returns the key check value of a key set's master key.
+    pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
+        self.0.keys.kcv(key_set)
+    }
+
+    /// Does what blocks, the token's and the disk's work, beside the async threads.
+    async fn work<T: Send + 'static>(
+        &self,
+        lease: api::LeaseId,
+        chip: &str,
+        work: impl FnOnce(&Inner) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let inner = Arc::clone(&self.0);
+        if lease != inner.lease.id {
+            return Err(ApiError::NotFound {
+                what: format!("lease {lease}"),
+            });
+        }
+        if chip != inner.chip {
+            return Err(ApiError::Refused {
+                reason: format!(
+                    "this document was begun for chip {}, not for {chip}",
+                    inner.chip
+                ),
+            });
+        }
+        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|_| {
+            Err(ApiError::Unavailable {
+                reason: "the program is ending".into(),
+            })
+        })
+    }
+}
+
+impl Inner {
+    fn sealed(&self) -> std::sync::MutexGuard<'_, Option<(String, SealedStage)>> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn certify(&self, request: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+        let refused = |reason: String| ApiError::Refused { reason };
+        let wanted = (request.key.clone(), request.profile.clone());
+        if !self.plan.keys.contains(&wanted) {
+            return Err(refused(format!(
+                "the document has no key \"{}\" with this certificate",
+                request.key
+            )));
+        }
+        let proved = Request::parse_and_verify(&request.request).map_err(|error| {
+            refused(format!(
+                "the certification request is not accepted: {error}"
+            ))
+        })?;
+        if self.lease.subjects.get(&request.key).map(Vec::as_slice)
+            != Some(proved.subject().as_der())
+        {
+            return Err(refused(
+                "the certification request names another subject".into(),
+            ));
+        }
+        let certificate = self
+            .keys
+            .authority
+            .issue(
+                &request.profile,
+                &proved,
+                &self.lease.record,
+                Timestamp::now(),
+            )
+            .map_err(told)?;
+        // Kept before the chip gets it: a certificate that nobody knows of cannot be revoked.
+        pem::save(
+            &self.folder.join(format!("{}.der", request.key)),
+            certificate.as_der(),
+        )
+        .map_err(|error| unwritten(&error))?;
+        Ok(certificate.as_der().to_vec())
+    }
+
+    fn seal(&self, request: &SealRequest) -> Result<SealGrant, ApiError> {
+        let record = &self.lease.record;
+        let channel = &request.channel;
+        let sealed = SealedStage::seal(
+            &self.keys.service,
+            &self.keys.envelope,
+            &SealOrder {
+                plan: &self.plan,
+                stage: &request.stage,
+                key_set: &channel.key_set,
+                host: channel.host_challenge,
+                initialize_update: &channel.initialize_update,
+                holder: &record.holder,
+                context: format!("document {}", record.number).as_bytes(),
+            },
+        )
+        .map_err(told)?;
+        if let Some(envelope) = sealed.envelope() {
+            // Before the chip has the PINs, so that none is ever lost; who finds only this one
+            // finds a spoiled blank beside it.
+            write_whole(&self.unconfirmed(), envelope).map_err(|error| unwritten(&error))?;
+        }
+        let commands = sealed.commands().to_vec();
+        *self.sealed() = Some((request.stage.clone(), sealed));
+        Ok(SealGrant { commands })
+    }
+
+    fn confirm(&self, request: &ConfirmRequest) -> Result<(), ApiError> {
+        let mut sealed = match self.sealed().take() {
+            Some((stage, sealed)) if stage == request.stage => sealed,
+            _ => {
+                return Err(ApiError::Conflict {
+                    reason: format!("stage \"{}\" was not sealed", request.stage),
+                });
+            }
+        };
+        sealed.check(&request.answers).map_err(told)?;
+        if sealed.envelope().is_some() {
+            fs::rename(self.unconfirmed(), self.folder.join(Desk::ENVELOPE))
+                .map_err(|error| unwritten(&error))?;
+        }
+        Ok(())
+    }
+
+    fn unconfirmed(&self) -> PathBuf {
+        self.folder.join("envelope.unconfirmed")
+    }
+}
+
+fn told(error: CentralError) -> ApiError {
+    match std::error::Error::source(&error) {
+        // There is no other log: who sits here must see the cause.
+        Some(_) => ApiError::Unavailable {
+            reason: chain(&error),
+        },
+        None => error.into(),
+    }
+}
+
+fn unwritten(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::Unavailable {
+        reason: format!("the document's folder cannot be written: {error}"),
+    }
+}
+
+/// Returns an error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[async_trait]
+impl Centre for Desk {
+    async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
+        Ok(Some(self.0.lease.clone()))
+    }
+
+    async fn open_channel(
+        &self,
+        _: &Actor,
+        request: &ChannelRequest,
+    ) -> Result<ChannelKeys, ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| {
+            let keys = desk.keys.service.session_keys(
+                &desk.plan.chip,
+                &asked.key_set,
+                asked.host_challenge,
+                &asked.initialize_update,
+            );
+            let keys = keys.map_err(told)?;
+            let secret = |key: &card::gp::Key| Secret::new(key.as_bytes());
+            Ok(ChannelKeys {
+                enc: secret(&keys.enc),
+                mac: secret(&keys.mac),
+                rmac: secret(&keys.rmac),
+            })
+        })
+        .await
+    }
+
+    async fn replace_keys(
+        &self,
+        _: &Actor,
+        request: &PutKeyRequest,
+    ) -> Result<PutKeyGrant, ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| {
+            let put = desk.keys.service.put_key(
+                &desk.plan.chip,
+                &asked.current,
+                &asked.new,
+                &asked.diversification,
+            );
+            let put = put.map_err(told)?;
+            let command = put.command.encode().map_err(|error| ApiError::Invalid {
+                reason: error.to_string(),
+            })?;
+            Ok(PutKeyGrant {
+                command: command.to_vec(),
+                kcvs: put.kcvs,
+            })
+        })
+        .await
+    }
+
+    async fn certify(&self, _: &Actor, request: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| {
+            desk.certify(&asked)
+        })
+        .await
+    }
+
+    async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {
+        let asked = request.clone();
+        self.work(request.channel.lease, &request.channel.chip, move |desk| {
+            desk.seal(&asked)
+        })
+        .await
+    }
+
+    async fn confirm(&self, _: &Actor, request: &ConfirmRequest) -> Result<(), ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| {
+            desk.confirm(&asked)
+        })
+        .await
+    }
+
+    async fn report(&self, _: &Actor, report: &Report) -> Result<(), ApiError> {
+        self.0
+            .runs
+            .end(report)
+            .map_err(|error| ApiError::Unavailable {
+                reason: chain(&error),
+            })
+    }
+}

@@ -1,0 +1,53 @@
+//! `zimogs card`: cards in PC/SC readers, for the card engineer at a desk.
+
+mod apdu;
+mod desk;
+mod info;
+mod keys;
+mod list;
+mod pem;
+mod personalize;
+mod place;
+mod profiles;
+mod progress;
+mod random;
+mod runs;
+mod tables;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::cli::failure::Failure;
+
+/// Talks to cards in PC/SC readers.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Lists the readers, the cards in them, and the chip profiles that fit. Example:
+    /// zimogs card list
+    List(list::List),
+    /// Says what the chip in a reader is. Changes nothing and uses no attempt. Example:
+    /// zimogs card info --reader "slot 1"
+    Info(info::Info),
+    /// Sends commands as they are, one after another. Example:
+    /// zimogs card apdu --reader "slot 1" 00A4040000 80CA9F7F00
+    Apdu(apdu::Apdu),
+    /// Makes one document on the chip in a reader, without central store or station. Example:
+    /// zimogs card personalize --reader "slot 1" --chip lateid-v2 --document eid-card --record record.json --keys keys.toml
+    Personalize(personalize::Personalize),
+    /// Reads a finished chip back through the holder's own door and judges it. Example:
+    /// zimogs card verify --reader "slot 1" --chip lateid-v2 --record record.json --trust authority.pem
+    Verify(verify::Verify),
+}
+
+/// Runs a command.
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::List(options) => list::run(options),
+        Command::Info(options) => info::run(options),
+        Command::Apdu(options) => apdu::run(options),
+        Command::Personalize(options) => personalize::run(options),
+        Command::Verify(options) => verify::run(options),
+    }
+}

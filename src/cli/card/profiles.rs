@@ -1,0 +1,176 @@
+//! Chip and document profiles, by the name of a shipped one or by file; records, and the plan
+//! that follows from all three.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use document::Record;
+use profile::{ChipProfile, DocumentProfile, Plan, Shelf};
+use zeroize::Zeroizing;
+
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::shipped;
+
+/// Loads and proves a chip profile.
+pub(crate) fn chip(name: &str) -> Result<ChipProfile, Failure> {
+    let (shelf, name) = find(shipped::profiles(None)?.chips, name)?;
+    ChipProfile::load(&shelf, &name).or_fail(Kind::Usage)
+}
+
+/// Loads and proves a document profile.
+pub(crate) fn document(name: &str) -> Result<DocumentProfile, Failure> {
+    let (shelf, name) = find(shipped::profiles(None)?.documents, name)?;
+    DocumentProfile::load(&shelf, &name).or_fail(Kind::Usage)
+}
+
+/// Returns the shipped document profile that makes documents of this kind on this product.
+pub(crate) fn shipped_document_for(
+    kind: document::Kind,
+    product: &str,
+) -> Result<DocumentProfile, Failure> {
+    let shelf = shipped::profiles(None)?.documents;
+    for name in shelf.names() {
+        let profile = DocumentProfile::load(&shelf, name).or_fail(Kind::Failed)?;
+        if profile.kinds.contains(&kind) && wanted(&profile, product).is_some() {
+            return Ok(profile);
+        }
+    }
+    let fault = format!("no shipped document profile makes a {kind} on \"{product}\"");
+    Err(Failure::new(Kind::Usage, fault).with_hint("name one: --document FILE"))
+}
+
+/// Returns what a document wants on a product.
+pub(crate) fn wanted<'a>(
+    profile: &'a DocumentProfile,
+    product: &str,
+) -> Option<&'a profile::DocumentChip> {
+    let mut chips = profile.chips.iter();
+    chips.find(|chip| chip.products.iter().any(|known| known == product))
+}
+
+/// Returns the plan for a record.
+pub(crate) fn plan(
+    chip: Arc<ChipProfile>,
+    document: &DocumentProfile,
+    record: &Record,
+) -> Result<Plan, Failure> {
+    if !document.kinds.contains(&record.kind) {
+        let fault = format!(
+            "document profile \"{}\" makes no {}",
+            document.name, record.kind
+        );
+        return Err(
+            Failure::new(Kind::Usage, fault).with_hint("name the one that does: --document")
+        );
+    }
+    let Some(wanted) = wanted(document, &chip.name) else {
+        let fault = format!(
+            "document profile \"{}\" does not take \"{}\"",
+            document.name, chip.name
+        );
+        return Err(
+            Failure::new(Kind::Usage, fault).with_hint("add it to the products of its chip")
+        );
+    };
+    Plan::new(chip, &document.name, wanted, record).or_fail(Kind::Usage)
+}
+
+/// Reads a record. What is wrong with it is told by its place, never by its content.
+pub(crate) fn record(path: &Path) -> Result<Record, Failure> {
+    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let fault = format!("the record {} cannot be read: {error}", path.display());
+        Failure::new(Kind::Usage, fault)
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let fault = format!(
+            "{} is no record: see line {}, column {}",
+            path.display(),
+            error.line(),
+            error.column()
+        );
+        Failure::new(Kind::Usage, fault).with_hint(
+            "fields: number, kind, issued, expires, holder {surname, given_names, personal_code, birth_date, sex, nationality}, certificates",
+        )
+    })
+}
+
+/// More chip profiles than the shipped ones.
+#[derive(Args)]
+pub(crate) struct More {
+    /// Folder with more profiles, `chips/*.toml` in it; one of the same name takes the place of
+    /// the shipped one.
+    #[arg(long)]
+    profiles: Option<PathBuf>,
+}
+
+impl More {
+    /// Loads every chip profile there is.
+    pub(crate) fn chips(&self) -> Result<Vec<ChipProfile>, Failure> {
+        let shelf = shipped::profiles(self.profiles.as_deref())?.chips;
+        let chips = shelf.names().map(|name| ChipProfile::load(&shelf, name));
+        chips.collect::<Result<_, _>>().or_fail(Kind::Usage)
+    }
+}
+
+/// Returns the shelf on which a profile stands with all that it may extend, and its name there:
+/// a file's own folder beside what is shipped.
+fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Failure> {
+    let path = Path::new(name);
+    let is_file = path.extension().is_some_and(|ending| ending == "toml") || path.is_file();
+    if !is_file {
+        return Ok((shelf, name.to_owned()));
+    }
+    let unreadable = |error: std::io::Error| {
+        Failure::new(
+            Kind::Usage,
+            format!("profile {name} cannot be read: {error}"),
+        )
+        .with_hint("name a file, or a shipped profile without .toml")
+    };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let neighbours = std::fs::read_dir(folder.unwrap_or(Path::new("."))).map_err(unreadable)?;
+    for neighbour in neighbours.flatten().map(|entry| entry.path()) {
+        if neighbour.extension().is_some_and(|ending| ending == "toml")
+            && let (Some(stem), Ok(text)) = (stem(&neighbour), std::fs::read_to_string(&neighbour))
+        {
+            shelf.put(stem, text);
+        }
+    }
+    let own = stem(path).unwrap_or_else(|| name.to_owned());
+    shelf.put(own.clone(), text);
+    Ok((shelf, own))
+}
+
+fn stem(path: &Path) -> Option<String> {
+    path.file_stem()?.to_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_extends_its_neighbour_or_a_shipped_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        write("parent.toml", "extends = \"lateid-v2\"\nname = \"parent\"");
+        let child = write("child.toml", "extends = \"parent\"\nname = \"child\"");
+        assert_eq!(chip(&child).unwrap().name, "child");
+        assert_eq!(chip("lateid-v2").unwrap().name, "lateid-v2");
+        assert!(chip("nowhere").is_err());
+        assert!(chip("nowhere.toml").is_err());
+    }
+
+    #[test]
+    fn a_shipped_document_is_found_by_what_it_makes() {
+        let found = shipped_document_for(document::Kind::IdCard, "lateid-v2").unwrap();
+        assert_eq!(found.name, "eid-card");
+        assert!(shipped_document_for(document::Kind::IdCard, "other").is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! `zimogs card verify`: judges a finished chip through the holder's own door.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use card::Channel;
+use clap::Args;
+use document::Record;
+use jiff::Timestamp;
+use perso::{Examination, Presented, Standard, Verdict, examine};
+use profile::{ChipProfile, Plan};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::cli::card::place::Place;
+use crate::cli::card::{pem, profiles, random, tables};
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::output;
+
+/// Options of `card verify`.
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    place: Place,
+    /// The chip profile: a file, or the name of a shipped one.
+    #[arg(long)]
+    chip: String,
+    /// The record that the document was made from, JSON. Without it what follows from it stays
+    /// open.
+    #[arg(long)]
+    record: Option<PathBuf>,
+    /// The document profile: a file, or the name of a shipped one. Without it the shipped one
+    /// that makes the record's kind of document.
+    #[arg(long, requires = "record")]
+    document: Option<String>,
+    /// Trusted certificates, PEM or DER. Without them the chain stays open.
+    #[arg(long)]
+    trust: Option<PathBuf>,
+    /// Ask for the key's PIN, have the chip sign, and verify it. Uses a try when the PIN is
+    /// wrong; the last try is never used.
+    #[arg(long)]
+    pin: bool,
+    /// The same, the PIN from standard input.
+    #[arg(long, conflicts_with = "pin")]
+    pin_stdin: bool,
+    /// The key that signs, by its name in the chip profile.
+    #[arg(long, default_value = "authentication")]
+    key: String,
+    /// One JSON value instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came out. Fields may be added, never renamed.
+#[derive(Serialize)]
+struct Report {
+    reader: String,
+    product: String,
+    serial: Option<String>,
+    /// `passed`, `unknown` or `failed`: the worst of all.
+    verdict: String,
+    checks: Vec<Check>,
+    /// What was not asked for.
+    left_out: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Check {
+    check: String,
+    verdict: String,
+    reason: String,
+}
+
+/// Judges the chip.
+pub(crate) fn run(options: &Verify) -> Result<ExitCode, Failure> {
+    let chip = Arc::new(profiles::chip(&options.chip)?);
+    let made_from = made_from(options, &chip)?;
+    let anchors = options
+        .trust
+        .as_deref()
+        .map(pem::read)
+        .transpose()?
+        .unwrap_or_default();
+    let digits = pin(options)?;
+    let mut connection = options.place.connect()?;
+    let reader = connection.reader().to_owned();
+    let standard = Standard {
+        chip: &chip,
+        made_from: made_from.as_ref().map(|(record, plan)| (record, plan)),
+        anchors: &anchors,
+        at: Timestamp::now(),
+    };
+    let presented = digits.as_ref().map(|digits| Presented {
+        key: &options.key,
+        digits,
+        random: random::system(),
+    });
+    let found =
+        examine(&mut connection as &mut dyn Channel, &standard, presented).or_fail(Kind::Device)?;
+    let verdict = found.verdict();
+    let left_out = if digits.is_some() {
+        Vec::new()
+    } else {
+        vec!["a signature by the chip: --pin"]
+    };
+    let report = Report::of(reader, &chip, found, left_out);
+    if options.json {
+        output::json(&report)?;
+    } else {
+        output::line(&report.text())?;
+    }
+    Ok(match verdict {
+        Verdict::Passed => ExitCode::SUCCESS,
+        Verdict::Unknown => ExitCode::from(Kind::Failed as u8),
+        Verdict::Failed => ExitCode::from(Kind::Integrity as u8),
+    })
+}
+
+fn made_from(options: &Verify, chip: &Arc<ChipProfile>) -> Result<Option<(Record, Plan)>, Failure> {
+    let Some(path) = &options.record else {
+        return Ok(None);
+    };
+    let record = profiles::record(path)?;
+    let document = match &options.document {
+        Some(name) => profiles::document(name)?,
+        None => profiles::shipped_document_for(record.kind, &chip.name)?,
+    };
+    let plan = profiles::plan(Arc::clone(chip), &document, &record)?;
+    Ok(Some((record, plan)))
+}
+
+fn pin(options: &Verify) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    let text = if options.pin {
+        rpassword::prompt_password(format!("PIN of key {}: ", options.key)).or_fail(Kind::Usage)?
+    } else if options.pin_stdin {
+        let mut line = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .or_fail(Kind::Usage)?;
+        line
+    } else {
+        return Ok(None);
+    };
+    let text = Zeroizing::new(text);
+    let digits = Zeroizing::new(text.trim().as_bytes().to_vec());
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Failure::new(
+            Kind::Usage,
+            "a PIN has digits only; nothing was tried",
+        ));
+    }
+    Ok(Some(digits))
+}
+
+impl Report {
+    fn of(
+        reader: String,
+        chip: &ChipProfile,
+        found: Examination,
+        left_out: Vec<&'static str>,
+    ) -> Self {
+        Self {
+            reader,
+            product: chip.name.clone(),
+            verdict: found.verdict().to_string(),
+            serial: found.serial,
+            checks: found
+                .findings
+                .into_iter()
+                .map(|finding| Check {
+                    check: finding.what,
+                    verdict: finding.verdict.to_string(),
+                    reason: finding.reason,
+                })
+                .collect(),
+            left_out,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut table = tables::headed(["check", "verdict", "reason"]);
+        for check in &self.checks {
+            table.add_row([&check.check, &check.verdict, &check.reason]);
+        }
+        let left_out: String = self
+            .left_out
+            .iter()
+            .map(|what| format!("\nnot asked: {what}"))
+            .collect();
+        format!(
+            "{table}\n{}: {}{left_out}",
+            self.serial.as_deref().unwrap_or("this chip"),
+            self.verdict
+        )
+    }
+}

@@ -1,0 +1,236 @@
+//! `zimogs central`: looks into the central store of an installation.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use api::Actor;
+use clap::{Args, Subcommand};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::installation::Installation;
+use crate::cli::{output, shipped};
+
+/// Looks into the central store of an installation.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Takes applications in (JSON, format 1); a malformed one is refused with every fault. Example:
+    /// zimogs central import application.json --data FOLDER
+    Import(Import),
+    /// Approves an application that somebody else entered. Example:
+    /// zimogs central approve APP-2026-000001 --data FOLDER
+    Approve(Approve),
+    /// Lists the documents with their states. Example:
+    /// zimogs central documents --data FOLDER
+    Documents(Place),
+    /// Notes that a person judged a document and passed it. Example:
+    /// zimogs central pass XA0000001 --data FOLDER
+    Pass(OneDocument),
+    /// Hands a document over: its certificates become active. Example:
+    /// zimogs central hand-over XA0000001 --data FOLDER
+    HandOver(OneDocument),
+    /// Opens the PIN envelope of a test installation, once. Example:
+    /// zimogs central envelope XA0000001 --data FOLDER
+    Envelope(OneDocument),
+}
+
+/// Which installation, and who acts.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// The installation's folder.
+    #[arg(long)]
+    data: PathBuf,
+    /// The account that acts; by default the one that is named for the work.
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Option<PathBuf>,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Applications to take in.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// An application to approve.
+#[derive(Args)]
+pub(crate) struct Approve {
+    /// Its reference.
+    reference: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// One document of an installation.
+#[derive(Args)]
+pub(crate) struct OneDocument {
+    /// The document's number.
+    number: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl OneDocument {
+    fn tell(&self, state: &str, sentence: &str) -> Result<(), Failure> {
+        if self.place.json() {
+            output::json(&serde_json::json!({ "number": self.number, "state": state }))
+        } else {
+            output::line(&format!("{} {sentence}", self.number))
+        }
+    }
+}
+
+impl Place {
+    /// Opens the store and does something with it, as the account that was named, or `account`.
+    pub(crate) fn with_central<T>(
+        &self,
+        account: &str,
+        work: impl AsyncFnOnce(&central::Central, Actor) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let installation = Installation::open(&self.data)?;
+        installation.enter()?;
+        let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+        runtime.block_on(async {
+            let central = installation
+                .central(
+                    installation.token()?,
+                    &shipped::profiles(self.profiles.as_deref())?,
+                )
+                .await?;
+            let person = self.account.clone().unwrap_or_else(|| account.to_owned());
+            let done = work(
+                &central,
+                Actor {
+                    station: "console".into(),
+                    person,
+                },
+            )
+            .await;
+            central.close().await;
+            done
+        })
+    }
+
+    /// Returns whether a program reads the output.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+}
+
+/// Runs a command.
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Import(options) => import(options),
+        Command::Approve(options) => options.place.with_central("approver", async |central, actor| {
+            let number = central.approve(&actor, &options.reference).await.or_fail(Kind::Refused)?;
+            if options.place.json() {
+                output::json(&serde_json::json!({ "application": options.reference, "number": number.to_string() }))
+            } else {
+                output::line(&format!("{} is approved; its document is {number}", options.reference))
+            }
+        }),
+        Command::Documents(place) => documents(place),
+        Command::Pass(one) => one.place.with_central("quality", async |central, actor| {
+            central.pass_quality(&actor, &one.number).await.or_fail(Kind::Refused)?;
+            one.tell("quality-passed", "has passed")
+        }),
+        Command::HandOver(one) => one.place.with_central("clerk", async |central, actor| {
+            central.hand_over(&actor, &one.number).await.or_fail(Kind::Refused)?;
+            one.tell("active", "is handed over; its certificates are active")
+        }),
+        Command::Envelope(one) => one.place.with_central("envelope-clerk", async |central, actor| {
+            let sealed = central.envelope(&actor, &one.number).await.or_fail(Kind::Refused)?;
+            let pins = central.open_envelope(&actor, &one.number, &sealed).await.or_fail(Kind::Refused)?;
+            for (name, pin) in pins.iter() {
+                // What an envelope is for: its holder reads it here, once.
+                output::line(&format!("{name}  {}", String::from_utf8_lossy(pin.digits())))?;
+            }
+            Ok(())
+        }),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn import(options: &Import) -> Result<(), Failure> {
+    options.place.with_central("clerk", async |central, actor| {
+        let mut refused = 0;
+        let mut results = Vec::new();
+        for file in &options.files {
+            let shown = file.display().to_string();
+            let bytes = std::fs::read(file)
+                .map_err(|error| Failure::new(Kind::Usage, format!("cannot read {shown}: {error}")))?;
+            match central.import(&actor, &bytes).await {
+                Ok(reference) => {
+                    results.push(serde_json::json!({ "file": shown, "application": reference.to_string() }));
+                    if !options.place.json() {
+                        output::line(&format!("{shown}: received as {reference}"))?;
+                    }
+                }
+                Err(central::CentralError::Application { faults }) => {
+                    refused += 1;
+                    let list: Vec<_> = faults
+                        .iter()
+                        .map(|fault| serde_json::json!({ "field": fault.field, "code": fault.code.to_string(), "message": fault.message }))
+                        .collect();
+                    results.push(serde_json::json!({ "file": shown, "faults": list }));
+                    if !options.place.json() {
+                        output::line(&format!("{shown}: refused, {} faults; nothing of it is stored", faults.len()))?;
+                        for fault in &faults {
+                            output::line(&format!("  {}: {}", fault.field, fault.message))?;
+                        }
+                    }
+                }
+                Err(error) => return Err(Failure::of(Kind::Refused, &error)),
+            }
+        }
+        if options.place.json() {
+            output::json(&results)?;
+        }
+        match refused {
+            0 => Ok(()),
+            refused => Err(Failure::new(Kind::Refused, format!("{refused} of {} applications are refused", options.files.len()))),
+        }
+    })
+}
+
+fn documents(place: &Place) -> Result<(), Failure> {
+    place.with_central("auditor", async |central, actor| {
+        let lines = central.documents(&actor).await.or_fail(Kind::Refused)?;
+        if place.json() {
+            let lines: Vec<_> = lines
+                .iter()
+                .map(|line| {
+                    serde_json::json!({
+                        "number": line.number.to_string(), "application": line.application.to_string(),
+                        "kind": line.kind, "state": line.state.to_string(), "due": line.due, "expires": line.expires,
+                        "blank": line.blank, "chips": line.chips, "certificates": line.certificates,
+                    })
+                })
+                .collect();
+            return output::json(&lines);
+        }
+        let mut table = Table::new();
+        table.load_preset(UTF8_FULL_CONDENSED).set_header(["number", "application", "kind", "state", "chips", "certificates"]);
+        for line in &lines {
+            table.add_row([
+                line.number.to_string(),
+                line.application.to_string(),
+                line.kind.to_string(),
+                line.state.to_string(),
+                line.chips.join(", "),
+                line.certificates.to_string(),
+            ]);
+        }
+        output::line(&table.to_string())
+    })
+}

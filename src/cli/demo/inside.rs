@@ -1,0 +1,522 @@
+//! The demo itself, inside the environment that the outer process made.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use api::{Actor, BlankEnd, ReportedChip};
+use central::{Central, DeliveredBlank, DeliveredChip, Delivery};
+use document::Role;
+use station::{Catalogue, Happening, SlotChip, SlotConfig, Station, StationConfig};
+use tokio::sync::broadcast::error::RecvError;
+use zeroize::Zeroizing;
+
+use crate::cli::demo::Arguments;
+use crate::cli::demo::farm::{Announcement, Hands, program};
+use crate::cli::demo::report::{DemoReport, MadeCertificate, MadeChip, MadeDocument, Totals};
+use crate::cli::demo::watch::Watch;
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::installation::Installation;
+use crate::cli::{output, shipped};
+
+/// The station's name.
+const STATION: &str = "demo-station";
+/// Blanks beyond the documents, should some be spoiled.
+const SPARE: usize = 3;
+
+/// Runs the demo inside.
+pub(crate) fn run(arguments: &Arguments, announcement: &str) -> Result<ExitCode, Failure> {
+    let announcement: Announcement = serde_json::from_str(announcement).or_fail(Kind::Usage)?;
+    let folder = std::env::var_os("ZIMOGS_DEMO_DATA").map(PathBuf::from);
+    let folder =
+        folder.ok_or_else(|| Failure::new(Kind::Usage, "--inside is for the demo itself"))?;
+    let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    let report = runtime.block_on(demo(
+        arguments,
+        &announcement,
+        &Installation::open(&folder)?,
+    ))?;
+    let whole = report.totals.personalized == report.totals.documents;
+    Ok(if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(Kind::Failed as u8)
+    })
+}
+
+fn by(role: Role) -> Actor {
+    Actor {
+        station: STATION.into(),
+        person: role.to_string(),
+    }
+}
+
+async fn demo(
+    arguments: &Arguments,
+    announcement: &Announcement,
+    installation: &Installation,
+) -> Result<DemoReport, Failure> {
+    let samples: Vec<_> = shipped::applications().collect();
+    let count = arguments.documents.unwrap_or(samples.len());
+    let mut watch = Watch::new(count);
+    watch.say(&format!(
+        "{count} documents on {} slots of a private pcscd, test environment",
+        announcement.readers.len()
+    ));
+
+    let maker = transport_key(arguments.transport_key_env.as_deref())?;
+    let transport = card::gp::Key::new(maker.as_slice()).or_fail(Kind::Failed)?;
+    let profiles = shipped::profiles(arguments.profiles.as_deref())?;
+    let product = arguments.product.as_str();
+    let central = installation
+        .central(installation.make_token(&transport)?, &profiles)
+        .await?;
+    people(&central).await?;
+    let mut blanks = make_blanks(
+        installation.folder(),
+        product,
+        maker.as_slice(),
+        count + SPARE,
+    )?;
+    let listed = (1..).zip(&blanks).map(|(index, blank)| DeliveredBlank {
+        serial: format!("DEMO-{index:05}"),
+        chips: vec![DeliveredChip {
+            product: product.into(),
+            serial: blank.serial.clone(),
+        }],
+    });
+    let delivery = Delivery {
+        reference: "DEMO-1".into(),
+        blanks: listed.collect(),
+    };
+    central
+        .receive_blanks(&by(Role::StockKeeper), &delivery)
+        .await
+        .or_fail(Kind::Refused)?;
+    let holders = applications(&central, &samples, count).await?;
+
+    let slots: Vec<_> = announcement
+        .readers
+        .iter()
+        .enumerate()
+        .map(|(index, reader)| SlotConfig {
+            name: format!("slot {}", index + 1),
+            chips: vec![SlotChip {
+                product: product.to_owned(),
+                reader: reader.clone(),
+            }],
+        })
+        .collect();
+    let config = StationConfig {
+        actor: by(Role::Operator),
+        journal: installation.journal(),
+        catalogue: Catalogue::new(profiles.chips, profiles.documents),
+        slots: slots.clone(),
+    };
+    let started = Instant::now();
+    let station = Station::start(
+        config,
+        std::sync::Arc::new(central.clone()),
+        tokio::runtime::Handle::current(),
+    );
+    let mut station = station.or_fail(Kind::Failed)?;
+    let mut events = station.watch();
+    let mut changes = tokio::task::JoinSet::new();
+    for index in 0..slots.len().min(count) {
+        if let Some(blank) = blanks.pop_front() {
+            Hands::connect(announcement)?.insert(index, &blank.path)?;
+        }
+    }
+
+    let mut made: Vec<Made> = Vec::new();
+    let mut busy: BTreeSet<usize> = (0..slots.len().min(count)).collect();
+    let mut in_hand = busy.len();
+    while !busy.is_empty() {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            Some(changed) = changes.join_next() => {
+                changed.or_fail(Kind::Failed)??;
+                continue;
+            }
+            _ = tokio::signal::ctrl_c() => {
+                watch.say("stopping: the documents in work are finished first");
+                break;
+            }
+        };
+        let event = match event {
+            Ok(event) => event,
+            Err(RecvError::Lagged(_)) => continue,
+            Err(RecvError::Closed) => break,
+        };
+        watch.show(&event);
+        let slot = slots
+            .iter()
+            .position(|slot| slot.name == event.slot)
+            .unwrap_or(0);
+        match event.happening {
+            Happening::Finished {
+                number,
+                end,
+                chips,
+                milliseconds,
+                ..
+            } => {
+                let finished = matches!(end, BlankEnd::Personalized);
+                made.push(Made {
+                    number,
+                    end,
+                    chips,
+                    milliseconds,
+                });
+                let personalized = made
+                    .iter()
+                    .filter(|made| matches!(made.end, BlankEnd::Personalized))
+                    .count();
+                if !finished {
+                    // The document went back to the queue: it wants another blank.
+                    in_hand = in_hand.saturating_sub(1);
+                }
+                let wanted = in_hand < count && personalized < count;
+                match blanks.pop_front().filter(|_| wanted) {
+                    Some(blank) => {
+                        // Slots do not wait for each other's cards.
+                        let mut hands = Hands::connect(announcement)?;
+                        changes.spawn_blocking(move || hands.change(slot, &blank.path));
+                        in_hand += 1;
+                    }
+                    None => {
+                        busy.remove(&slot);
+                    }
+                }
+            }
+            Happening::NeedsPerson { .. } => {
+                busy.remove(&slot);
+            }
+            _ => {}
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    // A slot that waits for its card to be taken out would wait for ever.
+    let stopping = tokio::task::spawn_blocking(move || station.stop());
+    stopping.await.or_fail(Kind::Failed)?;
+    watch.end();
+
+    let report = account(&central, &holders, made, count, seconds).await?;
+    leave_public_files(&central, installation, &report).await?;
+    if arguments.json {
+        output::json(&report)?;
+    } else {
+        output::line(&report.table().to_string())?;
+        let totals = &report.totals;
+        output::line(&format!(
+            "{} of {} documents finished in {:.1} s ({:.0} a minute), {} commands, {} bytes; {} blanks spoiled; {} entries in the audit log",
+            totals.personalized,
+            totals.documents,
+            totals.seconds,
+            totals.documents_per_minute,
+            totals.commands,
+            totals.bytes,
+            totals.spoiled,
+            totals.audit_entries,
+        ))?;
+        if arguments.data.is_some() || !arguments.exit_when_done {
+            next_steps(
+                installation,
+                announcement,
+                &report,
+                arguments.exit_when_done,
+            )?;
+        }
+    }
+    if !arguments.exit_when_done {
+        // Failing to listen for Ctrl-C is the same as having heard it.
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    central.close().await;
+    Ok(report)
+}
+
+struct Blank {
+    serial: String,
+    path: PathBuf,
+}
+
+struct Made {
+    number: String,
+    end: BlankEnd,
+    chips: Vec<ReportedChip>,
+    milliseconds: u64,
+}
+
+/// Returns the maker's transport master key: from the environment, or a new one.
+fn transport_key(variable: Option<&str>) -> Result<Zeroizing<[u8; 16]>, Failure> {
+    let mut key = Zeroizing::new([0; 16]);
+    match variable {
+        None => getrandom::fill(key.as_mut_slice())
+            .map_err(|error| Failure::new(Kind::Failed, format!("no random numbers: {error}")))?,
+        Some(name) => {
+            let text = Zeroizing::new(std::env::var(name).unwrap_or_default());
+            hex::decode_to_slice(text.as_bytes(), key.as_mut_slice()).map_err(|_| {
+                Failure::new(
+                    Kind::Usage,
+                    format!("{name} does not hold 32 hexadecimal digits"),
+                )
+            })?;
+        }
+    }
+    Ok(key)
+}
+
+/// Makes an account for every role, named as the role.
+async fn people(central: &Central) -> Result<(), Failure> {
+    let administrator = by(Role::Administrator);
+    central.found(&administrator).await.or_fail(Kind::Refused)?;
+    for role in Role::ALL {
+        if *role != Role::Administrator {
+            central
+                .add_account(&administrator, &role.to_string(), &[*role])
+                .await
+                .or_fail(Kind::Refused)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the maker produce blank chips under its transport key.
+fn make_blanks(
+    folder: &Path,
+    product: &str,
+    maker: &[u8],
+    count: usize,
+) -> Result<VecDeque<Blank>, Failure> {
+    let cards = folder.join("cards");
+    std::fs::create_dir(&cards).or_fail(Kind::Failed)?;
+    let key = Zeroizing::new(hex::encode_upper(maker));
+    let mut blanks = VecDeque::new();
+    for index in 1..=count {
+        let path = cards.join(format!("{index:05}.json"));
+        let made = Command::new(program())
+            .args([
+                "blank",
+                "--product",
+                product,
+                "--transport-key-env",
+                "VCARD_TRANSPORT_KEY",
+                "--out",
+            ])
+            .arg(&path)
+            .env("VCARD_TRANSPORT_KEY", key.as_str())
+            .output()
+            .or_fail(Kind::Device)?;
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).map_err(|_| {
+            Failure::new(
+                Kind::Device,
+                format!(
+                    "no blank was made: {}",
+                    String::from_utf8_lossy(&made.stderr)
+                ),
+            )
+        })?;
+        let serial = made
+            .get("serial")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        blanks.push_back(Blank { serial, path });
+    }
+    Ok(blanks)
+}
+
+/// Imports and approves the samples; returns each holder's name by the application's reference.
+async fn applications(
+    central: &Central,
+    samples: &[(String, &str)],
+    count: usize,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut holders = BTreeMap::new();
+    for (index, (name, text)) in samples.iter().cycle().take(count).enumerate() {
+        let mut application: serde_json::Value =
+            serde_json::from_str(text).or_fail(Kind::Failed)?;
+        let round = index / samples.len().max(1);
+        let reference = application
+            .get("reference")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default();
+        let reference = if round == 0 {
+            reference.to_owned()
+        } else {
+            format!("{reference}-{}", round + 1)
+        };
+        let holder = |field: &str| {
+            application
+                .pointer(&format!("/holder/{field}"))
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or_default()
+        };
+        holders.insert(
+            reference.clone(),
+            format!("{} {}", holder("given_names"), holder("surname")),
+        );
+        application["reference"] = reference.clone().into();
+        let bytes = serde_json::to_vec(&application).or_fail(Kind::Failed)?;
+        central
+            .import(&by(Role::Clerk), &bytes)
+            .await
+            .map_err(|error| {
+                Failure::new(Kind::Refused, format!("sample {name} is refused: {error}"))
+            })?;
+        central
+            .approve(&by(Role::Approver), &reference)
+            .await
+            .or_fail(Kind::Refused)?;
+    }
+    Ok(holders)
+}
+
+/// Puts together what the station said and what the central store knows.
+async fn account(
+    central: &Central,
+    holders: &BTreeMap<String, String>,
+    made: Vec<Made>,
+    count: usize,
+    seconds: f64,
+) -> Result<DemoReport, Failure> {
+    let auditor = by(Role::Auditor);
+    central.sequence().await.or_fail(Kind::Failed)?;
+    let health = central.audit_health().await.or_fail(Kind::Failed)?;
+    let mut totals = Totals {
+        documents: count,
+        seconds,
+        audit_entries: health.sequenced,
+        ..Totals::default()
+    };
+    for made in &made {
+        match made.end {
+            BlankEnd::Personalized => totals.personalized += 1,
+            BlankEnd::Spoiled { .. } => totals.spoiled += 1,
+            BlankEnd::Untouched { .. } => totals.untouched += 1,
+        }
+        totals.commands += made.chips.iter().map(|chip| chip.commands).sum::<u64>();
+        totals.bytes += made.chips.iter().map(|chip| chip.bytes).sum::<u64>();
+    }
+    totals.documents_per_minute = if seconds > 0.0 {
+        totals.personalized as f64 * 60.0 / seconds
+    } else {
+        0.0
+    };
+    let mut documents = Vec::new();
+    for line in central.documents(&auditor).await.or_fail(Kind::Refused)? {
+        let number = line.number.to_string();
+        let last = made.iter().rev().find(|made| made.number == number);
+        let certificates = central
+            .certificates(&auditor, &number)
+            .await
+            .or_fail(Kind::Refused)?;
+        let certificates: Vec<_> = certificates
+            .into_iter()
+            .map(|certificate| MadeCertificate {
+                key: certificate.key,
+                serial: certificate.serial,
+                state: certificate.state.to_string(),
+            })
+            .collect();
+        totals.certificates += certificates.len();
+        documents.push(MadeDocument {
+            holder: holders
+                .get(&line.application.to_string())
+                .cloned()
+                .unwrap_or_default(),
+            application: line.application.to_string(),
+            kind: line.kind.to_string(),
+            number,
+            state: line.state.to_string(),
+            verified: last.is_some_and(|made| matches!(made.end, BlankEnd::Personalized)),
+            chips: last
+                .map_or(&[][..], |made| &made.chips)
+                .iter()
+                .map(|chip| MadeChip {
+                    interface: chip.interface.clone(),
+                    product: chip.product.clone(),
+                    os: chip.os.clone(),
+                    serial: chip.serial.clone(),
+                    commands: chip.commands,
+                    bytes: chip.bytes,
+                })
+                .collect(),
+            certificates,
+            seconds: last.map_or(0.0, |made| made.milliseconds as f64 / 1000.0),
+            fault: last.and_then(|made| match &made.end {
+                BlankEnd::Personalized => None,
+                BlankEnd::Spoiled { cause } | BlankEnd::Untouched { cause } => Some(cause.clone()),
+            }),
+        });
+    }
+    Ok(DemoReport {
+        channel: "pcsc",
+        documents,
+        totals,
+    })
+}
+
+/// Writes what anybody may have: certificates, the authority's own, its revocation list, the log's
+/// key, and where a desk finds the token.
+async fn leave_public_files(
+    central: &Central,
+    installation: &Installation,
+    report: &DemoReport,
+) -> Result<(), Failure> {
+    let folder = installation.folder();
+    let write =
+        |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).or_fail(Kind::Failed);
+    std::fs::create_dir_all(folder.join("certificates")).or_fail(Kind::Failed)?;
+    for document in &report.documents {
+        let number = &document.number;
+        for certificate in central
+            .certificates(&by(Role::Auditor), number)
+            .await
+            .or_fail(Kind::Refused)?
+        {
+            write(
+                &format!("certificates/{number}-{}.der", certificate.key),
+                &certificate.der,
+            )?;
+        }
+    }
+    write("keys.toml", installation.desk().as_bytes())?;
+    write("authority.der", central.authority_certificate())?;
+    write("authority.crl", &central.crl().await.or_fail(Kind::Failed)?)?;
+    write("audit.key", format!("{}\n", central.audit_key()).as_bytes())
+}
+
+fn next_steps(
+    installation: &Installation,
+    announcement: &Announcement,
+    report: &DemoReport,
+    over: bool,
+) -> Result<(), Failure> {
+    let folder = installation.folder().display();
+    let number = report
+        .documents
+        .first()
+        .map_or("NUMBER", |document| document.number.as_str());
+    output::line("\nwhere to look next:")?;
+    output::line(&format!("  zimogs central documents --data {folder}"))?;
+    output::line(&format!(
+        "  zimogs audit export --data {folder} --out LOG && zimogs audit verify LOG"
+    ))?;
+    output::line(&format!(
+        "  zimogs central envelope {number} --data {folder}        the holder's PINs, once"
+    ))?;
+    output::line(&format!(
+        "  openssl x509 -inform DER -in {folder}/authority.der -noout -text"
+    ))?;
+    if !over {
+        output::line(&format!(
+            "  PCSCLITE_CSOCK_NAME={} zimogs card list",
+            announcement.pcsc.display()
+        ))?;
+        output::line("the cards stay in their readers until Ctrl-C")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `zimogs demo`: everything on this machine, over real PC/SC: a private pcscd with virtual
+//! readers and chips, a SoftHSM token, an embedded authority, a central store, one station.
+//!
+//! ```text
+//! demo ── starts ──► vcard farm (pcscd, virtual chips)
+//!   └─── starts ──► demo, inside: with the environment of that pcscd and of the token
+//! ```
+
+mod farm;
+mod inside;
+mod report;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::installation::Installation;
+use farm::Farm;
+
+/// Personalizes sample documents on virtual chips in a real PC/SC service.
+///
+/// Example: zimogs demo --exit-when-done --json
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Arguments {
+    /// How many documents; the samples are used again and again. Default: each sample once.
+    #[arg(long)]
+    documents: Option<usize>,
+    /// How many slots the station has.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    slots: u8,
+    /// End when the last document is finished. Without it the cards stay in their readers, to
+    /// be looked at, until Ctrl-C.
+    #[arg(long)]
+    exit_when_done: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Keep everything that the run wrote in this folder, which must be empty or not there.
+    /// Without it a temporary folder is used and removed.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The chip profile of the blanks.
+    #[arg(long, default_value = "lateid-v2")]
+    product: String,
+    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Option<PathBuf>,
+    /// The environment variable that holds the chip maker's transport master key, 32
+    /// hexadecimal digits. Without it the maker makes one.
+    #[arg(long, value_name = "VARIABLE")]
+    transport_key_env: Option<String>,
+    /// What the outer process found: the farm's announcement.
+    #[arg(long, hide = true)]
+    inside: Option<String>,
+}
+
+/// Runs the demo.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(announcement) = &arguments.inside {
+        return inside::run(arguments, announcement);
+    }
+    let temporary = match &arguments.data {
+        Some(_) => None,
+        None => Some(
+            tempfile::Builder::new()
+                .prefix("zimogs-demo-")
+                .tempdir()
+                .or_fail(Kind::Failed)?,
+        ),
+    };
+    let folder = match (&arguments.data, &temporary) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(temporary)) => temporary.path().join("data"),
+        (None, None) => {
+            return Err(Failure::new(
+                Kind::Failed,
+                "there is no folder for the demo",
+            ));
+        }
+    };
+    let installation = Installation::create(&folder)?;
+    let farm = Farm::start(&installation.folder().join("farm"), arguments.slots)?;
+
+    let mut command = Command::new(std::env::current_exe().or_fail(Kind::Failed)?);
+    command.args(std::env::args_os().skip(1));
+    command.arg("--inside").arg(farm.announcement());
+    command.env("ZIMOGS_DEMO_DATA", installation.folder());
+    command.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
+    installation.apply(&mut command)?;
+    // Ctrl-C reaches both processes; the inner one ends its work, this one waits for it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_fail(Kind::Failed)?;
+    let status = runtime.block_on(async {
+        let mut child = tokio::process::Command::from(command).spawn()?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+    });
+    let status = status.or_fail(Kind::Failed)?;
+    drop(farm);
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,0 +1,88 @@
+//! How a command fails: an exit code that scripts can trust, what happened, and what to do.
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// A command that did not do what was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// What kind of failure it is: one exit code each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It was tried and failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A reader, a card or a printer.
+    Device = 3,
+    /// A rule or a missing right forbids it.
+    Refused = 4,
+    /// Something was altered that must not be.
+    Integrity = 5,
+}
+
+impl Failure {
+    /// Makes a failure that says `message`.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Makes a failure of an error with all its causes.
+    pub(crate) fn of(kind: Kind, error: &(dyn Error + 'static)) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // An error that is transparent to its cause would say it twice.
+            if !message.ends_with(&text) {
+                message.push_str("\n  because ");
+                message.push_str(&text);
+            }
+            source = cause.source();
+        }
+        Self::new(kind, message)
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Shows it on standard error.
+    pub(crate) fn show(&self) {
+        let mut out = std::io::stderr().lock();
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(out, "zimogs: {}", self.message);
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(out, "  try: {hint}");
+        }
+    }
+
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+/// Turns an error into a failure of a kind: `.or_fail(Kind::Device)?`.
+pub(crate) trait OrFail<T> {
+    /// Makes the error a failure.
+    fn or_fail(self, kind: Kind) -> Result<T, Failure>;
+}
+
+impl<T, E: Error + 'static> OrFail<T> for Result<T, E> {
+    fn or_fail(self, kind: Kind) -> Result<T, Failure> {
+        self.map_err(|error| Failure::of(kind, &error))
+    }
+}

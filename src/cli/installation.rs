@@ -1,0 +1,219 @@
+//! An installation in one folder: token, central store, station journal. For the demo, a pilot
+//! or a test; an office keeps these apart.
+//!
+//! ```text
+//! FOLDER/installation.toml   what it is for
+//!        token/              SoftHSM2, and the PIN that opens it (this user only)
+//!        central.db          the central store
+//!        station/journal.db  the station's memory
+//!        authority.der       the embedded authority's certificate
+//!        audit.key           the public key of the audit log
+//!        keys.toml           where `zimogs card personalize --keys` finds the token
+//! ```
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use central::{Central, CertificateShelf, KeyLabels, SystemClock};
+use document::Environment;
+use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::shipped::{self, Profiles};
+
+/// The label of the installation's token.
+const TOKEN: &str = "zimogs";
+/// The certificate profile of the embedded authority.
+const AUTHORITY: &str = "pilot-ca";
+
+/// An installation's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Installation {
+    folder: PathBuf,
+    settings: Settings,
+}
+
+/// What `installation.toml` says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    format: u32,
+    environment: Environment,
+    series: String,
+    origin: String,
+}
+
+impl Installation {
+    /// Makes a test installation in a folder that is empty or not there.
+    pub(crate) fn create(folder: &Path) -> Result<Self, Failure> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        let at = |what: &str| {
+            Failure::new(
+                Kind::Failed,
+                format!("cannot make {what} in {}", folder.display()),
+            )
+        };
+        builder.create(folder).map_err(|_| at("the folder"))?;
+        let folder = folder.canonicalize().map_err(|_| at("the folder"))?;
+        if fs::read_dir(&folder)
+            .map_err(|_| at("anything"))?
+            .next()
+            .is_some()
+        {
+            return Err(
+                Failure::new(Kind::Usage, format!("{} is not empty", folder.display()))
+                    .with_hint("name a new folder, or remove this one"),
+            );
+        }
+        let settings = Settings {
+            format: 1,
+            environment: Environment::Test,
+            series: "XA".into(),
+            origin: "test.zimogs.example/central".into(),
+        };
+        let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
+        fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
+        builder
+            .create(folder.join("station"))
+            .or_fail(Kind::Failed)?;
+        let installation = Self { folder, settings };
+        installation.softhsm()?;
+        Ok(installation)
+    }
+
+    /// Opens an installation that is there.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join("installation.toml");
+        let text = fs::read_to_string(&path).map_err(|_| {
+            Failure::new(
+                Kind::Usage,
+                format!(
+                    "{} is no installation: it has no installation.toml",
+                    folder.display()
+                ),
+            )
+            .with_hint("zimogs demo --data FOLDER makes one")
+        })?;
+        let settings: Settings = toml::from_str(&text).or_fail(Kind::Failed)?;
+        let folder = folder.canonicalize().or_fail(Kind::Failed)?;
+        Ok(Self { folder, settings })
+    }
+
+    /// Returns the folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn softhsm(&self) -> Result<SoftHsmFolder, Failure> {
+        SoftHsmFolder::prepare(&self.folder.join("token")).or_fail(Kind::Failed)
+    }
+
+    /// Lets a program that is about to be started find this installation's token.
+    pub(crate) fn apply(&self, command: &mut Command) -> Result<(), Failure> {
+        self.softhsm()?.apply(command);
+        Ok(())
+    }
+
+    /// Starts this program again with the same arguments so that it finds this installation's
+    /// token, unless it does already: a process cannot safely change its own environment.
+    pub(crate) fn enter(&self) -> Result<(), Failure> {
+        let softhsm = self.softhsm()?;
+        if softhsm.is_named_by(std::env::var_os(SoftHsmFolder::VARIABLE).as_deref()) {
+            return Ok(());
+        }
+        let program = std::env::current_exe().or_fail(Kind::Failed)?;
+        let mut command = Command::new(program);
+        command.args(std::env::args_os().skip(1));
+        softhsm.apply(&mut command);
+        // It comes back only when it failed.
+        Err(Failure::of(Kind::Failed, &command.exec()))
+    }
+
+    fn pin_path(&self) -> PathBuf {
+        self.folder.join("token").join("pin")
+    }
+
+    /// Makes the token and the keys of the installation; the maker's transport master key is
+    /// given.
+    pub(crate) fn make_token(&self, transport_master: &card::gp::Key) -> Result<Token, Failure> {
+        let mut random = Zeroizing::new([0_u8; 32]);
+        getrandom::fill(random.as_mut_slice())
+            .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
+        let (user, officer) = random.split_at(16);
+        let pin = Zeroizing::new(hex::encode(user));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.pin_path())
+            .or_fail(Kind::Failed)?;
+        file.write_all(pin.as_bytes()).or_fail(Kind::Failed)?;
+        let config = TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?;
+        let officer = Secret::new(hex::encode(officer));
+        let token = Token::initialize(&config, TOKEN, &officer, Secret::new(pin.as_str()))
+            .or_fail(Kind::Device)?;
+        let labels = KeyLabels::default();
+        let transport = labels
+            .masters
+            .get("transport")
+            .map_or("transport-master", String::as_str);
+        token
+            .import_master_key(transport, transport_master)
+            .or_fail(Kind::Device)?;
+        labels.generate_missing(&token).or_fail(Kind::Device)?;
+        Ok(token)
+    }
+
+    /// Opens the token of an installation that was made before.
+    pub(crate) fn token(&self) -> Result<Token, Failure> {
+        let config = TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?;
+        let pin = Zeroizing::new(fs::read_to_string(self.pin_path()).or_fail(Kind::Failed)?);
+        Token::open(&config, TOKEN, Secret::new(pin.as_str())).or_fail(Kind::Device)
+    }
+
+    /// Opens the central store.
+    pub(crate) async fn central(
+        &self,
+        token: Token,
+        profiles: &Profiles,
+    ) -> Result<Central, Failure> {
+        let mut certificates = CertificateShelf::default();
+        for (name, text) in shipped::certificates() {
+            certificates.put(name, text);
+        }
+        Central::open(central::Config {
+            database: self.folder.join("central.db"),
+            environment: self.settings.environment,
+            token: Arc::new(token),
+            keys: KeyLabels::default(),
+            chips: profiles.chips.clone(),
+            documents: profiles.documents.clone(),
+            certificates,
+            authority: AUTHORITY.into(),
+            series: self.settings.series.clone(),
+            origin: self.settings.origin.clone(),
+            station: "central".into(),
+            clock: Arc::new(SystemClock),
+        })
+        .await
+        .or_fail(Kind::Failed)
+    }
+
+    /// Returns a `keys.toml` for a desk on this installation's token.
+    pub(crate) fn desk(&self) -> String {
+        format!("out = \"desk\"\n\n[token]\nlabel = \"{TOKEN}\"\npin_file = \"token/pin\"\n")
+    }
+
+    /// Returns the file of the station's journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.join("station").join("journal.db")
+    }
+}

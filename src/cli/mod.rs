@@ -1,0 +1,58 @@
+//! The command line: parse, call, render.
+
+mod audit;
+mod card;
+mod central;
+mod demo;
+mod failure;
+mod installation;
+mod output;
+mod shipped;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Personalizes electronic identity documents.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 3 device (reader, card, printer), 4 refused by
+/// policy or right, 5 integrity violation found.
+#[derive(Parser)]
+#[command(name = "zimogs", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Personalizes sample documents on this machine, over real PC/SC.
+    Demo(demo::Arguments),
+    /// Talks to cards in PC/SC readers.
+    #[command(subcommand)]
+    Card(card::Command),
+    /// Looks into the central store.
+    #[command(subcommand)]
+    Central(central::Command),
+    /// Exports and verifies the audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// Runs the command line of this process.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Card(command) => card::run(&command),
+        Command::Central(command) => central::run(&command),
+        Command::Audit(command) => audit::run(&command),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.show();
+            failure.code()
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The profiles and sample applications that are built into the program.
+
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+use profile::Shelf;
+
+use crate::cli::failure::{Failure, Kind};
+
+static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
+static DOCUMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/documents");
+static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/certs");
+static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/applications");
+
+/// The token kind that works as it is shipped.
+pub(crate) const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
+
+/// Chip and document profiles.
+#[derive(Clone, Debug)]
+pub(crate) struct Profiles {
+    pub(crate) chips: Shelf,
+    pub(crate) documents: Shelf,
+}
+
+/// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`) laid over
+/// the ones of the same name.
+pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
+    let mut profiles = Profiles {
+        chips: shelf(&CHIPS),
+        documents: shelf(&DOCUMENTS),
+    };
+    if let Some(over) = over {
+        lay_over(&mut profiles.chips, &over.join("chips"))?;
+        lay_over(&mut profiles.documents, &over.join("documents"))?;
+    }
+    Ok(profiles)
+}
+
+fn lay_over(shelf: &mut Shelf, folder: &Path) -> Result<(), Failure> {
+    let unreadable = |path: &Path, error: std::io::Error| {
+        Failure::new(
+            Kind::Usage,
+            format!("cannot read {}: {error}", path.display()),
+        )
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A folder may have only one of the two.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(folder, error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+        if path.extension().is_some_and(|ending| ending == "toml")
+            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
+        {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            shelf.put(name, text);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the certificate profiles: name and TOML text.
+pub(crate) fn certificates() -> impl Iterator<Item = (String, &'static str)> {
+    texts(&CERTIFICATES, ".toml")
+}
+
+/// Returns the sample applications: name and JSON text, in the order of their names.
+pub(crate) fn applications() -> impl Iterator<Item = (String, &'static str)> {
+    texts(&APPLICATIONS, ".json")
+}
+
+fn shelf(folder: &'static Dir<'static>) -> Shelf {
+    let mut shelf = Shelf::default();
+    for (name, text) in texts(folder, ".toml") {
+        shelf.put(name, text);
+    }
+    shelf
+}
+
+fn texts(
+    folder: &'static Dir<'static>,
+    ending: &'static str,
+) -> impl Iterator<Item = (String, &'static str)> {
+    let mut texts: Vec<_> = folder
+        .files()
+        .filter_map(|file| {
+            let name = file.path().file_name()?.to_str()?.strip_suffix(ending)?;
+            Some((name.to_owned(), file.contents_utf8()?))
+        })
+        .collect();
+    texts.sort_unstable();
+    texts.into_iter()
+}

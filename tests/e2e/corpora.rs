@@ -1,0 +1,39 @@
+//! The fuzzers' corpora, replayed: what was once an input is one for ever.
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+use crate::world::project;
+
+#[test]
+fn every_corpus_passes_its_target() {
+    for (name, target) in targets::TARGETS {
+        let corpus = project("fuzz/corpus").join(name);
+        let mut inputs = 0;
+        for entry in std::fs::read_dir(&corpus)
+            .unwrap_or_else(|error| panic!("{}: {error}", corpus.display()))
+        {
+            target(&std::fs::read(entry.unwrap().path()).unwrap());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{name} has a corpus");
+    }
+}
+
+#[test]
+fn every_sample_file_survives_every_target() {
+    let mut inputs = Vec::new();
+    for folder in [
+        "tests/samples/applications",
+        "tests/samples/malformed",
+        "firmware-profiles/chips",
+        "certs",
+    ] {
+        for entry in std::fs::read_dir(project(folder)).unwrap() {
+            inputs.push(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+    }
+    for (_, target) in targets::TARGETS {
+        inputs.iter().for_each(|input| target(input));
+    }
+}

@@ -1,0 +1,16 @@
+//! The whole product, judged from outside: programs, real PC/SC, other people's tools.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests: a failure here is a failed test"
+)]
+
+mod card;
+mod corpora;
+mod demo;
+mod leaks;
+mod opensc;
+mod world;

@@ -1,0 +1,108 @@
+//! What the tests share: the program, and one run of the demo that several tests look at.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+/// The program under test.
+pub(crate) fn zimogs() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_zimogs"))
+}
+
+/// A file of the project.
+pub(crate) fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Runs a command; panics with all that it said when it fails.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Returns what a command printed, as text.
+pub(crate) fn text(command: &mut Command) -> String {
+    String::from_utf8(run(command).stdout).unwrap()
+}
+
+/// Returns what a command printed, as JSON.
+pub(crate) fn json(command: &mut Command) -> Value {
+    serde_json::from_slice(&run(command).stdout).unwrap()
+}
+
+/// The chip maker's transport master key in the runs that are searched for it.
+pub(crate) const CANARY: [u8; 16] =
+    *b"\x9E\x37\x79\xB9\x7F\x4A\x7C\x15\xF3\x9C\xC0\x60\x5C\xED\xC8\x34";
+
+/// A finished run of the demo.
+pub(crate) struct Demo {
+    _folder: tempfile::TempDir,
+    /// What it wrote.
+    pub(crate) data: PathBuf,
+    /// What it printed.
+    pub(crate) report: Value,
+}
+
+impl Demo {
+    /// Runs the demo with these options besides.
+    pub(crate) fn run(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let report = json(
+            zimogs()
+                .env("CANARY_TRANSPORT_KEY", hex::encode(CANARY))
+                .args(["demo", "--exit-when-done", "--json", "--data"])
+                .arg(&data)
+                .args(options),
+        );
+        Self {
+            _folder: folder,
+            data,
+            report,
+        }
+    }
+
+    /// The documents.
+    pub(crate) fn documents(&self) -> &[Value] {
+        self.report["documents"].as_array().unwrap()
+    }
+
+    /// The n-th document that has certificates.
+    pub(crate) fn with_certificates(&self, n: usize) -> &Value {
+        let has = |document: &&Value| {
+            document["certificates"]
+                .as_array()
+                .is_some_and(|list| list.len() == 2)
+        };
+        self.documents().iter().filter(has).nth(n).unwrap()
+    }
+}
+
+/// Every sample on the shipped profiles.
+pub(crate) static SAMPLES: LazyLock<Demo> = LazyLock::new(|| Demo::run(&[]));
+
+/// Some samples on the chip that OpenSC knows, with PINs of twelve digits.
+pub(crate) static JUDGED: LazyLock<Demo> = LazyLock::new(|| {
+    let profiles = project("tests/profiles");
+    Demo::run(&[
+        "--documents",
+        "6",
+        "--product",
+        "esteid-2018",
+        "--profiles",
+        profiles.to_str().unwrap(),
+        "--transport-key-env",
+        "CANARY_TRANSPORT_KEY",
+    ])
+});

@@ -1,0 +1,36 @@
+//! What PC/SC and the virtual reader cost alone: a command that the chip answers at once.
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+
+use card::Channel;
+use reader::Readers;
+
+const COMMANDS: u32 = 2_000;
+
+/// Returns the seconds that one command takes on the reader of this name.
+pub(crate) fn seconds_a_command(reader: &str) -> Result<f64, Box<dyn Error>> {
+    let readers = Readers::new()?;
+    let mut card = readers.connect(reader)?;
+    // GET DATA with an unknown tag: refused without any work.
+    let command = [0x80, 0xCA, 0x7F, 0x7F, 0x00];
+    let started = Instant::now();
+    for _ in 0..COMMANDS {
+        card.transmit(&command)?;
+    }
+    Ok(started.elapsed().as_secs_f64() / f64::from(COMMANDS))
+}
+
+/// Makes a blank for measuring.
+pub(crate) fn blank(path: &Path) -> Result<(), Box<dyn Error>> {
+    let product = vcard::Product::find("lateid-v2").ok_or("no product")?;
+    let maker = vcard::TransportMasterKey::new([7; 16]);
+    vcard::Chip::blank(
+        product,
+        vcard::ChipNumber::random()?,
+        &maker,
+        vcard::FileStore::create(path)?,
+    )?;
+    Ok(())
+}
