@@ -18,7 +18,7 @@ mod secret;
 
 pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
-pub use report::{BlankEnd, JournalLine, Report, ReportedChip};
+pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{
     CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, PutKeyGrant, PutKeyRequest,
     SealGrant, SealRequest,

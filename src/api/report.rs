@@ -7,6 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::LeaseId;
 
+/// The most bytes of a cause.
+pub const CAUSE_LIMIT: usize = 400;
+
+/// Returns a text as a cause: on one line, and at most [`CAUSE_LIMIT`] bytes long.
+///
+/// A report that the centre cannot take would hold up all that come after it.
+pub fn cause_of(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let line = line.trim();
+    let end = (0..=line.len().min(CAUSE_LIMIT))
+        .rev()
+        .find(|end| line.is_char_boundary(*end));
+    match line.get(..end.unwrap_or(0)) {
+        Some(cause) if !cause.is_empty() => cause.to_owned(),
+        _ => "no cause is known".to_owned(),
+    }
+}
+
 /// Where a blank ends: in exactly one of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "kebab-case")]
@@ -71,4 +92,18 @@ pub struct Report {
     pub milliseconds: u64,
     /// What was written down on the way.
     pub journal: Vec<JournalLine>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_becomes_a_cause() {
+        assert_eq!(cause_of("torn\nout"), "torn out");
+        assert_eq!(cause_of(" \u{7} "), "no cause is known");
+        let long = "ž".repeat(300);
+        assert_eq!(cause_of(&long).len(), CAUSE_LIMIT);
+        assert_eq!(cause_of(&format!("x{long}")).len(), CAUSE_LIMIT - 1);
+    }
 }

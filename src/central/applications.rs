@@ -1,6 +1,6 @@
 //! Applications: taken in whole or not at all, and decided by a second person.
 
-use api::Actor;
+use api::{Actor, CAUSE_LIMIT};
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
 use document::{Act, Application, Reference, four_eyes};
@@ -12,9 +12,6 @@ use crate::central::Central;
 use crate::database::{parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use document::DocumentNumber;
-
-/// The longest cause that a person may write, in bytes.
-pub(crate) const MAX_CAUSE: usize = 400;
 
 impl Central {
     /// Takes in an application, JSON format 1.
@@ -229,14 +226,14 @@ impl Found {
 
 /// Checks a cause that a person or a station gives.
 pub(crate) fn check_cause(cause: &str) -> Result<()> {
-    let fits = (1..=MAX_CAUSE).contains(&cause.len())
+    let fits = (1..=CAUSE_LIMIT).contains(&cause.len())
         && !cause.trim().is_empty()
         && !cause.chars().any(char::is_control);
     if fits {
         Ok(())
     } else {
         Err(CentralError::invalid(format!(
-            "a cause has 1 to {MAX_CAUSE} bytes on one line"
+            "a cause has 1 to {CAUSE_LIMIT} bytes on one line"
         )))
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Export {
 /// Options of `audit verify`.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The exported log, or an installation's folder.
+    /// The exported log.
     #[arg(value_name = "DIR", required_unless_present = "data")]
     folder: Option<PathBuf>,
     /// The exported log (the same as DIR).
@@ -64,7 +64,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
 fn export(options: &Export) -> Result<ExitCode, Failure> {
     options.place.with_central("auditor", async |central, actor| {
         std::fs::create_dir_all(&options.out).or_fail(Kind::Failed)?;
-        let exported = central.export_audit(&actor, &options.out).await.or_fail(Kind::Refused)?;
+        let exported = central.export_audit(&actor, &options.out).await?;
         let key = central.audit_key().to_string();
         std::fs::write(options.out.join(KEY_FILE), format!("{key}\n")).or_fail(Kind::Failed)?;
         if options.place.json() {
@@ -88,6 +88,19 @@ fn verify(options: &Verify) -> Result<ExitCode, Failure> {
     let Some(folder) = folder else {
         return Err(Failure::new(Kind::Usage, "which log? name its folder"));
     };
+    if folder.join("installation.toml").is_file() && !folder.join("checkpoint").exists() {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "{} is an installation, not an exported log",
+                folder.display()
+            ),
+        )
+        .with_hint(format!(
+            "zimogs audit export --data {} --out LOG",
+            folder.display()
+        )));
+    }
     let own = folder.join(KEY_FILE);
     let path = options.key.as_ref().unwrap_or(&own);
     let text = std::fs::read_to_string(path).map_err(|error| {

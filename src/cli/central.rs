@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use api::Actor;
+use central::CentralError;
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
@@ -83,7 +86,7 @@ pub(crate) struct OneDocument {
 impl OneDocument {
     fn tell(&self, state: &str, sentence: &str) -> Result<(), Failure> {
         if self.place.json() {
-            output::json(&serde_json::json!({ "number": self.number, "state": state }))
+            output::json(&json!({ "number": self.number, "state": state }))
         } else {
             output::line(&format!("{} {sentence}", self.number))
         }
@@ -131,86 +134,143 @@ impl Place {
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Import(options) => import(options),
-        Command::Approve(options) => options.place.with_central("approver", async |central, actor| {
-            let number = central.approve(&actor, &options.reference).await.or_fail(Kind::Refused)?;
-            if options.place.json() {
-                output::json(&serde_json::json!({ "application": options.reference, "number": number.to_string() }))
-            } else {
-                output::line(&format!("{} is approved; its document is {number}", options.reference))
-            }
-        }),
+        Command::Approve(options) => options.place.with_central(
+            "approver",
+            async |central, actor| {
+                let number = central.approve(&actor, &options.reference).await?;
+                if options.place.json() {
+                    output::json(
+                        &json!({ "application": options.reference, "number": number.to_string() }),
+                    )
+                } else {
+                    output::line(&format!(
+                        "{} is approved; its document is {number}",
+                        options.reference
+                    ))
+                }
+            },
+        ),
         Command::Documents(place) => documents(place),
         Command::Pass(one) => one.place.with_central("quality", async |central, actor| {
-            central.pass_quality(&actor, &one.number).await.or_fail(Kind::Refused)?;
+            central.pass_quality(&actor, &one.number).await?;
             one.tell("quality-passed", "has passed")
         }),
         Command::HandOver(one) => one.place.with_central("clerk", async |central, actor| {
-            central.hand_over(&actor, &one.number).await.or_fail(Kind::Refused)?;
-            one.tell("active", "is handed over; its certificates are active")
+            central.hand_over(&actor, &one.number).await?;
+            one.tell("handed-over", "is handed over; its certificates are active")
         }),
-        Command::Envelope(one) => one.place.with_central("envelope-clerk", async |central, actor| {
-            let sealed = central.envelope(&actor, &one.number).await.or_fail(Kind::Refused)?;
-            let pins = central.open_envelope(&actor, &one.number, &sealed).await.or_fail(Kind::Refused)?;
-            for (name, pin) in pins.iter() {
-                // What an envelope is for: its holder reads it here, once.
-                output::line(&format!("{name}  {}", String::from_utf8_lossy(pin.digits())))?;
-            }
-            Ok(())
-        }),
+        Command::Envelope(one) => envelope(one),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Shows the holder's PINs, once: what an envelope is for.
+fn envelope(one: &OneDocument) -> Result<(), Failure> {
+    output::must_be_seen()?;
+    one.place
+        .with_central("envelope-clerk", async |central, actor| {
+            let sealed = central.envelope(&actor, &one.number).await?;
+            let pins = central.open_envelope(&actor, &one.number, &sealed).await?;
+            let mut text = Zeroizing::new(String::with_capacity(256));
+            for (name, pin) in pins.iter() {
+                let digits = std::str::from_utf8(pin.digits()).unwrap_or_default();
+                if one.place.json() {
+                    let before = if text.is_empty() { "{" } else { "," };
+                    text.push_str(before);
+                    text.extend(["\"", name, "\":\"", digits, "\""]);
+                } else {
+                    text.extend([name, "  ", digits, "\n"]);
+                }
+            }
+            if one.place.json() {
+                text.push_str("}\n");
+            }
+            output::secret(&text)
+        })
+}
+
 fn import(options: &Import) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    for file in &options.files {
+        let shown = file.display().to_string();
+        let bytes = std::fs::read(file)
+            .map_err(|error| Failure::new(Kind::Usage, format!("cannot read {shown}: {error}")))?;
+        files.push((shown, bytes));
+    }
     options.place.with_central("clerk", async |central, actor| {
-        let mut refused = 0;
         let mut results = Vec::new();
-        for file in &options.files {
-            let shown = file.display().to_string();
-            let bytes = std::fs::read(file)
-                .map_err(|error| Failure::new(Kind::Usage, format!("cannot read {shown}: {error}")))?;
-            match central.import(&actor, &bytes).await {
-                Ok(reference) => {
-                    results.push(serde_json::json!({ "file": shown, "application": reference.to_string() }));
-                    if !options.place.json() {
-                        output::line(&format!("{shown}: received as {reference}"))?;
-                    }
-                }
-                Err(central::CentralError::Application { faults }) => {
+        let mut refused = 0;
+        let mut failed = None;
+        for (shown, bytes) in &files {
+            match central.import(&actor, bytes).await {
+                Ok(reference) => results.push(json!({ "file": shown, "application": reference.to_string() })),
+                Err(CentralError::Application { faults }) => {
                     refused += 1;
-                    let list: Vec<_> = faults
+                    let faults: Vec<_> = faults
                         .iter()
-                        .map(|fault| serde_json::json!({ "field": fault.field, "code": fault.code.to_string(), "message": fault.message }))
+                        .map(|fault| json!({ "field": fault.field, "code": fault.code.to_string(), "message": fault.message }))
                         .collect();
-                    results.push(serde_json::json!({ "file": shown, "faults": list }));
-                    if !options.place.json() {
-                        output::line(&format!("{shown}: refused, {} faults; nothing of it is stored", faults.len()))?;
-                        for fault in &faults {
-                            output::line(&format!("  {}: {}", fault.field, fault.message))?;
-                        }
-                    }
+                    results.push(json!({ "file": shown, "faults": faults }));
                 }
-                Err(error) => return Err(Failure::of(Kind::Refused, &error)),
+                // What was taken in before is told all the same.
+                Err(error) => {
+                    failed = Some(error.into());
+                    break;
+                }
             }
         }
-        if options.place.json() {
-            output::json(&results)?;
-        }
-        match refused {
-            0 => Ok(()),
-            refused => Err(Failure::new(Kind::Refused, format!("{refused} of {} applications are refused", options.files.len()))),
+        if options.place.json() { output::json(&results)? } else { show_imported(&results)? }
+        match (failed, refused) {
+            (Some(failure), _) => Err(failure),
+            (None, 0) => Ok(()),
+            (None, refused) => {
+                Err(Failure::new(Kind::Refused, format!("{refused} of {} applications are refused", files.len())))
+            }
         }
     })
 }
 
+fn show_imported(results: &[Value]) -> Result<(), Failure> {
+    let text = |value: &Value, field: &str| {
+        value
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    for result in results {
+        let file = text(result, "file");
+        match result.get("faults").and_then(Value::as_array) {
+            None => output::line(&format!(
+                "{file}: received as {}",
+                text(result, "application")
+            ))?,
+            Some(faults) => {
+                output::line(&format!(
+                    "{file}: refused for {} faults; nothing of it is stored",
+                    faults.len()
+                ))?;
+                for fault in faults {
+                    output::line(&format!(
+                        "  {}: {}",
+                        text(fault, "field"),
+                        text(fault, "message")
+                    ))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 fn documents(place: &Place) -> Result<(), Failure> {
     place.with_central("auditor", async |central, actor| {
-        let lines = central.documents(&actor).await.or_fail(Kind::Refused)?;
+        let lines = central.documents(&actor).await?;
         if place.json() {
             let lines: Vec<_> = lines
                 .iter()
                 .map(|line| {
-                    serde_json::json!({
+                    json!({
                         "number": line.number.to_string(), "application": line.application.to_string(),
                         "kind": line.kind, "state": line.state.to_string(), "due": line.due, "expires": line.expires,
                         "blank": line.blank, "chips": line.chips, "certificates": line.certificates,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
+use central::CentralError;
+
 /// A command that did not do what was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -72,6 +74,22 @@ impl Failure {
     /// Returns the exit code.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.kind as u8)
+    }
+}
+
+impl From<CentralError> for Failure {
+    fn from(error: CentralError) -> Self {
+        let kind = match error {
+            CentralError::Application { .. }
+            | CentralError::Refused { .. }
+            | CentralError::NotFound { .. }
+            | CentralError::Conflict { .. } => Kind::Refused,
+            CentralError::Invalid { .. } => Kind::Usage,
+            CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,
+            CentralError::Damaged { .. } => Kind::Integrity,
+            _ => Kind::Failed,
+        };
+        Self::of(kind, &error)
     }
 }
 

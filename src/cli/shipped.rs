@@ -30,6 +30,12 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
         documents: shelf(&DOCUMENTS),
     };
     if let Some(over) = over {
+        if !over.is_dir() {
+            return Err(
+                Failure::new(Kind::Usage, format!("{} is no folder", over.display()))
+                    .with_hint("name a folder with chips/ or documents/ in it"),
+            );
+        }
         lay_over(&mut profiles.chips, &over.join("chips"))?;
         lay_over(&mut profiles.documents, &over.join("documents"))?;
     }

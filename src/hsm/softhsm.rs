@@ -23,8 +23,8 @@ impl SoftHsmFolder {
 
     /// Makes `folder` ready: `softhsm2.conf` and `tokens/` in it, for this user only.
     ///
-    /// A folder that was prepared before keeps its tokens; its configuration file is written anew,
-    /// so that the folder may have been moved.
+    /// A folder that was prepared before keeps its tokens; its configuration file is written anew
+    /// where the folder was moved.
     ///
     /// # Errors
     /// Any input or output error; a path with a line break in it is refused.
@@ -55,8 +55,12 @@ impl SoftHsmFolder {
              log.level = ERROR\n\
              slots.removable = false\n"
         );
-        // Written beside and renamed, so that a process that starts meanwhile reads a whole file.
-        let beside = folder.join("softhsm2.conf.new");
+        if fs::read_to_string(&configuration).is_ok_and(|there| there == text) {
+            return Ok(Self { configuration });
+        }
+        // Written beside and renamed, so that a process that starts meanwhile reads a whole file;
+        // under a name of its own, so that two that prepare at once do not meet.
+        let beside = folder.join(format!("softhsm2.conf.{}", std::process::id()));
         let mut file = fs::OpenOptions::new()
             .write(true)
             .create(true)

@@ -166,7 +166,7 @@ pub enum Fault {
         cause: String,
     },
     /// The plan cannot be carried out.
-    #[error("the plan fails at \"{step}\": {cause}; run `zimogs profile check`")]
+    #[error("the plan fails at \"{step}\": {cause}; correct the chip profile's stages")]
     Plan {
         /// The step.
         step: String,

@@ -242,13 +242,22 @@ pub(crate) fn finish(
                 return Err(Fault::Signature { key: name.clone() });
             }
         }
-        Verb::CheckRefused => {
-            if answers.last == Some(Status::OK) {
+        Verb::CheckRefused => match answers.last {
+            // No other refusal proves that the version is gone (GP 2.3 §E.5.1.6).
+            Some(Status::REFERENCE_NOT_FOUND) => {}
+            Some(Status::OK) | None => {
                 return Err(Fault::OldKeysTaken {
                     key_set: name.clone(),
                 });
             }
-        }
+            Some(other) => {
+                return Err(Fault::Refused {
+                    step: step.name(),
+                    header: "INITIALIZE UPDATE".into(),
+                    status: context.plan.chip.meaning(other),
+                });
+            }
+        },
         Verb::ReplaceKeys => {
             let expected = context.variables.bytes("put_key.kcvs").unwrap_or_default();
             // PUT KEY answers the new version and the key check values (GP 2.3 §11.8.3.1).

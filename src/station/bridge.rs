@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use api::{
     Actor, ApiError, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, LeaseId,
@@ -14,6 +15,9 @@ use tokio::runtime::Handle;
 
 use crate::drive::Answer;
 
+/// How long the centre may take for one answer. A certificate authority may need a while.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Asks the centre on behalf of one lease and one chip.
 #[derive(Clone)]
 pub struct Bridge {
@@ -22,6 +26,29 @@ pub struct Bridge {
     lease: LeaseId,
     runtime: Handle,
     answers: Sender<Answer>,
+}
+
+/// An answer on its way. It is given when this is dropped, also by a task that was cut off.
+struct Reply {
+    answers: Sender<Answer>,
+    id: u32,
+    answer: Option<Result<Grant, Refusal>>,
+}
+
+impl Reply {
+    fn give(mut self, answer: Result<Grant, Refusal>) {
+        self.answer = Some(answer);
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let cut_off = || Err(Refusal::Other("the request was cut off".into()));
+        // Whoever asked may have given up; then nobody needs the answer.
+        let _ = self
+            .answers
+            .send((self.id, self.answer.take().unwrap_or_else(cut_off)));
+    }
 }
 
 impl Bridge {
@@ -42,19 +69,26 @@ impl Bridge {
         }
     }
 
-    /// Sends a request on its way for a chip and returns at once.
+    /// Sends a request on its way for a chip and returns at once. An answer comes in any case:
+    /// a request that dies or takes too long is refused here.
     pub fn ask(&self, id: u32, chip: String, request: Request) {
         let bridge = self.clone();
+        let reply = Reply {
+            answers: self.answers.clone(),
+            id,
+            answer: None,
+        };
         self.runtime.spawn(async move {
-            let answer = bridge
-                .fetch(chip, request)
-                .await
-                .map_err(|error| match error {
-                    ApiError::WrongKeys => Refusal::WrongKeys,
-                    other => Refusal::Other(other.to_string()),
-                });
-            // Whoever asked may have given up; then nobody needs the answer.
-            let _ = bridge.answers.send((id, answer));
+            let fetched = tokio::time::timeout(PATIENCE, bridge.fetch(chip, request)).await;
+            reply.give(match fetched {
+                Ok(Ok(grant)) => Ok(grant),
+                Ok(Err(ApiError::WrongKeys)) => Err(Refusal::WrongKeys),
+                Ok(Err(other)) => Err(Refusal::Other(other.to_string())),
+                Err(_) => Err(Refusal::Other(format!(
+                    "it did not answer within {} s",
+                    PATIENCE.as_secs()
+                ))),
+            });
         });
     }
 

@@ -53,15 +53,17 @@ impl Journal {
         Ok(Self { database })
     }
 
-    /// Notes that a slot took a lease.
-    pub fn begin(&mut self, lease: LeaseId, slot: &str) -> Result<()> {
-        self.database
+    /// Notes that a slot took a lease. Returns whether it is new: a lease that was begun before
+    /// is to be settled, not begun again.
+    pub fn begin(&mut self, lease: LeaseId, slot: &str) -> Result<bool> {
+        let added = self
+            .database
             .execute(
                 "INSERT OR IGNORE INTO run (lease, slot, started) VALUES (?1, ?2, ?3)",
                 params![lease.to_string(), slot, Timestamp::now().to_string()],
             )
             .map_err(at("beginning a document"))?;
-        Ok(())
+        Ok(added == 1)
     }
 
     /// Returns the notebook of one lease.
@@ -154,17 +156,29 @@ impl Journal {
             .and_then(|mut found| found.query_map([], |row| row.get(0))?.collect())
             .map_err(&context)?;
         for lease in &open {
-            let lease = LeaseId(Uuid::parse_str(lease).unwrap_or_default());
-            let lines = self.lines(lease)?;
-            let cause = "the station stopped while it was in work".to_owned();
-            let end = if lines.iter().any(|line| line.moment == "intent") {
-                BlankEnd::Spoiled { cause }
-            } else {
-                BlankEnd::Untouched { cause }
-            };
-            self.end(lease, end, interrupted_chips(&lines), 0)?;
+            self.settle(LeaseId(Uuid::parse_str(lease).unwrap_or_default()))?;
         }
         Ok(open.len())
+    }
+
+    /// Ends a document by what was written down of it, and by nothing else.
+    pub fn settle(&mut self, lease: LeaseId) -> Result<()> {
+        let cause = "it was interrupted while it was in work".to_owned();
+        let end = if self.is_touched(lease)? {
+            BlankEnd::Spoiled { cause }
+        } else {
+            BlankEnd::Untouched { cause }
+        };
+        let chips = interrupted_chips(&self.lines(lease)?);
+        self.end(lease, end, chips, 0)
+    }
+
+    /// Returns whether anything that lasts was begun on the chips of a lease.
+    pub fn is_touched(&self, lease: LeaseId) -> Result<bool> {
+        Ok(self
+            .lines(lease)?
+            .iter()
+            .any(|line| line.moment == "intent"))
     }
 
     fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {

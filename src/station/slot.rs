@@ -8,11 +8,11 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{BlankEnd, Lease, LeaseRequest, ReportedChip};
+use api::{BlankEnd, Lease, LeaseRequest, ReportedChip, cause_of};
 use card::Channel;
 use perso::{Assignment, Executor, Outcome};
 use profile::Plan;
-use reader::{Meter, Readers};
+use reader::{Meter, ReaderError, Readers};
 use tokio::sync::broadcast;
 
 use crate::bridge::Bridge;
@@ -58,22 +58,31 @@ impl Slot {
 
     /// Works until the station stops.
     pub(crate) fn run(self) {
-        let readers = match Readers::new() {
-            Ok(readers) => readers,
-            Err(error) => {
-                return self.tell(Happening::NeedsPerson {
-                    reason: error.to_string(),
-                });
-            }
-        };
+        let mut said = String::new();
         while !self.stopping() {
-            if let Err(error) = self.round(&readers) {
-                self.tell(Happening::NeedsPerson {
-                    reason: chain(&error),
-                });
+            // The service may be restarted: then a new connection is wanted.
+            let worked = Readers::new()
+                .map_err(StationError::from)
+                .and_then(|readers| self.rounds(&readers));
+            if let Err(error) = worked {
+                let reason = chain(&error);
+                if reason != said {
+                    self.tell(Happening::NeedsPerson {
+                        reason: reason.clone(),
+                    });
+                    said = reason;
+                }
                 self.pause();
             }
         }
+    }
+
+    /// Blank after blank, until the station stops or something fails.
+    fn rounds(&self, readers: &Readers) -> Result<(), StationError> {
+        while !self.stopping() {
+            self.round(readers)?;
+        }
+        Ok(())
     }
 
     /// Waits a little, or until the station stops.
@@ -97,19 +106,29 @@ impl Slot {
         };
         let insertion = match readers.wait_for_card(reader, CARD_WAIT, &stop) {
             Ok(insertion) => insertion,
-            Err(reader::ReaderError::NoCardCame { .. }) => return Ok(()),
+            Err(ReaderError::NoCardCame { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let Some(lease) = self.lease()? else {
+        let here = || {
+            let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
+            gone.map(|gone| !gone)
+        };
+        let Some(lease) = self.lease(&here)? else {
             return Ok(());
         };
-        self.personalize(readers, &lease)?;
-        self.send_reports()?;
+        let done = self
+            .personalize(readers, &lease)
+            .and_then(|()| self.send_reports());
+        // Whatever happened: this blank is not begun a second time.
         readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)?;
-        Ok(())
+        done
     }
 
-    fn lease(&self) -> Result<Option<Lease>, StationError> {
+    /// Waits for a lease as long as the blank is there.
+    fn lease(
+        &self,
+        here: &dyn Fn() -> Result<bool, ReaderError>,
+    ) -> Result<Option<Lease>, StationError> {
         let request = LeaseRequest {
             slot: self.config.name.clone(),
             products: self
@@ -120,7 +139,7 @@ impl Slot {
                 .collect(),
         };
         let mut told = false;
-        while !self.stopping() {
+        while !self.stopping() && here()? {
             if let Some(lease) = self
                 .shared
                 .runtime
@@ -143,16 +162,18 @@ impl Slot {
             number: number.clone(),
             kind: lease.record.kind,
         });
-        self.journal().begin(lease.id, &self.config.name)?;
+        if !self.journal().begin(lease.id, &self.config.name)? {
+            return self.journal().settle(lease.id);
+        }
         let started = Instant::now();
         let mut done = BlankRun::default();
-        let failure = self
-            .attempt(readers, lease, &mut done)
-            .err()
-            .map(|error| chain(error.as_ref()));
+        let failure = self.attempt(readers, lease, &mut done).err();
+        let failure = failure.map(|error| cause_of(&chain(error.as_ref())));
         let end = match failure {
             None => BlankEnd::Personalized,
-            Some(cause) if done.touched => BlankEnd::Spoiled { cause },
+            Some(cause) if done.touched || self.journal().is_touched(lease.id)? => {
+                BlankEnd::Spoiled { cause }
+            }
             Some(cause) => BlankEnd::Untouched { cause },
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -236,3 +236,55 @@ fn hand_over_activates_what_quality_has_passed() {
     run(&mut central("pass"));
     run(&mut central("hand-over"));
 }
+
+#[test]
+fn what_is_shown_once_is_not_thrown_away() {
+    let demo = &*JUDGED;
+    let number = demo.with_certificates(3)["number"].as_str().unwrap();
+    let envelope = || {
+        let mut command = zimogs();
+        command
+            .args(["central", "envelope", number, "--json", "--data"])
+            .arg(&demo.data);
+        command.arg("--profiles").arg(project("tests/profiles"));
+        command
+    };
+    let nowhere = envelope()
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(nowhere.code(), Some(2), "refused before it is opened");
+    let pins = json(&mut envelope());
+    assert_eq!(pins.as_object().unwrap().len(), 3);
+    assert_eq!(envelope().output().unwrap().status.code(), Some(4), "once");
+}
+
+#[test]
+fn an_installation_is_no_log_and_a_typing_error_is_no_profile_folder() {
+    let demo = &*SAMPLES;
+    let verified = zimogs()
+        .args(["audit", "verify"])
+        .arg(&demo.data)
+        .output()
+        .unwrap();
+    assert_eq!(
+        verified.status.code(),
+        Some(2),
+        "it is not altered, it is no exported log"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let ran = zimogs()
+        .args([
+            "demo",
+            "--exit-when-done",
+            "--documents",
+            "1",
+            "--profiles",
+            "no-such-folder",
+            "--data",
+        ])
+        .arg(folder.path().join("data"))
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+}

@@ -92,8 +92,12 @@ impl Demo {
 /// Every sample on the shipped profiles.
 pub(crate) static SAMPLES: LazyLock<Demo> = LazyLock::new(|| Demo::run(&[]));
 
-/// Some samples on the chip that OpenSC knows, with PINs of twelve digits.
-pub(crate) static JUDGED: LazyLock<Demo> = LazyLock::new(|| {
+/// Some samples on the chip that OpenSC knows, with PINs of twelve digits and a known transport
+/// key.
+pub(crate) static JUDGED: LazyLock<Demo> = LazyLock::new(judged);
+
+/// Runs the demo for judges, for a test that wants its folder for itself.
+pub(crate) fn judged() -> Demo {
     let profiles = project("tests/profiles");
     Demo::run(&[
         "--documents",
@@ -105,4 +109,4 @@ pub(crate) static JUDGED: LazyLock<Demo> = LazyLock::new(|| {
         "--transport-key-env",
         "CANARY_TRANSPORT_KEY",
     ])
-});
+}

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -53,6 +54,8 @@ impl Farm {
             .args(["--readers", &readers.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Ctrl-C is for the station: its cards stay until the documents in work are done.
+            .process_group(0)
             .spawn()
             .map_err(|error| {
                 Failure::new(

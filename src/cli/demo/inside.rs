@@ -92,8 +92,7 @@ async fn demo(
     };
     central
         .receive_blanks(&by(Role::StockKeeper), &delivery)
-        .await
-        .or_fail(Kind::Refused)?;
+        .await?;
     let holders = applications(&central, &samples, count).await?;
 
     let slots: Vec<_> = announcement
@@ -155,20 +154,9 @@ async fn demo(
             .position(|slot| slot.name == event.slot)
             .unwrap_or(0);
         match event.happening {
-            Happening::Finished {
-                number,
-                end,
-                chips,
-                milliseconds,
-                ..
-            } => {
-                let finished = matches!(end, BlankEnd::Personalized);
-                made.push(Made {
-                    number,
-                    end,
-                    chips,
-                    milliseconds,
-                });
+            Happening::Finished { .. } => {
+                made.extend(Made::of(event.happening));
+                let finished = made.last().is_some_and(Made::is_whole);
                 let personalized = made
                     .iter()
                     .filter(|made| matches!(made.end, BlankEnd::Personalized))
@@ -200,6 +188,11 @@ async fn demo(
     // A slot that waits for its card to be taken out would wait for ever.
     let stopping = tokio::task::spawn_blocking(move || station.stop());
     stopping.await.or_fail(Kind::Failed)?;
+    // What was finished while the slots stopped counts too.
+    while let Ok(event) = events.try_recv() {
+        watch.show(&event);
+        made.extend(Made::of(event.happening));
+    }
     watch.end();
 
     let report = account(&central, &holders, made, count, seconds).await?;
@@ -249,6 +242,30 @@ struct Made {
     milliseconds: u64,
 }
 
+impl Made {
+    fn of(happening: Happening) -> Option<Self> {
+        match happening {
+            Happening::Finished {
+                number,
+                end,
+                chips,
+                milliseconds,
+                ..
+            } => Some(Self {
+                number,
+                end,
+                chips,
+                milliseconds,
+            }),
+            _ => None,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self.end, BlankEnd::Personalized)
+    }
+}
+
 /// Returns the maker's transport master key: from the environment, or a new one.
 fn transport_key(variable: Option<&str>) -> Result<Zeroizing<[u8; 16]>, Failure> {
     let mut key = Zeroizing::new([0; 16]);
@@ -271,13 +288,12 @@ fn transport_key(variable: Option<&str>) -> Result<Zeroizing<[u8; 16]>, Failure>
 /// Makes an account for every role, named as the role.
 async fn people(central: &Central) -> Result<(), Failure> {
     let administrator = by(Role::Administrator);
-    central.found(&administrator).await.or_fail(Kind::Refused)?;
+    central.found(&administrator).await?;
     for role in Role::ALL {
         if *role != Role::Administrator {
             central
                 .add_account(&administrator, &role.to_string(), &[*role])
-                .await
-                .or_fail(Kind::Refused)?;
+                .await?;
         }
     }
     Ok(())
@@ -366,10 +382,7 @@ async fn applications(
             .map_err(|error| {
                 Failure::new(Kind::Refused, format!("sample {name} is refused: {error}"))
             })?;
-        central
-            .approve(&by(Role::Approver), &reference)
-            .await
-            .or_fail(Kind::Refused)?;
+        central.approve(&by(Role::Approver), &reference).await?;
     }
     Ok(holders)
 }
@@ -383,8 +396,8 @@ async fn account(
     seconds: f64,
 ) -> Result<DemoReport, Failure> {
     let auditor = by(Role::Auditor);
-    central.sequence().await.or_fail(Kind::Failed)?;
-    let health = central.audit_health().await.or_fail(Kind::Failed)?;
+    central.sequence().await?;
+    let health = central.audit_health().await?;
     let mut totals = Totals {
         documents: count,
         seconds,
@@ -406,13 +419,10 @@ async fn account(
         0.0
     };
     let mut documents = Vec::new();
-    for line in central.documents(&auditor).await.or_fail(Kind::Refused)? {
+    for line in central.documents(&auditor).await? {
         let number = line.number.to_string();
         let last = made.iter().rev().find(|made| made.number == number);
-        let certificates = central
-            .certificates(&auditor, &number)
-            .await
-            .or_fail(Kind::Refused)?;
+        let certificates = central.certificates(&auditor, &number).await?;
         let certificates: Vec<_> = certificates
             .into_iter()
             .map(|certificate| MadeCertificate {
@@ -472,11 +482,7 @@ async fn leave_public_files(
     std::fs::create_dir_all(folder.join("certificates")).or_fail(Kind::Failed)?;
     for document in &report.documents {
         let number = &document.number;
-        for certificate in central
-            .certificates(&by(Role::Auditor), number)
-            .await
-            .or_fail(Kind::Refused)?
-        {
+        for certificate in central.certificates(&by(Role::Auditor), number).await? {
             write(
                 &format!("certificates/{number}-{}.der", certificate.key),
                 &certificate.der,
@@ -485,7 +491,7 @@ async fn leave_public_files(
     }
     write("keys.toml", installation.desk().as_bytes())?;
     write("authority.der", central.authority_certificate())?;
-    write("authority.crl", &central.crl().await.or_fail(Kind::Failed)?)?;
+    write("authority.crl", &central.crl().await?)?;
     write("audit.key", format!("{}\n", central.audit_key()).as_bytes())
 }
 

@@ -13,6 +13,9 @@ use crate::journal::Moment;
 use crate::request::Request;
 use crate::step::{Begun, StepContext, begin, finish};
 
+/// The most bytes of a chip's serial number that the books take.
+const MAX_SERIAL: usize = 32;
+
 impl Executor {
     pub(super) fn enter_stage(&mut self, stage: &Stage) -> Result<(), Fault> {
         self.entered = true;
@@ -195,6 +198,14 @@ impl Executor {
             }
         }
         let serial = identify.serial.render(&found).map_err(spell)?;
+        if !(1..=MAX_SERIAL).contains(&serial.len()) {
+            return Err(Fault::WrongChip {
+                product: self.plan.chip.name.clone(),
+                what: "the length of its serial number".into(),
+                found: format!("{} bytes", serial.len()),
+                expected: format!("1 to {MAX_SERIAL}"),
+            });
+        }
         let serial = hex::encode_upper(&serial[..]);
         self.os = Some(hex::encode_upper(
             &identify.os.render(&found).map_err(spell)?[..],

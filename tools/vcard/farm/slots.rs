@@ -17,6 +17,10 @@ use crate::vpcd::{PlugError, Plugged};
 
 /// How long pcscd may take to notice: it polls every 0.4 s.
 const NOTICE: Duration = Duration::from_secs(8);
+/// How long pcscd takes at most to look at every reader, which it does each 0.4 s.
+const GLANCE: Duration = Duration::from_millis(1200);
+/// How often a chip is put in again that pcscd does not see.
+const UNSEEN: usize = 2;
 
 /// Says why a chip was not moved.
 #[derive(Debug, Error)]
@@ -35,8 +39,8 @@ pub(crate) enum SlotError {
     Plug(#[from] PlugError),
     #[error("cannot find {0}")]
     NoFile(PathBuf, #[source] std::io::Error),
-    #[error("pcscd does not tell of reader {0}")]
-    PcSc(String, #[source] pcsc::Error),
+    #[error("pcscd does not show reader {0} {1}")]
+    PcSc(String, &'static str, #[source] pcsc::Error),
 }
 
 /// A chip's place: reserved for a state file, then with the chip in it.
@@ -143,7 +147,7 @@ impl Slots {
         let _moving = held(&slot.moving);
         slot.holds().ok_or(SlotError::Empty(reader))?;
         drop(held(&slot.place).take());
-        slot.reader.wait_for_card(false)
+        slot.reader.wait_for_card(false, NOTICE)
     }
 
     fn slot(&self, reader: usize) -> Result<&Slot, SlotError> {
@@ -175,27 +179,42 @@ impl Slot {
         place.as_ref().map(|place| place.state.clone())
     }
 
+    /// Puts a chip in, and waits until pcscd shows it.
+    ///
+    /// When a fault takes a chip in the middle of a command, pcscd shows the reader as empty at
+    /// once, but the part of it that looks for cards learns so only with its next look. A chip
+    /// that comes before that is the old one to it, and never shown: it is taken out until
+    /// pcscd has seen an empty reader, and put in again.
     fn plug(&self, state: &Path, fault: Option<Fault>) -> Result<Plugged, SlotError> {
-        let chip = Chip::open(state)?;
-        // Of a chip that a fault took, pcscd may not know yet.
-        self.reader.wait_for_card(false)?;
-        let faults = fault.into_iter().collect();
-        let plugged = Plugged::insert(&self.reader.address, chip, faults)?;
-        plugged.wait_noticed(NOTICE)?;
-        self.reader.wait_for_card(true)?;
-        Ok(plugged)
+        self.reader.wait_for_card(false, NOTICE)?;
+        let mut again = UNSEEN;
+        loop {
+            let faults = fault.into_iter().collect();
+            let plugged = Plugged::insert(&self.reader.address, Chip::open(state)?, faults)?;
+            plugged.wait_noticed(NOTICE)?;
+            let patience = if again == 0 { NOTICE } else { GLANCE };
+            match self.reader.wait_for_card(true, patience) {
+                Ok(()) => return Ok(plugged),
+                Err(error) if again == 0 => return Err(error),
+                Err(_) => again -= 1,
+            }
+            drop(plugged);
+            // Shown or not, a whole round of looks has passed by then.
+            let _ = self.reader.wait_for_card(true, GLANCE);
+        }
     }
 }
 
 impl Reader {
     /// Waits until pcscd shows a card in this reader, or none.
-    fn wait_for_card(&self, present: bool) -> Result<(), SlotError> {
-        let failed = |error| SlotError::PcSc(self.name.clone(), error);
+    fn wait_for_card(&self, present: bool, patience: Duration) -> Result<(), SlotError> {
+        let wanted = if present { "with its card" } else { "empty" };
+        let failed = |error| SlotError::PcSc(self.name.clone(), wanted, error);
         let name =
             CString::new(self.name.as_str()).map_err(|_| failed(pcsc::Error::UnknownReader))?;
         let context = pcsc::Context::establish(pcsc::Scope::System).map_err(failed)?;
         let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
-        let deadline = Instant::now() + NOTICE;
+        let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             context
