@@ -265,6 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_is_begun_once_and_ended_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        let lease = lease();
+        assert!(journal.begin(lease, "slot 1").unwrap());
+        let intent = entry("replace_keys issuer", Moment::Intent);
+        journal.notebook(lease).write(&intent).unwrap();
+        assert!(!journal.begin(lease, "slot 1").unwrap());
+        assert!(journal.is_touched(lease).unwrap());
+        journal.settle(lease).unwrap();
+        let untouched = BlankEnd::Untouched {
+            cause: "too late".into(),
+        };
+        journal.end(lease, untouched, Vec::new(), 0).unwrap();
+        let report = journal.next_report().unwrap().unwrap();
+        assert!(matches!(report.end, BlankEnd::Spoiled { .. }));
+        journal.sent(report.sequence).unwrap();
+        assert!(journal.next_report().unwrap().is_none());
+    }
+
+    #[test]
     fn what_was_in_work_is_spoiled_or_untouched_after_a_restart_and_reported_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.db");

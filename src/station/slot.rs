@@ -119,9 +119,14 @@ impl Slot {
         let done = self
             .personalize(readers, &lease)
             .and_then(|()| self.send_reports());
+        if let Err(error) = done {
+            self.tell(Happening::NeedsPerson {
+                reason: chain(&error),
+            });
+        }
         // Whatever happened: this blank is not begun a second time.
         readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)?;
-        done
+        Ok(())
     }
 
     /// Waits for a lease as long as the blank is there.
