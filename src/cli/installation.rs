@@ -176,7 +176,13 @@ impl Installation {
     pub(crate) fn token(&self) -> Result<Token, Failure> {
         let config = TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?;
         let pin = Zeroizing::new(fs::read_to_string(self.pin_path()).or_fail(Kind::Failed)?);
-        Token::open(&config, TOKEN, Secret::new(pin.as_str())).or_fail(Kind::Device)
+        // SoftHSM2 writes at every login, and fails where two programs log in at once.
+        let turn =
+            fs::File::create(self.folder.join("token").join("lock")).or_fail(Kind::Failed)?;
+        turn.lock().or_fail(Kind::Failed)?;
+        let token = Token::open(&config, TOKEN, Secret::new(pin.as_str())).or_fail(Kind::Device);
+        drop(turn);
+        token
     }
 
     /// Opens the central store.

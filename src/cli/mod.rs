@@ -9,9 +9,11 @@ mod installation;
 mod output;
 mod shipped;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Personalizes electronic identity documents.
 ///
@@ -42,6 +44,7 @@ enum Command {
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    listen();
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Card(command) => card::run(&command),
@@ -55,4 +58,17 @@ pub(crate) fn run() -> ExitCode {
             failure.code()
         }
     }
+}
+
+/// Shows on standard error what the crates have to say beside their results: warnings and errors,
+/// or what `ZIMOGS_LOG` asks for (as in `ZIMOGS_LOG=central=debug`).
+fn listen() {
+    // cryptoki calls every mechanism that it does not know an error.
+    let filter = EnvFilter::try_from_env("ZIMOGS_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,cryptoki=off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 }

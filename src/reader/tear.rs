@@ -65,3 +65,37 @@ impl<C: Channel> Channel for Tear<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A card that counts what it has carried out.
+    struct Counter(u32);
+
+    impl Channel for Counter {
+        fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            self.0 += 1;
+            Ok(vec![0x90, 0x00])
+        }
+        fn atr(&self) -> &[u8] {
+            &[0x3B, 0x00]
+        }
+        fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+            Ok(vec![0x3B, 0x00])
+        }
+    }
+
+    #[test]
+    fn the_card_is_gone_from_the_chosen_command_on_until_it_is_put_back() {
+        for (moment, carried_out) in [(Moment::Before, 2), (Moment::After, 3)] {
+            let mut torn = Tear::new(Counter(0), 2, moment);
+            let answers: Vec<_> = (0..4).map(|_| torn.transmit(&[0; 4]).is_ok()).collect();
+            assert_eq!(answers, [true, true, false, false]);
+            assert!(matches!(torn.reset(), Err(ChannelError::Removed)));
+            let mut card = torn.into_inner();
+            assert_eq!(card.0, carried_out);
+            assert!(card.transmit(&[0; 4]).is_ok());
+        }
+    }
+}

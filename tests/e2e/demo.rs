@@ -256,7 +256,9 @@ fn what_is_shown_once_is_not_thrown_away() {
     assert_eq!(nowhere.code(), Some(2), "refused before it is opened");
     let pins = json(&mut envelope());
     assert_eq!(pins.as_object().unwrap().len(), 3);
-    assert_eq!(envelope().output().unwrap().status.code(), Some(4), "once");
+    let again = envelope().output().unwrap();
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(4), "once: {said}");
 }
 
 #[test]
