@@ -11,6 +11,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("global_platform", global_platform),
     ("certificate", certificate),
     ("request", request),
+    ("public_key", public_key),
     ("application", application),
     ("audit_entry", audit_entry),
     ("checkpoint", checkpoint),
@@ -58,7 +59,39 @@ fn certificate(bytes: &[u8]) {
 }
 
 fn request(bytes: &[u8]) {
-    let _ = cert::request::Request::parse_and_verify(bytes);
+    let strict = cert::request::Request::parse_and_verify(bytes);
+    let lax = cert::request::Request::parse_and_verify_allowing_sha1(bytes);
+    assert!(
+        strict.is_err() || strict == lax,
+        "what is accepted without SHA-1 is accepted with it"
+    );
+}
+
+fn public_key(bytes: &[u8]) {
+    if let Ok(key) = cert::PublicKey::from_spki_der(bytes) {
+        let again = key
+            .to_spki_der()
+            .and_then(|der| cert::PublicKey::from_spki_der(&der));
+        assert!(
+            again.is_ok_and(|again| again == key),
+            "a key survives its encoding"
+        );
+        let _ = key.key_identifier();
+        if let Some(algorithm) = key.algorithm() {
+            let _ = key.verify(algorithm.signature_algorithm(), b"message", bytes);
+        }
+    }
+    let (modulus, exponent) = bytes.split_at(bytes.len().saturating_sub(3));
+    let _ = cert::PublicKey::from_rsa(modulus, exponent);
+    for curve in cert::Curve::ALL {
+        let _ = cert::PublicKey::from_point(curve, bytes);
+        if let Ok(signature) = cert::EcdsaSignature::from_der(curve, bytes) {
+            assert!(
+                signature.to_der().is_ok_and(|again| again == bytes),
+                "there is one DER spelling of a signature"
+            );
+        }
+    }
 }
 
 fn application(bytes: &[u8]) {

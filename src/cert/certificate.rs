@@ -12,7 +12,8 @@ use x509_cert::time::Time;
 use crate::extensions::Extensions;
 use crate::name::{DistinguishedName, NameError};
 use crate::public_key::{PublicKey, PublicKeyError};
-use crate::signature::{EcdsaSignature, SignatureAlgorithm, SignatureError};
+use crate::signature::SignatureError;
+use crate::signature_algorithm::SignatureAlgorithm;
 
 /// The longest certificate that is read, in bytes.
 const MAX_CERTIFICATE: usize = 65_536;
@@ -83,6 +84,7 @@ pub struct Certificate {
     algorithm: SignatureAlgorithm,
     signature: Vec<u8>,
     serial: Vec<u8>,
+    serial_der: Vec<u8>,
     issuer: DistinguishedName,
     subject: DistinguishedName,
     validity: Validity,
@@ -132,13 +134,14 @@ impl Certificate {
         let spki = inner.subject_public_key_info().to_der().map_err(read)?;
         let extensions = inner.extensions().map_or(&[][..], |all| all.as_slice());
         Ok(Self {
-            algorithm: SignatureAlgorithm::read(signed.oid, signed.parameters.is_some()),
+            algorithm: SignatureAlgorithm::read(&outer.algorithm),
             signature: outer
                 .signature
                 .as_bytes()
                 .ok_or_else(|| read(der::Tag::BitString.value_error().into()))?
                 .to_vec(),
             serial: read_serial(inner.serial_number().as_bytes())?,
+            serial_der: inner.serial_number().to_der().map_err(read)?,
             issuer: name(inner.issuer())?,
             subject: name(inner.subject())?,
             validity: Validity::read(inner.validity().not_before, inner.validity().not_after)?,
@@ -162,6 +165,11 @@ impl Certificate {
     /// Returns the serial number in hexadecimal, as errors and logs name a certificate.
     pub fn serial_hex(&self) -> String {
         hex::encode(&self.serial)
+    }
+
+    /// Returns the serial number as INTEGER in DER, as PKCS#15 files and CRLs have it.
+    pub fn serial_der(&self) -> &[u8] {
+        &self.serial_der
     }
 
     /// Returns the issuer's name.
@@ -205,27 +213,18 @@ impl Certificate {
         self.public_key.point() == Some(point)
     }
 
+    /// Returns whether the certificate is for this key, of whatever kind.
+    pub fn matches(&self, key: &PublicKey) -> bool {
+        self.public_key == *key
+    }
+
     /// Verifies that the holder of `issuer_key` signed this certificate.
     ///
     /// # Errors
-    /// [`SignatureError`].
+    /// [`SignatureError`]; SHA-1 is [`SignatureError::Unsupported`].
     pub fn verify_signature(&self, issuer_key: &PublicKey) -> Result<(), SignatureError> {
-        verify_signed(issuer_key, self.algorithm, &self.tbs, &self.signature)
+        issuer_key.verify(self.algorithm, &self.tbs, &self.signature)
     }
-}
-
-/// Verifies a signature in the form that certificates and requests have.
-pub(crate) fn verify_signed(
-    key: &PublicKey,
-    algorithm: SignatureAlgorithm,
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), SignatureError> {
-    let (SignatureAlgorithm::Ecdsa(hash), Some(curve)) = (algorithm, key.curve()) else {
-        return Err(SignatureError::Unsupported);
-    };
-    let signature = EcdsaSignature::from_der(curve, signature)?;
-    key.verify_message(hash, message, &signature)
 }
 
 impl Validity {
@@ -277,8 +276,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Certificate, CertificateError, read_serial};
-    use crate::public_key::Curve;
-    use crate::signature::{Hash, SignatureAlgorithm};
+    use crate::algorithm::{Curve, KeyAlgorithm};
+    use crate::hash::Hash;
+    use crate::signature::SignatureError;
+    use crate::signature_algorithm::SignatureAlgorithm;
     use crate::testing::{Folder, issue, openssl};
 
     const EXTENSIONS: &str = "\
@@ -336,23 +337,103 @@ mod tests {
         assert!(extensions.unknown_critical.is_empty());
     }
 
-    #[test]
-    fn rsa_certificate_is_read_and_not_used() {
+    /// Makes a self-signed certificate by openssl.
+    fn self_signed(key: &[&str], signing: &[&str]) -> Certificate {
         let folder = Folder::new();
-        openssl(
-            &folder,
-            &[
-                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-subj", "/CN=R",
-                "-outform", "DER", "-out", "c",
-            ],
+        let arguments = [
+            &["req", "-x509", "-nodes", "-keyout", "k", "-subj", "/CN=R"],
+            key,
+            signing,
+            &["-outform", "DER", "-out", "c"],
+        ];
+        openssl(&folder, &arguments.concat());
+        Certificate::parse(&folder.read("c")).unwrap()
+    }
+
+    #[test]
+    fn certificates_of_every_kind_of_key_verify() {
+        let rsa = ["-newkey", "rsa:2048"];
+        let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt"];
+        let digest_salt = [&["-sha384"], &pss[..], &["rsa_pss_saltlen:-1"]].concat();
+        let odd_salt = [&["-sha256"], &pss[..], &["rsa_pss_saltlen:17"]].concat();
+        let ec = |curve| ["-newkey", "ec", "-pkeyopt", curve];
+        for (key, signing, name, algorithm) in [
+            (
+                &rsa[..],
+                &["-sha256"][..],
+                "rsa2048",
+                SignatureAlgorithm::RsaPkcs1(Hash::Sha256),
+            ),
+            (
+                &rsa,
+                &digest_salt,
+                "rsa2048",
+                SignatureAlgorithm::rsa_pss(Hash::Sha384),
+            ),
+            (
+                &rsa,
+                &odd_salt,
+                "rsa2048",
+                SignatureAlgorithm::RsaPss {
+                    hash: Hash::Sha256,
+                    salt_length: 17,
+                },
+            ),
+            (
+                &ec("ec_paramgen_curve:brainpoolP384r1"),
+                &["-sha384"],
+                "bp384r1",
+                SignatureAlgorithm::Ecdsa(Hash::Sha384),
+            ),
+            (
+                &ec("ec_paramgen_curve:P-521"),
+                &["-sha512"],
+                "p521",
+                SignatureAlgorithm::Ecdsa(Hash::Sha512),
+            ),
+        ] {
+            let certificate = self_signed(key, signing);
+            assert_eq!(certificate.signature_algorithm(), algorithm);
+            let key = certificate.public_key();
+            assert_eq!(key.algorithm(), KeyAlgorithm::named(name));
+            certificate.verify_signature(key).unwrap();
+            assert!(certificate.matches(key));
+            // openssl's subjectKeyIdentifier is SHA-1 of the key's bits.
+            let identifier = key.key_identifier().unwrap();
+            let theirs = &certificate.extensions().subject_key_identifier;
+            assert_eq!(theirs.as_deref(), Some(&identifier[..]));
+        }
+    }
+
+    #[test]
+    fn sha1_and_short_keys_are_read_and_not_trusted() {
+        let sha1 = self_signed(&["-newkey", "rsa:2048"], &["-sha1"]);
+        let oid = "1.2.840.113549.1.1.5".parse().unwrap();
+        assert_eq!(sha1.signature_algorithm(), SignatureAlgorithm::Other(oid));
+        assert_eq!(
+            sha1.verify_signature(sha1.public_key()),
+            Err(SignatureError::Unsupported)
         );
-        let certificate = Certificate::parse(&folder.read("c")).unwrap();
-        assert_eq!(certificate.public_key().curve(), None);
-        assert!(
-            certificate
-                .verify_signature(certificate.public_key())
-                .is_err()
-        );
+        let short = self_signed(&["-newkey", "rsa:1024"], &["-sha256"]);
+        assert!(matches!(
+            short.verify_signature(short.public_key()),
+            Err(SignatureError::WeakKey { .. })
+        ));
+        assert!(!short.matches(sha1.public_key()));
+    }
+
+    #[test]
+    fn parts_for_pkcs15_files_are_openssl_s() {
+        let certificate = self_signed(&["-newkey", "rsa:2048"], &["-set_serial", "0x80FF"]);
+        let theirs = openssl::x509::X509::from_der(certificate.as_der()).unwrap();
+        assert_eq!(certificate.serial_der(), [2, 3, 0, 0x80, 0xFF]);
+        let names = [
+            (certificate.issuer(), theirs.issuer_name()),
+            (certificate.subject(), theirs.subject_name()),
+        ];
+        for (ours, theirs) in names {
+            assert_eq!(ours.as_der(), theirs.to_der().unwrap());
+        }
     }
 
     #[test]

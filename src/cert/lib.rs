@@ -3,30 +3,47 @@
 //! ```text
 //!   Certificate::parse ──► PathVerifier { anchors, intermediates }.verify(leaf, at)
 //!          │                        signature, validity, CA flag, key usage, path length
-//!          └──► public_key().verify_message(..)        ECDSA on P-256 and P-384
+//!          └──► public_key() ◄── PublicKey::from_point, from_rsa: as a chip gives it
+//!                    └──► verify(..)                ECDSA on six curves, RSA from 2048 bits
 //!
-//!   request::RequestInfo ──► to_be_signed() ──► the chip signs ──► assemble() ──► PKCS#10
-//!                                               Request::parse_and_verify() ◄──┘
+//!   request::RequestInfo ──► digest() ──► the chip signs ──► assemble() ──► PKCS#10
+//!                               └► digest_info, emsa_…: for chips that do not pad     │
+//!                                         Request::parse_and_verify() ◄───────────────┘
 //! ```
 //!
 //! Everything read here may come from an enemy: lengths are bounded, nothing panics, and what is
 //! not understood and critical is refused. Errors name serial numbers and positions, never a
 //! holder's name.
 
+mod algorithm;
 mod certificate;
+mod domain;
+mod emsa;
 mod extensions;
+mod hash;
 mod name;
 mod path;
 mod public_key;
 pub mod request;
+mod rsa;
 mod signature;
+mod signature_algorithm;
 #[cfg(test)]
 mod testing;
+mod verify;
 
+pub use algorithm::{Curve, KeyAlgorithm, RsaLength};
 pub use certificate::{Certificate, CertificateError, Validity};
+pub use domain::DomainParameters;
+pub use emsa::{EmsaError, digest_info, emsa_pkcs1_v1_5, emsa_pss};
 pub use extensions::Extensions;
+pub use hash::Hash;
 pub use name::{Attribute, AttributeType, DistinguishedName, NameBuilder, NameError};
 pub use path::{MAX_PATH, Path, PathError, PathVerifier};
-pub use public_key::{Curve, PublicKey, PublicKeyError};
-pub use signature::{EcdsaSignature, Hash, SignatureAlgorithm, SignatureError};
+pub use public_key::{EcPublicKey, PublicKey, PublicKeyError};
+pub use rsa::RsaPublicKey;
+pub use signature::{
+    EcdsaSignature, SignatureError, certificate_form, ecdsa_der_to_raw, ecdsa_raw_to_der,
+};
+pub use signature_algorithm::SignatureAlgorithm;
 pub use x509_cert::ext::pkix::KeyUsage;

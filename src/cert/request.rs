@@ -1,18 +1,22 @@
 //! Certification requests (PKCS#10, *RFC 2986*) that a chip signs.
 //!
-//! The chip never sees the request: it gets the digest of [`RequestInfo::to_be_signed`] and answers
-//! r ‖ s. Names and usages come from the application and the profile, never from the request;
-//! what a request proves is that the chip has the private key.
+//! The chip never sees the request: it gets the digest of [`RequestInfo::to_be_signed`], or that
+//! digest padded ([`crate::emsa_pkcs1_v1_5`]), and answers r ‖ s or an RSA signature. Names and
+//! usages come from the application and the profile, never from the request; what a request proves
+//! is that the chip has the private key.
 
 use der::asn1::{AnyRef, BitStringRef, SetOfVec};
 use der::{Decode, Encode, Sequence};
-use spki::SubjectPublicKeyInfoRef;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 use x509_cert::attr::Attribute;
 
-use crate::certificate::{SignedData, verify_signed};
+use crate::algorithm::{Curve, KeyAlgorithm};
+use crate::certificate::SignedData;
+use crate::hash::Hash;
 use crate::name::{DistinguishedName, NameError};
-use crate::public_key::{Curve, PublicKey, PublicKeyError};
-use crate::signature::{EcdsaSignature, Hash, SignatureAlgorithm, SignatureError};
+use crate::public_key::{PublicKey, PublicKeyError};
+use crate::signature::{SignatureError, certificate_form};
+use crate::signature_algorithm::SignatureAlgorithm;
 
 /// The longest request that is read, in bytes.
 const MAX_REQUEST: usize = 16_384;
@@ -39,6 +43,14 @@ pub enum RequestError {
     /// Its public key does not read.
     #[error("the request's public key is malformed")]
     PublicKey(#[source] PublicKeyError),
+    /// Such a key does not sign so.
+    #[error("a {} key makes no request signed by {algorithm}", key.map_or("foreign".to_owned(), |k| k.to_string()))]
+    Algorithm {
+        /// The kind of key, if it is a known one.
+        key: Option<KeyAlgorithm>,
+        /// How it was to sign.
+        algorithm: SignatureAlgorithm,
+    },
     /// The requester does not have the private key, or the request was altered.
     #[error("the request does not prove possession of its private key")]
     Possession(#[source] SignatureError),
@@ -56,12 +68,15 @@ struct CertificationRequestInfo<'a> {
 /// What a chip is to sign: name and public key.
 #[derive(Clone, Debug)]
 pub struct RequestInfo {
-    curve: Curve,
+    key: KeyAlgorithm,
+    algorithm: SignatureAlgorithm,
+    hash: Hash,
     to_be_signed: Vec<u8>,
 }
 
 impl RequestInfo {
-    /// Returns the request for this name and this uncompressed point, 04 ‖ x ‖ y.
+    /// Returns the request for this name and this uncompressed point, 04 ‖ x ‖ y, to be signed by
+    /// ECDSA with the hash of the curve's strength.
     ///
     /// # Errors
     /// [`RequestError::PublicKey`] for a point that is not on the curve.
@@ -70,9 +85,29 @@ impl RequestInfo {
         curve: Curve,
         point: &[u8],
     ) -> Result<Self, RequestError> {
-        let spki = PublicKey::from_point(curve, point)
-            .and_then(|key| key.to_spki_der())
-            .map_err(RequestError::PublicKey)?;
+        let key = PublicKey::from_point(curve, point).map_err(RequestError::PublicKey)?;
+        Self::for_key(subject, &key, SignatureAlgorithm::Ecdsa(curve.hash()))
+    }
+
+    /// Returns the request for this name and key, to be signed by `algorithm`; where the chip
+    /// leaves the choice, [`KeyAlgorithm::signature_algorithm`] is a good one.
+    ///
+    /// # Errors
+    /// [`RequestError::Algorithm`] for a key that does not sign so, among them RSA with 1024 bits.
+    pub fn for_key(
+        subject: &DistinguishedName,
+        key: &PublicKey,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Self, RequestError> {
+        let unfit = RequestError::Algorithm {
+            key: key.algorithm(),
+            algorithm,
+        };
+        let spki = key.to_spki_der().map_err(RequestError::PublicKey)?;
+        let key = key.algorithm().filter(|key| algorithm.fits(*key));
+        let (Some(key), Some(hash)) = (key, algorithm.hash()) else {
+            return Err(unfit);
+        };
         let encode = || {
             CertificationRequestInfo {
                 version: 0,
@@ -83,7 +118,9 @@ impl RequestInfo {
             .to_der()
         };
         Ok(Self {
-            curve,
+            key,
+            algorithm,
+            hash,
             to_be_signed: encode().map_err(RequestError::Syntax)?,
         })
     }
@@ -93,29 +130,34 @@ impl RequestInfo {
         &self.to_be_signed
     }
 
-    /// Returns the hash that the signature uses: that of the curve's strength.
+    /// Returns how the request is to be signed.
+    pub fn signature_algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// Returns the hash that the signature uses.
     pub fn hash(&self) -> Hash {
-        self.curve.hash()
+        self.hash
     }
 
-    /// Returns the digest that a chip is given to sign: 32 bytes for P-256, 48 for P-384.
+    /// Returns the digest that a chip is given to sign, as long as [`RequestInfo::hash`] makes it.
     pub fn digest(&self) -> Vec<u8> {
-        self.hash().digest(&self.to_be_signed)
+        self.hash.digest(&self.to_be_signed)
     }
 
-    /// Returns the request in DER, with r ‖ s as the chip answered it. The signature is not judged
+    /// Returns the request in DER, with the signature as the chip answered it: r ‖ s or ECDSA in
+    /// DER, or RSA as long as the modulus (see [`certificate_form`]). The signature is not judged
     /// here; [`Request::parse_and_verify`] does that, on both ends.
     ///
     /// # Errors
-    /// [`RequestError::Possession`] for a signature of the wrong length.
-    pub fn assemble(&self, raw_signature: &[u8]) -> Result<Vec<u8>, RequestError> {
-        let signature = EcdsaSignature::from_raw(self.curve, raw_signature)
-            .and_then(|signature| signature.to_der())
-            .map_err(RequestError::Possession)?;
+    /// [`RequestError::Possession`] for a signature of neither form.
+    pub fn assemble(&self, signature: &[u8]) -> Result<Vec<u8>, RequestError> {
+        let signature = certificate_form(self.key, signature).map_err(RequestError::Possession)?;
         let encode = || {
+            let algorithm = self.algorithm.to_der()?;
             SignedData {
                 tbs: AnyRef::from_der(&self.to_be_signed)?,
-                algorithm: SignatureAlgorithm::Ecdsa(self.hash()).identifier(),
+                algorithm: AlgorithmIdentifierRef::from_der(&algorithm)?,
                 signature: BitStringRef::from_bytes(&signature)?,
             }
             .to_der()
@@ -129,16 +171,35 @@ impl RequestInfo {
 pub struct Request {
     subject: DistinguishedName,
     public_key: PublicKey,
+    algorithm: SignatureAlgorithm,
 }
 
 impl Request {
-    /// Reads a request from DER and verifies its signature under its own key.
+    /// Reads a request from DER and verifies its signature under its own key: ECDSA or RSA with a
+    /// SHA-2 hash, RSA with 2048 bits at least.
     ///
     /// Attributes are allowed and not looked at: whoever asks does not decide what is certified.
     ///
     /// # Errors
     /// [`RequestError`].
     pub fn parse_and_verify(der: &[u8]) -> Result<Self, RequestError> {
+        Self::read(der, SignatureAlgorithm::read)
+    }
+
+    /// Reads and verifies as [`Request::parse_and_verify`] does, and accepts SHA-1 as well: for
+    /// chips that hash with nothing else inside, and whose profile says so. The request's bytes
+    /// were made here and hold no more than a name and a key, so that a collision gains nothing.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn parse_and_verify_allowing_sha1(der: &[u8]) -> Result<Self, RequestError> {
+        Self::read(der, SignatureAlgorithm::read_with_sha1)
+    }
+
+    fn read(
+        der: &[u8],
+        read_algorithm: fn(&AlgorithmIdentifierRef<'_>) -> SignatureAlgorithm,
+    ) -> Result<Self, RequestError> {
         if der.len() > MAX_REQUEST {
             return Err(RequestError::TooLong { length: der.len() });
         }
@@ -152,16 +213,18 @@ impl Request {
         let subject = DistinguishedName::from_der(&subject).map_err(RequestError::Subject)?;
         let spki = info.public_key.to_der().map_err(RequestError::Syntax)?;
         let public_key = PublicKey::from_spki_der(&spki).map_err(RequestError::PublicKey)?;
-        let has_parameters = outer.algorithm.parameters.is_some();
-        let algorithm = SignatureAlgorithm::read(outer.algorithm.oid, has_parameters);
+        let algorithm = read_algorithm(&outer.algorithm);
         let signature = outer
             .signature
             .as_bytes()
             .ok_or_else(|| RequestError::Syntax(der::Tag::BitString.value_error().into()))?;
-        verify_signed(&public_key, algorithm, &tbs, signature).map_err(RequestError::Possession)?;
+        public_key
+            .verify(algorithm, &tbs, signature)
+            .map_err(RequestError::Possession)?;
         Ok(Self {
             subject,
             public_key,
+            algorithm,
         })
     }
 
@@ -174,177 +237,12 @@ impl Request {
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
+
+    /// Returns how the request is signed.
+    pub fn signature_algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use p384::ecdsa::signature::hazmat::PrehashSigner;
-    use p384::elliptic_curve::sec1::ToSec1Point;
-    use proptest::prelude::*;
-
-    use super::{Request, RequestError, RequestInfo};
-    use crate::name::{AttributeType, DistinguishedName};
-    use crate::public_key::Curve;
-    use crate::signature::SignatureError;
-    use crate::testing::{Folder, openssl};
-
-    fn holder(cn: &str) -> DistinguishedName {
-        DistinguishedName::builder()
-            .with(AttributeType::Country, "LV")
-            .with(AttributeType::CommonName, cn)
-            .with(AttributeType::SerialNumber, "PNOLV-121282-88882")
-            .build()
-            .unwrap()
-    }
-
-    /// Stands for the chip: it gets a digest and gives r ‖ s.
-    struct Chip(p384::ecdsa::SigningKey);
-
-    impl Chip {
-        fn new(seed: u8) -> Self {
-            Self(p384::ecdsa::SigningKey::from_slice(&[seed; 48]).unwrap())
-        }
-
-        fn point(&self) -> Vec<u8> {
-            let key = p384::PublicKey::from(self.0.verifying_key());
-            key.to_sec1_point(false).as_bytes().to_vec()
-        }
-
-        fn sign(&self, digest: &[u8]) -> Vec<u8> {
-            let signature: p384::ecdsa::Signature = self.0.sign_prehash(digest).unwrap();
-            signature.to_bytes().to_vec()
-        }
-    }
-
-    #[test]
-    fn openssl_accepts_a_chip_s_request() {
-        let chip = Chip::new(3);
-        let info = RequestInfo::new(&holder("ANDRIS PARAUDZIŅŠ"), Curve::P384, &chip.point());
-        let info = info.unwrap();
-        let der = info.assemble(&chip.sign(&info.digest())).unwrap();
-        let folder = Folder::new();
-        folder.write("request", &der);
-        let said = openssl(
-            &folder,
-            &[
-                "req",
-                "-inform",
-                "DER",
-                "-in",
-                "request",
-                "-verify",
-                "-noout",
-                "-subject",
-                "-nameopt",
-                "utf8,sep_comma_plus",
-            ],
-        );
-        assert!(said.contains("self-signature verify OK"), "{said}");
-        assert!(
-            said.contains("C=LV,CN=ANDRIS PARAUDZIŅŠ,serialNumber=PNOLV-121282-88882"),
-            "{said}"
-        );
-        let request = Request::parse_and_verify(&der).unwrap();
-        assert!(*request.subject() == holder("ANDRIS PARAUDZIŅŠ"));
-        assert_eq!(request.public_key().point().unwrap(), chip.point());
-    }
-
-    #[test]
-    fn openssl_s_requests_are_read() {
-        let folder = Folder::new();
-        for curve in ["P-256", "P-384"] {
-            openssl(
-                &folder,
-                &[
-                    "genpkey",
-                    "-algorithm",
-                    "EC",
-                    "-pkeyopt",
-                    &format!("ec_paramgen_curve:{curve}"),
-                    "-out",
-                    "key",
-                ],
-            );
-            let hash = if curve == "P-256" {
-                "-sha512"
-            } else {
-                "-sha256"
-            };
-            openssl(
-                &folder,
-                &[
-                    "req",
-                    "-new",
-                    hash,
-                    "-key",
-                    "key",
-                    "-subj",
-                    "/C=LV/CN=X",
-                    "-outform",
-                    "DER",
-                    "-out",
-                    "request",
-                    "-addext",
-                    "keyUsage=keyCertSign",
-                ],
-            );
-            let request = Request::parse_and_verify(&folder.read("request")).unwrap();
-            assert_eq!(request.subject().to_string(), "C=LV, CN=X");
-        }
-    }
-
-    #[test]
-    fn possession_is_demanded() {
-        let (chip, thief) = (Chip::new(3), Chip::new(4));
-        let info = RequestInfo::new(&holder("A"), Curve::P384, &chip.point()).unwrap();
-        let wrong = Err(RequestError::Possession(SignatureError::Wrong));
-        let by_thief = info.assemble(&thief.sign(&info.digest())).unwrap();
-        assert_eq!(Request::parse_and_verify(&by_thief), wrong);
-        let zero = info.assemble(&[0; 96]).unwrap();
-        assert_eq!(Request::parse_and_verify(&zero), wrong);
-        assert!(info.assemble(&[1; 64]).is_err());
-        // The name is signed too.
-        let good = info.assemble(&chip.sign(&info.digest())).unwrap();
-        let place = good.windows(6).position(|w| w == b"PNOLV-").unwrap();
-        let mut renamed = good.clone();
-        renamed[place + 6] = b'9';
-        assert_eq!(Request::parse_and_verify(&renamed), wrong);
-        let mut longer = good;
-        longer.push(0);
-        assert!(matches!(
-            Request::parse_and_verify(&longer),
-            Err(RequestError::Syntax(_))
-        ));
-    }
-
-    #[test]
-    fn points_are_checked() {
-        let mut point = Chip::new(3).point();
-        point[96] ^= 1;
-        assert!(RequestInfo::new(&holder("A"), Curve::P384, &point).is_err());
-        assert!(RequestInfo::new(&holder("A"), Curve::P256, &Chip::new(3).point()).is_err());
-        assert!(RequestInfo::new(&holder("A"), Curve::P384, &[]).is_err());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(12))]
-
-        #[test]
-        fn requests_round_trip(seed in 1_u8..=0x7f, cn in "[A-ZĀČĒĢĪĶĻŅŠŪŽ]{1,64}") {
-            let chip = Chip::new(seed);
-            let info = RequestInfo::new(&holder(&cn), Curve::P384, &chip.point()).unwrap();
-            let der = info.assemble(&chip.sign(&info.digest())).unwrap();
-            let request = Request::parse_and_verify(&der).unwrap();
-            prop_assert!(*request.subject() == holder(&cn));
-            let point = chip.point();
-            prop_assert_eq!(request.public_key().point(), Some(&point[..]));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(Request::parse_and_verify(&bytes).is_err());
-        }
-    }
-}
+mod tests;

@@ -1,11 +1,10 @@
-//! ECDSA signatures: their forms, and the algorithms that certificates name.
+//! ECDSA signatures: their forms, raw as cards give them and DER as certificates have them.
 
-use der::asn1::{AnyRef, UintRef};
+use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
-use sha2::{Digest, Sha256, Sha384, Sha512};
-use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 
-use crate::public_key::Curve;
+use crate::algorithm::{Curve, KeyAlgorithm, RsaLength};
+use crate::hash::Hash;
 
 /// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,80 +21,37 @@ pub enum SignatureError {
     /// It is well formed, and not by this key over this message.
     #[error("the signature does not verify under this key")]
     Wrong,
-    /// The key is not one that signatures are checked with here.
-    #[error("signatures by keys of this kind are not supported; P-256 and P-384 are")]
+    /// Key and algorithm are not a pair with which signatures are checked here.
+    #[error("signatures of this algorithm by a key of this kind are not verified here")]
     Unsupported,
+    /// The key is too short for its signatures to mean anything.
+    #[error("signatures by a key of {} bits are worth nothing; {} is the least", .length.bits(), RsaLength::Bits2048.bits())]
+    WeakKey {
+        /// The length of the modulus.
+        length: RsaLength,
+    },
+    /// An RSA signature is not as long as the modulus.
+    #[error("an RSA signature by this key is {expected} bytes long, not {actual}")]
+    RsaLength {
+        /// The length of the modulus in bytes.
+        expected: usize,
+        /// The signature's.
+        actual: usize,
+    },
+    /// The digest is not of the hash that the algorithm names.
+    #[error("a digest of {length} bytes is not of {hash}")]
+    DigestOf {
+        /// The hash.
+        hash: Hash,
+        /// The length in bytes.
+        length: usize,
+    },
     /// The digest is of a length that no supported hash has.
     #[error("a digest of {length} bytes is not of SHA-256, SHA-384 or SHA-512")]
     Digest {
         /// The length in bytes.
         length: usize,
     },
-}
-
-/// A hash function of the SHA-2 family (*FIPS 180-4*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hash {
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-impl Hash {
-    /// Returns the digest of `message`.
-    pub fn digest(self, message: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Sha256 => Sha256::digest(message).to_vec(),
-            Self::Sha384 => Sha384::digest(message).to_vec(),
-            Self::Sha512 => Sha512::digest(message).to_vec(),
-        }
-    }
-}
-
-/// The algorithm with which a certificate or request is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignatureAlgorithm {
-    /// ECDSA over that hash (*RFC 5758 §3.2*); the curve is the key's.
-    Ecdsa(Hash),
-    /// Any other; it is read, and never verified.
-    Other(ObjectIdentifier),
-}
-
-const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
-const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
-
-impl SignatureAlgorithm {
-    /// Returns the algorithm that an `AlgorithmIdentifier` names; ECDSA has no parameters
-    /// (*RFC 5758 §3.2*), and with any it is not ECDSA.
-    pub(crate) fn read(oid: ObjectIdentifier, has_parameters: bool) -> Self {
-        match oid {
-            ECDSA_SHA256 if !has_parameters => Self::Ecdsa(Hash::Sha256),
-            ECDSA_SHA384 if !has_parameters => Self::Ecdsa(Hash::Sha384),
-            ECDSA_SHA512 if !has_parameters => Self::Ecdsa(Hash::Sha512),
-            other => Self::Other(other),
-        }
-    }
-
-    /// Returns the object identifier.
-    pub fn oid(self) -> ObjectIdentifier {
-        match self {
-            Self::Ecdsa(Hash::Sha256) => ECDSA_SHA256,
-            Self::Ecdsa(Hash::Sha384) => ECDSA_SHA384,
-            Self::Ecdsa(Hash::Sha512) => ECDSA_SHA512,
-            Self::Other(oid) => oid,
-        }
-    }
-
-    pub(crate) fn identifier(self) -> AlgorithmIdentifierRef<'static> {
-        AlgorithmIdentifierRef {
-            oid: self.oid(),
-            parameters: None::<AnyRef<'static>>,
-        }
-    }
 }
 
 /// A well-formed ECDSA signature: r and s, each as long as the curve's field.
@@ -179,12 +135,52 @@ impl EcdsaSignature {
     }
 }
 
+/// Returns r ‖ s, each as long as the curve's field, of a signature in DER.
+///
+/// # Errors
+/// [`SignatureError::Form`], see [`EcdsaSignature::from_der`].
+pub fn ecdsa_der_to_raw(curve: Curve, der: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    EcdsaSignature::from_der(curve, der).map(|signature| signature.raw)
+}
+
+/// Returns `ECDSA-Sig-Value` in DER of r ‖ s.
+///
+/// # Errors
+/// [`SignatureError::Form`], see [`EcdsaSignature::from_raw`].
+pub fn ecdsa_raw_to_der(curve: Curve, raw: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    EcdsaSignature::from_raw(curve, raw)?.to_der()
+}
+
+/// Returns a chip's signature in the form that certificates have, which is what
+/// [`crate::PublicKey::verify`] takes: of r ‖ s (each as long as the curve's field) or ECDSA in
+/// DER, the DER; an RSA signature, which must be as long as the modulus, as it is.
+///
+/// What is exactly as long as r ‖ s is taken for it. DER of that length would have r and s six
+/// bytes too short between them; should a chip ever make one, it does not verify.
+///
+/// # Errors
+/// [`SignatureError::Form`] and [`SignatureError::RsaLength`] for bytes of neither form.
+pub fn certificate_form(key: KeyAlgorithm, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
+    let expected = key.signature_length();
+    match key {
+        KeyAlgorithm::Ec(curve) if signature.len() == expected => {
+            ecdsa_raw_to_der(curve, signature)
+        }
+        KeyAlgorithm::Ec(curve) => EcdsaSignature::from_der(curve, signature)?.to_der(),
+        KeyAlgorithm::Rsa(_) if signature.len() == expected => Ok(signature.to_vec()),
+        KeyAlgorithm::Rsa(_) => Err(SignatureError::RsaLength {
+            expected,
+            actual: signature.len(),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::EcdsaSignature;
-    use crate::public_key::Curve;
+    use super::{EcdsaSignature, SignatureError, certificate_form};
+    use crate::algorithm::{Curve, KeyAlgorithm, RsaLength};
 
     #[test]
     fn der_is_strict() {
@@ -202,11 +198,33 @@ mod tests {
             "30030201010201",         // cut off
             "3009020101020102020103", // three numbers
             "3006020101040102",       // not a number
+            "30050200020101",         // an empty number
+            "30800201010201020000",   // of indefinite length
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
         let long = format!("3026022101{}020101", "00".repeat(32));
         assert!(read(&long).is_err());
+    }
+
+    #[test]
+    fn chips_answers_take_the_form_of_certificates() {
+        let ec = KeyAlgorithm::Ec(Curve::P256);
+        let der = hex::decode("3006020101020102").unwrap();
+        let mut raw = [0; 64];
+        (raw[31], raw[63]) = (1, 2);
+        assert_eq!(certificate_form(ec, &raw), Ok(der.clone()));
+        assert_eq!(certificate_form(ec, &der), Ok(der.clone()));
+        assert!(certificate_form(ec, &raw[..62]).is_err());
+        let rsa = KeyAlgorithm::Rsa(RsaLength::Bits2048);
+        assert_eq!(certificate_form(rsa, &[7; 256]), Ok(vec![7; 256]));
+        assert_eq!(
+            certificate_form(rsa, &der),
+            Err(SignatureError::RsaLength {
+                expected: 256,
+                actual: 8
+            })
+        );
     }
 
     proptest! {
@@ -220,6 +238,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..150)) {
             let _ = EcdsaSignature::from_der(Curve::P256, &bytes);
+            let _ = EcdsaSignature::from_der(Curve::P521, &bytes);
             let _ = EcdsaSignature::from_raw(Curve::P384, &bytes);
         }
     }

@@ -3,7 +3,20 @@
 use std::fs;
 use std::process::Command;
 
+use openssl::nid::Nid;
+
+use crate::algorithm::Curve;
 use crate::certificate::Certificate;
+
+/// The curves, by our name and by openssl's.
+pub(crate) const EC_CURVES: [(Curve, Nid); 6] = [
+    (Curve::P256, Nid::X9_62_PRIME256V1),
+    (Curve::P384, Nid::SECP384R1),
+    (Curve::P521, Nid::SECP521R1),
+    (Curve::BrainpoolP256r1, Nid::BRAINPOOL_P256R1),
+    (Curve::BrainpoolP384r1, Nid::BRAINPOOL_P384R1),
+    (Curve::BrainpoolP512r1, Nid::BRAINPOOL_P512R1),
+];
 
 pub(crate) struct Folder(tempfile::TempDir);
 
