@@ -1,7 +1,7 @@
 //! What a certification authority is asked, whichever it is.
 
 use cert::request::Request;
-use cert::{Certificate, CertificateError, Curve, SignatureError};
+use cert::{Certificate, CertificateError, KeyAlgorithm, SignatureError};
 use hsm::HsmError;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -45,12 +45,12 @@ pub enum IssueError {
         name: String,
     },
     /// The request's key is of a kind that the profile does not allow.
-    #[error("certificate profile {name:?} does not allow a {} key", curve.map_or("foreign".to_owned(), |c| c.to_string()))]
+    #[error("certificate profile {name:?} does not allow a {} key", algorithm.map_or("foreign".to_owned(), |a| a.to_string()))]
     Key {
         /// The profile's name.
         name: String,
-        /// The key's curve, if it is a known one.
-        curve: Option<Curve>,
+        /// The kind of key, if it is a known one.
+        algorithm: Option<KeyAlgorithm>,
     },
     /// The holder's data do not make a subject.
     #[error("the holder cannot be named")]

@@ -178,28 +178,24 @@ impl CertificateAuthority for EmbeddedCa {
             });
         }
         let key = order.request.public_key();
-        let curve = key.curve();
-        let (true, Some(point)) = (
-            curve.is_some_and(|curve| profile.allows_curve(curve)),
-            key.point(),
-        ) else {
+        let algorithm = key.algorithm();
+        if !algorithm.is_some_and(|algorithm| profile.allows(algorithm)) {
             return Err(IssueError::Key {
                 name: profile.name().to_owned(),
-                curve,
+                algorithm,
             });
-        };
+        }
+        let unreadable = |error| IssueError::Unreadable(cert::CertificateError::PublicKey(error));
         let subject = profile
             .subject(Some(order.holder))
             .map_err(IssueError::Subject)?;
         let (not_before, not_after) = self.period(order)?;
-        let identifier = key_identifier(point);
+        let identifier = key_identifier(&key.subject_public_key().map_err(unreadable)?);
         let content = Content {
             serial: &serial(&*self.random).map_err(IssueError::Token)?,
             issuer: self.certificate.subject().as_der(),
             subject: subject.as_der(),
-            public_key: &key.to_spki_der().map_err(|error| {
-                IssueError::Unreadable(cert::CertificateError::PublicKey(error))
-            })?,
+            public_key: &key.to_spki_der().map_err(unreadable)?,
             not_before,
             not_after,
             extensions: extensions(

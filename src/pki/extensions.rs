@@ -20,13 +20,13 @@ use crate::profile::{CertificateProfile, ProfileKind, Publication};
 const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 
-/// Returns the key identifier of a public key: the first 20 bytes of SHA-256 over the key's bits
-/// (*RFC 7093 §2*, method 1).
-pub(crate) fn key_identifier(point: &[u8]) -> [u8; 20] {
+/// Returns the key identifier of a public key: the first 20 bytes of SHA-256 over the key's bits,
+/// the content of `subjectPublicKey` (*RFC 7093 §2*, method 1).
+pub(crate) fn key_identifier(bits: &[u8]) -> [u8; 20] {
     let mut identifier = [0; 20];
     identifier
         .iter_mut()
-        .zip(Sha256::digest(point))
+        .zip(Sha256::digest(bits))
         .for_each(|(to, from)| *to = from);
     identifier
 }

@@ -1,12 +1,12 @@
 //! Certificate profiles: what a certificate of a kind contains, as `certs/*.toml` says it.
 
-use cert::{Curve, DistinguishedName};
+use cert::{Curve, DistinguishedName, KeyAlgorithm};
 use serde::Deserialize;
 use spki::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsages;
 
 use crate::subject::{Holder, SubjectAttribute, SubjectError, Variable, subject};
-use crate::vocabulary::{AttributeName, CurveName, HttpUrl, Policy, Purpose, Usage};
+use crate::vocabulary::{AttributeName, HttpUrl, KeyName, Policy, Purpose, Usage};
 
 /// Why a certificate profile was refused.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,9 @@ struct ValidityRule {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyRule {
-    curves: Vec<CurveName>,
+    /// `curves` is what profiles said while there were but curves.
+    #[serde(alias = "curves")]
+    algorithms: Vec<KeyName>,
     usage: Vec<Usage>,
     #[serde(default)]
     extended_usage: Vec<Purpose>,
@@ -121,14 +123,14 @@ impl CertificateProfile {
         let general = [
             (self.name.trim().is_empty(), "name", "is empty"),
             (
-                self.key.curves.is_empty(),
-                "key.curves",
+                self.key.algorithms.is_empty(),
+                "key.algorithms",
                 "allows no key at all",
             ),
             (
-                repeats(&self.key.curves),
-                "key.curves",
-                "names a curve twice",
+                repeats(&self.key.algorithms),
+                "key.algorithms",
+                "names a kind of key twice",
             ),
             (repeats(&self.key.usage), "key.usage", "names a usage twice"),
             (
@@ -239,8 +241,8 @@ impl CertificateProfile {
                 "a CA's is keyCertSign and cRLSign, no more and no less",
             ),
             (
-                self.key.curves != [CurveName::P384],
-                "key.curves",
+                self.key.algorithms != [KeyName(KeyAlgorithm::Ec(Curve::P384))],
+                "key.algorithms",
                 "a CA's key is a P-384 key",
             ),
             (
@@ -291,9 +293,19 @@ impl CertificateProfile {
         self.validity.years
     }
 
+    /// Returns whether a key of this kind may be certified.
+    pub fn allows(&self, algorithm: KeyAlgorithm) -> bool {
+        self.key.algorithms.iter().any(|name| name.0 == algorithm)
+    }
+
+    /// Returns the kinds of key that may be certified.
+    pub fn algorithms(&self) -> impl Iterator<Item = KeyAlgorithm> {
+        self.key.algorithms.iter().map(|name| name.0)
+    }
+
     /// Returns whether a key on this curve may be certified.
     pub fn allows_curve(&self, curve: Curve) -> bool {
-        self.key.curves.iter().any(|name| name.curve() == curve)
+        self.allows(KeyAlgorithm::Ec(curve))
     }
 
     /// Returns the CA's addresses; always there for a CA.
@@ -337,17 +349,40 @@ fn repeats<T: PartialEq>(values: &[T]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{CertificateProfile, ProfileError, ProfileKind};
-    use crate::testing::{AUTHENTICATION, CA, SIGNATURE};
+    use cert::{Curve, KeyAlgorithm};
+
+    use crate::testing::{AUTHENTICATION, CA, PIV, SIGNATURE};
 
     #[test]
     fn shipped_profiles_load() {
         for (text, kind) in [
             (AUTHENTICATION, ProfileKind::Leaf),
             (SIGNATURE, ProfileKind::Leaf),
+            (PIV, ProfileKind::Leaf),
             (CA, ProfileKind::Ca),
         ] {
             assert_eq!(CertificateProfile::parse(text).unwrap().kind(), kind);
         }
+    }
+
+    #[test]
+    fn kinds_of_key_are_named_and_older_profiles_read() {
+        let allowed = |text: &str| -> Vec<_> {
+            let profile = CertificateProfile::parse(text).unwrap();
+            let all = KeyAlgorithm::ALL.into_iter();
+            all.filter(|kind| profile.allows(*kind)).collect()
+        };
+        let p384 = KeyAlgorithm::Ec(Curve::P384);
+        assert_eq!(allowed(AUTHENTICATION), [p384]);
+        let older = AUTHENTICATION.replace("algorithms = [\"p384\"]", "curves = [\"P-384\"]");
+        assert_ne!(older, AUTHENTICATION);
+        assert_eq!(allowed(&older), [p384]);
+        let more = "[\"rsa3072\", \"bp384r1\", \"P-256\"]";
+        let names: Vec<_> = allowed(&AUTHENTICATION.replace("[\"p384\"]", more))
+            .into_iter()
+            .map(KeyAlgorithm::name)
+            .collect();
+        assert_eq!(names, ["p256", "bp384r1", "rsa3072"]);
     }
 
     #[test]
@@ -374,6 +409,13 @@ mod tests {
                 "claims a qualified status",
             ),
             ("0.4.0.2042.1.2", "NCP+", "no object identifier"),
+            ("[\"p384\"]", "[\"rsa1024\"]", "RSA-1024 keys are too short"),
+            ("[\"p384\"]", "[\"p-384\"]", "p256, p384, p521, bp256r1"),
+            (
+                "algorithms = ",
+                "curves = [\"P-384\"]\nalgorithms = ",
+                "duplicate field",
+            ),
             (
                 "{surname}\"\n\n[[subject]]\nattribute = \"GN\"",
                 "{name}\"\n\n[[subject]]\nattribute = \"GN\"",
@@ -427,7 +469,13 @@ mod tests {
                 "[\"digitalSignature\"]",
                 "key.extended_usage",
             ),
-            (AUTHENTICATION, "[\"P-384\"]", "[]", "key.curves"),
+            (AUTHENTICATION, "[\"p384\"]", "[]", "key.algorithms"),
+            (
+                AUTHENTICATION,
+                "[\"p384\"]",
+                "[\"p384\", \"rsa2048\", \"P-384\"]",
+                "key.algorithms",
+            ),
             (AUTHENTICATION, "years = 5", "years = 0", "validity.years"),
             (AUTHENTICATION, "years = 5", "years = 11", "validity.years"),
             (AUTHENTICATION, "{personal_code}\"", "1\"", "subject"),
@@ -450,7 +498,8 @@ mod tests {
                 "key.path_length",
             ),
             (CA, "\"keyCertSign\", ", "", "key.usage"),
-            (CA, "[\"P-384\"]", "[\"P-256\"]", "key.curves"),
+            (CA, "[\"p384\"]", "[\"p256\"]", "key.algorithms"),
+            (CA, "[\"p384\"]", "[\"rsa4096\"]", "key.algorithms"),
             (CA, "PILOT eID CA", "CA of {surname}", "subject"),
             (
                 CA,

@@ -3,11 +3,17 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use cert::Curve;
 use cert::request::{Request, RequestInfo};
+use cert::{Curve, Hash, KeyAlgorithm, PublicKey};
 use hsm::{Curve as TokenCurve, test_support};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::sign::Signer;
 use p384::ecdsa::signature::hazmat::PrehashSigner;
 use p384::elliptic_curve::sec1::ToSec1Point;
 
@@ -15,6 +21,7 @@ use crate::{CertificateOrder, CertificateProfile, EmbeddedCa, Holder};
 
 pub(crate) const AUTHENTICATION: &str = include_str!("../../certs/eid-authentication.toml");
 pub(crate) const SIGNATURE: &str = include_str!("../../certs/eid-signature.toml");
+pub(crate) const PIV: &str = include_str!("../../certs/piv-authentication.toml");
 pub(crate) const CA: &str = include_str!("../../certs/pilot-ca.toml");
 
 pub(crate) fn profile(text: &str) -> CertificateProfile {
@@ -44,6 +51,40 @@ pub(crate) fn request(seed: u8) -> (Request, Vec<u8>) {
     let signature: p384::ecdsa::Signature = key.sign_prehash(&info.digest()).unwrap();
     let der = info.assemble(&signature.to_bytes()).unwrap();
     (Request::parse_and_verify(&der).unwrap(), point)
+}
+
+/// Stands for a chip of openssl's, with a key of this kind; it signs in DER.
+pub(crate) fn request_of(algorithm: KeyAlgorithm) -> Request {
+    let private = match algorithm {
+        KeyAlgorithm::Ec(curve) => {
+            let nid = match curve {
+                Curve::P256 => Nid::X9_62_PRIME256V1,
+                Curve::P384 => Nid::SECP384R1,
+                Curve::P521 => Nid::SECP521R1,
+                Curve::BrainpoolP256r1 => Nid::BRAINPOOL_P256R1,
+                Curve::BrainpoolP384r1 => Nid::BRAINPOOL_P384R1,
+                Curve::BrainpoolP512r1 => Nid::BRAINPOOL_P512R1,
+            };
+            let group = EcGroup::from_curve_name(nid).unwrap();
+            PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+        }
+        KeyAlgorithm::Rsa(length) => {
+            let bits = u32::try_from(length.bits()).unwrap();
+            PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap()
+        }
+    };
+    let key = PublicKey::from_spki_der(&private.public_key_to_der().unwrap()).unwrap();
+    let name = profile(AUTHENTICATION).subject(Some(&holder())).unwrap();
+    let info = RequestInfo::for_key(&name, &key, algorithm.signature_algorithm()).unwrap();
+    let hash = match info.hash() {
+        Hash::Sha1 => MessageDigest::sha1(),
+        Hash::Sha256 => MessageDigest::sha256(),
+        Hash::Sha384 => MessageDigest::sha384(),
+        Hash::Sha512 => MessageDigest::sha512(),
+    };
+    let mut signer = Signer::new(hash, &private).unwrap();
+    let signature = signer.sign_oneshot_to_vec(info.to_be_signed()).unwrap();
+    Request::parse_and_verify(&info.assemble(&signature).unwrap()).unwrap()
 }
 
 /// Makes a CA as of the beginning of 2026; only within `with_private_tokens`.

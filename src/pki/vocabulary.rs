@@ -1,13 +1,14 @@
 //! The words that certificate profiles are written in. Each is judged where it is read, so that a
 //! fault is reported with line and column.
 
-use cert::{AttributeType, Curve};
+use cert::{AttributeType, Curve, KeyAlgorithm};
 use serde::Deserialize;
 use spki::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsages;
 
 /// A bit of `keyUsage` (*RFC 5280 §4.2.1.3*). Those for encryption are no words here: EC keys do
-/// not encrypt (*RFC 8813 §3*), and a holder's key that decrypts would have to be kept.
+/// not encrypt (*RFC 8813 §3*), and a holder's key that decrypts would have to be kept, RSA or
+/// not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Usage {
     #[serde(rename = "digitalSignature")]
@@ -53,20 +54,33 @@ impl Purpose {
     }
 }
 
-/// A curve.
+/// A kind of key that is certified, by the name that chip profiles use
+/// ([`KeyAlgorithm::name`]); the names of curves as they were written before are words too. A key
+/// whose signatures mean nothing is no word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) enum CurveName {
-    #[serde(rename = "P-256")]
-    P256,
-    #[serde(rename = "P-384")]
-    P384,
-}
+#[serde(try_from = "String")]
+pub(crate) struct KeyName(pub(crate) KeyAlgorithm);
 
-impl CurveName {
-    pub(crate) fn curve(self) -> Curve {
-        match self {
-            Self::P256 => Curve::P256,
-            Self::P384 => Curve::P384,
+impl TryFrom<String> for KeyName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let algorithm = match text.as_str() {
+            "P-256" => Some(KeyAlgorithm::Ec(Curve::P256)),
+            "P-384" => Some(KeyAlgorithm::Ec(Curve::P384)),
+            name => KeyAlgorithm::named(name),
+        };
+        match algorithm {
+            Some(algorithm) if algorithm.may_sign() => Ok(Self(algorithm)),
+            Some(weak) => Err(format!("{weak} keys are too short to be certified")),
+            None => {
+                let known = KeyAlgorithm::ALL
+                    .into_iter()
+                    .filter(|algorithm| algorithm.may_sign())
+                    .map(KeyAlgorithm::name);
+                let known = known.collect::<Vec<_>>().join(", ");
+                Err(format!("{text:?} is no kind of key; there are {known}"))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cert::{PathError, PathVerifier};
+use cert::{KeyAlgorithm, PathError, PathVerifier};
 use hsm::test_support::{token, with_private_tokens};
 use hsm::{Curve as TokenCurve, HsmError, RandomSource};
 use jiff::SignedDuration;
@@ -14,7 +14,8 @@ use crate::crl::{CrlEntry, RevocationReason};
 use crate::profile::CertificateProfile;
 use crate::subject::Holder;
 use crate::testing::{
-    AUTHENTICATION, CA, Folder, SIGNATURE, ca, date, holder, order, profile, request, time,
+    AUTHENTICATION, CA, Folder, PIV, SIGNATURE, ca, date, holder, order, profile, request,
+    request_of, time,
 };
 
 /// The part of openssl's text between two of its headings.
@@ -110,6 +111,55 @@ fn openssl_reads_what_the_profiles_say() {
                 section(&said, "Key Usage: critical\n").trim(),
                 "Certificate Sign, CRL Sign"
             );
+        },
+    );
+}
+
+#[test]
+fn keys_of_every_allowed_kind_are_certified_and_others_refused() {
+    with_private_tokens(
+        "embedded::tests::keys_of_every_allowed_kind_are_certified_and_others_refused",
+        || {
+            let (ca, holder) = (ca("pilot"), holder());
+            let folder = Folder::new();
+            folder.write("ca.der", ca.certificate().as_der());
+            folder.openssl(&["x509", "-inform", "DER", "-in", "ca.der", "-out", "ca.pem"]);
+            let (piv, eid) = (profile(PIV), profile(AUTHENTICATION));
+            let names = ["p256", "bp256r1", "bp384r1", "bp512r1", "p521", "rsa2048"];
+            for name in names {
+                let algorithm = KeyAlgorithm::named(name).unwrap();
+                let request = request_of(algorithm);
+                let own = profile(&AUTHENTICATION.replace("\"p384\"", &format!("{name:?}")));
+                let issued = ca.issue(&order(&own, &request, &holder)).unwrap();
+                assert!(issued.certificate.matches(request.public_key()));
+                folder.write("leaf.der", issued.certificate.as_der());
+                folder.openssl(&[
+                    "x509", "-inform", "DER", "-in", "leaf.der", "-out", "leaf.pem",
+                ]);
+                // 2026-06-01
+                let said = folder.openssl(&[
+                    "verify",
+                    "-x509_strict",
+                    "-attime",
+                    "1780272000",
+                    "-CAfile",
+                    "ca.pem",
+                    "leaf.pem",
+                ]);
+                assert!(said.contains("leaf.pem: OK"), "{said}");
+                let by_piv = ca.issue(&order(&piv, &request, &holder));
+                assert_eq!(
+                    by_piv.is_ok(),
+                    ["p256", "rsa2048"].contains(&name),
+                    "{name}"
+                );
+                let refused = ca.issue(&order(&eid, &request, &holder)).unwrap_err();
+                assert!(matches!(
+                    refused,
+                    IssueError::Key { algorithm: Some(kind), .. } if kind == algorithm
+                ));
+                assert!(refused.to_string().contains(&algorithm.to_string()));
+            }
         },
     );
 }
@@ -225,7 +275,7 @@ fn wrong_orders_are_refused() {
             refused(&order_of_ca),
             IssueError::NotALeafProfile { .. }
         ));
-        let p256 = profile(&AUTHENTICATION.replace("P-384", "P-256"));
+        let p256 = profile(&AUTHENTICATION.replace("[\"p384\"]", "[\"p256\"]"));
         let other_curve = CertificateOrder {
             profile: &p256,
             ..good
