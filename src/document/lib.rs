@@ -51,7 +51,7 @@ pub use named::UnknownName;
 pub use nationality::{Nationality, NationalityError};
 pub use number::{DocumentNumber, NumberError};
 pub use personal_code::{PersonalCode, PersonalCodeError};
-pub use record::Record;
+pub use record::{Prepared, Record};
 pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may};
 pub use series::{Environment, Exhausted, Series, SeriesError};
 pub use validity::{

@@ -1,9 +1,12 @@
 //! The prepared data of one document.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
 use crate::{DocumentNumber, Holder, Kind};
 
@@ -26,6 +29,44 @@ pub struct Record {
     /// Whether the holder agreed to certificates. From what age one gets them is the document
     /// profile's to say.
     pub certificates: bool,
+    /// What data preparation made beside it, by name: files of the travel chip, a portrait. In
+    /// JSON each is hexadecimal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prepared: BTreeMap<String, Prepared>,
+}
+
+/// Bytes that data preparation made: personal data, wiped when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prepared(Zeroizing<Vec<u8>>);
+
+impl Prepared {
+    /// Takes the bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Returns the bytes.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Serialize for Prepared {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Zeroizing::new(hex::encode_upper(&self.0[..])))
+    }
+}
+
+impl<'de> Deserialize<'de> for Prepared {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        // The text is personal data: the message does not repeat it.
+        hex::decode(text.as_bytes())
+            .map(Self::new)
+            .map_err(|_| D::Error::custom("prepared data is hexadecimal, two digits a byte"))
+    }
 }
 
 impl Record {
@@ -54,6 +95,19 @@ mod tests {
         let record: Record = serde_json::from_str(JSON).unwrap();
         assert_eq!(serde_json::to_string(&record).unwrap(), JSON);
         assert_eq!(format!("{record:?}"), "Record(XA0000001, id-card, …)");
+    }
+
+    #[test]
+    fn prepared_data_is_hexadecimal_and_never_shown() {
+        let json = JSON.replace(
+            "\"certificates\":true",
+            "\"certificates\":true,\"prepared\":{\"dg1\":\"615B\"}",
+        );
+        let record: Record = serde_json::from_str(&json).unwrap();
+        assert_eq!(record.prepared["dg1"].as_slice(), [0x61, 0x5B]);
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
+        let error = serde_json::from_str::<Record>(&json.replace("615B", "ANNA")).unwrap_err();
+        assert!(!error.to_string().contains("ANNA"));
     }
 
     #[test]

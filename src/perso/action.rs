@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use card::{Command, ExchangeError, Response};
+use card::{Command, ExchangeError, Limits, Response};
 use profile::Variables;
 
 use crate::fault::Fault;
@@ -74,6 +74,10 @@ pub struct Assignment {
     pub variables: Variables,
     /// The subject of each key's certification request, a DER Name.
     pub subjects: BTreeMap<String, Vec<u8>>,
+    /// What chip and reader take together.
+    pub limits: Limits,
+    /// The blank's number, in hexadecimal, where the chip has no serial number of its own.
+    pub blank: Option<String>,
 }
 
 /// A source of random bytes: host challenges, temporary PINs, challenges to sign.

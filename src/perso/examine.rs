@@ -13,18 +13,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use card::Channel;
-use cert::{Certificate, Curve, EcdsaSignature};
+use cert::Certificate;
 use document::Record;
 use jiff::Timestamp;
 use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Value, Variables,
-    file_content,
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Variables,
+    set_certificate,
 };
 use zeroize::Zeroizing;
 
 use crate::Random;
 use crate::examine::certificates::{certified_keys, find_certificate};
 use crate::inspect::{InspectError, Inspector, PinAnswer};
+use crate::step::verifies;
 
 /// The key set with which a chip leaves its maker, as every chip profile names it.
 const MAKERS_KEYS: &str = "transport";
@@ -175,17 +176,21 @@ impl Examiner<'_> {
             Some((record, _)) => profile::variables(record),
             None => Variables::default(),
         };
-        self.variables
-            .set("chip.serial", Value::text(identity.serial.clone()));
+        for (name, value) in self.inspector.known().iter() {
+            self.variables.set(name, value.clone());
+        }
         let same = identity.differences.is_empty();
         let reason = match identity.differences.first() {
-            None => format!("\"{name}\", operating system {}", identity.os),
+            None => match &identity.os {
+                Some(os) => format!("\"{name}\", operating system {os}"),
+                None => format!("\"{name}\""),
+            },
             Some(other) => format!(
                 "it is no \"{name}\": {} is {}, expected {}",
                 other.what, other.found, other.expected
             ),
         };
-        self.report.serial = Some(identity.serial);
+        self.report.serial = identity.serial;
         let verdict = if same {
             Verdict::Passed
         } else {
@@ -198,6 +203,10 @@ impl Examiner<'_> {
     fn makers_keys(&mut self) -> Result<(), InspectError> {
         const WHAT: &str = "maker's keys";
         let chip = self.standard.chip;
+        if !chip.channel.protocol.is_global_platform() {
+            // Nothing but an attempt would tell, and a card counts those.
+            return Ok(());
+        }
         let Some(set) = chip.channel.keys.get(MAKERS_KEYS) else {
             let reason = format!("the chip profile names no key set \"{MAKERS_KEYS}\"");
             self.report.note(WHAT, Verdict::Unknown, reason);
@@ -286,16 +295,32 @@ impl Examiner<'_> {
     }
 
     fn files(&mut self) -> Result<(), InspectError> {
-        for file in self.wanted(ObjectKind::File) {
-            let what = format!("file {}", file.name);
-            match unless_device(self.inspector.read_file(&file))? {
+        let mut objects = self.wanted(ObjectKind::File);
+        objects.extend(self.wanted(ObjectKind::Data));
+        for file in objects {
+            let what = match file.detail {
+                Detail::Data { .. } => format!("data object {}", file.name),
+                _ => format!("file {}", file.name),
+            };
+            match unless_device(self.inspector.read(&file))? {
                 Ok(content) => {
                     let (verdict, reason) = self.judge_file(&file, &content);
                     self.report.note(what, verdict, reason);
                 }
+                Err(error) if error.is_absent() && file.optional => {
+                    self.report
+                        .note(what, Verdict::Passed, "it is not there, and may be missing");
+                }
                 Err(error) if error.is_absent() => {
                     self.report
                         .note(what, Verdict::Failed, format!("it is missing: {error}"));
+                }
+                Err(error) if error.is_closed() => {
+                    let reason = format!("it is not to be read without a right: {error}");
+                    self.report.note(what, Verdict::Unknown, reason);
+                }
+                Err(error @ InspectError::Unspoken { .. }) => {
+                    self.report.note(what, Verdict::Unknown, error.to_string());
                 }
                 Err(error) => self.report.note(what, Verdict::Failed, error.to_string()),
             }
@@ -307,8 +332,7 @@ impl Examiner<'_> {
         for key in certified_keys(file) {
             match find_certificate(content) {
                 Some(certificate) => {
-                    let der = Value::bytes(certificate.as_der());
-                    self.variables.set(format!("certificate.{key}"), der);
+                    set_certificate(&mut self.variables, &key, &certificate);
                     self.certificates.insert(key, certificate);
                 }
                 None => {
@@ -317,7 +341,7 @@ impl Examiner<'_> {
                 }
             }
         }
-        let expected = match file_content(self.standard.chip, file, &self.variables) {
+        let expected = match profile::content(self.standard.chip, file, &self.variables) {
             Ok(expected) => expected,
             Err(RenderError::Unset { name }) => {
                 return (
@@ -350,7 +374,7 @@ impl Examiner<'_> {
 
     fn tries(&mut self) -> Result<(), InspectError> {
         for pin in self.wanted(ObjectKind::Pin) {
-            let Detail::Pin(rules) = pin.detail else {
+            let Detail::Pin(rules) = &pin.detail else {
                 continue;
             };
             let what = format!("tries of {}", pin.title);
@@ -392,71 +416,64 @@ impl Examiner<'_> {
         let Some(key) = chip.object(ObjectKind::Key, presented.key).cloned() else {
             return unknown("the chip profile has no such key".into());
         };
-        let Detail::Key { pin, .. } = &key.detail else {
+        let Detail::Key(rules) = key.detail.clone() else {
             return unknown("it is no key".into());
         };
-        let (Some(pin), Some(curve)) = (
-            chip.object(ObjectKind::Pin, pin).cloned(),
-            self.curve(presented.key),
-        ) else {
-            return unknown("the chip profile does not say how it is guarded".into());
-        };
+        let pin = rules.pin.as_ref();
+        let pin = pin.and_then(|pin| chip.object(ObjectKind::Pin, pin).cloned());
         let Some(certificate) = self.certificates.get(presented.key).cloned() else {
             return unknown("there is no readable certificate to verify it under".into());
         };
-        match unless_device(self.inspector.tries(&pin))? {
-            Ok(0) => return Ok((Verdict::Failed, format!("{} is blocked", pin.title))),
-            Ok(1) => {
-                return unknown(format!(
-                    "{} has one try left; it was not used, so that the card is not blocked by a slip",
-                    pin.title
-                ));
-            }
-            _ => {}
-        }
-        match self.inspector.verify_pin(&pin, presented.digits)? {
-            PinAnswer::Accepted => {}
-            PinAnswer::Wrong(left) => {
-                return Ok((
-                    Verdict::Failed,
-                    format!("{} was refused; {left} tries are left", pin.title),
-                ));
-            }
-            PinAnswer::Blocked => {
-                return Ok((Verdict::Failed, format!("{} is blocked", pin.title)));
-            }
+        if let Some(pin) = &pin
+            && let Some(refused) = self.present(pin, presented.digits)?
+        {
+            return Ok(refused);
         }
         let mut challenge = Zeroizing::new(vec![0; 32]);
         (presented.random)(&mut challenge);
-        let digest = curve.hash().digest(&challenge);
-        let signature = self.inspector.sign(&key, &digest)?;
-        let verified = EcdsaSignature::from_raw(curve, &signature).and_then(|signature| {
-            let key = certificate.public_key();
-            key.verify_message(curve.hash(), &challenge, &signature)
-        });
+        let signature = self
+            .inspector
+            .sign(&key, &rules, &challenge, &mut presented.random)?;
+        let verified = verifies(&rules, certificate.public_key(), &challenge, &signature);
         Ok(match verified {
-            Ok(()) => (
+            true => (
                 Verdict::Passed,
-                format!("a random challenge, {curve}, under its certificate"),
+                format!("a random challenge, {}, under its certificate", rules.algorithm),
             ),
-            Err(error) => (
+            false => (
                 Verdict::Failed,
-                format!("it does not verify under its certificate: {error}"),
+                "it does not verify under its certificate".into(),
             ),
         })
     }
 
-    fn curve(&self, key: &str) -> Option<Curve> {
-        match self.standard.chip.object(ObjectKind::Key, key)?.detail {
-            Detail::Key {
-                curve: profile::Curve::P256,
-                ..
-            } => Some(Curve::P256),
-            Detail::Key {
-                curve: profile::Curve::P384,
-                ..
-            } => Some(Curve::P384),
-            _ => None,
+    /// Presents a PIN, unless it has one try left. Gives the verdict where it was not taken.
+    fn present(
+        &mut self,
+        pin: &Object,
+        digits: &[u8],
+    ) -> Result<Option<(Verdict, String)>, InspectError> {
+        let failed = |reason: String| Ok(Some((Verdict::Failed, reason)));
+        match unless_device(self.inspector.tries(pin))? {
+            Ok(0) => return failed(format!("{} is blocked", pin.title)),
+            Ok(1) => {
+                return Ok(Some((
+                    Verdict::Unknown,
+                    format!(
+                        "{} has one try left; it was not used, so that the card is not blocked by a slip",
+                        pin.title
+                    ),
+                )));
+            }
+            _ => {}
+        }
+        match self.inspector.verify_pin(pin, digits)? {
+            PinAnswer::Accepted => Ok(None),
+            PinAnswer::Wrong(left) => failed(format!(
+                "{} was refused; {left} tries are left",
+                pin.title
+            )),
+            PinAnswer::Blocked => failed(format!("{} is blocked", pin.title)),
         }
     }
 }

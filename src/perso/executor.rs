@@ -18,8 +18,11 @@ mod grants;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use card::{Command, Response, Status};
-use profile::{Object, ObjectKind, Plan, Position, Rendered, Renderer, Taken, Variables};
+use card::gp::{HostChallenge, ScpError};
+use card::{Limits, Response, Status};
+use profile::{
+    Detail, Object, ObjectKind, Plan, Position, Protocol, Rendered, Renderer, Taken, Value, Variables,
+};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -35,8 +38,11 @@ pub struct Executor {
     pub(crate) variables: Variables,
     pub(crate) subjects: BTreeMap<String, Vec<u8>>,
     pub(crate) random: Random,
+    limits: Limits,
+    blank: Option<String>,
     chip: Option<String>,
     os: Option<String>,
+    identified: usize,
     channel: ChannelState,
     position: Position,
     stage: usize,
@@ -67,6 +73,9 @@ pub(crate) struct Answers {
     pub(crate) last: Option<Status>,
     whole: Vec<Vec<u8>>,
 }
+
+/// The result that is the content of what is read.
+const CONTENT: &str = "content";
 
 /// The piece of work whose commands are on their way.
 enum Running {
@@ -100,29 +109,34 @@ impl Executor {
         atr: &[u8],
         random: Random,
     ) -> Result<Self, Fault> {
-        if !plan.chip.identify.atr.iter().any(|known| known == atr) {
-            let expected: Vec<_> = plan
-                .chip
-                .identify
-                .atr
-                .iter()
-                .map(hex::encode_upper)
-                .collect();
+        if !plan.chip.identify.may_answer(atr) {
             return Err(Fault::WrongChip {
                 product: plan.chip.name.clone(),
                 what: "the answer to reset".into(),
                 found: hex::encode_upper(atr),
-                expected: expected.join(" or "),
+                expected: plan.chip.identify.answers(),
             });
+        }
+        let mut variables = assignment.variables;
+        for pin in plan.chip.objects(ObjectKind::Pin) {
+            if let Detail::Pin(rules) = &pin.detail
+                && let Some(digits) = &rules.default
+            {
+                let digits = Value::Bytes(digits.clone());
+                variables.set(format!("pin.{}.digits", pin.name), digits);
+            }
         }
         let total = plan.len();
         let mut executor = Self {
             plan: Arc::new(plan),
-            variables: assignment.variables,
+            variables,
             subjects: assignment.subjects,
             random,
+            limits: assignment.limits,
+            blank: assignment.blank,
             chip: None,
             os: None,
+            identified: 0,
             channel: ChannelState::Closed,
             position: Position::default(),
             stage: 0,
@@ -278,22 +292,28 @@ impl Executor {
 
     fn identify(&mut self) {
         self.running = Some(Running::Identify);
-        let limit = self.plan.chip.limits.command;
-        let commands: Result<VecDeque<_>, _> = self
-            .plan
-            .chip
-            .identify
-            .commands
-            .iter()
-            .map(|command| command.render(&Variables::default(), limit))
-            .collect();
-        match commands {
-            Ok(commands) => self.commands = commands,
+        self.next_identification();
+    }
+
+    /// Renders the identification's next command, which may use what the ones before took.
+    fn next_identification(&mut self) -> bool {
+        let plan = self.plan.clone();
+        let Some(command) = plan.chip.identify.commands.get(self.identified) else {
+            return false;
+        };
+        self.identified += 1;
+        let mut found = Variables::default();
+        for (name, value) in &self.answers.taken {
+            found.set(name.clone(), Value::Bytes(value.clone()));
+        }
+        match command.render(&found, &self.limits) {
+            Ok(command) => self.commands.push_back(command),
             Err(source) => self.fail(Fault::Render {
                 step: "identify".into(),
                 source,
             }),
         }
+        true
     }
 
     /// Does one thing; gives an action when there is one for the outside.
@@ -315,7 +335,7 @@ impl Executor {
             return self.enter_stage(stage).map(|()| None);
         }
         if stage.sealed && !self.pending.is_empty() {
-            return self.open_challenge(stage).map(|()| None);
+            return self.open_sealed(stage).map(|()| None);
         }
         let ready = self.pending.iter().position(|index| {
             stage
@@ -359,7 +379,7 @@ impl Executor {
             return Ok(());
         };
         let step = self.what();
-        if matches!(self.channel, ChannelState::Opening(_)) && !response.status().is_ok() {
+        if self.channel.is_proving() && !sent.accepts(response.status()) {
             return Err(Fault::AuthenticationRefused {
                 chip: self.chip.clone().unwrap_or_default(),
                 key_set: self.stage_key_set(),
@@ -383,26 +403,24 @@ impl Executor {
                 source,
             })?;
         self.answers.last = Some(response.status());
-        if !sent.expect.contains(&response.status()) && !sent.expect.is_empty() {
+        if !sent.accepts(response.status()) {
             return Err(self.refused(&sent, response.status()));
         }
-        for (name, path) in &sent.take {
-            let Some(value) = path.find(response.data()) else {
-                return Err(Fault::NoResult {
-                    step,
-                    result: name.clone(),
-                });
-            };
-            self.answers
-                .taken
-                .insert(name.clone(), Zeroizing::new(value.to_vec()));
-        }
-        self.answers.data.extend_from_slice(response.data());
+        let taken = sent
+            .results(&response)
+            .map_err(|result| Fault::NoResult { step, result })?;
+        // Content that stands inside an answer is taken out of it; else the answer is content.
+        let content = taken.get(CONTENT).map(|content| &content[..]);
+        self.answers
+            .data
+            .extend_from_slice(content.unwrap_or(response.data()));
+        self.answers.taken.extend(taken);
         Ok(())
     }
 
     fn refused(&self, sent: &Rendered, status: Status) -> Fault {
-        if matches!(self.running, Some(Running::Challenge)) {
+        let global = self.plan.chip.channel.protocol.is_global_platform();
+        if matches!(self.running, Some(Running::Challenge)) && global {
             let key_set = self.stage_key_set();
             let version = self
                 .plan
@@ -473,7 +491,7 @@ impl Executor {
         protected: bool,
         what: impl FnOnce(&Renderer<'_>) -> Result<Vec<Rendered>, profile::RenderError>,
     ) -> Result<VecDeque<Rendered>, Fault> {
-        what(&Renderer::new(&self.plan.chip, protected))
+        what(&Renderer::new(&self.plan.chip, &self.limits, protected))
             .map(VecDeque::from)
             .map_err(|source| Fault::Render {
                 step: self.what(),
@@ -482,16 +500,17 @@ impl Executor {
     }
 }
 
-/// A command that is no template's: success is 9000, and nothing is taken out.
-fn plain(command: Command) -> Rendered {
-    Rendered {
-        command,
-        expect: vec![Status::OK],
-        take: Vec::new(),
-    }
-}
-
 /// Returns the SHA-256 of `bytes` in hexadecimal, as evidence.
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
     hex::encode_upper(Sha256::digest(bytes))
+}
+
+/// Draws the host's challenge as long as the protocol wants it.
+pub(crate) fn host_challenge(
+    protocol: &Protocol,
+    random: &mut Random,
+) -> Result<HostChallenge, ScpError> {
+    let mut host = vec![0; protocol.host_challenge()];
+    random(&mut host);
+    HostChallenge::try_from(&host[..])
 }

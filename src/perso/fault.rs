@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use card::ExchangeError;
-use card::gp::Scp03Error;
+use card::gp::ScpError;
 use profile::RenderError;
 
 /// Why a personalization stopped. Every message names the thing and the next step.
@@ -58,6 +58,16 @@ pub enum Fault {
         key_set: String,
         /// What it answered.
         status: String,
+    },
+    /// The chip took the issuer's proof, and could not prove itself.
+    #[error(
+        "chip {chip} took the {key_set} key and did not prove that it has it; it may be no chip of ours: put it aside"
+    )]
+    NotProved {
+        /// The chip's serial number.
+        chip: String,
+        /// The key set.
+        key_set: String,
     },
     /// The chip refused a command.
     #[error(
@@ -136,7 +146,7 @@ pub enum Fault {
         step: String,
         /// What happened.
         #[source]
-        source: Scp03Error,
+        source: ScpError,
     },
     /// The card or its reader failed.
     #[error("the card could not be reached in \"{step}\"")]

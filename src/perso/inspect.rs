@@ -1,16 +1,18 @@
 //! A chip as a reader sees it: in the clear, through the holder's own door, by the commands that
 //! its profile spells. It writes nothing.
 
-use card::gp::{
-    self, Cplc, HostChallenge, KeyInfo, get_data, initialize_update, parse_key_information,
-};
+use card::gp::{self, Cplc, KeyInfo, get_data, initialize_update, parse_key_information};
 use card::{Channel, ExchangeError, Limits, Response, Status, exchange};
 use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Position, RenderError, Rendered, Renderer,
-    Value, Variables, pin_field,
+    ChipProfile, Detail, Dialect, KeyRules, Object, ObjectKind, PinValues, Position, RenderError,
+    Rendered, Renderer, Taken, Value, Variables,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::action::Random;
+use crate::executor::host_challenge;
+use crate::step::signing_values;
 
 /// The longest file that READ BINARY reaches by offset (*ISO/IEC 7816-4 §11.2.2*: 15 bits).
 const LONGEST_FILE: usize = 0x8000;
@@ -86,6 +88,11 @@ impl InspectError {
         self.status().is_some_and(|status| absent.contains(&status))
     }
 
+    /// Returns whether the chip wants a right that was not proved first.
+    pub fn is_closed(&self) -> bool {
+        self.status() == Some(Status::SECURITY_STATUS_NOT_SATISFIED)
+    }
+
     /// Returns whether the card or its reader failed, so that nothing more can be read.
     pub fn is_device(&self) -> bool {
         matches!(self, Self::Card { .. })
@@ -135,10 +142,10 @@ impl Domain {
 /// What a chip says it is, beside what its profile says it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The chip's serial number, in hexadecimal.
-    pub serial: String,
-    /// The version of its operating system, in hexadecimal.
-    pub os: String,
+    /// The chip's serial number, in hexadecimal; nothing where it has none of its own.
+    pub serial: Option<String>,
+    /// The version of its operating system, in hexadecimal, where it says one.
+    pub os: Option<String>,
     /// What is not as the profile expects: then it is another product.
     pub differences: Vec<Difference>,
 }
@@ -169,9 +176,12 @@ pub enum PinAnswer {
 pub struct Inspector<'a> {
     chip: &'a ChipProfile,
     channel: &'a mut dyn Channel,
+    limits: Limits,
     position: Position,
     /// The application that was selected by its identifier.
     root: Option<String>,
+    /// What the identification took.
+    known: Variables,
 }
 
 impl<'a> Inspector<'a> {
@@ -179,10 +189,19 @@ impl<'a> Inspector<'a> {
     pub fn new(chip: &'a ChipProfile, channel: &'a mut dyn Channel) -> Self {
         Self {
             chip,
+            limits: chip.limits,
             channel,
             position: Position::default(),
             root: None,
+            known: Variables::default(),
         }
+    }
+
+    /// Keeps to what chip and reader take together.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Returns what an issuer security domain says of the chip.
@@ -191,7 +210,7 @@ impl<'a> Inspector<'a> {
     /// [`InspectError::Card`].
     pub fn domain(&mut self) -> Result<Domain, InspectError> {
         self.lost();
-        Domain::ask(self.channel, &self.chip.limits).map_err(|source| InspectError::Card {
+        Domain::ask(self.channel, &self.limits).map_err(|source| InspectError::Card {
             what: "ask the security domain".into(),
             source,
         })
@@ -212,28 +231,18 @@ impl<'a> Inspector<'a> {
         let identify = &self.chip.identify;
         let atr = self.channel.atr().to_vec();
         let mut differences = Vec::new();
-        if !identify.atr.contains(&atr) {
-            let expected: Vec<_> = identify.atr.iter().map(hex::encode_upper).collect();
+        if !identify.may_answer(&atr) {
             differences.push(Difference {
                 what: "the answer to reset".into(),
                 found: hex::encode_upper(atr),
-                expected: expected.join(" or "),
+                expected: identify.answers(),
             });
         }
         let mut found = Variables::default();
         for command in &identify.commands {
-            let rendered = command
-                .render(&Variables::default(), self.chip.limits.command)
-                .map_err(spell)?;
-            let answer = self.send(WHAT, &rendered)?;
-            for (name, path) in &rendered.take {
-                let value = path
-                    .find(answer.data())
-                    .ok_or_else(|| InspectError::NoResult {
-                        what: WHAT.into(),
-                        result: name.clone(),
-                    })?;
-                found.set(name.clone(), Value::bytes(value));
+            let rendered = command.render(&found, &self.limits).map_err(spell)?;
+            for (name, value) in self.results(WHAT, &rendered)? {
+                found.set(name, Value::Bytes(value));
             }
         }
         for expectation in &identify.expect {
@@ -246,12 +255,26 @@ impl<'a> Inspector<'a> {
                 });
             }
         }
-        let text = |template: &profile::Template| template.render(&found).map(hex::encode_upper);
+        let text = |template: &Option<profile::Template>| {
+            let rendered = template.as_ref().map(|template| template.render(&found));
+            let rendered = rendered.transpose().map_err(spell)?;
+            Ok(rendered.map(|bytes| hex::encode_upper(&bytes[..])))
+        };
+        let (serial, os) = (text(&identify.serial)?, text(&identify.os)?);
+        if let Some(serial) = &serial {
+            found.set("chip.serial", Value::text(serial.clone()));
+        }
+        self.known = found;
         Ok(Identity {
-            serial: text(&identify.serial).map_err(spell)?,
-            os: text(&identify.os).map_err(spell)?,
+            serial,
+            os,
             differences,
         })
+    }
+
+    /// Returns what the identification took, for the contents that rest on it.
+    pub fn known(&self) -> &Variables {
+        &self.known
     }
 
     /// Makes the place current where an object lives, or the place itself.
@@ -273,41 +296,61 @@ impl<'a> Inspector<'a> {
         Ok(())
     }
 
-    /// Reads a whole file, however long it is.
+    /// Reads a whole file or data object, however long it is.
     ///
     /// # Errors
     /// [`InspectError`].
-    pub fn read_file(&mut self, file: &Object) -> Result<Zeroizing<Vec<u8>>, InspectError> {
-        let what = format!("read file {}", file.name);
-        self.go_to(Dialect::SelectFile, file)?;
-        self.run(Dialect::SelectFile, file, &[])?;
-        let step = self.chip.limits.response.max(1);
+    pub fn read(&mut self, object: &Object) -> Result<Zeroizing<Vec<u8>>, InspectError> {
+        let what = format!("read {} {}", kind(object).word(), object.name);
+        let operation = reading(object);
+        self.go_to(operation, object)?;
+        let renderer = Renderer::new(self.chip, &self.limits, false);
+        if self.chip.speaks(Dialect::SelectFile, object) && kind(object) == ObjectKind::File {
+            self.run(Dialect::SelectFile, object, &[])?;
+        }
+        let step = renderer.reading_step();
         // Reserved whole, so that growing leaves no copy of what may be personal data.
         let mut content = Zeroizing::new(Vec::with_capacity(LONGEST_FILE));
         while content.len() < LONGEST_FILE {
-            let values = [
-                ("offset", Value::Number(content.len() as u64)),
-                ("length", Value::Number(step as u64)),
-            ];
+            let spell = |source| InspectError::Render {
+                what: what.clone(),
+                source,
+            };
+            let rendered = renderer
+                .read_from(object, content.len(), step, &self.known)
+                .map_err(spell)?;
+            if rendered.is_empty() {
+                return Err(InspectError::Unspoken { operation });
+            }
             let mut came = 0;
-            for rendered in self.render(Dialect::ReadFile, file, &values)? {
+            let mut asked = 0;
+            for rendered in rendered {
+                asked += rendered.command.le().unwrap_or(0) as usize;
                 let answer = self.transmit(&what, &rendered)?;
                 match answer.status() {
                     // The file's length is a multiple of the step.
                     Status::WRONG_PARAMETERS if !content.is_empty() => return Ok(content),
                     Status::END_OF_FILE => {}
-                    status if rendered.expect.contains(&status) => {}
+                    status if rendered.accepts(status) => {}
                     status => return Err(self.refused(&what, &rendered, status)),
                 }
-                came += answer.data().len();
-                content.extend_from_slice(answer.data());
+                let taken = rendered.results(&answer).map_err(|result| {
+                    InspectError::NoResult {
+                        what: what.clone(),
+                        result,
+                    }
+                })?;
+                let part = taken.get("content").map(|part| &part[..]);
+                let part = part.unwrap_or(answer.data());
+                came += part.len();
+                content.extend_from_slice(part);
             }
-            if came < step {
+            if !self.chip.reads_in_parts(object) || came < asked.min(step) {
                 return Ok(content);
             }
         }
         Err(InspectError::Endless {
-            file: file.name.clone(),
+            file: object.name.clone(),
         })
     }
 
@@ -336,14 +379,12 @@ impl<'a> Inspector<'a> {
     pub fn takes_version(&mut self, version: u8) -> Result<bool, InspectError> {
         let what = format!("ask for key version {version:02X}");
         self.lost();
-        let plain = |command| Rendered {
-            command,
-            expect: vec![Status::OK],
-            take: Vec::new(),
-        };
-        self.send(&what, &plain(gp::select(&[])))?;
+        self.send(&what, &Rendered::plain(gp::select(&[])))?;
         // Which challenge does not matter: nobody answers it.
-        let ask = plain(initialize_update(version, &HostChallenge::new([0; 8])));
+        let protocol = &self.chip.channel.protocol;
+        let mut zeros: Random = Box::new(|bytes| bytes.fill(0));
+        let host = host_challenge(protocol, &mut zeros).unwrap_or_else(|_| [0; 8].into());
+        let ask = Rendered::plain(initialize_update(version, &host));
         match self.send(&what, &ask) {
             Ok(_) => Ok(true),
             Err(error) if error.status() == Some(Status::REFERENCE_NOT_FOUND) => Ok(false),
@@ -357,11 +398,12 @@ impl<'a> Inspector<'a> {
     /// [`InspectError`] where the chip answers neither yes nor no.
     pub fn verify_pin(&mut self, pin: &Object, digits: &[u8]) -> Result<PinAnswer, InspectError> {
         self.go_to(Dialect::VerifyPin, pin)?;
-        let field = pin_field(pin, digits).map_err(|source| InspectError::Render {
+        let values = PinValues::of(digits).variables(pin);
+        let values = values.map_err(|source| InspectError::Render {
             what: format!("verify {}", pin.title),
             source,
         })?;
-        match self.run(Dialect::VerifyPin, pin, &[("pin.value", field)]) {
+        match self.run(Dialect::VerifyPin, pin, &values) {
             Ok(_) => Ok(PinAnswer::Accepted),
             Err(InspectError::Refused { status, .. }) if status.tries_left().is_some() => {
                 Ok(PinAnswer::Wrong(status.tries_left().unwrap_or(0)))
@@ -373,22 +415,21 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// Has the chip sign a digest; the key's PIN must have been presented.
+    /// Has the chip sign a message; the key's PIN must have been presented. The signature comes
+    /// as the chip gives it.
     ///
     /// # Errors
     /// [`InspectError`].
     pub fn sign(
         &mut self,
         key: &Object,
-        digest: &[u8],
+        rules: &KeyRules,
+        message: &[u8],
+        random: &mut Random,
     ) -> Result<Zeroizing<Vec<u8>>, InspectError> {
         self.go_to(Dialect::Sign, key)?;
-        self.result(
-            Dialect::Sign,
-            key,
-            &[("digest", Value::bytes(digest))],
-            "signature",
-        )
+        let values = signing_values(rules, message, random).unwrap_or_default();
+        self.result(Dialect::Sign, key, &values, "signature")
     }
 
     fn lost(&mut self) {
@@ -420,8 +461,8 @@ impl<'a> Inspector<'a> {
         object: &Object,
         values: &[(&str, Value)],
     ) -> Result<Vec<Rendered>, InspectError> {
-        let commands = Renderer::new(self.chip, false)
-            .operation(operation, object, values)
+        let commands = Renderer::new(self.chip, &self.limits, false)
+            .operation_in(operation, object, values, &self.known)
             .map_err(|source| InspectError::Render {
                 what: format!("{operation} {}", object.name),
                 source,
@@ -432,20 +473,18 @@ impl<'a> Inspector<'a> {
         Ok(commands)
     }
 
-    /// Sends an operation's commands and returns the last answer.
+    /// Sends an operation's commands.
     fn run(
         &mut self,
         operation: Dialect,
         object: &Object,
         values: &[(&str, Value)],
-    ) -> Result<Vec<(Rendered, Response)>, InspectError> {
+    ) -> Result<(), InspectError> {
         let what = format!("{operation} {}", object.name);
-        let mut answers = Vec::new();
         for rendered in self.render(operation, object, values)? {
-            let answer = self.send(&what, &rendered)?;
-            answers.push((rendered, answer));
+            self.send(&what, &rendered)?;
         }
-        Ok(answers)
+        Ok(())
     }
 
     fn result(
@@ -455,23 +494,31 @@ impl<'a> Inspector<'a> {
         values: &[(&str, Value)],
         result: &str,
     ) -> Result<Zeroizing<Vec<u8>>, InspectError> {
-        let answers = self.run(operation, object, values)?;
-        let found = answers.iter().rev().find_map(|(rendered, answer)| {
-            let (_, path) = rendered.take.iter().find(|(name, _)| name == result)?;
-            path.find(answer.data())
-        });
-        match found {
-            Some(value) => Ok(Zeroizing::new(value.to_vec())),
-            None => Err(InspectError::NoResult {
-                what: format!("{operation} {}", object.name),
-                result: result.to_owned(),
-            }),
+        let what = format!("{operation} {}", object.name);
+        let mut found = None;
+        for rendered in self.render(operation, object, values)? {
+            found = self.results(&what, &rendered)?.remove(result).or(found);
         }
+        found.ok_or_else(|| InspectError::NoResult {
+            what,
+            result: result.to_owned(),
+        })
+    }
+
+    /// Sends a command and takes the results out of its answer.
+    fn results(&mut self, what: &str, rendered: &Rendered) -> Result<Taken, InspectError> {
+        let answer = self.send(what, rendered)?;
+        rendered
+            .results(&answer)
+            .map_err(|result| InspectError::NoResult {
+                what: what.to_owned(),
+                result,
+            })
     }
 
     fn send(&mut self, what: &str, rendered: &Rendered) -> Result<Response, InspectError> {
         let answer = self.transmit(what, rendered)?;
-        if rendered.expect.contains(&answer.status()) {
+        if rendered.accepts(answer.status()) {
             Ok(answer)
         } else {
             Err(self.refused(what, rendered, answer.status()))
@@ -479,7 +526,7 @@ impl<'a> Inspector<'a> {
     }
 
     fn transmit(&mut self, what: &str, rendered: &Rendered) -> Result<Response, InspectError> {
-        exchange(self.channel, &rendered.command, &self.chip.limits).map_err(|source| {
+        exchange(self.channel, &rendered.command, &self.limits).map_err(|source| {
             InspectError::Card {
                 what: what.to_owned(),
                 source,
@@ -494,5 +541,21 @@ impl<'a> Inspector<'a> {
             status,
             meaning: self.chip.meaning(status),
         }
+    }
+}
+
+/// Returns whether an object is a file or a data object.
+fn kind(object: &Object) -> ObjectKind {
+    match object.detail {
+        Detail::Data { .. } => ObjectKind::Data,
+        _ => ObjectKind::File,
+    }
+}
+
+/// Returns the operation by which an object is read.
+fn reading(object: &Object) -> Dialect {
+    match kind(object) {
+        ObjectKind::Data => Dialect::GetData,
+        _ => Dialect::ReadFile,
     }
 }

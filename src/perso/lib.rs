@@ -21,7 +21,7 @@ pub use crate::executor::Executor;
 pub use crate::fault::Fault;
 pub use crate::inspect::{Difference, Domain, Identity, InspectError, Inspector, PinAnswer};
 pub use crate::journal::{JournalEntry, Moment};
-pub use crate::request::{Grant, Refusal, Request};
+pub use crate::request::{Grant, Opening, Refusal, Request};
 
 #[cfg(test)]
 mod desk;

@@ -1,28 +1,42 @@
 //! What a running personalization asks of the centre, and what it gets.
 
+use std::collections::BTreeMap;
+
 use card::Command;
 use card::gp::SessionKeys;
+use profile::{StatusPattern, Value};
+use zeroize::Zeroizing;
+
+/// What passed before the issuer's channel opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The key set's name in the chip profile.
+    pub key_set: String,
+    /// The host challenge that the chip was given.
+    pub host_challenge: Vec<u8>,
+    /// What the chip said, by name: under GlobalPlatform its answer to INITIALIZE UPDATE as
+    /// [`Opening::INITIALIZE_UPDATE`], else what the profile's `open_channel` takes.
+    pub answers: BTreeMap<String, Vec<u8>>,
+}
+
+impl Opening {
+    /// The name of the answer to INITIALIZE UPDATE.
+    pub const INITIALIZE_UPDATE: &str = "initialize_update";
+}
 
 /// Something that only the centre (or the local key service of a stand-alone station) can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Session keys for a secure channel.
-    OpenChannel {
-        /// The key set's name in the chip profile.
-        key_set: String,
-        /// The host challenge that the chip was given.
-        host_challenge: [u8; 8],
-        /// The chip's answer to INITIALIZE UPDATE.
-        initialize_update: Vec<u8>,
-    },
-    /// A ready PUT KEY command that replaces the open channel's key set.
-    ReplaceKeys {
-        /// The key set that is on the chip now.
-        current: String,
+    /// Session keys for a secure channel, or the issuer's proof.
+    OpenChannel(Opening),
+    /// Ready commands that put another key set on the chip, in the open channel.
+    PutKeys {
+        /// How the open channel was opened; its key set is the present one.
+        opening: Opening,
         /// The key set that shall be.
         new: String,
-        /// The chip's diversification data.
-        diversification: [u8; 10],
+        /// Whether the present one stays beside it.
+        adds: bool,
     },
     /// A certificate for a key that the chip made.
     Certify {
@@ -33,41 +47,54 @@ pub enum Request {
         /// The certification request, DER, signed by the chip (RFC 2986).
         request: Vec<u8>,
     },
-    /// The ready commands of a sealed stage, whose channel keys stay at the centre.
+    /// The ready commands of a sealed stage, whose keys and PINs stay at the centre.
     Seal {
         /// The stage's name in the plan.
         stage: String,
-        /// The key set's name.
-        key_set: String,
-        /// The host challenge that the chip was given.
-        host_challenge: [u8; 8],
-        /// The chip's answer to INITIALIZE UPDATE.
-        initialize_update: Vec<u8>,
+        /// What passed before its channel opens, if it has one.
+        opening: Option<Opening>,
+        /// The digits of the PINs that only this personalization knows and the stage needs.
+        pins: BTreeMap<String, Value>,
     },
-    /// The chip's answers to the commands of a sealed stage, for their R-MACs to be checked.
+    /// The chip's answers to the commands of a sealed stage, to be judged.
     Confirm {
         /// The stage's name in the plan.
         stage: String,
-        /// The answers, each data ‖ SW1 SW2, the one to EXTERNAL AUTHENTICATE first.
+        /// The answers, each data ‖ SW1 SW2, in the order of the commands.
         answers: Vec<Vec<u8>>,
     },
 }
 
-/// What the centre gives. It has no `Debug`: it may hold session keys.
+/// What the centre gives. It has no `Debug`: it may hold keys.
 pub enum Grant {
-    /// To [`Request::OpenChannel`].
+    /// To [`Request::OpenChannel`], under GlobalPlatform.
     SessionKeys(Box<SessionKeys>),
-    /// To [`Request::ReplaceKeys`].
-    PutKey {
-        /// The command, not yet protected.
-        command: Command,
-        /// The key check values that the chip must answer, in the order of the keys.
-        kcvs: [[u8; 3]; 3],
+    /// To [`Request::OpenChannel`], by challenge.
+    Proof {
+        /// The issuer's proof.
+        proof: Zeroizing<Vec<u8>>,
+        /// What the chip must answer, if it proves anything.
+        answer: Option<Zeroizing<Vec<u8>>>,
+    },
+    /// To [`Request::PutKeys`].
+    PutKeys {
+        /// The commands, not yet protected.
+        commands: Vec<Command>,
+        /// What the chip must answer to the last, if it answers anything.
+        answer: Option<Vec<u8>>,
+        /// The key check values, as evidence.
+        kcv: Vec<u8>,
     },
     /// To [`Request::Certify`]: the certificate, DER.
     Certificate(Vec<u8>),
-    /// To [`Request::Seal`]: EXTERNAL AUTHENTICATE and what follows it, all protected.
-    Sealed(Vec<Command>),
+    /// To [`Request::Seal`].
+    Sealed {
+        /// The commands, protected where there is a secure channel, and the status words that
+        /// mean success.
+        commands: Vec<(Command, Vec<StatusPattern>)>,
+        /// The public keys of the key pairs that they import, `SubjectPublicKeyInfo` in DER.
+        publics: BTreeMap<String, Vec<u8>>,
+    },
     /// To [`Request::Confirm`]: the answers are the chip's own.
     Confirmed,
 }

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use card::Status;
-use card::gp::{HostChallenge, initialize_update};
+use card::gp::{delete_key, initialize_update, parse_delete};
 use cert::request::{Request as CertificationRequest, RequestInfo};
-use cert::{Certificate, Curve, DistinguishedName, EcdsaSignature};
+use cert::{
+    Certificate, DistinguishedName, EcdsaSignature, Hash, PublicKey, digest_info,
+    emsa_pkcs1_v1_5, emsa_pss,
+};
 use profile::{
-    Detail, Dialect, Object, Plan, Rendered, Renderer, Step, Value, Variables, Verb, file_content,
-    pin_field,
+    Detail, Dialect, KeyRules, Object, PinRules, PinValues, Plan, Rendered, Renderer, RsaPadding,
+    SignatureForm, Step, Value, Variables, Verb, set_public_key,
 };
 use zeroize::Zeroizing;
 
 use crate::action::Random;
-use crate::executor::{Answers, digest_of};
+use crate::executor::{Answers, digest_of, host_challenge};
 use crate::fault::Fault;
 use crate::request::Request;
 
@@ -30,8 +33,10 @@ pub(crate) struct StepContext<'a, 'r> {
 pub(crate) enum Begun {
     /// With these commands.
     Commands(Vec<Rendered>),
-    /// With a question to the centre, which gives the command.
-    ReplaceKeys { new: String },
+    /// With a question to the centre, which gives the commands.
+    PutKeys { new: String, adds: bool },
+    /// It has nothing to do: its content is empty, and may be.
+    Nothing,
 }
 
 /// What a finished step leaves.
@@ -54,76 +59,88 @@ pub(crate) fn begin(
         source,
     };
     let name = &step.object;
-    let renderer = &context.renderer;
+    let renderer = context.renderer.clone();
+    let mut operation = |operation: Dialect, values: &[(&str, Value)]| {
+        renderer.operation_in(operation, object, values, context.variables)
+    };
     let commands = match step.verb {
-        Verb::Install => renderer.operation(Dialect::Install, object, &[]),
-        Verb::WriteFile => {
+        Verb::Install => operation(Dialect::Install, &[]),
+        Verb::WriteFile | Verb::PutData | Verb::CheckFile | Verb::CheckData => {
             let content = content(step, object, context)?;
-            renderer.write_file(object, &content)
+            if content.is_empty() && object.optional {
+                return Ok(Begun::Nothing);
+            }
+            match step.verb {
+                Verb::WriteFile | Verb::PutData => {
+                    renderer.write(object, &content, context.variables)
+                }
+                _ => renderer.read(object, content.len(), context.variables),
+            }
         }
-        Verb::CheckFile => {
-            let content = content(step, object, context)?;
-            renderer.read_file(object, content.len())
-        }
-        Verb::CreatePin => renderer.operation(Dialect::CreatePin, object, &[]),
+        Verb::CreatePin => operation(Dialect::CreatePin, &[]),
         Verb::SetTemporaryPin => {
-            let Detail::Pin(rules) = object.detail else {
-                return Err(plan_fault(step, "it is not a PIN"));
-            };
+            let rules = pin_rules(step, object)?;
             let digits = random_digits(usize::from(rules.stored), context.random);
-            let field = pin_field(object, &digits).map_err(spell)?;
-            context
-                .variables
-                .set(format!("pin.{name}.value"), field.clone());
-            renderer.operation(Dialect::SetPin, object, &[("pin.value", field)])
+            let values = pin_values(context, object, rules, &digits).map_err(spell)?;
+            let setting = step.operation.unwrap_or(Dialect::SetPin);
+            let commands = renderer.operation_in(setting, object, &values, context.variables);
+            let digits = Value::Bytes(digits);
+            context.variables.set(format!("pin.{name}.digits"), digits);
+            commands
         }
         Verb::VerifyPin => {
-            let field = context
-                .variables
-                .bytes(&format!("pin.{name}.value"))
-                .unwrap_or_default();
-            renderer.operation(
-                Dialect::VerifyPin,
-                object,
-                &[("pin.value", Value::bytes(field))],
-            )
+            let rules = pin_rules(step, object)?;
+            let digits = known_digits(context.variables, name);
+            let values = pin_values(context, object, rules, &digits).map_err(spell)?;
+            renderer.operation_in(Dialect::VerifyPin, object, &values, context.variables)
         }
-        Verb::CheckTries => renderer.operation(Dialect::ReadTries, object, &[]),
-        Verb::GenerateKey => renderer.operation(Dialect::GenerateKey, object, &[]),
+        Verb::CheckTries => operation(Dialect::ReadTries, &[]),
+        Verb::GenerateKey => {
+            operation(Dialect::GenerateKey, &[]).and_then(|mut commands| {
+                commands.extend(operation(Dialect::ReadPublicKey, &[])?);
+                Ok(commands)
+            })
+        }
         Verb::RequestCertificate => {
             let request = request_info(step, object, context)?;
-            renderer.operation(
-                Dialect::Sign,
-                object,
-                &[("digest", Value::bytes(request.digest()))],
-            )
+            let values = to_sign(step, object, request.to_be_signed(), context.random)?;
+            renderer.operation_in(Dialect::Sign, object, &values, context.variables)
         }
         Verb::CheckKey => {
             let mut challenge = vec![0; 32];
             (context.random)(&mut challenge);
-            let hashed = curve_of(object).hash().digest(&challenge);
+            let values = to_sign(step, object, &challenge, context.random)?;
             context
                 .variables
                 .set(format!("challenge.{name}"), Value::bytes(challenge));
-            renderer.operation(Dialect::Sign, object, &[("digest", Value::bytes(hashed))])
+            renderer.operation_in(Dialect::Sign, object, &values, context.variables)
         }
-        Verb::SetState => renderer.operation(Dialect::SetState, object, &[]),
+        Verb::SetState => operation(Dialect::SetState, &[]),
         Verb::CheckRefused => {
-            let Some(set) = context.plan.chip.channel.keys.get(name) else {
-                return Err(plan_fault(step, "the chip has no such key set"));
-            };
-            let mut host = [0; 8];
-            (context.random)(&mut host);
-            let command = initialize_update(set.version, &HostChallenge::new(host));
+            let version = version(step, context.plan)?;
+            let protocol = &context.plan.chip.channel.protocol;
+            let host = host_challenge(protocol, context.random).map_err(|source| {
+                Fault::Channel {
+                    step: step.name(),
+                    source,
+                }
+            })?;
             // Any answer will do here; `finish` says which is the right one.
-            Ok(vec![Rendered {
-                command,
-                expect: Vec::new(),
-                take: Vec::new(),
-            }])
+            Ok(vec![Rendered::asking(initialize_update(version, &host))])
         }
-        Verb::ReplaceKeys => return Ok(Begun::ReplaceKeys { new: name.clone() }),
-        Verb::SetHolderPin => return Err(plan_fault(step, "it belongs into a sealed stage")),
+        Verb::RemoveKeys => {
+            let version = version(step, context.plan)?;
+            Ok(vec![Rendered::plain(delete_key(version))])
+        }
+        Verb::AddKeys | Verb::ReplaceKeys => {
+            return Ok(Begun::PutKeys {
+                new: name.clone(),
+                adds: step.verb == Verb::AddKeys,
+            });
+        }
+        Verb::SetHolderPin | Verb::ImportKey => {
+            return Err(plan_fault(step, "it belongs into a sealed stage"));
+        }
     };
     commands.map(Begun::Commands).map_err(spell)
 }
@@ -144,11 +161,11 @@ pub(crate) fn finish(
         })
     };
     match step.verb {
-        Verb::WriteFile => {
+        Verb::WriteFile | Verb::PutData => {
             let content = content(step, object, context)?;
             finished.evidence.insert("sha256", digest_of(&content));
         }
-        Verb::CheckFile => {
+        Verb::CheckFile | Verb::CheckData => {
             let content = content(step, object, context)?;
             if answers.data[..] != content[..] {
                 let same = answers
@@ -173,11 +190,7 @@ pub(crate) fn finish(
                     });
                 }
             };
-            let expected = context
-                .plan
-                .chip
-                .pin_rules(name)
-                .map_or(0, |rules| rules.tries);
+            let expected = pin_rules(step, object)?.tries;
             if found != expected {
                 return Err(Fault::Tries {
                     pin: object.title.clone(),
@@ -187,22 +200,34 @@ pub(crate) fn finish(
             }
         }
         Verb::GenerateKey => {
-            let public = taken("public")?;
+            let public = public_key(step, object, answers)?;
+            let unusable = |cause: String| Fault::Certificate {
+                key: name.clone(),
+                cause: format!("the chip's public key cannot be used: {cause}"),
+            };
+            set_public_key(context.variables, name, &public)
+                .map_err(|error| unusable(error.to_string()))?;
+            let spki = context.variables.bytes(&format!("key.{name}.spki"));
             finished
                 .evidence
-                .insert("public_key_sha256", digest_of(public));
-            context
-                .variables
-                .set(format!("key.{name}.public"), Value::Bytes(public.clone()));
+                .insert("public_key_sha256", digest_of(spki.unwrap_or_default()));
         }
         Verb::RequestCertificate => {
             let unproved = |error: cert::request::RequestError| Fault::Certificate {
                 key: name.clone(),
                 cause: format!("the chip's proof of possession cannot be used: {error}"),
             };
+            let rules = key_rules(step, object)?;
             let info = request_info(step, object, context)?;
-            let request = info.assemble(taken("signature")?).map_err(unproved)?;
-            CertificationRequest::parse_and_verify(&request).map_err(unproved)?;
+            let signature = signature(rules, taken("signature")?);
+            let request = info
+                .assemble(&signature.ok_or_else(|| Fault::Signature { key: name.clone() })?)
+                .map_err(unproved)?;
+            match rules.hash {
+                Hash::Sha1 => CertificationRequest::parse_and_verify_allowing_sha1(&request),
+                _ => CertificationRequest::parse_and_verify(&request),
+            }
+            .map_err(unproved)?;
             let profile = context
                 .plan
                 .keys
@@ -231,14 +256,14 @@ pub(crate) fn finish(
                     key: name.clone(),
                     cause: error.to_string(),
                 })?;
-            let curve = curve_of(object);
-            let verified =
-                EcdsaSignature::from_raw(curve, taken("signature")?).and_then(|signature| {
-                    certificate
-                        .public_key()
-                        .verify_message(curve.hash(), challenge, &signature)
-                });
-            if verified.is_err() {
+            let rules = key_rules(step, object)?;
+            let verified = verifies(
+                rules,
+                certificate.public_key(),
+                challenge,
+                taken("signature")?,
+            );
+            if !verified {
                 return Err(Fault::Signature { key: name.clone() });
             }
         }
@@ -258,27 +283,28 @@ pub(crate) fn finish(
                 });
             }
         },
-        Verb::ReplaceKeys => {
-            let expected = context.variables.bytes("put_key.kcvs").unwrap_or_default();
+        Verb::AddKeys | Verb::ReplaceKeys => {
             // PUT KEY answers the new version and the key check values (GP 2.3 §11.8.3.1).
-            let version = context
-                .plan
-                .chip
-                .channel
-                .keys
-                .get(name)
-                .map_or(0, |set| set.version);
-            if answers.data.split_first() != Some((&version, expected)) {
+            let expected = context.variables.bytes("put_key.answer");
+            if expected.is_some_and(|expected| answers.data[..] != *expected) {
                 return Err(Fault::KeyCheckValue {
                     key_set: name.clone(),
                 });
             }
-            finished.evidence.insert("kcv", hex::encode_upper(expected));
+            let kcv = context.variables.bytes("put_key.kcv").unwrap_or_default();
+            finished.evidence.insert("kcv", hex::encode_upper(kcv));
+        }
+        Verb::RemoveKeys => {
+            parse_delete(&answers.data).map_err(|_| Fault::NoResult {
+                step: step.name(),
+                result: "delete confirmation".into(),
+            })?;
         }
         Verb::Install
         | Verb::CreatePin
         | Verb::SetTemporaryPin
         | Verb::SetHolderPin
+        | Verb::ImportKey
         | Verb::VerifyPin
         | Verb::SetState => {}
     }
@@ -290,9 +316,11 @@ fn content(
     object: &Object,
     context: &StepContext<'_, '_>,
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    file_content(&context.plan.chip, object, context.variables).map_err(|source| Fault::Render {
-        step: step.name(),
-        source,
+    profile::content(&context.plan.chip, object, context.variables).map_err(|source| {
+        Fault::Render {
+            step: step.name(),
+            source,
+        }
     })
 }
 
@@ -303,13 +331,155 @@ fn plan_fault(step: &Step, cause: &str) -> Fault {
     }
 }
 
-fn curve_of(object: &Object) -> Curve {
-    match object.detail {
-        Detail::Key {
-            curve: profile::Curve::P256,
-            ..
-        } => Curve::P256,
-        _ => Curve::P384,
+fn pin_rules<'a>(step: &Step, object: &'a Object) -> Result<&'a PinRules, Fault> {
+    match &object.detail {
+        Detail::Pin(rules) => Ok(rules),
+        _ => Err(plan_fault(step, "it is not a PIN")),
+    }
+}
+
+fn key_rules<'a>(step: &Step, object: &'a Object) -> Result<&'a KeyRules, Fault> {
+    match &object.detail {
+        Detail::Key(rules) => Ok(rules),
+        _ => Err(plan_fault(step, "it is not a key")),
+    }
+}
+
+fn version(step: &Step, plan: &Plan) -> Result<u8, Fault> {
+    match plan.chip.channel.keys.get(&step.object) {
+        Some(set) => Ok(set.version),
+        None => Err(plan_fault(step, "the chip has no such key set")),
+    }
+}
+
+/// Returns the digits that this personalization knows of a PIN; none where it knows none.
+pub(crate) fn known_digits(variables: &Variables, pin: &str) -> Zeroizing<Vec<u8>> {
+    let digits = variables.bytes(&format!("pin.{pin}.digits"));
+    Zeroizing::new(digits.unwrap_or_default().to_vec())
+}
+
+/// Returns the variables of an operation on a PIN.
+fn pin_values(
+    context: &StepContext<'_, '_>,
+    pin: &Object,
+    rules: &PinRules,
+    digits: &[u8],
+) -> Result<Vec<(&'static str, Value)>, profile::RenderError> {
+    let current = known_digits(context.variables, &pin.name);
+    let puk = rules.puk.as_ref().and_then(|name| {
+        let puk = context.plan.chip.object(profile::ObjectKind::Pin, name)?;
+        Some((puk, known_digits(context.variables, name)))
+    });
+    PinValues {
+        digits,
+        current: (!current.is_empty()).then_some(&current[..]),
+        puk: puk
+            .as_ref()
+            .filter(|(_, digits)| !digits.is_empty())
+            .map(|(puk, digits)| (*puk, &digits[..])),
+    }
+    .variables(pin)
+}
+
+/// Returns a message in every form that a chip may want to sign it in.
+fn to_sign(
+    step: &Step,
+    object: &Object,
+    message: &[u8],
+    random: &mut Random,
+) -> Result<Vec<(&'static str, Value)>, Fault> {
+    let rules = key_rules(step, object)?;
+    signing_values(rules, message, random).ok_or_else(|| {
+        plan_fault(
+            step,
+            "its hash does not fit into its modulus; choose another hash",
+        )
+    })
+}
+
+/// Returns a message in every form that a chip may want to sign it in: `message`, `digest`, and
+/// for RSA `digest_info` and the `padded` block. Nothing where a block does not fit.
+pub(crate) fn signing_values(
+    rules: &KeyRules,
+    message: &[u8],
+    random: &mut Random,
+) -> Option<Vec<(&'static str, Value)>> {
+    let digest = rules.hash.digest(message);
+    let mut values = vec![
+        ("message", Value::bytes(message)),
+        ("digest", Value::bytes(digest.as_slice())),
+    ];
+    if let Some(length) = rules.algorithm.modulus_length() {
+        let padded = match rules.padding {
+            RsaPadding::Pkcs1 => emsa_pkcs1_v1_5(rules.hash, &digest, length).ok()?,
+            RsaPadding::Pss => {
+                let mut salt = vec![0; rules.hash.length()];
+                random(&mut salt);
+                emsa_pss(rules.hash, &digest, &salt, length * 8).ok()?
+            }
+        };
+        let info = digest_info(rules.hash, &digest).ok()?;
+        values.push(("digest_info", Value::bytes(info)));
+        values.push(("padded", Value::bytes(padded)));
+    }
+    Some(values)
+}
+
+/// Returns a signature as the rest of the house has it: r ‖ s, or the RSA block.
+fn signature(rules: &KeyRules, bytes: &[u8]) -> Option<Vec<u8>> {
+    match (rules.algorithm.curve(), rules.form) {
+        (Some(curve), SignatureForm::Der) => cert::ecdsa_der_to_raw(curve, bytes).ok(),
+        _ => Some(bytes.to_vec()),
+    }
+}
+
+/// Returns whether a chip's signature over a message verifies under a public key.
+pub(crate) fn verifies(
+    rules: &KeyRules,
+    key: &PublicKey,
+    message: &[u8],
+    signature_of_chip: &[u8],
+) -> bool {
+    let Some(raw) = signature(rules, signature_of_chip) else {
+        return false;
+    };
+    match rules.algorithm.curve() {
+        Some(curve) => EcdsaSignature::from_raw(curve, &raw).is_ok_and(|signature| {
+            key.verify_message(rules.hash, message, &signature).is_ok()
+        }),
+        None => key
+            .verify(rules.signature_algorithm(), message, &raw)
+            .is_ok(),
+    }
+}
+
+/// Reads the public key that the chip gave.
+fn public_key(step: &Step, object: &Object, answers: &Answers) -> Result<PublicKey, Fault> {
+    let rules = key_rules(step, object)?;
+    let taken = |result: &str| {
+        answers.taken.get(result).ok_or_else(|| Fault::NoResult {
+            step: step.name(),
+            result: result.to_owned(),
+        })
+    };
+    let read = if rules.is_rsa() {
+        // F4, where the chip does not say it: no chip's key generation takes another by itself.
+        let exponent = answers
+            .taken
+            .get("exponent")
+            .map_or(&[0x01, 0x00, 0x01][..], |exponent| &exponent[..]);
+        PublicKey::from_rsa(taken("modulus")?, exponent)
+    } else {
+        PublicKey::from_point(rules.algorithm, taken("public")?)
+    };
+    let unusable = |cause: String| Fault::Certificate {
+        key: step.object.clone(),
+        cause: format!("the chip's public key cannot be used: {cause}"),
+    };
+    let key = read.map_err(|error| unusable(error.to_string()))?;
+    match key.algorithm() == Some(rules.algorithm) {
+        true => Ok(key),
+        false => Err(unusable(format!("it is no {} key", rules.algorithm.name()))),
     }
 }
 
@@ -328,14 +498,17 @@ fn request_info(
             &format!("the subject of its certificate cannot be read: {error}"),
         )
     })?;
-    let point = context
+    let spki = context
         .variables
-        .bytes(&format!("key.{name}.public"))
+        .bytes(&format!("key.{name}.spki"))
         .unwrap_or_default();
-    RequestInfo::new(&subject, curve_of(object), point).map_err(|error| Fault::Certificate {
+    let unusable = |cause: String| Fault::Certificate {
         key: name.clone(),
-        cause: format!("the chip's public key cannot be used: {error}"),
-    })
+        cause: format!("the chip's public key cannot be used: {cause}"),
+    };
+    let key = PublicKey::from_spki_der(spki).map_err(|error| unusable(error.to_string()))?;
+    let algorithm = key_rules(step, object)?.signature_algorithm();
+    RequestInfo::for_key(&subject, &key, algorithm).map_err(|error| unusable(error.to_string()))
 }
 
 /// Returns random ASCII digits without bias: bytes from 250 up are thrown away.

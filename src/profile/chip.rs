@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-use card::gp::SecurityLevel;
+use card::gp::{Diversification, SecurityLevel};
 use card::tlv::Tag;
 use card::{Limits, Status};
+use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
+use zeroize::Zeroizing;
 
 use crate::template::Template;
 use crate::value::{Scope, Value};
-use crate::vocabulary::{Dialect, ObjectKind, Verb};
+use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 
 /// A proved chip profile. Make one with [`ChipProfile::load`](crate::ChipProfile::load).
 #[derive(Clone, Debug)]
@@ -27,10 +30,12 @@ pub struct ChipProfile {
     pub identify: Identify,
     /// What it takes in one command.
     pub limits: Limits,
-    /// Its issuer's secure channel.
+    /// Its issuer's channel.
     pub channel: ChannelProfile,
     /// What status words mean on this chip, beyond the standard.
     pub status: BTreeMap<u16, String>,
+    /// How long things take on it.
+    pub timing: Timing,
     pub(crate) objects: BTreeMap<(ObjectKind, String), Object>,
     pub(crate) operations: BTreeMap<Dialect, Vec<CommandTemplate>>,
     pub(crate) stages: Vec<StageProfile>,
@@ -57,16 +62,54 @@ impl fmt::Display for Interface {
 /// How a chip is known before anything is written to it.
 #[derive(Clone, Debug)]
 pub struct Identify {
-    /// The answers to reset that it may give.
-    pub atr: Vec<Vec<u8>>,
+    /// The answers to reset that it may give; none: any.
+    pub atr: Vec<AtrPattern>,
     /// Commands that ask it what it is; they change nothing.
     pub commands: Vec<CommandTemplate>,
     /// What must come out.
     pub expect: Vec<Expectation>,
-    /// The chip's serial number, from what the commands took.
-    pub serial: Template,
+    /// The chip's serial number, from what the commands took; nothing where it has none.
+    pub serial: Option<Template>,
     /// The version of its operating system, from the same.
-    pub os: Template,
+    pub os: Option<Template>,
+}
+
+impl Identify {
+    /// Returns whether a chip of this product may answer `atr` to its reset.
+    pub fn may_answer(&self, atr: &[u8]) -> bool {
+        self.atr.is_empty() || self.atr.iter().any(|pattern| pattern.matches(atr))
+    }
+
+    /// Returns the answers to reset as the profile writes them, for a person.
+    pub fn answers(&self) -> String {
+        let answers: Vec<_> = self.atr.iter().map(ToString::to_string).collect();
+        answers.join(" or ")
+    }
+}
+
+/// An answer to reset in which some bytes may be any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtrPattern(pub(crate) Vec<Option<u8>>);
+
+impl AtrPattern {
+    /// Returns whether an answer to reset is one of these.
+    pub fn matches(&self, atr: &[u8]) -> bool {
+        self.0.len() == atr.len()
+            && self
+                .0
+                .iter()
+                .zip(atr)
+                .all(|(wanted, found)| wanted.is_none_or(|wanted| wanted == *found))
+    }
+}
+
+impl fmt::Display for AtrPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| match byte {
+            Some(byte) => write!(f, "{byte:02X}"),
+            None => f.write_str("XX"),
+        })
+    }
 }
 
 /// Something that must hold of a chip.
@@ -80,29 +123,126 @@ pub struct Expectation {
     pub equals: Vec<u8>,
 }
 
-/// The issuer's secure channel: GlobalPlatform SCP03 (Amendment D).
+/// The issuer's channel to the chip.
 #[derive(Clone, Debug)]
 pub struct ChannelProfile {
-    /// The security level of EXTERNAL AUTHENTICATE.
-    pub level: SecurityLevel,
+    /// How it is opened, and what it does to commands.
+    pub protocol: Protocol,
     /// The key sets by name.
     pub keys: BTreeMap<String, KeySet>,
 }
 
-/// One key set of the secure channel.
+/// How an issuer's channel is opened, and what it does to commands.
 #[derive(Clone, Debug)]
-pub struct KeySet {
-    /// The key version number on the chip.
-    pub version: u8,
-    /// How the chip's keys come from the master key.
-    pub diversification: Diversification,
+pub enum Protocol {
+    /// There is none: whoever has the blank can write it.
+    None,
+    /// GlobalPlatform SCP02 (Card Specification 2.3, appendix E).
+    Scp02 {
+        /// What EXTERNAL AUTHENTICATE asks for.
+        level: SecurityLevel,
+        /// The parameter "i", which the chip does not say itself.
+        i: u8,
+    },
+    /// GlobalPlatform SCP03 (Amendment D).
+    Scp03 {
+        /// What EXTERNAL AUTHENTICATE asks for.
+        level: SecurityLevel,
+        /// How many bytes the host's challenge has: 8, or 16 in S16 mode.
+        host: usize,
+    },
+    /// The issuer proves a key; commands stay in the clear (ISO/IEC 7816-4 §11.5.3 EXTERNAL
+    /// and MUTUAL AUTHENTICATE, PIV management key).
+    Challenge(Challenge),
 }
 
-/// How a chip's keys come from a master key.
+impl Protocol {
+    /// Returns the protection of commands, where there is one.
+    pub fn level(&self) -> Option<SecurityLevel> {
+        match self {
+            Self::Scp02 { level, .. } | Self::Scp03 { level, .. } => Some(*level),
+            Self::None | Self::Challenge(_) => None,
+        }
+    }
+
+    /// Returns how many random bytes the host gives.
+    pub fn host_challenge(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Scp02 { .. } => 8,
+            Self::Scp03 { host, .. } => *host,
+            Self::Challenge(challenge) => challenge.host,
+        }
+    }
+
+    /// Returns whether it is one of GlobalPlatform's.
+    pub fn is_global_platform(&self) -> bool {
+        matches!(self, Self::Scp02 { .. } | Self::Scp03 { .. })
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Scp02 { .. } => "scp02",
+            Self::Scp03 { .. } => "scp03",
+            Self::Challenge(_) => "challenge",
+        })
+    }
+}
+
+/// A proof of the issuer to the chip, and of the chip to the issuer.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// How many random bytes the host gives.
+    pub host: usize,
+    /// The issuer's proof.
+    pub proof: Template,
+    /// What the chip must answer, if it proves anything.
+    pub answer: Option<Template>,
+}
+
+/// One key set of the channel.
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    /// The key version number on the chip; 0 where there are no versions.
+    pub version: u8,
+    /// Where its keys come from.
+    pub source: KeySource,
+    /// What kind of key the chip wants.
+    pub cipher: Cipher,
+    /// What the keys are diversified with, where the channel does not say it.
+    pub context: Option<Template>,
+    /// How many failed attempts lock the chip, as far as the profile knows.
+    pub tries: Option<u8>,
+}
+
+/// Where the keys of a set come from.
+#[derive(Clone)]
+pub enum KeySource {
+    /// From a master key.
+    Diversified(Diversification),
+    /// All the world knows it.
+    Known(Zeroizing<Vec<u8>>),
+}
+
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diversified(how) => write!(f, "diversified by {how:?}"),
+            Self::Known(_) => f.write_str("known to the world"),
+        }
+    }
+}
+
+/// What kind of key a chip wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Diversification {
-    /// SP 800-108 counter mode with AES-CMAC over the chip's diversification data.
-    Kdf3,
+pub enum Cipher {
+    /// AES with so many bits.
+    Aes(u16),
+    /// Triple DES, 24 bytes: with two keys the first stands again at the end.
+    Des3,
 }
 
 /// One thing on the chip: its attributes as templates see them, and where it belongs.
@@ -119,6 +259,8 @@ pub struct Object {
     pub variant: Option<String>,
     /// The holder's key without which this object is not wanted.
     pub key: Option<String>,
+    /// Whether it is left out when its content is empty.
+    pub optional: bool,
     /// What is particular to its kind.
     pub detail: Detail,
     pub(crate) values: BTreeMap<String, Value>,
@@ -142,56 +284,184 @@ pub enum Detail {
     File {
         /// What it holds.
         content: Template,
+        /// Its size in bytes, where that is more than its content has.
+        size: Option<usize>,
+    },
+    /// A data object.
+    Data {
+        /// What it holds.
+        content: Template,
     },
     /// A PIN.
     Pin(PinRules),
     /// A key pair.
-    Key {
-        /// Its curve.
-        curve: Curve,
-        /// The PIN that guards it.
-        pin: String,
-    },
+    Key(KeyRules),
     /// A key set; see [`ChannelProfile::keys`].
     KeySet,
     /// A life-cycle state.
-    State,
+    State {
+        /// Whether it can be left again.
+        reversible: bool,
+    },
+}
+
+impl Detail {
+    /// Returns what a file or data object holds.
+    pub fn content(&self) -> Option<&Template> {
+        match self {
+            Self::File { content, .. } | Self::Data { content } => Some(content),
+            _ => None,
+        }
+    }
 }
 
 /// What values a PIN takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PinRules {
     /// How many wrong tries block it.
     pub tries: u8,
     /// The fewest digits.
     pub minimum: u8,
-    /// The length of the field in a command.
+    /// The most digits, and the length of the field in a command where it is filled.
     pub stored: u8,
-    /// What fills the field.
-    pub fill: u8,
+    /// What fills the field, if anything.
+    pub fill: Option<u8>,
     /// Whether the PIN is found from every dedicated file, not only from its own.
     pub global: bool,
+    /// The digits with which the chip comes from its maker.
+    pub default: Option<Zeroizing<Vec<u8>>>,
+    /// The PIN that unblocks it.
+    pub puk: Option<String>,
 }
 
-/// The curve of a key pair.
+impl fmt::Debug for PinRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} to {} digits, {} tries",
+            self.minimum, self.stored, self.tries
+        )
+    }
+}
+
+/// What a key pair is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRules {
+    /// Its algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// The PIN that guards it, if one does.
+    pub pin: Option<String>,
+    /// With which hash it signs.
+    pub hash: Hash,
+    /// How its signature comes out.
+    pub form: SignatureForm,
+    /// Of RSA: how the hash is padded.
+    pub padding: RsaPadding,
+}
+
+impl KeyRules {
+    /// Returns whether it is an RSA key.
+    pub fn is_rsa(&self) -> bool {
+        self.algorithm.curve().is_none()
+    }
+
+    /// Returns how many bits its modulus or its field has.
+    pub fn bits(&self) -> u64 {
+        let bytes = self.algorithm.modulus_length();
+        let bits = match (bytes, self.algorithm) {
+            (Some(bytes), _) => bytes * 8,
+            (None, KeyAlgorithm::Ec(Curve::P521)) => 521,
+            (None, algorithm) => algorithm.field_length().unwrap_or(0) * 8,
+        };
+        bits as u64
+    }
+
+    /// Returns the algorithm with which it signs.
+    pub fn signature_algorithm(&self) -> SignatureAlgorithm {
+        match (self.is_rsa(), self.padding) {
+            (false, _) => SignatureAlgorithm::Ecdsa(self.hash),
+            (true, RsaPadding::Pkcs1) => SignatureAlgorithm::RsaPkcs1(self.hash),
+            (true, RsaPadding::Pss) => SignatureAlgorithm::rsa_pss(self.hash),
+        }
+    }
+}
+
+/// How a signature comes out of a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
+pub enum SignatureForm {
+    /// r ‖ s, or the RSA block.
+    Raw,
+    /// An ECDSA-Sig-Value in DER (*RFC 3279 §2.2.3*).
+    Der,
+}
+
+/// How an RSA key pads what it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RsaPadding {
+    /// RSASSA-PKCS1-v1_5 (*RFC 8017 §8.2*).
+    Pkcs1,
+    /// RSASSA-PSS (*RFC 8017 §8.1*).
+    Pss,
+}
+
+/// How long things take on a chip, in milliseconds: for estimates alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// One command, whatever it does.
+    pub command: f64,
+    /// One byte on the wire, either way.
+    pub byte: f64,
+    /// One byte written to lasting memory.
+    pub written: f64,
+    /// One signature.
+    pub sign: f64,
+    /// One key pair, the mean by algorithm.
+    pub generate: BTreeMap<&'static str, f64>,
 }
 
 /// One command of an operation, as a template.
 #[derive(Clone, Debug)]
 pub struct CommandTemplate {
     pub(crate) variant: Option<String>,
+    pub(crate) turn: Turn,
     pub(crate) header: Template,
     pub(crate) data: Option<Template>,
     pub(crate) le: Option<ExpectedLength>,
     /// The status words that mean success.
-    pub(crate) expect: Vec<Status>,
-    pub(crate) take: Vec<(String, TakePath)>,
+    pub(crate) expect: Vec<StatusPattern>,
+    pub(crate) take: Vec<(String, Take)>,
+}
+
+impl CommandTemplate {
+    /// Returns whether its header, data or length names this variable.
+    pub fn mentions(&self, variable: &str) -> bool {
+        self.header.mentions(variable)
+            || self
+                .data
+                .as_ref()
+                .is_some_and(|data| data.mentions(variable))
+            || self.le == Some(ExpectedLength::Variable(variable.to_owned()))
+    }
+}
+
+/// Which of the repetitions of a command it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub when: Option<When>,
+    /// Only from this offset on.
+    pub from: Option<u32>,
+    /// Only below this offset.
+    pub until: Option<u32>,
+    /// The most bytes of content in one.
+    pub chunk: Option<usize>,
+}
+
+/// Which of the repetitions, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    First,
+    More,
+    Last,
 }
 
 /// How many bytes a command asks for.
@@ -199,14 +469,97 @@ pub struct CommandTemplate {
 pub(crate) enum ExpectedLength {
     /// Always as many.
     Fixed(u32),
+    /// As many as chip and reader give.
+    Most,
     /// As many as a variable says.
     Variable(String),
 }
 
-/// Where in an answer a result stands: a path of tags (`7F49/86`; `*` is any one object),
-/// or the whole answer (an empty path).
+/// Status words that are told alike: four digits, some of which may be any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusPattern {
+    pub(crate) value: u16,
+    pub(crate) mask: u16,
+}
+
+impl StatusPattern {
+    /// Success and nothing else.
+    pub const OK: Self = Self {
+        value: 0x9000,
+        mask: 0xFFFF,
+    };
+
+    /// Returns whether a status word is one of these.
+    pub fn matches(&self, status: Status) -> bool {
+        status.value() & self.mask == self.value
+    }
+}
+
+impl fmt::Display for StatusPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (0..4).rev().try_for_each(|place| {
+            let nibble = |word: u16| word >> (4 * place) & 0xF;
+            match nibble(self.mask) {
+                0 => f.write_str("X"),
+                _ => write!(f, "{:X}", nibble(self.value)),
+            }
+        })
+    }
+}
+
+/// Says that a text is no status word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a status word has four hexadecimal digits, X for any")]
+pub struct StatusPatternError;
+
+impl FromStr for StatusPattern {
+    type Err = StatusPatternError;
+
+    fn from_str(word: &str) -> Result<Self, StatusPatternError> {
+        let mut pattern = Self { value: 0, mask: 0 };
+        if word.chars().count() != 4 {
+            return Err(StatusPatternError);
+        }
+        for letter in word.chars() {
+            let digit = letter
+                .to_digit(16)
+                .and_then(|digit| u16::try_from(digit).ok());
+            let (value, mask) = match (letter, digit) {
+                ('X', _) => (0, 0),
+                (_, Some(digit)) => (digit, 0xF),
+                _ => return Err(StatusPatternError),
+            };
+            pattern.value = pattern.value << 4 | value;
+            pattern.mask = pattern.mask << 4 | mask;
+        }
+        Ok(pattern)
+    }
+}
+
+/// A result that is taken out of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakePath(pub(crate) Vec<Option<Tag>>);
+pub struct Take {
+    pub(crate) path: TakePath,
+    pub(crate) value: Option<Template>,
+}
+
+/// Where in an answer a result stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TakePath {
+    /// Under a path of tags; an empty path is the whole answer.
+    Tags(Vec<TakeTag>),
+    /// The tries that a status word 63CX says are left.
+    TriesLeft,
+}
+
+/// One step of a path of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TakeTag {
+    /// The tag; none is any.
+    pub(crate) tag: Option<Tag>,
+    /// Which of those with the tag, from 0.
+    pub(crate) index: usize,
+}
 
 /// A stage as the profile lists it.
 #[derive(Clone, Debug)]
@@ -233,9 +586,17 @@ impl ChipProfile {
     }
 
     /// Returns the rules of a PIN.
-    pub fn pin_rules(&self, name: &str) -> Option<PinRules> {
-        match self.object(ObjectKind::Pin, name)?.detail {
+    pub fn pin_rules(&self, name: &str) -> Option<&PinRules> {
+        match &self.object(ObjectKind::Pin, name)?.detail {
             Detail::Pin(rules) => Some(rules),
+            _ => None,
+        }
+    }
+
+    /// Returns what a key pair is.
+    pub fn key_rules(&self, name: &str) -> Option<&KeyRules> {
+        match &self.object(ObjectKind::Key, name)?.detail {
+            Detail::Key(rules) => Some(rules),
             _ => None,
         }
     }
@@ -245,6 +606,39 @@ impl ChipProfile {
         match self.status.get(&status.value()) {
             Some(meaning) => format!("{:04X} ({meaning})", status.value()),
             None => status.to_string(),
+        }
+    }
+
+    /// Returns how lasting a step is on this chip.
+    pub fn effect(&self, verb: Verb, object: &str) -> Effect {
+        let detail = self
+            .object(verb.object(), object)
+            .map(|object| &object.detail);
+        match detail {
+            Some(Detail::State { reversible: true }) => Effect::Change,
+            _ => verb.effect(),
+        }
+    }
+
+    /// Returns whether the profile has commands of an operation for an object.
+    pub fn speaks(&self, operation: Dialect, object: &Object) -> bool {
+        !self.commands(operation, object).is_empty()
+    }
+
+    /// Returns whether a file or data object is read in parts.
+    pub fn reads_in_parts(&self, object: &Object) -> bool {
+        [Dialect::ReadFile, Dialect::GetData]
+            .into_iter()
+            .flat_map(|operation| self.commands(operation, object))
+            .any(|command| command.mentions("length"))
+    }
+
+    /// Returns the operation by which a PIN is set: knowing the value before, where one is
+    /// known and the chip has commands for that, else without.
+    pub fn pin_setting(&self, pin: &Object, is_known: bool) -> Dialect {
+        match is_known && self.speaks(Dialect::ChangePin, pin) {
+            true => Dialect::ChangePin,
+            false => Dialect::SetPin,
         }
     }
 

@@ -1,189 +1,438 @@
-//! A chip profile as it is written: the TOML fields, before anything is proved.
+//! A chip profile as it is written: the TOML fields, before anything is proved. The comments
+//! here are what an editor shows, by way of the JSON Schema.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
-pub(crate) type Text = Spanned<String>;
+use crate::placed::Placed;
 
-#[derive(Deserialize)]
+pub(crate) type Text = Placed<String>;
+
+/// A chip profile: how one chip is known, what is on it, how each operation is told to it, and
+/// in which order it is personalized.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChipFile {
-    pub format: Spanned<u32>,
+    /// The format of this file: 1.
+    pub format: Placed<u32>,
+    /// The profile's name, by which document profiles and stock know the chip.
     pub name: Text,
+    /// What a person calls the chip.
     pub title: String,
-    pub interface: Spanned<InterfaceName>,
+    /// How the chip is reached.
+    pub interface: Placed<InterfaceName>,
+    /// How the chip is known before anything is written to it.
     pub identify: IdentifyFile,
+    /// What the chip takes in one command.
     pub limits: LimitsFile,
-    pub channel: ChannelFile,
-    pub applications: BTreeMap<String, Spanned<ApplicationFile>>,
+    /// The issuer's channel to the chip; none where there is no such thing.
+    pub channel: Option<ChannelFile>,
+    /// Applications and dedicated files.
+    pub applications: BTreeMap<String, Placed<ApplicationFile>>,
+    /// Elementary files.
     #[serde(default)]
-    pub files: BTreeMap<String, Spanned<FileFile>>,
+    pub files: BTreeMap<String, Placed<FileFile>>,
+    /// Data objects.
     #[serde(default)]
-    pub pins: BTreeMap<String, Spanned<PinFile>>,
+    pub data: BTreeMap<String, Placed<DataFile>>,
+    /// PINs and PUKs.
     #[serde(default)]
-    pub keys: BTreeMap<String, Spanned<KeyFile>>,
+    pub pins: BTreeMap<String, Placed<PinFile>>,
+    /// Key pairs.
     #[serde(default)]
-    pub states: BTreeMap<String, Spanned<StateFile>>,
+    pub keys: BTreeMap<String, Placed<KeyFile>>,
+    /// Life-cycle states, and whatever else is done once by a fixed command.
+    #[serde(default)]
+    pub states: BTreeMap<String, Placed<StateFile>>,
+    /// How each operation is told: one or more commands.
     pub operations: BTreeMap<Text, Vec<CommandFile>>,
+    /// What status words mean on this chip.
     #[serde(default)]
     pub status: BTreeMap<Text, String>,
-    pub stages: Vec<Spanned<StageFile>>,
+    /// In which order the chip is personalized.
+    pub stages: Vec<Placed<StageFile>>,
+    /// How long things take on this chip; only estimates follow from it.
+    #[serde(default)]
+    pub timing: TimingFile,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// How a chip is reached.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum InterfaceName {
+    /// Through contacts, ISO/IEC 7816-3.
     Contact,
+    /// Through the air, ISO/IEC 14443.
     Contactless,
 }
 
-#[derive(Deserialize)]
+/// How a chip is known.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentifyFile {
+    /// The answers to reset that it may give, hexadecimal; XX is any byte. Empty: any.
+    #[serde(default)]
     pub atr: Vec<Text>,
-    pub serial: Text,
-    pub os: Text,
+    /// Template of the chip's serial number, from what the commands took. Without it the chip
+    /// has none of its own, and its blank's number counts.
+    pub serial: Option<Text>,
+    /// Template of its operating system's version.
+    pub os: Option<Text>,
+    /// Commands that ask the chip what it is; they change nothing.
+    #[serde(default)]
     pub commands: Vec<CommandFile>,
+    /// What must come out.
     #[serde(default)]
     pub expect: Vec<ExpectFile>,
 }
 
-#[derive(Deserialize)]
+/// Something that must hold of a chip.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectFile {
+    /// What it is, for a person.
     pub what: String,
+    /// Template that computes it.
     pub value: Text,
+    /// What it must be, hexadecimal.
     pub equals: Text,
 }
 
-#[derive(Deserialize)]
+/// What a chip takes in one command. A reader that takes less is found out and counts.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsFile {
-    pub command: Spanned<usize>,
-    pub response: Spanned<usize>,
+    /// Most data bytes of one command: up to 255, with extended length up to 65535.
+    pub command: Placed<usize>,
+    /// Most data bytes of one answer: up to 256, with extended length up to 65536.
+    pub response: Placed<usize>,
+    /// Whether it takes extended length (ISO/IEC 7816-4 §5.1).
+    #[serde(default)]
     pub extended: bool,
+    /// Whether it takes chains of commands (ISO/IEC 7816-4 §5.1.1.1).
+    #[serde(default)]
     pub chaining: bool,
 }
 
-#[derive(Deserialize)]
+/// The issuer's channel to the chip.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChannelFile {
+    /// `scp03`, `scp02` (GlobalPlatform), or `challenge`: the issuer proves a key by the
+    /// commands of the operation `open_channel`, and commands stay in the clear.
     pub protocol: Text,
-    pub level: Text,
-    pub keys: BTreeMap<String, Spanned<KeySetFile>>,
+    /// Of scp02 and scp03: which of c-mac, c-enc, r-mac, r-enc, as words.
+    pub level: Option<Text>,
+    /// How many random bytes the host gives as `channel.host`: of challenge 0 to 64, of scp03 8,
+    /// or 16 for a chip in S16 mode.
+    pub host: Option<Placed<usize>>,
+    /// Of scp02: the parameter "i", 0x15 where it is not said.
+    pub i: Option<Placed<u8>>,
+    /// Of challenge: template of `channel.proof`, with `channel.key`.
+    pub proof: Option<Text>,
+    /// Of challenge: template of what the chip must have answered as `channel.answer`; without
+    /// it the chip proves nothing.
+    pub answer: Option<Text>,
+    /// The key sets by name.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Placed<KeySetFile>>,
 }
 
-#[derive(Deserialize)]
+/// One key set of the channel.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeySetFile {
-    pub version: Spanned<u8>,
-    pub diversification: Text,
+    /// Of scp02 and scp03: the key version number, 01 to 7F, or FF for the maker's first keys.
+    pub version: Option<Placed<u8>>,
+    /// `kdf3` (SP 800-108), `emv` (EMV CPS 1.1), `visa2`, or `none`.
+    pub diversification: Option<Text>,
+    /// Template of what the keys are diversified with, from what the identification took. For
+    /// scp02 and scp03 the chip says it itself.
+    pub context: Option<Text>,
+    /// A key that all the world knows, as some chips leave their maker with, hexadecimal. In
+    /// production such a key must not stay.
+    pub known: Option<Text>,
+    /// `aes-128`, `aes-192`, `aes-256` or `des3`: what kind of key the chip wants.
+    pub cipher: Option<Text>,
+    /// How many failed attempts lock the chip; for the budget of attempts.
+    pub tries: Option<u8>,
+    /// Which commands of an operation apply: those without `for`, and those for this.
+    pub variant: Option<String>,
+    /// What only the templates of this file know: `key_set.NAME`.
+    #[serde(default)]
+    pub attributes: Attributes,
 }
 
-type Attributes = BTreeMap<Text, Spanned<AttributeFile>>;
+pub(crate) type Attributes = BTreeMap<Text, Placed<AttributeFile>>;
 
-/// An attribute that only the profile's own templates know.
-#[derive(Deserialize)]
+/// An attribute that only the profile's own templates know: hexadecimal text, or a number.
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum AttributeFile {
+    /// Bytes.
     Hex(String),
+    /// A number, for `u8(…)` and the like.
     Number(u32),
 }
 
-#[derive(Deserialize)]
+/// An application or dedicated file.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApplicationFile {
+    /// Its identifier, 5 to 16 bytes.
     pub aid: Option<Text>,
+    /// The application inside which it is entered.
     pub within: Option<Text>,
+    /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
+    /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// What only the templates of this file know: `application.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-#[derive(Deserialize)]
+/// An elementary file.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileFile {
+    /// Where it lives.
     pub application: Text,
+    /// Its identifier, two bytes.
     pub id: Text,
+    /// Template of what it holds.
     pub content: Text,
+    /// Its size in bytes, where that is more than its content has.
+    pub size: Option<Placed<usize>>,
+    /// Whether it is left out when its content is empty.
+    #[serde(default)]
+    pub optional: bool,
+    /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
+    /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// What only the templates of this file know: `file.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-#[derive(Deserialize)]
+/// A data object.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DataFile {
+    /// Where it lives.
+    pub application: Text,
+    /// Its tag or number, 1 to 8 bytes, hexadecimal.
+    pub id: Text,
+    /// Template of what it holds.
+    pub content: Text,
+    /// Whether it is left out when its content is empty.
+    #[serde(default)]
+    pub optional: bool,
+    /// Which commands of an operation apply: those without `for`, and those for this.
+    pub variant: Option<String>,
+    /// The holder's key without which it is not wanted.
+    pub key: Option<Text>,
+    /// What only the templates of this file know: `data.NAME`.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// A PIN or PUK.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PinFile {
+    /// What a person calls it.
     pub title: String,
+    /// Where it lives.
     pub application: Text,
+    /// Its reference in commands.
     pub reference: u8,
-    pub tries: Spanned<u8>,
-    pub minimum: Spanned<u8>,
-    pub stored: Spanned<u8>,
-    pub fill: u8,
+    /// How many wrong tries block it, 1 to 15.
+    pub tries: Placed<u8>,
+    /// The fewest digits.
+    pub minimum: Placed<u8>,
+    /// The length of `pin.value` in a command, and the most digits.
+    pub stored: Placed<u8>,
+    /// What fills `pin.value` behind the digits; without it nothing does.
+    pub fill: Option<u8>,
     /// Whether the PIN is found from every dedicated file, not only from its own.
     #[serde(default)]
     pub global: bool,
+    /// The digits that it has when the chip comes from its maker.
+    pub default: Option<Text>,
+    /// The PIN that unblocks it: gives `pin.puk` and `pin.puk_digits`.
+    pub puk: Option<Text>,
+    /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
+    /// What only the templates of this file know: `pin.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-#[derive(Deserialize)]
+/// A key pair.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyFile {
+    /// Where it lives.
     pub application: Text,
+    /// Its reference in commands.
     pub reference: u8,
-    pub curve: Text,
-    pub pin: Text,
+    /// `p256`, `p384`, `p521`, `bp256r1`, `bp384r1`, `bp512r1`, `rsa2048`, `rsa3072`, `rsa4096`
+    /// (and `rsa1024`, for active authentication alone).
+    pub algorithm: Text,
+    /// The PIN that guards it; none for a key that anybody may use.
+    pub pin: Option<Text>,
+    /// With which hash it signs: `sha1` where the chip knows no other, `sha256`, `sha384`,
+    /// `sha512`. Without it the one that fits its strength.
+    pub hash: Option<Text>,
+    /// How its signature comes out: `raw` (r ‖ s, or the RSA block), or `der`.
+    pub signature: Option<Text>,
+    /// Of RSA: `pkcs1` or `pss`.
+    pub padding: Option<Text>,
+    /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
+    /// What only the templates of this file know: `key.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-#[derive(Deserialize)]
+/// A life-cycle state, or whatever else is done once by a fixed command.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateFile {
+    /// What a person calls it.
     pub title: String,
+    /// Whether it can be left again.
+    #[serde(default)]
+    pub reversible: bool,
+    /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
+    /// What only the templates of this file know: `state.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
 }
 
-#[derive(Deserialize)]
+/// One command of an operation.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandFile {
+    /// The variant of the objects that it is for; without it, for all.
     #[serde(rename = "for")]
     pub variant: Option<Text>,
+    /// Of a repeated command: only for the `first` chunk, while there are `more`, for the
+    /// `last`.
+    pub when: Option<Placed<WhenName>>,
+    /// Of a repeated command: only from this offset on.
+    pub from: Option<Placed<u32>>,
+    /// Of a repeated command: only below this offset.
+    pub until: Option<Placed<u32>>,
+    /// Of a repeated command: most bytes of content in one.
+    pub chunk: Option<Placed<usize>>,
+    /// Template of CLA INS P1 P2.
     pub header: Text,
+    /// Template of the data field.
     pub data: Option<Text>,
-    pub le: Option<Spanned<LeFile>>,
+    /// How many bytes are asked for: a number, a variable that holds one, or `most`.
+    pub le: Option<Placed<LeFile>>,
+    /// The status words that mean success, X for any digit; without it 9000.
     #[serde(default)]
     pub expect: Vec<Text>,
+    /// What is taken out of the answer, and where it stands.
     #[serde(default)]
-    pub take: BTreeMap<Text, Text>,
+    pub take: BTreeMap<Text, Placed<TakeFile>>,
 }
 
-/// An expected length: a number, or the name of a variable that holds it.
-#[derive(Deserialize)]
+/// Which of the repeated commands.
+#[derive(Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum WhenName {
+    /// The first.
+    First,
+    /// Every one but the last.
+    More,
+    /// The last.
+    Last,
+}
+
+/// An expected length: a number, `most`, or the name of a variable that holds it.
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum LeFile {
+    /// Always as many; 256 is written 00, 65536 is written 0000.
     Number(u32),
+    /// `most`: as many as chip and reader give; else a variable.
     Variable(String),
 }
 
-#[derive(Deserialize)]
+/// Where in an answer a result stands.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum TakeFile {
+    /// A path of tags as in `7F49/86`; `*` is any one object, `02[2]` the second with that tag,
+    /// an empty path the whole answer, `SW` the tries left in a status word 63CX.
+    Path(String),
+    /// A path, and a template over what was `found` there.
+    Template(TakeTemplateFile),
+}
+
+/// A path, and what is made of what stands there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TakeTemplateFile {
+    /// The path, as in the short form.
+    pub path: String,
+    /// Template of the result, with `found`.
+    pub value: String,
+}
+
+/// A part of the personalization with one selected application and at most one channel.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StageFile {
+    /// What a person calls it.
     pub name: String,
+    /// The application that is selected first.
     pub select: Text,
+    /// The key set under which a channel is opened.
     pub channel: Option<Text>,
+    /// Whether its commands are made by the centre alone: the holder's PINs, imported keys, and
+    /// what follows.
     #[serde(default)]
     pub sealed: bool,
+    /// The steps, each a verb and an object: `write_file certificate`.
     pub steps: Vec<Text>,
+}
+
+/// How long things take on a chip, in milliseconds.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TimingFile {
+    /// One command, whatever it does.
+    pub command: f64,
+    /// One byte on the wire, either way.
+    pub byte: f64,
+    /// One byte written to lasting memory.
+    pub written: f64,
+    /// One signature.
+    pub sign: f64,
+    /// One key pair: the mean by algorithm.
+    pub generate: BTreeMap<Text, f64>,
+}
+
+impl Default for TimingFile {
+    /// A Java Card of today on T=1 at 115 kbit/s; key pairs as in public measurements.
+    fn default() -> Self {
+        Self {
+            command: 5.0,
+            byte: 0.1,
+            written: 0.012,
+            sign: 60.0,
+            generate: BTreeMap::new(),
+        }
+    }
 }

@@ -4,44 +4,114 @@
 use std::collections::BTreeMap;
 
 use card::tlv;
-use card::{Command, Status};
+use card::{Command, Limits, Response, Status};
 use zeroize::Zeroizing;
 
-use crate::chip::{ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, TakePath};
+use crate::chip::{
+    ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take, TakePath,
+    When,
+};
 use crate::error::RenderError;
+use crate::template::MAX_RENDERED;
 use crate::value::{Nested, Scope, Value, Variables};
 use crate::vocabulary::{Dialect, ObjectKind};
+
+/// The most bytes that one file or data object holds.
+pub const MAX_CONTENT: usize = MAX_RENDERED;
 
 /// A command ready to be sent, and what to make of its answer.
 #[derive(Debug)]
 pub struct Rendered {
     /// The command, not yet protected.
     pub command: Command,
-    /// The status words that mean success.
-    pub expect: Vec<Status>,
+    /// The status words that mean success; none: any.
+    pub expect: Vec<StatusPattern>,
     /// What to take out of the answer: name and place.
-    pub take: Vec<(String, TakePath)>,
+    pub take: Vec<(String, Take)>,
+    /// Whether it carries a PIN or a key: whoever shows it hides its data.
+    pub secret: bool,
 }
 
-impl TakePath {
+impl Rendered {
+    /// Makes a command that is no template's: success is 9000, and nothing is taken out.
+    pub fn plain(command: Command) -> Self {
+        Self {
+            command,
+            expect: vec![StatusPattern::OK],
+            take: Vec::new(),
+            secret: false,
+        }
+    }
+
+    /// Makes a command whose answer is judged by whoever asked.
+    pub fn asking(command: Command) -> Self {
+        Self {
+            expect: Vec::new(),
+            ..Self::plain(command)
+        }
+    }
+
+    /// Returns whether a status word means success.
+    pub fn accepts(&self, status: Status) -> bool {
+        self.expect.is_empty() || self.expect.iter().any(|pattern| pattern.matches(status))
+    }
+
+    /// Takes the results out of an answer.
+    ///
+    /// # Errors
+    /// The name of the first that does not stand where the profile looks for it.
+    pub fn results(&self, answer: &Response) -> Result<Taken, String> {
+        let mut taken = Taken::new();
+        for (name, take) in &self.take {
+            let value = take.find(answer).ok_or_else(|| name.clone())?;
+            taken.insert(name.clone(), value);
+        }
+        Ok(taken)
+    }
+}
+
+/// What was taken out of the answers of one operation.
+pub type Taken = BTreeMap<String, Zeroizing<Vec<u8>>>;
+
+impl Take {
     /// Finds the result in an answer, if it stands there.
-    pub fn find<'a>(&self, answer: &'a [u8]) -> Option<&'a [u8]> {
-        self.0.iter().try_fold(answer, |value, part| {
-            tlv::parse_all(value)
-                .ok()?
-                .into_iter()
-                .find(|object| part.is_none_or(|tag| tag == object.tag))
-                .map(|object| object.value)
-        })
+    pub fn find(&self, answer: &Response) -> Option<Zeroizing<Vec<u8>>> {
+        let found = match &self.path {
+            TakePath::TriesLeft => vec![match answer.status() {
+                Status::AUTHENTICATION_BLOCKED => 0,
+                status => status.tries_left()?,
+            }],
+            TakePath::Tags(tags) => tags
+                .iter()
+                .try_fold(answer.data(), |value, part| {
+                    tlv::parse_all(value)
+                        .ok()?
+                        .into_iter()
+                        .filter(|object| part.tag.is_none_or(|tag| tag == object.tag))
+                        .nth(part.index)
+                        .map(|object| object.value)
+                })?
+                .to_vec(),
+        };
+        match &self.value {
+            None => Some(Zeroizing::new(found)),
+            Some(template) => template
+                .render(&Extra(&[("found", Value::bytes(found))]))
+                .ok(),
+        }
     }
 }
 
 impl CommandTemplate {
-    /// Renders the command. `limit` is how many bytes of data one command may carry.
+    /// Renders the command; what it carries must fit into one command, or a chain of them.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn render(&self, scope: &dyn Scope, limit: usize) -> Result<Rendered, RenderError> {
+    pub fn render(&self, scope: &dyn Scope, limits: &Limits) -> Result<Rendered, RenderError> {
+        let limit = match limits.chaining {
+            true => MAX_CONTENT,
+            false => limits.command,
+        };
         let header = self.header.render(scope)?;
         let header: [u8; 4] = header
             .as_slice()
@@ -63,6 +133,7 @@ impl CommandTemplate {
         if let Some(le) = &self.le {
             command = command.with_le(match le {
                 ExpectedLength::Fixed(le) => *le,
+                ExpectedLength::Most => u32::try_from(limits.response).unwrap_or(u32::MAX),
                 ExpectedLength::Variable(name) => match scope.value(name) {
                     Some(Value::Number(number)) => u32::try_from(number).unwrap_or(u32::MAX),
                     Some(_) => {
@@ -80,7 +151,27 @@ impl CommandTemplate {
             command,
             expect: self.expect.clone(),
             take: self.take.clone(),
+            secret: false,
         })
+    }
+
+    /// Returns whether it is repeated for each part of a content.
+    fn is_repeated(&self) -> bool {
+        self.mentions("chunk") || self.mentions("length")
+    }
+
+    /// Returns whether it is for the part at `offset`.
+    fn is_for(&self, offset: usize, is_last: bool) -> bool {
+        let place = match self.turn.when {
+            None => true,
+            Some(When::First) => offset == 0,
+            Some(When::More) => !is_last,
+            Some(When::Last) => is_last,
+        };
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        place
+            && self.turn.from.is_none_or(|from| offset >= from)
+            && self.turn.until.is_none_or(|until| offset < until)
     }
 }
 
@@ -100,25 +191,30 @@ impl Scope for Extra<'_> {
 #[derive(Clone, Debug)]
 pub struct Renderer<'a> {
     chip: &'a ChipProfile,
+    limits: Limits,
     protected: bool,
 }
 
 impl<'a> Renderer<'a> {
-    /// Makes a renderer; `protected` leaves room for the secure channel's additions.
-    pub fn new(chip: &'a ChipProfile, protected: bool) -> Self {
-        Self { chip, protected }
-    }
-
-    fn limit(&self) -> usize {
-        let limit = self.chip.limits.command;
-        if self.protected {
-            self.chip.channel.level.command_capacity(limit)
-        } else {
-            limit
+    /// Makes a renderer for what chip and reader take; `protected` leaves room for the secure
+    /// channel's additions.
+    pub fn new(chip: &'a ChipProfile, limits: &Limits, protected: bool) -> Self {
+        let mut limits = *limits;
+        let level = chip.channel.protocol.level().filter(|_| protected);
+        if let Some(level) = level {
+            limits.command = level.command_capacity(limits.command);
+            limits.response = level.response_capacity(limits.response);
+            // A chain carries one protected command, not many: what is rendered fits into one.
+            limits.chaining = false;
+        }
+        Self {
+            chip,
+            limits,
+            protected: level.is_some(),
         }
     }
 
-    /// Renders an operation on an object.
+    /// Renders an operation on an object, with the variables of the operation.
     ///
     /// # Errors
     /// See [`RenderError`].
@@ -128,82 +224,279 @@ impl<'a> Renderer<'a> {
         object: &Object,
         extra: &[(&str, Value)],
     ) -> Result<Vec<Rendered>, RenderError> {
-        let extra = Extra(extra);
-        let scope = Nested(&extra, object);
+        self.operation_in(operation, object, extra, &Variables::default())
+    }
+
+    /// Renders an operation that may use what is known of the chip.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn operation_in(
+        &self,
+        operation: Dialect,
+        object: &Object,
+        extra: &[(&str, Value)],
+        known: &Variables,
+    ) -> Result<Vec<Rendered>, RenderError> {
         self.chip
             .commands(operation, object)
             .into_iter()
-            .map(|command| {
-                let rendered = command.render(&scope, self.limit())?;
-                Ok(self.expecting_mac(rendered))
-            })
+            .map(|command| self.render(operation, command, object, extra, known))
             .collect()
     }
 
-    /// Asks for an answer where the chip has nothing to say but its R-MAC: without Le a chip
-    /// has to announce it by 61xx, and each command costs a GET RESPONSE more.
-    fn expecting_mac(&self, rendered: Rendered) -> Rendered {
-        if self.protected && self.chip.channel.level.has_rmac() && rendered.command.le().is_none() {
-            Rendered {
-                command: rendered.command.with_le(256),
-                ..rendered
-            }
-        } else {
-            rendered
-        }
-    }
-
-    /// Renders the creation of a file and the writing of its content.
+    /// Renders those commands of `open_channel` that come before the proof, or those that bring
+    /// it. `known` has what was taken before, and the proof.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn write_file(
+    pub fn open_channel(
+        &self,
+        key_set: &Object,
+        has_proof: bool,
+        known: &Variables,
+    ) -> Result<Vec<Rendered>, RenderError> {
+        let operation = Dialect::OpenChannel;
+        let commands = self.chip.commands(operation, key_set);
+        // From the first command with the proof on, all belong to it.
+        let first = commands
+            .iter()
+            .position(|command| command.mentions("channel.proof"))
+            .unwrap_or(commands.len());
+        let (before, after) = commands.split_at(first);
+        let wanted = if has_proof { after } else { before };
+        wanted
+            .iter()
+            .map(|command| self.render(operation, command, key_set, &[], known))
+            .collect()
+    }
+
+    fn render(
+        &self,
+        operation: Dialect,
+        command: &CommandTemplate,
+        object: &Object,
+        extra: &[(&str, Value)],
+        known: &Variables,
+    ) -> Result<Rendered, RenderError> {
+        let extra = Extra(extra);
+        let of_object = Nested(&extra, object);
+        let mut rendered = command.render(&Nested(&of_object, known), &self.limits)?;
+        rendered.secret = operation.is_secret();
+        let level = self.chip.channel.protocol.level();
+        // Asks for an answer where the chip has nothing to say but its R-MAC: without Le a chip
+        // has to announce it by 61xx, and each command costs a GET RESPONSE more.
+        let needs_le = self.protected && level.is_some_and(|level| level.has_rmac());
+        if needs_le && rendered.command.le().is_none() {
+            rendered.command = rendered.command.with_le(256);
+        }
+        Ok(rendered)
+    }
+
+    /// Renders the making and writing of a file, or the putting of a data object.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn write(
         &self,
         object: &Object,
         content: &[u8],
+        known: &Variables,
     ) -> Result<Vec<Rendered>, RenderError> {
-        let mut commands = self.operation(
-            Dialect::CreateFile,
-            object,
-            &[("file.size", Value::Number(content.len() as u64))],
-        )?;
-        let mut offset = 0;
-        for chunk in content.chunks(self.limit().max(1)) {
-            let values = [
-                ("offset", Value::Number(offset as u64)),
-                ("chunk", Value::bytes(chunk)),
-            ];
-            commands.extend(self.operation(Dialect::WriteFile, object, &values)?);
-            offset += chunk.len();
+        let (operation, size_name) = match object.detail {
+            Detail::Data { .. } => (Dialect::PutData, "data.size"),
+            _ => (Dialect::WriteFile, "file.size"),
+        };
+        let size = match object.detail {
+            Detail::File {
+                size: Some(size), ..
+            } if content.len() > size => {
+                return Err(RenderError::TooLarge {
+                    length: content.len(),
+                    size,
+                });
+            }
+            Detail::File {
+                size: Some(size), ..
+            } => size,
+            _ => content.len(),
+        };
+        let size = (size_name, Value::Number(size as u64));
+        let mut rendered = Vec::new();
+        if operation == Dialect::WriteFile {
+            rendered =
+                self.operation_in(Dialect::CreateFile, object, &[size.clone()], known)?;
         }
-        Ok(commands)
+        let commands = self.chip.commands(operation, object);
+        // Commands that are repeated stand together: each part goes through all of them.
+        for run in commands.chunk_by(|a, b| a.is_repeated() == b.is_repeated()) {
+            if run.iter().all(|command| !command.is_repeated()) {
+                let values = [size.clone(), ("content", Value::bytes(content))];
+                for command in run {
+                    rendered.push(self.render(operation, command, object, &values, known)?);
+                }
+                continue;
+            }
+            let (mut offset, mut block) = (0, 0u64);
+            while offset < content.len() || block == 0 {
+                let rest = content.get(offset..).unwrap_or_default();
+                let part = self.part(operation, run, object, rest, offset, known)?;
+                let is_last = offset + part == content.len();
+                let values = [
+                    size.clone(),
+                    ("offset", Value::Number(offset as u64)),
+                    ("chunk", Value::bytes(rest.get(..part).unwrap_or_default())),
+                    ("block", Value::Number(block)),
+                    ("record", Value::Number(block + 1)),
+                ];
+                for command in run.iter().filter(|command| command.is_for(offset, is_last)) {
+                    rendered.push(self.render(operation, command, object, &values, known)?);
+                }
+                if part == 0 {
+                    break;
+                }
+                offset += part;
+                block += 1;
+            }
+        }
+        Ok(rendered)
     }
 
-    /// Renders the selection of a file and the reading of `length` bytes. The answers' data,
-    /// one after another, are the content.
+    /// Returns how many bytes of `rest` fit into each of the commands for this part.
+    fn part(
+        &self,
+        operation: Dialect,
+        run: &[&CommandTemplate],
+        object: &Object,
+        rest: &[u8],
+        offset: usize,
+        known: &Variables,
+    ) -> Result<usize, RenderError> {
+        let mut part = rest.len();
+        for command in run {
+            // Which are for the last part is known only when the part is: room for either.
+            if !(command.is_for(offset, false) || command.is_for(offset, true)) {
+                continue;
+            }
+            let most = self.limits.command.min(command.turn.chunk.unwrap_or(usize::MAX));
+            part = part.min(most);
+            let Some(data) = &command.data else { continue };
+            // What stands around the chunk grows with it at most: measured at the full length,
+            // then taken off until it fits.
+            loop {
+                let values = [
+                    ("offset", Value::Number(offset as u64)),
+                    ("chunk", Value::bytes(rest.get(..part).unwrap_or_default())),
+                    ("block", Value::Number(0)),
+                    ("record", Value::Number(0)),
+                    ("file.size", Value::Number(0)),
+                    ("data.size", Value::Number(0)),
+                ];
+                let extra = Extra(&values);
+                let length = data
+                    .render(&Nested(&Nested(&extra, object), known))?
+                    .len();
+                let Some(over) = length.checked_sub(self.limits.command).filter(|over| *over > 0)
+                else {
+                    break;
+                };
+                part = part.checked_sub(over).filter(|part| *part > 0).ok_or(
+                    RenderError::TooLong {
+                        length,
+                        limit: self.limits.command,
+                    },
+                )?;
+            }
+        }
+        debug_assert!(operation.object().has_content());
+        Ok(part)
+    }
+
+    /// Renders the reading of `length` bytes of a file or data object. What the commands'
+    /// `content` takes, one after another, is the content; else the answers' data.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub fn read_file(&self, object: &Object, length: usize) -> Result<Vec<Rendered>, RenderError> {
-        let mut commands = self.operation(Dialect::SelectFile, object, &[])?;
-        let response = self.chip.limits.response;
-        let step = if self.protected {
-            self.chip.channel.level.response_capacity(response)
-        } else {
-            response
+    pub fn read(
+        &self,
+        object: &Object,
+        length: usize,
+        known: &Variables,
+    ) -> Result<Vec<Rendered>, RenderError> {
+        let (operation, size_name) = match object.detail {
+            Detail::Data { .. } => (Dialect::GetData, "data.size"),
+            _ => (Dialect::ReadFile, "file.size"),
+        };
+        let size = (size_name, Value::Number(length as u64));
+        let mut rendered = Vec::new();
+        if operation == Dialect::ReadFile {
+            rendered = self.operation_in(Dialect::SelectFile, object, &[], known)?;
         }
-        .max(1);
-        let mut offset = 0;
-        while offset < length {
-            let wanted = (length - offset).min(step);
-            let values = [
-                ("offset", Value::Number(offset as u64)),
-                ("length", Value::Number(wanted as u64)),
-            ];
-            commands.extend(self.operation(Dialect::ReadFile, object, &values)?);
-            offset += wanted;
+        let commands = self.chip.commands(operation, object);
+        for run in commands.chunk_by(|a, b| a.is_repeated() == b.is_repeated()) {
+            if run.iter().all(|command| !command.is_repeated()) {
+                for command in run {
+                    rendered.push(self.render(operation, command, object, &[size.clone()], known)?);
+                }
+                continue;
+            }
+            let (mut offset, mut block) = (0, 0u64);
+            while offset < length {
+                let most = run.iter().filter_map(|command| command.turn.chunk).min();
+                let step = self.reading_step().min(most.unwrap_or(usize::MAX)).max(1);
+                let part = (length - offset).min(step);
+                let values = [
+                    size.clone(),
+                    ("offset", Value::Number(offset as u64)),
+                    ("length", Value::Number(part as u64)),
+                    ("block", Value::Number(block)),
+                    ("record", Value::Number(block + 1)),
+                ];
+                let is_last = offset + part == length;
+                for command in run.iter().filter(|command| command.is_for(offset, is_last)) {
+                    rendered.push(self.render(operation, command, object, &values, known)?);
+                }
+                offset += part;
+                block += 1;
+            }
         }
-        Ok(commands)
+        Ok(rendered)
+    }
+
+    /// Renders the reading of up to `step` bytes from `offset` on, of an object whose length is
+    /// not known; or of the whole object, where the chip reads no parts of it.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub fn read_from(
+        &self,
+        object: &Object,
+        offset: usize,
+        step: usize,
+        known: &Variables,
+    ) -> Result<Vec<Rendered>, RenderError> {
+        let operation = match object.detail {
+            Detail::Data { .. } => Dialect::GetData,
+            _ => Dialect::ReadFile,
+        };
+        let block = (offset / step.max(1)) as u64;
+        let values = [
+            ("offset", Value::Number(offset as u64)),
+            ("length", Value::Number(step as u64)),
+            ("block", Value::Number(block)),
+            ("record", Value::Number(block + 1)),
+        ];
+        self.chip
+            .commands(operation, object)
+            .into_iter()
+            .filter(|command| !command.is_repeated() || command.is_for(offset, false))
+            .map(|command| self.render(operation, command, object, &values, known))
+            .collect()
+    }
+
+    /// Returns how many bytes one command reads.
+    pub fn reading_step(&self) -> usize {
+        self.limits.response.max(1)
     }
 }
 
@@ -248,7 +541,7 @@ impl Position {
             // A new dedicated file is made inside the one that holds it.
             Detail::Application { within } if operation == Dialect::Install => within.as_ref()?,
             Detail::Pin(rules) if rules.global && operation != Dialect::CreatePin => return None,
-            Detail::KeySet | Detail::State => return None,
+            Detail::KeySet | Detail::State { .. } => return None,
             _ => &object.application,
         };
         if self.current.as_deref() == Some(home) {
@@ -258,53 +551,97 @@ impl Position {
     }
 }
 
-/// Returns a file's content.
+/// Returns what a file or data object holds.
 ///
 /// # Errors
 /// [`RenderError::Unset`] while something that it holds is not known.
-pub fn file_content(
+pub fn content(
     chip: &ChipProfile,
-    file: &Object,
+    object: &Object,
     variables: &Variables,
 ) -> Result<Zeroizing<Vec<u8>>, RenderError> {
-    let Detail::File { content } = &file.detail else {
+    let Some(content) = object.detail.content() else {
         return Ok(Zeroizing::new(Vec::new()));
     };
-    content.render(&Nested(variables, &KeyReferences(chip)))
+    content.render(&Nested(variables, &References(chip)))
 }
 
-/// `key.NAME.reference`, which the profile itself knows.
-struct KeyReferences<'a>(&'a ChipProfile);
+/// `key.NAME.reference` and `pin.NAME.reference`, which the profile itself knows.
+struct References<'a>(&'a ChipProfile);
 
-impl Scope for KeyReferences<'_> {
+impl Scope for References<'_> {
     fn value(&self, name: &str) -> Option<Value> {
-        let key = name.strip_prefix("key.")?.strip_suffix(".reference")?;
-        self.0.object(ObjectKind::Key, key)?.value("key.reference")
+        let (kind, rest) = name.split_once('.')?;
+        let name = rest.strip_suffix(".reference")?;
+        match kind {
+            "key" => self.0.object(ObjectKind::Key, name)?.value("key.reference"),
+            "pin" => self.0.object(ObjectKind::Pin, name)?.value("pin.reference"),
+            _ => None,
+        }
     }
 }
 
-/// Returns a PIN value as its field stands in a command: ASCII digits, filled to its length.
-///
-/// # Errors
-/// [`RenderError::Function`] when the value is longer than the field.
-pub fn pin_field(object: &Object, digits: &[u8]) -> Result<Value, RenderError> {
-    let Detail::Pin(rules) = object.detail else {
+/// The values of a PIN, of its value before and of its PUK, as the operations on PINs name them.
+#[derive(Clone, Copy)]
+pub struct PinValues<'a> {
+    /// The digits that are set or presented.
+    pub digits: &'a [u8],
+    /// The digits before, where they are known.
+    pub current: Option<&'a [u8]>,
+    /// The PUK and its digits, where they are known.
+    pub puk: Option<(&'a Object, &'a [u8])>,
+}
+
+impl<'a> PinValues<'a> {
+    /// Takes the digits alone.
+    pub fn of(digits: &'a [u8]) -> Self {
+        Self {
+            digits,
+            current: None,
+            puk: None,
+        }
+    }
+
+    /// Returns the variables of an operation on `pin`.
+    ///
+    /// # Errors
+    /// [`RenderError::Function`] when a value is longer than its field.
+    pub fn variables(&self, pin: &Object) -> Result<Vec<(&'static str, Value)>, RenderError> {
+        let mut values = vec![
+            ("pin.value", pin_field(pin, self.digits)?),
+            ("pin.digits", Value::bytes(self.digits)),
+        ];
+        if let Some(current) = self.current {
+            values.push(("pin.current", pin_field(pin, current)?));
+            values.push(("pin.current_digits", Value::bytes(current)));
+        }
+        if let Some((puk, digits)) = self.puk {
+            values.push(("pin.puk", pin_field(puk, digits)?));
+            values.push(("pin.puk_digits", Value::bytes(digits)));
+        }
+        Ok(values)
+    }
+}
+
+/// Returns a PIN value as its field stands in a command: ASCII digits, filled to its length
+/// where the chip wants that.
+fn pin_field(object: &Object, digits: &[u8]) -> Result<Value, RenderError> {
+    let Detail::Pin(rules) = &object.detail else {
         return Err(RenderError::Unset {
             name: "pin.value".into(),
         });
     };
-    let mut field = Zeroizing::new(vec![rules.fill; usize::from(rules.stored)]);
-    match field.get_mut(..digits.len()) {
-        Some(place) => place.copy_from_slice(digits),
-        None => {
-            return Err(RenderError::Function {
-                function: "pin",
-                fault: format!("the value is longer than {} digits", rules.stored),
-            });
-        }
+    let stored = usize::from(rules.stored);
+    if digits.len() > stored {
+        return Err(RenderError::Function {
+            function: "pin",
+            fault: format!("the value is longer than {stored} digits"),
+        });
+    }
+    let mut field = Zeroizing::new(Vec::with_capacity(stored));
+    field.extend_from_slice(digits);
+    if let Some(fill) = rules.fill {
+        field.resize(stored, fill);
     }
     Ok(Value::Bytes(field))
 }
-
-/// What was taken out of the answers of one operation.
-pub type Taken = BTreeMap<String, Zeroizing<Vec<u8>>>;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use document::Kind;
 use serde::Deserialize;
-use toml::Spanned;
+
 
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
+use crate::placed::Placed;
 use crate::chip_load::Loader;
 use crate::error::ProfileError;
 use crate::source::{Shelf, Sources};
@@ -55,7 +56,7 @@ pub struct DocumentKey {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentFile {
-    format: Spanned<u32>,
+    format: Placed<u32>,
     name: String,
     title: String,
     kinds: Vec<Text>,
@@ -84,7 +85,7 @@ struct KeyFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PinFile {
-    digits: Spanned<u8>,
+    digits: Placed<u8>,
 }
 
 impl DocumentProfile {
@@ -95,7 +96,7 @@ impl DocumentProfile {
     pub fn load(shelf: &Shelf, name: &str) -> Result<Self, ProfileError> {
         let (sources, table) = Sources::parse(shelf, name)?;
         let file = DocumentFile::deserialize(toml::Deserializer::from(table)).map_err(|error| {
-            sources.error(error.span().unwrap_or(0..0), error.message().to_owned(), "")
+            sources.unreadable(&error)
         })?;
         let loader = Loader { sources };
         if *file.format.get_ref() != FORMAT {

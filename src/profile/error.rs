@@ -38,6 +38,21 @@ pub enum ProfileError {
     },
 }
 
+/// Returns a hint for a name that is not known: the one that was probably meant, or all.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    let close = known
+        .iter()
+        .map(|other| (strsim::damerau_levenshtein(name, other), other))
+        .filter(|(distance, other)| *distance <= 1 + other.len() / 4)
+        .min();
+    match (close, known.is_empty()) {
+        (Some((_, other)), _) => format!("did you mean \"{other}\"?"),
+        (None, true) => "there is none".to_owned(),
+        (None, false) => format!("known are {}", known.join(", ")),
+    }
+}
+
 fn hint_suffix(hint: &str) -> String {
     if hint.is_empty() {
         String::new()
@@ -78,6 +93,14 @@ pub enum RenderError {
     Header {
         /// How long it came out.
         length: usize,
+    },
+    /// The content is longer than its file.
+    #[error("the content has {length} bytes, its file only {size}")]
+    TooLarge {
+        /// How long it is.
+        length: usize,
+        /// The file's size.
+        size: usize,
     },
     /// The data does not fit the chip's limits.
     #[error("the data is {length} bytes, the chip takes {limit} in one command")]

@@ -14,8 +14,11 @@ mod chip;
 mod chip_file;
 mod chip_load;
 mod command;
+mod derived;
 mod document;
 mod error;
+mod function;
+mod placed;
 mod plan;
 mod record;
 mod source;
@@ -24,18 +27,21 @@ mod value;
 mod vocabulary;
 
 pub use crate::chip::{
-    ChannelProfile, ChipProfile, CommandTemplate, Curve, Detail, Diversification, Expectation,
-    Identify, Interface, KeySet, Object, PinRules, TakePath,
+    AtrPattern, Challenge, ChannelProfile, ChipProfile, Cipher, CommandTemplate, Detail,
+    Expectation, Identify, Interface, KeyRules, KeySet, KeySource, Object,
+    PinRules, Protocol, RsaPadding, SignatureForm, StatusPattern, Take, Timing,
 };
-pub use crate::command::{Position, Rendered, Renderer, Taken, file_content, pin_field};
+pub use crate::command::{MAX_CONTENT, PinValues, Position, Rendered, Renderer, Taken, content};
+pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
 pub use crate::error::{ProfileError, RenderError};
+pub use crate::function::{Function, Kind};
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;
 pub use crate::source::{Place, Shelf};
-pub use crate::template::{Function, Template, TemplateFault};
+pub use crate::template::{Template, TemplateFault};
 pub use crate::value::{Nested, Scope, Value, Variables};
-pub use crate::vocabulary::{Dialect, ObjectKind, Verb};
+pub use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 
 #[cfg(test)]
 mod shipped;

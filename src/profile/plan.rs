@@ -3,14 +3,15 @@
 //! A plan follows from a chip profile, a document profile and the record alone, so that
 //! the station that runs it and the centre that seals a part of it have the same one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use document::Record;
 
-use crate::chip::{ChipProfile, Detail, PinRules};
+use crate::chip::{ChipProfile, Detail, Object, PinRules};
 use crate::document::DocumentChip;
 use crate::error::ProfileError;
-use crate::vocabulary::{ObjectKind, Verb};
+use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// What is done to one chip, stage after stage.
 #[derive(Clone, Debug)]
@@ -35,8 +36,11 @@ pub struct Stage {
     pub select: String,
     /// The key set under which a channel is opened.
     pub channel: Option<String>,
-    /// Whether the channel's keys stay at the centre, which gives ready commands.
+    /// Whether the centre gives its commands ready, and no key or PIN of it leaves the centre.
     pub sealed: bool,
+    /// Of a sealed stage: the PINs whose present value only this personalization knows, and the
+    /// centre must be told.
+    pub carries: Vec<String>,
     /// The steps. Each waits only for what it needs.
     pub steps: Vec<Step>,
 }
@@ -50,6 +54,8 @@ pub struct Step {
     pub object: String,
     /// The variables that must be known before.
     pub needs: Vec<String>,
+    /// The operation by which it is done, where the chip's dialect leaves a choice.
+    pub operation: Option<Dialect>,
 }
 
 impl Step {
@@ -96,12 +102,60 @@ impl Plan {
                 .as_ref()
                 .is_none_or(|key| keys.iter().any(|(name, _)| name == key))
         };
+        let is_wanted = |verb: Verb, name: &str| {
+            chip.object(verb.object(), name)
+                .is_some_and(|object| wants(&object.key))
+        };
+        let mut stages = Vec::new();
+        let mut values = PinKnowledge::new(&chip);
+        for stage in &chip.stages {
+            let mut steps = Vec::new();
+            let mut carries = Vec::new();
+            for (verb, name) in &stage.steps {
+                if !is_wanted(*verb, name) {
+                    continue;
+                }
+                if let Some(data) = missing(&chip, *verb, name, record) {
+                    return Err(mismatch(format!(
+                        "{verb} {name} needs prepared data \"{data}\", which the record does not have"
+                    )));
+                }
+                if stage.sealed
+                    && values.is_temporary(name)
+                    && verb.object() == ObjectKind::Pin
+                    && !carries.contains(name)
+                {
+                    carries.push(name.clone());
+                }
+                steps.push(Step {
+                    verb: *verb,
+                    object: name.clone(),
+                    needs: needs(&chip, *verb, name),
+                    operation: values.step(&chip, *verb, name),
+                });
+            }
+            if !steps.is_empty() {
+                stages.push(Stage {
+                    name: stage.name.clone(),
+                    select: stage.select.clone(),
+                    channel: stage.channel.clone(),
+                    sealed: stage.sealed,
+                    carries,
+                    steps,
+                });
+            }
+        }
+
         let mut pins = Vec::new();
         for object in chip.objects(ObjectKind::Pin) {
-            let Detail::Pin(rules) = object.detail else {
+            let Detail::Pin(rules) = &object.detail else {
                 continue;
             };
-            if !wants(&object.key) {
+            let is_set = stages
+                .iter()
+                .flat_map(|stage| &stage.steps)
+                .any(|step| step.verb == Verb::SetHolderPin && step.object == object.name);
+            if !is_set {
                 continue;
             }
             let Some(digits) = wanted.pins.get(&object.name) else {
@@ -116,33 +170,7 @@ impl Plan {
                     object.title, rules.minimum, rules.stored
                 )));
             }
-            pins.push((object.name.clone(), rules, *digits));
-        }
-
-        let mut stages = Vec::new();
-        for stage in &chip.stages {
-            let steps: Vec<_> = stage
-                .steps
-                .iter()
-                .filter(|(verb, name)| {
-                    chip.object(verb.object(), name)
-                        .is_some_and(|object| wants(&object.key))
-                })
-                .map(|(verb, name)| Step {
-                    verb: *verb,
-                    object: name.clone(),
-                    needs: needs(&chip, *verb, name),
-                })
-                .collect();
-            if !steps.is_empty() {
-                stages.push(Stage {
-                    name: stage.name.clone(),
-                    select: stage.select.clone(),
-                    channel: stage.channel.clone(),
-                    sealed: stage.sealed,
-                    steps,
-                });
-            }
+            pins.push((object.name.clone(), rules.clone(), *digits));
         }
         Ok(Self {
             chip,
@@ -163,23 +191,72 @@ impl Plan {
     }
 }
 
+/// Who knows a PIN's value, as the steps go by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PinValue {
+    /// The profile: the maker set it.
+    Default,
+    /// This personalization.
+    Temporary,
+    /// The centre, and the holder.
+    Holder,
+}
+
+struct PinKnowledge(BTreeMap<String, PinValue>);
+
+impl PinKnowledge {
+    fn new(chip: &ChipProfile) -> Self {
+        let has_default =
+            |pin: &&Object| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some());
+        let pins = chip.objects(ObjectKind::Pin).filter(has_default);
+        Self(
+            pins.map(|pin| (pin.name.clone(), PinValue::Default))
+                .collect(),
+        )
+    }
+
+    fn is_temporary(&self, pin: &str) -> bool {
+        self.0.get(pin) == Some(&PinValue::Temporary)
+    }
+
+    /// Notes a step, and returns the operation by which it is done.
+    fn step(&mut self, chip: &ChipProfile, verb: Verb, name: &str) -> Option<Dialect> {
+        let value = match verb {
+            Verb::SetTemporaryPin => PinValue::Temporary,
+            Verb::SetHolderPin => PinValue::Holder,
+            _ => return None,
+        };
+        let pin = chip.object(ObjectKind::Pin, name)?;
+        let before = self.0.insert(name.to_owned(), value);
+        Some(chip.pin_setting(pin, before.is_some()))
+    }
+}
+
+/// Returns the prepared data that a step needs and the record lacks.
+fn missing(chip: &ChipProfile, verb: Verb, name: &str, record: &Record) -> Option<String> {
+    let content = chip.object(verb.object(), name)?.detail.content()?;
+    content.variables().into_iter().find_map(|(variable, _)| {
+        let data = variable.strip_prefix("prepared.")?;
+        (!record.prepared.contains_key(data)).then(|| data.to_owned())
+    })
+}
+
 fn needs(chip: &ChipProfile, verb: Verb, name: &str) -> Vec<String> {
     match verb {
-        Verb::WriteFile | Verb::CheckFile => match chip
-            .object(ObjectKind::File, name)
-            .map(|object| &object.detail)
-        {
-            Some(Detail::File { content }) => content
-                .variables()
-                .into_iter()
-                // Key references are the profile's own and need no waiting.
-                .filter(|(variable, _)| !variable.ends_with(".reference"))
-                .map(|(variable, _)| variable.to_owned())
-                .collect(),
-            _ => Vec::new(),
-        },
-        Verb::VerifyPin => vec![format!("pin.{name}.value")],
-        Verb::RequestCertificate => vec![format!("key.{name}.public")],
+        Verb::WriteFile | Verb::CheckFile | Verb::PutData | Verb::CheckData => chip
+            .object(verb.object(), name)
+            .and_then(|object| object.detail.content())
+            .map(|content| {
+                let variables = content.variables().into_iter();
+                // References are the profile's own and need no waiting.
+                variables
+                    .filter(|(variable, _)| !variable.ends_with(".reference"))
+                    .map(|(variable, _)| variable.to_owned())
+                    .collect()
+            })
+            .unwrap_or_default(),
+        Verb::VerifyPin => vec![format!("pin.{name}.digits")],
+        Verb::RequestCertificate => vec![format!("key.{name}.spki")],
         Verb::CheckKey => vec![format!("certificate.{name}")],
         _ => Vec::new(),
     }

@@ -5,7 +5,7 @@ use document::Record;
 use crate::value::{Value, Variables};
 
 /// The variables that a record gives. All are text.
-pub(crate) const VARIABLES: &[&str] = &[
+const VARIABLES: &[&str] = &[
     "document.number",
     "document.kind",
     "document.issued",
@@ -18,7 +18,19 @@ pub(crate) const VARIABLES: &[&str] = &[
     "holder.nationality",
 ];
 
-/// Returns a record's variables: names in capitals, dates as `YYYYMMDD`.
+/// In front of the names of what data preparation made: `prepared.dg1`.
+const PREPARED: &str = "prepared.";
+
+/// Returns whether a record may give this variable.
+pub(crate) fn is_record_variable(name: &str) -> bool {
+    VARIABLES.contains(&name)
+        || name
+            .strip_prefix(PREPARED)
+            .is_some_and(|rest| !rest.is_empty() && !rest.contains('.'))
+}
+
+/// Returns a record's variables: names in capitals, dates as `YYYYMMDD`, and as bytes what data
+/// preparation made.
 pub fn variables(record: &Record) -> Variables {
     let mut variables = Variables::default();
     let holder = &record.holder;
@@ -35,6 +47,9 @@ pub fn variables(record: &Record) -> Variables {
         holder.nationality.to_string(),
     ]) {
         variables.set(*name, Value::text(text));
+    }
+    for (name, bytes) in &record.prepared {
+        variables.set(format!("{PREPARED}{name}"), Value::bytes(bytes.as_slice()));
     }
     variables
 }

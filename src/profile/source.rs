@@ -197,6 +197,17 @@ impl<'a> Sources<'a> {
         hash.finalize().into()
     }
 
+    /// Makes the error for a file that has not the form of a profile.
+    pub(crate) fn unreadable(&self, error: &toml::de::Error) -> ProfileError {
+        let message = error.message();
+        let hint = if message.starts_with("unknown field") || message.starts_with("missing field") {
+            "the JSON Schema of the format says what there is: zimogs profile schema"
+        } else {
+            ""
+        };
+        self.error(error.span().unwrap_or(0..0), message.to_owned(), hint)
+    }
+
     /// Makes the error for a fault at `span`.
     pub(crate) fn error(&self, span: Range<usize>, fault: String, hint: &str) -> ProfileError {
         ProfileError::Invalid {

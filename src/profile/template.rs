@@ -3,6 +3,7 @@
 //! ```text
 //! template = item*
 //! item     = HEX                     literal bytes, upper case: 00 A4 04 0C
+//!          | "'" text "'"            literal text, as UTF-8: 'eID'
 //!          | TAG "{" template "}"    a BER-TLV object with its length computed
 //!          | variable                lower case with dots: pin.reference
 //!          | function "(" argument ("," argument)* ")"
@@ -14,10 +15,10 @@
 use std::ops::Range;
 
 use card::tlv::{self, Tag};
-use sha2::{Digest, Sha256, Sha384};
 use zeroize::Zeroizing;
 
 use crate::error::RenderError;
+use crate::function::{self, Function, Kind};
 use crate::value::{Scope, Value};
 
 /// How deep objects and calls may nest.
@@ -25,7 +26,7 @@ const MAX_DEPTH: usize = 12;
 
 /// The most bytes that a template may render: twice the largest file that a short offset
 /// reaches.
-const MAX_RENDERED: usize = 0x1_0000;
+pub(crate) const MAX_RENDERED: usize = 0x1_0000;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,84 +51,12 @@ enum Item {
     },
 }
 
+/// An argument of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Argument {
+pub(crate) enum Argument {
     Template(Template),
     Number(usize),
     Byte(u8),
-}
-
-/// The functions a template may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    /// `u8(number)`: one byte.
-    U8,
-    /// `u16(number)`: two bytes, big-endian.
-    U16,
-    /// `ascii(text)`: seven-bit text.
-    Ascii,
-    /// `utf8(text)`.
-    Utf8,
-    /// `pad(bytes, length, byte)`: filled on the right.
-    Pad,
-    /// `left_pad(bytes, length, byte)`: filled on the left.
-    LeftPad,
-    /// `slice(bytes, from, length)`.
-    Slice,
-    /// `tlv(tag, value)`: a BER-TLV object whose tag is computed.
-    Tlv,
-    /// `sha256(bytes)`.
-    Sha256,
-    /// `sha384(bytes)`.
-    Sha384,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Template,
-    Number,
-    Byte,
-}
-
-impl Function {
-    const ALL: [(&'static str, Self, &'static [Kind]); 10] = [
-        ("u8", Self::U8, &[Kind::Template]),
-        ("u16", Self::U16, &[Kind::Template]),
-        ("ascii", Self::Ascii, &[Kind::Template]),
-        ("utf8", Self::Utf8, &[Kind::Template]),
-        (
-            "pad",
-            Self::Pad,
-            &[Kind::Template, Kind::Number, Kind::Byte],
-        ),
-        (
-            "left_pad",
-            Self::LeftPad,
-            &[Kind::Template, Kind::Number, Kind::Byte],
-        ),
-        (
-            "slice",
-            Self::Slice,
-            &[Kind::Template, Kind::Number, Kind::Number],
-        ),
-        ("tlv", Self::Tlv, &[Kind::Template, Kind::Template]),
-        ("sha256", Self::Sha256, &[Kind::Template]),
-        ("sha384", Self::Sha384, &[Kind::Template]),
-    ];
-
-    fn named(name: &str) -> Option<(Self, &'static [Kind])> {
-        Self::ALL
-            .iter()
-            .find(|(known, _, _)| *known == name)
-            .map(|(_, function, kinds)| (*function, *kinds))
-    }
-
-    fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, function, _)| *function == self)
-            .map_or("", |(name, _, _)| name)
-    }
 }
 
 /// What is wrong with a template's text, and where in it (byte offsets).
@@ -206,7 +135,7 @@ impl Template {
                     function,
                     arguments,
                 } => {
-                    out.extend_from_slice(&call(*function, arguments, scope)?);
+                    out.extend_from_slice(&function::call(*function, arguments, scope)?);
                 }
             }
             if out.len() > MAX_RENDERED {
@@ -219,8 +148,28 @@ impl Template {
         Ok(out)
     }
 
+    /// Returns how many bytes the template renders, where that does not depend on any value.
+    pub(crate) fn fixed_length(&self) -> Option<usize> {
+        self.items.iter().try_fold(0, |length, item| {
+            let more = match item {
+                Item::Literal(bytes) => bytes.len(),
+                Item::Object { tag, body } => {
+                    tlv::encode(*tag, &vec![0; body.fixed_length()?]).len()
+                }
+                Item::Variable { .. } => return None,
+                Item::Call { function, .. } => function.width()?,
+            };
+            Some(length + more)
+        })
+    }
+
+    /// Returns whether the template names this variable.
+    pub fn mentions(&self, variable: &str) -> bool {
+        self.variables().iter().any(|(name, _)| *name == variable)
+    }
+
     /// Returns the one variable that the template consists of, if it does.
-    fn single_variable(&self) -> Option<&str> {
+    pub(crate) fn single_variable(&self) -> Option<&str> {
         match self.items.as_slice() {
             [Item::Variable { name, .. }] => Some(name),
             _ => None,
@@ -228,114 +177,20 @@ impl Template {
     }
 }
 
-fn lookup(scope: &dyn Scope, name: &str) -> Result<Value, RenderError> {
+/// Returns the value of a variable.
+pub(crate) fn lookup(scope: &dyn Scope, name: &str) -> Result<Value, RenderError> {
     scope.value(name).ok_or_else(|| RenderError::Unset {
         name: name.to_owned(),
     })
 }
 
-fn kind(name: &str, found: &'static str, needed: &'static str) -> RenderError {
+/// Says that a variable is of another kind than is needed.
+pub(crate) fn kind(name: &str, found: &'static str, needed: &'static str) -> RenderError {
     RenderError::Kind {
         name: name.to_owned(),
         found,
         needed,
     }
-}
-
-fn call(
-    function: Function,
-    arguments: &[Argument],
-    scope: &dyn Scope,
-) -> Result<Zeroizing<Vec<u8>>, RenderError> {
-    let wrong = |fault: String| RenderError::Function {
-        function: function.name(),
-        fault,
-    };
-    let bytes = |index: usize| match arguments.get(index) {
-        Some(Argument::Template(template)) => template.render(scope),
-        _ => Ok(Zeroizing::new(Vec::new())),
-    };
-    let number = |index: usize| match arguments.get(index) {
-        Some(Argument::Number(number)) => *number,
-        _ => 0,
-    };
-    let byte = |index: usize| match arguments.get(index) {
-        Some(Argument::Byte(byte)) => *byte,
-        _ => 0,
-    };
-    let variable = || match arguments.first() {
-        Some(Argument::Template(template)) => {
-            let name = template
-                .single_variable()
-                .ok_or_else(|| wrong("takes one variable".into()))?;
-            Ok((name, lookup(scope, name)?))
-        }
-        _ => Err(wrong("takes one variable".into())),
-    };
-    Ok(match function {
-        Function::U8 | Function::U16 => {
-            let (name, value) = variable()?;
-            let Value::Number(value) = value else {
-                return Err(kind(name, "not a number", "a number"));
-            };
-            let out = match function {
-                Function::U8 => u8::try_from(value).map(|value| vec![value]).ok(),
-                _ => u16::try_from(value)
-                    .map(|value| value.to_be_bytes().to_vec())
-                    .ok(),
-            };
-            Zeroizing::new(out.ok_or_else(|| wrong("the number is too large".into()))?)
-        }
-        Function::Ascii | Function::Utf8 => {
-            let (name, value) = variable()?;
-            let Value::Text(text) = value else {
-                return Err(kind(name, "not text", "text"));
-            };
-            if function == Function::Ascii && !text.is_ascii() {
-                return Err(wrong(format!("\"{name}\" has letters outside ASCII")));
-            }
-            Zeroizing::new(text.as_bytes().to_vec())
-        }
-        Function::Pad | Function::LeftPad => {
-            let value = bytes(0)?;
-            let length = number(1);
-            let Some(missing) = length.checked_sub(value.len()) else {
-                return Err(wrong(format!(
-                    "{} bytes do not fit into {length}",
-                    value.len()
-                )));
-            };
-            let filling = vec![byte(2); missing];
-            let (first, second) = if function == Function::Pad {
-                (&value[..], &filling[..])
-            } else {
-                (&filling[..], &value[..])
-            };
-            Zeroizing::new([first, second].concat())
-        }
-        Function::Slice => {
-            let value = bytes(0)?;
-            let from = number(1);
-            let slice = from
-                .checked_add(number(2))
-                .and_then(|end| value.get(from..end));
-            Zeroizing::new(
-                slice
-                    .ok_or_else(|| wrong(format!("the value has only {} bytes", value.len())))?
-                    .to_vec(),
-            )
-        }
-        Function::Tlv => {
-            let tag = bytes(0)?;
-            let value = bytes(1)?;
-            match Tag::parse(&tag) {
-                Ok((tag, [])) => Zeroizing::new(tlv::encode(tag, &value)),
-                _ => return Err(wrong("the first argument is not one BER-TLV tag".into())),
-            }
-        }
-        Function::Sha256 => Zeroizing::new(Sha256::digest(&bytes(0)?[..]).to_vec()),
-        Function::Sha384 => Zeroizing::new(Sha384::digest(&bytes(0)?[..]).to_vec()),
-    })
 }
 
 fn fault(span: Range<usize>, fault: String, hint: &str) -> TemplateFault {
@@ -362,6 +217,16 @@ impl<'a> Parser<'a> {
         };
         let length = match first {
             '{' | '}' | '(' | ')' | ',' => 1,
+            '\'' => match trimmed[1..].find('\'') {
+                Some(end) => end + 2,
+                None => {
+                    return Err(fault(
+                        start..self.text.len(),
+                        "a text has no end".into(),
+                        "text stands between two apostrophes: 'eID'",
+                    ));
+                }
+            },
             c if is_word(c) => trimmed.find(|c| !is_word(c)).unwrap_or(trimmed.len()),
             c => {
                 return Err(fault(
@@ -421,7 +286,9 @@ impl<'a> Parser<'a> {
             }
             self.at = span.end;
             let following = self.peek()?.map(|(_, word)| word);
-            items.push(if word.starts_with(|c: char| c.is_ascii_lowercase()) {
+            items.push(if let Some(text) = quoted(word) {
+                Item::Literal(text.as_bytes().to_vec())
+            } else if word.starts_with(|c: char| c.is_ascii_lowercase()) {
                 if following == Some("(") {
                     self.call(span, word, depth)?
                 } else {
@@ -464,11 +331,11 @@ impl<'a> Parser<'a> {
         depth: usize,
     ) -> Result<Item, TemplateFault> {
         let Some((function, kinds)) = Function::named(name) else {
-            let known: Vec<_> = Function::ALL.iter().map(|(name, _, _)| *name).collect();
+            let known: Vec<_> = Function::ALL.iter().map(|(name, ..)| *name).collect();
             return Err(fault(
                 span,
                 format!("there is no function \"{name}\""),
-                &format!("known are {}", known.join(", ")),
+                &crate::error::nearest(name, known.into_iter()),
             ));
         };
         self.expect("(", "after the function")?;
@@ -482,6 +349,18 @@ impl<'a> Parser<'a> {
             }
             arguments.push(match kind {
                 Kind::Template => Argument::Template(self.items(depth + 1)?),
+                Kind::NumberOf | Kind::TextOf => {
+                    let start = self.at;
+                    let template = self.items(depth + 1)?;
+                    if template.single_variable().is_none() {
+                        return Err(fault(
+                            start..self.at,
+                            format!("{name} takes one variable"),
+                            "for example u16(file.size), utf8(holder.surname)",
+                        ));
+                    }
+                    Argument::Template(template)
+                }
                 Kind::Number => {
                     let (span, word) = self.word(name)?;
                     match word.parse() {
@@ -526,6 +405,11 @@ impl<'a> Parser<'a> {
             )
         })
     }
+}
+
+/// Returns what stands between the apostrophes of a literal text.
+fn quoted(word: &str) -> Option<&str> {
+    word.strip_prefix('\'')?.strip_suffix('\'')
 }
 
 fn is_word(c: char) -> bool {
@@ -617,6 +501,7 @@ mod tests {
             ("left_pad(00, 9999999999, 00)", 13, "decimal"),
             ("6F15 { }", 0, "not one BER-TLV tag"),
             ("00 $", 3, "unexpected character"),
+            ("00 'a", 3, "no end"),
             ("{ 00 }", 0, "stands alone"),
         ] {
             let fault = Template::parse(text).unwrap_err();

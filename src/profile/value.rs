@@ -69,6 +69,11 @@ impl Variables {
         self.0.remove(name);
     }
 
+    /// Returns every variable that is known, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// Returns whether `name` is known.
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)

@@ -9,6 +9,8 @@ pub enum ObjectKind {
     Application,
     /// An elementary file.
     File,
+    /// A data object that is put and got by its tag.
+    Data,
     /// A PIN or PUK.
     Pin,
     /// A key pair for the holder.
@@ -20,92 +22,105 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Application,
+        Self::File,
+        Self::Data,
+        Self::Pin,
+        Self::Key,
+        Self::KeySet,
+        Self::State,
+    ];
+
     /// Returns the word in front of the dot in templates, as in `pin.reference`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Application => "application",
             Self::File => "file",
+            Self::Data => "data",
             Self::Pin => "pin",
             Self::Key => "key",
             Self::KeySet => "key_set",
             Self::State => "state",
         }
     }
+
+    /// Returns whether things of this kind hold content.
+    pub fn has_content(self) -> bool {
+        matches!(self, Self::File | Self::Data)
+    }
 }
 
-/// An operation that a chip profile spells in its own dialect, as one or more commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dialect {
-    /// Makes an application the selected one; ends any secure channel.
-    Select,
-    /// Makes a dedicated file current inside the selected application; keeps the channel.
-    Enter,
-    /// Makes an application or dedicated file exist.
-    Install,
-    /// Makes an elementary file exist, with its final size.
-    CreateFile,
-    /// Makes an elementary file current.
-    SelectFile,
-    /// Writes one chunk of the current file.
-    WriteFile,
-    /// Reads one chunk of the current file.
-    ReadFile,
-    /// Makes a PIN object exist, without value.
-    CreatePin,
-    /// Sets a PIN's value without knowing the one before.
-    SetPin,
-    /// Presents a PIN.
-    VerifyPin,
-    /// Reads how many tries a PIN has left.
-    ReadTries,
-    /// Has the chip make a key pair, and gives its public point.
-    GenerateKey,
-    /// Has the chip sign a digest with a key.
-    Sign,
-    /// Moves a life cycle on.
-    SetState,
+macro_rules! operations {
+    ($($name:literal $variant:ident $kind:ident [$($variable:literal),*] $doc:literal;)*) => {
+        /// An operation that a chip profile spells in its own dialect, as one or more commands.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Dialect {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Dialect {
+            /// Every operation: its name in a file, what it is about, the variables that its
+            /// templates may use beside those of the object, and what it does.
+            pub const ALL: &'static [(Self, &'static str, ObjectKind, &'static [&'static str], &'static str)] = &[
+                $((Self::$variant, $name, ObjectKind::$kind, &[$($variable),*], $doc),)*
+            ];
+        }
+    };
+}
+
+operations! {
+    "select" Select Application []
+        "Makes an application the selected one; ends any secure channel.";
+    "enter" Enter Application []
+        "Makes a dedicated file current inside the selected application; keeps the channel.";
+    "install" Install Application []
+        "Makes an application or dedicated file exist.";
+    "create_file" CreateFile File ["file.size"]
+        "Makes an elementary file exist, with its final size.";
+    "select_file" SelectFile File []
+        "Makes an elementary file current.";
+    "write_file" WriteFile File ["file.size", "offset", "chunk", "block", "record", "content"]
+        "Writes the current file: a command with `chunk` is repeated, one with `content` is not.";
+    "read_file" ReadFile File ["file.size", "offset", "length", "block", "record"]
+        "Reads the current file: a command with `length` is repeated, any other is not.";
+    "put_data" PutData Data ["data.size", "offset", "chunk", "block", "record", "content"]
+        "Writes a data object: a command with `chunk` is repeated, one with `content` is not.";
+    "get_data" GetData Data ["data.size", "offset", "length", "block", "record"]
+        "Reads a data object: a command with `length` is repeated, any other is not.";
+    "create_pin" CreatePin Pin []
+        "Makes a PIN object exist, without value.";
+    "set_pin" SetPin Pin ["pin.value", "pin.digits", "pin.puk", "pin.puk_digits"]
+        "Sets a PIN's value without knowing the one before.";
+    "change_pin" ChangePin Pin ["pin.value", "pin.digits", "pin.current", "pin.current_digits"]
+        "Sets a PIN's value, knowing the one before.";
+    "verify_pin" VerifyPin Pin ["pin.value", "pin.digits"]
+        "Presents a PIN.";
+    "read_tries" ReadTries Pin []
+        "Reads how many tries a PIN has left.";
+    "generate_key" GenerateKey Key []
+        "Has the chip make a key pair, and gives its public key.";
+    "read_public_key" ReadPublicKey Key []
+        "Reads the public key of a key pair, where making it does not give it.";
+    "import_key" ImportKey Key ["key.private", "key.public", "key.modulus", "key.exponent", "key.prime1", "key.prime2", "key.exponent1", "key.exponent2", "key.coefficient"]
+        "Puts a key pair on the chip that was made outside.";
+    "sign" Sign Key ["message", "digest", "digest_info", "padded"]
+        "Has the chip sign with a key.";
+    "open_channel" OpenChannel KeySet ["channel.host", "channel.proof"]
+        "Proves the issuer to the chip: commands without `channel.proof` come first.";
+    "put_key" PutKey KeySet ["key_set.key"]
+        "Puts another key set in the place of the one under which the channel is open.";
+    "set_state" SetState State []
+        "Moves a life cycle on.";
 }
 
 impl Dialect {
-    /// Every operation, with its name in a file, what it is about, and the variables that
-    /// its templates may use beside those of the object.
-    pub const ALL: [(Self, &'static str, ObjectKind, &'static [&'static str]); 14] = [
-        (Self::Select, "select", ObjectKind::Application, &[]),
-        (Self::Enter, "enter", ObjectKind::Application, &[]),
-        (Self::Install, "install", ObjectKind::Application, &[]),
-        (Self::CreateFile, "create_file", ObjectKind::File, &[]),
-        (Self::SelectFile, "select_file", ObjectKind::File, &[]),
-        (
-            Self::WriteFile,
-            "write_file",
-            ObjectKind::File,
-            &["offset", "chunk"],
-        ),
-        (
-            Self::ReadFile,
-            "read_file",
-            ObjectKind::File,
-            &["offset", "length"],
-        ),
-        (Self::CreatePin, "create_pin", ObjectKind::Pin, &[]),
-        (Self::SetPin, "set_pin", ObjectKind::Pin, &["pin.value"]),
-        (
-            Self::VerifyPin,
-            "verify_pin",
-            ObjectKind::Pin,
-            &["pin.value"],
-        ),
-        (Self::ReadTries, "read_tries", ObjectKind::Pin, &[]),
-        (Self::GenerateKey, "generate_key", ObjectKind::Key, &[]),
-        (Self::Sign, "sign", ObjectKind::Key, &["digest"]),
-        (Self::SetState, "set_state", ObjectKind::State, &[]),
-    ];
-
     /// Returns the operation that a file calls `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
-            .find(|(_, known, _, _)| *known == name)
+            .find(|(_, known, ..)| *known == name)
             .map(|(operation, ..)| *operation)
     }
 
@@ -115,7 +130,7 @@ impl Dialect {
             .find(|(operation, ..)| *operation == self)
             .map_or(
                 ("", ObjectKind::Application, &[]),
-                |(_, name, kind, extra)| (name, *kind, extra),
+                |(_, name, kind, extra, _)| (name, *kind, extra),
             )
     }
 
@@ -134,14 +149,24 @@ impl Dialect {
         self.row().2
     }
 
-    /// Returns what the operation must take out of its answers, if anything.
-    pub fn result(self) -> Option<&'static str> {
+    /// Returns the results that may be taken out of its answers; `channel.…` beside them for
+    /// [`Dialect::OpenChannel`].
+    pub fn results(self) -> &'static [&'static str] {
         match self {
-            Self::ReadTries => Some("tries"),
-            Self::GenerateKey => Some("public"),
-            Self::Sign => Some("signature"),
-            _ => None,
+            Self::ReadFile | Self::GetData => &["content"],
+            Self::ReadTries => &["tries"],
+            Self::GenerateKey | Self::ReadPublicKey => &["public", "modulus", "exponent"],
+            Self::Sign => &["signature"],
+            _ => &[],
         }
+    }
+
+    /// Returns whether its commands carry the holder's or the issuer's secrets.
+    pub fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::SetPin | Self::ChangePin | Self::VerifyPin | Self::ImportKey | Self::PutKey
+        )
     }
 }
 
@@ -151,143 +176,77 @@ impl fmt::Display for Dialect {
     }
 }
 
-/// A step of a personalization, as a profile's stages list it: `write_file certificate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
-    /// Makes an application or dedicated file exist.
-    Install,
-    /// Makes a file exist, as large as its content, and writes it.
-    WriteFile,
-    /// Reads a file back and compares it byte for byte.
-    CheckFile,
-    /// Makes a PIN object exist.
-    CreatePin,
-    /// Sets a random value that only this personalization knows.
-    SetTemporaryPin,
-    /// Sets the holder's value; only in a sealed stage.
-    SetHolderPin,
-    /// Presents the personalization's own value.
-    VerifyPin,
-    /// Reads a PIN's tries and compares them with the full number.
-    CheckTries,
-    /// Has the chip make a key pair.
-    GenerateKey,
-    /// Has the chip sign a certificate request, and asks for the certificate.
-    RequestCertificate,
-    /// Has the chip sign a challenge, and verifies it under the certificate.
-    CheckKey,
-    /// Replaces the open channel's key set by another.
-    ReplaceKeys,
-    /// Proves that a key set is no longer taken.
-    CheckRefused,
-    /// Moves a life cycle on.
-    SetState,
+/// How lasting a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// It changes nothing.
+    Nothing,
+    /// It changes the chip, and the issuer can change it again. Journaled.
+    Change,
+    /// It cannot be undone: what was there is gone. Journaled.
+    Irreversible,
+}
+
+macro_rules! verbs {
+    ($($name:literal $variant:ident $kind:ident [$($operation:ident),*] $effect:ident $doc:literal;)*) => {
+        /// A step of a personalization, as a profile's stages list it: `write_file certificate`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Verb {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Verb {
+            /// Every verb: its name in a file, what it is about, the dialect operations that it
+            /// needs, how lasting it is, and what it does.
+            pub const ALL: &'static [(Self, &'static str, ObjectKind, &'static [Dialect], Effect, &'static str)] = &[
+                $((Self::$variant, $name, ObjectKind::$kind, &[$(Dialect::$operation),*], Effect::$effect, $doc),)*
+            ];
+        }
+    };
+}
+
+verbs! {
+    "install" Install Application [Install] Change
+        "Makes an application or dedicated file exist.";
+    "write_file" WriteFile File [WriteFile] Change
+        "Makes a file exist, as large as its content or its `size`, and writes it.";
+    "check_file" CheckFile File [ReadFile] Nothing
+        "Reads a file back and compares it byte for byte.";
+    "put_data" PutData Data [PutData] Change
+        "Writes a data object.";
+    "check_data" CheckData Data [GetData] Nothing
+        "Reads a data object back and compares it byte for byte.";
+    "create_pin" CreatePin Pin [CreatePin] Change
+        "Makes a PIN object exist.";
+    "set_temporary_pin" SetTemporaryPin Pin [] Change
+        "Sets a random value that only this personalization knows, by `set_pin` or `change_pin`.";
+    "set_holder_pin" SetHolderPin Pin [] Irreversible
+        "Sets the holder's value, by `set_pin` or `change_pin`; only in a sealed stage.";
+    "verify_pin" VerifyPin Pin [VerifyPin] Nothing
+        "Presents the value that is known: the personalization's own, or the chip's `default`.";
+    "check_tries" CheckTries Pin [ReadTries] Nothing
+        "Reads a PIN's tries and compares them with the full number.";
+    "generate_key" GenerateKey Key [GenerateKey] Irreversible
+        "Has the chip make a key pair.";
+    "import_key" ImportKey Key [ImportKey] Irreversible
+        "Makes a key pair at the centre and puts it on the chip; only in a sealed stage.";
+    "request_certificate" RequestCertificate Key [Sign] Nothing
+        "Has the chip sign a certificate request, and asks for the certificate.";
+    "check_key" CheckKey Key [Sign] Nothing
+        "Has the chip sign a challenge, and verifies it under the certificate.";
+    "add_keys" AddKeys KeySet [] Change
+        "Puts another key set beside the one under which the channel is open.";
+    "replace_keys" ReplaceKeys KeySet [] Irreversible
+        "Replaces the open channel's key set by another.";
+    "remove_keys" RemoveKeys KeySet [] Irreversible
+        "Removes a key set that is no longer the channel's own.";
+    "check_refused" CheckRefused KeySet [] Nothing
+        "Proves that a key set is no longer taken, without using an attempt.";
+    "set_state" SetState State [SetState] Irreversible
+        "Moves a life cycle on.";
 }
 
 impl Verb {
-    /// Every verb with its name in a file, what it is about, the dialect operations that it
-    /// needs, and whether it changes the chip for good.
-    pub const ALL: [(Self, &'static str, ObjectKind, &'static [Dialect], bool); 14] = [
-        (
-            Self::Install,
-            "install",
-            ObjectKind::Application,
-            &[Dialect::Install],
-            true,
-        ),
-        (
-            Self::WriteFile,
-            "write_file",
-            ObjectKind::File,
-            &[Dialect::CreateFile, Dialect::WriteFile],
-            true,
-        ),
-        (
-            Self::CheckFile,
-            "check_file",
-            ObjectKind::File,
-            &[Dialect::SelectFile, Dialect::ReadFile],
-            false,
-        ),
-        (
-            Self::CreatePin,
-            "create_pin",
-            ObjectKind::Pin,
-            &[Dialect::CreatePin],
-            true,
-        ),
-        (
-            Self::SetTemporaryPin,
-            "set_temporary_pin",
-            ObjectKind::Pin,
-            &[Dialect::SetPin],
-            true,
-        ),
-        (
-            Self::SetHolderPin,
-            "set_holder_pin",
-            ObjectKind::Pin,
-            &[Dialect::SetPin],
-            true,
-        ),
-        (
-            Self::VerifyPin,
-            "verify_pin",
-            ObjectKind::Pin,
-            &[Dialect::VerifyPin],
-            false,
-        ),
-        (
-            Self::CheckTries,
-            "check_tries",
-            ObjectKind::Pin,
-            &[Dialect::ReadTries],
-            false,
-        ),
-        (
-            Self::GenerateKey,
-            "generate_key",
-            ObjectKind::Key,
-            &[Dialect::GenerateKey],
-            true,
-        ),
-        (
-            Self::RequestCertificate,
-            "request_certificate",
-            ObjectKind::Key,
-            &[Dialect::Sign],
-            false,
-        ),
-        (
-            Self::CheckKey,
-            "check_key",
-            ObjectKind::Key,
-            &[Dialect::Sign],
-            false,
-        ),
-        (
-            Self::ReplaceKeys,
-            "replace_keys",
-            ObjectKind::KeySet,
-            &[],
-            true,
-        ),
-        (
-            Self::CheckRefused,
-            "check_refused",
-            ObjectKind::KeySet,
-            &[],
-            false,
-        ),
-        (
-            Self::SetState,
-            "set_state",
-            ObjectKind::State,
-            &[Dialect::SetState],
-            true,
-        ),
-    ];
-
     /// Returns the verb that a file calls `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL
@@ -296,10 +255,10 @@ impl Verb {
             .map(|(verb, ..)| *verb)
     }
 
-    fn row(self) -> (&'static str, ObjectKind, &'static [Dialect], bool) {
+    fn row(self) -> (&'static str, ObjectKind, &'static [Dialect], Effect) {
         Self::ALL.iter().find(|(verb, ..)| *verb == self).map_or(
-            ("", ObjectKind::State, &[], true),
-            |(_, name, kind, needs, lasting)| (name, *kind, needs, *lasting),
+            ("", ObjectKind::State, &[], Effect::Irreversible),
+            |(_, name, kind, needs, effect, _)| (name, *kind, needs, *effect),
         )
     }
 
@@ -313,15 +272,32 @@ impl Verb {
         self.row().1
     }
 
-    /// Returns the dialect operations that the verb needs.
+    /// Returns the dialect operations without which the verb cannot be done.
     pub fn operations(self) -> &'static [Dialect] {
         self.row().2
     }
 
-    /// Returns whether the verb changes the chip for good, so that it is journaled before
-    /// and after.
-    pub fn is_lasting(self) -> bool {
+    /// Returns how lasting the verb is; a state may say that it can be left again.
+    pub fn effect(self) -> Effect {
         self.row().3
+    }
+
+    /// Returns whether the verb changes the chip, so that it is journaled before and after.
+    pub fn is_lasting(self) -> bool {
+        self.effect() > Effect::Nothing
+    }
+
+    /// Returns whether the centre can do it in a stage that it seals.
+    pub fn is_sealable(self) -> bool {
+        matches!(
+            self,
+            Self::SetHolderPin | Self::ImportKey | Self::SetState | Self::VerifyPin
+        )
+    }
+
+    /// Returns whether only the centre can do it.
+    pub fn is_sealed(self) -> bool {
+        matches!(self, Self::SetHolderPin | Self::ImportKey)
     }
 }
 
@@ -340,11 +316,11 @@ mod tests {
         for (operation, name, ..) in Dialect::ALL {
             assert_eq!(
                 (Dialect::named(name), operation.name()),
-                (Some(operation), name)
+                (Some(*operation), *name)
             );
         }
         for (verb, name, ..) in Verb::ALL {
-            assert_eq!((Verb::named(name), verb.name()), (Some(verb), name));
+            assert_eq!((Verb::named(name), verb.name()), (Some(*verb), *name));
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Certificates that were read from a chip: found in files, and judged.
 
+use std::io::Read;
+
 use card::tlv;
 use cert::{AttributeType, Certificate, PathVerifier};
+use flate2::read::{GzDecoder, ZlibDecoder};
 use jiff::tz::TimeZone;
-use profile::{Detail, Object};
+use profile::Object;
 
 use super::{Examiner, Verdict};
 
@@ -30,24 +33,21 @@ impl Examiner<'_> {
             let (verdict, reason) = self.judge_subject(&certificate);
             self.report.note(what("subject"), verdict, reason);
 
-            let point = certificate
-                .public_key()
-                .point()
-                .unwrap_or_default()
-                .to_vec();
-            let twin = seen.iter().find(|(_, other)| *other == point);
-            let curve = self.curve(&key);
-            let (verdict, reason) = match (twin, curve) {
+            let public = certificate.public_key().to_spki_der().unwrap_or_default();
+            let twin = seen.iter().find(|(_, other)| *other == public);
+            let wanted = self.standard.chip.key_rules(&key);
+            let wanted = wanted.map(|rules| rules.algorithm);
+            let (verdict, reason) = match (twin, wanted) {
                 (Some((twin, _)), _) => (Verdict::Failed, format!("it is the key of {twin} too")),
-                (None, Some(curve)) if certificate.public_key().curve() != Some(curve) => (
+                (None, Some(wanted)) if certificate.public_key().algorithm() != Some(wanted) => (
                     Verdict::Failed,
-                    format!("it is not on {curve}, the curve of the profile"),
+                    format!("it is no {wanted} key, as the profile says"),
                 ),
-                (None, Some(curve)) => (Verdict::Passed, format!("{curve}, of its own")),
-                (None, None) => (Verdict::Unknown, "the profile names no curve".to_owned()),
+                (None, Some(wanted)) => (Verdict::Passed, format!("{wanted}, of its own")),
+                (None, None) => (Verdict::Unknown, "the profile names no such key".to_owned()),
             };
             self.report.note(what("key"), verdict, reason);
-            seen.push((key, point));
+            seen.push((key, public));
         }
     }
 
@@ -130,17 +130,23 @@ impl Examiner<'_> {
 
 /// Returns the keys whose certificates a file holds, by its template.
 pub(super) fn certified_keys(file: &Object) -> Vec<String> {
-    let Detail::File { content } = &file.detail else {
+    let Some(content) = file.detail.content() else {
         return Vec::new();
     };
-    content
-        .variables()
-        .into_iter()
-        .filter_map(|(name, _)| name.strip_prefix("certificate.").map(str::to_owned))
+    let names = content.variables().into_iter();
+    names
+        .filter_map(|(name, _)| name.strip_prefix("certificate."))
+        // Its parts alone, `certificate.NAME.issuer`, do not give the certificate.
+        .filter(|key| !key.contains('.'))
+        .map(str::to_owned)
         .collect()
 }
 
-/// Returns the first certificate in a file: the file itself, or in data objects.
+/// The most bytes that a compressed certificate becomes.
+const UNPACKED: u64 = 16_384;
+
+/// Returns the first certificate in a file: the file itself, or in data objects, compressed or
+/// not.
 pub(super) fn find_certificate(content: &[u8]) -> Option<Certificate> {
     find_within(content, DEPTH)
 }
@@ -149,9 +155,23 @@ fn find_within(bytes: &[u8], depth: usize) -> Option<Certificate> {
     if let Ok(certificate) = Certificate::parse(bytes) {
         return Some(certificate);
     }
+    let unpacked = match bytes {
+        [0x1F, 0x8B, ..] => unpack(GzDecoder::new(bytes)),
+        [0x78, ..] => unpack(ZlibDecoder::new(bytes)),
+        _ => None,
+    };
+    if let Some(certificate) = unpacked.and_then(|bytes| Certificate::parse(&bytes).ok()) {
+        return Some(certificate);
+    }
     let depth = depth.checked_sub(1)?;
     tlv::parse_all(bytes)
         .ok()?
         .into_iter()
         .find_map(|object| find_within(object.value, depth))
+}
+
+fn unpack(reader: impl Read) -> Option<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    reader.take(UNPACKED).read_to_end(&mut unpacked).ok()?;
+    Some(unpacked)
 }

@@ -3,15 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use card::gp::{HostChallenge, InitializeUpdate, initialize_update};
-use profile::{Dialect, Expectation, ObjectKind, Renderer, Stage, Value, Variables, Verb};
+use card::gp::initialize_update;
+use profile::{
+    Dialect, Expectation, ObjectKind, Rendered, Renderer, Stage, Value, Variables, Verb,
+};
 
-use super::{Answers, Asked, Executor, Running, plain};
+use super::{Answers, Asked, Executor, Running, host_challenge};
 use crate::channel::ChannelState;
 use crate::fault::Fault;
 use crate::journal::Moment;
-use crate::request::Request;
-use crate::step::{Begun, StepContext, begin, finish};
+use crate::request::{Opening, Request};
+use crate::step::{Begun, StepContext, begin, finish, known_digits};
 
 /// The most bytes of a chip's serial number that the books take.
 const MAX_SERIAL: usize = 32;
@@ -33,25 +35,70 @@ impl Executor {
         Ok(())
     }
 
+    /// Has the chip give its challenge.
     pub(super) fn open_challenge(&mut self, stage: &Stage) -> Result<(), Fault> {
-        let key_set = stage.channel.clone().unwrap_or_default();
-        let version = match self.plan.chip.channel.keys.get(&key_set) {
-            Some(set) => set.version,
-            None => {
-                return Err(Fault::Plan {
-                    step: stage.name.clone(),
-                    cause: format!("no key set \"{key_set}\""),
-                });
-            }
+        let plan = self.plan.clone();
+        let name = stage.channel.clone().unwrap_or_default();
+        let missing = || Fault::Plan {
+            step: stage.name.clone(),
+            cause: format!("no key set \"{name}\""),
         };
-        let mut host = [0; 8];
-        (self.random)(&mut host);
+        let channel = &plan.chip.channel;
+        let set = channel.keys.get(&name).ok_or_else(missing)?;
         self.answers = Answers::default();
-        self.variables.set("channel.host", Value::bytes(host));
         self.running = Some(Running::Challenge);
-        self.commands
-            .push_back(plain(initialize_update(version, &HostChallenge::new(host))));
+        if channel.protocol.is_global_platform() {
+            let host = host_challenge(&channel.protocol, &mut self.random).map_err(|source| {
+                Fault::Channel {
+                    step: stage.name.clone(),
+                    source,
+                }
+            })?;
+            let bytes = Value::bytes(host.as_bytes());
+            self.variables.set("channel.host", bytes);
+            let command = initialize_update(set.version, &host);
+            self.commands.push_back(Rendered::plain(command));
+        } else {
+            let mut host = vec![0; channel.protocol.host_challenge()];
+            (self.random)(&mut host);
+            self.variables.set("channel.host", Value::bytes(host));
+            let object = self.object(ObjectKind::KeySet, &name)?;
+            self.commands = self.render(false, |renderer| {
+                renderer.open_channel(&object, false, &self.variables)
+            })?;
+        }
         Ok(())
+    }
+
+    /// Begins a sealed stage: with its channel's challenge, or at once.
+    pub(super) fn open_sealed(&mut self, stage: &Stage) -> Result<(), Fault> {
+        match stage.channel {
+            Some(_) => self.open_challenge(stage),
+            None => {
+                self.ask_to_seal(stage, None);
+                Ok(())
+            }
+        }
+    }
+
+    fn ask_to_seal(&mut self, stage: &Stage, opening: Option<Opening>) {
+        self.touched = true;
+        self.awaiting_grant = true;
+        self.note(stage.name.clone(), Moment::Intent, BTreeMap::new());
+        let pins = stage.carries.iter();
+        let pins = pins.map(|pin| {
+            let digits = Value::Bytes(known_digits(&self.variables, pin));
+            (pin.clone(), digits)
+        });
+        let pins = pins.collect();
+        self.ask(
+            Asked::Seal,
+            Request::Seal {
+                stage: stage.name.clone(),
+                opening,
+                pins,
+            },
+        );
     }
 
     pub(super) fn leave_stage(&mut self) {
@@ -69,8 +116,10 @@ impl Executor {
             return Ok(());
         };
         let object = self.object(step.verb.object(), &step.object)?;
-        for operation in step.verb.operations() {
-            if let Some(application) = self.position.enters(&self.plan.chip, *operation, &object) {
+        // The one by which a PIN is set is chosen by the plan; the others belong to the verb.
+        let operations = step.verb.operations().iter().copied();
+        for operation in operations.chain(step.operation) {
+            if let Some(application) = self.position.enters(&self.plan.chip, operation, &object) {
                 let application = application.clone();
                 self.running = Some(Running::Enter {
                     application: application.name.clone(),
@@ -93,9 +142,13 @@ impl Executor {
                 variables: &mut self.variables,
                 subjects: &self.subjects,
                 random: &mut self.random,
-                renderer: Renderer::new(&self.plan.chip.clone(), protected),
+                renderer: Renderer::new(&self.plan.chip.clone(), &self.limits, protected),
             },
         )?;
+        if matches!(begun, Begun::Nothing) {
+            self.done += 1;
+            return Ok(());
+        }
         if step.verb.is_lasting() {
             self.touched = true;
             self.note(name, Moment::Intent, BTreeMap::new());
@@ -105,38 +158,38 @@ impl Executor {
                 self.commands = commands.into();
                 self.running = Some(Running::Step { index });
             }
-            Begun::ReplaceKeys { new } => {
-                let current = stage.channel.clone().unwrap_or_default();
-                let diversification = self.diversification();
+            Begun::PutKeys { new, adds } => {
+                let Some(opening) = self.channel.opening().cloned() else {
+                    return Err(Fault::Plan {
+                        step: step.name(),
+                        cause: "no channel is open".into(),
+                    });
+                };
                 self.awaiting_grant = true;
                 self.ask(
                     Asked::Step(index),
-                    Request::ReplaceKeys {
-                        current,
-                        new,
-                        diversification,
-                    },
+                    Request::PutKeys { opening, new, adds },
                 );
             }
+            Begun::Nothing => {}
         }
         Ok(())
     }
 
-    pub(super) fn diversification(&self) -> [u8; 10] {
-        self.variables
-            .bytes("channel.diversification")
-            .and_then(|bytes| bytes.try_into().ok())
-            .unwrap_or_default()
-    }
-
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.channel, ChannelState::Open(_))
+        self.channel.is_protected()
     }
 
     /// Goes on after the last command of a piece of work was answered.
     pub(super) fn complete(&mut self, running: Running) -> Result<(), Fault> {
         match running {
-            Running::Identify => self.identified(),
+            Running::Identify => {
+                if self.next_identification() {
+                    self.running = Some(Running::Identify);
+                    return Ok(());
+                }
+                self.identified()
+            }
             Running::Select => {
                 let plan = self.plan.clone();
                 let Some(stage) = plan.stages.get(self.stage) else {
@@ -150,7 +203,16 @@ impl Executor {
                 }
             }
             Running::Challenge => self.challenged(),
-            Running::Authenticate => Ok(()),
+            Running::Authenticate => {
+                let answer = self.answers.taken.get("channel.answer");
+                match self.channel.proved(answer.map(|answer| &answer[..])) {
+                    true => Ok(()),
+                    false => Err(Fault::NotProved {
+                        chip: self.chip.clone().unwrap_or_default(),
+                        key_set: self.stage_key_set(),
+                    }),
+                }
+            }
             Running::Sealed => {
                 let answers = std::mem::take(&mut self.answers.whole);
                 self.awaiting_grant = true;
@@ -174,6 +236,7 @@ impl Executor {
     pub(super) fn identified(&mut self) -> Result<(), Fault> {
         let mut found = Variables::default();
         for (name, value) in std::mem::take(&mut self.answers.taken) {
+            self.variables.set(name.clone(), Value::Bytes(value.clone()));
             found.set(name, Value::Bytes(value));
         }
         let spell = |source| Fault::Render {
@@ -197,19 +260,22 @@ impl Executor {
                 });
             }
         }
-        let serial = identify.serial.render(&found).map_err(spell)?;
-        if !(1..=MAX_SERIAL).contains(&serial.len()) {
+        let serial = match (&identify.serial, &self.blank) {
+            (Some(serial), _) => hex::encode_upper(&serial.render(&found).map_err(spell)?[..]),
+            (None, Some(blank)) => blank.clone(),
+            (None, None) => String::new(),
+        };
+        if !(2..=2 * MAX_SERIAL).contains(&serial.len()) {
             return Err(Fault::WrongChip {
                 product: self.plan.chip.name.clone(),
                 what: "the length of its serial number".into(),
-                found: format!("{} bytes", serial.len()),
+                found: format!("{} bytes", serial.len() / 2),
                 expected: format!("1 to {MAX_SERIAL}"),
             });
         }
-        let serial = hex::encode_upper(&serial[..]);
-        self.os = Some(hex::encode_upper(
-            &identify.os.render(&found).map_err(spell)?[..],
-        ));
+        let os = identify.os.as_ref().map(|os| os.render(&found)).transpose();
+        let os = os.map_err(spell)?;
+        self.os = os.map(|os| hex::encode_upper(&os[..]));
         self.variables
             .set("chip.serial", Value::text(serial.clone()));
         self.chip = Some(serial);
@@ -224,50 +290,35 @@ impl Executor {
     }
 
     pub(super) fn challenged(&mut self) -> Result<(), Fault> {
-        let answer =
-            InitializeUpdate::parse(&self.answers.data).map_err(|source| Fault::Channel {
-                step: self.what(),
-                source,
-            })?;
         let plan = self.plan.clone();
         let Some(stage) = plan.stages.get(self.stage) else {
             return Ok(());
         };
-        let key_set = self.stage_key_set();
-        let host: [u8; 8] = self
-            .variables
-            .bytes("channel.host")
-            .and_then(|host| host.try_into().ok())
-            .unwrap_or_default();
-        self.variables.set(
-            "channel.diversification",
-            Value::bytes(*answer.diversification()),
-        );
-        let initialize_update = self.answers.data.to_vec();
-        self.awaiting_grant = true;
-        if stage.sealed {
-            self.touched = true;
-            self.note(stage.name.clone(), Moment::Intent, BTreeMap::new());
-            let stage = stage.name.clone();
-            self.ask(
-                Asked::Seal,
-                Request::Seal {
-                    stage,
-                    key_set,
-                    host_challenge: host,
-                    initialize_update,
-                },
-            );
+        let mut answers = BTreeMap::new();
+        if plan.chip.channel.protocol.is_global_platform() {
+            let name = Opening::INITIALIZE_UPDATE.to_owned();
+            answers.insert(name, self.answers.data.to_vec());
         } else {
-            self.channel = ChannelState::Challenged { host, answer };
-            self.ask(
-                Asked::Channel,
-                Request::OpenChannel {
-                    key_set,
-                    host_challenge: host,
-                    initialize_update,
-                },
-            );
+            for (name, value) in std::mem::take(&mut self.answers.taken) {
+                self.variables.set(name.clone(), Value::Bytes(value.clone()));
+                answers.insert(name, value.to_vec());
+            }
+        }
+        let opening = Opening {
+            key_set: self.stage_key_set(),
+            host_challenge: self
+                .variables
+                .bytes("channel.host")
+                .unwrap_or_default()
+                .to_vec(),
+            answers,
+        };
+        if stage.sealed {
+            self.ask_to_seal(stage, Some(opening));
+        } else {
+            self.awaiting_grant = true;
+            self.channel = ChannelState::Challenged(opening.clone());
+            self.ask(Asked::Channel, Request::OpenChannel(opening));
         }
         Ok(())
     }
@@ -293,7 +344,7 @@ impl Executor {
                 variables: &mut self.variables,
                 subjects: &self.subjects,
                 random: &mut self.random,
-                renderer: Renderer::new(&plan.chip, protected),
+                renderer: Renderer::new(&plan.chip, &self.limits, protected),
             },
         )?;
         if step.verb == Verb::Install {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use profile::Value;
+use cert::PublicKey;
+use profile::{ObjectKind, Protocol, Rendered, Value, set_certificate, set_public_key};
+use zeroize::Zeroizing;
 
-use super::{Answers, Asked, Executor, Running, plain};
+use super::{Answers, Asked, Executor, Running};
 use crate::channel::{Authenticate, ChannelState};
 use crate::fault::Fault;
 use crate::journal::Moment;
@@ -24,26 +26,24 @@ impl Executor {
         }
         match (asked, grant) {
             (Asked::Certificate(key), Grant::Certificate(der)) => self.certified(key, der),
-            (Asked::Channel, grant) => {
+            (Asked::Channel, Grant::Proof { proof, answer }) => self.prove(proof, answer),
+            (Asked::Channel, grant) => self.authenticate(grant),
+            (Asked::Seal, Grant::Sealed { commands, publics }) => {
                 self.awaiting_grant = false;
-                let level = self.plan.chip.channel.level;
-                let command = self
-                    .channel
-                    .authenticate(grant, level)
-                    .map_err(|why| match why {
-                        Authenticate::Cryptogram => self.wrong_keys(),
-                        Authenticate::OutOfTurn => self.out_of_turn(),
-                    })?;
-                self.running = Some(Running::Authenticate);
-                self.commands.push_back(plain(command));
-                Ok(())
-            }
-            (Asked::Seal, Grant::Sealed(commands)) => {
-                self.awaiting_grant = false;
+                for (key, spki) in publics {
+                    self.imported(&key, &spki)?;
+                }
                 self.channel = ChannelState::Carried;
                 self.answers = Answers::default();
                 self.running = Some(Running::Sealed);
-                self.commands = commands.into_iter().map(plain).collect();
+                let commands = commands.into_iter();
+                self.commands = commands
+                    .map(|(command, expect)| Rendered {
+                        expect,
+                        secret: true,
+                        ..Rendered::plain(command)
+                    })
+                    .collect();
                 Ok(())
             }
             (Asked::Confirm, Grant::Confirmed) => {
@@ -53,16 +53,91 @@ impl Executor {
                 self.note(self.stage_name(), Moment::Outcome, BTreeMap::new());
                 Ok(())
             }
-            (Asked::Step(index), Grant::PutKey { command, kcvs }) => {
+            (
+                Asked::Step(index),
+                Grant::PutKeys {
+                    commands,
+                    answer,
+                    kcv,
+                },
+            ) => {
                 self.awaiting_grant = false;
-                let expected: Vec<u8> = kcvs.concat();
-                self.variables.set("put_key.kcvs", Value::bytes(expected));
+                match answer {
+                    Some(answer) => self.variables.set("put_key.answer", Value::bytes(answer)),
+                    None => self.variables.forget("put_key.answer"),
+                }
+                self.variables.set("put_key.kcv", Value::bytes(kcv));
                 self.running = Some(Running::Step { index });
-                self.commands.push_back(plain(command));
+                let commands = commands.into_iter();
+                self.commands = commands
+                    .map(|command| Rendered {
+                        secret: true,
+                        ..Rendered::plain(command)
+                    })
+                    .collect();
                 Ok(())
             }
             _ => Err(self.out_of_turn()),
         }
+    }
+
+    fn authenticate(&mut self, grant: Grant) -> Result<(), Fault> {
+        self.awaiting_grant = false;
+        let protocol = &self.plan.chip.channel.protocol;
+        let Some(level) = protocol.level() else {
+            return Err(self.out_of_turn());
+        };
+        let i = match protocol {
+            Protocol::Scp02 { i, .. } => Some(*i),
+            _ => None,
+        };
+        let command = self
+            .channel
+            .authenticate(grant, level, i)
+            .map_err(|why| match why {
+                Authenticate::Cryptogram => self.wrong_keys(),
+                Authenticate::OutOfTurn => self.out_of_turn(),
+                Authenticate::Channel(source) => Fault::Channel {
+                    step: self.what(),
+                    source,
+                },
+            })?;
+        self.running = Some(Running::Authenticate);
+        self.commands.push_back(Rendered::plain(command));
+        Ok(())
+    }
+
+    /// Shows the chip the issuer's proof.
+    fn prove(
+        &mut self,
+        proof: Zeroizing<Vec<u8>>,
+        answer: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), Fault> {
+        self.awaiting_grant = false;
+        if !self.channel.prove(answer) {
+            return Err(self.out_of_turn());
+        }
+        self.variables.set("channel.proof", Value::Bytes(proof));
+        let object = self.object(ObjectKind::KeySet, &self.stage_key_set())?;
+        self.running = Some(Running::Authenticate);
+        self.answers = Answers::default();
+        self.commands = self.render(false, |renderer| {
+            renderer.open_channel(&object, true, &self.variables)
+        })?;
+        self.variables.forget("channel.proof");
+        Ok(())
+    }
+
+    /// Notes a key pair that the centre made, whose public key the chip's files may hold.
+    fn imported(&mut self, key: &str, spki: &[u8]) -> Result<(), Fault> {
+        let unusable = |cause: String| Fault::Certificate {
+            key: key.to_owned(),
+            cause: format!("the imported public key cannot be used: {cause}"),
+        };
+        let public =
+            PublicKey::from_spki_der(spki).map_err(|error| unusable(error.to_string()))?;
+        set_public_key(&mut self.variables, key, &public)
+            .map_err(|error| unusable(error.to_string()))
     }
 
     pub(super) fn out_of_turn(&self) -> Fault {
@@ -74,23 +149,21 @@ impl Executor {
 
     pub(super) fn certified(&mut self, key: String, der: Vec<u8>) -> Result<(), Fault> {
         self.certificates.insert(key.clone(), der.clone());
-        let point = self
-            .variables
-            .bytes(&format!("key.{key}.public"))
-            .unwrap_or_default();
         let wrong = |cause: String| Fault::Certificate {
             key: key.clone(),
             cause,
         };
         let certificate =
             cert::Certificate::parse(&der).map_err(|error| wrong(error.to_string()))?;
-        if !certificate.matches_public_key(point) {
+        let spki = self.variables.bytes(&format!("key.{key}.spki"));
+        let public = PublicKey::from_spki_der(spki.unwrap_or_default())
+            .map_err(|error| wrong(error.to_string()))?;
+        if !certificate.matches(&public) {
             return Err(wrong(
                 "its public key is not the one that the chip made".into(),
             ));
         }
-        self.variables
-            .set(format!("certificate.{key}"), Value::bytes(der));
+        set_certificate(&mut self.variables, &key, &certificate);
         Ok(())
     }
 }

@@ -1,15 +1,23 @@
-//! The things on a chip: applications, files, PINs, keys, key sets, states.
+//! The things on a chip: applications, files, data objects, PINs, keys, key sets, states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use toml::Spanned;
+use cert::{Hash, KeyAlgorithm};
+use zeroize::Zeroizing;
 
-use super::{Checked, Loader, known};
-use crate::chip::{ChannelProfile, Curve, Detail, Object, PinRules};
-use crate::chip_file::{AttributeFile, ChipFile, Text};
-use crate::record::VARIABLES;
+use super::{Checked, Loader};
+use crate::chip::{
+    ChannelProfile, Detail, KeyRules, Object, PinRules, RsaPadding, SignatureForm,
+};
+use crate::chip_file::{AttributeFile, Attributes, ChipFile, KeyFile, PinFile, Text};
+use crate::command::MAX_CONTENT;
+use crate::placed::Placed;
+use crate::record::is_record_variable;
 use crate::value::Value;
 use crate::vocabulary::ObjectKind;
+
+/// What a file's or a data object's content is made of.
+const CONTENT_HINT: &str = "content is made of document.…, holder.…, prepared.…, chip.…, key.NAME.reference, key.NAME.public, key.NAME.spki, certificate.NAME, pin.NAME.reference";
 
 /// Every thing on a chip, by kind and name.
 pub(super) type Objects = BTreeMap<(ObjectKind, String), Object>;
@@ -18,6 +26,7 @@ pub(super) type Objects = BTreeMap<(ObjectKind, String), Object>;
 pub(super) struct ObjectLoader<'a, 's> {
     loader: &'a Loader<'s>,
     file: &'a ChipFile,
+    taken: &'a BTreeSet<String>,
     objects: Objects,
 }
 
@@ -27,17 +36,20 @@ impl<'a, 's> ObjectLoader<'a, 's> {
         loader: &'a Loader<'s>,
         file: &'a ChipFile,
         channel: &ChannelProfile,
+        taken: &'a BTreeSet<String>,
     ) -> Checked<Objects> {
         let mut this = Self {
             loader,
             file,
+            taken,
             objects: BTreeMap::new(),
         };
         this.applications()?;
         this.files()?;
+        this.data()?;
         this.pins()?;
         this.keys()?;
-        this.key_sets(channel);
+        this.key_sets(channel)?;
         this.states()?;
         Ok(this.objects)
     }
@@ -49,23 +61,50 @@ impl<'a, 's> ObjectLoader<'a, 's> {
     fn application(&self, name: &Text) -> Checked<String> {
         match self.file.applications.contains_key(name.get_ref()) {
             true => Ok(name.get_ref().clone()),
-            false => self.loader.fault(
+            false => self.loader.unknown(
                 name.span(),
-                format!("no application is named \"{}\"", name.get_ref()),
-                known(self.file.applications.keys()),
+                "no application is named",
+                name.get_ref(),
+                self.file.applications.keys().map(String::as_str),
             ),
         }
     }
 
     fn wanted_key(&self, key: &Option<Text>) -> Checked<Option<String>> {
         match key {
-            Some(key) if !self.file.keys.contains_key(key.get_ref()) => self.loader.fault(
+            Some(key) if !self.file.keys.contains_key(key.get_ref()) => self.loader.unknown(
                 key.span(),
-                format!("no key is named \"{}\"", key.get_ref()),
-                known(self.file.keys.keys()),
+                "no key is named",
+                key.get_ref(),
+                self.file.keys.keys().map(String::as_str),
             ),
             key => Ok(key.as_ref().map(|key| key.get_ref().clone())),
         }
+    }
+
+    fn pin(&self, name: &Text) -> Checked<&PinFile> {
+        match self.file.pins.get(name.get_ref()) {
+            Some(pin) => Ok(pin.get_ref()),
+            None => self.loader.unknown(
+                name.span(),
+                "no PIN is named",
+                name.get_ref(),
+                self.file.pins.keys().map(String::as_str),
+            ),
+        }
+    }
+
+    fn content(&self, text: &Text) -> Checked<crate::template::Template> {
+        self.loader.template_of(
+            text,
+            &|variable| {
+                is_record_variable(variable)
+                    || variable == "chip.serial"
+                    || self.taken.contains(variable)
+                    || object_variable(self.file, variable)
+            },
+            CONTENT_HINT,
+        )
     }
 
     fn applications(&mut self) -> Checked<()> {
@@ -105,6 +144,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 .as_ref()
                 .map(|name| self.application(name))
                 .transpose()?;
+            self.ends(name, raw.within.as_ref())?;
             self.add(
                 ObjectKind::Application,
                 Object {
@@ -113,13 +153,33 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: name.clone(),
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    optional: false,
                     detail: Detail::Application { within },
                     values,
                 },
             );
         }
-
         Ok(())
+    }
+
+    /// An application inside another, inside another, ends at one that is selected.
+    fn ends(&self, name: &str, within: Option<&Text>) -> Checked<()> {
+        let mut outer = within;
+        for _ in 0..=self.file.applications.len() {
+            let Some(text) = outer else {
+                return Ok(());
+            };
+            outer = self
+                .file
+                .applications
+                .get(text.get_ref())
+                .and_then(|application| application.get_ref().within.as_ref());
+        }
+        self.loader.fault(
+            within.map_or(0..0, Placed::span),
+            format!("application \"{name}\" is inside itself"),
+            "one of them is selected by its AID, and is inside none",
+        )
     }
 
     fn files(&mut self) -> Checked<()> {
@@ -129,9 +189,11 @@ impl<'a, 's> ObjectLoader<'a, 's> {
             let home = self.application(&raw.application)?;
             let id = self.loader.hexadecimal(&raw.id)?;
             if id.len() != 2 {
-                return self
-                    .loader
-                    .fault(raw.id.span(), "a file identifier has two bytes", "");
+                return self.loader.fault(
+                    raw.id.span(),
+                    "a file identifier has two bytes",
+                    "ISO/IEC 7816-4 §7.3.1; a data object has its own table, [data.…]",
+                );
             }
             if let Some(other) = ids.insert((home.clone(), id.clone()), name.clone()) {
                 return self.loader.fault(
@@ -139,14 +201,22 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     format!(
                         "files \"{other}\" and \"{name}\" have the same identifier in \"{home}\""
                     ),
-                    "",
+                    "one would be written over the other",
                 );
             }
-            let content = self.loader.template_of(
-                &raw.content,
-                &|variable| VARIABLES.contains(&variable) || variable == "chip.serial" || key_variable(self.file, variable),
-                "a file's content is made of document.…, holder.…, key.NAME.reference, key.NAME.public, certificate.NAME",
-            )?;
+            let content = self.content(&raw.content)?;
+            let size = raw.size.as_ref().map(|size| *size.get_ref());
+            if let Some(placed) = raw
+                .size
+                .as_ref()
+                .filter(|size| !(1..=MAX_CONTENT).contains(size.get_ref()))
+            {
+                return self.loader.fault(
+                    placed.span(),
+                    format!("a file of {} bytes", placed.get_ref()),
+                    format!("from 1 to {MAX_CONTENT}"),
+                );
+            }
             let mut values = BTreeMap::from([("file.id".to_owned(), Value::bytes(id))]);
             self.loader
                 .attributes(&raw.attributes, ObjectKind::File, &mut values)?;
@@ -158,12 +228,55 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
-                    detail: Detail::File { content },
+                    optional: raw.optional,
+                    detail: Detail::File { content, size },
                     values,
                 },
             );
         }
+        Ok(())
+    }
 
+    fn data(&mut self) -> Checked<()> {
+        let mut ids: BTreeMap<(String, Vec<u8>), String> = BTreeMap::new();
+        for (name, raw) in &self.file.data {
+            let raw = raw.get_ref();
+            let home = self.application(&raw.application)?;
+            let id = self.loader.hexadecimal(&raw.id)?;
+            if !(1..=8).contains(&id.len()) {
+                return self.loader.fault(
+                    raw.id.span(),
+                    "the number of a data object has 1 to 8 bytes",
+                    "for example its tag: \"5FC102\"",
+                );
+            }
+            if let Some(other) = ids.insert((home.clone(), id.clone()), name.clone()) {
+                return self.loader.fault(
+                    raw.id.span(),
+                    format!(
+                        "data objects \"{other}\" and \"{name}\" have the same number in \"{home}\""
+                    ),
+                    "one would be written over the other",
+                );
+            }
+            let content = self.content(&raw.content)?;
+            let mut values = BTreeMap::from([("data.id".to_owned(), Value::bytes(id))]);
+            self.loader
+                .attributes(&raw.attributes, ObjectKind::Data, &mut values)?;
+            self.add(
+                ObjectKind::Data,
+                Object {
+                    name: name.clone(),
+                    title: name.clone(),
+                    application: home,
+                    variant: raw.variant.clone(),
+                    key: self.wanted_key(&raw.key)?,
+                    optional: raw.optional,
+                    detail: Detail::Data { content },
+                    values,
+                },
+            );
+        }
         Ok(())
     }
 
@@ -172,30 +285,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
         for (name, raw) in &self.file.pins {
             let raw_span = raw.span();
             let raw = raw.get_ref();
-            let rules = PinRules {
-                tries: *raw.tries.get_ref(),
-                minimum: *raw.minimum.get_ref(),
-                stored: *raw.stored.get_ref(),
-                fill: raw.fill,
-                global: raw.global,
-            };
-            if !(1..=15).contains(&rules.tries) {
-                return self.loader.fault(
-                    raw.tries.span(),
-                    "a try counter is from 1 to 15",
-                    "ISO/IEC 7816-4 status 63CX",
-                );
-            }
-            if rules.minimum < 4 || rules.minimum > rules.stored {
-                return self.loader.fault(
-                    raw.minimum.span(),
-                    format!(
-                        "the shortest value is {} of at most {} digits",
-                        rules.minimum, rules.stored
-                    ),
-                    "at least 4, and not more than \"stored\"",
-                );
-            }
+            let rules = self.pin_rules(raw)?;
             let home = self.application(&raw.application)?;
             if let Some(other) = references.insert((home.clone(), raw.reference), name.clone()) {
                 return self.loader.fault(
@@ -204,7 +294,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                         "PINs \"{other}\" and \"{name}\" have the same reference {:02X}",
                         raw.reference
                     ),
-                    "",
+                    "a wrong try at one would count at the other",
                 );
             }
             let mut values = BTreeMap::new();
@@ -226,13 +316,64 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    optional: false,
                     detail: Detail::Pin(rules),
                     values,
                 },
             );
         }
-
         Ok(())
+    }
+
+    fn pin_rules(&self, raw: &PinFile) -> Checked<PinRules> {
+        let (tries, minimum, stored) = (
+            *raw.tries.get_ref(),
+            *raw.minimum.get_ref(),
+            *raw.stored.get_ref(),
+        );
+        if !(1..=15).contains(&tries) {
+            return self.loader.fault(
+                raw.tries.span(),
+                "a try counter is from 1 to 15",
+                "ISO/IEC 7816-4 status 63CX",
+            );
+        }
+        if minimum < 4 || minimum > stored {
+            return self.loader.fault(
+                raw.minimum.span(),
+                format!("the shortest value is {minimum} of at most {stored} digits"),
+                "at least 4, and not more than \"stored\"",
+            );
+        }
+        let default = match &raw.default {
+            None => None,
+            Some(text) => {
+                let digits = text.get_ref().as_bytes();
+                let fits = digits.len() <= usize::from(stored)
+                    && !digits.is_empty()
+                    && digits.iter().all(u8::is_ascii_graphic);
+                if !fits {
+                    return self.loader.fault(
+                        text.span(),
+                        "this is no value that the PIN can have",
+                        format!("1 to {stored} characters, as a person would type them"),
+                    );
+                }
+                Some(Zeroizing::new(digits.to_vec()))
+            }
+        };
+        if let Some(puk) = &raw.puk {
+            self.pin(puk)?;
+        }
+        Ok(PinRules {
+            tries,
+            minimum,
+            stored,
+            fill: raw.fill,
+            global: raw.global,
+            default,
+            puk: raw.puk.as_ref().map(|puk| puk.get_ref().clone()),
+        })
     }
 
     fn keys(&mut self) -> Checked<()> {
@@ -240,24 +381,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
         for (name, raw) in &self.file.keys {
             let raw_span = raw.span();
             let raw = raw.get_ref();
-            let Some(pin) = self.file.pins.get(raw.pin.get_ref()) else {
-                return self.loader.fault(
-                    raw.pin.span(),
-                    format!("no PIN is named \"{}\"", raw.pin.get_ref()),
-                    known(self.file.pins.keys()),
-                );
-            };
-            let curve = match raw.curve.get_ref().as_str() {
-                "p256" => Curve::P256,
-                "p384" => Curve::P384,
-                other => {
-                    return self.loader.fault(
-                        raw.curve.span(),
-                        format!("curve \"{other}\" is not known"),
-                        "known are \"p256\", \"p384\"",
-                    );
-                }
-            };
+            let rules = self.key_rules(raw)?;
             let home = self.application(&raw.application)?;
             if let Some(other) = references.insert((home.clone(), raw.reference), name.clone()) {
                 return self.loader.fault(
@@ -266,7 +390,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                         "keys \"{other}\" and \"{name}\" have the same reference {:02X}",
                         raw.reference
                     ),
-                    "",
+                    "one would be made over the other",
                 );
             }
             let mut values = BTreeMap::from([
@@ -275,10 +399,32 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     Value::Number(u64::from(raw.reference)),
                 ),
                 (
-                    "key.pin".to_owned(),
-                    Value::Number(u64::from(pin.get_ref().reference)),
+                    "key.bits".to_owned(),
+                    Value::Number(rules.bits()),
                 ),
             ]);
+            if let Some(pin) = &raw.pin {
+                let reference = self.pin(pin)?.reference;
+                values.insert(
+                    "key.pin".to_owned(),
+                    Value::Number(u64::from(reference)),
+                );
+            }
+            if let Some(domain) = rules.algorithm.domain_parameters() {
+                for (field, bytes) in [
+                    ("p", domain.p),
+                    ("a", domain.a),
+                    ("b", domain.b),
+                    ("g", domain.g),
+                    ("n", domain.n),
+                    ("h", domain.h),
+                ] {
+                    values.insert(format!("key.{field}"), Value::bytes(bytes));
+                }
+            }
+            if let Some(oid) = rules.algorithm.curve_oid() {
+                values.insert("key.oid".to_owned(), Value::bytes(oid.as_bytes()));
+            }
             self.loader
                 .attributes(&raw.attributes, ObjectKind::Key, &mut values)?;
             self.add(
@@ -289,36 +435,124 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: Some(name.clone()),
-                    detail: Detail::Key {
-                        curve,
-                        pin: raw.pin.get_ref().clone(),
-                    },
+                    optional: false,
+                    detail: Detail::Key(rules),
                     values,
                 },
             );
         }
-
         Ok(())
     }
 
-    fn key_sets(&mut self, channel: &ChannelProfile) {
+    fn key_rules(&self, raw: &KeyFile) -> Checked<KeyRules> {
+        let algorithm = self.loader.algorithm(&raw.algorithm)?;
+        if let Some(pin) = &raw.pin {
+            self.pin(pin)?;
+        }
+        let is_rsa = algorithm.curve().is_none();
+        let hash = match &raw.hash {
+            None => algorithm.hash(),
+            Some(text) => {
+                let known = [
+                    ("sha1", Hash::Sha1),
+                    ("sha256", Hash::Sha256),
+                    ("sha384", Hash::Sha384),
+                    ("sha512", Hash::Sha512),
+                ];
+                match known.iter().find(|(name, _)| name == text.get_ref()) {
+                    Some((_, hash)) => *hash,
+                    None => {
+                        return self.loader.unknown(
+                            text.span(),
+                            "no hash is named",
+                            text.get_ref(),
+                            known.iter().map(|(name, _)| *name),
+                        );
+                    }
+                }
+            }
+        };
+        let form = match raw.signature.as_ref().map(|text| (text, text.get_ref().as_str())) {
+            None | Some((_, "raw")) => SignatureForm::Raw,
+            Some((text, "der")) if is_rsa => {
+                return self.loader.fault(
+                    text.span(),
+                    "a signature by RSA is one block",
+                    "leave \"signature\" out",
+                );
+            }
+            Some((_, "der")) => SignatureForm::Der,
+            Some((text, other)) => {
+                return self.loader.unknown(
+                    text.span(),
+                    "no form of a signature is named",
+                    other,
+                    ["raw", "der"].into_iter(),
+                );
+            }
+        };
+        let padding = match raw.padding.as_ref().map(|text| (text, text.get_ref().as_str())) {
+            None => RsaPadding::Pkcs1,
+            Some((text, _)) if !is_rsa => {
+                return self.loader.fault(
+                    text.span(),
+                    "only RSA pads what it signs",
+                    "leave \"padding\" out",
+                );
+            }
+            Some((_, "pkcs1")) => RsaPadding::Pkcs1,
+            Some((_, "pss")) => RsaPadding::Pss,
+            Some((text, other)) => {
+                return self.loader.unknown(
+                    text.span(),
+                    "no padding is named",
+                    other,
+                    ["pkcs1", "pss"].into_iter(),
+                );
+            }
+        };
+        Ok(KeyRules {
+            algorithm,
+            pin: raw.pin.as_ref().map(|pin| pin.get_ref().clone()),
+            hash,
+            form,
+            padding,
+        })
+    }
+
+    fn key_sets(&mut self, channel: &ChannelProfile) -> Checked<()> {
+        let Some(file) = &self.file.channel else {
+            return Ok(());
+        };
         for (name, set) in &channel.keys {
+            let Some(raw) = file.keys.get(name) else {
+                continue;
+            };
+            let raw = raw.get_ref();
+            let mut values = BTreeMap::from([(
+                "key_set.version".to_owned(),
+                Value::Number(u64::from(set.version)),
+            )]);
+            self.loader
+                .attributes(&raw.attributes, ObjectKind::KeySet, &mut values)?;
             self.add(
                 ObjectKind::KeySet,
                 Object {
                     name: name.clone(),
-                    title: format!("{name} keys, version {:02X}", set.version),
+                    title: match set.version {
+                        0 => format!("{name} key"),
+                        version => format!("{name} keys, version {version:02X}"),
+                    },
                     application: String::new(),
-                    variant: None,
+                    variant: raw.variant.clone(),
                     key: None,
+                    optional: false,
                     detail: Detail::KeySet,
-                    values: BTreeMap::from([(
-                        "key_set.version".to_owned(),
-                        Value::Number(u64::from(set.version)),
-                    )]),
+                    values,
                 },
             );
         }
+        Ok(())
     }
 
     fn states(&mut self) -> Checked<()> {
@@ -335,7 +569,10 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: String::new(),
                     variant: raw.variant.clone(),
                     key: None,
-                    detail: Detail::State,
+                    optional: false,
+                    detail: Detail::State {
+                        reversible: raw.reversible,
+                    },
                     values,
                 },
             );
@@ -345,9 +582,22 @@ impl<'a, 's> ObjectLoader<'a, 's> {
 }
 
 impl Loader<'_> {
+    /// Returns the key algorithm that a file names.
+    pub(super) fn algorithm(&self, text: &Text) -> Checked<KeyAlgorithm> {
+        match KeyAlgorithm::named(text.get_ref()) {
+            Some(algorithm) => Ok(algorithm),
+            None => self.unknown(
+                text.span(),
+                "no key algorithm is named",
+                text.get_ref(),
+                KeyAlgorithm::ALL.iter().map(|algorithm| algorithm.name()),
+            ),
+        }
+    }
+
     fn attributes(
         &self,
-        attributes: &BTreeMap<Text, Spanned<AttributeFile>>,
+        attributes: &Attributes,
         kind: ObjectKind,
         values: &mut BTreeMap<String, Value>,
     ) -> Checked<()> {
@@ -355,16 +605,9 @@ impl Loader<'_> {
             let key = format!("{}.{}", kind.word(), name.get_ref());
             let bytes = match value.get_ref() {
                 AttributeFile::Number(number) => Value::Number(u64::from(*number)),
-                AttributeFile::Hex(text) => match hex::decode(text) {
-                    Ok(bytes) => Value::bytes(bytes),
-                    Err(_) => {
-                        return self.fault(
-                            value.span(),
-                            format!("\"{text}\" is not hexadecimal"),
-                            "an attribute is hexadecimal text or a number",
-                        );
-                    }
-                },
+                AttributeFile::Hex(text) => {
+                    Value::bytes(self.hexadecimal(&Placed::new(value.span(), text.clone()))?)
+                }
             };
             if values.insert(key, bytes).is_some() {
                 return self.fault(
@@ -378,15 +621,19 @@ impl Loader<'_> {
     }
 }
 
-/// Returns whether a variable is one that a key of this file gives.
-fn key_variable(file: &ChipFile, variable: &str) -> bool {
-    let name = match variable.split_once('.') {
-        Some(("certificate", name)) => name,
-        Some(("key", rest)) => match rest.split_once('.') {
-            Some((name, "reference" | "public")) => name,
-            _ => return false,
-        },
-        _ => return false,
-    };
-    file.keys.contains_key(name)
+/// Returns whether a variable is one that a key or a PIN of this file gives.
+fn object_variable(file: &ChipFile, variable: &str) -> bool {
+    let mut parts = variable.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("certificate"), Some(name), None, None) => file.keys.contains_key(name),
+        (Some("certificate"), Some(name), Some("issuer" | "subject" | "serial"), None) => {
+            file.keys.contains_key(name)
+        }
+        (Some("key"), Some(name), Some(part), None) => {
+            let parts = ["reference", "public", "modulus", "exponent", "spki", "id"];
+            file.keys.contains_key(name) && parts.contains(&part)
+        }
+        (Some("pin"), Some(name), Some("reference"), None) => file.pins.contains_key(name),
+        _ => false,
+    }
 }

@@ -1,0 +1,219 @@
+//! The stages: each step is a verb and an object, and fits where it stands.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{Checked, Loader};
+use crate::chip::{ChipProfile, Detail, Object, StageProfile};
+use crate::chip_file::{ChipFile, StageFile, Text};
+use crate::placed::Placed;
+use crate::vocabulary::{Dialect, ObjectKind, Verb};
+
+impl Loader<'_> {
+    pub(super) fn stages(
+        &self,
+        file: &ChipFile,
+        profile: &ChipProfile,
+    ) -> Checked<Vec<StageProfile>> {
+        let mut known_pins: BTreeSet<String> = profile
+            .objects(ObjectKind::Pin)
+            .filter(|pin| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some()))
+            .map(|pin| pin.name.clone())
+            .collect();
+        let mut names = BTreeSet::new();
+        let mut stages = Vec::new();
+        for stage in &file.stages {
+            if !names.insert(stage.get_ref().name.as_str()) {
+                return self.fault(
+                    stage.span(),
+                    format!("two stages are named \"{}\"", stage.get_ref().name),
+                    "the journal knows a stage by its name: choose another",
+                );
+            }
+            stages.push(self.stage(stage, profile, &mut known_pins)?);
+        }
+        Ok(stages)
+    }
+
+    fn exists<'p>(
+        &self,
+        profile: &'p ChipProfile,
+        kind: ObjectKind,
+        name: &str,
+        span: Range<usize>,
+    ) -> Checked<&'p Object> {
+        match profile.object(kind, name) {
+            Some(object) => Ok(object),
+            None => self.unknown(
+                span,
+                &format!("no {} is named", kind.word()),
+                name,
+                profile.objects(kind).map(|object| object.name.as_str()),
+            ),
+        }
+    }
+
+    fn stage(
+        &self,
+        file: &Placed<StageFile>,
+        profile: &ChipProfile,
+        known_pins: &mut BTreeSet<String>,
+    ) -> Checked<StageProfile> {
+        let stage = file.get_ref();
+        let select = &stage.select;
+        let application =
+            self.exists(profile, ObjectKind::Application, select.get_ref(), select.span())?;
+        if matches!(&application.detail, Detail::Application { within: Some(_) }) {
+            return self.fault(
+                select.span(),
+                format!("\"{}\" is inside another application", select.get_ref()),
+                "select the outer one; a step enters the inner one by itself",
+            );
+        }
+        if !profile.speaks(Dialect::Select, application) {
+            return self.fault(
+                select.span(),
+                "a stage selects its application, and this chip has no operation \"select\" for it",
+                "write [[operations.select]]",
+            );
+        }
+        if let Some(channel) = &stage.channel {
+            self.exists(profile, ObjectKind::KeySet, channel.get_ref(), channel.span())?;
+        }
+        let mut steps = Vec::new();
+        for text in &stage.steps {
+            let (verb, object) = self.step(text, profile)?;
+            self.fits(text, verb, stage, profile)?;
+            self.pin_is_settable(text, verb, object, profile, known_pins)?;
+            steps.push((verb, object.name.clone()));
+        }
+        Ok(StageProfile {
+            name: stage.name.clone(),
+            select: select.get_ref().clone(),
+            channel: stage
+                .channel
+                .as_ref()
+                .map(|channel| channel.get_ref().clone()),
+            sealed: stage.sealed,
+            steps,
+        })
+    }
+
+    fn step<'p>(&self, text: &Text, profile: &'p ChipProfile) -> Checked<(Verb, &'p Object)> {
+        let Some((verb, name)) = text.get_ref().split_once(' ') else {
+            return self.fault(
+                text.span(),
+                format!("\"{}\" is not a verb and an object", text.get_ref()),
+                "for example \"write_file certificate\"",
+            );
+        };
+        let Some(verb) = Verb::named(verb) else {
+            return self.unknown(
+                text.span(),
+                "there is no verb",
+                verb,
+                Verb::ALL.iter().map(|(_, name, ..)| *name),
+            );
+        };
+        let object = self.exists(profile, verb.object(), name, text.span())?;
+        for operation in verb.operations() {
+            if !profile.speaks(*operation, object) {
+                return self.fault(
+                    text.span(),
+                    format!("{verb} needs the operation \"{operation}\", which this chip does not have for \"{name}\""),
+                    format!("write [[operations.{operation}]]"),
+                );
+            }
+        }
+        Ok((verb, object))
+    }
+
+    /// A step must fit its stage: sealed or open, with or without a channel.
+    fn fits(
+        &self,
+        text: &Text,
+        verb: Verb,
+        stage: &StageFile,
+        profile: &ChipProfile,
+    ) -> Checked<()> {
+        if (stage.sealed && !verb.is_sealable()) || (!stage.sealed && verb.is_sealed()) {
+            return self.fault(
+                text.span(),
+                format!(
+                    "{verb} does not belong into {} stage",
+                    if stage.sealed { "a sealed" } else { "an open" }
+                ),
+                "a sealed stage sets the holder's PINs, imports keys and sets states, and nothing else",
+            );
+        }
+        let global = profile.channel.protocol.is_global_platform();
+        let (fits, needs) = match verb {
+            Verb::ReplaceKeys => (stage.channel.is_some(), "a stage with a channel"),
+            Verb::AddKeys | Verb::RemoveKeys => (
+                stage.channel.is_some() && global,
+                "a stage with a channel of GlobalPlatform",
+            ),
+            // INITIALIZE UPDATE would end an open channel.
+            Verb::CheckRefused => (
+                stage.channel.is_none() && global,
+                "a stage without a channel, on a chip with one of GlobalPlatform",
+            ),
+            _ => (true, ""),
+        };
+        if !fits {
+            return self.fault(text.span(), format!("{verb} needs {needs}"), "");
+        }
+        if verb == Verb::ReplaceKeys && !global && !profile.operations.contains_key(&Dialect::PutKey)
+        {
+            return self.fault(
+                text.span(),
+                "replace_keys needs the operation \"put_key\", which this chip does not have",
+                "write [[operations.put_key]]",
+            );
+        }
+        Ok(())
+    }
+
+    /// A PIN is set by the operation that fits what is known of it.
+    fn pin_is_settable(
+        &self,
+        text: &Text,
+        verb: Verb,
+        pin: &Object,
+        profile: &ChipProfile,
+        known_pins: &mut BTreeSet<String>,
+    ) -> Checked<()> {
+        let name = &pin.name;
+        let is_known = known_pins.contains(name);
+        match verb {
+            Verb::SetTemporaryPin | Verb::SetHolderPin => {
+                let operation = profile.pin_setting(pin, is_known);
+                if !profile.speaks(operation, pin) {
+                    let (fault, hint) = match profile.speaks(Dialect::ChangePin, pin) {
+                        true => (
+                            "the value that it has before is not known",
+                            "say its \"default\", or set_temporary_pin before",
+                        ),
+                        false => (
+                            "this chip has neither \"set_pin\" nor \"change_pin\" for it",
+                            "write [[operations.set_pin]]",
+                        ),
+                    };
+                    return self.fault(text.span(), format!("{verb} {name}: {fault}"), hint);
+                }
+                // What the centre sets, no open step knows.
+                match verb {
+                    Verb::SetHolderPin => known_pins.remove(name),
+                    _ => known_pins.insert(name.clone()),
+                };
+                Ok(())
+            }
+            Verb::VerifyPin if !is_known => self.fault(
+                text.span(),
+                format!("the value of PIN \"{name}\" is not known here"),
+                "say its \"default\", or set_temporary_pin before",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
