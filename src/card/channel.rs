@@ -14,12 +14,18 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::apdu::{ApduError, Command, Response};
+use crate::status::Status;
 
-/// Most commands that one call of [`exchange`] sends for one logical command. 65 536
-/// bytes in pieces of 256 take 257.
+/// Most answers that one call of [`exchange`] takes for one logical command, the pieces of a
+/// chain not counted: these the caller's data bound. 65 536 bytes in pieces of 256 take 257.
 const MAX_ROUNDS: usize = 300;
-/// Most response bytes that one call of [`exchange`] gathers: one extended response.
-const MAX_BYTES: usize = 0x1_0000;
+/// Most answers in a row that bring nothing on: no byte, or yet another length. One of each
+/// is usual; a second length may follow where the first was that of a longer object.
+const MAX_IDLE: usize = 3;
+/// Response bytes of one logical command by default: one extended response.
+const TOTAL: usize = 0x1_0000;
+/// Most bytes that [`MAX_ROUNDS`] answers can bring: an extended one, then short ones.
+const MOST: usize = 0x1_0000 + (MAX_ROUNDS - 1) * 256;
 /// CLA bit that says that more of the chain follows (*ISO/IEC 7816-4 §5.4.1*).
 const CHAINED: u8 = 0x10;
 /// Largest data field of a short command, in bytes.
@@ -144,6 +150,9 @@ pub struct Limits {
     pub extended: bool,
     /// Whether the card takes command chaining.
     pub chaining: bool,
+    /// Most response bytes taken for one logical command, all pieces together. Whatever the
+    /// card announces, no more memory is spent on its answer.
+    pub total: usize,
 }
 
 impl Default for Limits {
@@ -153,6 +162,7 @@ impl Default for Limits {
             response: 256,
             extended: false,
             chaining: false,
+            total: TOTAL,
         }
     }
 }
@@ -178,7 +188,8 @@ impl Limits {
     }
 
     /// Returns the most data bytes that fit one unchained command.
-    fn unchained(&self) -> usize {
+    #[must_use]
+    pub fn unchained(&self) -> usize {
         match (self.extended, self.command) {
             (true, command @ SHORT_DATA..) if command > SHORT_DATA => command.min(0xFFFF),
             (true, _) => 0xFFFF,
@@ -211,9 +222,29 @@ pub enum ExchangeError {
     /// The card announces more and more, or never accepts a length.
     #[error("card still not done after {0} commands for one request")]
     Endless(usize),
-    /// The card's answer exceeds 65 536 bytes.
-    #[error("card's answer exceeds 65536 bytes")]
-    TooMuch,
+    /// The card's answers, all together, exceed [`Limits::total`].
+    #[error("card's answer exceeds {limit} bytes")]
+    TooMuch {
+        /// Most bytes taken.
+        limit: usize,
+    },
+    /// One answer has more data than the command asked for.
+    #[error("card answers {length} bytes where {asked} were asked for")]
+    Unasked {
+        /// Data bytes in the answer.
+        length: usize,
+        /// Le of the command.
+        asked: u32,
+    },
+    /// The card took a piece of a chain and says neither that it awaits the next nor that
+    /// it refuses: a part of the data may be lost.
+    #[error("chain interrupted after piece {pieces}: card answers {status}")]
+    Interrupted {
+        /// Pieces sent, the one with this answer included.
+        pieces: usize,
+        /// The answer.
+        status: Status,
+    },
 }
 
 /// Sends one logical command and returns the card's whole response.
@@ -221,18 +252,23 @@ pub enum ExchangeError {
 /// Picks the short form where it fits, else the extended, else a chain; lowers Le to what
 /// [`Limits::response`] allows. Repeats with the right Le on `6Cxx` and gathers with GET
 /// RESPONSE on `61xx` (*ISO/IEC 7816-4 §5.3.4, §11.7.1*). The status is that of the last
-/// answer. A piece of a chain that is not answered `9000` ends the chain, and that answer
-/// is returned.
+/// answer. An error status after a piece of a chain ends the chain and is returned.
 ///
 /// # Errors
-/// [`ExchangeError`]. A card that announces without end is cut off after 300 commands or
-/// 65 536 bytes. Error statuses are no `Err`.
+/// [`ExchangeError`]. A card that announces without end is cut off after 300 commands,
+/// after three in a row that bring no byte, or after [`Limits::total`] bytes. Error statuses
+/// are no `Err`; a warning in the middle of a chain is one, since the caller would take it
+/// for that of the whole command.
 pub fn exchange(
     channel: &mut dyn Channel,
     command: &Command,
     limits: &Limits,
 ) -> Result<Response, ExchangeError> {
-    let mut rounds = Rounds { channel, sent: 0 };
+    let mut rounds = Rounds {
+        channel,
+        sent: 0,
+        idle: 0,
+    };
     let mut last = limits.lower_le(command.clone());
     let data = command.data();
     let limit = limits.unchained();
@@ -245,8 +281,8 @@ pub fn exchange(
                 limit,
             });
         }
-        let mut pieces = data.chunks(size).peekable();
-        while let Some(piece) = pieces.next() {
+        let mut pieces = data.chunks(size).enumerate().peekable();
+        while let Some((place, piece)) = pieces.next() {
             if pieces.peek().is_none() {
                 last = last.with_data(piece);
                 break;
@@ -254,10 +290,16 @@ pub fn exchange(
             let step = Command::from_header(command.header())
                 .with_cla(command.cla() | CHAINED)
                 .with_data(piece);
-            let answer = rounds.send(&step)?;
-            if !answer.status().is_ok() {
+            let answer = rounds.transmit(&step, limits)?;
+            let status = answer.status();
+            if status.is_ok() {
+                continue;
+            }
+            if refuses(status) {
                 return Ok(answer);
             }
+            let pieces = place + 1;
+            return Err(ExchangeError::Interrupted { pieces, status });
         }
     }
     rounds.gather(last, limits)
@@ -273,20 +315,49 @@ fn get_response_class(cla: u8) -> u8 {
     }
 }
 
+/// Says whether a status word is an error: not done, no warning, nothing to fetch.
+fn refuses(status: Status) -> bool {
+    let going_on = status.more_available().is_some() || status.correct_le().is_some();
+    !(status.is_ok() || status.is_warning() || going_on)
+}
+
 /// Counts what is sent for one logical command.
 struct Rounds<'a> {
     channel: &'a mut dyn Channel,
+    /// Commands sent, pieces of a chain not counted.
     sent: usize,
+    /// Answers in a row that brought nothing on.
+    idle: usize,
 }
 
 impl Rounds<'_> {
-    fn send(&mut self, command: &Command) -> Result<Response, ExchangeError> {
-        if self.sent >= MAX_ROUNDS {
+    fn send(&mut self, command: &Command, limits: &Limits) -> Result<Response, ExchangeError> {
+        if self.sent >= MAX_ROUNDS || self.idle > MAX_IDLE {
             return Err(ExchangeError::Endless(self.sent));
         }
         self.sent += 1;
+        let answer = self.transmit(command, limits)?;
+        let status = answer.status();
+        let waits = answer.data().is_empty()
+            && (status.more_available().is_some() || status.correct_le().is_some());
+        self.idle = if waits { self.idle + 1 } else { 0 };
+        Ok(answer)
+    }
+
+    fn transmit(&mut self, command: &Command, limits: &Limits) -> Result<Response, ExchangeError> {
         let bytes = command.encode().map_err(ExchangeError::Command)?;
         let answer = Zeroizing::new(self.channel.transmit(&bytes)?);
+        let length = answer.len().saturating_sub(2);
+        if length > limits.total {
+            let limit = limits.total;
+            return Err(ExchangeError::TooMuch { limit });
+        }
+        // Without Le some cards answer data nevertheless; the total bounds that.
+        if let Some(asked) = command.le()
+            && length > asked as usize
+        {
+            return Err(ExchangeError::Unasked { length, asked });
+        }
         Response::parse(&answer).map_err(ExchangeError::Answer)
     }
 
@@ -299,14 +370,17 @@ impl Rounds<'_> {
         let mut gathered: Zeroizing<Vec<u8>> = Zeroizing::default();
         let mut next = command;
         loop {
-            let answer = self.send(&next)?;
+            let answer = self.send(&next, limits)?;
             let status = answer.status();
-            if let Some(le) = status.correct_le() {
+            if let Some(le) = status.correct_le()
+                && answer.data().is_empty()
+            {
                 next = next.with_le(le);
                 continue;
             }
-            if gathered.len() + answer.data().len() > MAX_BYTES {
-                return Err(ExchangeError::TooMuch);
+            if gathered.len() + answer.data().len() > limits.total {
+                let limit = limits.total;
+                return Err(ExchangeError::TooMuch { limit });
             }
             let Some(available) = status.more_available() else {
                 if gathered.is_empty() {
@@ -316,7 +390,7 @@ impl Rounds<'_> {
                 return Ok(Response::new(gathered.as_slice(), status));
             };
             if gathered.capacity() == 0 {
-                gathered.reserve_exact(MAX_BYTES);
+                gathered.reserve_exact(limits.total.min(MOST));
             }
             gathered.extend_from_slice(answer.data());
             next = Command::new(cla, GET_RESPONSE, 0, 0).with_le(available.min(most));
@@ -433,6 +507,7 @@ mod tests {
             chaining: true,
             command: 256,
             response: 256,
+            ..short
         };
         let (_, seen) = play(&["9000", "9000"], &put, &both);
         assert_eq!(seen.len(), 2);
@@ -451,28 +526,116 @@ mod tests {
         assert_eq!(seen.len(), 2);
     }
 
-    #[test]
-    fn hostile_cards_are_cut_off() {
+    /// Asks a card that gives the same answer to everything, and returns what came of it
+    /// and how many commands it took.
+    fn ask_forever(answer: &[u8], limits: &Limits) -> (ExchangeError, usize) {
         let read = Command::new(0, 0xB0, 0, 0).with_le(256);
-        for (answer, endless) in [
-            (vec![0x61, 0x01], true),
-            (vec![0x6C, 0x01], true),
-            (vec![0x00, 0x61, 0x00], true),
-            ([vec![0; 256], vec![0x61, 0x00]].concat(), false),
-            ([vec![0; 65_537], vec![0x90, 0x00]].concat(), false),
-        ] {
-            let mut card = Scripted {
-                answer: |_: &[u8]| answer.clone(),
-                seen: Vec::new(),
-            };
-            let error = exchange(&mut card, &read, &Limits::default()).unwrap_err();
-            assert_eq!(matches!(error, ExchangeError::Endless(300)), endless);
-            assert_eq!(matches!(error, ExchangeError::TooMuch), !endless);
-            assert!(card.seen.len() <= 300);
+        let mut card = Scripted {
+            answer: |_: &[u8]| answer.to_vec(),
+            seen: Vec::new(),
+        };
+        let error = exchange(&mut card, &read, limits).unwrap_err();
+        (error, card.seen.len())
+    }
+
+    #[test]
+    fn endless_announcements_are_cut_off() {
+        let limits = Limits::default();
+        for answer in [[0x61, 0x01], [0x6C, 0x01], [0x61, 0x00], [0x6C, 0x00]] {
+            let (error, commands) = ask_forever(&answer, &limits);
+            assert!(matches!(error, ExchangeError::Endless(4)), "{error}");
+            assert_eq!(commands, 4);
         }
+        let (error, commands) = ask_forever(&[0x00, 0x61, 0x01], &limits);
+        assert!(matches!(error, ExchangeError::Endless(300)), "{error}");
+        assert_eq!(commands, 300);
+    }
+
+    #[test]
+    fn an_answer_is_no_longer_than_the_total_and_than_asked() {
+        let full = [vec![0; 256], vec![0x61, 0x00]].concat();
+        let (error, commands) = ask_forever(&full, &Limits::default());
+        assert!(matches!(error, ExchangeError::TooMuch { limit: 65_536 }));
+        assert_eq!(commands, 257);
+        let small = Limits {
+            total: 600,
+            ..Limits::default()
+        };
+        let (error, commands) = ask_forever(&full, &small);
+        assert!(matches!(error, ExchangeError::TooMuch { limit: 600 }));
+        assert_eq!(commands, 3);
+        let more = [vec![0; 257], vec![0x90, 0x00]].concat();
+        let (error, _) = ask_forever(&more, &Limits::default());
         assert!(matches!(
-            play(&["90"], &read, &Limits::default()).0,
-            Err(ExchangeError::Answer(ApduError::ResponseLength(1)))
+            error,
+            ExchangeError::Unasked {
+                length: 257,
+                asked: 256
+            }
         ));
+        let (error, _) = ask_forever(&[vec![0; 70_000], vec![0x90, 0]].concat(), &small);
+        assert!(matches!(error, ExchangeError::TooMuch { limit: 600 }));
+        // A GET RESPONSE asks for what was announced.
+        let read = Command::new(0, 0xB0, 0, 0).with_le(256);
+        let (result, _) = play(&["6102", "AABBCC9000"], &read, &Limits::default());
+        let error = result.unwrap_err();
+        assert!(matches!(
+            error,
+            ExchangeError::Unasked {
+                length: 3,
+                asked: 2
+            }
+        ));
+    }
+
+    #[test]
+    fn a_wrong_length_with_data_is_an_answer() {
+        let read = Command::new(0, 0xB0, 0, 0).with_le(256);
+        let (result, seen) = play(&["AA6C02"], &read, &Limits::default());
+        assert_eq!(result.unwrap().status(), Status::new(0x6C02));
+        assert_eq!(seen.len(), 1);
+    }
+
+    #[test]
+    fn a_warning_interrupts_a_chain() {
+        let put = Command::new(0x00, 0xDB, 0, 0).with_data(vec![0; 600]);
+        let limits = Limits {
+            chaining: true,
+            ..Limits::default()
+        };
+        for status in ["6282", "63C1", "6110", "6C00"] {
+            let (result, seen) = play(&["9000", status], &put, &limits);
+            let error = result.unwrap_err();
+            assert!(
+                matches!(error, ExchangeError::Interrupted { pieces: 2, .. }),
+                "{error}"
+            );
+            assert_eq!(seen.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_long_chain_leaves_the_answer_its_rounds() {
+        let put = Command::new(0x00, 0xDB, 0, 0).with_data(vec![0; 40_000]);
+        let limits = Limits {
+            chaining: true,
+            command: 100,
+            ..Limits::default()
+        };
+        let (result, seen) = play(&["9000"; 400], &put, &limits);
+        assert!(result.unwrap().status().is_ok());
+        assert_eq!(seen.len(), 400);
+    }
+
+    #[test]
+    fn an_answer_without_status_is_none() {
+        let read = Command::new(0, 0xB0, 0, 0).with_le(256);
+        for (answer, length) in [("", 0), ("90", 1)] {
+            let (result, _) = play(&[answer], &read, &Limits::default());
+            assert!(matches!(
+                result,
+                Err(ExchangeError::Answer(ApduError::ResponseLength(found))) if found == length
+            ));
+        }
     }
 }

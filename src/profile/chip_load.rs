@@ -181,6 +181,7 @@ impl Loader<'_> {
             response: *limits.response.get_ref(),
             extended: limits.extended,
             chaining: limits.chaining,
+            ..Limits::default()
         })
     }
 
