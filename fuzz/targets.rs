@@ -17,6 +17,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("checkpoint", checkpoint),
     ("template", template),
     ("chip_profile", chip_profile),
+    ("atr", atr),
+    ("trace", trace),
+    ("exchange", exchange),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -135,4 +138,62 @@ fn chip_profile(bytes: &[u8]) {
     shelf.put("fuzzed", text);
     let _ = profile::ChipProfile::load(&shelf, "fuzzed");
     let _ = profile::DocumentProfile::load(&shelf, "fuzzed");
+}
+
+fn atr(bytes: &[u8]) {
+    if let Ok(atr) = card::atr::Atr::parse(bytes) {
+        let _ = (atr.objects(), atr.capabilities(), atr.contactless());
+        let _ = (atr.specific_mode(), atr.block_size());
+        assert!(!atr.protocols().is_empty(), "a card speaks something");
+    }
+}
+
+fn trace(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(trace) = text.parse::<card::trace::Trace>()
+    {
+        let written = trace.to_string();
+        let again = written.parse::<card::trace::Trace>();
+        assert!(
+            again.is_ok_and(|again| again.to_string() == written),
+            "a trace survives its text"
+        );
+    }
+    let mut veil = card::trace::Veil::default();
+    assert_eq!(veil.command(bytes).len(), bytes.len());
+    assert_eq!(veil.response(bytes, bytes).len(), bytes.len());
+}
+
+/// A card that answers what the fuzzer says: each answer is a length and so many bytes.
+struct Scripted<'a>(&'a [u8]);
+
+impl card::Channel for Scripted<'_> {
+    fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, card::ChannelError> {
+        let (&length, rest) = self.0.split_first().ok_or(card::ChannelError::Removed)?;
+        let (answer, rest) = rest.split_at(rest.len().min(length.into()));
+        self.0 = rest;
+        Ok(answer.to_vec())
+    }
+
+    fn atr(&self) -> &[u8] {
+        &[]
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, card::ChannelError> {
+        Ok(Vec::new())
+    }
+}
+
+fn exchange(bytes: &[u8]) {
+    let limits = card::Limits {
+        chaining: true,
+        total: 1000,
+        ..card::Limits::default()
+    };
+    let command = card::Command::new(0, 0xDB, 0x3F, 0xFF)
+        .with_data([0; 600])
+        .with_le(256);
+    if let Ok(response) = card::exchange(&mut Scripted(bytes), &command, &limits) {
+        assert!(response.data().len() <= limits.total);
+    }
 }

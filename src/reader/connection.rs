@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use card::atr::Protocol;
 use card::{Channel, ChannelError};
 use pcsc::{Card, Context, Disposition, Protocols, ShareMode};
 
@@ -46,6 +47,17 @@ impl Connection {
             .map_err(|error| channel_error(&self.reader, "reading the answer to reset", error))
     }
 
+    /// Returns the protocol that the service says is spoken; it says T=1 for contactless
+    /// cards, see [`Protocol::in_use`]. Nothing where it says none.
+    pub fn protocol(&self) -> Option<Protocol> {
+        let status = self.card.as_ref()?.status2_owned().ok()?;
+        match status.protocol2()? {
+            pcsc::Protocol::T0 => Some(Protocol::T0),
+            pcsc::Protocol::T1 => Some(Protocol::T1),
+            pcsc::Protocol::RAW => None,
+        }
+    }
+
     /// Returns the reader's name.
     pub fn reader(&self) -> &str {
         &self.reader
@@ -72,12 +84,17 @@ impl Channel for Connection {
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         let card = self.card.as_mut().ok_or(ChannelError::Removed)?;
-        card.reconnect(
-            ShareMode::Exclusive,
-            Protocols::T0 | Protocols::T1,
-            Disposition::ResetCard,
-        )
-        .map_err(|error| channel_error(&self.reader, "resetting the card", error))?;
+        let mut reconnect = |how| {
+            let protocols = Protocols::T0 | Protocols::T1;
+            card.reconnect(ShareMode::Exclusive, protocols, how)
+        };
+        // A card or reader that hangs after a failed command may heed its power only.
+        reconnect(Disposition::ResetCard)
+            .or_else(|error| match error {
+                pcsc::Error::NoSmartcard | pcsc::Error::SharingViolation => Err(error),
+                _ => reconnect(Disposition::UnpowerCard),
+            })
+            .map_err(|error| channel_error(&self.reader, "resetting the card", error))?;
         self.atr = self.read_atr()?;
         Ok(self.atr.clone())
     }

@@ -4,18 +4,29 @@
 //! Readers ── list, wait_for_card ──► Connection (exclusive) ── is a Channel
 //!                                       ▲
 //!                  Meter, Recorder, Tear wrap any Channel
+//!
+//! probe ──► Capabilities ──► CapabilityCache      what reader and card carry
+//! Replay ── plays a card::trace::Trace            AttemptFile ── is an AttemptStore
 //! ```
 
+mod attempts;
+mod cache;
 mod connection;
 mod error;
 mod meter;
+mod probe;
 mod readers;
 mod recorder;
+mod replay;
 mod tear;
 
+pub use attempts::AttemptFile;
+pub use cache::{CacheError, CacheWarning, CapabilityCache, CapabilityKey};
 pub use connection::Connection;
 pub use error::ReaderError;
 pub use meter::{Meter, Traffic};
+pub use probe::{Capabilities, ProbeError, ProbePlan, probe};
 pub use readers::{Insertion, ReaderState, Readers};
-pub use recorder::{Exchange, Recorder};
+pub use recorder::Recorder;
+pub use replay::{Difference, Differs, Replay, Replayed, Restarted};
 pub use tear::{Moment, Tear};

@@ -1,54 +1,78 @@
-//! Records what passes through a channel: headers and lengths, never data.
+//! Records what passes through a channel, as a readable trace with its secrets hidden.
 
-use card::{Channel, ChannelError};
+use std::time::Instant;
 
-/// One command and its answer, without their data: it may hold PINs, keys, personal data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exchange {
-    /// CLA INS P1 P2, as far as the command has them.
-    pub header: Vec<u8>,
-    /// The command's length in bytes.
-    pub sent: usize,
-    /// The answer's length in bytes, with its status word.
-    pub received: usize,
-    /// SW1 SW2, if there was an answer.
-    pub status: Option<[u8; 2]>,
-}
+use card::trace::{Trace, Veil};
+use card::{Channel, ChannelError, Status};
 
-/// A channel that records every exchange.
+/// A channel that records every command and answer. What the veil hides is never copied.
 pub struct Recorder<C> {
     inner: C,
-    exchanges: Vec<Exchange>,
+    veil: Veil,
+    trace: Trace,
 }
 
 impl<C: Channel> Recorder<C> {
-    /// Records what passes through `inner`.
+    /// Records what passes through `inner`, secrets hidden ([`Veil::default`]).
     pub fn new(inner: C) -> Self {
-        Self {
-            inner,
-            exchanges: Vec::new(),
-        }
+        Self::with_veil(inner, Veil::default())
     }
 
-    /// Returns what was recorded.
-    pub fn exchanges(&self) -> &[Exchange] {
-        &self.exchanges
+    /// Records what passes through `inner`, hiding what `veil` says. The trace begins with
+    /// the card being powered, and its answer to reset as a note.
+    pub fn with_veil(inner: C, veil: Veil) -> Self {
+        let mut trace = Trace::default();
+        trace.power_on();
+        note_atr(&mut trace, inner.atr());
+        Self { inner, veil, trace }
+    }
+
+    /// Adds a comment to the record.
+    pub fn note(&mut self, text: &str) {
+        self.trace.note(text);
+    }
+
+    /// Returns what was recorded so far.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Ends the record and returns the channel and the trace, the card powered off at its end.
+    pub fn finish(mut self) -> (C, Trace) {
+        self.trace.power_off();
+        (self.inner, self.trace)
+    }
+}
+
+fn note_atr(trace: &mut Trace, atr: &[u8]) {
+    trace.note(&format!("ATR {}", hex::encode_upper(atr)));
+}
+
+/// Returns what is worth saying of an answer: the meaning of a status that is not `9000`.
+fn remark(answer: &[u8]) -> &'static str {
+    match answer.last_chunk().map(|word| u16::from_be_bytes(*word)) {
+        Some(0x9000) => "",
+        Some(word) => Status::new(word).meaning(),
+        None => "no status word",
     }
 }
 
 impl<C: Channel> Channel for Recorder<C> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        let answer = self.inner.transmit(command);
-        let header = command.get(..4).unwrap_or(command).to_vec();
-        let given = answer.as_deref().unwrap_or_default();
-        let status = given.last_chunk().copied();
-        self.exchanges.push(Exchange {
-            header,
-            sent: command.len(),
-            received: given.len(),
-            status,
-        });
-        answer
+        self.trace.command(self.veil.command(command), "");
+        let began = Instant::now();
+        match self.inner.transmit(command) {
+            Ok(answer) => {
+                let took = began.elapsed();
+                let shown = self.veil.response(command, &answer);
+                self.trace.response(shown, Some(took), remark(&answer));
+                Ok(answer)
+            }
+            Err(error) => {
+                self.trace.note(&format!("no answer: {error}"));
+                Err(error)
+            }
+        }
     }
 
     fn atr(&self) -> &[u8] {
@@ -56,7 +80,17 @@ impl<C: Channel> Channel for Recorder<C> {
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
-        self.inner.reset()
+        self.trace.reset();
+        match self.inner.reset() {
+            Ok(atr) => {
+                note_atr(&mut self.trace, &atr);
+                Ok(atr)
+            }
+            Err(error) => {
+                self.trace.note(&format!("no answer to reset: {error}"));
+                Err(error)
+            }
+        }
     }
 }
 
@@ -67,8 +101,12 @@ mod tests {
     struct Fixed;
 
     impl Channel for Fixed {
-        fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChannelError> {
-            Ok(vec![0x31, 0x32, 0x90, 0x00])
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            match command.get(1) {
+                Some(0x20) => Ok(vec![0x63, 0xC2]),
+                Some(0xB0) => Ok(vec![0x31, 0x32, 0x90, 0x00]),
+                _ => Err(ChannelError::Removed),
+            }
         }
         fn atr(&self) -> &[u8] {
             &[0x3B, 0x00]
@@ -78,22 +116,45 @@ mod tests {
         }
     }
 
+    /// Returns the text without times.
+    fn text(trace: &Trace) -> String {
+        let line = |line: &str| match line.split_once("   # ") {
+            Some((bytes, time)) => match time.split_once(", ") {
+                Some((_, remark)) => format!("{bytes} # {remark}\n"),
+                None => format!("{bytes}\n"),
+            },
+            None => format!("{line}\n"),
+        };
+        trace.to_string().lines().map(line).collect()
+    }
+
     #[test]
-    fn a_record_has_headers_and_lengths_and_no_data() {
+    fn a_session_is_readable_and_hides_its_secrets() {
         let mut recorder = Recorder::new(Fixed);
+        recorder.note("a wrong PIN");
         recorder
             .transmit(b"\x00\x20\x00\x01\x04\x37\x37\x37\x37")
             .unwrap();
-        let expected = Exchange {
-            header: vec![0x00, 0x20, 0x00, 0x01],
-            sent: 9,
-            received: 4,
-            status: Some([0x90, 0x00]),
-        };
-        assert_eq!(recorder.exchanges(), [expected]);
-        assert!(
-            !format!("{:?}", recorder.exchanges()).contains("55"),
-            "no data byte 37 hex = 55 is shown"
-        );
+        recorder.transmit(&[0, 0xB0, 0, 0, 2]).unwrap();
+        recorder.reset().unwrap();
+        recorder.transmit(&[0, 0, 0, 0]).unwrap_err();
+        let (_, trace) = recorder.finish();
+        let expected = "\
+# POWER_ON
+# ATR 3B00
+# a wrong PIN
+> 0020000104 [4]
+< 63c2 # verification failed, tries left in the last digit
+> 00b0000002
+< 31329000
+# RESET
+# ATR 3B00
+> 00000000
+# no answer: card removed; put the same card back to go on
+# POWER_OFF
+";
+        assert_eq!(text(&trace), expected);
+        assert_eq!(trace.to_string().parse::<Trace>().unwrap(), trace);
+        assert!(!format!("{trace:?}").contains("37373737"));
     }
 }

@@ -1,0 +1,369 @@
+//! What was measured of reader and card, kept in a small file.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use card::atr::Protocol;
+use card::{Channel, Limits};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::probe::{Capabilities, ProbeError, ProbePlan, probe};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+/// Longest file that is read, in bytes: some ten thousand entries.
+const LONGEST: u64 = 4 << 20;
+
+/// Which reader and which card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapabilityKey {
+    reader: String,
+    atr: String,
+    product: String,
+}
+
+impl CapabilityKey {
+    /// Returns the key of a reader, by its name in the PC/SC service, and of a card, by its
+    /// answer to reset and its product's name. The numbers that the service adds to a
+    /// reader's name are left out: all readers of one model are one.
+    pub fn new(reader: &str, atr: &[u8], product: &str) -> Self {
+        Self {
+            reader: model(reader).to_owned(),
+            atr: hex::encode_upper(atr),
+            product: product.to_owned(),
+        }
+    }
+}
+
+/// Returns a reader's name without the service's numbers at its end: reader and slot, ` 00
+/// 00`, or ` 0` alone.
+fn model(reader: &str) -> &str {
+    let number = |text: &str, digits: usize| {
+        text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let name = reader.trim();
+    if let Some((rest, slot)) = name.rsplit_once(' ')
+        && number(slot, 2)
+        && let Some((model, index)) = rest.rsplit_once(' ')
+        && number(index, 2)
+    {
+        return model.trim_end();
+    }
+    match name.rsplit_once(' ') {
+        Some((model, index)) if number(index, 1) => model.trim_end(),
+        _ => name,
+    }
+}
+
+/// The bounds within which was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Bounds {
+    extended: bool,
+    command: usize,
+    response: usize,
+    chaining: bool,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            extended: limits.extended,
+            command: limits.command,
+            response: limits.response,
+            chaining: limits.chaining,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    key: CapabilityKey,
+    bounds: Bounds,
+    capabilities: Capabilities,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Content {
+    version: u32,
+    entries: Vec<Entry>,
+}
+
+/// Only the version, which tells whether the rest can be read.
+#[derive(Deserialize)]
+struct Stamp {
+    version: u32,
+}
+
+/// Why what was measured before is not known any more; it is measured again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CacheWarning {
+    /// The file cannot be read.
+    #[error(
+        "what was measured of readers and cards cannot be read from {path}; it is measured again"
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file is damaged, or longer than any such file is.
+    #[error("{path} is damaged; what it said of readers and cards is measured again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// Another version of the program wrote the file.
+    #[error("{path} is of version {found}, not 1; readers and cards are measured again")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// Why what was measured cannot be kept.
+#[derive(Debug, Error)]
+#[error("what was measured of a reader and a card cannot be written to {path}")]
+pub struct CacheError {
+    /// The file.
+    pub path: PathBuf,
+    /// The cause.
+    pub source: std::io::Error,
+}
+
+/// What was measured of readers and cards, in a file. The file is replaced whole at every
+/// change, so that no reader of it sees half of one.
+pub struct CapabilityCache {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl CapabilityCache {
+    /// Reads the file; none is an empty cache. So is one that cannot be read, and the
+    /// warning says why; the next change replaces it.
+    pub fn open(path: impl Into<PathBuf>) -> (Self, Option<CacheWarning>) {
+        let path = path.into();
+        let (entries, warning) = match read(&path) {
+            Ok(entries) => (entries, None),
+            Err(warning) => (Vec::new(), Some(warning)),
+        };
+        (Self { path, entries }, warning)
+    }
+
+    /// Returns what was measured within these bounds.
+    pub fn get(&self, key: &CapabilityKey, limits: &Limits) -> Option<Capabilities> {
+        self.entries
+            .iter()
+            .find(|entry| entry.key == *key && entry.bounds == limits.into())
+            .map(|entry| entry.capabilities)
+    }
+
+    /// Keeps what was measured within these bounds, in place of what was kept before.
+    ///
+    /// # Errors
+    /// [`CacheError`]; it is kept in memory nevertheless.
+    pub fn put(
+        &mut self,
+        key: &CapabilityKey,
+        limits: &Limits,
+        capabilities: Capabilities,
+    ) -> Result<(), CacheError> {
+        let entry = Entry {
+            key: key.clone(),
+            bounds: limits.into(),
+            capabilities,
+        };
+        self.reread();
+        self.entries
+            .retain(|kept| kept.key != entry.key || kept.bounds != entry.bounds);
+        self.entries.push(entry);
+        self.write()
+    }
+
+    /// Forgets what was measured of a reader and a card, within whatever bounds. Returns
+    /// whether there was anything.
+    ///
+    /// # Errors
+    /// [`CacheError`]; it is forgotten in memory nevertheless.
+    pub fn forget(&mut self, key: &CapabilityKey) -> Result<bool, CacheError> {
+        self.reread();
+        let before = self.entries.len();
+        self.entries.retain(|kept| kept.key != *key);
+        let found = self.entries.len() < before;
+        if found {
+            self.write()?;
+        }
+        Ok(found)
+    }
+
+    /// Returns what reader and card carry: as measured before within the plan's limits, or
+    /// else measured now ([`probe`]) and kept. What cannot be kept is returned nevertheless,
+    /// with the error.
+    ///
+    /// # Errors
+    /// [`ProbeError`] where it had to be measured and could not.
+    pub fn get_or_probe(
+        &mut self,
+        key: &CapabilityKey,
+        channel: &mut dyn Channel,
+        active: Option<Protocol>,
+        plan: &ProbePlan,
+    ) -> Result<(Capabilities, Option<CacheError>), ProbeError> {
+        if let Some(known) = self.get(key, &plan.limits) {
+            return Ok((known, None));
+        }
+        let measured = probe(channel, active, plan)?;
+        let kept = self.put(key, &plan.limits, measured);
+        Ok((measured, kept.err()))
+    }
+
+    /// Takes over what another program wrote meanwhile.
+    fn reread(&mut self) {
+        if let Ok(entries) = read(&self.path)
+            && self.path.exists()
+        {
+            self.entries = entries;
+        }
+    }
+
+    fn write(&self) -> Result<(), CacheError> {
+        let failed = |source| CacheError {
+            path: self.path.clone(),
+            source,
+        };
+        let content = Content {
+            version: VERSION,
+            entries: self.entries.clone(),
+        };
+        let mut text = serde_json::to_vec_pretty(&content).map_err(|error| failed(error.into()))?;
+        text.push(b'\n');
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(&text).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&self.path)
+            .map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<Entry>, CacheWarning> {
+    let path = path.to_owned();
+    let mut text = Vec::new();
+    match File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(CacheWarning::Unreadable { path, source }),
+    }
+    match serde_json::from_slice::<Stamp>(&text) {
+        Ok(Stamp { version: VERSION }) => {}
+        Ok(Stamp { version: found }) => return Err(CacheWarning::Version { path, found }),
+        Err(source) => return Err(CacheWarning::Damaged { path, source }),
+    }
+    match serde_json::from_slice::<Content>(&text) {
+        Ok(content) => Ok(content.entries),
+        Err(source) => Err(CacheWarning::Damaged { path, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEEN: Capabilities = Capabilities {
+        protocol: Some(Protocol::T1),
+        extended: true,
+        command: 2000,
+        response: 256,
+        chaining: None,
+    };
+
+    fn key() -> CapabilityKey {
+        CapabilityKey::new("Gemalto PC Twin Reader (A1) 00 00", &[0x3B, 0x00], "piv")
+    }
+
+    #[test]
+    fn a_readers_numbers_are_left_out() {
+        for (name, expected) in [
+            ("Gemalto PC Twin Reader 01 00", "Gemalto PC Twin Reader"),
+            ("OMNIKEY CardMan 3121 0", "OMNIKEY CardMan 3121"),
+            ("SCM SCR 3310 [CCID] (21) 00 0A", "SCM SCR 3310 [CCID] (21)"),
+            ("Reader 3310", "Reader 3310"),
+            ("00 00", "00 00"),
+            ("zimogs slot 1 00 00", "zimogs slot 1"),
+        ] {
+            assert_eq!(model(name), expected);
+        }
+    }
+
+    #[test]
+    fn what_was_measured_is_kept_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("readers.json");
+        let limits = Limits::default();
+        let (mut cache, warning) = CapabilityCache::open(&path);
+        assert!(warning.is_none());
+        assert_eq!(cache.get(&key(), &limits), None);
+        let (mut other, _) = CapabilityCache::open(&path);
+        cache.put(&key(), &limits, SEEN).unwrap();
+        // Another program that opened the file before adds to it and loses nothing.
+        let second = CapabilityKey::new("Gemalto PC Twin Reader (A1) 01 00", &[0x3B], "piv");
+        other.put(&second, &limits, SEEN).unwrap();
+
+        let (mut again, warning) = CapabilityCache::open(&path);
+        assert!(warning.is_none());
+        assert_eq!(again.get(&key(), &limits), Some(SEEN));
+        assert_eq!(again.get(&second, &limits), Some(SEEN));
+        let wider = Limits {
+            extended: true,
+            ..limits
+        };
+        assert_eq!(
+            again.get(&key(), &wider),
+            None,
+            "measured within other bounds"
+        );
+        assert!(again.forget(&key()).unwrap());
+        assert!(!again.forget(&key()).unwrap());
+        let (last, _) = CapabilityCache::open(&path);
+        assert_eq!(last.get(&key(), &limits), None);
+        assert_eq!(last.get(&second, &limits), Some(SEEN));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_file_warns_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("readers.json");
+        for (content, damaged) in [
+            ("{\"version\": 1, \"entries\": [", true),
+            ("", true),
+            ("[".repeat(200_000).as_str(), true),
+            ("{\"version\": 1, \"entries\": [{}]}", true),
+            ("{\"version\": 2, \"all\": {}}", false),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            let (mut cache, warning) = CapabilityCache::open(&path);
+            match warning.unwrap() {
+                CacheWarning::Damaged { .. } => assert!(damaged),
+                CacheWarning::Version { found: 2, .. } => assert!(!damaged),
+                warning => panic!("{warning}"),
+            }
+            cache.put(&key(), &Limits::default(), SEEN).unwrap();
+            let (again, warning) = CapabilityCache::open(&path);
+            assert!(warning.is_none());
+            assert_eq!(again.get(&key(), &Limits::default()), Some(SEEN));
+        }
+    }
+}
