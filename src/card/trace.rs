@@ -148,7 +148,7 @@ impl Trace {
         &self.lines
     }
 
-    /// Adds that the card was powered, powered off or reset.
+    /// Adds that the card was powered.
     pub fn power_on(&mut self) {
         self.add(Event::PowerOn, None);
     }
@@ -158,7 +158,7 @@ impl Trace {
         self.add(Event::PowerOff, None);
     }
 
-    /// Adds that the card was reset.
+    /// Adds that the card was reset while powered.
     pub fn reset(&mut self) {
         self.add(Event::Reset, None);
     }

@@ -10,6 +10,8 @@
 //! A reader that fails a long command is recovered by a reset before the next step.
 
 #[cfg(test)]
+mod over_pcsc;
+#[cfg(test)]
 mod tests;
 
 use card::atr::{Atr, Protocol};
@@ -38,7 +40,7 @@ const RESETS: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbePlan {
     /// CLA INS P1 P2 of a command that may be sent with data of any length: bytes `FF`, at
-    /// least 17 of them. It must change nothing and use up no try.
+    /// least 16 of them. It must change nothing and use up no try.
     pub lengthy: [u8; 4],
     /// CLA INS P1 P2 of a command without data that answers as many bytes as it is asked
     /// for. It must change nothing and use up no try.
@@ -49,7 +51,8 @@ pub struct ProbePlan {
 
 impl ProbePlan {
     /// Returns the plan with commands that are harmless on every card: SELECT by a DF name
-    /// that is too long to exist, and GET CHALLENGE.
+    /// that is too long to exist, or that nobody registers (`FF` 16 times), and GET
+    /// CHALLENGE.
     pub fn new(limits: Limits) -> Self {
         Self {
             lengthy: [0x00, 0xA4, 0x04, 0x00],
@@ -138,6 +141,7 @@ pub fn probe(
         plan,
         atr,
         usual: None,
+        understands: None,
     };
     let (extended, command) = bench.command()?;
     let response = bench.response(extended)?;
@@ -169,6 +173,8 @@ struct Bench<'a> {
     atr: Vec<u8>,
     /// What the card says to a lengthy command of short form.
     usual: Option<Status>,
+    /// Whether the card understands the extended form, once that was asked.
+    understands: Option<bool>,
 }
 
 impl Bench<'_> {
@@ -234,10 +240,27 @@ impl Bench<'_> {
             self.usual = self.usual.or(Some(status));
             return Ok(true);
         }
-        // A card that says something new about length, class or instruction, or that it
-        // does not know what happened, has not understood the longer form.
-        let puzzled = matches!(status.value() >> 8, 0x67 | 0x6D | 0x6E | 0x6F);
-        Ok(!puzzled || self.usual == Some(status))
+        Ok(!puzzled(status) || self.usual == Some(status) && self.understands_extended()?)
+    }
+
+    /// Says whether the card takes the extended form of a command that it knows in short
+    /// form; also where it is puzzled by both, and the chip's limits alone say so.
+    fn understands_extended(&mut self) -> Result<bool, ProbeError> {
+        if let Some(known) = self.understands {
+            return Ok(known);
+        }
+        let short = lengthy(self.plan.lengthy, KNOWN_GOOD);
+        let [cla, ins, p1, p2] = self.plan.lengthy;
+        let mut extended = vec![cla, ins, p1, p2, 0, high(KNOWN_GOOD), low(KNOWN_GOOD)];
+        extended.resize(extended.len() + KNOWN_GOOD, 0xFF);
+        extended.extend([0, 0]);
+        let in_short = self.send(&short)?.map(|(_, status)| status);
+        let known = match self.send(&extended)?.map(|(_, status)| status) {
+            None => false,
+            Some(status) => !puzzled(status) || in_short == Some(status),
+        };
+        self.understands = Some(known);
+        Ok(known)
     }
 
     /// Finds the longest answer that passes.
@@ -316,6 +339,12 @@ impl Bench<'_> {
         }
         Ok(seen)
     }
+}
+
+/// Says whether a card has not understood a command, by its length, class or instruction,
+/// or does not know what happened.
+fn puzzled(status: Status) -> bool {
+    matches!(status.value() >> 8, 0x67 | 0x6D | 0x6E | 0x6F)
 }
 
 /// Returns a command with data and Le, extended where the data need it.

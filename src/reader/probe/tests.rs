@@ -83,7 +83,7 @@ impl Channel for Bound {
         self.commands += 1;
         let parsed = card::Command::parse(command).unwrap();
         self.longest = self.longest.max(parsed.data().len());
-        let long = parsed.needs_extended();
+        let long = command.len() > 5 && command.get(4) == Some(&0);
         if command.len() > self.command || long && !self.extended {
             return self.fail();
         }
@@ -93,8 +93,12 @@ impl Channel for Bound {
         }
         match (parsed.cla(), parsed.ins()) {
             (0x00, 0xA4) => {
-                assert!(parsed.data().len() > 16, "no name that may exist");
-                status(self.unknown)
+                assert!(parsed.data().iter().all(|byte| *byte == 0xFF));
+                match parsed.data().len() {
+                    0..16 => panic!("a name that may exist"),
+                    16 => status(0x6A82),
+                    _ => status(self.unknown),
+                }
             }
             (0x10, 0xA4) if self.chains => status(0x9000),
             (0x10, 0xA4) => status(0x6884),
@@ -249,12 +253,15 @@ fn what_the_card_itself_refuses_counts_too() {
     );
     assert_eq!(seen.chaining, Some(false));
     assert!(!seen.narrow(&limits()).chaining);
-    // A card that calls every such name too long is not taken to refuse the length.
-    let mut card = Bound {
-        unknown: 0x6700,
-        ..Bound::default()
-    };
-    assert!(measure(&mut card, limits()).extended);
+    // A card that calls every such name too long is asked by the form alone.
+    for card_extended in [true, false] {
+        let mut card = Bound {
+            unknown: 0x6700,
+            card_extended,
+            ..Bound::default()
+        };
+        assert_eq!(measure(&mut card, limits()).extended, card_extended);
+    }
 }
 
 #[test]
@@ -315,6 +322,7 @@ proptest! {
         (reader_command, reader_response) in (40_usize..70_000, 40_usize..70_000),
         (extended, card_extended, reader_extended, chaining) in any::<(bool, bool, bool, bool)>(),
         challenge in 0_usize..70_000,
+        unknown in prop_oneof![Just(0x6A82_u16), Just(0x6700), Just(0x6A80)],
     ) {
         let limits = Limits { command, response, extended, chaining, ..Limits::default() };
         let mut card = Bound {
@@ -323,6 +331,7 @@ proptest! {
             extended: reader_extended,
             card_extended,
             challenge,
+            unknown,
             ..Bound::default()
         };
         let seen = measure(&mut card, limits);

@@ -1,0 +1,104 @@
+//! Probing, recording and replaying over a real pcscd with a virtual chip behind it. Without
+//! pcscd, vpcd, namespaces or the built farm the test says so and passes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use card::trace::Veil;
+use vcard::farm::{ClientError, Farm};
+use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
+
+use super::*;
+use crate::{CapabilityCache, CapabilityKey, Readers, Recorder, Replay};
+
+/// Names the working folder to the process that sees the farm's pcscd.
+const FOLDER: &str = "ZIMOGS_TEST_PROBE";
+const SLOT: &str = "zimogs slot 1 00 00";
+
+/// Returns the farm's program beside this test's, where it is built.
+fn program() -> Option<PathBuf> {
+    let test = std::env::current_exe().ok()?;
+    let program = test.parent()?.parent()?.join("vcard");
+    program.exists().then_some(program)
+}
+
+#[test]
+fn a_virtual_reader_is_measured_once() {
+    let Some(program) = program() else {
+        println!("SKIPPED: the farm is not built (cargo build -p vcard)");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+        Ok(farm) => farm,
+        Err(ClientError::Start(why)) if why.contains("not found") || why.contains("permitted") => {
+            println!("SKIPPED: {why}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let state = folder.path().join("chip.json");
+    let key = TransportMasterKey::new([0x55; 16]);
+    let number = ChipNumber::new([0, 1], [0, 0, 0, 1]);
+    let product = Product::find("lateid-v2").unwrap();
+    let store = FileStore::create(&state).unwrap();
+    Chip::blank(product, number, &key, store).unwrap();
+    farm.client().unwrap().insert(0, &state, None).unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "probe::over_pcsc::inside", "--nocapture"])
+        .env("PCSCLITE_CSOCK_NAME", farm.pcsc())
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{said}");
+    drop(farm);
+}
+
+/// Not a test of its own: what the process does that sees the farm's pcscd.
+#[test]
+fn inside() {
+    let Ok(folder) = std::env::var(FOLDER) else {
+        return;
+    };
+    let path = Path::new(&folder).join("readers.json");
+    let connection = Readers::new().unwrap().connect(SLOT).unwrap();
+    let active = connection.protocol();
+    assert!(active.is_some());
+    let mut recorder = Recorder::with_veil(connection, Veil::default());
+    let limits = Limits {
+        command: 4096,
+        response: 4096,
+        extended: true,
+        chaining: true,
+        ..Limits::default()
+    };
+    let plan = ProbePlan::new(limits);
+    let key = CapabilityKey::new(SLOT, recorder.atr(), "lateid-v2");
+    let (mut cache, warning) = CapabilityCache::open(&path);
+    assert!(warning.is_none());
+    let (seen, unkept) = cache
+        .get_or_probe(&key, &mut recorder, active, &plan)
+        .unwrap();
+    assert!(unkept.is_none());
+    assert_eq!(seen.protocol, active);
+    assert!(seen.command >= 255 && seen.response >= 256, "{seen:?}");
+    let lines = recorder.trace().lines().len();
+    let (mut again, _) = CapabilityCache::open(&path);
+    let (known, _) = again
+        .get_or_probe(&key, &mut recorder, active, &plan)
+        .unwrap();
+    assert_eq!(known, seen);
+    assert_eq!(
+        recorder.trace().lines().len(),
+        lines,
+        "nothing was sent again"
+    );
+
+    // The same session once more, over the same reader: the chip was not changed.
+    let (mut connection, trace) = recorder.finish();
+    println!("{seen:?}\n{trace}");
+    let replayed = Replay::new().run(&trace, &mut connection);
+    assert!(replayed.is_same(), "{replayed:?}");
+}
