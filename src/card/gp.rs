@@ -1,14 +1,16 @@
-//! GlobalPlatform: secure channel protocol 03 and the card management around it
-//! (*GlobalPlatform Card Specification 2.3; Amendment D, Secure Channel Protocol '03'*).
+//! GlobalPlatform: secure channel protocols 02 and 03 and the card management around them
+//! (*GlobalPlatform Card Specification 2.3, appendix E; Amendment D, Secure Channel Protocol
+//! '03'*).
 //!
-//! Every stage of a secure channel is its own type; a step consumes the stage before:
+//! Every stage of a secure channel is its own type; a step consumes the stage before. The
+//! types are the same for both protocols: the card's answer tells which one it speaks.
 //!
 //! ```text
-//!   StaticKeys ─┐ derive
+//!   master key ─► Diversification ─► StaticKeys ─┐
 //!   HostChallenge ─► initialize_update ──card──► InitializeUpdate
-//!               │                                     │
+//!               │                                     │ session_keys
 //!               └─► SessionKeys ──► Handshake::new ◄──┘   card cryptogram checked
-//!                                      │ external_authenticate(level)
+//!                                      │ external_authenticate(level)   the card announces it
 //!                                      ▼
 //!                                   Opening ──card──► complete
 //!                                      ▼
@@ -18,32 +20,53 @@
 //! Session keys may come from elsewhere: a key service derives them, and the side that
 //! talks to the card never sees a static key.
 
-mod aes;
+mod card_data;
+#[cfg(test)]
+mod card_side;
 mod commands;
 mod cplc;
+mod diversify;
+mod error;
+mod handshake;
+mod initialize;
 mod kdf;
-mod key;
 mod key_info;
+mod keys;
+mod level;
 mod lifecycle;
+mod options;
 mod put_key;
+#[cfg(test)]
+mod recorded;
+mod scp02;
 mod scp03;
 mod secured;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
+pub use crate::cipher::{Key, KeyAlgorithm, KeyError, kcv};
+pub use card_data::{first_spoken, parse_card_data};
 pub use commands::{
-    get_data, get_status, select, set_status_application, set_status_card, store_data,
+    delete_key, get_data, get_status, parse_delete, select, set_status_application,
+    set_status_card, store_data,
 };
 pub use cplc::{Cplc, CplcDate};
-pub use kdf::{KdfError, diversify_kdf3, kdf};
-pub use key::{Key, KeyError, StaticKeys};
-pub use key_info::{KeyInfo, KeyKind, parse_key_information};
-pub use lifecycle::{CardState, StatusEntry, StatusScope, parse_status};
-pub use put_key::{PutKey, PutKeyError, put_key};
-pub use scp03::{
-    Handshake, HostChallenge, InitializeUpdate, Opening, Scp03Error, SecurityLevel, SessionKeys,
-    initialize_update,
+pub use diversify::{
+    Diversification, DiversifyError, MAX_CONTEXT, SINGLE_KEY, diversify_kdf3, diversify_one,
+    kdf3_input,
 };
+pub use error::ScpError;
+/// The error of a secure channel, by the name of the protocol that most cards speak.
+pub use error::ScpError as Scp03Error;
+pub use handshake::{Handshake, Opening};
+pub use initialize::{HostChallenge, InitializeUpdate, initialize_update};
+pub use kdf::{KdfError, kdf};
+pub use key_info::{KeyInfo, KeyKind, parse_key_information};
+pub use keys::{SessionKeys, StaticKeys};
+pub use level::SecurityLevel;
+pub use lifecycle::{CardState, StatusEntry, StatusScope, parse_status};
+pub use options::{ChannelMode, ChannelOptions};
+pub use put_key::{Dek, NewKeyType, PutKey, PutKeyError, put_key, put_key_set};
 pub use secured::Secured;
 
 /// Says why data that a card gave about itself cannot be read.

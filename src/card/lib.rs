@@ -6,7 +6,8 @@
 //!   tlv      Tag, Tlv, parse, find, encode    ISO/IEC 7816-4 §5.2.2, X.690
 //!   atr      Atr, Protocol                    ISO/IEC 7816-3 §8.2, PC/SC part 3
 //!   channel  Channel, Limits, exchange        the way to a card, 61xx, 6Cxx, chaining
-//!   gp       SCP03, PUT KEY, card data        GlobalPlatform Card Specification, Amendment D
+//!   cipher   AES, triple DES, their MACs      answers to a chip's challenge
+//!   gp       SCP02, SCP03, PUT KEY, card data GlobalPlatform Card Specification, Amendment D
 //!   trace    Trace, Veil                      a session as readable text, secrets hidden
 //!   attempts Account, Budget, AttemptStore    how often a secret may still be tried
 //! ```
@@ -18,6 +19,7 @@ mod apdu;
 pub mod atr;
 pub mod attempts;
 mod channel;
+pub mod cipher;
 pub mod gp;
 mod status;
 pub mod tlv;

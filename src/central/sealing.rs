@@ -91,7 +91,9 @@ impl SealedStage {
         let update = answer(chip, order.key_set, order.initialize_update)?;
         let handshake = Handshake::new(session, HostChallenge::new(order.host), &update)
             .map_err(|_| CentralError::WrongKeys)?;
-        let (authenticate, opening) = handshake.external_authenticate(chip.channel.level);
+        let (authenticate, opening) = handshake
+            .external_authenticate(chip.channel.level)
+            .map_err(|error| CentralError::refused(error.to_string()))?;
         let mut channel = opening.assume_accepted();
         let mut commands = vec![bytes(&authenticate)?];
         let mut expected = vec![vec![Status::OK]];

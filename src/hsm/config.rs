@@ -42,8 +42,11 @@ pub struct Mechanisms {
     /// How the curve is named when an Ed25519 key is made.
     #[serde(default)]
     pub ed25519_parameters: Ed25519Parameters,
-    /// Card keys from a master key.
+    /// Card keys from an AES master key.
     pub diversification: Diversification,
+    /// Card keys from a triple DES master key, for stock that still has SCP02.
+    #[serde(default)]
+    pub diversification_des: DesDiversification,
     /// Key check values of master keys.
     pub key_check_value: KeyCheckValue,
     /// Opening of PIN envelopes.
@@ -92,11 +95,24 @@ pub enum Diversification {
     None,
 }
 
+/// How card keys are derived from a triple DES master key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DesDiversification {
+    /// Both halves of a key by `CKM_DES3_ECB` in the token (EMV CPS 1.1, VISA2), check values as
+    /// well: the master key never leaves, the card's keys pass host memory.
+    Des3Ecb,
+    /// Not used.
+    #[default]
+    None,
+}
+
 /// How a master key's check value is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyCheckValue {
-    /// `CKM_AES_ECB` over sixteen bytes 01 (*GP Amendment D*, PUT KEY).
+    /// `CKM_AES_ECB` over sixteen bytes 01 (*GP Amendment D*, PUT KEY); of a triple DES key
+    /// `CKM_DES3_ECB` over eight bytes 00.
     AesEcb,
     /// Not used.
     None,
@@ -161,7 +177,7 @@ impl TokenConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{Diversification, Ecdsa, TokenConfig};
+    use super::{DesDiversification, Diversification, Ecdsa, TokenConfig};
     use crate::error::ConfigError;
 
     const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
@@ -174,6 +190,19 @@ mod tests {
         assert_eq!(
             config.mechanisms().diversification,
             Diversification::AesCmac
+        );
+        assert_eq!(
+            config.mechanisms().diversification_des,
+            DesDiversification::Des3Ecb
+        );
+        // A file that does not speak of triple DES does not use it.
+        let silent = SOFTHSM2.replace("diversification_des = \"des3-ecb\"", "");
+        assert_eq!(
+            TokenConfig::parse(&silent)
+                .unwrap()
+                .mechanisms()
+                .diversification_des,
+            DesDiversification::None
         );
     }
 

@@ -21,6 +21,8 @@ pub enum KeyKind {
     Ed25519,
     /// An AES key of that size.
     Aes(MasterKeySize),
+    /// A triple DES key.
+    Des3,
     /// Any other: not one of ours.
     Other,
 }
@@ -65,7 +67,7 @@ impl Token {
             match kind_of(session, key)? {
                 KeyKind::Ec(curve) => spki::ec_spki(curve, spki::ec_point(curve, &point)?),
                 KeyKind::Ed25519 => spki::ed25519_spki(spki::ed25519_point(&point)?),
-                KeyKind::Aes(_) | KeyKind::Other => Err(HsmError::KeyUnsuited {
+                KeyKind::Aes(_) | KeyKind::Des3 | KeyKind::Other => Err(HsmError::KeyUnsuited {
                     label: label.to_owned(),
                     purpose: "anything here: its kind is unknown",
                 }),
@@ -149,7 +151,7 @@ pub(crate) fn secret_key_length(session: &Session, key: ObjectHandle) -> Result<
     }
 }
 
-fn kind_of(session: &Session, key: ObjectHandle) -> Result<KeyKind, HsmError> {
+pub(crate) fn kind_of(session: &Session, key: ObjectHandle) -> Result<KeyKind, HsmError> {
     let told = session
         .get_attributes(key, &[AttributeType::KeyType])
         .map_err(device("read a key's attributes"))?;
@@ -162,6 +164,7 @@ fn kind_of(session: &Session, key: ObjectHandle) -> Result<KeyKind, HsmError> {
             Curve::from_parameters(&parameters).map_or(KeyKind::Other, KeyKind::Ec)
         }
         KeyType::EC_EDWARDS => KeyKind::Ed25519,
+        KeyType::DES3 => KeyKind::Des3,
         KeyType::AES => match secret_key_length(session, key)? {
             16 => KeyKind::Aes(MasterKeySize::Aes128),
             24 => KeyKind::Aes(MasterKeySize::Aes192),

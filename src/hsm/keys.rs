@@ -2,15 +2,17 @@
 //!
 //! A key is known by its label, which is unique in its token: a key is never made over another.
 
-use card::gp::Key;
+use card::cipher::{Key, KeyAlgorithm};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::attributes::KeyAttributes;
-use crate::config::{Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope};
+use crate::config::{
+    DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
+};
 use crate::error::{HsmError, device};
 use crate::handle::{KeyClass, find};
 use crate::signer::Curve;
@@ -113,6 +115,19 @@ impl Token {
         })
     }
 
+    /// Makes a triple DES master key of three DES keys that cannot leave the token.
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn generate_des3_master_key(&self, label: &str) -> Result<(), HsmError> {
+        self.check_des3_use()?;
+        self.make(label, |session| {
+            session
+                .generate_key(&Mechanism::Des3KeyGen, &des3_template(label))
+                .map_err(device("make a master key"))
+        })
+    }
+
     /// Puts an AES master key into the token, from where it cannot leave.
     ///
     /// For keys that others made: a maker's transport key, a published test key. A key that only
@@ -123,19 +138,61 @@ impl Token {
     pub fn import_master_key(&self, label: &str, key: &Key) -> Result<(), HsmError> {
         self.check_master_key_use()?;
         self.make(label, |session| {
-            let mut template = master_key_template(label);
-            template.push(Attribute::Class(ObjectClass::SECRET_KEY));
-            template.push(Attribute::Value(key.as_bytes().to_vec()));
-            let made = session
-                .create_object(&template)
-                .map_err(device("import a master key"));
-            for attribute in &mut template {
-                if let Attribute::Value(value) = attribute {
-                    value.zeroize();
-                }
-            }
-            made
+            import(session, master_key_template(label), key.as_bytes())
         })
+    }
+
+    /// Puts a triple DES master key of 16 or 24 bytes into the token, from where it cannot leave.
+    /// The token holds one of 16 bytes with its first half again as its third.
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`]; [`HsmError::KeyUnsuited`] for a key of 32 bytes.
+    pub fn import_des3_master_key(&self, label: &str, key: &Key) -> Result<(), HsmError> {
+        self.check_des3_use()?;
+        let value = three_des_keys(label, key)?;
+        self.make(label, |session| {
+            import(session, des3_template(label), &value)
+        })
+    }
+
+    /// Puts a key into the token that every card of a delivery has as it is ("none"), as cards
+    /// come from a maker: **its value can be read by whoever logs in**, since the card's session
+    /// keys are made of it in host memory. The list of keys shows it as one that can leave the
+    /// token. For transport and test keys only; a master key is imported by
+    /// [`Token::import_master_key`].
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`]; [`HsmError::KeyUnsuited`] for a triple DES key of 32
+    /// bytes.
+    pub fn import_transport_key(
+        &self,
+        label: &str,
+        key: &Key,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(), HsmError> {
+        let (mut template, value) = match algorithm {
+            KeyAlgorithm::Aes => {
+                self.check_master_key_use()?;
+                let value = Zeroizing::new(key.as_bytes().to_vec());
+                (master_key_template(label), value)
+            }
+            KeyAlgorithm::TripleDes => {
+                self.check_des3_use()?;
+                (des3_template(label), three_des_keys(label, key)?)
+            }
+        };
+        for attribute in &mut template {
+            match attribute {
+                Attribute::Sensitive(sensitive) => *sensitive = false,
+                Attribute::Extractable(extractable) => *extractable = true,
+                // It makes no other keys: nothing but its check value is computed with it.
+                Attribute::Sign(sign) => *sign = false,
+                _ => {}
+            }
+        }
+        let made = self
+            .alone(|| self.make_any(label, |session| import(session, template.clone(), &value)));
+        made.map(drop)
     }
 
     /// Destroys the key labelled `label`, its public key with it. There is no way back.
@@ -171,6 +228,13 @@ impl Token {
         match self.config().mechanisms().diversification {
             Diversification::AesCmac => Ok(()),
             Diversification::None => Err(self.not_configured("diversification")),
+        }
+    }
+
+    fn check_des3_use(&self) -> Result<(), HsmError> {
+        match self.config().mechanisms().diversification_des {
+            DesDiversification::Des3Ecb => Ok(()),
+            DesDiversification::None => Err(self.not_configured("diversification with triple DES")),
         }
     }
 
@@ -226,23 +290,13 @@ impl Token {
     fn make(
         &self,
         label: &str,
-        mut create: impl FnMut(&Session) -> Result<ObjectHandle, HsmError>,
+        create: impl FnMut(&Session) -> Result<ObjectHandle, HsmError>,
     ) -> Result<(), HsmError> {
-        check_label(label)?;
         self.alone(|| {
+            let Some(attribute) = self.make_any(label, create)?.fault() else {
+                return Ok(());
+            };
             self.with_session(|session| {
-                for class in KeyClass::ALL {
-                    if !find(session, class, label)?.is_empty() {
-                        return Err(HsmError::KeyExists {
-                            token: self.info().label.clone(),
-                            label: label.to_owned(),
-                        });
-                    }
-                }
-                let key = create(session)?;
-                let Some(attribute) = KeyAttributes::read(session, key)?.fault() else {
-                    return Ok(());
-                };
                 for class in KeyClass::ALL {
                     for object in find(session, class, label)? {
                         session
@@ -257,6 +311,73 @@ impl Token {
             })
         })
     }
+
+    /// Makes a key under a label that is free, and returns what the token says of it.
+    fn make_any(
+        &self,
+        label: &str,
+        mut create: impl FnMut(&Session) -> Result<ObjectHandle, HsmError>,
+    ) -> Result<KeyAttributes, HsmError> {
+        check_label(label)?;
+        self.with_session(|session| {
+            for class in KeyClass::ALL {
+                if !find(session, class, label)?.is_empty() {
+                    return Err(HsmError::KeyExists {
+                        token: self.info().label.clone(),
+                        label: label.to_owned(),
+                    });
+                }
+            }
+            let key = create(session)?;
+            KeyAttributes::read(session, key)
+        })
+    }
+}
+
+/// Returns a triple DES key as a token holds it: three DES keys.
+fn three_des_keys(label: &str, key: &Key) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+    let bytes = key.as_bytes();
+    if !matches!(bytes.len(), 16 | 24) {
+        return Err(HsmError::KeyUnsuited {
+            label: label.to_owned(),
+            purpose: "triple DES: it has neither 16 nor 24 bytes",
+        });
+    }
+    let mut value = Zeroizing::new(Vec::with_capacity(24));
+    value.extend(bytes.iter().cycle().take(24));
+    Ok(value)
+}
+
+/// Makes a secret key of a value. The template's copy of the value is wiped.
+fn import(
+    session: &Session,
+    mut template: Vec<Attribute>,
+    value: &[u8],
+) -> Result<ObjectHandle, HsmError> {
+    template.push(Attribute::Class(ObjectClass::SECRET_KEY));
+    template.push(Attribute::Value(value.to_vec()));
+    let made = session
+        .create_object(&template)
+        .map_err(device("import a master key"));
+    for attribute in &mut template {
+        if let Attribute::Value(value) = attribute {
+            value.zeroize();
+        }
+    }
+    made
+}
+
+/// A triple DES master key encrypts, which is how card keys and its check value are made.
+fn des3_template(label: &str) -> Vec<Attribute> {
+    let mut template = master_key_template(label);
+    for attribute in &mut template {
+        match attribute {
+            Attribute::KeyType(kind) => *kind = KeyType::DES3,
+            Attribute::Sign(sign) => *sign = false,
+            _ => {}
+        }
+    }
+    template
 }
 
 /// A master key makes MACs, which is how card keys are derived, and encrypts one known block for

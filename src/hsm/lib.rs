@@ -10,7 +10,8 @@
 //!
 //! Private and master keys are made in the token as sensitive and non-extractable, and the
 //! token's own word for it is read back ([`KeyAttributes`]). What does pass host memory: a card's
-//! derived keys ([`Token::diversify`]), one shared secret per opened envelope, and the PINs; each
+//! derived keys ([`Token::diversify`]), a transport key that every card of a delivery has
+//! ([`Token::import_transport_key`], the one kind of key that can leave the token), one shared secret per opened envelope, and the PINs; each
 //! is wiped when dropped.
 
 mod attributes;
@@ -35,8 +36,8 @@ mod token;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
 pub use config::{
-    Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope, KeyCheckValue, Mechanisms,
-    SessionLimits, TokenConfig,
+    DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
+    KeyCheckValue, Mechanisms, SessionLimits, TokenConfig,
 };
 pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
 pub use error::{ConfigError, HsmError};

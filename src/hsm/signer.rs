@@ -77,7 +77,7 @@ impl Token {
             KeyKind::Ec(Curve::P256) => SignatureAlgorithm::EcdsaP256Sha256,
             KeyKind::Ec(Curve::P384) => SignatureAlgorithm::EcdsaP384Sha384,
             KeyKind::Ed25519 => SignatureAlgorithm::Ed25519,
-            KeyKind::Aes(_) | KeyKind::Other => return Err(unsuited("signatures")),
+            KeyKind::Aes(_) | KeyKind::Des3 | KeyKind::Other => return Err(unsuited("signatures")),
         };
         Ok(TokenSigner {
             spki: self.public_key(label)?,

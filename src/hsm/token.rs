@@ -11,7 +11,9 @@ use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 
-use crate::config::{Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, TokenConfig};
+use crate::config::{
+    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, TokenConfig,
+};
 use crate::error::{HsmError, device};
 use crate::handle::{Handles, KeyClass};
 use crate::module;
@@ -305,6 +307,10 @@ fn check_mechanisms(
     if chosen.diversification == Diversification::AesCmac {
         needed.push((MechanismType::AES_CMAC, "diversification"));
         needed.push((MechanismType::AES_KEY_GEN, "making master keys"));
+    }
+    if chosen.diversification_des == DesDiversification::Des3Ecb {
+        needed.push((MechanismType::DES3_ECB, "diversification with triple DES"));
+        needed.push((MechanismType::DES3_KEY_GEN, "making triple DES master keys"));
     }
     if chosen.key_check_value == KeyCheckValue::AesEcb {
         needed.push((MechanismType::AES_ECB, "key check values"));

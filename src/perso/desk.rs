@@ -257,8 +257,9 @@ impl Desk {
                 let host = HostChallenge::new(host_challenge);
                 let handshake =
                     Handshake::new(self.session(&key_set, host, &answer), host, &answer).unwrap();
-                let (first, opening) =
-                    handshake.external_authenticate(self.plan.chip.channel.level);
+                let (first, opening) = handshake
+                    .external_authenticate(self.plan.chip.channel.level)
+                    .unwrap();
                 let mut secured = opening.assume_accepted();
                 let mut commands = vec![first];
                 for command in self.sealed_commands(&stage) {

@@ -115,6 +115,7 @@ impl Bridge {
                     enc: key(&keys.enc)?,
                     mac: key(&keys.mac)?,
                     rmac: key(&keys.rmac)?,
+                    dek: None,
                 }))
             }
             Request::ReplaceKeys {

@@ -70,7 +70,7 @@ fn open(keys: &StaticKeys) -> Result<card::gp::Secured, Box<dyn std::error::Erro
     answer.extend_from_slice(&cryptogram);
     answer.extend([0, 0, 1]);
     let answer = InitializeUpdate::parse(&answer)?;
-    let (_, opening) =
-        Handshake::new(session, host, &answer)?.external_authenticate(SecurityLevel::ENC_MAC_RMAC);
+    let (_, opening) = Handshake::new(session, host, &answer)?
+        .external_authenticate(SecurityLevel::ENC_MAC_RMAC)?;
     Ok(opening.assume_accepted())
 }

@@ -1,6 +1,7 @@
 //! Card management commands, plain: an open channel wraps them (*GP Card Specification 2.3
 //! §11*).
 
+use super::DataError;
 use super::lifecycle::{CardState, StatusScope};
 use crate::apdu::Command;
 
@@ -33,6 +34,35 @@ pub fn get_status(scope: StatusScope, next: bool) -> Command {
 pub fn store_data(format: u8, block: u8, last: bool, data: &[u8]) -> Command {
     let p1 = format & 0x7F | if last { 0x80 } else { 0x00 };
     Command::new(0x80, 0xE2, p1, block).with_data(data)
+}
+
+/// Returns DELETE for all keys of a version (*§11.2.2.3.2*, table 11-23).
+pub fn delete_key(version: u8) -> Command {
+    Command::new(0x80, 0xE4, 0x00, 0x00)
+        .with_data([0xD2, 0x01, version])
+        .with_le(256)
+}
+
+/// Parses the answer to DELETE, without status word: the confirmation of delegated
+/// management, empty where the card gives none, as `00` or as no data at all (*§11.2.3.1*).
+///
+/// # Errors
+/// [`DataError::Length`] where the length told is not the length there is.
+pub fn parse_delete(data: &[u8]) -> Result<&[u8], DataError> {
+    let (length, confirmation) = match *data {
+        [] => return Ok(&[]),
+        [0x81, length, ref rest @ ..] => (length, rest),
+        [length, ref rest @ ..] if length < 0x80 => (length, rest),
+        _ => (0, data),
+    };
+    if confirmation.len() == usize::from(length) {
+        Ok(confirmation)
+    } else {
+        Err(DataError::Length {
+            what: "answer to DELETE",
+            length: data.len(),
+        })
+    }
 }
 
 /// Returns SET STATUS for the card, that is for its issuer security domain (*§11.10*).
@@ -84,5 +114,28 @@ mod tests {
             "80F0400F08A000000151000000"
         );
         assert_eq!(sent(store_data(0x10, 3, true, &[0xAA])), "80E2900301AA");
+    }
+
+    #[test]
+    fn keys_are_deleted_by_version() {
+        assert_eq!(sent(delete_key(0x30)), "80E4000003D2013000");
+        for (answer, confirmation) in [
+            (&[][..], &[][..]),
+            (&[0x00], &[]),
+            (&[0x02, 0xAA, 0xBB], &[0xAA, 0xBB]),
+            (&[0x81, 0x01, 0xAA], &[0xAA]),
+        ] {
+            assert_eq!(parse_delete(answer), Ok(confirmation));
+        }
+        for lie in [
+            &[0x01][..],
+            &[0x00, 0x00],
+            &[0x80],
+            &[0xFF; 300],
+            &[0x81],
+            &[0x82, 0, 0],
+        ] {
+            assert!(parse_delete(lie).is_err(), "{lie:02X?}");
+        }
     }
 }

@@ -3,8 +3,7 @@
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::aes::{BLOCK, cmac};
-use super::key::{Key, StaticKeys};
+use crate::cipher::{AES_BLOCK, Key, cmac};
 
 /// Longest output in bits: the counter has one byte.
 const MAX_BITS: u16 = 255 * 128;
@@ -15,9 +14,9 @@ const MAX_BITS: u16 = 255 * 128;
 pub struct KdfError(pub u16);
 
 /// Fills `out` with CMAC(key, before ‖ i ‖ after) for i = 1, 2, …: at most 255 blocks.
-fn counter_mode(key: &Key, before: &[u8], after: &[u8], out: &mut [u8]) {
-    debug_assert!(out.len() <= 255 * BLOCK);
-    for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK)) {
+pub(super) fn counter_mode(key: &Key, before: &[u8], after: &[u8], out: &mut [u8]) {
+    debug_assert!(out.len() <= 255 * AES_BLOCK);
+    for (counter, piece) in (1..=u8::MAX).zip(out.chunks_mut(AES_BLOCK)) {
         let block = Zeroizing::new(cmac(key, &[before, &[counter], after]));
         for (to, from) in piece.iter_mut().zip(block.iter()) {
             *to = *from;
@@ -57,26 +56,6 @@ pub fn kdf(
     Ok(out)
 }
 
-/// Derives a card's static keys from a master key and the ten key diversification bytes
-/// of INITIALIZE UPDATE, by the scheme that card makers call KDF3: CMAC(master, i ‖
-/// `000000` k `00` ‖ diversification), k = 1 ENC, 2 MAC, 3 DEK. The keys are as long as
-/// the master key.
-pub fn diversify_kdf3(master: &Key, diversification: &[u8; 10]) -> StaticKeys {
-    let derive = |index: u8| {
-        let mut fixed = [0; 15];
-        fixed[3] = index;
-        for (to, from) in fixed.iter_mut().skip(5).zip(diversification) {
-            *to = *from;
-        }
-        master.sibling(|out| counter_mode(master, &[], &fixed, out))
-    };
-    StaticKeys {
-        enc: derive(1),
-        mac: derive(2),
-        dek: derive(3),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,25 +70,6 @@ mod tests {
             let mut out = vec![0; row["L"].as_u64().unwrap() as usize / 8];
             counter_mode(&key(&row["KI"]), &[], &hex(&row["fixed_input"]), &mut out);
             assert_eq!(out, hex(&row["KO"]), "{row}");
-        }
-    }
-
-    #[test]
-    fn kdf3_gives_the_published_card_keys() {
-        let file = vectors("kdf3.json");
-        let rows = file["vectors"].as_array().unwrap();
-        assert_eq!(rows.len(), 10);
-        for row in rows {
-            let kdd = hex(&row["KDD"]).try_into().unwrap();
-            let keys = diversify_kdf3(&key(&row["master"]), &kdd);
-            let derived = match row["key_index"].as_u64().unwrap() {
-                1 => keys.enc,
-                2 => keys.mac,
-                3 => keys.dek,
-                other => panic!("key index {other}"),
-            };
-            assert_eq!(derived, key(&row["derived"]), "{row}");
-            assert_eq!(derived.kcv()[..], hex(&row["kcv_aes"]), "{row}");
         }
     }
 

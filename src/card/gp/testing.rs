@@ -1,11 +1,11 @@
-//! The published vectors, for the unit tests of this module.
+//! The published vectors, for the unit tests of this crate.
 
 use serde_json::Value;
 
-use super::key::Key;
+use crate::cipher::Key;
 
 /// Returns the vector file of this name.
-pub(super) fn vectors(name: &str) -> Value {
+pub(crate) fn vectors(name: &str) -> Value {
     let path = format!(
         "{}/../../tests/vectors/globalplatform/{name}",
         env!("CARGO_MANIFEST_DIR")
@@ -15,7 +15,7 @@ pub(super) fn vectors(name: &str) -> Value {
 }
 
 /// Returns the bytes that a JSON string gives in hexadecimal.
-pub(super) fn hex(value: &Value) -> Vec<u8> {
+pub(crate) fn hex(value: &Value) -> Vec<u8> {
     let text = value
         .as_str()
         .unwrap_or_else(|| panic!("no hex string: {value}"));
@@ -23,6 +23,6 @@ pub(super) fn hex(value: &Value) -> Vec<u8> {
 }
 
 /// Returns the key that a JSON string gives in hexadecimal.
-pub(super) fn key(value: &Value) -> Key {
+pub(crate) fn key(value: &Value) -> Key {
     Key::new(&hex(value)).unwrap()
 }

@@ -153,6 +153,7 @@ impl Log {
                     enc: key(&keys.enc),
                     mac: key(&keys.mac),
                     rmac: key(&keys.rmac),
+                    dek: None,
                 }))
             }
             Request::ReplaceKeys {
