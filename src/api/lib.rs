@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! station ── lease ──────────► a document to make, and the profiles it is made with
-//!         ── open_channel ───► session keys for one chip and one challenge
-//!         ── replace_keys ───► a ready PUT KEY command
+//!         ── open_channel ───► session keys or a proof for one chip and one challenge
+//!         ── put_keys ───────► ready commands that put another key set
 //!         ── certify ────────► a certificate, on hold until the hand-over
 //!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
 //!         ── report ─────────► how it ended, exactly once, in order
@@ -20,8 +20,8 @@ pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
 pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{
-    CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, PutKeyGrant, PutKeyRequest,
-    SealGrant, SealRequest,
+    CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, ConfirmRequest, PutKeyGrant,
+    PutKeyRequest, SealGrant, SealRequest, SealedCommand,
 };
 pub use secret::Secret;
 
@@ -46,16 +46,17 @@ pub trait Centre: Send + Sync {
     async fn lease(&self, actor: &Actor, request: &LeaseRequest)
     -> Result<Option<Lease>, ApiError>;
 
-    /// Gives session keys for a chip of this lease, once per challenge. The chip's cryptogram
-    /// is checked here, so that wrong keys are found out without using an attempt of the chip.
+    /// Gives session keys for a chip of this lease, or the issuer's proof, once per challenge. A
+    /// chip's cryptogram is checked here, so that wrong keys are found out without using an
+    /// attempt of the chip.
     async fn open_channel(
         &self,
         actor: &Actor,
         request: &ChannelRequest,
-    ) -> Result<ChannelKeys, ApiError>;
+    ) -> Result<ChannelGrant, ApiError>;
 
-    /// Gives a ready PUT KEY command.
-    async fn replace_keys(
+    /// Gives ready commands that put another key set on the chip.
+    async fn put_keys(
         &self,
         actor: &Actor,
         request: &PutKeyRequest,

@@ -1,13 +1,29 @@
 //! What a station asks while it writes a chip.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_with::hex::Hex;
 use serde_with::serde_as;
 
 use crate::{LeaseId, Secret};
 
-/// Asks for the session keys of a secure channel.
+/// What passed before the issuer's channel to a chip opens.
 #[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelOpening {
+    /// The key set's name in the chip profile.
+    pub key_set: String,
+    /// The host challenge that the chip was given.
+    #[serde_as(as = "Hex")]
+    pub host_challenge: Vec<u8>,
+    /// What the chip said, by name: under GlobalPlatform `initialize_update`, else what the chip
+    /// profile's `open_channel` takes.
+    #[serde_as(as = "BTreeMap<_, Hex>")]
+    pub answers: BTreeMap<String, Vec<u8>>,
+}
+
+/// Asks for the session keys of a secure channel, or for the issuer's proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRequest {
     /// The lease.
@@ -15,54 +31,62 @@ pub struct ChannelRequest {
     /// The chip's serial number; the first request binds the blank that carries it to the lease,
     /// and every later chip must be of that blank.
     pub chip: String,
-    /// The key set's name in the chip profile.
-    pub key_set: String,
-    /// The host challenge that the chip was given.
-    #[serde_as(as = "Hex")]
-    pub host_challenge: [u8; 8],
-    /// The chip's answer to INITIALIZE UPDATE.
-    #[serde_as(as = "Hex")]
-    pub initialize_update: Vec<u8>,
+    /// What passed so far.
+    #[serde(flatten)]
+    pub opening: ChannelOpening,
 }
 
-/// The session keys of one secure channel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ChannelKeys {
-    /// S-ENC.
-    pub enc: Secret,
-    /// S-MAC.
-    pub mac: Secret,
-    /// S-RMAC.
-    pub rmac: Secret,
+/// What opens a channel to a chip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ChannelGrant {
+    /// Session keys. No static key ever leaves the centre.
+    SessionKeys {
+        /// S-ENC.
+        enc: Secret,
+        /// S-MAC.
+        mac: Secret,
+        /// S-RMAC.
+        rmac: Secret,
+    },
+    /// The issuer's proof for this chip and this challenge.
+    Proof {
+        /// What the chip is shown.
+        proof: Secret,
+        /// What it must answer, if it proves anything.
+        answer: Option<Secret>,
+    },
 }
 
-/// Asks for a PUT KEY command.
-#[serde_as]
+/// Asks for commands that put another key set on the chip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutKeyRequest {
     /// The lease.
     pub lease: LeaseId,
     /// The chip's serial number.
     pub chip: String,
-    /// The key set that is on the chip.
-    pub current: String,
+    /// How the open channel was opened; its key set is the one that is on the chip.
+    #[serde(flatten)]
+    pub opening: ChannelOpening,
     /// The key set that shall be.
     pub new: String,
-    /// The chip's diversification data, from INITIALIZE UPDATE.
-    #[serde_as(as = "Hex")]
-    pub diversification: [u8; 10],
+    /// Whether the present one stays beside it.
+    pub adds: bool,
 }
 
-/// A PUT KEY command. The keys in it are encrypted under the chip's present DEK.
+/// Commands that put another key set on the chip. Under GlobalPlatform the keys in them are
+/// encrypted.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutKeyGrant {
-    /// The C-APDU, not yet protected.
+    /// The C-APDUs, not yet protected.
+    pub commands: Vec<Secret>,
+    /// What the chip must answer to the last, if it answers anything.
+    #[serde_as(as = "Option<Hex>")]
+    pub answer: Option<Vec<u8>>,
+    /// The key check values of the new keys, one after another.
     #[serde_as(as = "Hex")]
-    pub command: Vec<u8>,
-    /// The key check values that the chip must answer: ENC, MAC, DEK.
-    #[serde_as(as = "[Hex; 3]")]
-    pub kcvs: [[u8; 3]; 3],
+    pub kcv: Vec<u8>,
 }
 
 /// Asks for a certificate.
@@ -83,23 +107,38 @@ pub struct CertifyRequest {
 }
 
 /// Asks for the commands of a sealed stage.
-#[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealRequest {
-    /// The channel that the chip was challenged for.
-    #[serde(flatten)]
-    pub channel: ChannelRequest,
+    /// The lease.
+    pub lease: LeaseId,
+    /// The chip's serial number.
+    pub chip: String,
     /// The stage's name in the plan.
     pub stage: String,
+    /// What passed before its channel opens, if it has one.
+    pub opening: Option<ChannelOpening>,
+    /// The digits of the PINs that only this personalization knows and the stage needs.
+    pub pins: BTreeMap<String, Secret>,
 }
 
-/// The commands of a sealed stage, protected: EXTERNAL AUTHENTICATE first.
+/// The commands of a sealed stage, protected where there is a secure channel.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealGrant {
-    /// C-APDUs.
-    #[serde_as(as = "Vec<Hex>")]
-    pub commands: Vec<Vec<u8>>,
+    /// The commands, in order.
+    pub commands: Vec<SealedCommand>,
+    /// The public keys of the key pairs that they import: `SubjectPublicKeyInfo` in DER.
+    #[serde_as(as = "BTreeMap<_, Hex>")]
+    pub publics: BTreeMap<String, Vec<u8>>,
+}
+
+/// One command of a sealed stage.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedCommand {
+    /// The C-APDU. Without a secure channel it may carry a PIN.
+    pub command: Secret,
+    /// The status words that mean success, X for any digit.
+    pub expect: Vec<String>,
 }
 
 /// Gives the answers to a sealed stage.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, Lease,
+    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ConfirmRequest, Lease,
     LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
 };
 use async_trait::async_trait;
@@ -36,8 +36,8 @@ macro_rules! centre {
 
 centre! {
     lease(LeaseRequest) -> Option<Lease> = lease_document;
-    open_channel(ChannelRequest) -> ChannelKeys = give_channel;
-    replace_keys(PutKeyRequest) -> PutKeyGrant = give_put_key;
+    open_channel(ChannelRequest) -> ChannelGrant = give_channel;
+    put_keys(PutKeyRequest) -> PutKeyGrant = give_put_keys;
     certify(CertifyRequest) -> Vec<u8> = certify_key;
     seal(SealRequest) -> SealGrant = seal_stage;
     confirm(ConfirmRequest) -> () = confirm_stage;

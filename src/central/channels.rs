@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
-use api::{Actor, ChannelKeys, ChannelRequest, PutKeyGrant, PutKeyRequest, Secret};
+use api::{
+    Actor, ChannelGrant, ChannelOpening, ChannelRequest, LeaseId, PutKeyGrant, PutKeyRequest,
+    Secret,
+};
 use audit::Control;
-use card::gp::{InitializeUpdate, Key};
+use card::gp::Key;
 use document::Act;
 use document::life_cycle::BlankEvent;
+use profile::ChipProfile;
+use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
@@ -16,7 +21,7 @@ use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::error::{CentralError, Result};
-use crate::keys::answer;
+use crate::keys::{Opened, answer, set};
 use crate::lease::Held;
 
 /// The most channels of a kind that one chip opens under a lease. A plan needs three or four; more are
@@ -45,18 +50,31 @@ impl Purpose {
 pub(crate) struct Challenge {
     pub(crate) held: Held,
     pub(crate) chip: BookedChip,
-    pub(crate) update: InitializeUpdate,
+    /// What the chip said, for the books: its challenge, or a digest of all that it said.
+    card_challenge: Vec<u8>,
     /// Whether it was answered before, for the same purpose under the same lease.
     pub(crate) repeated: bool,
 }
 
+impl Challenge {
+    /// Makes one for a stage that opens no channel.
+    pub(crate) fn none(held: Held, chip: BookedChip, repeated: bool) -> Self {
+        Self {
+            held,
+            chip,
+            card_challenge: Vec::new(),
+            repeated,
+        }
+    }
+}
+
 impl Central {
-    /// Gives session keys.
+    /// Gives what opens a channel.
     pub(crate) async fn give_channel(
         &self,
         actor: &Actor,
         request: &ChannelRequest,
-    ) -> Result<ChannelKeys> {
+    ) -> Result<ChannelGrant> {
         let deed = Deed::new(
             "channel.opened",
             Control::CRYPTOGRAPHY,
@@ -73,43 +91,37 @@ impl Central {
         actor: &Actor,
         deed: &Deed,
         request: &ChannelRequest,
-    ) -> Result<ChannelKeys> {
+    ) -> Result<ChannelGrant> {
         let mut tx = self.write().await?;
         let challenge = self
-            .challenge(&mut tx, actor, request, Purpose::Station)
+            .challenge(
+                &mut tx,
+                actor,
+                (request.lease, &request.chip, &request.opening),
+                Purpose::Station,
+            )
             .await?;
-        let (keys, profile, wanted) = (
+        let (keys, profile, serial, wanted) = (
             self.keys().clone(),
             Arc::clone(self.chip(&challenge.chip.product)?),
-            request.clone(),
+            challenge.chip.serial.clone(),
+            request.opening.clone(),
         );
-        let session = self
-            .blocking(move || {
-                keys.session_keys(
-                    &profile,
-                    &wanted.key_set,
-                    wanted.host_challenge,
-                    &wanted.initialize_update,
-                )
-            })
+        let opened = self
+            .blocking(move || keys.open(&profile, &serial, &wanted))
             .await??;
         if !challenge.repeated {
-            self.note_challenge(&mut tx, &challenge, request, Purpose::Station)
+            self.note_challenge(&mut tx, &challenge, &request.opening, Purpose::Station)
                 .await?;
             let deed = deed
                 .clone()
                 .with("document", &challenge.held.number)
                 .with("chip", &challenge.chip.serial)
-                .with("key-set", &request.key_set);
+                .with("key-set", &request.opening.key_set);
             self.record(&mut tx, Some(actor), &deed).await?;
         }
         tx.commit().await?;
-        let secret = |key: &Key| Secret::new(key.as_bytes());
-        Ok(ChannelKeys {
-            enc: secret(&session.enc),
-            mac: secret(&session.mac),
-            rmac: secret(&session.rmac),
-        })
+        Ok(grant(&opened))
     }
 
     /// Judges a challenge: the right, the lease, the chip, the key set, and that it was not
@@ -118,18 +130,13 @@ impl Central {
         &self,
         tx: &mut Write,
         actor: &Actor,
-        request: &ChannelRequest,
+        (lease, chip, opening): (LeaseId, &str, &ChannelOpening),
         purpose: Purpose,
     ) -> Result<Challenge> {
         authorise(tx, actor, Act::PersonalizeDocument).await?;
-        let mut held = self.held(tx, actor, request.lease).await?;
-        let chip = held.candidate(tx, &chip_serial(&request.chip)?).await?;
-        let update = answer(
-            self.chip(&chip.product)?,
-            &request.key_set,
-            &request.initialize_update,
-        )?;
-        belongs(&chip.serial, update.diversification())?;
+        let mut held = self.held(tx, actor, lease).await?;
+        let chip = held.candidate(tx, &chip_serial(chip)?).await?;
+        let card_challenge = said(self.chip(&chip.product)?, &chip.serial, opening)?;
         if held.blank.is_none() {
             self.bind(tx, actor, &mut held, &chip).await?;
         }
@@ -139,15 +146,15 @@ impl Central {
 
         let earlier = sqlx::query("SELECT lease, key_set, purpose FROM channel WHERE chip = ? AND host_challenge = ? AND card_challenge = ?")
             .bind(&chip.serial)
-            .bind(&request.host_challenge[..])
-            .bind(&update.card_challenge()[..])
+            .bind(&opening.host_challenge[..])
+            .bind(&card_challenge[..])
             .fetch_optional(&mut **tx)
             .await?;
         let repeated = match earlier {
             None => false,
             Some(row) => {
                 let same = row.get::<&str, _>("lease") == held.id.to_string()
-                    && row.get::<&str, _>("key_set") == request.key_set
+                    && row.get::<&str, _>("key_set") == opening.key_set
                     && row.get::<&str, _>("purpose") == purpose.name();
                 if !same {
                     return Err(CentralError::refused(
@@ -175,7 +182,7 @@ impl Central {
         Ok(Challenge {
             held,
             chip,
-            update,
+            card_challenge,
             repeated,
         })
     }
@@ -185,17 +192,17 @@ impl Central {
         &self,
         tx: &mut SqliteConnection,
         challenge: &Challenge,
-        request: &ChannelRequest,
+        opening: &ChannelOpening,
         purpose: Purpose,
     ) -> Result<()> {
         sqlx::query(
             "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened) VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&challenge.chip.serial)
-        .bind(&request.host_challenge[..])
-        .bind(&challenge.update.card_challenge()[..])
+        .bind(&opening.host_challenge[..])
+        .bind(&challenge.card_challenge[..])
         .bind(challenge.held.id.to_string())
-        .bind(&request.key_set)
+        .bind(&opening.key_set)
         .bind(purpose.name())
         .bind(stored(self.now()))
         .execute(tx)
@@ -204,7 +211,7 @@ impl Central {
     }
 
     /// Binds the blank of a lease's first chip to it: one that is in stock.
-    async fn bind(
+    pub(crate) async fn bind(
         &self,
         tx: &mut Write,
         actor: &Actor,
@@ -226,8 +233,8 @@ impl Central {
         self.record(tx, Some(actor), &deed).await
     }
 
-    /// Gives a PUT KEY command.
-    pub(crate) async fn give_put_key(
+    /// Gives commands that put another key set.
+    pub(crate) async fn give_put_keys(
         &self,
         actor: &Actor,
         request: &PutKeyRequest,
@@ -238,11 +245,11 @@ impl Central {
             "lease",
             request.lease,
         );
-        let result = self.try_put_key(actor, &deed, request).await;
+        let result = self.try_put_keys(actor, &deed, request).await;
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_put_key(
+    async fn try_put_keys(
         &self,
         actor: &Actor,
         deed: &Deed,
@@ -252,19 +259,19 @@ impl Central {
         authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
-        belongs(&chip.serial, &request.diversification)?;
+        said(self.chip(&chip.product)?, &chip.serial, &request.opening)?;
         refuse_once_sealed(&mut tx, &held, &chip).await?;
         let opened: i64 =
             sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND key_set = ? AND purpose = 'station'")
                 .bind(held.id.to_string())
                 .bind(&chip.serial)
-                .bind(&request.current)
+                .bind(&request.opening.key_set)
                 .fetch_one(&mut *tx)
                 .await?;
         if opened == 0 {
             return Err(CentralError::refused(format!(
                 "no channel of key set \"{}\" was opened under this lease",
-                request.current
+                request.opening.key_set
             )));
         }
         let (keys, profile, wanted) = (
@@ -272,34 +279,75 @@ impl Central {
             Arc::clone(self.chip(&chip.product)?),
             request.clone(),
         );
+        let serial = chip.serial.clone();
         let put = self
             .blocking(move || {
-                keys.put_key(
+                keys.put_keys(
                     &profile,
-                    &wanted.current,
+                    &serial,
+                    &wanted.opening,
                     &wanted.new,
-                    &wanted.diversification,
+                    wanted.adds,
                 )
             })
             .await??;
-        let command = put
-            .command
-            .encode()
-            .map_err(|error| CentralError::invalid(error.to_string()))?;
+        let mut commands = Vec::new();
+        for command in &put.commands {
+            let encoded = command
+                .encode()
+                .map_err(|error| CentralError::invalid(error.to_string()))?;
+            commands.push(Secret::new(encoded.to_vec()));
+        }
         let deed = deed
             .clone()
             .with("document", &held.number)
             .with("chip", &chip.serial)
-            .with("current", &request.current)
+            .with("current", &request.opening.key_set)
             .with("new", &request.new)
-            .with("kcv", hex::encode_upper(put.kcvs.concat()));
+            .with("kcv", hex::encode_upper(&put.kcv));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(PutKeyGrant {
-            command: command.to_vec(),
-            kcvs: put.kcvs,
+            commands,
+            answer: put.answer,
+            kcv: put.kcv,
         })
     }
+}
+
+/// Returns what a station gets of an opened channel.
+fn grant(opened: &Opened) -> ChannelGrant {
+    let secret = |key: &Key| Secret::new(key.as_bytes());
+    match opened {
+        Opened::Session(session) => ChannelGrant::SessionKeys {
+            enc: secret(&session.enc),
+            mac: secret(&session.mac),
+            rmac: secret(&session.rmac),
+        },
+        Opened::Proof(proof) => ChannelGrant::Proof {
+            proof: Secret::new(&proof.proof[..]),
+            answer: proof.answer.as_ref().map(|answer| Secret::new(&answer[..])),
+        },
+    }
+}
+
+/// Judges what a chip said before its channel opens, and returns what the books keep of it: one
+/// challenge is answered for one purpose.
+fn said(chip: &ChipProfile, serial: &str, opening: &ChannelOpening) -> Result<Vec<u8>> {
+    if chip.channel.protocol.is_global_platform() {
+        let update = answer(chip, opening)?;
+        belongs(serial, update.diversification())?;
+        return Ok(update.card_challenge().to_vec());
+    }
+    set(chip, &opening.key_set)?;
+    let mut hash = Sha256::new();
+    for (name, value) in &opening.answers {
+        for part in [name.as_bytes(), value] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    Ok(hash.finalize().to_vec())
 }
 
 /// Refuses once a stage of the chip was sealed: whoever had its keys then could set another PIN

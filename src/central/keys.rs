@@ -1,12 +1,22 @@
-//! Chip keys from master keys in the token: for a station's challenge, and for PUT KEY. Knows no
-//! lease and no person: the store judges those before it asks here, and whoever works alone with
-//! a card and a token has nobody else to ask.
+//! Chip keys from master keys in the token: for a station's challenge, and for putting other keys.
+//! Knows no lease and no person: the store judges those before it asks here, and whoever works
+//! alone with a card and a token has nobody else to ask.
 
 use std::sync::Arc;
 
-use card::gp::{self, Handshake, HostChallenge, InitializeUpdate, PutKey, SessionKeys};
+use api::ChannelOpening;
+use card::cipher::{self, KeyAlgorithm};
+use card::gp::{
+    Dek, Handshake, HostChallenge, InitializeUpdate, Key, NewKeyType, SessionKeys, StaticKeys,
+    put_key_set,
+};
+use card::Command;
 use hsm::Token;
-use profile::{ChipProfile, Diversification, KeySet};
+use profile::{
+    Challenge, ChipProfile, Cipher, Dialect, KeySet, KeySource, ObjectKind, Protocol, Renderer,
+    Scope, Value, Variables,
+};
+use zeroize::Zeroizing;
 
 use crate::config::KeyLabels;
 use crate::error::{CentralError, Result};
@@ -16,11 +26,40 @@ use crate::error::{CentralError, Result};
 /// to 7F, or 00 for a new set).
 const INITIAL_KEYS: u8 = 0xFF;
 
+/// The name of a chip's answer to INITIALIZE UPDATE in an opening.
+const INITIALIZE_UPDATE: &str = "initialize_update";
+
 /// The chip keys of an installation.
 #[derive(Clone)]
 pub struct KeyService {
     token: Arc<Token>,
     labels: KeyLabels,
+}
+
+/// What opens a channel.
+pub enum Opened {
+    /// Session keys, with which the chip's cryptogram was checked.
+    Session(Box<SessionKeys>),
+    /// The issuer's proof.
+    Proof(Proof),
+}
+
+/// The issuer's proof to a chip.
+pub struct Proof {
+    /// What the chip is shown.
+    pub proof: Zeroizing<Vec<u8>>,
+    /// What it must answer, if it proves anything.
+    pub answer: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Commands that put another key set on a chip.
+pub struct PutKeys {
+    /// The commands, not yet protected.
+    pub commands: Vec<Command>,
+    /// What the chip must answer to the last, if it answers anything.
+    pub answer: Option<Vec<u8>>,
+    /// The key check values of the new keys, one after another.
+    pub kcv: Vec<u8>,
 }
 
 impl KeyService {
@@ -29,61 +68,226 @@ impl KeyService {
         Self { token, labels }
     }
 
-    /// Derives the session keys for a host challenge and a chip's answer to INITIALIZE UPDATE,
-    /// and checks the chip's cryptogram with them: keys that do not fit are found out without
-    /// using one of the chip's tries. Blocks on the token.
+    /// Opens a channel to a chip: derives the session keys, and checks the chip's cryptogram with
+    /// them, so that keys that do not fit are found out without using one of the chip's tries; or
+    /// computes the issuer's proof. `serial` is the chip's in the books, in hexadecimal. Blocks
+    /// on the token.
     ///
     /// # Errors
     /// [`CentralError::WrongKeys`]; [`CentralError::Refused`] where the chip answered for another
     /// key version; [`CentralError::Invalid`] for an unknown key set or a malformed answer; the
     /// token's failures.
-    pub fn session_keys(
+    pub fn open(
         &self,
         chip: &ChipProfile,
-        key_set: &str,
-        host: [u8; 8],
-        initialize_update: &[u8],
+        serial: &str,
+        opening: &ChannelOpening,
+    ) -> Result<Opened> {
+        match &chip.channel.protocol {
+            Protocol::Challenge(challenge) => {
+                let proof = self.proof(chip, challenge, serial, opening)?;
+                Ok(Opened::Proof(proof))
+            }
+            _ => {
+                let session = self.session_keys(chip, opening)?;
+                Ok(Opened::Session(Box::new(session)))
+            }
+        }
+    }
+
+    /// Derives session keys; see [`KeyService::open`].
+    pub(crate) fn session_keys(
+        &self,
+        chip: &ChipProfile,
+        opening: &ChannelOpening,
     ) -> Result<SessionKeys> {
-        let update = answer(chip, key_set, initialize_update)?;
-        let host = HostChallenge::new(host);
-        let keys = self
-            .token
-            .diversify(self.labels.master(key_set)?, update.diversification())?;
-        let session = SessionKeys::derive(&keys, &host, update.card_challenge());
+        let update = answer(chip, opening)?;
+        let host = host_challenge(opening)?;
+        let keys = self.static_keys(chip, &opening.key_set, update.diversification())?;
+        let session = update
+            .session_keys(&keys, &host)
+            .map_err(|error| CentralError::invalid(error.to_string()))?;
         // The handshake consumes its keys; what is given on is a copy, wiped by whoever gets it.
         Handshake::new(session.clone(), host, &update).map_err(|_| CentralError::WrongKeys)?;
         Ok(session)
     }
 
-    /// Makes the PUT KEY command that replaces a key set by another, the new keys encrypted under
-    /// the chip's present Key-DEK. Blocks on the token.
-    ///
-    /// # Errors
-    /// [`CentralError::Invalid`] for an unknown key set, or one that would replace itself; the
-    /// token's failures.
-    pub fn put_key(
+    fn proof(
         &self,
         chip: &ChipProfile,
-        current: &str,
+        challenge: &Challenge,
+        serial: &str,
+        opening: &ChannelOpening,
+    ) -> Result<Proof> {
+        if opening.host_challenge.len() != challenge.host {
+            return Err(CentralError::invalid(format!(
+                "the host challenge has {} bytes, not {}",
+                challenge.host,
+                opening.host_challenge.len()
+            )));
+        }
+        let key = self.single_key(chip, &opening.key_set, serial)?;
+        let mut known = Variables::default();
+        for (name, value) in &opening.answers {
+            known.set(name.clone(), Value::bytes(value.as_slice()));
+        }
+        known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
+        known.set("channel.key", Value::Bytes(key));
+        let proof = challenge.proof.render(&known)?;
+        let answer = challenge.answer.as_ref();
+        let answer = answer.map(|answer| answer.render(&known)).transpose()?;
+        Ok(Proof { proof, answer })
+    }
+
+    /// Makes the commands that put key set `new` on a chip whose channel was opened so: in the
+    /// place of the channel's own, or beside it. Blocks on the token.
+    ///
+    /// # Errors
+    /// [`CentralError::Invalid`] for an unknown key set, or one that would replace itself;
+    /// [`CentralError::Refused`] for keys that the protocol cannot put; the token's failures.
+    pub fn put_keys(
+        &self,
+        chip: &ChipProfile,
+        serial: &str,
+        opening: &ChannelOpening,
         new: &str,
-        diversification: &[u8; 10],
-    ) -> Result<PutKey> {
-        if current == new {
+        adds: bool,
+    ) -> Result<PutKeys> {
+        if opening.key_set == new {
             return Err(CentralError::invalid("a key set does not replace itself"));
         }
-        let (old_set, new_set) = (set(chip, current)?, set(chip, new)?);
-        let old = self
-            .token
-            .diversify(self.labels.master(current)?, diversification)?;
-        let keys = self
-            .token
-            .diversify(self.labels.master(new)?, diversification)?;
-        let replaced = if old_set.version == INITIAL_KEYS {
-            0
-        } else {
-            old_set.version
+        match chip.channel.protocol {
+            Protocol::Challenge(_) if adds => Err(CentralError::refused(
+                "this chip holds one key: it can be replaced, and none added",
+            )),
+            Protocol::Challenge(_) => self.put_single_key(chip, serial, new),
+            _ => self.put_key_set(chip, opening, new, adds),
+        }
+    }
+
+    fn put_key_set(
+        &self,
+        chip: &ChipProfile,
+        opening: &ChannelOpening,
+        new: &str,
+        adds: bool,
+    ) -> Result<PutKeys> {
+        let update = answer(chip, opening)?;
+        let diversification = update.diversification();
+        let (old_set, new_set) = (set(chip, &opening.key_set)?, set(chip, new)?);
+        let keys = self.static_keys(chip, new, diversification)?;
+        let replaced = match old_set.version {
+            _ if adds => 0,
+            INITIAL_KEYS => 0,
+            version => version,
         };
-        Ok(gp::put_key(&old.dek, replaced, new_set.version, &keys))
+        let kind = match new_set.cipher {
+            Cipher::Aes(_) => NewKeyType::Aes,
+            Cipher::Des3 => NewKeyType::Des,
+        };
+        let refused = |error: cipher::CipherError| CentralError::refused(error.to_string());
+        let put = if let Protocol::Scp02 { .. } = chip.channel.protocol {
+            let session = self.session_keys(chip, opening)?;
+            let dek = session.dek.as_ref().ok_or(CentralError::WrongKeys)?;
+            put_key_set(Dek::Scp02Session(dek), replaced, new_set.version, kind, &keys)
+        } else {
+            let old = self.static_keys(chip, &opening.key_set, diversification)?;
+            put_key_set(Dek::Scp03Static(&old.dek), replaced, new_set.version, kind, &keys)
+        }
+        .map_err(refused)?;
+        let kcv = put.kcvs.concat();
+        // PUT KEY answers the new version and the key check values (GP 2.3 §11.8.3.1).
+        let answer = [&[put.new_version], &kcv[..]].concat();
+        Ok(PutKeys {
+            commands: vec![put.command],
+            answer: Some(answer),
+            kcv,
+        })
+    }
+
+    fn put_single_key(&self, chip: &ChipProfile, serial: &str, new: &str) -> Result<PutKeys> {
+        let object = chip.object(ObjectKind::KeySet, new);
+        let object = object.ok_or_else(unknown_set)?;
+        let key = self.single_key(chip, new, serial)?;
+        let algorithm = match set(chip, new)?.cipher {
+            Cipher::Aes(_) => KeyAlgorithm::Aes,
+            Cipher::Des3 => KeyAlgorithm::TripleDes,
+        };
+        let kcv = Key::new(&key).ok();
+        let kcv = kcv.and_then(|key| cipher::kcv(&key, algorithm).ok());
+        let commands = Renderer::new(chip, &chip.limits, false).operation(
+            Dialect::PutKey,
+            object,
+            &[("key_set.key", Value::Bytes(key))],
+        )?;
+        Ok(PutKeys {
+            commands: commands
+                .into_iter()
+                .map(|rendered| rendered.command)
+                .collect(),
+            answer: None,
+            kcv: kcv.map(|kcv| kcv.to_vec()).unwrap_or_default(),
+        })
+    }
+
+    /// Returns the three keys of a key set of a security domain.
+    fn static_keys(
+        &self,
+        chip: &ChipProfile,
+        name: &str,
+        diversification: &[u8; 10],
+    ) -> Result<StaticKeys> {
+        let set = set(chip, name)?;
+        let keys = match &set.source {
+            KeySource::Known(bytes) => {
+                let key = Key::new(bytes).map_err(|_| CentralError::damaged("a known key"))?;
+                StaticKeys {
+                    enc: key.clone(),
+                    mac: key.clone(),
+                    dek: key,
+                }
+            }
+            KeySource::Diversified(how) => {
+                let master = self.labels.master(name)?;
+                self.token.diversify_by(*how, master, diversification)?
+            }
+        };
+        match set.cipher.fits(keys.enc.as_bytes().len()) {
+            true => Ok(keys),
+            false => Err(unfit(name, set.cipher)),
+        }
+    }
+
+    /// Returns the one key of a chip that is opened by challenge.
+    fn single_key(
+        &self,
+        chip: &ChipProfile,
+        name: &str,
+        serial: &str,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let set = set(chip, name)?;
+        let key = match (&set.source, &set.context) {
+            (KeySource::Known(bytes), _) => bytes.clone(),
+            (KeySource::Diversified(how), context) => {
+                let context = match context {
+                    Some(context) => context.render(&Serial(serial))?,
+                    None => Zeroizing::new(Vec::new()),
+                };
+                let master = self.labels.master(name)?;
+                let key = self.token.diversify_one(*how, master, &context)?;
+                Zeroizing::new(key.as_bytes().to_vec())
+            }
+        };
+        if !set.cipher.fits(key.len()) {
+            return Err(unfit(name, set.cipher));
+        }
+        let mut key = key;
+        if set.cipher == Cipher::Des3 && key.len() == 16 {
+            // Two-key triple DES: the first key stands again at the end.
+            let first = Zeroizing::new(key.get(..8).unwrap_or_default().to_vec());
+            key.extend_from_slice(&first);
+        }
+        Ok(key)
     }
 
     pub(crate) fn token(&self) -> &Token {
@@ -91,34 +295,56 @@ impl KeyService {
     }
 }
 
-/// Reads a chip's answer to INITIALIZE UPDATE, which must be for this key set.
-pub(crate) fn answer(
-    chip: &ChipProfile,
-    key_set: &str,
-    initialize_update: &[u8],
-) -> Result<InitializeUpdate> {
-    let update = InitializeUpdate::parse(initialize_update)
-        .map_err(|error| CentralError::invalid(error.to_string()))?;
-    let set = set(chip, key_set)?;
+/// The serial number of a chip, for the context of its keys.
+struct Serial<'a>(&'a str);
+
+impl Scope for Serial<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        (name == "chip.serial").then(|| Value::text(self.0))
+    }
+}
+
+/// Reads a chip's answer to INITIALIZE UPDATE, which must be for the opening's key set.
+pub(crate) fn answer(chip: &ChipProfile, opening: &ChannelOpening) -> Result<InitializeUpdate> {
+    let invalid = |error: card::gp::ScpError| CentralError::invalid(error.to_string());
+    let bytes = opening.answers.get(INITIALIZE_UPDATE);
+    let bytes = bytes.ok_or_else(|| {
+        CentralError::invalid("the chip's answer to INITIALIZE UPDATE is missing")
+    })?;
+    let mut update = InitializeUpdate::parse(bytes).map_err(invalid)?;
+    if let Protocol::Scp02 { i, .. } = chip.channel.protocol {
+        update = update.with_i(i).map_err(invalid)?;
+    }
+    let set = set(chip, &opening.key_set)?;
     if update.key_version() == set.version {
         Ok(update)
     } else {
         Err(CentralError::refused(format!(
-            "the chip answered for key version {:02X}, key set \"{key_set}\" is version {:02X}",
+            "the chip answered for key version {:02X}, key set \"{}\" is version {:02X}",
             update.key_version(),
+            opening.key_set,
             set.version
         )))
     }
 }
 
+/// Returns the host challenge of an opening of GlobalPlatform.
+pub(crate) fn host_challenge(opening: &ChannelOpening) -> Result<HostChallenge> {
+    HostChallenge::try_from(&opening.host_challenge[..])
+        .map_err(|error| CentralError::invalid(error.to_string()))
+}
+
 /// Returns a key set of a chip profile.
-fn set<'a>(chip: &'a ChipProfile, name: &str) -> Result<&'a KeySet> {
-    let set = chip
-        .channel
-        .keys
-        .get(name)
-        .ok_or_else(|| CentralError::invalid("the chip profile has no key set of this name"))?;
-    // Every way there is, is served: another one does not compile here.
-    let Diversification::Kdf3 = set.diversification;
-    Ok(set)
+pub(crate) fn set<'a>(chip: &'a ChipProfile, name: &str) -> Result<&'a KeySet> {
+    chip.channel.keys.get(name).ok_or_else(unknown_set)
+}
+
+fn unknown_set() -> CentralError {
+    CentralError::invalid("the chip profile has no key set of this name")
+}
+
+fn unfit(name: &str, cipher: Cipher) -> CentralError {
+    CentralError::refused(format!(
+        "the master key of key set \"{name}\" makes no keys of {cipher}; take a master key of the right length, or correct the chip profile"
+    ))
 }

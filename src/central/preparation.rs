@@ -40,6 +40,7 @@ impl Central {
             expires: validity.expires(),
             holder: holder.clone(),
             certificates: application.certificates_consent,
+            prepared: std::collections::BTreeMap::new(),
         };
         let subjects = self.subjects(profile, &record)?;
         let due = due(day, application.priority)?;

@@ -2,7 +2,7 @@
 //! by it.
 //!
 //! What is kept between the two is the channel, in memory and for ten minutes. When it is lost,
-//! the stage is sealed anew, with other PINs and another envelope if it sets any.
+//! the stage is sealed anew; the first that sets PINs then has other PINs and another envelope.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use api::{Actor, ConfirmRequest, LeaseId, SealGrant, SealRequest};
 use audit::Control;
 use document::Act;
+use hsm::PinSet;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
@@ -25,7 +26,7 @@ use crate::documents::Document;
 use crate::envelopes::context;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
-use crate::sealing::{SealOrder, SealedStage};
+use crate::sealing::{self, SealOrder, SealedStage};
 
 /// How long the answers of a sealed stage are waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -70,7 +71,7 @@ impl Central {
             "stage.sealed",
             Control::CRYPTOGRAPHY,
             "lease",
-            request.channel.lease,
+            request.lease,
         );
         let result = self.try_seal(actor, &deed, request).await;
         self.settle(actor, &deed, result).await
@@ -83,9 +84,14 @@ impl Central {
         request: &SealRequest,
     ) -> Result<SealGrant> {
         let mut tx = self.write().await?;
-        let challenge = self
-            .challenge(&mut tx, actor, &request.channel, Purpose::Sealed)
-            .await?;
+        let challenge = match &request.opening {
+            Some(opening) => {
+                let asked = (request.lease, request.chip.as_str(), opening);
+                self.challenge(&mut tx, actor, asked, Purpose::Sealed)
+                    .await?
+            }
+            None => self.unchallenged(&mut tx, actor, request).await?,
+        };
         let (held, chip) = (&challenge.held, &challenge.chip);
         let place = (held.id, chip.serial.clone());
         if challenge.repeated {
@@ -93,11 +99,11 @@ impl Central {
                 sessions
                     .get(&place)
                     .filter(|session| session.request == *request)
-                    .map(|session| session.stage.commands().to_vec())
+                    .map(|session| session.grant())
             });
-            let commands = known.ok_or_else(lost)?;
+            let grant = known.ok_or_else(lost)?;
             tx.commit().await?;
-            return Ok(SealGrant { commands });
+            return Ok(grant);
         }
         if Sealed::find(&mut tx, held, chip, &request.stage)
             .await?
@@ -111,22 +117,37 @@ impl Central {
         let document = Document::load(&mut tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
-        self.note_challenge(&mut tx, &challenge, &request.channel, Purpose::Sealed)
-            .await?;
-        let (keys, envelope_key, holder) = (
+        if let Some(opening) = &request.opening {
+            self.note_challenge(&mut tx, &challenge, opening, Purpose::Sealed)
+                .await?;
+        }
+        let before = self.pins_before(&mut tx, held, chip, &request.stage).await?;
+        let (keys, envelope_key, holder, serial) = (
             self.keys().clone(),
             self.envelope_key().clone(),
             document.record.holder.clone(),
+            chip.serial.clone(),
         );
-        let (wanted, context) = (request.clone(), context(document.number()));
+        let (label, wanted, context) = (
+            self.labels().envelope.clone(),
+            request.clone(),
+            context(document.number()),
+        );
         let stage = self
             .blocking(move || {
+                let pins = before.map(|sealed| {
+                    let content = keys.token().open_envelope(&label, &sealed, &context)?;
+                    PinSet::decode(&content)
+                        .map_err(|_| CentralError::damaged("an envelope's content"))
+                });
+                let pins = pins.transpose()?;
                 let order = SealOrder {
                     plan: &plan,
                     stage: &wanted.stage,
-                    key_set: &wanted.channel.key_set,
-                    host: wanted.channel.host_challenge,
-                    initialize_update: &wanted.channel.initialize_update,
+                    chip: &serial,
+                    opening: wanted.opening.as_ref(),
+                    known: &wanted.pins,
+                    pins: pins.as_ref(),
                     holder: &holder,
                     context: &context,
                 };
@@ -154,16 +175,58 @@ impl Central {
                 .await?;
         }
         tx.commit().await?;
-        let commands = stage.commands().to_vec();
         let session = Session {
             request: request.clone(),
             since: self.now(),
             stage,
             verified: None,
         };
+        let grant = session.grant();
         self.sealed()
             .with(self.now(), |sessions| sessions.insert(place, session));
-        Ok(SealGrant { commands })
+        Ok(grant)
+    }
+
+    /// Judges who seals a stage that opens no channel.
+    async fn unchallenged(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        request: &SealRequest,
+    ) -> Result<Challenge> {
+        authorise(tx, actor, Act::PersonalizeDocument).await?;
+        let mut held = self.held(tx, actor, request.lease).await?;
+        let chip = held.candidate(tx, &chip_serial(&request.chip)?).await?;
+        if held.blank.is_none() {
+            self.bind(tx, actor, &mut held, &chip).await?;
+        }
+        let place = (held.id, chip.serial.clone());
+        let repeated = self.sealed().with(self.now(), |sessions| {
+            let session = sessions.get(&place);
+            session.is_some_and(|session| session.request == *request)
+        });
+        Ok(Challenge::none(held, chip, repeated))
+    }
+
+    /// Returns the sealed envelope of the holder's PINs, where another stage of this lease's chip
+    /// set some of them.
+    async fn pins_before(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        chip: &BookedChip,
+        stage: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        let sealed = sqlx::query_scalar(
+            "SELECT envelope.sealed FROM envelope JOIN sealed_stage USING (lease, chip, stage)
+             WHERE lease = ? AND chip = ? AND stage <> ? AND answers IS NOT NULL",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(stage)
+        .fetch_optional(&mut **tx)
+        .await?;
+        Ok(sealed.flatten())
     }
 
     /// Keeps the envelope of the stage that sets the PINs, in the place of the one before.
@@ -261,14 +324,14 @@ impl Central {
             .with("chip", &chip.serial)
             .with("stage", &request.stage);
         self.record(&mut tx, Some(actor), &deed).await?;
-        let envelope = sqlx::query("UPDATE envelope SET state = 'ready', changed = ? WHERE lease = ? AND chip = ? AND stage = ? AND state = 'sealed'")
-            .bind(stored(self.now()))
-            .bind(held.id.to_string())
-            .bind(&chip.serial)
-            .bind(&request.stage)
-            .execute(&mut *tx)
-            .await?;
-        if envelope.rows_affected() > 0 {
+        if self.completes_pins(&mut tx, &held, &chip, &request.stage).await? {
+            // The envelope stands with the first of the stages that set PINs.
+            sqlx::query("UPDATE envelope SET state = 'ready', changed = ? WHERE lease = ? AND chip = ? AND state = 'sealed'")
+                .bind(stored(self.now()))
+                .bind(held.id.to_string())
+                .bind(&chip.serial)
+                .execute(&mut *tx)
+                .await?;
             let deed = pins("pins.confirmed", &held, &chip);
             self.record(&mut tx, Some(actor), &deed).await?;
         }
@@ -276,6 +339,22 @@ impl Central {
         self.sealed()
             .with(self.now(), |sessions| sessions.remove(&place));
         Ok(())
+    }
+}
+
+impl Central {
+    /// Says whether the holder's PINs are all set with this stage.
+    async fn completes_pins(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        chip: &BookedChip,
+        stage: &str,
+    ) -> Result<bool> {
+        let document = Document::load(tx, &held.document).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        Ok(sealing::completes_pins(&plan, stage))
     }
 }
 
@@ -319,6 +398,13 @@ fn lost() -> CentralError {
 }
 
 impl Session {
+    fn grant(&self) -> SealGrant {
+        SealGrant {
+            commands: self.stage.commands().to_vec(),
+            publics: self.stage.publics().clone(),
+        }
+    }
+
     /// Judges that the answers are the chip's own, and what was expected. The same answers may be
     /// judged again: the transaction around this may have failed.
     fn judge(&mut self, answers: &[Vec<u8>], digest: [u8; 32]) -> Result<()> {

@@ -1,5 +1,5 @@
 //! Sealing a stage: the holder's PINs, or a life-cycle state, in commands that only the chip can
-//! read. Knows no lease and no person, and stores nothing.
+//! read where it has such a channel. Knows no lease and no person, and stores nothing.
 //!
 //! ```text
 //!   random source ─► PINs ─┬─► envelope, encrypted at once
@@ -9,16 +9,23 @@
 //!
 //! The PINs live only inside [`SealedStage::seal`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use card::gp::{Handshake, HostChallenge, Secured};
+use api::{ChannelOpening, SealedCommand, Secret};
+use card::gp::{Handshake, Secured};
 use card::{Command, Response, Status};
 use document::Holder;
 use hsm::{EnvelopeKey, PinPolicy, PinSet};
-use profile::{Dialect, Plan, Position, Rendered, Renderer, Stage, Verb, pin_field};
+use profile::{
+    Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer,
+    Stage, StatusPattern, Step, Value, Variables, Verb,
+};
+use zeroize::Zeroizing;
 
 use crate::error::{CentralError, Result};
-use crate::keys::{KeyService, answer};
+use crate::imported_key::ImportedKey;
+use crate::keys::{KeyService, Opened, answer, host_challenge};
 
 /// What is to be sealed.
 #[derive(Clone, Copy)]
@@ -27,12 +34,14 @@ pub struct SealOrder<'a> {
     pub plan: &'a Plan,
     /// The stage's name in it.
     pub stage: &'a str,
-    /// The key set under which the chip was challenged.
-    pub key_set: &'a str,
-    /// The host challenge.
-    pub host: [u8; 8],
-    /// The chip's answer to INITIALIZE UPDATE.
-    pub initialize_update: &'a [u8],
+    /// The chip's serial number in hexadecimal.
+    pub chip: &'a str,
+    /// What passed before the stage's channel opens, if it has one.
+    pub opening: Option<&'a ChannelOpening>,
+    /// The digits of PINs that only the personalization knows so far.
+    pub known: &'a BTreeMap<String, Secret>,
+    /// The holder's PINs, where an earlier stage set some of them; they are made where not.
+    pub pins: Option<&'a PinSet>,
     /// The holder: no PIN has four digits in a row of the birth date or the personal code.
     pub holder: &'a Holder,
     /// What the envelope is for; it opens for the same context only.
@@ -43,20 +52,31 @@ pub struct SealOrder<'a> {
 /// checked, and when this is dropped.
 pub struct SealedStage {
     envelope: Option<Vec<u8>>,
-    commands: Vec<Vec<u8>>,
-    expected: Vec<Vec<Status>>,
-    channel: Secured,
+    commands: Vec<SealedCommand>,
+    judges: Vec<Judge>,
+    channel: Option<Secured>,
+    publics: BTreeMap<String, Vec<u8>>,
+}
+
+/// What the answer to one command must be.
+struct Judge {
+    expect: Vec<StatusPattern>,
+    /// Whether it comes through the secure channel.
+    is_protected: bool,
+    /// Where the chip's own proof stands in it, and what it must be.
+    proof: Option<(Rendered, Zeroizing<Vec<u8>>)>,
 }
 
 impl SealedStage {
-    /// Renders the stage's commands as the station's executor would, protected. Where it sets PINs,
-    /// makes them and seals their envelope. Blocks on the token.
+    /// Renders the stage's commands as the station's executor would, protected where there is a
+    /// secure channel. Where it sets the first of the holder's PINs, makes them all and seals
+    /// their envelope. Blocks on the token.
     ///
     /// # Errors
-    /// [`CentralError::WrongKeys`]; [`CentralError::Refused`] where the stage does more than set
-    /// PINs and states, sets PINs but not each of the holder's once, or where its channel does not
-    /// encrypt commands and authenticate answers; [`CentralError::Invalid`] for an unknown stage;
-    /// the token's failures.
+    /// [`CentralError::WrongKeys`]; [`CentralError::Refused`] where the stage does what none may
+    /// that is sealed, or where its secure channel does not encrypt commands and authenticate
+    /// answers; [`CentralError::Invalid`] for an unknown stage or a missing opening; the token's
+    /// failures.
     pub fn seal(
         keys: &KeyService,
         envelope_key: &EnvelopeKey,
@@ -70,71 +90,148 @@ impl SealedStage {
         let stage = stage
             .ok_or_else(|| CentralError::invalid("the plan has no sealed stage of this name"))?;
         prove(order.plan, stage).map_err(CentralError::refused)?;
-        if stage.channel.as_deref() != Some(order.key_set) {
+        if stage.channel.as_deref() != order.opening.map(|opening| opening.key_set.as_str()) {
             return Err(CentralError::refused(format!(
                 "stage \"{}\" is sealed under another key set",
                 stage.name
             )));
         }
-        let chip = &*order.plan.chip;
-        let session =
-            keys.session_keys(chip, order.key_set, order.host, order.initialize_update)?;
-        let (mut pins, mut envelope) = (None, None);
-        if sets_pins(stage) {
-            let made = make_pins(keys, order)?;
-            let content = made
+        let mut sealed = Self {
+            envelope: None,
+            commands: Vec::new(),
+            judges: Vec::new(),
+            channel: None,
+            publics: BTreeMap::new(),
+        };
+        if let Some(opening) = order.opening {
+            sealed.open(keys, order, opening)?;
+        }
+        let mut made = None;
+        if sets_pins(stage) && order.pins.is_none() {
+            let pins = make_pins(keys, order)?;
+            let content = pins
                 .encode()
                 .map_err(|error| CentralError::refused(error.to_string()))?;
-            envelope = Some(envelope_key.seal(&content, order.context)?);
-            pins = Some(made);
+            sealed.envelope = Some(envelope_key.seal(&content, order.context)?);
+            made = Some(pins);
         }
-        let update = answer(chip, order.key_set, order.initialize_update)?;
-        let handshake = Handshake::new(session, HostChallenge::new(order.host), &update)
-            .map_err(|_| CentralError::WrongKeys)?;
-        let (authenticate, opening) = handshake
-            .external_authenticate(chip.channel.level)
-            .map_err(|error| CentralError::refused(error.to_string()))?;
-        let mut channel = opening.assume_accepted();
-        let mut commands = vec![bytes(&authenticate)?];
-        let mut expected = vec![vec![Status::OK]];
-        for rendered in render(order.plan, stage, pins.as_ref())? {
-            let wrapped = channel.wrap(&rendered.command).map_err(|error| {
-                CentralError::refused(format!("a command cannot be sealed: {error}"))
-            })?;
-            commands.push(bytes(&wrapped)?);
-            expected.push(if rendered.expect.is_empty() {
-                vec![Status::OK]
-            } else {
-                rendered.expect
-            });
+        let pins = made.as_ref().or(order.pins);
+        let imported = import(order.plan, stage)?;
+        for rendered in render(order, stage, pins, &imported)? {
+            sealed.add(rendered)?;
         }
-        Ok(Self {
-            envelope,
-            commands,
-            expected,
-            channel,
-        })
+        for (name, key) in imported {
+            sealed.publics.insert(name, key.spki().to_vec());
+        }
+        Ok(sealed)
     }
 
-    /// Returns the commands as C-APDUs, EXTERNAL AUTHENTICATE first.
-    pub fn commands(&self) -> &[Vec<u8>] {
+    /// Adds the commands by which the chip gets to know the issuer.
+    fn open(
+        &mut self,
+        keys: &KeyService,
+        order: &SealOrder<'_>,
+        opening: &ChannelOpening,
+    ) -> Result<()> {
+        let chip = &*order.plan.chip;
+        match keys.open(chip, order.chip, opening)? {
+            Opened::Session(session) => {
+                let update = answer(chip, opening)?;
+                let handshake = Handshake::new(*session, host_challenge(opening)?, &update)
+                    .map_err(|_| CentralError::WrongKeys)?;
+                let level = chip.channel.protocol.level();
+                let level = level.ok_or_else(|| {
+                    CentralError::invalid("this chip's channel has no security level")
+                })?;
+                let (authenticate, opened) = handshake
+                    .external_authenticate(level)
+                    .map_err(|error| CentralError::refused(error.to_string()))?;
+                // The answer to EXTERNAL AUTHENTICATE is never protected (GP Amendment D §6.2.5).
+                self.add(Rendered::plain(authenticate))?;
+                self.channel = Some(opened.assume_accepted());
+            }
+            Opened::Proof(proof) => {
+                let set = chip.object(ObjectKind::KeySet, &opening.key_set);
+                let set = set.ok_or_else(|| CentralError::invalid("no such key set"))?;
+                let mut known = Variables::default();
+                for (name, value) in &opening.answers {
+                    known.set(name.clone(), Value::bytes(value.as_slice()));
+                }
+                known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
+                known.set("channel.proof", Value::Bytes(proof.proof));
+                let renderer = Renderer::new(chip, &chip.limits, false);
+                for rendered in renderer.open_channel(set, true, &known)? {
+                    self.add(rendered)?;
+                }
+                if let Some(answer) = proof.answer {
+                    self.demand(answer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, rendered: Rendered) -> Result<()> {
+        let command = match &mut self.channel {
+            Some(channel) => channel.wrap(&rendered.command).map_err(|error| {
+                CentralError::refused(format!("a command cannot be sealed: {error}"))
+            })?,
+            None => rendered.command.clone(),
+        };
+        self.commands.push(SealedCommand {
+            command: Secret::new(bytes(&command)?),
+            expect: rendered.expect.iter().map(ToString::to_string).collect(),
+        });
+        let is_proof = rendered.take.iter().any(|(name, _)| name == ANSWER);
+        self.judges.push(Judge {
+            expect: rendered.expect.clone(),
+            is_protected: self.channel.is_some(),
+            proof: is_proof.then(|| (rendered, Zeroizing::new(Vec::new()))),
+        });
+        Ok(())
+    }
+
+    /// Demands that the chip prove itself with these bytes.
+    fn demand(&mut self, answer: Zeroizing<Vec<u8>>) -> Result<()> {
+        let proof = self.judges.iter_mut().rev();
+        let mut proof = proof.filter_map(|judge| judge.proof.as_mut());
+        match proof.next() {
+            Some((_, wanted)) => {
+                *wanted = answer;
+                Ok(())
+            }
+            None => Err(CentralError::refused(
+                "the chip never proves itself; correct the chip profile's open_channel",
+            )),
+        }
+    }
+
+    /// Returns the commands, in order.
+    pub fn commands(&self) -> &[SealedCommand] {
         &self.commands
     }
 
+    /// Returns the public keys of the key pairs that the stage imports, by name.
+    pub fn publics(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.publics
+    }
+
     /// Returns the envelope: a [`PinSet`], sealed for the order's context. A stage that sets no
-    /// PINs has none.
+    /// PINs, or not the first, has none.
     pub fn envelope(&self) -> Option<&[u8]> {
         self.envelope.as_deref()
     }
 
-    /// Judges the answers, R-APDUs in the order of the commands: each must be the chip's own, and
-    /// what was expected. However it ends, the channel ends with it.
+    /// Judges the answers, R-APDUs in the order of the commands: each must be what was expected,
+    /// and under a secure channel the chip's own. However it ends, the channel ends with it.
     ///
     /// # Errors
     /// [`CentralError::Refused`], naming the command whose answer is not accepted.
     pub fn check(&mut self, answers: &[Vec<u8>]) -> Result<()> {
         let judged = self.judge(answers);
-        self.channel.terminate();
+        if let Some(channel) = &mut self.channel {
+            channel.terminate();
+        }
         judged
     }
 
@@ -146,7 +243,7 @@ impl SealedStage {
                 answers.len()
             )));
         }
-        for (place, (answer, expected)) in answers.iter().zip(&self.expected).enumerate() {
+        for (place, (answer, judge)) in answers.iter().zip(&self.judges).enumerate() {
             let foreign = |why: String| {
                 CentralError::refused(format!(
                     "the answer to sealed command {} is not accepted: {why}",
@@ -154,18 +251,31 @@ impl SealedStage {
                 ))
             };
             let mut answer = Response::parse(answer).map_err(|error| foreign(error.to_string()))?;
-            // The answer to EXTERNAL AUTHENTICATE is never protected (GP Amendment D §6.2.5).
-            if place > 0 {
-                answer = self
-                    .channel
+            if let Some(channel) = self.channel.as_mut().filter(|_| judge.is_protected) {
+                answer = channel
                     .unwrap(answer)
                     .map_err(|error| foreign(error.to_string()))?;
             }
-            if !expected.contains(&answer.status()) {
+            if !judge.accepts(answer.status()) {
                 return Err(foreign(format!("the chip answered {}", answer.status())));
+            }
+            if let Some((rendered, wanted)) = judge.proof.as_ref().filter(|(_, w)| !w.is_empty()) {
+                let taken = rendered.results(&answer).unwrap_or_default();
+                if taken.get(ANSWER).map(|answer| &answer[..]) != Some(&wanted[..]) {
+                    return Err(foreign("the chip does not prove itself".into()));
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// The result of `open_channel` with which a chip proves itself.
+const ANSWER: &str = "channel.answer";
+
+impl Judge {
+    fn accepts(&self, status: Status) -> bool {
+        self.expect.is_empty() || self.expect.iter().any(|pattern| pattern.matches(status))
     }
 }
 
@@ -185,61 +295,58 @@ pub(crate) fn sets_pins(stage: &Stage) -> bool {
         .any(|step| step.verb == Verb::SetHolderPin)
 }
 
-/// Proves the sealed stages of a plan: each by itself, and that one of them, and no more, sets the
-/// holder's PINs if there are any: a document has one PIN envelope.
+/// Says whether a stage is the last that sets PINs of the holder: with it the envelope is true.
+pub(crate) fn completes_pins(plan: &Plan, stage: &str) -> bool {
+    let mut setting = plan.stages.iter().filter(|stage| sets_pins(stage));
+    setting.next_back().is_some_and(|last| last.name == stage)
+}
+
+/// Proves the sealed stages of a plan: each by itself, and that together they set each of the
+/// holder's PINs once: a document has one PIN envelope.
 ///
 /// # Errors
 /// Which stage, and what to correct.
-pub(crate) fn prove_all(plan: &Plan) -> Result<(), String> {
-    let sealed = plan.stages.iter().filter(|stage| stage.sealed);
-    let mut setting = 0;
-    for stage in sealed {
+pub fn prove_all(plan: &Plan) -> Result<(), String> {
+    let mut set = Vec::new();
+    for stage in plan.stages.iter().filter(|stage| stage.sealed) {
         prove(plan, stage)?;
-        setting += usize::from(sets_pins(stage));
+        let steps = stage.steps.iter();
+        set.extend(
+            steps
+                .filter(|step| step.verb == Verb::SetHolderPin)
+                .map(|step| &step.object),
+        );
     }
-    if setting == usize::from(!plan.pins.is_empty()) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{setting} sealed stages set the holder's PINs, of which the document has {}; correct the chip profile",
-            plan.pins.len()
-        ))
+    let mut wanted: Vec<_> = plan.pins.iter().map(|(pin, ..)| pin).collect();
+    set.sort_unstable();
+    wanted.sort_unstable();
+    match set == wanted {
+        true => Ok(()),
+        false => Err(
+            "the sealed stages do not set each of the holder's PINs once; correct the chip profile"
+                .to_owned(),
+        ),
     }
 }
 
-/// Demands that a sealed stage does nothing but set states and, if any, each of the holder's PINs
-/// once, in a channel that hides them and proves the answers.
+/// Demands that a sealed stage does nothing but what none else may, in a channel that hides it and
+/// proves the answers, where the chip has such a channel.
 fn prove(plan: &Plan, stage: &Stage) -> Result<(), String> {
-    let known = |verb| matches!(verb, Verb::SetHolderPin | Verb::SetState);
-    if let Some(step) = stage.steps.iter().find(|step| !known(step.verb)) {
+    if let Some(step) = stage.steps.iter().find(|step| !step.verb.is_sealable()) {
         return Err(format!(
             "stage \"{}\" is sealed and cannot {}; correct the chip profile",
             stage.name,
             step.name()
         ));
     }
-    if sets_pins(stage) {
-        let mut set: Vec<_> = stage
-            .steps
-            .iter()
-            .filter(|step| step.verb == Verb::SetHolderPin)
-            .map(|step| &step.object)
-            .collect();
-        let mut wanted: Vec<_> = plan.pins.iter().map(|(pin, ..)| pin).collect();
-        set.sort_unstable();
-        wanted.sort_unstable();
-        if set != wanted {
-            return Err(format!(
-                "stage \"{}\" does not set each of the holder's PINs once; correct the chip profile",
-                stage.name
-            ));
-        }
+    match (plan.chip.channel.protocol.level(), &stage.channel) {
+        (Some(_), None) => Err(format!(
+            "stage \"{}\" is sealed and opens no channel; name the key set",
+            stage.name
+        )),
+        (Some(level), _) if !level.has_cenc() || !level.has_rmac() => Err("a sealed stage needs encrypted commands and authenticated answers (c-enc, r-mac); correct the chip profile".to_owned()),
+        _ => Ok(()),
     }
-    let level = plan.chip.channel.level;
-    if !level.has_cenc() || !level.has_rmac() {
-        return Err("a sealed stage needs encrypted commands and authenticated answers (c-enc, r-mac); correct the chip profile".to_owned());
-    }
-    Ok(())
 }
 
 /// Makes the holder's PINs: none weak, none that the holder's own dates and codes give away.
@@ -272,30 +379,49 @@ fn make_pins(keys: &KeyService, order: &SealOrder<'_>) -> Result<PinSet> {
     Ok(PinSet::generate(keys.token(), &policies)?)
 }
 
+/// Makes the key pairs that a stage imports.
+fn import(plan: &Plan, stage: &Stage) -> Result<BTreeMap<String, ImportedKey>> {
+    let mut imported = BTreeMap::new();
+    let steps = stage.steps.iter();
+    for step in steps.filter(|step| step.verb == Verb::ImportKey) {
+        let rules = plan.chip.key_rules(&step.object);
+        let rules = rules.ok_or_else(|| missing(step))?;
+        let key = ImportedKey::generate(rules.algorithm)?;
+        imported.insert(step.object.clone(), key);
+    }
+    Ok(imported)
+}
+
+fn missing(step: &Step) -> CentralError {
+    CentralError::refused(format!(
+        "the chip profile has nothing for \"{}\"",
+        step.name()
+    ))
+}
+
 /// Renders the stage's steps as the station's executor would.
-fn render(plan: &Plan, stage: &Stage, pins: Option<&PinSet>) -> Result<Vec<Rendered>> {
-    let chip = &*plan.chip;
-    let renderer = Renderer::new(chip, true);
+fn render(
+    order: &SealOrder<'_>,
+    stage: &Stage,
+    pins: Option<&PinSet>,
+    imported: &BTreeMap<String, ImportedKey>,
+) -> Result<Vec<Rendered>> {
+    let chip = &*order.plan.chip;
+    let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
     let mut position = Position::default();
     position.selected(&stage.select);
     let mut commands = Vec::new();
     for step in &stage.steps {
-        let missing = || {
-            CentralError::refused(format!(
-                "the chip profile has nothing for \"{}\"",
-                step.name()
-            ))
-        };
         let object = chip.object(step.verb.object(), &step.object);
-        let object = object.ok_or_else(missing)?;
+        let object = object.ok_or_else(|| missing(step))?;
         let (operation, values) = match step.verb {
-            Verb::SetHolderPin => {
-                let pin = pins.and_then(|pins| pins.get(&step.object));
-                let field = pin_field(object, pin.ok_or_else(missing)?.digits())?;
-                (Dialect::SetPin, vec![("pin.value", field)])
+            Verb::SetHolderPin | Verb::VerifyPin => pin_values(order, step, object, pins)?,
+            Verb::ImportKey => {
+                let key = imported.get(&step.object).ok_or_else(|| missing(step))?;
+                (Dialect::ImportKey, key.values())
             }
             Verb::SetState => (Dialect::SetState, Vec::new()),
-            _ => return Err(missing()),
+            _ => return Err(missing(step)),
         };
         if let Some(application) = position.enters(chip, operation, object) {
             commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
@@ -304,6 +430,49 @@ fn render(plan: &Plan, stage: &Stage, pins: Option<&PinSet>) -> Result<Vec<Rende
         commands.extend(renderer.operation(operation, object, &values)?);
     }
     Ok(commands)
+}
+
+/// Returns how a PIN is set or presented, and the values for it.
+fn pin_values(
+    order: &SealOrder<'_>,
+    step: &Step,
+    pin: &Object,
+    pins: Option<&PinSet>,
+) -> Result<(Dialect, Vec<(&'static str, Value)>)> {
+    let plan = order.plan;
+    let made = |name: &str| pins.and_then(|pins| pins.get(name));
+    let default = |name: &str| match &plan.chip.pin_rules(name)?.default {
+        Some(default) => Some(&default[..]),
+        None => None,
+    };
+    let present = |name: &str| match order.known.get(name) {
+        Some(digits) => Some(digits.expose()),
+        None => default(name),
+    };
+    let Detail::Pin(rules) = &pin.detail else {
+        return Err(missing(step));
+    };
+    let puk = rules.puk.as_ref().and_then(|name| {
+        let puk = plan.chip.object(ObjectKind::Pin, name)?;
+        let digits = made(name).map(hsm::Pin::digits).or_else(|| present(name))?;
+        Some((puk, digits))
+    });
+    let (operation, values) = match step.verb {
+        Verb::SetHolderPin => {
+            let digits = made(&step.object).ok_or_else(|| missing(step))?.digits();
+            let values = PinValues {
+                digits,
+                current: present(&step.object),
+                puk,
+            };
+            (step.operation.unwrap_or(Dialect::SetPin), values)
+        }
+        _ => {
+            let digits = present(&step.object).ok_or_else(|| missing(step))?;
+            (Dialect::VerifyPin, PinValues::of(digits))
+        }
+    };
+    Ok((operation, values.variables(pin)?))
 }
 
 fn bytes(command: &Command) -> Result<Vec<u8>> {
@@ -353,6 +522,7 @@ mod tests {
             verb,
             object: object.to_owned(),
             needs: Vec::new(),
+            operation: None,
         }
     }
 
@@ -389,8 +559,8 @@ mod tests {
         for (plan, word) in [
             (lacking, "each of the holder's PINs once"),
             (doubled, "each of the holder's PINs once"),
-            (elsewhere, "2 sealed stages"),
-            (nowhere, "0 sealed stages"),
+            (elsewhere, "each of the holder's PINs once"),
+            (nowhere, "each of the holder's PINs once"),
             (writing, "cannot write_file document_number"),
         ] {
             let fault = prove_all(&plan).unwrap_err();

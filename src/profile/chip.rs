@@ -245,6 +245,25 @@ pub enum Cipher {
     Des3,
 }
 
+impl Cipher {
+    /// Returns whether a key may have so many bytes.
+    pub fn fits(self, length: usize) -> bool {
+        match self {
+            Self::Aes(bits) => length * 8 == usize::from(bits),
+            Self::Des3 => length == 16 || length == 24,
+        }
+    }
+}
+
+impl fmt::Display for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aes(bits) => write!(f, "AES-{bits}"),
+            Self::Des3 => f.write_str("triple DES"),
+        }
+    }
+}
+
 /// One thing on the chip: its attributes as templates see them, and where it belongs.
 #[derive(Clone, Debug)]
 pub struct Object {

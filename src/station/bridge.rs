@@ -5,13 +5,15 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, LeaseId,
-    PutKeyRequest, SealRequest,
+    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
+    ConfirmRequest, LeaseId, PutKeyRequest, SealRequest, SealedCommand, Secret,
 };
 use card::Command;
 use card::gp::{Key, SessionKeys};
-use perso::{Grant, Refusal, Request};
+use perso::{Grant, Opening, Refusal, Request};
+use profile::StatusPattern;
 use tokio::runtime::Handle;
+use zeroize::Zeroizing;
 
 use crate::drive::Answer;
 
@@ -95,45 +97,28 @@ impl Bridge {
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
         let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
         Ok(match request {
-            Request::OpenChannel {
-                key_set,
-                host_challenge,
-                initialize_update,
-            } => {
+            Request::OpenChannel(opening) => {
                 let request = ChannelRequest {
                     lease,
                     chip,
-                    key_set,
-                    host_challenge,
-                    initialize_update,
+                    opening: told(opening),
                 };
-                let keys = centre.open_channel(actor, &request).await?;
-                let key = |secret: &api::Secret| {
-                    Key::new(secret.expose()).map_err(|_| malformed("a session key"))
-                };
-                Grant::SessionKeys(Box::new(SessionKeys {
-                    enc: key(&keys.enc)?,
-                    mac: key(&keys.mac)?,
-                    rmac: key(&keys.rmac)?,
-                    dek: None,
-                }))
+                opened(centre.open_channel(actor, &request).await?)?
             }
-            Request::ReplaceKeys {
-                current,
-                new,
-                diversification,
-            } => {
+            Request::PutKeys { opening, new, adds } => {
                 let request = PutKeyRequest {
                     lease,
                     chip,
-                    current,
+                    opening: told(opening),
                     new,
-                    diversification,
+                    adds,
                 };
-                let grant = centre.replace_keys(actor, &request).await?;
-                Grant::PutKey {
-                    command: parse(&grant.command)?,
-                    kcvs: grant.kcvs,
+                let grant = centre.put_keys(actor, &request).await?;
+                let commands = grant.commands.iter();
+                Grant::PutKeys {
+                    commands: commands.map(parse).collect::<Result<_, _>>()?,
+                    answer: grant.answer,
+                    kcv: grant.kcv,
                 }
             }
             Request::Certify {
@@ -152,25 +137,26 @@ impl Bridge {
             }
             Request::Seal {
                 stage,
-                key_set,
-                host_challenge,
-                initialize_update,
+                opening,
+                pins,
             } => {
-                let channel = ChannelRequest {
+                let pins = pins.iter().map(|(pin, digits)| {
+                    let digits = Secret::new(digits.as_bytes().unwrap_or_default());
+                    (pin.clone(), digits)
+                });
+                let request = SealRequest {
                     lease,
                     chip,
-                    key_set,
-                    host_challenge,
-                    initialize_update,
+                    stage,
+                    opening: opening.map(told),
+                    pins: pins.collect(),
                 };
-                let grant = centre.seal(actor, &SealRequest { channel, stage }).await?;
-                Grant::Sealed(
-                    grant
-                        .commands
-                        .iter()
-                        .map(|command| parse(command))
-                        .collect::<Result<_, _>>()?,
-                )
+                let grant = centre.seal(actor, &request).await?;
+                let commands = grant.commands.iter().map(sealed);
+                Grant::Sealed {
+                    commands: commands.collect::<Result<_, _>>()?,
+                    publics: grant.publics,
+                }
             }
             Request::Confirm { stage, answers } => {
                 centre
@@ -190,8 +176,44 @@ impl Bridge {
     }
 }
 
-fn parse(command: &[u8]) -> Result<Command, ApiError> {
-    Command::parse(command).map_err(|_| malformed("a command"))
+fn told(opening: Opening) -> ChannelOpening {
+    ChannelOpening {
+        key_set: opening.key_set,
+        host_challenge: opening.host_challenge,
+        answers: opening.answers,
+    }
+}
+
+fn opened(grant: ChannelGrant) -> Result<Grant, ApiError> {
+    let bytes = |secret: Secret| Zeroizing::new(secret.expose().to_vec());
+    let key =
+        |secret: &Secret| Key::new(secret.expose()).map_err(|_| malformed("a session key"));
+    Ok(match grant {
+        ChannelGrant::SessionKeys { enc, mac, rmac } => Grant::SessionKeys(Box::new(SessionKeys {
+            enc: key(&enc)?,
+            mac: key(&mac)?,
+            rmac: key(&rmac)?,
+            // Key sets are put by commands that the centre makes; a station needs no S-DEK.
+            dek: None,
+        })),
+        ChannelGrant::Proof { proof, answer } => Grant::Proof {
+            proof: bytes(proof),
+            answer: answer.map(bytes),
+        },
+    })
+}
+
+fn sealed(command: &SealedCommand) -> Result<(Command, Vec<StatusPattern>), ApiError> {
+    let expect = command.expect.iter().map(|word| word.parse());
+    let expect = expect.collect::<Result<_, _>>();
+    Ok((
+        parse(&command.command)?,
+        expect.map_err(|_| malformed("a status word"))?,
+    ))
+}
+
+fn parse(command: &Secret) -> Result<Command, ApiError> {
+    Command::parse(command.expose()).map_err(|_| malformed("a command"))
 }
 
 fn malformed(what: &str) -> ApiError {
