@@ -56,8 +56,6 @@ pub use diversify::{
     kdf3_input,
 };
 pub use error::ScpError;
-/// The error of a secure channel, by the name of the protocol that most cards speak.
-pub use error::ScpError as Scp03Error;
 pub use handshake::{Handshake, Opening};
 pub use initialize::{HostChallenge, InitializeUpdate, initialize_update};
 pub use kdf::{KdfError, kdf};

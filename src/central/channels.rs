@@ -147,7 +147,7 @@ impl Central {
         let earlier = sqlx::query("SELECT lease, key_set, purpose FROM channel WHERE chip = ? AND host_challenge = ? AND card_challenge = ?")
             .bind(&chip.serial)
             .bind(&opening.host_challenge[..])
-            .bind(&card_challenge[..])
+            .bind(&card_challenge)
             .fetch_optional(&mut **tx)
             .await?;
         let repeated = match earlier {

@@ -226,7 +226,7 @@ impl Token {
 
     /// Returns the check value of the key labelled `label`: the first three bytes of sixteen bytes
     /// 01 encrypted under an AES key, of eight bytes 00 under a triple DES key (*GP Card
-    /// Specification 2.3 §B.6*).
+    /// Specification 2.3, appendix B*).
     ///
     /// # Errors
     /// [`HsmError::KeyNotFound`], [`HsmError::NotConfigured`], or the device's failure.

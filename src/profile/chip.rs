@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use card::gp::{Diversification, SecurityLevel};
+use card::gp::{ChannelMode, Diversification, SecurityLevel};
 use card::tlv::Tag;
 use card::{Limits, Status};
 use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
@@ -161,6 +161,16 @@ impl Protocol {
     pub fn level(&self) -> Option<SecurityLevel> {
         match self {
             Self::Scp02 { level, .. } | Self::Scp03 { level, .. } => Some(*level),
+            Self::None | Self::Challenge(_) => None,
+        }
+    }
+
+    /// Returns how commands are protected, where they are.
+    pub fn mode(&self) -> Option<ChannelMode> {
+        match self {
+            Self::Scp02 { .. } => Some(ChannelMode::Scp02),
+            Self::Scp03 { host: 16, .. } => Some(ChannelMode::Scp03S16),
+            Self::Scp03 { .. } => Some(ChannelMode::Scp03S8),
             Self::None | Self::Challenge(_) => None,
         }
     }

@@ -200,17 +200,18 @@ impl<'a> Renderer<'a> {
     /// channel's additions.
     pub fn new(chip: &'a ChipProfile, limits: &Limits, protected: bool) -> Self {
         let mut limits = *limits;
-        let level = chip.channel.protocol.level().filter(|_| protected);
-        if let Some(level) = level {
-            limits.command = level.command_capacity(limits.command);
-            limits.response = level.response_capacity(limits.response);
+        let protocol = &chip.channel.protocol;
+        let protection = protocol.mode().zip(protocol.level()).filter(|_| protected);
+        if let Some((mode, level)) = protection {
+            limits.command = mode.command_capacity(level, limits.command);
+            limits.response = mode.response_capacity(level, limits.response);
             // A chain carries one protected command, not many: what is rendered fits into one.
             limits.chaining = false;
         }
         Self {
             chip,
             limits,
-            protected: level.is_some(),
+            protected: protection.is_some(),
         }
     }
 

@@ -112,7 +112,7 @@ fn measure(arguments: &Arguments) -> Measured {
             .is_none_or(|wanted| name.contains(wanted))
     };
     let mut rows = Vec::new();
-    if wanted("scp03") {
+    if wanted("scp02") || wanted("scp03") {
         rows.extend(protection::rows()?);
     }
     if wanted("demo") {

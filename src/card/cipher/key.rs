@@ -75,7 +75,7 @@ impl Key {
     }
 
     /// Returns the check value of an AES key: the first three bytes of the AES encryption
-    /// of sixteen bytes `01` (*GP Card Specification 2.3 §B.6*).
+    /// of sixteen bytes `01` (*GP Card Specification 2.3, appendix B*).
     pub fn kcv(&self) -> [u8; 3] {
         let [a, b, c, ..] = aes::encrypt_block(self, [0x01; 16]);
         [a, b, c]
@@ -93,7 +93,7 @@ pub enum KeyAlgorithm {
 
 /// Returns a key's check value, by which two places compare a key without showing it: the
 /// first three bytes of eight bytes `00` under triple DES, of sixteen bytes `01` under AES
-/// (*GP Card Specification 2.3 §B.6*).
+/// (*GP Card Specification 2.3, appendix B*).
 ///
 /// # Errors
 /// [`CipherError::KeyLength`] for a triple DES key of 32 bytes.

@@ -36,7 +36,7 @@ pub fn store_data(format: u8, block: u8, last: bool, data: &[u8]) -> Command {
     Command::new(0x80, 0xE2, p1, block).with_data(data)
 }
 
-/// Returns DELETE for all keys of a version (*§11.2.2.3.2*, table 11-23).
+/// Returns DELETE for all keys of a version (*§11.2*).
 pub fn delete_key(version: u8) -> Command {
     Command::new(0x80, 0xE4, 0x00, 0x00)
         .with_data([0xD2, 0x01, version])
@@ -44,7 +44,7 @@ pub fn delete_key(version: u8) -> Command {
 }
 
 /// Parses the answer to DELETE, without status word: the confirmation of delegated
-/// management, empty where the card gives none, as `00` or as no data at all (*§11.2.3.1*).
+/// management, empty where the card gives none, as `00` or as no data at all (*§11.2.3*).
 ///
 /// # Errors
 /// [`DataError::Length`] where the length told is not the length there is.

@@ -58,7 +58,7 @@ pub enum Diversification {
     /// "kdf3": *NIST SP 800-108* in counter mode over AES-CMAC, as card makers agree on it.
     /// Keys as long as the master key.
     Kdf3,
-    /// "emv": *EMV Card Personalization Specification 1.1 §4.1*. Triple DES keys of 16 bytes.
+    /// "emv": *EMV Card Personalization Specification 1.1*. Triple DES keys of 16 bytes.
     EmvCps11,
     /// "visa2": the method of Visa's card managers. Triple DES keys of 16 bytes.
     Visa2,

@@ -229,7 +229,8 @@ impl InitializeUpdate {
         self.options.supports(level)
     }
 
-    /// Derives the session keys of the card's protocol from its static keys.
+    /// Derives the session keys of the card's protocol from its static keys. An SCP02 card
+    /// with one base key ("i" without bit 1) has it as all three.
     ///
     /// # Errors
     /// [`ScpError::HostChallenge`] where the mode needs a challenge of another length,
@@ -250,7 +251,7 @@ impl InitializeUpdate {
 
     /// Checks a pseudo-random card challenge against the card's static keys, its sequence
     /// counter and the identifier of the application that answered, in constant time (*GP
-    /// Card Specification 2.3 §E.4.2.3; Amendment D §6.2.2.1*). A challenge that is truly
+    /// Card Specification 2.3 §E.4.2; Amendment D §6.2.2.1*). A challenge that is truly
     /// random has nothing to check and passes.
     ///
     /// Not every card that announces such a challenge makes it so: one that proves its keys

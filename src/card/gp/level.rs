@@ -6,7 +6,7 @@ use super::error::ScpError;
 use super::options::ChannelMode;
 
 /// What protects commands and responses (*GP Card Specification 2.3
-/// §E.5.2.3; Amendment D §7.1.2*). SCP02 knows the first four.
+/// §E.5.2; Amendment D §7.1.2*). SCP02 knows the first four.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecurityLevel(u8);
 

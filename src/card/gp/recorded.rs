@@ -119,8 +119,14 @@ fn sessions_open_wrap_and_unwrap_to_the_byte() {
             let sealed = step.get("response").or(step.get("response_wrapped"));
             if let Some(sealed) = sealed {
                 let answer = channel.unwrap(response(sealed)).unwrap();
-                let plain = step.get("response_plain").unwrap_or(sealed);
-                assert_eq!(answer, response(plain));
+                match step.get("response_plain") {
+                    None => assert_eq!(answer, response(sealed)),
+                    // Some are published without their status word.
+                    Some(plain) => {
+                        let (plain, whole) = (hex(plain), answer.encode());
+                        assert!(plain == *whole || plain == answer.data(), "{step}");
+                    }
+                }
             }
             exchanges += 1;
         }

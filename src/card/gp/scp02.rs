@@ -76,7 +76,7 @@ pub(super) fn cryptograms(
 }
 
 /// Returns the card's challenge, where it is pseudo-random: the first six bytes of the MAC
-/// of the application identifier under S-MAC (*§E.4.2.3*).
+/// of the application identifier under S-MAC (*§E.4.2*).
 pub(super) fn card_challenge(
     keys: &StaticKeys,
     counter: &[u8],
