@@ -3,6 +3,7 @@
 
 use api::{Actor, CertifyRequest};
 use audit::Control;
+use cert::Hash;
 use cert::request::Request;
 use document::Act;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
@@ -57,7 +58,13 @@ impl Central {
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let document = Document::load(&mut tx, &held.document).await?;
         self.check_key(&chip, &document, request)?;
-        let proved = Request::parse_and_verify(&request.request).map_err(|error| {
+        // SHA-1 where the chip has no other hash: as a proof of possession, and for nothing else.
+        let rules = self.chip(&chip.product)?.key_rules(&request.key);
+        let proved = match rules.map(|rules| rules.hash) {
+            Some(Hash::Sha1) => Request::parse_and_verify_allowing_sha1(&request.request),
+            _ => Request::parse_and_verify(&request.request),
+        };
+        let proved = proved.map_err(|error| {
             CentralError::refused(format!(
                 "the certification request is not accepted: {error}"
             ))

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use api::{
     Actor, ChannelGrant, ChannelOpening, ChannelRequest, LeaseId, PutKeyGrant, PutKeyRequest,
-    Secret,
 };
 use audit::Control;
-use card::gp::Key;
 use document::Act;
 use document::life_cycle::BlankEvent;
 use profile::ChipProfile;
@@ -21,7 +19,7 @@ use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::error::{CentralError, Result};
-use crate::keys::{Opened, answer, set};
+use crate::keys::{answer, set};
 use crate::lease::Held;
 
 /// The most channels of a kind that one chip opens under a lease. A plan needs three or four; more are
@@ -121,7 +119,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
         }
         tx.commit().await?;
-        Ok(grant(&opened))
+        Ok(opened.into_grant())
     }
 
     /// Judges a challenge: the right, the lease, the chip, the key set, and that it was not
@@ -291,43 +289,17 @@ impl Central {
                 )
             })
             .await??;
-        let mut commands = Vec::new();
-        for command in &put.commands {
-            let encoded = command
-                .encode()
-                .map_err(|error| CentralError::invalid(error.to_string()))?;
-            commands.push(Secret::new(encoded.to_vec()));
-        }
+        let grant = put.into_grant()?;
         let deed = deed
             .clone()
             .with("document", &held.number)
             .with("chip", &chip.serial)
             .with("current", &request.opening.key_set)
             .with("new", &request.new)
-            .with("kcv", hex::encode_upper(&put.kcv));
+            .with("kcv", hex::encode_upper(&grant.kcv));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
-        Ok(PutKeyGrant {
-            commands,
-            answer: put.answer,
-            kcv: put.kcv,
-        })
-    }
-}
-
-/// Returns what a station gets of an opened channel.
-fn grant(opened: &Opened) -> ChannelGrant {
-    let secret = |key: &Key| Secret::new(key.as_bytes());
-    match opened {
-        Opened::Session(session) => ChannelGrant::SessionKeys {
-            enc: secret(&session.enc),
-            mac: secret(&session.mac),
-            rmac: secret(&session.rmac),
-        },
-        Opened::Proof(proof) => ChannelGrant::Proof {
-            proof: Secret::new(&proof.proof[..]),
-            answer: proof.answer.as_ref().map(|answer| Secret::new(&answer[..])),
-        },
+        Ok(grant)
     }
 }
 

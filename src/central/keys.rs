@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::ChannelOpening;
+use api::{ChannelGrant, ChannelOpening, PutKeyGrant, Secret};
 use card::cipher::{self, KeyAlgorithm};
 use card::gp::{
     Dek, Handshake, HostChallenge, InitializeUpdate, Key, NewKeyType, SessionKeys, StaticKeys,
@@ -60,6 +60,45 @@ pub struct PutKeys {
     pub answer: Option<Vec<u8>>,
     /// The key check values of the new keys, one after another.
     pub kcv: Vec<u8>,
+}
+
+impl Opened {
+    /// Returns what a station gets of it: no static key, and no key that encrypts others.
+    #[must_use]
+    pub fn into_grant(self) -> ChannelGrant {
+        let secret = |key: &Key| Secret::new(key.as_bytes());
+        match self {
+            Self::Session(session) => ChannelGrant::SessionKeys {
+                enc: secret(&session.enc),
+                mac: secret(&session.mac),
+                rmac: secret(&session.rmac),
+            },
+            Self::Proof(proof) => ChannelGrant::Proof {
+                proof: Secret::new(&proof.proof[..]),
+                answer: proof.answer.map(|answer| Secret::new(&answer[..])),
+            },
+        }
+    }
+}
+
+impl PutKeys {
+    /// Returns what a station gets of it.
+    ///
+    /// # Errors
+    /// [`CentralError::Invalid`] for a command that no APDU can hold.
+    pub fn into_grant(self) -> Result<PutKeyGrant> {
+        let commands = self.commands.iter().map(|command| {
+            let encoded = command
+                .encode()
+                .map_err(|error| CentralError::invalid(error.to_string()))?;
+            Ok(Secret::new(encoded.to_vec()))
+        });
+        Ok(PutKeyGrant {
+            commands: commands.collect::<Result<_>>()?,
+            answer: self.answer,
+            kcv: self.kcv,
+        })
+    }
 }
 
 impl KeyService {

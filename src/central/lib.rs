@@ -53,5 +53,5 @@ pub use envelopes::{EnvelopeState, UnknownEnvelopeState};
 pub use error::CentralError;
 pub use keys::{KeyService, Opened, Proof, PutKeys};
 pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
-pub use sealing::{SealOrder, SealedStage, prove_all};
+pub use sealing::{SealOrder, SealedStage, completes_pins, prove_all};
 pub use stock::{DeliveredBlank, DeliveredChip, Delivery};

@@ -296,7 +296,7 @@ pub(crate) fn sets_pins(stage: &Stage) -> bool {
 }
 
 /// Says whether a stage is the last that sets PINs of the holder: with it the envelope is true.
-pub(crate) fn completes_pins(plan: &Plan, stage: &str) -> bool {
+pub fn completes_pins(plan: &Plan, stage: &str) -> bool {
     let mut setting = plan.stages.iter().filter(|stage| sets_pins(stage));
     setting.next_back().is_some_and(|last| last.name == stage)
 }

@@ -237,6 +237,9 @@ impl Slot {
         let assignment = Assignment {
             variables: profile::variables(&lease.record),
             subjects: lease.subjects.clone(),
+            limits,
+            // The books know a blank by its chip: at a station a chip has a number of its own.
+            blank: None,
         };
         let atr = channel.atr().to_vec();
         let mut executor = match Executor::new(plan, assignment, &atr, system_random()) {

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelKeys, ChannelRequest, ConfirmRequest, Lease,
-    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, Secret,
+    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ConfirmRequest, Lease,
+    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
 };
 use async_trait::async_trait;
 use central::{CentralError, SealOrder, SealedStage};
+use cert::Hash;
 use cert::request::Request;
+use hsm::PinSet;
 use jiff::Timestamp;
 use profile::Plan;
 
@@ -32,6 +34,9 @@ struct Inner {
     folder: PathBuf,
     sealed: Mutex<Option<(String, SealedStage)>>,
 }
+
+/// What a desk calls a document's envelope while not all its PINs are on the chip.
+const UNCONFIRMED: &str = "envelope.unconfirmed";
 
 impl Desk {
     /// The sealed PIN envelope in the document's folder: an `hsm::PinSet`, for the context
@@ -112,7 +117,13 @@ impl Inner {
                 request.key
             )));
         }
-        let proved = Request::parse_and_verify(&request.request).map_err(|error| {
+        // SHA-1 where the chip has no other hash: as a proof of possession, and for nothing else.
+        let rules = self.plan.chip.key_rules(&request.key);
+        let proved = match rules.map(|rules| rules.hash) {
+            Some(Hash::Sha1) => Request::parse_and_verify_allowing_sha1(&request.request),
+            _ => Request::parse_and_verify(&request.request),
+        };
+        let proved = proved.map_err(|error| {
             refused(format!(
                 "the certification request is not accepted: {error}"
             ))
@@ -145,18 +156,20 @@ impl Inner {
 
     fn seal(&self, request: &SealRequest) -> Result<SealGrant, ApiError> {
         let record = &self.lease.record;
-        let channel = &request.channel;
+        let context = format!("document {}", record.number);
+        let pins = self.pins_before(&context)?;
         let sealed = SealedStage::seal(
             &self.keys.service,
             &self.keys.envelope,
             &SealOrder {
                 plan: &self.plan,
                 stage: &request.stage,
-                key_set: &channel.key_set,
-                host: channel.host_challenge,
-                initialize_update: &channel.initialize_update,
+                chip: &self.chip,
+                opening: request.opening.as_ref(),
+                known: &request.pins,
+                pins: pins.as_ref(),
                 holder: &record.holder,
-                context: format!("document {}", record.number).as_bytes(),
+                context: context.as_bytes(),
             },
         )
         .map_err(told)?;
@@ -165,9 +178,31 @@ impl Inner {
             // finds a spoiled blank beside it.
             write_whole(&self.unconfirmed(), envelope).map_err(|error| unwritten(&error))?;
         }
-        let commands = sealed.commands().to_vec();
+        let grant = SealGrant {
+            commands: sealed.commands().to_vec(),
+            publics: sealed.publics().clone(),
+        };
         *self.sealed() = Some((request.stage.clone(), sealed));
-        Ok(SealGrant { commands })
+        Ok(grant)
+    }
+
+    /// Returns the holder's PINs where an earlier stage of this run set some of them.
+    fn pins_before(&self, context: &str) -> Result<Option<PinSet>, ApiError> {
+        let sealed = match fs::read(self.unconfirmed()) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unwritten(&error)),
+        };
+        let damaged = |_| ApiError::Unavailable {
+            reason: "the document's envelope cannot be opened again".into(),
+        };
+        let content = self
+            .keys
+            .open_envelope(&sealed, context.as_bytes())
+            .map_err(damaged)?;
+        PinSet::decode(&content).map(Some).map_err(|_| ApiError::Unavailable {
+            reason: "the document's envelope holds no PINs".into(),
+        })
     }
 
     fn confirm(&self, request: &ConfirmRequest) -> Result<(), ApiError> {
@@ -180,7 +215,7 @@ impl Inner {
             }
         };
         sealed.check(&request.answers).map_err(told)?;
-        if sealed.envelope().is_some() {
+        if central::completes_pins(&self.plan, &request.stage) {
             fs::rename(self.unconfirmed(), self.folder.join(Desk::ENVELOPE))
                 .map_err(|error| unwritten(&error))?;
         }
@@ -188,7 +223,7 @@ impl Inner {
     }
 
     fn unconfirmed(&self) -> PathBuf {
-        self.folder.join("envelope.unconfirmed")
+        self.folder.join(UNCONFIRMED)
     }
 }
 
@@ -229,47 +264,33 @@ impl Centre for Desk {
         &self,
         _: &Actor,
         request: &ChannelRequest,
-    ) -> Result<ChannelKeys, ApiError> {
+    ) -> Result<ChannelGrant, ApiError> {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| {
-            let keys = desk.keys.service.session_keys(
-                &desk.plan.chip,
-                &asked.key_set,
-                asked.host_challenge,
-                &asked.initialize_update,
-            );
-            let keys = keys.map_err(told)?;
-            let secret = |key: &card::gp::Key| Secret::new(key.as_bytes());
-            Ok(ChannelKeys {
-                enc: secret(&keys.enc),
-                mac: secret(&keys.mac),
-                rmac: secret(&keys.rmac),
-            })
+            let opened = desk
+                .keys
+                .service
+                .open(&desk.plan.chip, &desk.chip, &asked.opening);
+            Ok(opened.map_err(told)?.into_grant())
         })
         .await
     }
 
-    async fn replace_keys(
+    async fn put_keys(
         &self,
         _: &Actor,
         request: &PutKeyRequest,
     ) -> Result<PutKeyGrant, ApiError> {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| {
-            let put = desk.keys.service.put_key(
+            let put = desk.keys.service.put_keys(
                 &desk.plan.chip,
-                &asked.current,
+                &desk.chip,
+                &asked.opening,
                 &asked.new,
-                &asked.diversification,
+                asked.adds,
             );
-            let put = put.map_err(told)?;
-            let command = put.command.encode().map_err(|error| ApiError::Invalid {
-                reason: error.to_string(),
-            })?;
-            Ok(PutKeyGrant {
-                command: command.to_vec(),
-                kcvs: put.kcvs,
-            })
+            put.and_then(central::PutKeys::into_grant).map_err(told)
         })
         .await
     }
@@ -284,7 +305,7 @@ impl Centre for Desk {
 
     async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {
         let asked = request.clone();
-        self.work(request.channel.lease, &request.channel.chip, move |desk| {
+        self.work(request.lease, &request.chip, move |desk| {
             desk.seal(&asked)
         })
         .await

@@ -113,7 +113,7 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
             .more
             .chips()?
             .into_iter()
-            .filter(|chip| chip.identify.atr.contains(&atr))
+            .filter(|chip| chip.identify.may_answer(&atr))
             .collect(),
     };
     let mut fits = None;
@@ -123,8 +123,8 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
             Ok(identity) if identity.differences.is_empty() => {
                 report.product = Some(chip.name.clone());
                 report.title = Some(chip.title.clone());
-                report.serial = Some(identity.serial);
-                report.os = Some(identity.os);
+                report.serial = identity.serial;
+                report.os = identity.os;
                 report.pins = pins(chip, &mut inspector)?;
                 fits = Some(chip);
                 break;
@@ -175,7 +175,7 @@ fn identity(inspector: &mut Inspector<'_>) -> Result<Result<Identity, InspectErr
 fn pins(chip: &ChipProfile, inspector: &mut Inspector<'_>) -> Result<Vec<Pin>, Failure> {
     let mut pins = Vec::new();
     for object in chip.objects(ObjectKind::Pin) {
-        let Detail::Pin(rules) = object.detail else {
+        let Detail::Pin(rules) = &object.detail else {
             continue;
         };
         let (left, note) = match inspector.tries(object) {

@@ -120,6 +120,15 @@ impl DeskKeys {
         })
     }
 
+    /// Opens a PIN envelope of this desk.
+    pub(crate) fn open_envelope(
+        &self,
+        sealed: &[u8],
+        context: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, hsm::EnvelopeError> {
+        self.token.open_envelope(&self.labels.envelope, sealed, context)
+    }
+
     /// Returns the key check value of a key set's master key, for a person to compare.
     pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
         let kcv = self.token.kcv(self.labels.masters.get(key_set)?).ok()?;

@@ -53,7 +53,7 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
                     reader
                         .atr
                         .as_ref()
-                        .is_some_and(|atr| chip.identify.atr.contains(atr))
+                        .is_some_and(|atr| chip.identify.may_answer(atr))
                 })
                 .map(|chip| chip.name.clone())
                 .collect(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use api::{Actor, BlankEnd, Centre, Lease, LeaseId, ProfilePin, ReportedChip};
-use card::Channel;
+use card::{Channel, Limits};
 use clap::Args;
 use document::{Environment, Record};
 use jiff::Timestamp;
@@ -68,6 +68,10 @@ pub(crate) struct Personalize {
     /// stock, no second person and no account of numbers.
     #[arg(long)]
     record: PathBuf,
+    /// The blank's number in hexadecimal, where the chip has no serial number of its own; one is
+    /// made up where it is not given.
+    #[arg(long, value_name = "HEX", value_parser = blank_number)]
+    blank: Option<String>,
     /// Where the keys are and where to write, TOML.
     #[arg(long, default_value = "keys.toml")]
     keys: PathBuf,
@@ -113,7 +117,7 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let keys = DeskKeys::open(&options.keys)?;
     let runs = Runs::open(&keys.out).or_fail(Kind::Failed)?;
     let mut connection = options.place.connect()?;
-    let serial = identify(&plan, &mut connection)?;
+    let serial = identify(&plan, &mut connection, options.blank.as_deref())?;
     if let Some(used) = runs
         .used(&serial, &plan.chip.name, record.number)
         .or_fail(Kind::Failed)?
@@ -164,6 +168,8 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         lease: &lease,
         bridge: &bridge,
         answers: &answers,
+        limits: plan.chip.limits,
+        serial: &serial,
     };
     let outcome = attempt.run(&mut channel, &mut journal.notebook(lease.id));
     let traffic = channel.traffic();
@@ -215,12 +221,32 @@ fn only_test_numbers(record: &Record) -> Result<(), Failure> {
     }
 }
 
-/// Asks the chip what it is, before anything is noted or begun.
-fn identify(plan: &Plan, connection: &mut Connection) -> Result<String, Failure> {
+/// Reads a blank's number: 1 to 32 bytes in hexadecimal.
+fn blank_number(text: &str) -> Result<String, String> {
+    match hex::decode(text) {
+        Ok(bytes) if (1..=32).contains(&bytes.len()) => Ok(hex::encode_upper(bytes)),
+        _ => Err("a blank's number has 1 to 32 bytes of hexadecimal".into()),
+    }
+}
+
+/// Asks the chip what it is, before anything is noted or begun; gives its serial number, or the
+/// blank's where it has none.
+fn identify(
+    plan: &Plan,
+    connection: &mut Connection,
+    blank: Option<&str>,
+) -> Result<String, Failure> {
     let mut inspector = Inspector::new(&plan.chip, connection);
     let identity = inspector.identify().or_fail(Kind::Device)?;
     match identity.differences.into_iter().next() {
-        None => Ok(identity.serial),
+        None => Ok(identity.serial.unwrap_or_else(|| match blank {
+            Some(blank) => blank.to_owned(),
+            None => {
+                let mut number = [0; 8];
+                random::system()(&mut number);
+                hex::encode_upper(number)
+            }
+        })),
         Some(other) => {
             let fault = Fault::WrongChip {
                 product: plan.chip.name.clone(),
@@ -269,6 +295,8 @@ struct Attempt<'a> {
     lease: &'a Lease,
     bridge: &'a Bridge,
     answers: &'a mpsc::Receiver<station::Answer>,
+    limits: Limits,
+    serial: &'a str,
 }
 
 impl Attempt<'_> {
@@ -276,8 +304,10 @@ impl Attempt<'_> {
         let assignment = Assignment {
             variables: profile::variables(&self.lease.record),
             subjects: self.lease.subjects.clone(),
+            limits: self.limits,
+            blank: Some(self.serial.to_owned()),
         };
-        let limits = self.plan.chip.limits;
+        let limits = self.limits;
         let atr = channel.atr().to_vec();
         let mut executor =
             match Executor::new(self.plan.clone(), assignment, &atr, random::system()) {
@@ -352,6 +382,7 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
     let kind = match fault {
         Fault::WrongChip { .. }
         | Fault::AuthenticationRefused { .. }
+        | Fault::NotProved { .. }
         | Fault::Refused { .. }
         | Fault::NoResult { .. }
         | Fault::Channel { .. }
