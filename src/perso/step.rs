@@ -60,7 +60,7 @@ pub(crate) fn begin(
     };
     let name = &step.object;
     let renderer = context.renderer.clone();
-    let mut operation = |operation: Dialect, values: &[(&str, Value)]| {
+    let operation = |operation: Dialect, values: &[(&str, Value)]| {
         renderer.operation_in(operation, object, values, context.variables)
     };
     let commands = match step.verb {

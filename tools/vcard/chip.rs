@@ -1,38 +1,76 @@
 //! A chip: bytes in, bytes out.
-//!
-//! ```text
-//! bytes ─► Command ─► class ─► chain ─► secure messaging off ─► handler
-//! bytes ◄─ pieces  ◄─ secure messaging on ◄─ commit ◄──────────────┘
-//! ```
 
 use std::path::Path;
 
 use card::{Command, Response, Status};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::applet::Work;
+use crate::eid::Os;
+use crate::eid::state::State;
 use crate::identity::{ChipNumber, ChipSerial};
-use crate::instructions;
-use crate::product::Product;
-use crate::scp03::Form;
-use crate::state::State;
-use crate::store::{FileStore, Image, Memory, Store, StoreError};
-use crate::transmission::{self, Chain, Class, Rest};
+use crate::java_card::JavaCard;
+use crate::product::{Product, Software};
+use crate::recording::Recording;
+use crate::store::{FileStore, Image, Memory, Store, StoreError, WithApplet};
+use crate::transmission::{Form, Line};
 use crate::transport::TransportMasterKey;
-use crate::turn::{SecureChannel, Turn, Volatile};
-
-const GET_RESPONSE: u8 = 0xC0;
-const EXTERNAL_AUTHENTICATE: u8 = 0x82;
-const GET_DATA: u8 = 0xCA;
-const GET_DATA_ODD: u8 = 0xCB;
 
 /// A virtual chip.
 pub struct Chip {
-    state: State,
+    system: System,
     store: Box<dyn Store>,
     product: &'static Product,
-    volatile: Volatile,
-    chain: Option<Chain>,
-    rest: Option<Rest>,
+    line: Line,
+    work: Work,
+}
+
+/// What runs on a chip.
+enum System {
+    Eid(Os),
+    JavaCard(JavaCard),
+}
+
+/// What every encoded memory begins with.
+#[derive(Deserialize)]
+struct Owner {
+    product: String,
+}
+
+impl System {
+    /// Reads an encoded memory.
+    fn wake(memory: &[u8]) -> Result<(Self, &'static Product), StoreError> {
+        let encoding = StoreError::Encoding;
+        let Owner { product } = serde_json::from_slice(memory).map_err(encoding)?;
+        let product = Product::find(&product).ok_or(StoreError::Product(product))?;
+        let system = match product.software {
+            Software::Eid => {
+                let state = serde_json::from_slice(memory).map_err(encoding)?;
+                Self::Eid(Os::new(state, product))
+            }
+            Software::JavaCard(kind) => {
+                let whole = serde_json::from_slice(memory).map_err(encoding)?;
+                let WithApplet { domain, applet, .. } = whole;
+                Self::JavaCard(JavaCard::new(domain, product, kind, Some(applet))?)
+            }
+        };
+        Ok((system, product))
+    }
+
+    fn state(&self) -> &State {
+        match self {
+            Self::Eid(os) => os.state(),
+            Self::JavaCard(card) => card.state(),
+        }
+    }
+
+    fn image(&self) -> Image<'_> {
+        match self {
+            Self::Eid(os) => Image::new(os.state()),
+            Self::JavaCard(card) => card.image(),
+        }
+    }
 }
 
 impl Chip {
@@ -47,9 +85,18 @@ impl Chip {
         mut store: impl Store + 'static,
     ) -> Result<Self, StoreError> {
         let keys = keys.diversify(&ChipSerial::of(product, number))?;
-        let state = State::blank(product.id, number, keys);
-        store.commit(&Image::new(&state))?;
-        Ok(Self::started(state, Box::new(store), product))
+        let system = match product.software {
+            Software::Eid => {
+                let state = State::blank(product.id, number, keys);
+                System::Eid(Os::new(state, product))
+            }
+            Software::JavaCard(kind) => {
+                let state = State::domain(product.id, number, keys);
+                System::JavaCard(JavaCard::new(state, product, kind, None)?)
+            }
+        };
+        store.commit(&system.image())?;
+        Ok(Self::started(system, Box::new(store), product))
     }
 
     /// Opens the chip in a state file.
@@ -58,14 +105,15 @@ impl Chip {
     /// [`StoreError`] where it is missing, damaged or of an unknown product.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (store, memory) = FileStore::open(path)?;
-        let damaged = |_| StoreError::Damaged {
-            path: path.to_owned(),
-            why: "memory",
-        };
-        let state: State = serde_json::from_slice(&memory).map_err(damaged)?;
-        let product = Product::find(&state.product)
-            .ok_or_else(|| StoreError::Product(state.product.clone()))?;
-        Ok(Self::started(state, Box::new(store), product))
+        let woken = System::wake(&memory).map_err(|error| match error {
+            StoreError::Encoding(_) => StoreError::Damaged {
+                path: path.to_owned(),
+                why: "memory",
+            },
+            error => error,
+        });
+        let (system, product) = woken?;
+        Ok(Self::started(system, Box::new(store), product))
     }
 
     /// Returns the memory as bytes, **secrets in clear**: for tests that come back to it.
@@ -73,7 +121,7 @@ impl Chip {
     /// # Errors
     /// [`StoreError::Encoding`].
     pub fn snapshot(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        Image::new(&self.state).encode()
+        self.system.image().encode()
     }
 
     /// Makes a chip from a snapshot, without power so far, kept in memory only.
@@ -81,10 +129,19 @@ impl Chip {
     /// # Errors
     /// [`StoreError::Encoding`] where the bytes are no snapshot.
     pub fn restore(snapshot: &[u8]) -> Result<Self, StoreError> {
-        let state: State = serde_json::from_slice(snapshot).map_err(StoreError::Encoding)?;
-        let product = Product::find(&state.product)
-            .ok_or_else(|| StoreError::Product(state.product.clone()))?;
-        Ok(Self::started(state, Box::new(Memory), product))
+        let (system, product) = System::wake(snapshot)?;
+        Ok(Self::started(system, Box::new(Memory), product))
+    }
+
+    /// Lets the chip draw again what it drew in a recorded session, where the same commands
+    /// come in the same order: challenges, nonces. A key pair is made afresh all the same.
+    /// The eID products draw nothing of a recording.
+    #[must_use]
+    pub fn with_recording(mut self, recording: Recording) -> Self {
+        if let System::JavaCard(card) = &mut self.system {
+            card.play(recording);
+        }
+        self
     }
 
     /// Puts another store in place of the chip's own.
@@ -93,14 +150,13 @@ impl Chip {
         self.store = Box::new(store);
     }
 
-    fn started(state: State, store: Box<dyn Store>, product: &'static Product) -> Self {
+    fn started(system: System, store: Box<dyn Store>, product: &'static Product) -> Self {
         Self {
-            state,
+            system,
             store,
             product,
-            volatile: Volatile::fresh(),
-            chain: None,
-            rest: None,
+            line: Line::new(product.transmission, product.command_data),
+            work: Work::default(),
         }
     }
 
@@ -116,18 +172,26 @@ impl Chip {
 
     /// Returns the chip's serial.
     pub fn serial(&self) -> ChipSerial {
-        ChipSerial::of(self.product, self.state.number)
+        ChipSerial::of(self.product, self.system.state().number)
+    }
+
+    /// Returns what the last command cost a real chip.
+    pub(crate) fn work(&self) -> Work {
+        self.work
     }
 
     /// Cuts the power and gives it back: everything but the memory is forgotten.
     pub fn reset(&mut self) {
-        self.volatile = Volatile::fresh();
-        self.chain = None;
-        self.rest = None;
+        match &mut self.system {
+            System::Eid(os) => os.reset(),
+            System::JavaCard(card) => card.reset(),
+        }
+        self.line.clear();
     }
 
     /// Answers one command APDU with one response APDU. The memory is committed before.
     pub fn process(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.work = Work::default();
         let response = match Command::parse(bytes) {
             Ok(command) => self
                 .answer(command, Form::of(bytes))
@@ -138,78 +202,10 @@ impl Chip {
     }
 
     fn answer(&mut self, command: Command, form: Form) -> Result<Response, Status> {
-        let class = Class::parse(command.cla())?;
-        if command.ins() == GET_RESPONSE && !class.secured && !class.chained {
-            return Ok(transmission::get_response(&mut self.rest, &command));
-        }
-        self.rest = None;
-        let limit = self.product.command_data;
-        let linked = transmission::link(&mut self.chain, command, class, limit)?;
-        let Some(command) = linked else {
-            return Ok(Response::new([], Status::OK));
-        };
-        let correct = matches!(command.ins(), GET_DATA | GET_DATA_ODD) && !class.secured;
-        let le = command.le();
-        let command = self.unsecured(command, class, form)?;
-        let (data, status) = self.execute(&command);
-        let (data, status) = self.secured(data, status);
-        let rest = &mut self.rest;
-        Ok(transmission::deliver(rest, data, status, le, correct))
-    }
-
-    /// Takes secure messaging off. A failure ends the session.
-    fn unsecured(&mut self, command: Command, class: Class, form: Form) -> Result<Command, Status> {
-        let opening = class.proprietary && command.ins() == EXTERNAL_AUTHENTICATE;
-        let outcome = match &mut self.volatile.channel {
-            SecureChannel::Open(session) if class.secured => match session.unwrap(&command, form) {
-                Ok(Some(plain)) => return Ok(plain),
-                Ok(None) => Status::SECURE_MESSAGING_INCORRECT,
-                Err(_) => Status::UNKNOWN,
-            },
-            SecureChannel::Open(_) if instructions::ends_session(&command) => return Ok(command),
-            SecureChannel::Open(_) => Status::SECURITY_STATUS_NOT_SATISFIED,
-            // EXTERNAL AUTHENTICATE carries the first MAC before there is a session.
-            _ if !class.secured || opening => return Ok(command),
-            _ => Status::SECURITY_STATUS_NOT_SATISFIED,
-        };
-        self.volatile.channel = SecureChannel::Closed;
-        Err(outcome)
-    }
-
-    /// Puts secure messaging on, where the session asks for it.
-    fn secured(&mut self, data: Vec<u8>, status: Status) -> (Vec<u8>, Status) {
-        let SecureChannel::Open(session) = &self.volatile.channel else {
-            return (data, status);
-        };
-        if session.is_new() {
-            // The answer to EXTERNAL AUTHENTICATE itself is not protected.
-            return (data, status);
-        }
-        match session.wrap(&data, status) {
-            Ok(data) => (data, status),
-            Err(_) => (Vec::new(), Status::UNKNOWN),
-        }
-    }
-
-    fn execute(&mut self, command: &Command) -> (Vec<u8>, Status) {
-        let mut turn = Turn {
-            state: self.state.clone(),
-            volatile: &mut self.volatile,
-            product: self.product,
-            committed: &mut self.state,
-            store: self.store.as_mut(),
-        };
-        let outcome = instructions::execute(&mut turn, command);
-        let outcome = outcome.and_then(|reply| turn.commit().map(|()| reply));
-        match outcome {
-            Ok(reply) => (reply.data, reply.status),
-            Err(status) => {
-                if status == Status::MEMORY_FAILURE {
-                    // What the session believes may rest on what was not written.
-                    self.volatile = Volatile::fresh();
-                }
-                (Vec::new(), status)
-            }
+        let (line, store) = (&mut self.line, self.store.as_mut());
+        match &mut self.system {
+            System::Eid(os) => os.answer(command, form, line, store, &mut self.work),
+            System::JavaCard(card) => card.answer(command, form, line, store, &mut self.work),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The chip's elliptic curves, by openssl.
+//! The chips' elliptic curves, by openssl.
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::derive::Deriver;
@@ -7,9 +7,17 @@ use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use serde::{Deserialize, Serialize};
 
+use crate::applet::KeyWork;
 use crate::secret::Secret;
-use crate::state::Curve;
+
+/// A curve that chips compute on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Curve {
+    P256,
+    P384,
+}
 
 impl Curve {
     /// Reads a standardized domain parameter number (TR-03110-3, table 4).
@@ -26,6 +34,14 @@ impl Curve {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
+        }
+    }
+
+    /// Returns what work with its keys is, for the timing model.
+    pub(crate) fn work(self) -> KeyWork {
+        match self {
+            Self::P256 => KeyWork::P256,
+            Self::P384 => KeyWork::P384,
         }
     }
 
@@ -56,6 +72,39 @@ impl Curve {
         let point = EcPoint::from_bytes(&group, public, &mut context)?;
         let scalar = BigNum::from_slice(private.bytes())?;
         EcKey::from_private_components(&group, &scalar, &point)
+    }
+
+    /// Returns p, a, b, G (04 ‖ X ‖ Y) and n, each as long as the curve has them.
+    pub(crate) fn domain(self) -> Result<[Vec<u8>; 5], ErrorStack> {
+        let group = self.group()?;
+        let mut context = BigNumContext::new()?;
+        let (mut p, mut a, mut b) = (BigNum::new()?, BigNum::new()?, BigNum::new()?);
+        group.components_gfp(&mut p, &mut a, &mut b, &mut context)?;
+        let mut order = BigNum::new()?;
+        group.order(&mut order, &mut context)?;
+        let form = PointConversionForm::UNCOMPRESSED;
+        let generator = match group.generator_opt() {
+            Some(point) => point.to_bytes(&group, form, &mut context)?,
+            None => Vec::new(),
+        };
+        Ok([
+            self.padded(&p)?,
+            self.padded(&a)?,
+            self.padded(&b)?,
+            generator,
+            self.padded(&order)?,
+        ])
+    }
+
+    /// Computes the public key of a private scalar: 04 ‖ X ‖ Y.
+    pub(crate) fn public(self, private: &Secret) -> Result<Vec<u8>, ErrorStack> {
+        let group = self.group()?;
+        let mut context = BigNumContext::new()?;
+        let scalar = BigNum::from_slice(private.bytes())?;
+        let mut point = EcPoint::new(&group)?;
+        point.mul_generator2(&group, &scalar, &mut context)?;
+        let form = PointConversionForm::UNCOMPRESSED;
+        point.to_bytes(&group, form, &mut context)
     }
 
     /// Signs a hash: r ‖ s, fixed width.

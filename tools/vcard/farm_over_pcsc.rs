@@ -13,7 +13,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use vcard::farm::{Client, ClientError, Farm};
-use vcard::{Chip, ChipNumber, Fault, FaultKind, FileStore, Product, TransportMasterKey};
+use vcard::{
+    Chip, ChipNumber, Circumstances, Fault, FaultKind, FileStore, Pace, Product, ReaderBuffer,
+    Timing, TransportMasterKey,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_vcard");
 
@@ -119,6 +122,59 @@ fn a_farm_lives_and_dies() {
     drop(farm);
     assert!(!running(&place), "something stays behind");
     assert!(!place.join("farm.sock").exists() && !place.join("drivers").exists());
+}
+
+#[test]
+fn slots_have_their_own_chips_and_circumstances() {
+    let folder = tempfile::tempdir().unwrap();
+    let Ok(farm) = Farm::start(Path::new(PROGRAM), &folder.path().join("farm"), 2) else {
+        println!("SKIPPED: no farm here; the other test says why");
+        return;
+    };
+    if Command::new("opensc-tool").arg("-v").output().is_err() {
+        println!("SKIPPED: opensc-tool is not installed");
+        return;
+    }
+    let recording = folder.path().join("session.trace");
+    std::fs::write(&recording, "> 0084000004\n< 112233449000   # 1 ms\n").unwrap();
+    let circumstances = Circumstances {
+        pace: Some(Pace {
+            class: Timing::find("j3r180").unwrap(),
+            waits: true,
+        }),
+        buffer: ReaderBuffer {
+            command: Some(24),
+            answer: Some(12),
+        },
+        ..Circumstances::default()
+    };
+    let mut client = farm.client().unwrap();
+    let new = blank(folder.path(), "isoapplet-v1", 1);
+    let missing = folder.path().join("missing.trace");
+    let refused = client.insert_under(0, &new, Circumstances::default(), Some(&missing));
+    assert!(matches!(refused, Err(ClientError::Refused(_))));
+    client
+        .insert_under(0, &new, circumstances, Some(&recording))
+        .unwrap();
+    client
+        .insert(1, &blank(folder.path(), "lateid-v2", 2), None)
+        .unwrap();
+
+    let select = "00:A4:04:0C:0C:F2:76:A2:88:BC:FB:A6:9D:34:F3:10:01";
+    let send = |commands: &[&str]| {
+        let head = ["-r", "zimogs slot 1 00 00", "-c", "default", "-s", select];
+        let rest = commands.iter().flat_map(|command| ["-s", command]);
+        tool(&farm, &head.into_iter().chain(rest).collect::<Vec<_>>())
+    };
+    let said = send(&["00:84:00:00:04"]);
+    assert!(said.contains("11 22 33 44"), "{said}");
+    // Answers of more than ten bytes do not fit this reader, nor commands of more than 24.
+    assert!(!send(&["00:84:00:00:0B"]).contains("SW1=0x90, SW2=0x00):\n"));
+    assert!(send(&["00:84:00:00:0A"]).contains("SW1=0x90, SW2=0x00):\n"));
+    let long = format!("00:20:00:01:10{}", ":31".repeat(20));
+    assert!(!send(&[&long]).contains("SW1=0x63"));
+    let atr = tool(&farm, &["-r", "zimogs slot 2 00 00", "-a"]);
+    assert!(atr.starts_with("3b:db:96"), "{atr}");
 }
 
 #[test]

@@ -54,6 +54,12 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     Removed,
     Mute,
+    /// The reader's buffer is too small.
+    TooLong {
+        what: &'static str,
+        length: usize,
+        holds: usize,
+    },
 }
 
 /// A chip's faults and how far it has come.

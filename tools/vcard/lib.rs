@@ -2,56 +2,54 @@
 //! `pcscd`. The chip's manual is `README.md` beside this file.
 //!
 //! ```text
-//!                    ┌───────────── Chip ─────────────┐
-//! InProcess ──┐      │ transmission  class, chains,   │
-//!             ├─────►│               61xx, 6Cxx       │     ┌─► FileStore (sealed JSON)
-//! vpcd socket ┘      │ scp03         secure channel   ├─────┤
-//!   ▲    │ Fault     │ ISD · eID     instructions     │     └─► Memory
-//!   │    ▼           └────────────────────────────────┘
-//!  pcscd (Farm)
+//!               ┌─────────────────────── Chip ───────────────────────┐
+//! InProcess ──┐ │ transmission   class, chains, 61xx, 6Cxx           │    ┌─► FileStore
+//!             ├─┤                                                    ├────┤   (sealed JSON)
+//! vpcd socket ┘ │ eid::Os        ISD and eID application, SCP03      │    └─► Memory
+//!   ▲    │      │ or JavaCard ─► eid::Os (its ISD) │ one Applet      │
+//!   │    ▼      └────────────────────────────────────────────────────┘
+//!  pcscd (Farm)        Circumstances: faults, pace, the reader's buffer
 //! ```
 //!
 //! The chip's cryptography is openssl's, so that the code it judges is not its own judge.
 
-mod access;
 mod aes;
-mod authentication;
+mod applet;
 mod chip;
+mod circumstances;
 mod curve;
+mod eid;
 pub mod farm;
 mod fault;
-mod files;
 mod identity;
 mod in_process;
-mod instructions;
-mod key_sets;
-mod keys;
-mod life_cycle;
+mod isoapplet;
+mod java_card;
+mod mrtd;
 mod objects;
-mod pin_objects;
-mod pins;
+mod piv;
 mod product;
-mod registry;
+mod recording;
 #[cfg(test)]
-mod scenarios;
-mod scp03;
+mod replay;
 mod secret;
-mod select;
-mod signing;
-mod state;
 mod store;
+mod timing;
 mod transmission;
 mod transport;
-mod turn;
 #[cfg(test)]
 mod vectors;
 mod vpcd;
 
 pub use chip::Chip;
+pub use circumstances::{Circumstances, ReaderBuffer};
 pub use fault::{Fault, FaultKind};
 pub use identity::{ChipNumber, ChipNumberError, ChipSerial};
 pub use in_process::InProcess;
 pub use product::{PRODUCTS, Product};
+pub use recording::{Event, Recording, RecordingError};
 pub use store::{FileStore, Image, Memory, Store, StoreError};
+pub use timing::{Pace, TIMINGS, Timing};
+pub use transmission::{Chaining, Excess, Transmission};
 pub use transport::{TransportKeyError, TransportMasterKey};
 pub use vpcd::{PlugError, Plugged};

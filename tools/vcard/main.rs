@@ -6,7 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use vcard::farm::{self, Announcement, explain};
-use vcard::{Chip, ChipNumber, Fault, FileStore, Plugged, Product, TransportMasterKey};
+use vcard::{
+    Chip, ChipNumber, Circumstances, Fault, FileStore, Pace, Plugged, Product, ReaderBuffer,
+    Recording, Timing, TransportMasterKey,
+};
 use zeroize::Zeroizing;
 
 /// Virtual chips: makes blanks, plugs them into virtual readers.
@@ -35,7 +38,8 @@ enum Task {
 
 #[derive(Args)]
 struct Blank {
-    /// Chip product: lateid-v2, esteid-2018.
+    /// Chip product: lateid-v2, esteid-2018, isoapplet-v0, isoapplet-v1, and the builds of
+    /// the latter two that take keys, isoapplet-v0-import and isoapplet-v1-import; piv, mrtd-applet.
     #[arg(long, value_parser = product)]
     product: &'static Product,
     /// IC batch and serial, 12 hexadecimal digits; at random without.
@@ -63,6 +67,18 @@ struct Run {
     /// A fault, as JSON: {"at":7,"kind":"remove-after"}. May be repeated.
     #[arg(long, value_parser = fault)]
     fault: Vec<Fault>,
+    /// Take as long as a chip of this class: j3r180, j2a080.
+    #[arg(long, value_parser = timing)]
+    timing: Option<&'static Timing>,
+    /// Lose commands that are longer, as a reader with a small buffer; bytes.
+    #[arg(long)]
+    reader_command_limit: Option<usize>,
+    /// Lose answers that are longer, status word included; bytes.
+    #[arg(long)]
+    reader_answer_limit: Option<usize>,
+    /// A session recorded on the wire: the chip draws the random numbers that it shows.
+    #[arg(long)]
+    recording: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -79,6 +95,13 @@ fn product(id: &str) -> Result<&'static Product, String> {
     Product::find(id).ok_or_else(|| {
         let known: Vec<_> = vcard::PRODUCTS.iter().map(|product| product.id).collect();
         format!("known products: {}", known.join(", "))
+    })
+}
+
+fn timing(id: &str) -> Result<&'static Timing, String> {
+    Timing::find(id).ok_or_else(|| {
+        let known: Vec<_> = vcard::TIMINGS.iter().map(|timing| timing.id).collect();
+        format!("known classes: {}", known.join(", "))
     })
 }
 
@@ -129,8 +152,19 @@ fn make_blank(blank: &Blank) -> Ended {
 }
 
 fn run_chip(run: &Run) -> Ended {
-    let chip = Chip::open(&run.state)?;
-    Plugged::insert(&run.reader, chip, run.fault.clone())?.wait();
+    let mut chip = Chip::open(&run.state)?;
+    if let Some(recording) = &run.recording {
+        chip = chip.with_recording(Recording::open(recording)?);
+    }
+    let circumstances = Circumstances {
+        faults: run.fault.clone(),
+        pace: run.timing.map(|class| Pace { class, waits: true }),
+        buffer: ReaderBuffer {
+            command: run.reader_command_limit,
+            answer: run.reader_answer_limit,
+        },
+    };
+    Plugged::insert_under(&run.reader, chip, circumstances)?.wait();
     Ok(ExitCode::SUCCESS)
 }
 

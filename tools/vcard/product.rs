@@ -1,4 +1,12 @@
-//! The chips that can be made: a table. A new variant of the same OS is one more row.
+//! The chips that can be made: a table. A new variant of the same OS is one more row; a new
+//! applet is one more row, one kind, and one arm where it starts.
+
+use crate::applet::Applet;
+use crate::eid::state::MAIN_AID;
+use crate::isoapplet;
+use crate::mrtd;
+use crate::piv;
+use crate::transmission::{Chaining, Excess, Transmission};
 
 /// A chip product: what its blanks have in common.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +33,46 @@ pub struct Product {
     pub memory: usize,
     /// Longest command data field, bytes, chained or extended.
     pub command_data: usize,
+    /// How its commands and answers travel.
+    pub transmission: Transmission,
+    /// AID of its application.
+    pub application: &'static [u8],
+    /// What runs on it.
+    pub(crate) software: Software,
+}
+
+/// What runs on a chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Software {
+    /// The eID chips' operating system.
+    Eid,
+    /// A Java Card with this applet.
+    JavaCard(AppletKind),
+}
+
+/// The applets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppletKind {
+    /// IsoApplet, a PKCS#15 card.
+    IsoApplet(isoapplet::Build),
+    /// An ICAO passport.
+    Mrtd,
+    /// A PIV Card Application.
+    Piv,
+}
+
+impl AppletKind {
+    /// Starts the applet: with this memory, or as installed.
+    pub(crate) fn start(
+        self,
+        memory: Option<serde_json::Value>,
+    ) -> Result<Box<dyn Applet + Send>, serde_json::Error> {
+        match self {
+            Self::IsoApplet(build) => isoapplet::start(build, memory),
+            Self::Mrtd => memory.map_or_else(|| Ok(mrtd::blank()), mrtd::wake),
+            Self::Piv => piv::start(memory),
+        }
+    }
 }
 
 /// Every product, in no particular order.
@@ -49,9 +97,114 @@ pub const PRODUCTS: &[Product] = &[
         issuer: &[0x02, 0x33, 0x00, 0x01],
         ..OS
     },
+    Product {
+        id: "isoapplet-v0",
+        software: isoapplet(isoapplet::Version::V0, false),
+        ..ISOAPPLET_V0
+    },
+    Product {
+        id: "isoapplet-v0-import",
+        software: isoapplet(isoapplet::Version::V0, true),
+        ..ISOAPPLET_V0
+    },
+    Product {
+        id: "isoapplet-v1",
+        software: isoapplet(isoapplet::Version::V1, false),
+        ..ISOAPPLET_V1
+    },
+    Product {
+        id: "isoapplet-v1-import",
+        software: isoapplet(isoapplet::Version::V1, true),
+        ..ISOAPPLET_V1
+    },
+    Product {
+        id: "mrtd-applet",
+        application: mrtd::AID,
+        transmission: Transmission {
+            extended: true,
+            chaining: Chaining::None,
+            excess: Excess::Lost,
+        },
+        software: Software::JavaCard(AppletKind::Mrtd),
+        ..J3R180
+    },
+    Product {
+        id: "piv",
+        application: piv::AID,
+        transmission: Transmission {
+            extended: true,
+            // GENERAL AUTHENTICATE, PUT DATA, IMPORT ASYMMETRIC KEY.
+            chaining: Chaining::Of(&[0x87, 0xDB, 0xFE]),
+            excess: Excess::Pieces,
+        },
+        software: Software::JavaCard(AppletKind::Piv),
+        ..J3R180
+    },
 ];
 
-/// What the products share: one silicon, one operating system.
+/// IsoApplet 0.6.
+const ISOAPPLET_V0: Product = Product {
+    application: isoapplet::AID,
+    transmission: Transmission {
+        extended: false,
+        // PERFORM SECURITY OPERATION, GENERATE ASYMMETRIC KEY PAIR, PUT DATA.
+        chaining: Chaining::Of(&[0x2A, 0x46, 0xDB]),
+        excess: Excess::Owed,
+    },
+    ..J2A080
+};
+
+/// IsoApplet 1.0.
+const ISOAPPLET_V1: Product = Product {
+    application: isoapplet::AID,
+    transmission: Transmission {
+        extended: true,
+        chaining: Chaining::None,
+        excess: Excess::Lost,
+    },
+    ..J3R180
+};
+
+const fn isoapplet(version: isoapplet::Version, import: bool) -> Software {
+    Software::JavaCard(AppletKind::IsoApplet(isoapplet::Build { version, import }))
+}
+
+/// A Java Card 2.2.2 of 2008 to 2012, 80 kB, of which applets leave 64.
+const J2A080: Product = Product {
+    atr: &[
+        0x3B, 0xF8, 0x13, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 0x4A, 0x43, 0x4F, 0x50, 0x76, 0x32,
+        0x34, 0x31, 0xB7,
+    ],
+    fabricator: [0x47, 0x90],
+    ic_type: [0x50, 0x40],
+    os: [0x47, 0x91],
+    os_date: [0x81, 0x02],
+    os_level: [0x31, 0x00],
+    fabrication_date: [0x03, 0x15],
+    issuer: &[0x47, 0x90, 0x00, 0x01],
+    memory: 65_536,
+    command_data: 32_767,
+    ..OS
+};
+
+/// A Java Card 3.0.5 of 2019, 180 kB, of which applets leave 160.
+const J3R180: Product = Product {
+    atr: &[
+        0x3B, 0xD5, 0x18, 0xFF, 0x81, 0x91, 0xFE, 0x1F, 0xC3, 0x80, 0x73, 0xC8, 0x21, 0x10, 0x0A,
+    ],
+    fabricator: [0x47, 0x90],
+    ic_type: [0xD3, 0x21],
+    os: [0x47, 0x00],
+    os_date: [0x00, 0x00],
+    os_level: [0x00, 0x00],
+    fabrication_date: [0x91, 0x22],
+    issuer: &[0x47, 0x90, 0x00, 0x02],
+    memory: 163_840,
+    command_data: 32_767,
+    ..OS
+};
+
+/// What the eID products share: one silicon, one operating system.
 const OS: Product = Product {
     id: "",
     atr: &[],
@@ -64,6 +217,13 @@ const OS: Product = Product {
     issuer: &[],
     memory: 49_152,
     command_data: 4096,
+    transmission: Transmission {
+        extended: true,
+        chaining: Chaining::Any,
+        excess: Excess::Kept,
+    },
+    application: &MAIN_AID,
+    software: Software::Eid,
 };
 
 impl Product {

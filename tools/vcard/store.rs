@@ -13,10 +13,11 @@ use openssl::error::ErrorStack;
 use openssl::rand::rand_bytes;
 use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::state::State;
+use crate::eid::state::State;
 
 /// Says why a chip's memory cannot be read or written.
 #[derive(Debug, Error)]
@@ -56,11 +57,33 @@ pub enum StoreError {
 
 /// A chip's memory, ready to be kept.
 #[derive(Clone, Copy)]
-pub struct Image<'a>(&'a State);
+pub struct Image<'a> {
+    /// The operating system's part, the security domain's at least.
+    state: &'a State,
+    /// The applet's part, where there is one.
+    applet: Option<&'a Value>,
+}
+
+/// The memory of a chip with an applet, as encoded. A chip without one is its state alone.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct WithApplet<S, A> {
+    pub(crate) product: String,
+    pub(crate) domain: S,
+    pub(crate) applet: A,
+}
 
 impl<'a> Image<'a> {
     pub(crate) fn new(state: &'a State) -> Self {
-        Self(state)
+        let applet = None;
+        Self { state, applet }
+    }
+
+    /// Returns the image with this applet's memory beside the state.
+    pub(crate) fn with_applet(self, applet: &'a Value) -> Self {
+        Self {
+            applet: Some(applet),
+            ..self
+        }
     }
 
     /// Encodes the memory, **secrets in clear**: for a store that seals, or a test.
@@ -68,17 +91,24 @@ impl<'a> Image<'a> {
     /// # Errors
     /// [`StoreError::Encoding`].
     pub fn encode(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let bytes = serde_json::to_vec(self.0).map_err(StoreError::Encoding)?;
-        Ok(Zeroizing::new(bytes))
+        let bytes = match self.applet {
+            None => serde_json::to_vec(self.state),
+            Some(applet) => serde_json::to_vec(&WithApplet {
+                product: self.state.product.clone(),
+                domain: self.state,
+                applet,
+            }),
+        };
+        Ok(Zeroizing::new(bytes.map_err(StoreError::Encoding)?))
     }
 
     /// Returns what may stand in clear beside the sealed memory.
     fn header(&self) -> Header {
         Header {
-            product: self.0.product.clone(),
-            number: self.0.number.to_string(),
-            card: self.0.card as u8,
-            application: self.0.application as u8,
+            product: self.state.product.clone(),
+            number: self.state.number.to_string(),
+            card: self.state.card as u8,
+            application: self.state.application as u8,
         }
     }
 }

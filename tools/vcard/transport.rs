@@ -4,8 +4,8 @@ use openssl::error::ErrorStack;
 use thiserror::Error;
 
 use crate::aes;
+use crate::eid::scp03::StaticKeys;
 use crate::identity::ChipSerial;
-use crate::scp03::StaticKeys;
 use crate::secret::Secret;
 
 /// The maker's master key, AES-128, from which each blank's transport keys are derived.

@@ -11,7 +11,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::chip::Chip;
-use crate::fault::{Answer, Fault, Faults};
+use crate::circumstances::{Circumstances, Place};
+use crate::fault::{Answer, Fault};
 
 /// Controls of the driver: payloads of one byte.
 mod control {
@@ -53,6 +54,18 @@ impl Plugged {
     /// # Errors
     /// [`PlugError::NoReader`].
     pub fn insert(address: &str, chip: Chip, faults: Vec<Fault>) -> Result<Self, PlugError> {
+        Self::insert_under(address, chip, faults.into())
+    }
+
+    /// Connects a chip that works under these circumstances.
+    ///
+    /// # Errors
+    /// [`PlugError::NoReader`].
+    pub fn insert_under(
+        address: &str,
+        chip: Chip,
+        circumstances: Circumstances,
+    ) -> Result<Self, PlugError> {
         let failed = |source| PlugError::NoReader {
             address: address.to_owned(),
             source,
@@ -61,8 +74,7 @@ impl Plugged {
         let (notice, noticed) = mpsc::sync_channel(1);
         let mut wire = Wire {
             line: line.try_clone().map_err(failed)?,
-            chip,
-            faults: Faults::new(faults),
+            place: Place::new(chip, circumstances),
             notice,
         };
         let worker = thread::Builder::new()
@@ -131,14 +143,13 @@ fn connect(address: &str) -> io::Result<TcpStream> {
 
 struct Wire {
     line: TcpStream,
-    chip: Chip,
-    faults: Faults,
+    place: Place,
     notice: SyncSender<()>,
 }
 
 impl Wire {
     fn serve(&mut self) {
-        self.chip.reset();
+        self.place.chip.reset();
         // An error is the chip leaving the slot, from either side.
         let _ = self.serve_until_closed();
         let _ = self.line.shutdown(Shutdown::Both);
@@ -148,17 +159,21 @@ impl Wire {
         loop {
             let frame = self.read_frame()?;
             match frame[..] {
-                [control::POWER_OFF | control::POWER_ON | control::RESET] => self.chip.reset(),
+                [control::POWER_OFF | control::POWER_ON | control::RESET] => {
+                    self.place.chip.reset()
+                }
                 [control::GET_ATR] => {
-                    let atr = self.chip.atr();
+                    let atr = self.place.chip.atr();
                     self.write_frame(atr)?;
                     // Full means: said already.
                     let _ = self.notice.try_send(());
                 }
-                _ => match self.faults.process(&mut self.chip, &frame) {
+                _ => match self.place.process(&frame) {
                     Answer::Bytes(bytes) => self.write_frame(&bytes)?,
                     Answer::Removed => return Ok(()),
                     Answer::Mute => {}
+                    // The driver cannot be told of a failure: half a status word is one.
+                    Answer::TooLong { .. } => self.write_frame(&[0x6F])?,
                 },
             }
         }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::{Announcement, ReaderStatus, Reply, Request};
+use crate::circumstances::Circumstances;
 use crate::fault::Fault;
 
 /// How long a farm may take to start.
@@ -178,13 +179,32 @@ impl Client {
         state: &Path,
         fault: Option<Fault>,
     ) -> Result<(), ClientError> {
+        let circumstances = fault.into_iter().collect::<Vec<_>>().into();
+        self.insert_under(reader, state, circumstances, None)
+    }
+
+    /// Puts the chip in a state file into a reader, under these circumstances, drawing its
+    /// random numbers from a recorded session where one is given.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] also for a bad recording.
+    pub fn insert_under(
+        &mut self,
+        reader: usize,
+        state: &Path,
+        circumstances: Circumstances,
+        recording: Option<&Path>,
+    ) -> Result<(), ClientError> {
         // The farm has a working folder of its own.
-        let state = std::path::absolute(state)
-            .map_err(|error| ClientError::Line(state.to_owned(), error))?;
+        let absolute = |path: &Path| {
+            std::path::absolute(path).map_err(|error| ClientError::Line(path.to_owned(), error))
+        };
         let request = Request::Insert {
             reader,
-            state,
-            fault,
+            state: absolute(state)?,
+            fault: None,
+            circumstances,
+            recording: recording.map(absolute).transpose()?,
         };
         self.ask(&request).map(drop)
     }

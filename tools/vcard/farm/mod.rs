@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::circumstances::Circumstances;
 use crate::fault::Fault;
 
 pub use client::{Client, ClientError, Farm};
@@ -41,6 +42,12 @@ pub enum Request {
         /// What it will meet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fault: Option<Fault>,
+        /// Under what circumstances it works besides.
+        #[serde(default)]
+        circumstances: Circumstances,
+        /// A recorded session that it draws its random numbers from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<PathBuf>,
     },
     /// Takes the chip out of a reader.
     Remove {

@@ -11,7 +11,8 @@ use thiserror::Error;
 use super::daemon::Reader;
 use super::{ReaderStatus, Reply, Request, explain};
 use crate::chip::Chip;
-use crate::fault::Fault;
+use crate::circumstances::Circumstances;
+use crate::recording::{Recording, RecordingError};
 use crate::store::StoreError;
 use crate::vpcd::{PlugError, Plugged};
 
@@ -37,10 +38,18 @@ pub(crate) enum SlotError {
     Chip(#[from] StoreError),
     #[error("cannot insert the chip")]
     Plug(#[from] PlugError),
+    #[error("cannot play the recording")]
+    Recording(#[from] RecordingError),
     #[error("cannot find {0}")]
     NoFile(PathBuf, #[source] std::io::Error),
     #[error("pcscd does not show reader {0} {1}")]
     PcSc(String, &'static str, #[source] pcsc::Error),
+}
+
+/// How a chip goes in.
+struct Setting {
+    circumstances: Circumstances,
+    recording: Option<PathBuf>,
 }
 
 /// A chip's place: reserved for a state file, then with the chip in it.
@@ -83,7 +92,16 @@ impl Slots {
                 reader,
                 state,
                 fault,
-            } => self.insert(reader, &state, fault),
+                mut circumstances,
+                recording,
+            } => {
+                circumstances.faults.extend(fault);
+                let setting = Setting {
+                    circumstances,
+                    recording,
+                };
+                self.insert(reader, &state, &setting)
+            }
             Request::Remove { reader } => self.remove(reader),
             Request::Status {} => return self.status(),
             Request::Stop {} => Ok(()),
@@ -103,13 +121,13 @@ impl Slots {
         }
     }
 
-    fn insert(&self, reader: usize, state: &Path, fault: Option<Fault>) -> Result<(), SlotError> {
+    fn insert(&self, reader: usize, state: &Path, setting: &Setting) -> Result<(), SlotError> {
         let found = state.canonicalize();
         let state = found.map_err(|error| SlotError::NoFile(state.to_owned(), error))?;
         let slot = self.slot(reader)?;
         let _moving = held(&slot.moving);
         self.reserve(reader, slot, &state)?;
-        let plugged = slot.plug(&state, fault);
+        let plugged = slot.plug(&state, setting);
         let mut place = held(&slot.place);
         match plugged {
             Ok(chip) => {
@@ -185,12 +203,16 @@ impl Slot {
     /// once, but the part of it that looks for cards learns so only with its next look. A chip
     /// that comes before that is the old one to it, and never shown: it is taken out until
     /// pcscd has seen an empty reader, and put in again.
-    fn plug(&self, state: &Path, fault: Option<Fault>) -> Result<Plugged, SlotError> {
+    fn plug(&self, state: &Path, setting: &Setting) -> Result<Plugged, SlotError> {
         self.reader.wait_for_card(false, NOTICE)?;
         let mut again = UNSEEN;
         loop {
-            let faults = fault.into_iter().collect();
-            let plugged = Plugged::insert(&self.reader.address, Chip::open(state)?, faults)?;
+            let mut chip = Chip::open(state)?;
+            if let Some(recording) = &setting.recording {
+                chip = chip.with_recording(Recording::open(recording)?);
+            }
+            let circumstances = setting.circumstances.clone();
+            let plugged = Plugged::insert_under(&self.reader.address, chip, circumstances)?;
             plugged.wait_noticed(NOTICE)?;
             let patience = if again == 0 { NOTICE } else { GLANCE };
             match self.reader.wait_for_card(true, patience) {

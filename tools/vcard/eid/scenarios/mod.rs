@@ -1,0 +1,13 @@
+//! The chip as its users meet it: right orders work, wrong ones are refused.
+
+mod channel;
+mod domain;
+mod files;
+mod host;
+mod keys;
+mod life;
+mod opensc;
+mod personalized;
+mod pins;
+mod tearing;
+mod transcript;
