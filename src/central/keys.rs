@@ -122,12 +122,12 @@ impl KeyService {
         serial: &str,
         opening: &ChannelOpening,
     ) -> Result<Opened> {
-        match &chip.channel.protocol {
-            Protocol::Challenge(challenge) => {
+        match &set(chip, &opening.key_set)?.challenge {
+            Some(challenge) => {
                 let proof = self.proof(chip, challenge, serial, opening)?;
                 Ok(Opened::Proof(proof))
             }
-            _ => {
+            None => {
                 let session = self.session_keys(chip, opening)?;
                 Ok(Opened::Session(Box::new(session)))
             }
@@ -196,10 +196,10 @@ impl KeyService {
             return Err(CentralError::invalid("a key set does not replace itself"));
         }
         match chip.channel.protocol {
-            Protocol::Challenge(_) if adds => Err(CentralError::refused(
+            Protocol::Challenge if adds => Err(CentralError::refused(
                 "this chip holds one key: it can be replaced, and none added",
             )),
-            Protocol::Challenge(_) => self.put_single_key(chip, serial, new),
+            Protocol::Challenge => self.put_single_key(chip, serial, new),
             _ => self.put_key_set(chip, opening, new, adds),
         }
     }

@@ -4,32 +4,79 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use card::cipher::Key;
 use card::gp::{
-    self, Handshake, HostChallenge, InitializeUpdate, Key, Secured, SessionKeys, StaticKeys,
+    self, Diversification, Handshake, HostChallenge, InitializeUpdate, Secured, SessionKeys,
+    StaticKeys,
 };
-use card::{Channel, Response, exchange};
+use card::{Channel, Limits, Response, exchange};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Builder, X509NameBuilder, X509Req};
-use profile::{ChipProfile, Dialect, DocumentProfile, Plan, Position, Renderer, Shelf, pin_field};
+use profile::{
+    ChipProfile, Dialect, DocumentProfile, KeySource, ObjectKind, PinValues, Plan, Position,
+    Rendered, Renderer, Shelf, Value, Variables, Verb,
+};
 use vcard::{Chip, ChipNumber, Fault as ChipFault, InProcess, Memory, Product, TransportMasterKey};
+use zeroize::Zeroizing;
 
-use crate::{Action, Assignment, Event, Executor, Grant, JournalEntry, Outcome, Refusal, Request};
+use crate::{
+    Action, Assignment, Event, Executor, Grant, JournalEntry, Opening, Outcome, Refusal, Request,
+};
 
-/// The shipped chip profile.
+/// The shipped chip profile of the Latvian eID.
 pub(crate) const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+
+macro_rules! shipped {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../firmware-profiles/", $name, ".toml")))),*]
+    };
+}
+
+/// Every shipped profile, by kind and name.
+const SHIPPED: &[(&str, &str)] = shipped![
+    "chips/lateid-v2" "chips/isoapplet-v0" "chips/isoapplet-v1" "chips/piv" "chips/mrtd-applet"
+    "documents/eid-card" "documents/isoapplet-card" "documents/piv-card" "documents/travel-chip"
+];
+
+/// Returns the shipped profiles of a kind, `chips` or `documents`.
+pub(crate) fn shelf(kind: &str) -> Shelf {
+    let mut shelf = Shelf::default();
+    for (path, text) in SHIPPED {
+        if let Some((found, name)) = path.split_once('/')
+            && found == kind
+        {
+            shelf.put(name, *text);
+        }
+    }
+    shelf
+}
+
 const MAKER: [u8; 16] = *b"maker's transpor";
 const ISSUER: [u8; 16] = *b"issuer's master!";
-/// The PINs that the desk gives: long, so that a search finds nothing by chance.
+/// The PINs that the desk gives: long where the chip takes that, so that a search finds nothing
+/// by chance.
 pub(crate) const PINS: [(&str, &[u8]); 3] = [
     ("pin1", b"740918253664"),
     ("pin2", b"918273645091"),
     ("puk", b"605948372615"),
 ];
+
+/// Session keys, from static ones.
+trait Session {
+    fn session(&self, update: &InitializeUpdate, host: &HostChallenge) -> SessionKeys;
+}
+
+impl Session for StaticKeys {
+    fn session(&self, update: &InitializeUpdate, host: &HostChallenge) -> SessionKeys {
+        update.session_keys(self, host).unwrap()
+    }
+}
 
 /// What the desk does wrong on purpose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +100,8 @@ pub(crate) struct Desk {
     authority: PKey<Private>,
     pub(crate) journal: Vec<JournalEntry>,
     pub(crate) commands: usize,
+    pub(crate) bytes: usize,
+    pub(crate) limits: Limits,
     sealed: Option<Secured>,
     pub(crate) mistake: Mistake,
     challenges: u64,
@@ -71,25 +120,36 @@ impl Desk {
 
     /// Makes a desk whose chip profile is this text.
     pub(crate) fn with_profile(year: i16, profile: &str) -> Self {
-        let mut shelf = Shelf::default();
-        shelf.put("lateid-v2", profile);
-        shelf.put(
-            "eid-card",
-            include_str!("../../firmware-profiles/documents/eid-card.toml"),
-        );
-        let chip = Arc::new(ChipProfile::load(&shelf, "lateid-v2").unwrap());
-        let document = DocumentProfile::load(&shelf, "eid-card").unwrap();
+        let mut chips = shelf("chips");
+        chips.put("lateid-v2", profile);
+        Self::with(year, &chips, "lateid-v2", "eid-card")
+    }
+
+    /// Makes a desk for a shipped chip and document.
+    pub(crate) fn of(chip: &str, document: &str) -> Self {
+        Self::with(1990, &shelf("chips"), chip, document)
+    }
+
+    fn with(year: i16, chips: &Shelf, chip: &str, document: &str) -> Self {
+        let chip = ChipProfile::load(chips, chip).unwrap_or_else(|error| panic!("{error}"));
+        let document = DocumentProfile::load(&shelf("documents"), document)
+            .unwrap_or_else(|error| panic!("{error}"));
         let json = format!(
-            r#"{{"number":"XA0000001","kind":"id-card","issued":"2026-03-02","expires":"2028-03-01","holder":{{"surname":"Izdomāta","given_names":"Anna","personal_code":"32{year:04}-12347","birth_date":"{year}-03-02","sex":"F","nationality":"LVA"}},"certificates":true}}"#
+            r#"{{"number":"XA0000001","kind":"id-card","issued":"2026-03-02","expires":"2028-03-01","holder":{{"surname":"Izdomāta","given_names":"Anna","personal_code":"32{year:04}-12347","birth_date":"{year}-03-02","sex":"F","nationality":"LVA"}},"certificates":true,"prepared":{{"dg1":"615B5F1F58","dg2":"{}","sod":"7703020100"}}}}"#,
+            "75".repeat(3000)
         );
         let record: document::Record = serde_json::from_str(&json).unwrap();
-        let plan = Plan::new(chip, "eid-card", &document.chips[0], &record).unwrap();
+        let limits = chip.limits;
+        let plan = Plan::new(Arc::new(chip), &document.name, &document.chips[0], &record)
+            .unwrap_or_else(|error| panic!("{error}"));
         Self {
             plan,
             record,
             authority: key_pair(),
             journal: Vec::new(),
             commands: 0,
+            bytes: 0,
+            limits,
             sealed: None,
             mistake: Mistake::None,
             challenges: 0,
@@ -125,16 +185,20 @@ impl Desk {
         (outcome, channel.into_chip())
     }
 
-    fn drive(&mut self, channel: &mut dyn Channel) -> Outcome {
+    /// Personalizes the chip in a channel.
+    pub(crate) fn drive(&mut self, channel: &mut dyn Channel) -> Outcome {
         let subjects = self
             .plan
             .keys
             .iter()
             .map(|(key, _)| (key.clone(), subject()))
             .collect();
+        let limits = self.limits;
         let assignment = Assignment {
             variables: profile::variables(&self.record),
             subjects,
+            limits,
+            blank: None,
         };
         let random = Box::new(|bytes: &mut [u8]| openssl::rand::rand_bytes(bytes).unwrap());
         let mut executor = match Executor::new(self.plan.clone(), assignment, channel.atr(), random)
@@ -142,23 +206,23 @@ impl Desk {
             Ok(executor) => executor,
             Err(fault) => {
                 return Outcome {
-                    chip: None,
-                    os: None,
-                    touched: false,
-                    certificates: BTreeMap::new(),
                     fault: Some(fault),
+                    ..Outcome::default()
                 };
             }
         };
-        let limits = self.plan.chip.limits;
         // What the centre was asked and has not answered yet: it is slow on purpose.
         let mut open: Vec<(u32, Request)> = Vec::new();
         loop {
             match executor.next_action() {
                 Action::Transmit(command) => {
                     self.commands += 1;
+                    self.bytes += command.encode().unwrap().len();
                     executor.handle(match exchange(channel, &command, &limits) {
-                        Ok(response) => Event::Answer(response),
+                        Ok(response) => {
+                            self.bytes += response.data().len() + 2;
+                            Event::Answer(response)
+                        }
                         Err(error) => Event::Gone(error),
                     });
                 }
@@ -168,8 +232,9 @@ impl Desk {
                 }
                 Action::Ask(id, request) => open.push((id, request)),
                 Action::Wait => {
+                    let chip = executor.chip().unwrap_or_default().to_owned();
                     let (id, request) = open.remove(0);
-                    executor.handle(match self.answer(request) {
+                    executor.handle(match self.answer(&chip, request) {
                         Some(grant) => Event::Given(id, grant),
                         None => Event::Refused(
                             id,
@@ -178,6 +243,19 @@ impl Desk {
                     });
                 }
                 Action::Finished(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// The key of a chip that is opened by challenge.
+    fn single_key(&self, key_set: &str, chip: &str) -> Zeroizing<Vec<u8>> {
+        match &self.plan.chip.channel.keys[key_set].source {
+            KeySource::Known(key) => key.clone(),
+            KeySource::Diversified(_) => {
+                let master = Key::new(&ISSUER).unwrap();
+                let context = hex::decode(chip).unwrap();
+                let key = gp::diversify_one(Diversification::Kdf3, &master, &context).unwrap();
+                Zeroizing::new(key.as_bytes().to_vec())
             }
         }
     }
@@ -191,57 +269,80 @@ impl Desk {
         gp::diversify_kdf3(&Key::new(&master).unwrap(), diversification)
     }
 
-    fn session(
-        &self,
-        key_set: &str,
-        host: HostChallenge,
-        answer: &InitializeUpdate,
-    ) -> SessionKeys {
-        SessionKeys::derive(
-            &self.static_keys(key_set, answer.diversification()),
-            &host,
-            answer.card_challenge(),
-        )
+    fn update(opening: &Opening) -> (InitializeUpdate, HostChallenge) {
+        let answer = &opening.answers[Opening::INITIALIZE_UPDATE];
+        let host = HostChallenge::try_from(&opening.host_challenge[..]).unwrap();
+        (InitializeUpdate::parse(answer).unwrap(), host)
     }
 
-    fn answer(&mut self, request: Request) -> Option<Grant> {
+    fn session(&self, opening: &Opening) -> SessionKeys {
+        let (update, host) = Self::update(opening);
+        self.static_keys(&opening.key_set, update.diversification())
+            .session(&update, &host)
+    }
+
+    fn proof(&self, chip: &str, opening: &Opening) -> Grant {
+        let set = &self.plan.chip.channel.keys[&opening.key_set];
+        let challenge = set.challenge.as_ref().unwrap();
+        let mut known = Variables::default();
+        for (name, value) in &opening.answers {
+            known.set(name.clone(), Value::bytes(value.as_slice()));
+        }
+        known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
+        let key = self.single_key(&opening.key_set, chip);
+        known.set("channel.key", Value::Bytes(key));
+        let answer = challenge.answer.as_ref();
+        Grant::Proof {
+            proof: challenge.proof.render(&known).unwrap(),
+            answer: answer.map(|answer| answer.render(&known).unwrap()),
+        }
+    }
+
+    fn put_keys(&self, chip: &str, opening: &Opening, new: &str) -> Grant {
+        let profile = &self.plan.chip;
+        if !profile.channel.protocol.is_global_platform() {
+            let set = profile.object(ObjectKind::KeySet, new).unwrap();
+            let key = Value::Bytes(self.single_key(new, chip));
+            let commands = Renderer::new(profile, &self.limits, false)
+                .operation(Dialect::PutKey, set, &[("key_set.key", key)])
+                .unwrap();
+            return Grant::PutKeys {
+                commands: commands.into_iter().map(|one| one.command).collect(),
+                answer: None,
+                kcv: Vec::new(),
+            };
+        }
+        let (update, _) = Self::update(opening);
+        let diversification = update.diversification();
+        let old = self.static_keys(&opening.key_set, diversification);
+        let versions = &profile.channel.keys;
+        // The maker's first set is replaced by adding: P1 = 00 (GP 2.3 §11.8.2.1).
+        let replaced = match versions[&opening.key_set].version {
+            0xFF => 0,
+            version => version,
+        };
+        let put = gp::put_key(
+            &old.dek,
+            replaced,
+            versions[new].version,
+            &self.static_keys(new, diversification),
+        );
+        Grant::PutKeys {
+            commands: vec![put.command],
+            answer: Some([&[put.new_version], &put.kcvs.concat()[..]].concat()),
+            kcv: put.kcvs.concat(),
+        }
+    }
+
+    fn answer(&mut self, chip: &str, request: Request) -> Option<Grant> {
         Some(match request {
-            Request::OpenChannel {
-                key_set,
-                host_challenge,
-                initialize_update,
-            } => {
-                let answer = InitializeUpdate::parse(&initialize_update).unwrap();
-                Grant::SessionKeys(Box::new(self.session(
-                    &key_set,
-                    HostChallenge::new(host_challenge),
-                    &answer,
-                )))
-            }
-            Request::ReplaceKeys {
-                current,
-                new,
-                diversification,
-            } => {
-                let old = self.static_keys(&current, &diversification);
-                let versions = &self.plan.chip.channel.keys;
-                // The maker's first set is replaced by adding: P1 = 00 (GP 2.3 §11.8.2.1).
-                let replaced = if versions[&current].version == 0xFF {
-                    0
-                } else {
-                    versions[&current].version
-                };
-                let put = gp::put_key(
-                    &old.dek,
-                    replaced,
-                    versions[&new].version,
-                    &self.static_keys(&new, &diversification),
-                );
-                Grant::PutKey {
-                    command: put.command,
-                    kcvs: put.kcvs,
+            Request::OpenChannel(opening) => {
+                match self.plan.chip.channel.protocol.is_global_platform() {
+                    true => Grant::SessionKeys(Box::new(self.session(&opening))),
+                    false => self.proof(chip, &opening),
                 }
             }
+            Request::PutKeys { opening, new, .. } => self.put_keys(chip, &opening, &new),
             Request::Certify { request, .. } => match self.mistake {
                 Mistake::NoAuthority => return None,
                 Mistake::NoCertificate => Grant::Certificate(b"no certificate".to_vec()),
@@ -249,71 +350,96 @@ impl Desk {
             },
             Request::Seal {
                 stage,
-                key_set,
-                host_challenge,
-                initialize_update,
+                opening,
+                pins,
             } => {
-                let answer = InitializeUpdate::parse(&initialize_update).unwrap();
-                let host = HostChallenge::new(host_challenge);
-                let handshake =
-                    Handshake::new(self.session(&key_set, host, &answer), host, &answer).unwrap();
-                let (first, opening) = handshake
-                    .external_authenticate(self.plan.chip.channel.level)
-                    .unwrap();
-                let mut secured = opening.assume_accepted();
-                let mut commands = vec![first];
-                for command in self.sealed_commands(&stage) {
-                    commands.push(secured.wrap(&command).unwrap());
+                let mut commands = Vec::new();
+                if let Some(opening) = &opening {
+                    let (update, host) = Self::update(opening);
+                    let handshake = Handshake::new(self.session(opening), host, &update).unwrap();
+                    let level = self.plan.chip.channel.protocol.level().unwrap();
+                    let (first, opened) = handshake.external_authenticate(level).unwrap();
+                    commands.push((first, Rendered::plain(card::Command::new(0, 0, 0, 0)).expect));
+                    self.sealed = Some(opened.assume_accepted());
                 }
-                self.sealed = Some(secured);
-                Grant::Sealed(commands)
+                let mut publics = BTreeMap::new();
+                for rendered in self.sealed_commands(&stage, &pins, &mut publics) {
+                    let command = match &mut self.sealed {
+                        Some(secured) => secured.wrap(&rendered.command).unwrap(),
+                        None => rendered.command,
+                    };
+                    commands.push((command, rendered.expect));
+                }
+                Grant::Sealed { commands, publics }
             }
             Request::Confirm { answers, .. } => {
-                let mut secured = self.sealed.take().unwrap();
-                for answer in answers.iter().skip(1) {
-                    let opened = secured.unwrap(Response::parse(answer).unwrap()).unwrap();
-                    assert!(opened.status().is_ok());
+                if let Some(mut secured) = self.sealed.take() {
+                    for answer in answers.iter().skip(1) {
+                        let opened = secured.unwrap(Response::parse(answer).unwrap()).unwrap();
+                        assert!(opened.status().is_ok());
+                    }
                 }
                 Grant::Confirmed
             }
         })
     }
 
-    fn sealed_commands(&self, stage: &str) -> Vec<card::Command> {
+    fn sealed_commands(
+        &self,
+        stage: &str,
+        pins: &BTreeMap<String, Value>,
+        publics: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Vec<Rendered> {
         let chip = &self.plan.chip;
-        let stage = self
-            .plan
-            .stages
-            .iter()
-            .find(|found| found.name == stage)
-            .unwrap();
-        let renderer = Renderer::new(chip, true);
+        let mut stages = self.plan.stages.iter();
+        let stage = stages.find(|found| found.name == stage).unwrap();
+        let renderer = Renderer::new(chip, &chip.limits, true);
         let mut position = Position::default();
         position.selected(&stage.select);
         let mut commands = Vec::new();
         for step in &stage.steps {
             let object = chip.object(step.verb.object(), &step.object).unwrap();
-            let operation = step.verb.operations()[0];
+            let mut values = Vec::new();
+            let operation = match step.verb {
+                Verb::SetHolderPin => {
+                    let default = chip.pin_rules(&step.object).unwrap().default.clone();
+                    let known = pins.get(&step.object).and_then(Value::as_bytes);
+                    let current = known.or(default.as_ref().map(|digits| &digits[..]));
+                    let digits = self.holder_pin(&step.object);
+                    let all = PinValues {
+                        digits: &digits,
+                        current,
+                        puk: None,
+                    };
+                    values = all.variables(object).unwrap();
+                    step.operation.unwrap()
+                }
+                Verb::ImportKey => {
+                    let key = Rsa::generate(1024).unwrap();
+                    values.push(("key.modulus", Value::bytes(key.n().to_vec())));
+                    let private = key.d().to_vec_padded(128).unwrap();
+                    values.push(("key.private", Value::bytes(private)));
+                    let spki = PKey::from_rsa(key).unwrap().public_key_to_der().unwrap();
+                    publics.insert(step.object.clone(), spki);
+                    Dialect::ImportKey
+                }
+                _ => Dialect::SetState,
+            };
             if let Some(application) = position.enters(chip, operation, object) {
-                commands.extend(
-                    renderer
-                        .operation(Dialect::Enter, application, &[])
-                        .unwrap(),
-                );
+                let enter = renderer.operation(Dialect::Enter, application, &[]);
+                commands.extend(enter.unwrap());
                 position.entered(&application.name);
             }
-            let value = PINS.iter().find(|(name, _)| *name == step.object);
-            let value = value.map(|(_, digits)| ("pin.value", pin_field(object, digits).unwrap()));
-            commands.extend(
-                renderer
-                    .operation(operation, object, value.as_slice())
-                    .unwrap(),
-            );
+            commands.extend(renderer.operation(operation, object, &values).unwrap());
         }
         commands
-            .into_iter()
-            .map(|rendered| rendered.command)
-            .collect()
+    }
+
+    /// The holder's PIN, as long as the document profile says.
+    pub(crate) fn holder_pin(&self, name: &str) -> Vec<u8> {
+        let (_, digits) = PINS.iter().find(|(known, _)| *known == name).unwrap();
+        let rules = self.plan.chip.pin_rules(name).unwrap();
+        digits[..digits.len().min(usize::from(rules.stored))].to_vec()
     }
 
     fn certify(&mut self, request: &[u8]) -> Vec<u8> {

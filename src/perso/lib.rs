@@ -28,4 +28,6 @@ mod desk;
 #[cfg(test)]
 mod examined;
 #[cfg(test)]
+mod schools;
+#[cfg(test)]
 mod whole;

@@ -103,17 +103,16 @@ pub(crate) fn begin(
         }
         Verb::RequestCertificate => {
             let request = request_info(step, object, context)?;
-            let values = to_sign(step, object, request.to_be_signed(), context.random)?;
-            renderer.operation_in(Dialect::Sign, object, &values, context.variables)
+            sign(object, context, request.to_be_signed())
         }
         Verb::CheckKey => {
             let mut challenge = vec![0; 32];
             (context.random)(&mut challenge);
-            let values = to_sign(step, object, &challenge, context.random)?;
+            let commands = sign(object, context, &challenge);
             context
                 .variables
                 .set(format!("challenge.{name}"), Value::bytes(challenge));
-            renderer.operation_in(Dialect::Sign, object, &values, context.variables)
+            commands
         }
         Verb::SetState => operation(Dialect::SetState, &[]),
         Verb::CheckRefused => {
@@ -381,20 +380,42 @@ fn pin_values(
     .variables(pin)
 }
 
-/// Returns a message in every form that a chip may want to sign it in.
-fn to_sign(
-    step: &Step,
-    object: &Object,
+/// Renders the signing of a message: with the key's PIN just before, where the key wants that.
+fn sign(
+    key: &Object,
+    context: &mut StepContext<'_, '_>,
     message: &[u8],
-    random: &mut Random,
-) -> Result<Vec<(&'static str, Value)>, Fault> {
-    let rules = key_rules(step, object)?;
-    signing_values(rules, message, random).ok_or_else(|| {
-        plan_fault(
-            step,
-            "its hash does not fit into its modulus; choose another hash",
-        )
-    })
+) -> Result<Vec<Rendered>, profile::RenderError> {
+    let unfit = |fault: &str| profile::RenderError::Function {
+        function: "sign",
+        fault: fault.to_owned(),
+    };
+    let Detail::Key(rules) = &key.detail else {
+        return Err(unfit("it is not a key"));
+    };
+    let mut commands = Vec::new();
+    if let Some(name) = rules.pin.as_ref().filter(|_| rules.consent) {
+        let pin = context.plan.chip.object(profile::ObjectKind::Pin, name);
+        let digits = known_digits(context.variables, name);
+        if let Some(pin) = pin {
+            let values = PinValues::of(&digits).variables(pin)?;
+            commands = context.renderer.operation_in(
+                Dialect::VerifyPin,
+                pin,
+                &values,
+                context.variables,
+            )?;
+        }
+    }
+    let values = signing_values(rules, message, context.random)
+        .ok_or_else(|| unfit("its hash does not fit into its modulus; choose another hash"))?;
+    commands.extend(context.renderer.operation_in(
+        Dialect::Sign,
+        key,
+        &values,
+        context.variables,
+    )?);
+    Ok(commands)
 }
 
 /// Returns a message in every form that a chip may want to sign it in: `message`, `digest`, and

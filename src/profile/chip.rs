@@ -153,7 +153,7 @@ pub enum Protocol {
     },
     /// The issuer proves a key; commands stay in the clear (ISO/IEC 7816-4 §11.5.3 EXTERNAL
     /// and MUTUAL AUTHENTICATE, PIV management key).
-    Challenge(Challenge),
+    Challenge,
 }
 
 impl Protocol {
@@ -161,7 +161,7 @@ impl Protocol {
     pub fn level(&self) -> Option<SecurityLevel> {
         match self {
             Self::Scp02 { level, .. } | Self::Scp03 { level, .. } => Some(*level),
-            Self::None | Self::Challenge(_) => None,
+            Self::None | Self::Challenge => None,
         }
     }
 
@@ -171,17 +171,15 @@ impl Protocol {
             Self::Scp02 { .. } => Some(ChannelMode::Scp02),
             Self::Scp03 { host: 16, .. } => Some(ChannelMode::Scp03S16),
             Self::Scp03 { .. } => Some(ChannelMode::Scp03S8),
-            Self::None | Self::Challenge(_) => None,
+            Self::None | Self::Challenge => None,
         }
     }
 
-    /// Returns how many random bytes the host gives.
+    /// Returns how many random bytes the host gives to a chip of GlobalPlatform.
     pub fn host_challenge(&self) -> usize {
         match self {
-            Self::None => 0,
-            Self::Scp02 { .. } => 8,
             Self::Scp03 { host, .. } => *host,
-            Self::Challenge(challenge) => challenge.host,
+            _ => 8,
         }
     }
 
@@ -197,7 +195,7 @@ impl fmt::Display for Protocol {
             Self::None => "none",
             Self::Scp02 { .. } => "scp02",
             Self::Scp03 { .. } => "scp03",
-            Self::Challenge(_) => "challenge",
+            Self::Challenge => "challenge",
         })
     }
 }
@@ -226,6 +224,8 @@ pub struct KeySet {
     pub context: Option<Template>,
     /// How many failed attempts lock the chip, as far as the profile knows.
     pub tries: Option<u8>,
+    /// How this key is proved, on a channel by challenge.
+    pub challenge: Option<Challenge>,
 }
 
 /// Where the keys of a set come from.
@@ -380,6 +380,8 @@ pub struct KeyRules {
     pub algorithm: KeyAlgorithm,
     /// The PIN that guards it, if one does.
     pub pin: Option<String>,
+    /// Whether its PIN is presented before every signature.
+    pub consent: bool,
     /// With which hash it signs.
     pub hash: Hash,
     /// How its signature comes out.

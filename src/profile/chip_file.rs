@@ -158,6 +158,12 @@ pub(crate) struct KeySetFile {
     pub cipher: Option<Text>,
     /// How many failed attempts lock the chip; for the budget of attempts.
     pub tries: Option<u8>,
+    /// Of challenge: where this key set proves itself otherwise than the channel says.
+    pub host: Option<Placed<usize>>,
+    /// Of challenge: as the channel's own.
+    pub proof: Option<Text>,
+    /// Of challenge: as the channel's own.
+    pub answer: Option<Text>,
     /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
     /// What only the templates of this file know: `key_set.NAME`.
@@ -287,6 +293,9 @@ pub(crate) struct KeyFile {
     pub algorithm: Text,
     /// The PIN that guards it; none for a key that anybody may use.
     pub pin: Option<Text>,
+    /// Whether its PIN is presented before every signature, and not once a session.
+    #[serde(default)]
+    pub consent: bool,
     /// With which hash it signs: `sha1` where the chip knows no other, `sha256`, `sha384`,
     /// `sha512`. Without it the one that fits its strength.
     pub hash: Option<Text>,

@@ -131,7 +131,7 @@ impl CommandTemplate {
             command = command.with_data(data.to_vec());
         }
         if let Some(le) = &self.le {
-            command = command.with_le(match le {
+            let le = match le {
                 ExpectedLength::Fixed(le) => *le,
                 ExpectedLength::Most => u32::try_from(limits.response).unwrap_or(u32::MAX),
                 ExpectedLength::Variable(name) => match scope.value(name) {
@@ -145,7 +145,10 @@ impl CommandTemplate {
                     }
                     None => return Err(RenderError::Unset { name: name.clone() }),
                 },
-            });
+            };
+            // A reader that takes less gets the rest by GET RESPONSE.
+            let most = u32::try_from(limits.response).unwrap_or(u32::MAX);
+            command = command.with_le(le.min(most));
         }
         Ok(Rendered {
             command,
@@ -192,6 +195,8 @@ impl Scope for Extra<'_> {
 pub struct Renderer<'a> {
     chip: &'a ChipProfile,
     limits: Limits,
+    /// How many bytes one command reads.
+    step: usize,
     protected: bool,
 }
 
@@ -204,13 +209,17 @@ impl<'a> Renderer<'a> {
         let protection = protocol.mode().zip(protocol.level()).filter(|_| protected);
         if let Some((mode, level)) = protection {
             limits.command = mode.command_capacity(level, limits.command);
-            limits.response = mode.response_capacity(level, limits.response);
             // A chain carries one protected command, not many: what is rendered fits into one.
             limits.chaining = false;
         }
         Self {
             chip,
             limits,
+            step: match protection {
+                Some((mode, level)) => mode.response_capacity(level, limits.response),
+                None => limits.response,
+            }
+            .max(1),
             protected: protection.is_some(),
         }
     }
@@ -289,7 +298,8 @@ impl<'a> Renderer<'a> {
         // has to announce it by 61xx, and each command costs a GET RESPONSE more.
         let needs_le = self.protected && level.is_some_and(|level| level.has_rmac());
         if needs_le && rendered.command.le().is_none() {
-            rendered.command = rendered.command.with_le(256);
+            let most = u32::try_from(self.limits.response).unwrap_or(256);
+            rendered.command = rendered.command.with_le(most.min(256));
         }
         Ok(rendered)
     }
@@ -497,7 +507,7 @@ impl<'a> Renderer<'a> {
 
     /// Returns how many bytes one command reads.
     pub fn reading_step(&self) -> usize {
-        self.limits.response.max(1)
+        self.step
     }
 }
 

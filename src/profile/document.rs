@@ -47,8 +47,8 @@ pub struct DocumentChip {
 /// What one key of the holder needs.
 #[derive(Clone, Debug)]
 pub struct DocumentKey {
-    /// The certificate profile.
-    pub certificate: String,
+    /// The certificate profile; none for a key that gets no certificate.
+    pub certificate: Option<String>,
     /// The age in years from which a holder gets it.
     pub minimum_age: u16,
 }
@@ -77,7 +77,7 @@ struct ChipFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
-    certificate: String,
+    certificate: Option<String>,
     #[serde(default)]
     minimum_age: u16,
 }

@@ -20,7 +20,8 @@ pub struct Plan {
     pub chip: Arc<ChipProfile>,
     /// The stages in order.
     pub stages: Vec<Stage>,
-    /// The holder's keys: the chip profile's name of each, and the certificate profile.
+    /// The holder's keys that get a certificate: the chip profile's name of each, and the
+    /// certificate profile.
     pub keys: Vec<(String, String)>,
     /// The holder's PINs: the chip profile's name of each, its rules, and its digits.
     pub pins: Vec<(String, PinRules, u8)>,
@@ -89,18 +90,25 @@ impl Plan {
             )));
         }
         let mut keys = Vec::new();
+        let mut wanted_keys = Vec::new();
         for (name, key) in &wanted.keys {
             if chip.object(ObjectKind::Key, name).is_none() {
                 return Err(mismatch(format!("the chip has no key \"{name}\"")));
             }
-            if record.certificates && record.age() >= key.minimum_age {
-                keys.push((name.clone(), key.certificate.clone()));
+            // Who did not agree to certificates gets no key for one.
+            let agreed = key.certificate.is_none() || record.certificates;
+            if !agreed || record.age() < key.minimum_age {
+                continue;
+            }
+            wanted_keys.push(name.clone());
+            if let Some(certificate) = &key.certificate {
+                keys.push((name.clone(), certificate.clone()));
             }
         }
         let wants = |object_key: &Option<String>| {
             object_key
                 .as_ref()
-                .is_none_or(|key| keys.iter().any(|(name, _)| name == key))
+                .is_none_or(|key| wanted_keys.contains(key))
         };
         let is_wanted = |verb: Verb, name: &str| {
             chip.object(verb.object(), name)
@@ -256,8 +264,16 @@ fn needs(chip: &ChipProfile, verb: Verb, name: &str) -> Vec<String> {
             })
             .unwrap_or_default(),
         Verb::VerifyPin => vec![format!("pin.{name}.digits")],
-        Verb::RequestCertificate => vec![format!("key.{name}.spki")],
-        Verb::CheckKey => vec![format!("certificate.{name}")],
+        Verb::RequestCertificate => signing_needs(chip, name, format!("key.{name}.spki")),
+        Verb::CheckKey => signing_needs(chip, name, format!("certificate.{name}")),
         _ => Vec::new(),
     }
+}
+
+/// What a signature needs: and its PIN, where that is presented each time.
+fn signing_needs(chip: &ChipProfile, key: &str, first: String) -> Vec<String> {
+    let rules = chip.key_rules(key).filter(|rules| rules.consent);
+    let pin = rules.and_then(|rules| rules.pin.as_ref());
+    let digits = pin.map(|pin| format!("pin.{pin}.digits"));
+    std::iter::once(first).chain(digits).collect()
 }

@@ -59,7 +59,7 @@ impl Executor {
             let command = initialize_update(set.version, &host);
             self.commands.push_back(Rendered::plain(command));
         } else {
-            let mut host = vec![0; channel.protocol.host_challenge()];
+            let mut host = vec![0; set.challenge.as_ref().map_or(0, |challenge| challenge.host)];
             (self.random)(&mut host);
             self.variables.set("channel.host", Value::bytes(host));
             let object = self.object(ObjectKind::KeySet, &name)?;

@@ -30,7 +30,7 @@ impl Loader<'_> {
                 level: self.level(channel, true)?,
                 host: self.scp03_challenge(channel)?,
             },
-            "challenge" => Protocol::Challenge(self.challenge(file, channel)?),
+            "challenge" => Protocol::Challenge,
             other => {
                 let known = ["scp02", "scp03", "challenge"];
                 return self.unknown(
@@ -41,7 +41,10 @@ impl Loader<'_> {
                 );
             }
         };
-        for (name, text) in [("proof", &channel.proof), ("answer", &channel.answer)] {
+        let own = channel.keys.values().map(Placed::get_ref);
+        let own = own.flat_map(|set| [("proof", &set.proof), ("answer", &set.answer)]);
+        let texts = [("proof", &channel.proof), ("answer", &channel.answer)];
+        for (name, text) in texts.into_iter().chain(own) {
             if let Some(text) = text.as_ref().filter(|_| protocol.is_global_platform()) {
                 return self.fault(
                     text.span(),
@@ -52,7 +55,11 @@ impl Loader<'_> {
         }
         let mut keys = BTreeMap::new();
         for (name, set) in &channel.keys {
-            keys.insert(name.clone(), self.key_set(&protocol, set)?);
+            let mut loaded = self.key_set(&protocol, set)?;
+            if let Protocol::Challenge = protocol {
+                loaded.challenge = Some(self.challenge(file, channel, set.get_ref())?);
+            }
+            keys.insert(name.clone(), loaded);
         }
         if keys.is_empty() {
             return self.fault(
@@ -117,7 +124,15 @@ impl Loader<'_> {
         }
     }
 
-    fn challenge(&self, file: &ChipFile, channel: &ChannelFile) -> Checked<Challenge> {
+    fn challenge(
+        &self,
+        file: &ChipFile,
+        channel: &ChannelFile,
+        set: &KeySetFile,
+    ) -> Checked<Challenge> {
+        let placed_host = set.host.as_ref().or(channel.host.as_ref());
+        let proof = set.proof.as_ref().or(channel.proof.as_ref());
+        let answer_text = set.answer.as_ref().or(channel.answer.as_ref());
         if let Some(level) = &channel.level {
             return self.fault(
                 level.span(),
@@ -125,8 +140,8 @@ impl Loader<'_> {
                 "leave \"level\" out",
             );
         }
-        let host = channel.host.as_ref().map_or(0, |host| *host.get_ref());
-        if let Some(placed) = channel.host.as_ref().filter(|_| host > MAX_HOST) {
+        let host = placed_host.map_or(0, |host| *host.get_ref());
+        if let Some(placed) = placed_host.filter(|_| host > MAX_HOST) {
             return self.fault(
                 placed.span(),
                 format!("the host gives {host} random bytes"),
@@ -151,19 +166,15 @@ impl Loader<'_> {
                 hint,
             )
         };
-        let Some(proof) = &channel.proof else {
+        let Some(proof) = proof else {
             return self.fault(
                 channel.protocol.span(),
                 "the channel has no proof",
                 "for example proof = \"des3_ecb(channel.key, channel.challenge)\"",
             );
         };
-        let answer = channel.answer.as_ref().map(template).transpose()?;
-        if let Some(text) = channel
-            .answer
-            .as_ref()
-            .filter(|_| !taken.contains("channel.answer"))
-        {
+        let answer = answer_text.map(template).transpose()?;
+        if let Some(text) = answer_text.filter(|_| !taken.contains("channel.answer")) {
             return self.fault(
                 text.span(),
                 "no command of open_channel takes \"channel.answer\"",
@@ -262,6 +273,7 @@ impl Loader<'_> {
             cipher,
             context,
             tries: set.tries,
+            challenge: None,
         })
     }
 

@@ -511,9 +511,17 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 );
             }
         };
+        if raw.consent && raw.pin.is_none() {
+            return self.loader.fault(
+                raw.algorithm.span(),
+                "a key with consent has a PIN",
+                "name it: pin = \"…\", or leave \"consent\" out",
+            );
+        }
         Ok(KeyRules {
             algorithm,
             pin: raw.pin.as_ref().map(|pin| pin.get_ref().clone()),
+            consent: raw.consent,
             hash,
             form,
             padding,

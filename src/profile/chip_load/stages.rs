@@ -174,6 +174,43 @@ impl Loader<'_> {
         Ok(())
     }
 
+    /// A key whose PIN is presented before every signature needs the PIN at hand.
+    fn consent_is_possible(
+        &self,
+        text: &Text,
+        key: &Object,
+        profile: &ChipProfile,
+        known_pins: &BTreeSet<String>,
+    ) -> Checked<()> {
+        let Detail::Key(rules) = &key.detail else {
+            return Ok(());
+        };
+        let Some(name) = rules.pin.as_ref().filter(|_| rules.consent) else {
+            return Ok(());
+        };
+        let pin = profile.object(ObjectKind::Pin, name);
+        let is_at_hand = pin.is_some_and(|pin| {
+            let global = matches!(&pin.detail, Detail::Pin(rules) if rules.global);
+            profile.speaks(Dialect::VerifyPin, pin)
+                && (global || pin.application == key.application)
+        });
+        if !is_at_hand {
+            return self.fault(
+                text.span(),
+                format!("key \"{}\" wants PIN \"{name}\" before every signature, and it cannot be presented there", key.name),
+                "write [[operations.verify_pin]]; the PIN is in the key's application, or global",
+            );
+        }
+        match known_pins.contains(name) {
+            true => Ok(()),
+            false => self.fault(
+                text.span(),
+                format!("the value of PIN \"{name}\" is not known here"),
+                "say its \"default\", or set_temporary_pin before",
+            ),
+        }
+    }
+
     /// A PIN is set by the operation that fits what is known of it.
     fn pin_is_settable(
         &self,
@@ -207,6 +244,9 @@ impl Loader<'_> {
                     _ => known_pins.insert(name.clone()),
                 };
                 Ok(())
+            }
+            Verb::RequestCertificate | Verb::CheckKey => {
+                self.consent_is_possible(text, pin, profile, known_pins)
             }
             Verb::VerifyPin if !is_known => self.fault(
                 text.span(),

@@ -1,0 +1,146 @@
+//! Chips of other schools than the eID's, each personalized by its shipped profile alone on its
+//! own strict virtual applet: files and paths, data objects, keys under control references, PINs
+//! set by changing a default, no issuer's channel, an imported key.
+
+use card::{Channel, Command, Status, exchange};
+use openssl::x509::X509;
+use vcard::{Chip, Circumstances, Fault as ChipFault, FaultKind, InProcess, ReaderBuffer};
+
+use crate::desk::{Desk, journal_text};
+use crate::{Fault, Moment};
+
+fn send(channel: &mut dyn Channel, hex_command: &str) -> (Vec<u8>, Status) {
+    let command = Command::parse(&hex::decode(hex_command.replace(' ', "")).unwrap()).unwrap();
+    let response = exchange(channel, &command, &card::Limits::default()).unwrap();
+    (response.data().to_vec(), response.status())
+}
+
+fn finished(chip: &str, document: &str) -> (Desk, crate::Outcome, Chip) {
+    let mut desk = Desk::of(chip, document);
+    let (outcome, card) = desk.run(Desk::blank_of(chip), Vec::new());
+    if let Some(fault) = &outcome.fault {
+        panic!("{fault:?}: {fault}");
+    }
+    (desk, outcome, card)
+}
+
+#[test]
+fn a_piv_card_is_issued() {
+    let (desk, outcome, card) = finished("piv", "piv-card");
+    assert_eq!(outcome.certificates.len(), 2);
+    let mut card = InProcess::new(card);
+    assert_eq!(
+        send(&mut card, "00A404000BA00000030800001000010000").1,
+        Status::OK
+    );
+    // The maker's management key, PIN and PUK are gone.
+    let (challenge, _) = send(&mut card, "0087089B047C02810000");
+    assert_eq!(challenge[..4], [0x7C, 0x12, 0x81, 0x10], "AES-128 now");
+    assert_eq!(send(&mut card, "0087039B047C02810000").1, Status::WRONG_P1_P2);
+    let wrong = send(&mut card, "0020008008313233343536FFFF").1;
+    assert_eq!(wrong, Status::new(0x63C4));
+    let pin = hex::encode(desk.holder_pin("pin1"));
+    assert_eq!(send(&mut card, &format!("0020008008{pin}")).1, Status::OK);
+    // A reader of PIV finds the certificate compressed.
+    let (data, status) = send(&mut card, "00CB3FFF055C035FC10500");
+    assert_eq!(status, Status::OK);
+    let at = data.windows(2).position(|two| two == [0x1F, 0x8B]).unwrap();
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(&data[at..]);
+    std::io::Read::read_to_end(&mut reader, &mut unpacked).unwrap();
+    assert_eq!(unpacked, outcome.certificates["authentication"]);
+    X509::from_der(&unpacked).unwrap();
+}
+
+#[test]
+fn both_generations_of_isoapplet_are_issued() {
+    for chip in ["isoapplet-v0", "isoapplet-v1"] {
+        let (desk, outcome, card) = finished(chip, "isoapplet-card");
+        assert_eq!(outcome.certificates.len(), 2, "{chip}");
+        let mut card = InProcess::new(card);
+        send(&mut card, "00A404000CF276A288BCFBA69D34F3100100");
+        let pin = format!("{:0<32}", hex::encode(desk.holder_pin("pin1")));
+        let verified = send(&mut card, &format!("0020000110{pin}")).1;
+        assert_eq!(verified, Status::OK, "{chip}");
+        assert_eq!(send(&mut card, "00A4080C0450153401").1, Status::OK);
+        let certificate = &outcome.certificates["authentication"];
+        assert_eq!(send(&mut card, "00B0000020").0, certificate[..32], "{chip}");
+    }
+}
+
+#[test]
+fn a_travel_chip_is_written_and_locked() {
+    let (desk, outcome, card) = finished("mrtd-applet", "travel-chip");
+    assert!(outcome.certificates.is_empty());
+    let mut card = InProcess::new(card);
+    assert_eq!(send(&mut card, "00A4040C07A0000002471001").1, Status::OK);
+    let locked = Status::CONDITIONS_NOT_SATISFIED;
+    assert_eq!(send(&mut card, "00DADEAD").1, locked);
+    assert_eq!(send(&mut card, "00E000000663040010010100").1, locked);
+    let last = desk.journal.last().unwrap();
+    assert_eq!(
+        (last.step.as_str(), last.moment),
+        ("set_state locked", Moment::Outcome)
+    );
+}
+
+/// The reader fails on anything longer than its buffer, so that a slip is found out.
+#[test]
+fn a_small_reader_is_served_with_shorter_commands() {
+    for (chip, document, command, response) in [
+        ("lateid-v2", "eid-card", 120, 100),
+        ("piv", "piv-card", 120, 100),
+        // It sends 256 bytes whatever was asked for: no reader with less can serve it.
+        ("isoapplet-v0", "isoapplet-card", 120, 256),
+        // Its key of 128 bytes comes in one command, and it takes no chains.
+        ("mrtd-applet", "travel-chip", 140, 100),
+    ] {
+        let mut desk = Desk::of(chip, document);
+        desk.limits.command = command;
+        desk.limits.response = response;
+        let circumstances = Circumstances {
+            buffer: ReaderBuffer {
+                command: Some(4 + 1 + command + 1),
+                answer: Some(response + 2),
+            },
+            ..Circumstances::default()
+        };
+        let mut reader = InProcess::under(Desk::blank_of(chip), circumstances);
+        let outcome = desk.drive(&mut reader);
+        if let Some(fault) = &outcome.fault {
+            panic!("{chip}: {fault:?}: {fault}");
+        }
+    }
+}
+
+#[test]
+fn a_chip_torn_anywhere_leaves_a_typed_fault_and_a_journal() {
+    for (chip, document) in [
+        ("piv", "piv-card"),
+        ("isoapplet-v0", "isoapplet-card"),
+        ("mrtd-applet", "travel-chip"),
+    ] {
+        let (whole, ..) = finished(chip, document);
+        for at in (1..=whole.commands as u64).step_by(5) {
+            for kind in [FaultKind::RemoveBefore, FaultKind::RemoveAfter] {
+                let mut desk = Desk::of(chip, document);
+                let (outcome, _) = desk.run(Desk::blank_of(chip), vec![ChipFault { at, kind }]);
+                let fault = outcome.fault.unwrap_or_else(|| panic!("{chip} at {at}: no fault"));
+                assert!(
+                    matches!(fault, Fault::Card { .. }),
+                    "{chip} at {at}: {fault:?}"
+                );
+                let intents = desk.journal.iter();
+                let begun = intents.filter(|entry| entry.moment == Moment::Intent).count();
+                assert_eq!(outcome.touched, begun > 0, "{chip} at {at}");
+                let journal = journal_text(&desk);
+                for name in ["pin1", "puk"] {
+                    if desk.plan.chip.pin_rules(name).is_some() {
+                        let pin = String::from_utf8(desk.holder_pin(name)).unwrap();
+                        assert!(!journal.contains(&pin));
+                    }
+                }
+            }
+        }
+    }
+}
