@@ -298,7 +298,7 @@ impl Desk {
         }
     }
 
-    fn put_keys(&self, chip: &str, opening: &Opening, new: &str) -> Grant {
+    fn put_keys(&self, chip: &str, opening: &Opening, new: &str, adds: bool) -> Grant {
         let profile = &self.plan.chip;
         if !profile.channel.protocol.is_global_platform() {
             let set = profile.object(ObjectKind::KeySet, new).unwrap();
@@ -318,6 +318,7 @@ impl Desk {
         let versions = &profile.channel.keys;
         // The maker's first set is replaced by adding: P1 = 00 (GP 2.3 §11.8.2.1).
         let replaced = match versions[&opening.key_set].version {
+            _ if adds => 0,
             0xFF => 0,
             version => version,
         };
@@ -342,7 +343,7 @@ impl Desk {
                     false => self.proof(chip, &opening),
                 }
             }
-            Request::PutKeys { opening, new, .. } => self.put_keys(chip, &opening, &new),
+            Request::PutKeys { opening, new, adds } => self.put_keys(chip, &opening, &new, adds),
             Request::Certify { request, .. } => match self.mistake {
                 Mistake::NoAuthority => return None,
                 Mistake::NoCertificate => Grant::Certificate(b"no certificate".to_vec()),

@@ -250,3 +250,86 @@ fn torn_at_every_command_a_blank_is_accounted() {
         }
     }
 }
+
+/// The next key set is added, proved by a channel of its own, and only then the old one goes.
+#[test]
+fn keys_change_in_two_phases_and_each_is_journaled() {
+    let profile = LATEID
+        .replace(
+            "[channel.keys.issuer]\nversion = 0x01",
+            "[channel.keys.next]\nversion = 0x02\ndiversification = \"kdf3\"\n\n[channel.keys.issuer]\nversion = 0x01",
+        )
+        .replacen(
+            "[[stages]]\nname = \"build\"",
+            r#"[[stages]]
+name = "add the next keys"
+select = "domain"
+channel = "issuer"
+steps = ["add_keys next"]
+
+[[stages]]
+name = "prove them, and remove the old"
+select = "domain"
+channel = "next"
+steps = ["remove_keys issuer"]
+
+[[stages]]
+name = "the old ones are refused"
+select = "eid"
+steps = ["check_refused issuer"]
+
+[[stages]]
+name = "build""#,
+            1,
+        );
+    let end = profile.find("[[stages]]\nname = \"build\"").unwrap();
+    let mut desk = Desk::with_profile(1990, &profile[..end]);
+    let (outcome, chip) = desk.run(Desk::blank(), Vec::new());
+    if let Some(fault) = &outcome.fault {
+        panic!("{fault:?}");
+    }
+    let steps: Vec<_> = desk
+        .journal
+        .iter()
+        .map(|entry| (entry.step.as_str(), entry.moment))
+        .collect();
+    for step in ["add_keys next", "remove_keys issuer"] {
+        let intent = steps.iter().position(|found| *found == (step, Moment::Intent));
+        let outcome = steps.iter().position(|found| *found == (step, Moment::Outcome));
+        assert!(intent.is_some() && intent < outcome, "{step}: {steps:?}");
+    }
+    let added = desk.journal.iter().find(|entry| {
+        entry.step == "add_keys next" && entry.moment == Moment::Outcome
+    });
+    assert_eq!(added.unwrap().evidence["kcv"].len(), 18, "three values of three bytes");
+    // What the chip says itself: one set, the next.
+    let mut card = InProcess::new(chip);
+    send(&mut card, "00A4040008A000000151000000");
+    let (keys, _) = send(&mut card, "80CA00E000");
+    let versions: Vec<_> = keys.chunks(6).map(|row| row.get(3).copied()).collect();
+    assert_eq!(&keys[..2], [0xE0, 0x12]);
+    assert!(keys[2..].chunks(6).all(|row| row[3] == 0x02), "{versions:?}");
+
+    // Torn between the two phases, both sets are there, and each still opens its channel.
+    let adding = desk.commands;
+    let mut both = 0;
+    for at in 1..=adding as u64 {
+        let kind = FaultKind::RemoveAfter;
+        let mut torn = Desk::with_profile(1990, &profile[..end]);
+        let (_, chip) = torn.run(Desk::blank(), vec![ChipFault { at, kind }]);
+        let mut card = InProcess::new(chip);
+        send(&mut card, "00A4040008A000000151000000");
+        let (keys, _) = send(&mut card, "80CA00E000");
+        assert!(keys.len() > 2, "no key set is left after command {at}");
+        let mut versions: Vec<_> = keys[2..].chunks(6).map(|row| row[3]).collect();
+        versions.dedup();
+        if versions.len() == 2 {
+            both += 1;
+            for version in [1, 2] {
+                let challenge = format!("8050{version:02X}00080001020304050607");
+                assert_eq!(send(&mut card, &challenge).1, Status::OK);
+            }
+        }
+    }
+    assert!(both > 0, "the two phases never stood side by side");
+}
