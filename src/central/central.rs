@@ -93,7 +93,9 @@ impl Central {
             .flat_map(|document| &document.chips)
             .flat_map(|chip| &chip.keys)
         {
-            authority.profile(&key.certificate)?;
+            if let Some(certificate) = &key.certificate {
+                authority.profile(certificate)?;
+            }
         }
         let central = Self(Arc::new(Inner {
             database,

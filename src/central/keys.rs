@@ -244,6 +244,26 @@ impl KeyService {
         })
     }
 
+    /// Returns the key under which an open channel of GlobalPlatform carries other keys: the
+    /// static Key-DEK of SCP03, the session's of SCP02. It never leaves the centre. Blocks on the
+    /// token.
+    pub(crate) fn dek(
+        &self,
+        chip: &ChipProfile,
+        opening: &ChannelOpening,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let dek = if let Protocol::Scp02 { .. } = chip.channel.protocol {
+            self.session_keys(chip, opening)?
+                .dek
+                .ok_or(CentralError::WrongKeys)?
+        } else {
+            let update = answer(chip, opening)?;
+            self.static_keys(chip, &opening.key_set, update.diversification())?
+                .dek
+        };
+        Ok(Zeroizing::new(dek.as_bytes().to_vec()))
+    }
+
     fn put_single_key(&self, chip: &ChipProfile, serial: &str, new: &str) -> Result<PutKeys> {
         let object = chip.object(ObjectKind::KeySet, new);
         let object = object.ok_or_else(unknown_set)?;

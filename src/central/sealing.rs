@@ -117,7 +117,14 @@ impl SealedStage {
         }
         let pins = made.as_ref().or(order.pins);
         let imported = import(order.plan, stage)?;
-        for rendered in render(order, stage, pins, &imported)? {
+        let mut known = Variables::default();
+        if let Some(opening) = order.opening
+            && chip_uses_dek(order.plan, stage)
+        {
+            let dek = keys.dek(&order.plan.chip, opening)?;
+            known.set(DEK, Value::Bytes(dek));
+        }
+        for rendered in render(order, stage, pins, &imported, &known)? {
             sealed.add(rendered)?;
         }
         for (name, key) in imported {
@@ -381,6 +388,20 @@ fn make_pins(keys: &KeyService, order: &SealOrder<'_>) -> Result<PinSet> {
     Ok(PinSet::generate(keys.token(), &policies)?)
 }
 
+/// The channel's key that encrypts other keys, as templates name it.
+const DEK: &str = "channel.dek";
+
+/// Says whether a stage encrypts anything under the channel's DEK.
+fn chip_uses_dek(plan: &Plan, stage: &Stage) -> bool {
+    stage.steps.iter().any(|step| {
+        let object = plan.chip.object(step.verb.object(), &step.object);
+        let mut operations = step.verb.operations().iter().copied().chain(step.operation);
+        object.is_some_and(|object| {
+            operations.any(|operation| plan.chip.mentions(operation, object, DEK))
+        })
+    })
+}
+
 /// Makes the key pairs that a stage imports.
 fn import(plan: &Plan, stage: &Stage) -> Result<BTreeMap<String, ImportedKey>> {
     let mut imported = BTreeMap::new();
@@ -407,6 +428,7 @@ fn render(
     stage: &Stage,
     pins: Option<&PinSet>,
     imported: &BTreeMap<String, ImportedKey>,
+    known: &Variables,
 ) -> Result<Vec<Rendered>> {
     let chip = &*order.plan.chip;
     let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
@@ -429,7 +451,7 @@ fn render(
             commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
             position.entered(&application.name);
         }
-        commands.extend(renderer.operation(operation, object, &values)?);
+        commands.extend(renderer.operation_in(operation, object, &values, known)?);
     }
     Ok(commands)
 }

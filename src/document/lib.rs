@@ -35,6 +35,7 @@ mod personal_code;
 mod record;
 mod role;
 mod series;
+mod transliteration;
 mod validity;
 
 pub use application::{
@@ -54,6 +55,7 @@ pub use personal_code::{PersonalCode, PersonalCodeError};
 pub use record::{Prepared, Record};
 pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may};
 pub use series::{Environment, Exhausted, Series, SeriesError};
+pub use transliteration::transliterate;
 pub use validity::{
     CERTIFICATE_AGE, CERTIFICATE_YEARS, Validity, ValidityError, age_on, anniversary,
 };

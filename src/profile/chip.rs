@@ -656,6 +656,12 @@ impl ChipProfile {
         !self.commands(operation, object).is_empty()
     }
 
+    /// Returns whether the commands of an operation for an object name this variable.
+    pub fn mentions(&self, operation: Dialect, object: &Object, variable: &str) -> bool {
+        let mut commands = self.commands(operation, object).into_iter();
+        commands.any(|command| command.mentions(variable))
+    }
+
     /// Returns whether a file or data object is read in parts.
     pub fn reads_in_parts(&self, object: &Object) -> bool {
         [Dialect::ReadFile, Dialect::GetData]

@@ -187,7 +187,8 @@ pub(crate) enum AttributeFile {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApplicationFile {
-    /// Its identifier, 5 to 16 bytes.
+    /// Its identifier, 5 to 16 bytes; none where it is selected otherwise, as a native chip's
+    /// root is.
     pub aid: Option<Text>,
     /// The application inside which it is entered.
     pub within: Option<Text>,

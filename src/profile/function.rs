@@ -59,8 +59,11 @@ functions! {
     "size32le" Size32Le (Template) "`size32le(bytes)`: how many bytes, as four bytes, little-endian.";
     "ascii" Ascii (TextOf) "`ascii(text)`: seven-bit text.";
     "utf8" Utf8 (TextOf) "`utf8(text)`: text in UTF-8.";
+    "transliterate" Transliterate (TextOf) "`transliterate(text)`: Latin letters without their marks, as ASCII (ICAO 9303-3 §6).";
+    "utf16le" Utf16Le (TextOf) "`utf16le(text)`: text in UTF-16, little-endian.";
     "utf16" Utf16 (TextOf) "`utf16(text)`: text in UTF-16, big-endian.";
     "yymmdd" Yymmdd (TextOf) "`yymmdd(date)`: a date as six digits of text.";
+    "unix_time" UnixTime (TextOf) "`unix_time(date)`: seconds since 1970 at the day's begin, UTC, as four bytes.";
     "ddmmyyyy" Ddmmyyyy (TextOf) "`ddmmyyyy(date)`: a date as eight digits of text, day first.";
     "bcd" Bcd (Template) "`bcd(digits)`: two digits of text in each byte, an odd count filled with F on the right.";
     "hex_text" HexText (Template) "`hex_text(bytes)`: two hexadecimal digits of text for each byte.";
@@ -270,6 +273,18 @@ impl Call<'_> {
     }
 }
 
+/// Returns the days from 1 January 1970 to a date of the Gregorian calendar.
+fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+    const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let index = usize::try_from(month.checked_sub(1)?).ok()?;
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    // Leap days before a year, counted from the year 0.
+    let leap_days = |year: u64| year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400);
+    let years = year.checked_sub(1970)? * 365 + leap_days(year) - leap_days(1970);
+    let months = BEFORE.get(index)? + u64::from(is_leap && month > 2);
+    Some(years + months + day.checked_sub(1)?)
+}
+
 fn digits_to_bcd(digits: &[u8]) -> Zeroizing<Vec<u8>> {
     let nibble = |digit: Option<&u8>| digit.map_or(0x0F, |digit| digit & 0x0F);
     Zeroizing::new(
@@ -321,6 +336,26 @@ pub(crate) fn call(
                 .flat_map(u16::to_be_bytes)
                 .collect(),
         ),
+        Function::Transliterate => match document::transliterate(&call.text()?) {
+            Some(plain_text) => plain(plain_text.into_bytes()),
+            None => Err(call.wrong("the text has letters of another script")),
+        },
+        Function::Utf16Le => plain(
+            call.text()?
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect(),
+        ),
+        Function::UnixTime => {
+            let (text, [year, month, day]) = call.date()?;
+            let part = |range: std::ops::Range<usize>| text.get(range).and_then(|p| p.parse().ok());
+            let days = part(year)
+                .zip(part(month))
+                .zip(part(day))
+                .and_then(|((year, month), day)| days_since_1970(year, month, day));
+            let days = days.ok_or_else(|| call.wrong("takes a date since 1970"))?;
+            plain(call.counted(days * 86_400, 4)?)
+        }
         Function::Yymmdd => {
             let (text, _) = call.date()?;
             plain(text.as_bytes()[2..].to_vec())
@@ -512,6 +547,9 @@ mod tests {
             ("yymmdd(holder.birth_date)", &b"821231"[..]),
             ("ddmmyyyy(holder.birth_date)", b"31121982"),
             ("utf8(holder.surname)", "BĒRZIŅŠ".as_bytes()),
+            ("transliterate(holder.surname)", b"BERZINS"),
+            // 31 December 1982: date -u -d 1982-12-31 +%s is 410140800.
+            ("unix_time(holder.birth_date)", &410_140_800u32.to_be_bytes()),
             ("hex_text(0A FF)", b"0AFF"),
             ("hex_bytes(chip.serial)", &[0x0A, 0x0B]),
             ("bcd(yymmdd(holder.birth_date))", &[0x82, 0x12, 0x31]),
@@ -529,6 +567,13 @@ mod tests {
             assert_eq!(render(text).unwrap(), bytes, "{text}");
         }
         assert_eq!(&render("utf16(holder.surname)").unwrap()[..4], [0, b'B', 0x01, 0x12]);
+        assert_eq!(&render("utf16le(holder.surname)").unwrap()[..4], [b'B', 0, 0x12, 0x01]);
+        for (date, seconds) in [("19700101", 0), ("20000301", 951_868_800), ("20261122", 1_795_305_600_u32)] {
+            let mut scope = Variables::default();
+            scope.set("document.issued", Value::text(date));
+            let template = Template::parse("unix_time(document.issued)").unwrap();
+            assert_eq!(template.render(&scope).unwrap()[..], seconds.to_be_bytes(), "{date}");
+        }
         assert!(render("ascii(holder.surname)").unwrap_err().contains("outside ASCII"));
         assert!(render("yymmdd(holder.surname)").unwrap_err().contains("date"));
         assert!(render("bcd('12a')").unwrap_err().contains("digits"));

@@ -161,6 +161,14 @@ impl Dialect {
         }
     }
 
+    /// Returns whether the centre may encrypt what its commands carry under the channel's DEK.
+    pub fn may_use_dek(self) -> bool {
+        matches!(
+            self,
+            Self::SetPin | Self::ChangePin | Self::ImportKey | Self::SetState
+        )
+    }
+
     /// Returns whether its commands carry the holder's or the issuer's secrets.
     pub fn is_secret(self) -> bool {
         matches!(

@@ -109,19 +109,9 @@ impl<'a, 's> ObjectLoader<'a, 's> {
 
     fn applications(&mut self) -> Checked<()> {
         for (name, raw) in &self.file.applications {
-            let raw_span = raw.span();
             let raw = raw.get_ref();
             let mut values = BTreeMap::new();
             match (&raw.aid, &raw.within) {
-                (None, None) => {
-                    return self.loader.fault(
-                        raw_span,
-                        format!(
-                            "application \"{name}\" has no \"aid\" and is not \"within\" another"
-                        ),
-                        "how is it selected?",
-                    );
-                }
                 (Some(aid), _) if !(5..=16).contains(&self.loader.hexadecimal(aid)?.len()) => {
                     return self.loader.fault(
                         aid.span(),

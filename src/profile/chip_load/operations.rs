@@ -8,6 +8,9 @@ use crate::chip::{CommandTemplate, Object};
 use crate::chip_file::{ChipFile, CommandFile};
 use crate::vocabulary::{Dialect, ObjectKind};
 
+/// The channel's key that encrypts other keys: known to the centre alone.
+pub(super) const DEK: &str = "channel.dek";
+
 impl Loader<'_> {
     pub(super) fn operations(
         &self,
@@ -16,6 +19,8 @@ impl Loader<'_> {
         taken: &BTreeSet<String>,
     ) -> Checked<BTreeMap<Dialect, Vec<CommandTemplate>>> {
         let mut operations = BTreeMap::new();
+        let protocol = file.channel.as_ref().map(|channel| channel.protocol.get_ref().as_str());
+        let global = matches!(protocol, Some("scp02" | "scp03"));
         for (name, commands) in &file.operations {
             let Some(operation) = Dialect::named(name.get_ref()) else {
                 return self.unknown(
@@ -39,7 +44,10 @@ impl Loader<'_> {
                 .collect();
             variables.extend(operation.variables());
             variables.extend(taken.iter().map(String::as_str));
-            variables.extend(["chip.serial"]);
+            variables.insert("chip.serial");
+            if operation.may_use_dek() && global {
+                variables.insert(DEK);
+            }
             let mut list = Vec::new();
             for command in commands {
                 if let Some(variant) = &command.variant {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::operations::DEK;
 use super::{Checked, Loader};
 use crate::chip::{ChipProfile, Detail, Object, StageProfile};
 use crate::chip_file::{ChipFile, StageFile, Text};
 use crate::placed::Placed;
+use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 impl Loader<'_> {
@@ -77,6 +79,14 @@ impl Loader<'_> {
                 "write [[operations.select]]",
             );
         }
+        let by_aid = profile.mentions(Dialect::Select, application, "application.aid");
+        if by_aid && application.value("application.aid").is_none() {
+            return self.fault(
+                select.span(),
+                format!("application \"{}\" is selected by its identifier, and has none", select.get_ref()),
+                "give it an \"aid\", or a variant that [[operations.select]] selects otherwise",
+            );
+        }
         if let Some(channel) = &stage.channel {
             self.exists(profile, ObjectKind::KeySet, channel.get_ref(), channel.span())?;
         }
@@ -84,6 +94,7 @@ impl Loader<'_> {
         for text in &stage.steps {
             let (verb, object) = self.step(text, profile)?;
             self.fits(text, verb, stage, profile)?;
+            self.dek_is_at_hand(text, verb, object, stage, profile)?;
             self.pin_is_settable(text, verb, object, profile, known_pins)?;
             steps.push((verb, object.name.clone()));
         }
@@ -172,6 +183,29 @@ impl Loader<'_> {
             );
         }
         Ok(())
+    }
+
+    /// What is encrypted under the channel's DEK is encrypted by the centre.
+    fn dek_is_at_hand(
+        &self,
+        text: &Text,
+        verb: Verb,
+        object: &Object,
+        stage: &StageFile,
+        profile: &ChipProfile,
+    ) -> Checked<()> {
+        let setting = [Dialect::SetPin, Dialect::ChangePin];
+        let setting = setting.into_iter().filter(|_| verb.object() == ObjectKind::Pin);
+        let mut operations = verb.operations().iter().copied().chain(setting);
+        let needs = operations.any(|operation| profile.mentions(operation, object, DEK));
+        match needs && !(stage.sealed && stage.channel.is_some()) {
+            false => Ok(()),
+            true => self.fault(
+                text.span(),
+                format!("{verb} encrypts under {DEK}, which only the centre has"),
+                "put the step into a sealed stage with a channel",
+            ),
+        }
     }
 
     /// A key whose PIN is presented before every signature needs the PIN at hand.
