@@ -5,8 +5,10 @@ use std::ffi::CString;
 use card::atr::Protocol;
 use card::{Channel, ChannelError};
 use pcsc::{Card, Context, Disposition, Protocols, ShareMode};
+use zeroize::Zeroizing;
 
 use crate::error::channel_error;
+use crate::t0::tpdu;
 
 /// The longest answer: 65 536 bytes of data and a status word.
 const ANSWER: usize = 65_538;
@@ -19,6 +21,7 @@ pub struct Connection {
     reader: String,
     atr: Vec<u8>,
     answer: Vec<u8>,
+    is_t0: bool,
 }
 
 impl Connection {
@@ -26,16 +29,23 @@ impl Connection {
         let name = CString::new(reader).map_err(|_| ChannelError::NoReader {
             name: reader.to_owned(),
         })?;
-        let card = context
-            .connect(&name, ShareMode::Exclusive, Protocols::T0 | Protocols::T1)
+        // T=1 where the card has both: a command with data and answer is one exchange there.
+        let connect = |protocols| context.connect(&name, ShareMode::Exclusive, protocols);
+        let card = connect(Protocols::T1)
+            .or_else(|error| match error {
+                pcsc::Error::ProtoMismatch => connect(Protocols::T0),
+                other => Err(other),
+            })
             .map_err(|error| channel_error(reader, "connecting to the card", error))?;
         let mut connection = Self {
             card: Some(card),
             reader: reader.to_owned(),
             atr: Vec::new(),
             answer: vec![0; ANSWER],
+            is_t0: false,
         };
         connection.atr = connection.read_atr()?;
+        connection.is_t0 = connection.protocol() == Some(Protocol::T0);
         Ok(connection)
     }
 
@@ -67,8 +77,11 @@ impl Connection {
 impl Channel for Connection {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
         let card = self.card.as_ref().ok_or(ChannelError::Removed)?;
+        // What is sent may hold a PIN: it is wiped.
+        let tpdu = self.is_t0.then(|| Zeroizing::new(tpdu(command)));
+        let sent = tpdu.as_ref().map_or(command, |tpdu| &tpdu[..]);
         let answer = card
-            .transmit(command, &mut self.answer)
+            .transmit(sent, &mut self.answer)
             .map_err(|error| channel_error(&self.reader, "sending a command", error))?;
         // A card that is torn out in the middle may end in success without an answer.
         if answer.is_empty() {
@@ -83,9 +96,12 @@ impl Channel for Connection {
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        let protocols = match self.is_t0 {
+            true => Protocols::T0,
+            false => Protocols::T1,
+        };
         let card = self.card.as_mut().ok_or(ChannelError::Removed)?;
         let mut reconnect = |how| {
-            let protocols = Protocols::T0 | Protocols::T1;
             card.reconnect(ShareMode::Exclusive, protocols, how)
         };
         // A card or reader that hangs after a failed command may heed its power only.

@@ -18,6 +18,7 @@ mod probe;
 mod readers;
 mod recorder;
 mod replay;
+mod t0;
 mod tear;
 
 pub use attempts::AttemptFile;
