@@ -152,7 +152,7 @@ pub enum Protocol {
         host: usize,
     },
     /// The issuer proves a key; commands stay in the clear (ISO/IEC 7816-4 §11.5.3 EXTERNAL
-    /// and MUTUAL AUTHENTICATE, PIV management key).
+    /// and MUTUAL AUTHENTICATE).
     Challenge,
 }
 

@@ -7,7 +7,7 @@ use openssl::x509::X509;
 use vcard::{Chip, Circumstances, Fault as ChipFault, FaultKind, InProcess, ReaderBuffer};
 
 use crate::desk::{Desk, journal_text};
-use crate::{Fault, Moment};
+use crate::{Fault, Moment, Presented, Standard, Verdict, examine};
 
 fn send(channel: &mut dyn Channel, hex_command: &str) -> (Vec<u8>, Status) {
     let command = Command::parse(&hex::decode(hex_command.replace(' ', "")).unwrap()).unwrap();
@@ -141,6 +141,54 @@ fn a_chip_torn_anywhere_leaves_a_typed_fault_and_a_journal() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// What was written is found again through the holder's own door, and nothing is found wrong.
+#[test]
+fn a_finished_chip_of_every_school_is_examined() {
+    for (chip, document, key) in [
+        ("piv", "piv-card", Some("signature")),
+        ("isoapplet-v0", "isoapplet-card", Some("signature")),
+        ("isoapplet-v1", "isoapplet-card", Some("authentication")),
+        ("mrtd-applet", "travel-chip", None),
+    ] {
+        let (desk, _, card) = finished(chip, document);
+        let record = desk.record().clone();
+        let standard = Standard {
+            chip: &desk.plan.chip,
+            made_from: Some((&record, &desk.plan)),
+            anchors: &[],
+            at: jiff::Timestamp::now(),
+        };
+        let pin = key.map(|_| desk.holder_pin("pin1"));
+        let presented = key.zip(pin.as_ref()).map(|(key, digits)| Presented {
+            key,
+            digits,
+            random: Box::new(|bytes| openssl::rand::rand_bytes(bytes).unwrap()),
+        });
+        let mut card = InProcess::new(card);
+        let report = examine(&mut card, &standard, presented).unwrap();
+        let failed: Vec<_> = report
+            .findings
+            .iter()
+            // The desk's authority names nobody's personal code.
+            .filter(|finding| !finding.what.ends_with("subject"))
+            .filter(|finding| finding.verdict == Verdict::Failed)
+            .collect();
+        assert!(failed.is_empty(), "{chip}: {failed:#?}");
+        let passed = |what: &str| {
+            report
+                .findings
+                .iter()
+                .any(|finding| finding.what.contains(what) && finding.verdict == Verdict::Passed)
+        };
+        assert!(passed("product"), "{chip}");
+        if let Some(key) = key {
+            assert!(passed(&format!("signature by key {key}")), "{chip}: {report:#?}");
+            assert!(passed("tries of"), "{chip}: {report:#?}");
+            assert!(passed("certificate"), "{chip}: {report:#?}");
         }
     }
 }
