@@ -8,7 +8,7 @@ use document::{Environment, Kind, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
+use profile::{ChipProfile, DocumentChip, DocumentProfile, KeySource, Plan};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit_log::{Deed, LogKey};
@@ -323,9 +323,24 @@ fn load_chips(config: &Config) -> Result<BTreeMap<String, Arc<ChipProfile>>> {
     let mut chips = BTreeMap::new();
     for name in config.chips.names() {
         let chip = ChipProfile::load(&config.chips, name)?;
+        check_keys(&chip, config.environment).map_err(|reason| CentralError::Setup { reason })?;
         chips.insert(chip.name.clone(), Arc::new(chip));
     }
     Ok(chips)
+}
+
+/// Refuses keys that the world knows where real documents are made: who meets such a chip before
+/// it is taken over, or after it was left so, can write it as well as the issuer.
+fn check_keys(chip: &ChipProfile, environment: Environment) -> Result<(), String> {
+    let mut sets = chip.channel.keys.iter();
+    let known = sets.find(|(_, set)| matches!(set.source, KeySource::Known(_)));
+    match known.filter(|_| environment == Environment::Production) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "chip profile \"{}\": all the world knows the key of key set \"{name}\", and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified in place of \"known\"",
+            chip.name
+        )),
+    }
 }
 
 /// An invented holder, old enough for every key.
@@ -365,6 +380,12 @@ fn load_documents(
                 let plan = Plan::new(Arc::clone(chip), &profile.name, wanted, &specimen)?;
                 let unfit = |reason: String| setup(format!("chip profile \"{product}\": {reason}"));
                 let names: Vec<_> = plan.pins.iter().map(|(name, ..)| name.as_str()).collect();
+                if let Some(pin) = wanted.pins.keys().find(|pin| !names.contains(&pin.as_str())) {
+                    return Err(unfit(format!(
+                        "no stage sets PIN \"{pin}\", and document profile \"{}\" has each of the holder's PINs set once; add set_holder_pin {pin} to a sealed stage, or correct the document profile",
+                        profile.name
+                    )));
+                }
                 hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
                 sealing::prove_all(&plan).map_err(unfit)?;
             }

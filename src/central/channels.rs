@@ -9,7 +9,7 @@ use api::{
 use audit::Control;
 use document::Act;
 use document::life_cycle::BlankEvent;
-use profile::ChipProfile;
+use profile::{ChipProfile, Protocol, Verb};
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
@@ -18,6 +18,7 @@ use crate::audit_log::Deed;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
+use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::keys::{answer, set};
 use crate::lease::Held;
@@ -48,8 +49,10 @@ impl Purpose {
 pub(crate) struct Challenge {
     pub(crate) held: Held,
     pub(crate) chip: BookedChip,
-    /// What the chip said, for the books: its challenge, or a digest of all that it said.
+    /// What the chip said, for the books.
     card_challenge: Vec<u8>,
+    /// Whether there is something to answer: not where the proof is always the same.
+    pub(crate) is_fresh: bool,
     /// Whether it was answered before, for the same purpose under the same lease.
     pub(crate) repeated: bool,
 }
@@ -61,6 +64,7 @@ impl Challenge {
             held,
             chip,
             card_challenge: Vec::new(),
+            is_fresh: false,
             repeated,
         }
     }
@@ -134,7 +138,8 @@ impl Central {
         authorise(tx, actor, Act::PersonalizeDocument).await?;
         let mut held = self.held(tx, actor, lease).await?;
         let chip = held.candidate(tx, &chip_serial(chip)?).await?;
-        let card_challenge = said(self.chip(&chip.product)?, &chip.serial, opening)?;
+        let profile = self.chip(&chip.product)?;
+        let said = Said::read(profile, (held.id, &chip.serial), opening, purpose)?;
         if held.blank.is_none() {
             self.bind(tx, actor, &mut held, &chip).await?;
         }
@@ -142,26 +147,33 @@ impl Central {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
-        let earlier = sqlx::query("SELECT lease, key_set, purpose FROM channel WHERE chip = ? AND host_challenge = ? AND card_challenge = ?")
+        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge FROM channel WHERE chip = ? AND substr(card_challenge, 1, ?) = ?")
             .bind(&chip.serial)
-            .bind(&opening.host_challenge[..])
-            .bind(&card_challenge)
-            .fetch_optional(&mut **tx)
+            .bind(i64::try_from(said.bound().len()).unwrap_or(i64::MAX))
+            .bind(said.bound())
+            .fetch_all(&mut **tx)
             .await?;
-        let repeated = match earlier {
-            None => false,
-            Some(row) => {
-                let same = row.get::<&str, _>("lease") == held.id.to_string()
-                    && row.get::<&str, _>("key_set") == opening.key_set
-                    && row.get::<&str, _>("purpose") == purpose.name();
-                if !same {
-                    return Err(CentralError::refused(
-                        "these challenges were answered before, for another channel; begin again with a new one",
-                    ));
-                }
-                true
+        let mut repeated = false;
+        for row in &earlier {
+            let is_same = row.get::<&[u8], _>("host_challenge") == opening.host_challenge
+                && row.get::<&[u8], _>("card_challenge") == said.books;
+            let of_set = row.get::<&str, _>("key_set") == opening.key_set;
+            let for_purpose = row.get::<&str, _>("purpose") == purpose.name();
+            let of_lease = row.get::<&str, _>("lease") == held.id.to_string();
+            let is_own = of_set && for_purpose && of_lease;
+            let is_foreign = match said.binding {
+                _ if is_same => !is_own,
+                Binding::Pair => false,
+                Binding::Counter => of_set && !for_purpose,
+                Binding::Challenge | Binding::Nothing => !is_own,
+            };
+            if is_foreign {
+                return Err(CentralError::refused(
+                    "these challenges were answered before, for another channel; begin again with a new one",
+                ));
             }
-        };
+            repeated |= is_same;
+        }
         if !repeated {
             let opened: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND purpose = ?",
@@ -180,7 +192,8 @@ impl Central {
         Ok(Challenge {
             held,
             chip,
-            card_challenge,
+            card_challenge: said.books,
+            is_fresh: said.binding != Binding::Nothing,
             repeated,
         })
     }
@@ -257,21 +270,30 @@ impl Central {
         authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
-        said(self.chip(&chip.product)?, &chip.serial, &request.opening)?;
+        let said = Said::read(
+            self.chip(&chip.product)?,
+            (held.id, &chip.serial),
+            &request.opening,
+            Purpose::Station,
+        )?;
         refuse_once_sealed(&mut tx, &held, &chip).await?;
+        // The very channel: what is put in it is encrypted for no other.
         let opened: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND key_set = ? AND purpose = 'station'")
+            sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND key_set = ? AND host_challenge = ? AND card_challenge = ? AND purpose = 'station'")
                 .bind(held.id.to_string())
                 .bind(&chip.serial)
                 .bind(&request.opening.key_set)
+                .bind(&request.opening.host_challenge[..])
+                .bind(&said.books)
                 .fetch_one(&mut *tx)
                 .await?;
         if opened == 0 {
             return Err(CentralError::refused(format!(
-                "no channel of key set \"{}\" was opened under this lease",
+                "no channel of key set \"{}\" was opened so under this lease",
                 request.opening.key_set
             )));
         }
+        self.check_planned(&mut tx, &held, &chip, request).await?;
         let (keys, profile, wanted) = (
             self.keys().clone(),
             Arc::clone(self.chip(&chip.product)?),
@@ -303,24 +325,139 @@ impl Central {
     }
 }
 
-/// Judges what a chip said before its channel opens, and returns what the books keep of it: one
-/// challenge is answered for one purpose.
-fn said(chip: &ChipProfile, serial: &str, opening: &ChannelOpening) -> Result<Vec<u8>> {
-    if chip.channel.protocol.is_global_platform() {
-        let update = answer(chip, opening)?;
-        belongs(serial, update.diversification())?;
-        return Ok(update.card_challenge().to_vec());
-    }
-    set(chip, &opening.key_set)?;
-    let mut hash = Sha256::new();
-    for (name, value) in &opening.answers {
-        for part in [name.as_bytes(), value] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
+impl Central {
+    /// Demands that the plan puts this key set in a channel of that one: no station puts keys as
+    /// it likes.
+    async fn check_planned(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        chip: &BookedChip,
+        request: &PutKeyRequest,
+    ) -> Result<()> {
+        let document = Document::load(tx, &held.document).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let verb = match request.adds {
+            true => Verb::AddKeys,
+            false => Verb::ReplaceKeys,
+        };
+        let mut stages = plan.stages.iter().filter(|stage| {
+            !stage.sealed && stage.channel.as_ref() == Some(&request.opening.key_set)
+        });
+        let is_planned = stages.any(|stage| {
+            let mut steps = stage.steps.iter();
+            steps.any(|step| step.verb == verb && step.object == request.new)
+        });
+        match is_planned {
+            true => Ok(()),
+            false => Err(CentralError::refused(format!(
+                "the plan of this document does not {verb} \"{}\" in a channel of key set \"{}\"",
+                request.new, request.opening.key_set
+            ))),
         }
     }
-    Ok(hash.finalize().to_vec())
 }
+
+/// What makes what a station gets of use to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Binding {
+    /// Both challenges: session keys of SCP03 follow from them together (*GP Amendment D
+    /// §6.2.1*).
+    Pair,
+    /// The chip's sequence counter: session keys of SCP02 follow from it alone, and it stays
+    /// until a channel is really opened (*GP Card Specification 2.3 §E.4.1*).
+    Counter,
+    /// What the chip said that the proof answers, whatever the host says beside it.
+    Challenge,
+    /// Nothing: the proof is always the same.
+    Nothing,
+}
+
+/// What a chip said before its channel opens, as the books keep it: one challenge is answered for
+/// one purpose.
+struct Said {
+    binding: Binding,
+    books: Vec<u8>,
+}
+
+impl Said {
+    /// Judges what a chip said.
+    fn read(
+        chip: &ChipProfile,
+        (lease, serial): (LeaseId, &str),
+        opening: &ChannelOpening,
+        purpose: Purpose,
+    ) -> Result<Self> {
+        if chip.channel.protocol.is_global_platform() {
+            let update = answer(chip, opening)?;
+            belongs(serial, update.diversification())?;
+            let challenge = update.card_challenge();
+            return Ok(match (&chip.channel.protocol, update.sequence_counter()) {
+                (Protocol::Scp02 { .. }, Some(counter)) => Self {
+                    binding: Binding::Counter,
+                    books: [counter, challenge].concat(),
+                },
+                _ => Self {
+                    binding: Binding::Pair,
+                    books: challenge.to_vec(),
+                },
+            });
+        }
+        set(chip, &opening.key_set)?;
+        let Protocol::Challenge(challenge) = &chip.channel.protocol else {
+            return Err(CentralError::invalid("this chip has no issuer's channel"));
+        };
+        let is_the_chips = |name: &String| {
+            name.starts_with("channel.") && !OF_THE_HOST.contains(&name.as_str())
+        };
+        if !opening.answers.keys().all(is_the_chips) {
+            return Err(CentralError::invalid(
+                "what the chip said has names that no chip can say",
+            ));
+        }
+        // Only what the proof answers: else another word beside it would make it another one.
+        let mut answered: Vec<_> = challenge.proof.variables().into_iter().collect();
+        answered.retain(|(name, _)| !OF_THE_HOST.contains(name));
+        answered.sort_unstable_by_key(|(name, _)| *name);
+        answered.dedup_by_key(|(name, _)| *name);
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        };
+        for (name, _) in &answered {
+            let said = opening.answers.get(*name).ok_or_else(|| {
+                CentralError::invalid(format!("the chip's \"{name}\" is missing"))
+            })?;
+            add(name.as_bytes());
+            add(said);
+        }
+        let binding = if answered.is_empty() {
+            for part in [lease.to_string().as_str(), &opening.key_set, purpose.name()] {
+                add(part.as_bytes());
+            }
+            Binding::Nothing
+        } else {
+            Binding::Challenge
+        };
+        Ok(Self {
+            binding,
+            books: hash.finalize().to_vec(),
+        })
+    }
+
+    /// Returns the part that no other purpose may have.
+    fn bound(&self) -> &[u8] {
+        match self.binding {
+            Binding::Counter => self.books.get(..2).unwrap_or_default(),
+            _ => &self.books,
+        }
+    }
+}
+
+/// What stands in a channel's templates and is not from the chip.
+const OF_THE_HOST: [&str; 3] = ["channel.host", "channel.key", "channel.proof"];
 
 /// Refuses once a stage of the chip was sealed: whoever had its keys then could set another PIN
 /// after the centre did.

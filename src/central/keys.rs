@@ -127,10 +127,11 @@ impl KeyService {
                 let proof = self.proof(chip, challenge, serial, opening)?;
                 Ok(Opened::Proof(proof))
             }
-            None => {
+            None if chip.channel.protocol.is_global_platform() => {
                 let session = self.session_keys(chip, opening)?;
                 Ok(Opened::Session(Box::new(session)))
             }
+            Protocol::None => Err(no_channel()),
         }
     }
 
@@ -141,7 +142,7 @@ impl KeyService {
         opening: &ChannelOpening,
     ) -> Result<SessionKeys> {
         let update = answer(chip, opening)?;
-        let host = host_challenge(opening)?;
+        let host = host_challenge(chip, opening)?;
         let keys = self.static_keys(chip, &opening.key_set, update.diversification())?;
         let session = update
             .session_keys(&keys, &host)
@@ -158,13 +159,7 @@ impl KeyService {
         serial: &str,
         opening: &ChannelOpening,
     ) -> Result<Proof> {
-        if opening.host_challenge.len() != challenge.host {
-            return Err(CentralError::invalid(format!(
-                "the host challenge has {} bytes, not {}",
-                challenge.host,
-                opening.host_challenge.len()
-            )));
-        }
+        check_host(chip, opening)?;
         let key = self.single_key(chip, &opening.key_set, serial)?;
         let mut known = Variables::default();
         for (name, value) in &opening.answers {
@@ -200,7 +195,10 @@ impl KeyService {
                 "this chip holds one key: it can be replaced, and none added",
             )),
             Protocol::Challenge => self.put_single_key(chip, serial, new),
-            _ => self.put_key_set(chip, opening, new, adds),
+            Protocol::Scp02 { .. } | Protocol::Scp03 { .. } => {
+                self.put_key_set(chip, opening, new, adds)
+            }
+            Protocol::None => Err(no_channel()),
         }
     }
 
@@ -214,6 +212,18 @@ impl KeyService {
         let update = answer(chip, opening)?;
         let diversification = update.diversification();
         let (old_set, new_set) = (set(chip, &opening.key_set)?, set(chip, new)?);
+        if new_set.version == INITIAL_KEYS {
+            // GP Card Specification 2.3 §11.8.2.1: PUT KEY names versions 01 to 7F.
+            return Err(CentralError::refused(format!(
+                "key set \"{new}\" is the maker's first, and no command puts that version again"
+            )));
+        }
+        if adds && old_set.version == new_set.version {
+            return Err(CentralError::refused(format!(
+                "key sets \"{}\" and \"{new}\" have the same version: one can replace the other, not stand beside it",
+                opening.key_set
+            )));
+        }
         let keys = self.static_keys(chip, new, diversification)?;
         let replaced = match old_set.version {
             _ if adds => 0,
@@ -272,8 +282,9 @@ impl KeyService {
             Cipher::Aes(_) => KeyAlgorithm::Aes,
             Cipher::Des3 => KeyAlgorithm::TripleDes,
         };
-        let kcv = Key::new(&key).ok();
-        let kcv = kcv.and_then(|key| cipher::kcv(&key, algorithm).ok());
+        let unsuited = |why: String| CentralError::refused(format!("key set \"{new}\": {why}"));
+        let single = Key::new(&key).map_err(|error| unsuited(error.to_string()))?;
+        let kcv = cipher::kcv(&single, algorithm).map_err(|error| unsuited(error.to_string()))?;
         let commands = Renderer::new(chip, &chip.limits, false).operation(
             Dialect::PutKey,
             object,
@@ -285,7 +296,7 @@ impl KeyService {
                 .map(|rendered| rendered.command)
                 .collect(),
             answer: None,
-            kcv: kcv.map(|kcv| kcv.to_vec()).unwrap_or_default(),
+            kcv: kcv.to_vec(),
         })
     }
 
@@ -374,6 +385,13 @@ pub(crate) fn answer(chip: &ChipProfile, opening: &ChannelOpening) -> Result<Ini
     if let Protocol::Scp02 { i, .. } = chip.channel.protocol {
         update = update.with_i(i).map_err(invalid)?;
     }
+    let protocol = &chip.channel.protocol;
+    if Some(update.options().mode()) != protocol.mode() {
+        // The same key must never serve two protocols.
+        return Err(CentralError::refused(format!(
+            "the chip answered for another protocol or mode than {protocol} of its profile"
+        )));
+    }
     let set = set(chip, &opening.key_set)?;
     if update.key_version() == set.version {
         Ok(update)
@@ -388,9 +406,32 @@ pub(crate) fn answer(chip: &ChipProfile, opening: &ChannelOpening) -> Result<Ini
 }
 
 /// Returns the host challenge of an opening of GlobalPlatform.
-pub(crate) fn host_challenge(opening: &ChannelOpening) -> Result<HostChallenge> {
+pub(crate) fn host_challenge(
+    chip: &ChipProfile,
+    opening: &ChannelOpening,
+) -> Result<HostChallenge> {
+    check_host(chip, opening)?;
     HostChallenge::try_from(&opening.host_challenge[..])
         .map_err(|error| CentralError::invalid(error.to_string()))
+}
+
+/// Demands that the host's challenge is as long as the chip's protocol has it.
+fn check_host(chip: &ChipProfile, opening: &ChannelOpening) -> Result<()> {
+    let (found, wanted) = (
+        opening.host_challenge.len(),
+        chip.channel.protocol.host_challenge(),
+    );
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(CentralError::invalid(format!(
+            "the host challenge has {found} bytes; this chip's has {wanted}"
+        )))
+    }
+}
+
+fn no_channel() -> CentralError {
+    CentralError::invalid("this chip has no issuer's channel")
 }
 
 /// Returns a key set of a chip profile.

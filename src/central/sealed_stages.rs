@@ -12,6 +12,7 @@ use audit::Control;
 use document::Act;
 use hsm::PinSet;
 use jiff::{SignedDuration, Timestamp};
+use profile::Plan;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 use subtle::ConstantTimeEq;
@@ -101,9 +102,15 @@ impl Central {
                     .filter(|session| session.request == *request)
                     .map(|session| session.grant())
             });
-            let grant = known.ok_or_else(lost)?;
-            tx.commit().await?;
-            return Ok(grant);
+            match known {
+                Some(grant) => {
+                    tx.commit().await?;
+                    return Ok(grant);
+                }
+                // Whoever lost a channel begins again with a new challenge, if the chip gives any.
+                None if challenge.is_fresh => return Err(lost()),
+                None => {}
+            }
         }
         if Sealed::find(&mut tx, held, chip, &request.stage)
             .await?
@@ -117,11 +124,13 @@ impl Central {
         let document = Document::load(&mut tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
-        if let Some(opening) = &request.opening {
+        if let Some(opening) = request.opening.as_ref().filter(|_| !challenge.repeated) {
             self.note_challenge(&mut tx, &challenge, opening, Purpose::Sealed)
                 .await?;
         }
-        let before = self.pins_before(&mut tx, held, chip, &request.stage).await?;
+        let before = self
+            .pins_before(&mut tx, actor, (held, chip), &plan, &request.stage)
+            .await?;
         let (keys, envelope_key, holder, serial) = (
             self.keys().clone(),
             self.envelope_key().clone(),
@@ -208,25 +217,46 @@ impl Central {
         Ok(Challenge::none(held, chip, repeated))
     }
 
-    /// Returns the sealed envelope of the holder's PINs, where another stage of this lease's chip
-    /// set some of them.
+    /// Returns the sealed envelope of the holder's PINs, where earlier stages of this lease's chip
+    /// set some of them. Those must be done: a stage sealed before them would make other PINs.
     async fn pins_before(
         &self,
         tx: &mut Write,
-        held: &Held,
-        chip: &BookedChip,
+        actor: &Actor,
+        (held, chip): (&Held, &BookedChip),
+        plan: &Plan,
         stage: &str,
     ) -> Result<Option<Vec<u8>>> {
-        let sealed = sqlx::query_scalar(
-            "SELECT envelope.sealed FROM envelope JOIN sealed_stage USING (lease, chip, stage)
-             WHERE lease = ? AND chip = ? AND stage <> ? AND answers IS NOT NULL",
+        let sets_pins = plan
+            .stages
+            .iter()
+            .any(|of| of.name == stage && sealing::sets_pins(of));
+        let earlier = sealing::stages_before(plan, stage);
+        let Some(first) = earlier.first().filter(|_| sets_pins) else {
+            return Ok(None);
+        };
+        for earlier in &earlier {
+            let sealed = Sealed::find(tx, held, chip, earlier).await?;
+            if sealed.is_none_or(|sealed| sealed.answers.is_none()) {
+                return Err(CentralError::conflict(format!(
+                    "stage \"{earlier}\" sets PINs of the same envelope and comes first; it is not confirmed"
+                )));
+            }
+        }
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT sealed FROM envelope WHERE lease = ? AND chip = ? AND stage = ?",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)
-        .bind(stage)
+        .bind(first)
         .fetch_optional(&mut **tx)
-        .await?;
-        Ok(sealed.flatten())
+        .await?
+        .flatten();
+        let sealed = sealed.ok_or_else(|| CentralError::damaged("an envelope without content"))?;
+        // Nobody sees them, and yet the log says that they were taken out of their envelope.
+        let deed = pins("pins.resumed", held, chip).with("stage", stage);
+        self.record(tx, Some(actor), &deed).await?;
+        Ok(Some(sealed))
     }
 
     /// Keeps the envelope of the stage that sets the PINs, in the place of the one before.

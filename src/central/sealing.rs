@@ -9,18 +9,19 @@
 //!
 //! The PINs live only inside [`SealedStage::seal`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use api::{ChannelOpening, SealedCommand, Secret};
 use card::gp::{Handshake, Secured};
 use card::{Command, Response, Status};
 use document::Holder;
-use hsm::{EnvelopeKey, PinPolicy, PinSet};
+use hsm::{EnvelopeKey, Pin, PinPolicy, PinSet};
 use profile::{
     Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Protocol, Rendered, Renderer,
-    Stage, StatusPattern, Step, Value, Variables, Verb,
+    Stage, StatusPattern, Step, Take, Value, Variables, Verb,
 };
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::{CentralError, Result};
@@ -63,8 +64,10 @@ struct Judge {
     expect: Vec<StatusPattern>,
     /// Whether it comes through the secure channel.
     is_protected: bool,
-    /// Where the chip's own proof stands in it, and what it must be.
-    proof: Option<(Rendered, Zeroizing<Vec<u8>>)>,
+    /// Where the chip's own proof stands in it.
+    place: Option<Take>,
+    /// What that must be, where the chip must prove itself.
+    proof: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl SealedStage {
@@ -90,6 +93,7 @@ impl SealedStage {
         let stage = stage
             .ok_or_else(|| CentralError::invalid("the plan has no sealed stage of this name"))?;
         prove(order.plan, stage).map_err(CentralError::refused)?;
+        check_told(order, stage)?;
         if stage.channel.as_deref() != order.opening.map(|opening| opening.key_set.as_str()) {
             return Err(CentralError::refused(format!(
                 "stage \"{}\" is sealed under another key set",
@@ -144,7 +148,8 @@ impl SealedStage {
         match keys.open(chip, order.chip, opening)? {
             Opened::Session(session) => {
                 let update = answer(chip, opening)?;
-                let handshake = Handshake::new(*session, host_challenge(opening)?, &update)
+                let host = host_challenge(chip, opening)?;
+                let handshake = Handshake::new(*session, host, &update)
                     .map_err(|_| CentralError::WrongKeys)?;
                 let level = chip.channel.protocol.level();
                 let level = level.ok_or_else(|| {
@@ -189,22 +194,23 @@ impl SealedStage {
             command: Secret::new(bytes(&command)?),
             expect: rendered.expect.iter().map(ToString::to_string).collect(),
         });
-        let is_proof = rendered.take.iter().any(|(name, _)| name == ANSWER);
+        let mut taken = rendered.take.into_iter();
         self.judges.push(Judge {
-            expect: rendered.expect.clone(),
+            expect: rendered.expect,
             is_protected: self.channel.is_some(),
-            proof: is_proof.then(|| (rendered, Zeroizing::new(Vec::new()))),
+            place: taken.find_map(|(name, take)| (name == ANSWER).then_some(take)),
+            proof: None,
         });
         Ok(())
     }
 
     /// Demands that the chip prove itself with these bytes.
     fn demand(&mut self, answer: Zeroizing<Vec<u8>>) -> Result<()> {
-        let proof = self.judges.iter_mut().rev();
-        let mut proof = proof.filter_map(|judge| judge.proof.as_mut());
-        match proof.next() {
-            Some((_, wanted)) => {
-                *wanted = answer;
+        let mut judges = self.judges.iter_mut().rev();
+        let proving = judges.find(|judge| judge.place.is_some());
+        match proving.filter(|_| !answer.is_empty()) {
+            Some(judge) => {
+                judge.proof = Some(answer);
                 Ok(())
             }
             None => Err(CentralError::refused(
@@ -266,11 +272,8 @@ impl SealedStage {
             if !judge.accepts(answer.status()) {
                 return Err(foreign(format!("the chip answered {}", answer.status())));
             }
-            if let Some((rendered, wanted)) = judge.proof.as_ref().filter(|(_, w)| !w.is_empty()) {
-                let taken = rendered.results(&answer).unwrap_or_default();
-                if taken.get(ANSWER).map(|answer| &answer[..]) != Some(&wanted[..]) {
-                    return Err(foreign("the chip does not prove itself".into()));
-                }
+            if !judge.proves(&answer) {
+                return Err(foreign("the chip does not prove itself".into()));
             }
         }
         Ok(())
@@ -283,6 +286,15 @@ const ANSWER: &str = "channel.answer";
 impl Judge {
     fn accepts(&self, status: Status) -> bool {
         self.expect.is_empty() || self.expect.iter().any(|pattern| pattern.matches(status))
+    }
+
+    /// Says whether the chip's proof stands in an answer, where one must.
+    fn proves(&self, answer: &Response) -> bool {
+        let Some(wanted) = &self.proof else {
+            return true;
+        };
+        let found = self.place.as_ref().and_then(|place| place.find(answer));
+        found.is_some_and(|found| found.ct_eq(wanted).into())
     }
 }
 
@@ -415,6 +427,39 @@ fn import(plan: &Plan, stage: &Stage) -> Result<BTreeMap<String, ImportedKey>> {
     Ok(imported)
 }
 
+/// Demands that the personalization tells the PINs that the stage needs, and no others: what it
+/// tells stands in the place of what the chip profile knows.
+fn check_told(order: &SealOrder<'_>, stage: &Stage) -> Result<()> {
+    if let Some(pin) = order.known.keys().find(|pin| !stage.carries.contains(pin)) {
+        return Err(CentralError::invalid(format!(
+            "stage \"{}\" needs no present value of PIN \"{pin}\"",
+            stage.name
+        )));
+    }
+    let is_told = |pin: &&String| {
+        let digits = order.known.get(*pin);
+        digits.is_some_and(|digits| !digits.expose().is_empty())
+    };
+    match stage.carries.iter().find(|pin| !is_told(pin)) {
+        None => Ok(()),
+        Some(pin) => Err(CentralError::invalid(format!(
+            "stage \"{}\" needs the present value of PIN \"{pin}\"",
+            stage.name
+        ))),
+    }
+}
+
+/// Returns the stages that set some of the holder's PINs before one that does: the envelope is
+/// theirs, and they must be done.
+pub(crate) fn stages_before<'a>(plan: &'a Plan, stage: &str) -> Vec<&'a str> {
+    let place = plan.stages.iter().position(|other| other.name == stage);
+    let before = plan.stages.iter().take(place.unwrap_or_default());
+    before
+        .filter(|stage| sets_pins(stage))
+        .map(|stage| stage.name.as_str())
+        .collect()
+}
+
 fn missing(step: &Step) -> CentralError {
     CentralError::refused(format!(
         "the chip profile has nothing for \"{}\"",
@@ -434,12 +479,26 @@ fn render(
     let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
     let mut position = Position::default();
     position.selected(&stage.select);
+    let before = stages_before(order.plan, &stage.name);
+    let earlier = order.plan.stages.iter();
+    // The PINs that have the holder's value already.
+    let mut holders: BTreeSet<&str> = earlier
+        .filter(|earlier| before.contains(&earlier.name.as_str()))
+        .flat_map(set_by)
+        .collect();
     let mut commands = Vec::new();
     for step in &stage.steps {
         let object = chip.object(step.verb.object(), &step.object);
         let object = object.ok_or_else(|| missing(step))?;
         let (operation, values) = match step.verb {
-            Verb::SetHolderPin | Verb::VerifyPin => pin_values(order, step, object, pins)?,
+            Verb::SetHolderPin | Verb::VerifyPin => {
+                let present = Present {
+                    order,
+                    pins,
+                    holders: &holders,
+                };
+                present.values(step, object)?
+            }
             Verb::ImportKey => {
                 let key = imported.get(&step.object).ok_or_else(|| missing(step))?;
                 (Dialect::ImportKey, key.values())
@@ -452,51 +511,69 @@ fn render(
             position.entered(&application.name);
         }
         commands.extend(renderer.operation_in(operation, object, &values, known)?);
+        if step.verb == Verb::SetHolderPin {
+            holders.insert(&step.object);
+        }
     }
     Ok(commands)
 }
 
-/// Returns how a PIN is set or presented, and the values for it.
-fn pin_values(
-    order: &SealOrder<'_>,
-    step: &Step,
-    pin: &Object,
-    pins: Option<&PinSet>,
-) -> Result<(Dialect, Vec<(&'static str, Value)>)> {
-    let plan = order.plan;
-    let made = |name: &str| pins.and_then(|pins| pins.get(name));
-    let default = |name: &str| match &plan.chip.pin_rules(name)?.default {
-        Some(default) => Some(&default[..]),
-        None => None,
-    };
-    let present = |name: &str| match order.known.get(name) {
-        Some(digits) => Some(digits.expose()),
-        None => default(name),
-    };
-    let Detail::Pin(rules) = &pin.detail else {
-        return Err(missing(step));
-    };
-    let puk = rules.puk.as_ref().and_then(|name| {
-        let puk = plan.chip.object(ObjectKind::Pin, name)?;
-        let digits = made(name).map(hsm::Pin::digits).or_else(|| present(name))?;
-        Some((puk, digits))
-    });
-    let (operation, values) = match step.verb {
-        Verb::SetHolderPin => {
-            let digits = made(&step.object).ok_or_else(|| missing(step))?.digits();
+/// Returns the PINs whose holder's value a stage sets.
+fn set_by(stage: &Stage) -> impl Iterator<Item = &str> {
+    let steps = stage.steps.iter();
+    steps
+        .filter(|step| step.verb == Verb::SetHolderPin)
+        .map(|step| step.object.as_str())
+}
+
+/// The values that PINs have at a step.
+struct Present<'a> {
+    order: &'a SealOrder<'a>,
+    /// The holder's.
+    pins: Option<&'a PinSet>,
+    /// Which have the holder's value.
+    holders: &'a BTreeSet<&'a str>,
+}
+
+impl Present<'_> {
+    fn made(&self, pin: &str) -> Option<&[u8]> {
+        self.pins.and_then(|pins| pins.get(pin)).map(Pin::digits)
+    }
+
+    /// Returns the value that a PIN has: the holder's, the personalization's, or the maker's.
+    fn now(&self, pin: &str) -> Option<&[u8]> {
+        if self.holders.contains(pin) {
+            return self.made(pin);
+        }
+        match self.order.known.get(pin) {
+            Some(digits) => Some(digits.expose()),
+            None => self.order.plan.chip.pin_rules(pin)?.default.as_deref().map(|digits| &digits[..]),
+        }
+    }
+
+    /// Returns how a PIN is set or presented, and the values for it.
+    fn values(&self, step: &Step, pin: &Object) -> Result<(Dialect, Vec<(&'static str, Value)>)> {
+        let Detail::Pin(rules) = &pin.detail else {
+            return Err(missing(step));
+        };
+        let (operation, values) = if step.verb == Verb::SetHolderPin {
+            // A PUK that has no value yet is set together with its PIN.
+            let puk = rules.puk.as_ref().and_then(|name| {
+                let puk = self.order.plan.chip.object(ObjectKind::Pin, name)?;
+                Some((puk, self.now(name).or_else(|| self.made(name))?))
+            });
             let values = PinValues {
-                digits,
-                current: present(&step.object),
+                digits: self.made(&step.object).ok_or_else(|| missing(step))?,
+                current: self.now(&step.object),
                 puk,
             };
             (step.operation.unwrap_or(Dialect::SetPin), values)
-        }
-        _ => {
-            let digits = present(&step.object).ok_or_else(|| missing(step))?;
+        } else {
+            let digits = self.now(&step.object).ok_or_else(|| missing(step))?;
             (Dialect::VerifyPin, PinValues::of(digits))
-        }
-    };
-    Ok((operation, values.variables(pin)?))
+        };
+        Ok((operation, values.variables(pin)?))
+    }
 }
 
 fn bytes(command: &Command) -> Result<Vec<u8>> {

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use api::{
-    Actor, ApiError, BlankEnd, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, JournalLine,
-    Lease, PutKeyRequest, Report, ReportedChip, SealRequest,
+    Actor, ApiError, BlankEnd, Centre, CertifyRequest, ChannelGrant, ChannelOpening,
+    ChannelRequest, ConfirmRequest, JournalLine, Lease, PutKeyRequest, Report, ReportedChip,
+    SealRequest, Secret,
 };
 use card::gp::{Key, SessionKeys};
 use card::{Channel, Command, exchange};
 use jiff::Timestamp;
-use perso::{Action, Assignment, Event, Executor, Grant, Moment, Outcome, Request};
+use perso::{Action, Assignment, Event, Executor, Grant, Moment, Opening, Outcome, Request};
 use profile::Plan;
+use zeroize::Zeroizing;
 use vcard::{Chip, Fault, InProcess};
 
 use super::house::{House, PRODUCT, operator};
@@ -52,6 +54,8 @@ pub(super) async fn personalize_chip(
     let assignment = Assignment {
         variables: profile::variables(&lease.record),
         subjects: lease.subjects.clone(),
+        limits,
+        blank: None,
     };
     let random = Box::new(|bytes: &mut [u8]| openssl::rand::rand_bytes(bytes).unwrap());
     let mut executor = Executor::new(plan, assignment, channel.atr(), random).unwrap();
@@ -134,44 +138,28 @@ impl Log {
         let (centre, actor, lease): (&dyn Centre, Actor, _) =
             (&house.central, operator(), lease.id);
         Ok(match request {
-            Request::OpenChannel {
-                key_set,
-                host_challenge,
-                initialize_update,
-            } => {
+            Request::OpenChannel(opening) => {
                 let request = ChannelRequest {
                     lease,
                     chip,
-                    key_set,
-                    host_challenge,
-                    initialize_update,
+                    opening: told(opening),
                 };
                 self.channels.push(request.clone());
-                let keys = centre.open_channel(&actor, &request).await?;
-                let key = |secret: &api::Secret| Key::new(secret.expose()).unwrap();
-                Grant::SessionKeys(Box::new(SessionKeys {
-                    enc: key(&keys.enc),
-                    mac: key(&keys.mac),
-                    rmac: key(&keys.rmac),
-                    dek: None,
-                }))
+                opened(centre.open_channel(&actor, &request).await?)
             }
-            Request::ReplaceKeys {
-                current,
-                new,
-                diversification,
-            } => {
+            Request::PutKeys { opening, new, adds } => {
                 let request = PutKeyRequest {
                     lease,
                     chip,
-                    current,
+                    opening: told(opening),
                     new,
-                    diversification,
+                    adds,
                 };
-                let grant = centre.replace_keys(&actor, &request).await?;
-                Grant::PutKey {
-                    command: Command::parse(&grant.command).unwrap(),
-                    kcvs: grant.kcvs,
+                let grant = centre.put_keys(&actor, &request).await?;
+                Grant::PutKeys {
+                    commands: grant.commands.iter().map(parsed).collect(),
+                    answer: grant.answer,
+                    kcv: grant.kcv,
                 }
             }
             Request::Certify {
@@ -191,27 +179,30 @@ impl Log {
             }
             Request::Seal {
                 stage,
-                key_set,
-                host_challenge,
-                initialize_update,
+                opening,
+                pins,
             } => {
-                let channel = ChannelRequest {
+                let digits = |value: &profile::Value| Secret::new(value.as_bytes().unwrap());
+                let request = SealRequest {
                     lease,
                     chip,
-                    key_set,
-                    host_challenge,
-                    initialize_update,
+                    stage,
+                    opening: opening.map(told),
+                    pins: pins
+                        .iter()
+                        .map(|(pin, value)| (pin.clone(), digits(value)))
+                        .collect(),
                 };
-                let request = SealRequest { channel, stage };
                 self.sealed.push(request.clone());
                 let grant = centre.seal(&actor, &request).await?;
-                Grant::Sealed(
-                    grant
-                        .commands
-                        .iter()
-                        .map(|command| Command::parse(command).unwrap())
-                        .collect(),
-                )
+                let sealed = grant.commands.iter().map(|sealed| {
+                    let expect = sealed.expect.iter().map(|word| word.parse().unwrap());
+                    (parsed(&sealed.command), expect.collect())
+                });
+                Grant::Sealed {
+                    commands: sealed.collect(),
+                    publics: grant.publics,
+                }
             }
             Request::Confirm { stage, answers } => {
                 let request = ConfirmRequest {
@@ -226,6 +217,37 @@ impl Log {
             }
         })
     }
+}
+
+fn told(opening: Opening) -> ChannelOpening {
+    ChannelOpening {
+        key_set: opening.key_set,
+        host_challenge: opening.host_challenge,
+        answers: opening.answers,
+    }
+}
+
+fn opened(grant: ChannelGrant) -> Grant {
+    let key = |secret: &Secret| Key::new(secret.expose()).unwrap();
+    let bytes = |secret: &Secret| Zeroizing::new(secret.expose().to_vec());
+    match grant {
+        ChannelGrant::SessionKeys { enc, mac, rmac } => {
+            Grant::SessionKeys(Box::new(SessionKeys {
+                enc: key(&enc),
+                mac: key(&mac),
+                rmac: key(&rmac),
+                dek: None,
+            }))
+        }
+        ChannelGrant::Proof { proof, answer } => Grant::Proof {
+            proof: bytes(&proof),
+            answer: answer.as_ref().map(bytes),
+        },
+    }
+}
+
+fn parsed(command: &Secret) -> Command {
+    Command::parse(command.expose()).unwrap()
 }
 
 /// Returns the report of a run on a blank of one chip.

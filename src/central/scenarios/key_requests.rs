@@ -1,6 +1,9 @@
 //! What a station may ask while it writes a chip, and what it gets only once or never.
 
-use api::{ApiError, Centre, CertifyRequest, ChannelRequest, PutKeyRequest};
+use api::{
+    ApiError, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, PutKeyRequest,
+    Secret,
+};
 use audit::Outcome;
 use card::gp::{HostChallenge, Key, initialize_update};
 use cert::Curve;
@@ -11,6 +14,8 @@ use openssl::nid::Nid;
 use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
 use super::house::{House, operator, unbooked, with_house};
+
+const INITIALIZE_UPDATE: &str = perso::Opening::INITIALIZE_UPDATE;
 
 /// Asks a chip for a challenge, in its issuer security domain.
 pub(super) fn challenge(
@@ -29,16 +34,47 @@ pub(super) fn challenge(
     ChannelRequest {
         lease: lease.id,
         chip: chip.serial().to_string(),
-        key_set: key_set.into(),
-        host_challenge: host,
-        initialize_update: answer,
+        opening: ChannelOpening {
+            key_set: key_set.into(),
+            host_challenge: host.to_vec(),
+            answers: [(INITIALIZE_UPDATE.into(), answer)].into(),
+        },
     }
 }
 
-pub(super) fn refused<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+/// Returns what a chip answered to INITIALIZE UPDATE.
+pub(super) fn update(request: &ChannelRequest) -> &[u8] {
+    &request.opening.answers[INITIALIZE_UPDATE]
+}
+
+/// Returns a request with another answer of the chip.
+fn answered(request: &ChannelRequest, answer: &[u8]) -> ChannelRequest {
+    let mut other = request.clone();
+    let answers = &mut other.opening.answers;
+    answers.insert(INITIALIZE_UPDATE.into(), answer.to_vec());
+    other
+}
+
+/// Returns a request that names another key set.
+fn of_key_set(request: &ChannelRequest, key_set: &str) -> ChannelRequest {
+    let mut other = request.clone();
+    other.opening.key_set = key_set.into();
+    other
+}
+
+/// Returns the keys of a channel: S-ENC, S-MAC, S-RMAC.
+fn session_keys(grant: ChannelGrant) -> [Secret; 3] {
+    match grant {
+        ChannelGrant::SessionKeys { enc, mac, rmac } => [enc, mac, rmac],
+        ChannelGrant::Proof { .. } => panic!("a proof in place of session keys"),
+    }
+}
+
+pub(super) fn refused<T>(result: Result<T, ApiError>) -> String {
     match result {
         Err(ApiError::Refused { reason }) => reason,
-        other => panic!("{other:?}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("it was not refused"),
     }
 }
 
@@ -61,8 +97,10 @@ fn the_same_challenge_gets_the_same_keys_and_only_so_many_are_given() {
                 .open_channel(&operator(), &request)
                 .await
                 .unwrap();
-            assert_eq!(first.enc.expose(), second.enc.expose());
-            assert_eq!(first.rmac.expose(), second.rmac.expose());
+            let (first, second) = (session_keys(first), session_keys(second));
+            for (first, second) in first.iter().zip(&second) {
+                assert_eq!(first.expose(), second.expose());
+            }
             assert_eq!(house.count("channel.opened", Outcome::Done).await, 1);
             for host in 2..=8 {
                 let request = challenge(&lease, &mut chip, "transport", [host; 8]);
@@ -152,28 +190,30 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
                 Err(ApiError::NotFound { .. })
             ));
 
-            let unknown = ChannelRequest {
-                key_set: "nobody's".into(),
-                ..request.clone()
-            };
+            let unknown = of_key_set(&request, "nobody's");
             assert!(matches!(
                 central.open_channel(&operator(), &unknown).await,
                 Err(ApiError::Invalid { .. })
             ));
-            let version = ChannelRequest {
-                key_set: "issuer".into(),
-                ..request.clone()
-            };
+            let version = of_key_set(&request, "issuer");
             assert!(
                 refused(central.open_channel(&operator(), &version).await)
                     .contains("key version FF")
             );
-            for length in 0..request.initialize_update.len() {
-                let cut = ChannelRequest {
-                    initialize_update: request.initialize_update[..length].to_vec(),
-                    ..request.clone()
-                };
+            for length in 0..update(&request).len() {
+                let cut = answered(&request, &update(&request)[..length]);
                 assert!(central.open_channel(&operator(), &cut).await.is_err());
+            }
+            let mut silent = request.clone();
+            silent.opening.answers.clear();
+            assert!(matches!(
+                central.open_channel(&operator(), &silent).await,
+                Err(ApiError::Invalid { .. })
+            ));
+            for length in [0, 7, 9, 16, 300] {
+                let mut odd = request.clone();
+                odd.opening.host_challenge = vec![2; length];
+                assert!(central.open_channel(&operator(), &odd).await.is_err(), "{length}");
             }
         },
     );
@@ -191,12 +231,12 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
             let request = PutKeyRequest {
                 lease: lease.id,
                 chip: opened.chip.clone(),
-                current: "transport".into(),
+                opening: opened.opening.clone(),
                 new: "issuer".into(),
-                diversification: opened.initialize_update[..10].try_into().unwrap(),
+                adds: false,
             };
             assert!(
-                refused(house.central.replace_keys(&operator(), &request).await)
+                refused(house.central.put_keys(&operator(), &request).await)
                     .contains("no blank is bound")
             );
             house
@@ -206,33 +246,43 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
                 .unwrap();
             let first = house
                 .central
-                .replace_keys(&operator(), &request)
+                .put_keys(&operator(), &request)
                 .await
                 .unwrap();
+            let again = house
+                .central
+                .put_keys(&operator(), &request)
+                .await
+                .unwrap();
+            assert!(again == first, "the same commands");
+            assert_eq!(first.commands.len(), 1);
             assert_eq!(
-                house
-                    .central
-                    .replace_keys(&operator(), &request)
-                    .await
-                    .unwrap(),
-                first
+                first.commands[0].expose()[..4],
+                [0x80, 0xD8, 0x00, 0x81],
+                "a new version, and three keys from the first on"
             );
-            assert_eq!(first.command[..4], [0x80, 0xD8, 0x00, 0x81]);
+            assert_eq!(first.kcv.len(), 9);
+            assert_eq!(first.answer, Some([&[0x01], &first.kcv[..]].concat()));
+            // A chip with the issuer's keys answers for those; the centre opened no channel of them.
+            let mut said = update(&opened).to_vec();
+            said[10] = 0x01;
             let back = PutKeyRequest {
-                current: "issuer".into(),
+                opening: of_key_set(&answered(&opened, &said), "issuer").opening,
                 new: "transport".into(),
                 ..request.clone()
             };
             assert!(
-                refused(house.central.replace_keys(&operator(), &back).await)
+                refused(house.central.put_keys(&operator(), &back).await)
                     .contains("no channel of key set")
             );
+            let mut said = update(&opened).to_vec();
+            said[..10].fill(7);
             let other = PutKeyRequest {
-                diversification: [7; 10],
-                ..request
+                opening: answered(&opened, &said).opening,
+                ..request.clone()
             };
             assert!(
-                refused(house.central.replace_keys(&operator(), &other).await)
+                refused(house.central.put_keys(&operator(), &other).await)
                     .contains("not those of the chip")
             );
         },
@@ -398,7 +448,7 @@ fn the_keys_that_stations_get_are_those_of_the_standard() {
                 .open_channel(&operator(), &request)
                 .await
                 .unwrap();
-            let update = card::gp::InitializeUpdate::parse(&request.initialize_update).unwrap();
+            let update = card::gp::InitializeUpdate::parse(update(&request)).unwrap();
             let master = Key::new(b"maker's transpor").unwrap();
             let keys = card::gp::diversify_kdf3(&master, update.diversification());
             let session = card::gp::SessionKeys::derive(
@@ -406,9 +456,10 @@ fn the_keys_that_stations_get_are_those_of_the_standard() {
                 &HostChallenge::new([5; 8]),
                 update.card_challenge(),
             );
-            assert_eq!(given.enc.expose(), session.enc.as_bytes());
-            assert_eq!(given.mac.expose(), session.mac.as_bytes());
-            assert_eq!(given.rmac.expose(), session.rmac.as_bytes());
+            let [enc, mac, rmac] = session_keys(given);
+            assert_eq!(enc.expose(), session.enc.as_bytes());
+            assert_eq!(mac.expose(), session.mac.as_bytes());
+            assert_eq!(rmac.expose(), session.rmac.as_bytes());
         },
     );
 }

@@ -1,8 +1,10 @@
 //! Who may do what: each act with every role, and what a new installation refuses.
 
+use std::collections::BTreeMap;
+
 use api::{
-    ApiError, BlankEnd, Centre, CertifyRequest, ChannelRequest, ConfirmRequest, LeaseId,
-    PutKeyRequest, SealRequest,
+    ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ConfirmRequest,
+    LeaseId, PutKeyRequest, SealRequest,
 };
 use audit::Outcome;
 use card::gp::Key;
@@ -41,12 +43,15 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
     let who = actor(person);
     let lease = LeaseId(uuid::Uuid::nil());
     let number = "XA0000009";
+    let opening = ChannelOpening {
+        key_set: "issuer".into(),
+        host_challenge: vec![0; 8],
+        answers: [("initialize_update".into(), vec![0; 32])].into(),
+    };
     let channel = ChannelRequest {
         lease,
         chip: "00".into(),
-        key_set: "issuer".into(),
-        host_challenge: [0; 8],
-        initialize_update: vec![0; 32],
+        opening: opening.clone(),
     };
     let delivery = Delivery {
         reference: "D-0".into(),
@@ -61,9 +66,9 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
     let put = PutKeyRequest {
         lease,
         chip: "00".into(),
-        current: "transport".into(),
+        opening: opening.clone(),
         new: "issuer".into(),
-        diversification: [0; 10],
+        adds: false,
     };
     let certify = CertifyRequest {
         lease,
@@ -126,7 +131,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             "open_channel",
             at(central.open_channel(&who, &channel).await),
         ),
-        ("replace_keys", at(central.replace_keys(&who, &put).await)),
+        ("put_keys", at(central.put_keys(&who, &put).await)),
         ("certify", at(central.certify(&who, &certify).await)),
         (
             "seal",
@@ -134,8 +139,11 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
                 .seal(
                     &who,
                     &SealRequest {
-                        channel,
+                        lease,
+                        chip: "00".into(),
                         stage: "s".into(),
+                        opening: Some(opening),
+                        pins: BTreeMap::new(),
                     },
                 )
                 .await),
@@ -167,7 +175,7 @@ fn every_act_is_one_roles_business() {
                         &[
                             "lease",
                             "open_channel",
-                            "replace_keys",
+                            "put_keys",
                             "certify",
                             "seal",
                             "confirm",

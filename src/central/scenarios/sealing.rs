@@ -1,12 +1,45 @@
 //! Sealed stages: the holder's PINs, seen by the chip and the envelope alone.
 
-use api::{ApiError, BlankEnd, Centre, ConfirmRequest, PutKeyRequest, SealRequest};
+use std::collections::BTreeMap;
+
+use api::{
+    ApiError, BlankEnd, Centre, ChannelRequest, ConfirmRequest, PutKeyRequest, SealRequest,
+    SealedCommand,
+};
 use audit::Outcome;
 use vcard::{Chip, Fault, FaultKind};
 
 use super::bench::{bare_report, personalize, report, spoiled, untouched};
 use super::house::{House, operator, with_house};
 use super::key_requests::{challenge, refused};
+
+/// Asks for a stage's commands under a channel.
+pub(super) fn sealing(channel: &ChannelRequest, stage: &str) -> SealRequest {
+    SealRequest {
+        lease: channel.lease,
+        chip: channel.chip.clone(),
+        stage: stage.into(),
+        opening: Some(channel.opening.clone()),
+        pins: BTreeMap::new(),
+    }
+}
+
+/// Asks for the keys of a sealed stage's channel.
+fn channel(sealed: &SealRequest) -> ChannelRequest {
+    ChannelRequest {
+        lease: sealed.lease,
+        chip: sealed.chip.clone(),
+        opening: sealed.opening.clone().unwrap(),
+    }
+}
+
+/// Carries the commands of a sealed stage to a chip, as a station does.
+fn carry(chip: &mut Chip, commands: &[SealedCommand]) -> Vec<Vec<u8>> {
+    let commands = commands.iter();
+    commands
+        .map(|sealed| chip.process(sealed.command.expose()))
+        .collect()
+}
 
 #[test]
 fn a_sealed_channel_is_never_opened_for_a_station() {
@@ -23,9 +56,11 @@ fn a_sealed_channel_is_never_opened_for_a_station() {
             assert_eq!(stages, ["set the holder's PINs", "close"]);
             for sealed in &whole.sealed {
                 // The sequence counter is no part of what session keys follow from.
-                let mut disguised = sealed.channel.clone();
-                *disguised.initialize_update.last_mut().unwrap() ^= 1;
-                for channel in [&sealed.channel, &disguised] {
+                let own = channel(sealed);
+                let mut disguised = own.clone();
+                let answer = disguised.opening.answers.values_mut().next().unwrap();
+                *answer.last_mut().unwrap() ^= 1;
+                for channel in [&own, &disguised] {
                     assert!(
                         refused(central.open_channel(&operator(), channel).await)
                             .contains("was sealed under this lease")
@@ -38,7 +73,7 @@ fn a_sealed_channel_is_never_opened_for_a_station() {
                 .await;
             for sealed in &whole.sealed {
                 assert!(
-                    refused(central.open_channel(&operator(), &sealed.channel).await)
+                    refused(central.open_channel(&operator(), &channel(sealed)).await)
                         .contains("for another channel")
                 );
             }
@@ -46,12 +81,9 @@ fn a_sealed_channel_is_never_opened_for_a_station() {
             let last = whole
                 .channels
                 .iter()
-                .rfind(|channel| channel.key_set == "issuer")
+                .rfind(|channel| channel.opening.key_set == "issuer")
                 .unwrap();
-            let turned = SealRequest {
-                channel: last.clone(),
-                stage: whole.sealed[0].stage.clone(),
-            };
+            let turned = sealing(last, &whole.sealed[0].stage);
             assert!(
                 refused(central.seal(&operator(), &turned).await).contains("for another channel")
             );
@@ -81,10 +113,7 @@ fn a_confirmation_is_the_chips_own_and_known_when_repeated() {
                 ));
                 // What is confirmed is not sealed again, whatever the challenge.
                 let channel = challenge(&lease, &mut chip, "issuer", [host; 8]);
-                let again = SealRequest {
-                    channel,
-                    stage: confirmed.stage.clone(),
-                };
+                let again = sealing(&channel, &confirmed.stage);
                 assert!(refused(central.seal(&operator(), &again).await).contains("confirmed"));
                 host += 1;
             }
@@ -100,8 +129,9 @@ async fn make_without_report(house: &House) -> (api::Lease, super::bench::Run) {
     (lease, run)
 }
 
-/// A blank whose keys were replaced: it can be challenged with the issuer's.
-async fn taken_over(house: &House) -> (api::Lease, Chip) {
+/// A blank whose keys were replaced, so that it can be challenged with the issuer's, and how its
+/// first channel was asked for.
+async fn taken_over(house: &House) -> (api::Lease, Chip, ChannelRequest) {
     let chip = house.blank().await;
     let lease = house.lease("slot-1").await.unwrap();
     let fault = vcard::Fault {
@@ -110,7 +140,7 @@ async fn taken_over(house: &House) -> (api::Lease, Chip) {
     };
     let run = personalize(house, &lease, chip, vec![fault]).await;
     assert!(run.outcome.touched && run.certified.is_empty());
-    (lease, run.chip)
+    (lease, run.chip, run.channels[0].clone())
 }
 
 #[test]
@@ -120,20 +150,14 @@ fn answers_that_were_tampered_with_confirm_nothing() {
         async |house| {
             let central = &house.central;
             house.prepared("01-adult").await;
-            let (lease, mut chip) = taken_over(&house).await;
+            let (lease, mut chip, _) = taken_over(&house).await;
             let stage = "set the holder's PINs";
             let seal = async |chip: &mut Chip, host: u8| {
                 let channel = challenge(&lease, chip, "issuer", [host; 8]);
-                let request = SealRequest {
-                    channel,
-                    stage: stage.into(),
-                };
+                let request = sealing(&channel, stage);
                 let grant = central.seal(&operator(), &request).await.unwrap();
-                assert_eq!(
-                    central.seal(&operator(), &request).await.unwrap(),
-                    grant,
-                    "a lost answer is given again"
-                );
+                let again = central.seal(&operator(), &request).await.unwrap();
+                assert!(again == grant, "a lost answer is given again");
                 grant.commands
             };
             let confirm = async |chip: &Chip, answers: Vec<Vec<u8>>| {
@@ -182,10 +206,7 @@ fn answers_that_were_tampered_with_confirm_nothing() {
             );
             // Only a sealed stage is sealed, and only under its own key set.
             let channel = challenge(&lease, &mut chip, "issuer", [23; 8]);
-            let open = SealRequest {
-                channel,
-                stage: "build".into(),
-            };
+            let open = sealing(&channel, "build");
             assert!(matches!(
                 central.seal(&operator(), &open).await,
                 Err(ApiError::Invalid { .. })
@@ -194,10 +215,7 @@ fn answers_that_were_tampered_with_confirm_nothing() {
             let commands = seal(&mut chip, 24).await;
             house.clock.pass(jiff::SignedDuration::from_mins(6));
             seal(&mut chip, 25).await;
-            let answers: Vec<_> = commands
-                .iter()
-                .map(|command| chip.process(command))
-                .collect();
+            let answers = carry(&mut chip, &commands);
             assert!(
                 refused(confirm(&chip, answers).await).contains("sealed command"),
                 "answers to an earlier sealing"
@@ -213,22 +231,37 @@ fn from_the_first_sealed_stage_on_no_station_gets_keys() {
         async |house| {
             let central = &house.central;
             house.prepared("01-adult").await;
-            let (lease, mut chip) = taken_over(&house).await;
+            let (lease, mut chip, taken) = taken_over(&house).await;
             let before = challenge(&lease, &mut chip, "issuer", [30; 8]);
             central.open_channel(&operator(), &before).await.unwrap();
             let put = PutKeyRequest {
                 lease: lease.id,
                 chip: before.chip.clone(),
-                current: "issuer".into(),
-                new: "transport".into(),
-                diversification: before.initialize_update[..10].try_into().unwrap(),
+                opening: taken.opening.clone(),
+                new: "issuer".into(),
+                adds: false,
             };
-            central.replace_keys(&operator(), &put).await.unwrap();
+            central.put_keys(&operator(), &put).await.unwrap();
+            // No station puts back what the maker knows, nor a set beside the one of the plan.
+            let back = PutKeyRequest {
+                opening: before.opening.clone(),
+                new: "transport".into(),
+                ..put.clone()
+            };
+            let beside = PutKeyRequest {
+                adds: true,
+                ..put.clone()
+            };
+            for unplanned in [back, beside] {
+                assert!(
+                    refused(central.put_keys(&operator(), &unplanned).await)
+                        .contains("the plan of this document does not")
+                );
+            }
             // What is refused seals nothing.
             let seal = async |chip: &mut Chip, stage: &str, host: u8| {
                 let channel = challenge(&lease, chip, "issuer", [host; 8]);
-                let stage = stage.into();
-                let request = SealRequest { channel, stage };
+                let request = sealing(&channel, stage);
                 central.seal(&operator(), &request).await
             };
             assert!(seal(&mut chip, "build", 31).await.is_err());
@@ -249,17 +282,13 @@ fn from_the_first_sealed_stage_on_no_station_gets_keys() {
                 );
             }
             assert!(
-                refused(central.replace_keys(&operator(), &put).await)
+                refused(central.put_keys(&operator(), &put).await)
                     .contains("was sealed under this lease")
             );
             // Sealing goes on, and two stages may wait for their answers one after the other.
             let stage = "set the holder's PINs";
             let pins = seal(&mut chip, stage, 34).await.unwrap();
-            let answers: Vec<_> = pins
-                .commands
-                .iter()
-                .map(|command| chip.process(command))
-                .collect();
+            let answers = carry(&mut chip, &pins.commands);
             let confirmation = ConfirmRequest {
                 lease: lease.id,
                 chip: chip.serial().to_string(),

@@ -200,12 +200,12 @@ fn chips_of_two_blanks_never_mix() {
             let put = PutKeyRequest {
                 lease: lease.id,
                 chip: foreign.chip.clone(),
-                current: "transport".into(),
+                opening: foreign.opening.clone(),
                 new: "issuer".into(),
-                diversification: foreign.initialize_update[..10].try_into().unwrap(),
+                adds: false,
             };
             assert!(
-                refused(central.replace_keys(&operator(), &put).await)
+                refused(central.put_keys(&operator(), &put).await)
                     .contains("not of blank LV-A")
             );
 
