@@ -367,9 +367,14 @@ fn load_documents(
             }
         }
         check_apart(&profile).map_err(setup)?;
-        let mut with_pins = 0;
+        let with_pins = profile.chips.iter().filter(|chip| !chip.pins.is_empty());
+        if with_pins.count() > 1 {
+            return Err(setup(format!(
+                "document profile \"{}\" has PINs on more than one chip; a document has one PIN envelope",
+                profile.name
+            )));
+        }
         for wanted in &profile.chips {
-            with_pins += usize::from(!wanted.pins.is_empty());
             for product in &wanted.products {
                 let Some(chip) = chips.get(product) else {
                     return Err(setup(format!(
@@ -389,12 +394,6 @@ fn load_documents(
                 hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
                 sealing::prove_all(&plan).map_err(unfit)?;
             }
-        }
-        if with_pins > 1 {
-            return Err(setup(format!(
-                "document profile \"{}\" has PINs on more than one chip; a document has one PIN envelope",
-                profile.name
-            )));
         }
         documents.push(profile);
     }

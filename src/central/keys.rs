@@ -131,7 +131,7 @@ impl KeyService {
                 let session = self.session_keys(chip, opening)?;
                 Ok(Opened::Session(Box::new(session)))
             }
-            Protocol::None => Err(no_channel()),
+            None => Err(no_channel()),
         }
     }
 

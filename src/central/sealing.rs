@@ -427,23 +427,17 @@ fn import(plan: &Plan, stage: &Stage) -> Result<BTreeMap<String, ImportedKey>> {
     Ok(imported)
 }
 
-/// Demands that the personalization tells the PINs that the stage needs, and no others: what it
-/// tells stands in the place of what the chip profile knows.
+/// Refuses present values of PINs that the stage does not need: they would stand in the place of
+/// what the chip profile knows.
 fn check_told(order: &SealOrder<'_>, stage: &Stage) -> Result<()> {
-    if let Some(pin) = order.known.keys().find(|pin| !stage.carries.contains(pin)) {
-        return Err(CentralError::invalid(format!(
-            "stage \"{}\" needs no present value of PIN \"{pin}\"",
-            stage.name
-        )));
-    }
-    let is_told = |pin: &&String| {
-        let digits = order.known.get(*pin);
-        digits.is_some_and(|digits| !digits.expose().is_empty())
+    let is_needed = |pin: &str, digits: &Secret| {
+        stage.carries.iter().any(|carried| carried == pin) && !digits.expose().is_empty()
     };
-    match stage.carries.iter().find(|pin| !is_told(pin)) {
+    let mut told = order.known.iter();
+    match told.find(|(pin, digits)| !is_needed(pin, digits)) {
         None => Ok(()),
-        Some(pin) => Err(CentralError::invalid(format!(
-            "stage \"{}\" needs the present value of PIN \"{pin}\"",
+        Some((pin, _)) => Err(CentralError::invalid(format!(
+            "stage \"{}\" has no use for this present value of PIN \"{pin}\"",
             stage.name
         ))),
     }
@@ -458,6 +452,14 @@ pub(crate) fn stages_before<'a>(plan: &'a Plan, stage: &str) -> Vec<&'a str> {
         .filter(|stage| sets_pins(stage))
         .map(|stage| stage.name.as_str())
         .collect()
+}
+
+fn untold(step: &Step) -> CentralError {
+    CentralError::invalid(format!(
+        "the present value of PIN \"{}\" was not told; {} needs it",
+        step.object,
+        step.name()
+    ))
 }
 
 fn missing(step: &Step) -> CentralError {
@@ -496,6 +498,7 @@ fn render(
                     order,
                     pins,
                     holders: &holders,
+                    carried: &stage.carries,
                 };
                 present.values(step, object)?
             }
@@ -533,6 +536,8 @@ struct Present<'a> {
     pins: Option<&'a PinSet>,
     /// Which have the holder's value.
     holders: &'a BTreeSet<&'a str>,
+    /// Which have a value that the personalization alone knows, and may tell.
+    carried: &'a [String],
 }
 
 impl Present<'_> {
@@ -547,6 +552,8 @@ impl Present<'_> {
         }
         match self.order.known.get(pin) {
             Some(digits) => Some(digits.expose()),
+            // The maker's is gone.
+            None if self.carried.iter().any(|carried| carried == pin) => None,
             None => self.order.plan.chip.pin_rules(pin)?.default.as_deref().map(|digits| &digits[..]),
         }
     }
@@ -567,9 +574,13 @@ impl Present<'_> {
                 current: self.now(&step.object),
                 puk,
             };
-            (step.operation.unwrap_or(Dialect::SetPin), values)
+            let operation = step.operation.unwrap_or(Dialect::SetPin);
+            if operation == Dialect::ChangePin && values.current.is_none() {
+                return Err(untold(step));
+            }
+            (operation, values)
         } else {
-            let digits = self.now(&step.object).ok_or_else(|| missing(step))?;
+            let digits = self.now(&step.object).ok_or_else(|| untold(step))?;
             (Dialect::VerifyPin, PinValues::of(digits))
         };
         Ok((operation, values.variables(pin)?))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use document::Record;
 use profile::{
     ChipProfile, DocumentProfile, ObjectKind, Plan, Renderer, Shelf, Step, Value, Variables, Verb,
-    file_content,
+    content,
 };
 
 const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
@@ -55,7 +55,7 @@ pub(crate) fn fewest_commands(
             commands += 2;
         }
         selected.clone_from(&stage.select);
-        let renderer = Renderer::new(&plan.chip, stage.channel.is_some());
+        let renderer = Renderer::new(&plan.chip, &plan.chip.limits, stage.channel.is_some());
         for step in &stage.steps {
             commands += of_step(plan, &renderer, step, &variables)?;
         }
@@ -77,10 +77,10 @@ fn of_step(
     };
     Ok(match step.verb {
         Verb::WriteFile => renderer
-            .write_file(object, &file_content(&plan.chip, object, variables)?)?
+            .write(object, &content(&plan.chip, object, variables)?, variables)?
             .len(),
         Verb::CheckFile => renderer
-            .read_file(object, file_content(&plan.chip, object, variables)?.len())?
+            .read(object, content(&plan.chip, object, variables)?.len(), variables)?
             .len(),
         Verb::ReplaceKeys | Verb::CheckRefused => 1,
         verb => {
@@ -106,7 +106,7 @@ pub(crate) fn payload(
     let variables = known(record, certificates);
     let mut bytes = 0;
     for object in plan.chip.objects(ObjectKind::File) {
-        bytes += file_content(&plan.chip, object, &variables)?.len();
+        bytes += content(&plan.chip, object, &variables)?.len();
     }
     Ok(bytes)
 }
