@@ -11,6 +11,7 @@ use card::{Limits, Status};
 use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
+use crate::error::Warning;
 use crate::template::Template;
 use crate::value::{Scope, Value};
 use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
@@ -39,6 +40,7 @@ pub struct ChipProfile {
     pub(crate) objects: BTreeMap<(ObjectKind, String), Object>,
     pub(crate) operations: BTreeMap<Dialect, Vec<CommandTemplate>>,
     pub(crate) stages: Vec<StageProfile>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// How a chip is reached.
@@ -464,6 +466,23 @@ pub struct CommandTemplate {
 }
 
 impl CommandTemplate {
+    /// Returns every variable that its header, data or length names.
+    pub(crate) fn variables(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for template in [Some(&self.header), self.data.as_ref()].into_iter().flatten() {
+            names.extend(template.variables().into_iter().map(|(name, _)| name));
+        }
+        if let Some(ExpectedLength::Variable(name)) = &self.le {
+            names.push(name);
+        }
+        names
+    }
+
+    /// Returns the fewest bytes of data that it renders, whatever the values.
+    pub(crate) fn least_data(&self) -> usize {
+        self.data.as_ref().map_or(0, Template::least_length)
+    }
+
     /// Returns whether its header, data or length names this variable.
     pub fn mentions(&self, variable: &str) -> bool {
         self.header.mentions(variable)
@@ -603,6 +622,11 @@ pub(crate) struct StageProfile {
 }
 
 impl ChipProfile {
+    /// Returns what is odd in the profile, though nothing fails of it.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
     /// Returns the object of a kind and name.
     pub fn object(&self, kind: ObjectKind, name: &str) -> Option<&Object> {
         self.objects.get(&(kind, name.to_owned()))

@@ -175,7 +175,7 @@ pub(crate) type Attributes = BTreeMap<Text, Placed<AttributeFile>>;
 
 /// An attribute that only the profile's own templates know: hexadecimal text, or a number.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an attribute is hexadecimal text or a number")]
 pub(crate) enum AttributeFile {
     /// Bytes.
     Hex(String),
@@ -371,7 +371,10 @@ pub(crate) enum WhenName {
 
 /// An expected length: a number, `most`, or the name of a variable that holds it.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "an expected length is a number, \"most\", or a variable"
+)]
 pub(crate) enum LeFile {
     /// Always as many; 256 is written 00, 65536 is written 0000.
     Number(u32),
@@ -381,7 +384,10 @@ pub(crate) enum LeFile {
 
 /// Where in an answer a result stands.
 #[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a result is taken by a path, or by { path, value }"
+)]
 pub(crate) enum TakeFile {
     /// A path of tags as in `7F49/86`; `*` is any one object, `02[2]` the second with that tag,
     /// an empty path the whole answer, `SW` the tries left in a status word 63CX.

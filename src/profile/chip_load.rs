@@ -4,9 +4,13 @@
 
 mod channel;
 mod commands;
+mod fits;
 mod objects;
 mod operations;
+mod pins;
 mod stages;
+mod steps;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -130,8 +134,13 @@ impl Loader<'_> {
         let limits = self.limits(&file)?;
         let (identify, taken) = self.identify(&file.identify)?;
         let channel = self.channel(&file)?;
+        self.channel_leaves_room(&file.limits, &channel)?;
         let objects = ObjectLoader::load(self, &file, &channel, &taken)?;
+        self.global_pins_are_apart(&file)?;
         let operations = self.operations(&file, &objects, &taken)?;
+        self.commands_fit(&file, &limits, &identify.commands, |operation| {
+            operations.get(&operation).cloned().unwrap_or_default()
+        })?;
         let mut status = BTreeMap::new();
         for (word, meaning) in &file.status {
             status.insert(self.status(word)?.value(), meaning.clone());
@@ -153,8 +162,10 @@ impl Loader<'_> {
             objects,
             operations,
             stages: Vec::new(),
+            warnings: Vec::new(),
         };
         profile.stages = self.stages(&file, &profile)?;
+        profile.warnings = self.unused(&file, &profile);
         Ok(profile)
     }
 

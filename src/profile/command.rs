@@ -146,12 +146,11 @@ impl CommandTemplate {
                     None => return Err(RenderError::Unset { name: name.clone() }),
                 },
             };
-            // A reader that takes less gets the rest by GET RESPONSE.
-            let most = u32::try_from(limits.response).unwrap_or(u32::MAX);
-            command = command.with_le(le.min(most));
+            command = command.with_le(le);
         }
         Ok(Rendered {
-            command,
+            // Before any protection, which covers the form of the length fields.
+            command: limits.lower_le(command),
             expect: self.expect.clone(),
             take: self.take.clone(),
             secret: false,
@@ -298,8 +297,7 @@ impl<'a> Renderer<'a> {
         // has to announce it by 61xx, and each command costs a GET RESPONSE more.
         let needs_le = self.protected && level.is_some_and(|level| level.has_rmac());
         if needs_le && rendered.command.le().is_none() {
-            let most = u32::try_from(self.limits.response).unwrap_or(256);
-            rendered.command = rendered.command.with_le(most.min(256));
+            rendered.command = self.limits.lower_le(rendered.command.with_le(256));
         }
         Ok(rendered)
     }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use document::Kind;
+use schemars::JsonSchema;
 use serde::Deserialize;
-
 
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
 use crate::placed::Placed;
 use crate::chip_load::Loader;
-use crate::error::ProfileError;
-use crate::source::{Shelf, Sources};
+use crate::error::{ProfileError, nearest};
+use crate::source::{Place, Shelf, Sources};
 
 /// The format of document profiles that this program reads.
 const FORMAT: u32 = 1;
@@ -29,6 +29,8 @@ pub struct DocumentProfile {
     pub kinds: Vec<Kind>,
     /// The chips of one blank, in the order in which they are personalized.
     pub chips: Vec<DocumentChip>,
+    /// Where each product is named.
+    places: Vec<(String, Place)>,
 }
 
 /// What one chip of the document gets.
@@ -53,38 +55,54 @@ pub struct DocumentKey {
     pub minimum_age: u16,
 }
 
-#[derive(Deserialize)]
+/// A document profile: which chips a kind of document has, and what each holder gets on them.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct DocumentFile {
+pub(crate) struct DocumentFile {
+    /// The format of this file: 1.
     format: Placed<u32>,
+    /// The profile's name.
     name: String,
+    /// What a person calls the document.
     title: String,
+    /// The kinds of document that it serves.
     kinds: Vec<Text>,
-    chips: Vec<ChipFile>,
+    /// The chips of one blank, in the order in which they are personalized.
+    chips: Vec<DocumentChipFile>,
 }
 
-#[derive(Deserialize)]
+/// What one chip of the document gets.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ChipFile {
+struct DocumentChipFile {
+    /// How it is reached.
     interface: InterfaceName,
-    products: Vec<String>,
+    /// The names of the chip profiles that it may be.
+    products: Vec<Text>,
+    /// The holder's keys by the chip profile's names.
     #[serde(default)]
-    keys: BTreeMap<String, KeyFile>,
+    keys: BTreeMap<String, DocumentKeyFile>,
+    /// The holder's PINs by the chip profile's names.
     #[serde(default)]
-    pins: BTreeMap<String, PinFile>,
+    pins: BTreeMap<String, DocumentPinFile>,
 }
 
-#[derive(Deserialize)]
+/// What one key of the holder needs.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct KeyFile {
+struct DocumentKeyFile {
+    /// The certificate profile; none for a key that gets no certificate.
     certificate: Option<String>,
+    /// The age in years from which a holder gets it.
     #[serde(default)]
     minimum_age: u16,
 }
 
-#[derive(Deserialize)]
+/// What the value of one PIN is.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PinFile {
+struct DocumentPinFile {
+    /// How many digits it has, 4 to 12.
     digits: Placed<u8>,
 }
 
@@ -120,7 +138,12 @@ impl DocumentProfile {
             }
         }
         let mut chips = Vec::new();
+        let mut places = Vec::new();
         for chip in file.chips {
+            for product in &chip.products {
+                let place = loader.sources.place(product.span().start);
+                places.push((product.get_ref().clone(), place));
+            }
             let mut pins = BTreeMap::new();
             for (name, pin) in chip.pins {
                 if !(4..=12).contains(pin.digits.get_ref()) {
@@ -137,7 +160,7 @@ impl DocumentProfile {
                     InterfaceName::Contact => Interface::Contact,
                     InterfaceName::Contactless => Interface::Contactless,
                 },
-                products: chip.products,
+                products: chip.products.into_iter().map(Placed::into_inner).collect(),
                 keys: chip
                     .keys
                     .into_iter()
@@ -160,6 +183,26 @@ impl DocumentProfile {
             digest: loader.sources.digest(),
             kinds,
             chips,
+            places,
         })
+    }
+
+    /// Checks that there is a chip profile for every product that the document names.
+    ///
+    /// # Errors
+    /// The first product for which there is none, with its place.
+    pub fn check_products(&self, chips: &Shelf) -> Result<(), ProfileError> {
+        match self
+            .places
+            .iter()
+            .find(|(product, _)| chips.text(product).is_none())
+        {
+            None => Ok(()),
+            Some((product, place)) => Err(ProfileError::Invalid {
+                place: place.clone(),
+                fault: format!("no chip profile is named \"{product}\""),
+                hint: nearest(product, chips.names()),
+            }),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with a profile, or with using it.
 
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::source::Place;
@@ -9,13 +11,13 @@ use crate::source::Place;
 pub enum ProfileError {
     /// Something in a file is wrong; the place is where it was written, also when it was
     /// inherited.
-    #[error("{place}: {fault}{}", hint_suffix(hint))]
+    #[error("{place}: {fault} ({hint})")]
     Invalid {
         /// File, line and column.
         place: Place,
         /// What is wrong.
         fault: String,
-        /// What to do about it; may be empty.
+        /// What to do about it.
         hint: String,
     },
     /// There is no profile of that name.
@@ -48,16 +50,25 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> S
         .min();
     match (close, known.is_empty()) {
         (Some((_, other)), _) => format!("did you mean \"{other}\"?"),
-        (None, true) => "there is none".to_owned(),
+        (None, true) => "there is none yet: write one".to_owned(),
         (None, false) => format!("known are {}", known.join(", ")),
     }
 }
 
-fn hint_suffix(hint: &str) -> String {
-    if hint.is_empty() {
-        String::new()
-    } else {
-        format!(" ({hint})")
+/// Something in a profile that is hardly meant so, though nothing fails of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// File, line and column.
+    pub place: Place,
+    /// What is odd.
+    pub what: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.place, self.what, self.hint)
     }
 }
 

@@ -127,6 +127,48 @@ impl Function {
         }
     }
 
+    /// Returns the fewest bytes that the function gives with these arguments.
+    pub(crate) fn least_length(self, arguments: &[Argument]) -> usize {
+        let number = |index: usize| match arguments.get(index) {
+            Some(Argument::Number(number)) => *number,
+            _ => 0,
+        };
+        let of = |index: usize| match arguments.get(index) {
+            Some(Argument::Template(template)) => template.least_length(),
+            _ => 0,
+        };
+        match self {
+            Self::Pad | Self::LeftPad => number(1),
+            Self::IsoPad => (of(0) + 1).next_multiple_of(number(1).max(1)),
+            Self::Slice => number(2),
+            Self::From => of(0).saturating_sub(number(1)),
+            Self::HexText => 2 * of(0),
+            Self::Bcd => of(0).div_ceil(2),
+            Self::Reverse => of(0),
+            Self::AesEcb
+            | Self::AesEcbDecrypt
+            | Self::AesCbc
+            | Self::AesCbcDecrypt
+            | Self::Des3Ecb
+            | Self::Des3EcbDecrypt
+            | Self::Des3Cbc
+            | Self::Des3CbcDecrypt => of(1),
+            Self::PinBlock | Self::RetailMac => 8,
+            Self::AesCmac => 16,
+            Self::KcvAes | Self::KcvDes3 => 3,
+            // At least a tag and a length.
+            Self::Tlv => 2 + of(1),
+            _ => self.width().unwrap_or(0),
+        }
+    }
+
+    /// Returns how the function is called, as in `pad(bytes, length, byte)`.
+    pub(crate) fn usage(self) -> &'static str {
+        let row = Self::ALL.iter().find(|(_, function, ..)| *function == self);
+        row.and_then(|(.., what)| what.split('`').nth(1))
+            .unwrap_or_default()
+    }
+
     /// Returns the function's name.
     pub fn name(self) -> &'static str {
         Self::ALL

@@ -34,7 +34,7 @@ pub use crate::chip::{
 pub use crate::command::{MAX_CONTENT, PinValues, Position, Rendered, Renderer, Taken, content};
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
-pub use crate::error::{ProfileError, RenderError};
+pub use crate::error::{ProfileError, RenderError, Warning};
 pub use crate::function::{Function, Kind};
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;

@@ -111,7 +111,7 @@ impl<'a> Sources<'a> {
                 self.error(
                     span.start + base..span.end + base,
                     error.message().to_owned(),
-                    "",
+                    "the grammar is TOML's: text in quotes, tables in brackets, each name once",
                 )
             })?;
             let mut table = shift_table(table, base);
@@ -200,10 +200,10 @@ impl<'a> Sources<'a> {
     /// Makes the error for a file that has not the form of a profile.
     pub(crate) fn unreadable(&self, error: &toml::de::Error) -> ProfileError {
         let message = error.message();
-        let hint = if message.starts_with("unknown field") || message.starts_with("missing field") {
-            "the JSON Schema of the format says what there is: zimogs profile schema"
-        } else {
-            ""
+        let hint = match message.split_once(' ') {
+            Some(("unknown", _)) => "correct the name, or leave it out",
+            Some(("missing", _)) => "write it; the JSON Schema of the format says what it is",
+            _ => "the JSON Schema of the format says what belongs here",
         };
         self.error(error.span().unwrap_or(0..0), message.to_owned(), hint)
     }

@@ -163,6 +163,21 @@ impl Template {
         })
     }
 
+    /// Returns the fewest bytes that the template renders, whatever the values: those of its
+    /// literal and fixed parts.
+    pub(crate) fn least_length(&self) -> usize {
+        let of = |item: &Item| match item {
+            Item::Literal(bytes) => bytes.len(),
+            Item::Object { tag, body } => object_length(*tag, body.least_length()),
+            Item::Variable { .. } => 0,
+            Item::Call {
+                function,
+                arguments,
+            } => function.least_length(arguments),
+        };
+        self.items.iter().map(of).sum()
+    }
+
     /// Returns whether the template names this variable.
     pub fn mentions(&self, variable: &str) -> bool {
         self.variables().iter().any(|(name, _)| *name == variable)
@@ -175,6 +190,18 @@ impl Template {
             _ => None,
         }
     }
+}
+
+/// Returns how long a BER-TLV object with a value of `length` bytes is.
+fn object_length(tag: Tag, length: usize) -> usize {
+    // An empty object is its tag and one byte of length (ISO/IEC 8825-1 §8.1.3).
+    let counted = match length {
+        0..0x80 => 0,
+        0x80..0x100 => 1,
+        0x100..0x1_0000 => 2,
+        _ => 3,
+    };
+    tlv::encode(tag, &[]).len() + counted + length
 }
 
 /// Returns the value of a variable.
@@ -250,18 +277,18 @@ impl<'a> Parser<'a> {
         Ok(found)
     }
 
-    fn expect(&mut self, mark: &str, after: &str) -> Result<(), TemplateFault> {
+    fn expect(&mut self, mark: &str, after: &str, hint: &str) -> Result<(), TemplateFault> {
         match self.next()? {
             Some((_, found)) if found == mark => Ok(()),
             Some((span, found)) => Err(fault(
                 span,
                 format!("\"{found}\" where \"{mark}\" {after} was expected"),
-                "",
+                hint,
             )),
             None => Err(fault(
                 self.text.len()..self.text.len(),
                 format!("the template ends before \"{mark}\" {after}"),
-                "",
+                hint,
             )),
         }
     }
@@ -272,7 +299,7 @@ impl<'a> Parser<'a> {
             return Err(fault(
                 self.at..self.at,
                 format!("nested deeper than {MAX_DEPTH}"),
-                "",
+                "write the innermost objects as bytes, or as an attribute of the object",
             ));
         }
         while let Some((span, word)) = self.peek()? {
@@ -318,9 +345,10 @@ impl<'a> Parser<'a> {
                 hint,
             ));
         };
-        self.expect("{", "after the tag")?;
+        // The opening brace, which the caller saw.
+        self.next()?;
         let body = self.items(depth + 1)?;
-        self.expect("}", &format!("of {word}"))?;
+        self.expect("}", &format!("of {word}"), "an object is TAG { … }")?;
         Ok(Item::Object { tag, body })
     }
 
@@ -338,13 +366,15 @@ impl<'a> Parser<'a> {
                 &crate::error::nearest(name, known.into_iter()),
             ));
         };
-        self.expect("(", "after the function")?;
+        // The opening bracket, which the caller saw.
+        self.next()?;
         let mut arguments = Vec::new();
         for (index, kind) in kinds.iter().enumerate() {
             if index > 0 {
                 self.expect(
                     ",",
                     &format!("between the {} arguments of {name}", kinds.len()),
+                    function.usage(),
                 )?;
             }
             arguments.push(match kind {
@@ -362,7 +392,7 @@ impl<'a> Parser<'a> {
                     Argument::Template(template)
                 }
                 Kind::Number => {
-                    let (span, word) = self.word(name)?;
+                    let (span, word) = self.word(function)?;
                     match word.parse() {
                         Ok(number) if number <= MAX_RENDERED => Argument::Number(number),
                         _ => {
@@ -375,7 +405,7 @@ impl<'a> Parser<'a> {
                     }
                 }
                 Kind::Byte => {
-                    let (span, word) = self.word(name)?;
+                    let (span, word) = self.word(function)?;
                     match hexadecimal(span.clone(), word)?.as_slice() {
                         [byte] => Argument::Byte(*byte),
                         _ => {
@@ -389,19 +419,19 @@ impl<'a> Parser<'a> {
                 }
             });
         }
-        self.expect(")", &format!("of {name}"))?;
+        self.expect(")", &format!("of {name}"), function.usage())?;
         Ok(Item::Call {
             function,
             arguments,
         })
     }
 
-    fn word(&mut self, of: &str) -> Result<(Range<usize>, &'a str), TemplateFault> {
+    fn word(&mut self, of: Function) -> Result<(Range<usize>, &'a str), TemplateFault> {
         self.next()?.ok_or_else(|| {
             fault(
                 self.text.len()..self.text.len(),
-                format!("the arguments of {of} end too early"),
-                "",
+                format!("the arguments of {} end too early", of.name()),
+                of.usage(),
             )
         })
     }

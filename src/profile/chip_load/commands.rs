@@ -82,7 +82,7 @@ impl Loader<'_> {
             let Some(chunk) = file.chunk.as_ref().filter(|chunk| *chunk.get_ref() == 0) else {
                 return Ok(());
             };
-            return self.fault(chunk.span(), "a chunk has at least one byte", "");
+            return self.fault(chunk.span(), "a chunk has at least one byte", "leave \"chunk\" out for as many as fit");
         }
         let spans = [
             file.when.as_ref().map(Placed::span),

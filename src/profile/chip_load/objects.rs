@@ -207,6 +207,17 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     format!("from 1 to {MAX_CONTENT}"),
                 );
             }
+            let least = content.least_length();
+            if least > size.unwrap_or(MAX_CONTENT) {
+                return self.loader.fault(
+                    raw.content.span(),
+                    format!(
+                        "the content has at least {least} bytes, its file {}",
+                        size.unwrap_or(MAX_CONTENT)
+                    ),
+                    "raise the file's \"size\", or shorten the content",
+                );
+            }
             let mut values = BTreeMap::from([("file.id".to_owned(), Value::bytes(id))]);
             self.loader
                 .attributes(&raw.attributes, ObjectKind::File, &mut values)?;
@@ -250,6 +261,14 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 );
             }
             let content = self.content(&raw.content)?;
+            let least = content.least_length();
+            if least > MAX_CONTENT {
+                return self.loader.fault(
+                    raw.content.span(),
+                    format!("the content has at least {least} bytes, a data object {MAX_CONTENT}"),
+                    "shorten the content, or split it over several data objects",
+                );
+            }
             let mut values = BTreeMap::from([("data.id".to_owned(), Value::bytes(id))]);
             self.loader
                 .attributes(&raw.attributes, ObjectKind::Data, &mut values)?;

@@ -7,6 +7,7 @@ use super::operations::DEK;
 use super::{Checked, Loader};
 use crate::chip::{ChipProfile, Detail, Object, StageProfile};
 use crate::chip_file::{ChipFile, StageFile, Text};
+use crate::command::Position;
 use crate::placed::Placed;
 use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
@@ -91,10 +92,14 @@ impl Loader<'_> {
             self.exists(profile, ObjectKind::KeySet, channel.get_ref(), channel.span())?;
         }
         let mut steps = Vec::new();
+        let mut position = Position::default();
+        position.selected(select.get_ref());
         for text in &stage.steps {
             let (verb, object) = self.step(text, profile)?;
             self.fits(text, verb, stage, profile)?;
             self.dek_is_at_hand(text, verb, object, stage, profile)?;
+            let is_known = known_pins.contains(&object.name);
+            self.step_is_whole(text, (verb, object), stage, profile, is_known, &mut position)?;
             self.pin_is_settable(text, verb, object, profile, known_pins)?;
             steps.push((verb, object.name.clone()));
         }
@@ -172,7 +177,11 @@ impl Loader<'_> {
             _ => (true, ""),
         };
         if !fits {
-            return self.fault(text.span(), format!("{verb} needs {needs}"), "");
+            return self.fault(
+                text.span(),
+                format!("{verb} needs {needs}"),
+                "move it to such a stage, or change the stage's \"channel\"",
+            );
         }
         if verb == Verb::ReplaceKeys && !global && !profile.operations.contains_key(&Dialect::PutKey)
         {

@@ -1,0 +1,138 @@
+//! What a step needs beside its verb's own operation: a way to its object, a value for every
+//! variable, and room in the stage's channel.
+
+use super::{Checked, Loader};
+use crate::chip::{ChipProfile, CommandTemplate, Detail, Object};
+use crate::chip_file::{StageFile, Text};
+use crate::command::Position;
+use crate::vocabulary::{Dialect, ObjectKind, Verb};
+
+/// What only RSA keys give to a template, and what only those on curves do.
+const RSA_ALONE: &[&str] = &[
+    "key.modulus",
+    "key.exponent",
+    "key.prime1",
+    "key.prime2",
+    "key.exponent1",
+    "key.exponent2",
+    "key.coefficient",
+    "digest_info",
+    "padded",
+];
+const CURVE_ALONE: &[&str] = &["key.public"];
+
+impl Loader<'_> {
+    /// Proves that a step can be done where it stands, and notes where it leaves the chip.
+    pub(super) fn step_is_whole(
+        &self,
+        text: &Text,
+        (verb, object): (Verb, &Object),
+        stage: &StageFile,
+        profile: &ChipProfile,
+        is_known: bool,
+        position: &mut Position,
+    ) -> Checked<()> {
+        let operations = operations_of(verb, object, profile, is_known);
+        for operation in &operations {
+            if let Some(application) = position.enters(profile, *operation, object) {
+                if !profile.speaks(Dialect::Enter, application) {
+                    return self.fault(
+                        text.span(),
+                        format!(
+                            "\"{}\" is to be entered for this, and this chip has no operation \"enter\" for it",
+                            application.name
+                        ),
+                        "write [[operations.enter]], or select it in a stage of its own",
+                    );
+                }
+                position.entered(&application.name);
+            }
+            for command in profile.commands(*operation, object) {
+                self.command_is_whole(text, *operation, command, object, stage, profile)?;
+            }
+        }
+        if verb == Verb::Install {
+            position.entered(&object.name);
+        }
+        Ok(())
+    }
+
+    fn command_is_whole(
+        &self,
+        text: &Text,
+        operation: Dialect,
+        command: &CommandTemplate,
+        object: &Object,
+        stage: &StageFile,
+        profile: &ChipProfile,
+    ) -> Checked<()> {
+        let missing = command
+            .variables()
+            .into_iter()
+            .find(|name| lacks(object, operation, name));
+        if let Some(name) = missing {
+            return self.fault(
+                text.span(),
+                format!(
+                    "{operation} uses \"{name}\", which \"{}\" does not have",
+                    object.name
+                ),
+                "give it that attribute or field, or commands of its own with \"for\"",
+            );
+        }
+        let channel = &profile.channel.protocol;
+        let protection = channel.mode().zip(channel.level());
+        let Some((mode, level)) = protection.filter(|_| stage.channel.is_some()) else {
+            return Ok(());
+        };
+        let most = mode.command_capacity(level, profile.limits.command);
+        let least = command.least_data();
+        if least > most {
+            return self.fault(
+                text.span(),
+                format!("{operation} has at least {least} bytes of data, the channel leaves room for {most}"),
+                "cut its data into several commands, or move the step to a stage without a channel",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Returns the operations by which a step is done.
+fn operations_of(
+    verb: Verb,
+    object: &Object,
+    profile: &ChipProfile,
+    is_known: bool,
+) -> Vec<Dialect> {
+    match verb {
+        Verb::WriteFile => vec![Dialect::CreateFile, Dialect::WriteFile],
+        Verb::CheckFile => vec![Dialect::SelectFile, Dialect::ReadFile],
+        Verb::GenerateKey => vec![Dialect::GenerateKey, Dialect::ReadPublicKey],
+        Verb::SetTemporaryPin | Verb::SetHolderPin => vec![profile.pin_setting(object, is_known)],
+        Verb::ReplaceKeys if !profile.channel.protocol.is_global_platform() => {
+            vec![Dialect::PutKey]
+        }
+        _ => verb.operations().to_vec(),
+    }
+}
+
+/// Returns whether an object has no value for a variable of its kind. Others are the chip's or
+/// the operation's.
+fn lacks(object: &Object, operation: Dialect, name: &str) -> bool {
+    match &object.detail {
+        Detail::Pin(rules) if ["pin.puk", "pin.puk_digits"].contains(&name) => {
+            return rules.puk.is_none();
+        }
+        Detail::Key(rules) if RSA_ALONE.contains(&name) => return !rules.is_rsa(),
+        Detail::Key(rules) if CURVE_ALONE.contains(&name) => return rules.is_rsa(),
+        _ => {}
+    }
+    let is_of_an_object = ObjectKind::ALL.iter().any(|kind| {
+        let rest = name.strip_prefix(kind.word());
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    });
+    is_of_an_object
+        && !operation.variables().contains(&name)
+        && !object.values.contains_key(name)
+}
