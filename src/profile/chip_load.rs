@@ -51,6 +51,7 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn fault<T>(
         &self,
         span: Range<usize>,
@@ -61,6 +62,7 @@ impl Loader<'_> {
     }
 
     /// Says that a name is not known, and which was probably meant.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn unknown<'n, T>(
         &self,
         span: Range<usize>,

@@ -132,7 +132,7 @@ impl DocumentProfile {
                     return loader.fault(
                         text.span(),
                         format!("no kind of document is \"{}\"", text.get_ref()),
-                        "known are \"id-card\", \"alien-id-card\"",
+                        nearest(text.get_ref(), Kind::ALL.iter().map(|kind| kind.name())),
                     );
                 }
             }

@@ -18,7 +18,7 @@ fn chip() -> ChipProfile {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn record(age: i16, certificates: bool) -> document::Record {
+pub(crate) fn record(age: i16, certificates: bool) -> document::Record {
     let born = 2026 - age;
     let json = format!(
         r#"{{"number":"XA0000001","kind":"id-card","issued":"2026-03-02","expires":"2028-03-01","holder":{{"surname":"Izdomāta","given_names":"Anna","personal_code":"32{born:04}-12347","birth_date":"{born}-03-02","sex":"F","nationality":"LVA"}},"certificates":{certificates}}}"#

@@ -199,23 +199,42 @@ impl<'a> Sources<'a> {
 
     /// Makes the error for a file that has not the form of a profile.
     pub(crate) fn unreadable(&self, error: &toml::de::Error) -> ProfileError {
-        let message = error.message();
+        let message = in_plain_words(error.message());
         let hint = match message.split_once(' ') {
             Some(("unknown", _)) => "correct the name, or leave it out",
             Some(("missing", _)) => "write it; the JSON Schema of the format says what it is",
             _ => "the JSON Schema of the format says what belongs here",
         };
-        self.error(error.span().unwrap_or(0..0), message.to_owned(), hint)
+        self.error(error.span().unwrap_or(0..0), message, hint)
     }
 
     /// Makes the error for a fault at `span`.
+    #[cfg_attr(test, track_caller)]
     pub(crate) fn error(&self, span: Range<usize>, fault: String, hint: &str) -> ProfileError {
+        #[cfg(test)]
+        crate::reached::note(std::panic::Location::caller());
         ProfileError::Invalid {
             place: self.place(span.start),
             fault,
             hint: hint.to_owned(),
         }
     }
+}
+
+/// Returns a deserializer's message without the names of Rust's types.
+fn in_plain_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("expected u8", "expected a number from 0 to 255"),
+        ("expected u16", "expected a number from 0 to 65535"),
+        ("expected u32", "expected a whole number"),
+        ("expected usize", "expected a whole number"),
+        ("expected f64", "expected a number"),
+    ];
+    let mut message = message.to_owned();
+    for (rust, plain) in WORDS {
+        message = message.replace(rust, plain);
+    }
+    message
 }
 
 fn remove<'a>(table: &mut DeTable<'a>, key: &str) -> Option<(String, Spanned<DeValue<'a>>)> {

@@ -220,7 +220,10 @@ pub(crate) fn kind(name: &str, found: &'static str, needed: &'static str) -> Ren
     }
 }
 
+#[cfg_attr(test, track_caller)]
 fn fault(span: Range<usize>, fault: String, hint: &str) -> TemplateFault {
+    #[cfg(test)]
+    crate::reached::note(std::panic::Location::caller());
     TemplateFault {
         span,
         fault,

@@ -108,7 +108,11 @@ impl Loader<'_> {
         };
         match ChannelOptions::new(protocol, *i.get_ref()) {
             Ok(options) => Ok(options.i()),
-            Err(error) => self.fault(i.span(), error.to_string(), "0x15 and 0x55 are common"),
+            Err(_) => self.fault(
+                i.span(),
+                format!("SCP02 with i = {:#04X} is not spoken", i.get_ref()),
+                "only explicit initiation is: 0x15 and 0x55 are common",
+            ),
         }
     }
 

@@ -132,7 +132,5 @@ fn lacks(object: &Object, operation: Dialect, name: &str) -> bool {
         let rest = name.strip_prefix(kind.word());
         rest.is_some_and(|rest| rest.starts_with('.'))
     });
-    is_of_an_object
-        && !operation.variables().contains(&name)
-        && !object.values.contains_key(name)
+    is_of_an_object && !operation.variables().contains(&name) && !object.values.contains_key(name)
 }

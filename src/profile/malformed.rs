@@ -1,0 +1,282 @@
+//! The corpus of malformed profiles, `tests/profiles/faults`: one file per fault, named for it.
+//! Each says in its first line where the fault stands and what is said of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::reached::is_reached;
+use crate::shipped::record;
+use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
+
+/// The profile that all others extend.
+const BASE: &str = "minimal";
+
+/// The sources whose faults the corpus must reach, each without its own tests.
+const SOURCES: [(&str, &str); 13] = [
+    ("source.rs", include_str!("source.rs")),
+    ("template.rs", include_str!("template.rs")),
+    ("document.rs", include_str!("document.rs")),
+    ("chip_load.rs", include_str!("chip_load.rs")),
+    ("chip_load/channel.rs", include_str!("chip_load/channel.rs")),
+    (
+        "chip_load/commands.rs",
+        include_str!("chip_load/commands.rs"),
+    ),
+    ("chip_load/fits.rs", include_str!("chip_load/fits.rs")),
+    ("chip_load/objects.rs", include_str!("chip_load/objects.rs")),
+    (
+        "chip_load/operations.rs",
+        include_str!("chip_load/operations.rs"),
+    ),
+    ("chip_load/pins.rs", include_str!("chip_load/pins.rs")),
+    ("chip_load/stages.rs", include_str!("chip_load/stages.rs")),
+    ("chip_load/steps.rs", include_str!("chip_load/steps.rs")),
+    ("chip_load/unused.rs", include_str!("chip_load/unused.rs")),
+];
+
+pub(crate) fn project(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
+}
+
+/// Returns the profiles of a folder by name.
+pub(crate) fn folder(path: &str) -> BTreeMap<String, String> {
+    let folder = project(path);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let files = entries.map(|entry| entry.unwrap().path());
+    let profiles: BTreeMap<_, _> = files
+        .filter(|file| file.extension().is_some_and(|ending| ending == "toml"))
+        .map(|file| {
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&file).unwrap())
+        })
+        .collect();
+    assert!(!profiles.is_empty(), "{path} holds profiles");
+    profiles
+}
+
+fn shelf(base: &str, name: &str, text: &str) -> Shelf {
+    let mut shelf = Shelf::default();
+    shelf.put(BASE, base);
+    shelf.put(name, text);
+    shelf
+}
+
+fn chip_base() -> String {
+    fs::read_to_string(project("tests/profiles/chips/minimal.toml")).unwrap()
+}
+
+fn document_base() -> String {
+    fs::read_to_string(project("tests/profiles/faults/documents/minimal.toml")).unwrap()
+}
+
+/// What a file of the corpus says of itself.
+fn expected(text: &str) -> &str {
+    let first = text.lines().next().unwrap_or_default();
+    first.strip_prefix("# expect: ").unwrap_or_default()
+}
+
+/// Returns what differs from the expectation; the hint is free, but there is one.
+fn judged(name: &str, text: &str, error: &ProfileError) -> Option<String> {
+    let found = match error {
+        ProfileError::Invalid { place, fault, hint } => {
+            if place.file != format!("{name}.toml") {
+                return Some(format!("{name}: stands in {place}: {fault}"));
+            }
+            if hint.trim().is_empty() || fault.trim().is_empty() {
+                return Some(format!("{name}: {fault}: has no hint"));
+            }
+            format!("{}:{} {fault}", place.line, place.column)
+        }
+        ProfileError::Mismatch { fault, .. } => fault.clone(),
+        ProfileError::Unknown { .. } => return Some(format!("{name}: {error}")),
+    };
+    let found = found.replace('\n', " ");
+    (expected(text) != found.trim_end()).then(|| format!("{name}: {found}"))
+}
+
+fn chip_faults() -> BTreeMap<String, (String, ProfileError)> {
+    let base = chip_base();
+    let faults = folder("tests/profiles/faults/chips").into_iter();
+    faults
+        .map(|(name, text)| {
+            let error = ChipProfile::load(&shelf(&base, &name, &text), &name).expect_err(&name);
+            (name, (text, error))
+        })
+        .collect()
+}
+
+fn document_faults() -> BTreeMap<String, (String, ProfileError)> {
+    let base = document_base();
+    let chips = shelf(&chip_base(), "other", "");
+    let faults = folder("tests/profiles/faults/documents").into_iter();
+    faults
+        .filter(|(name, _)| name != BASE)
+        .map(|(name, text)| {
+            let error = DocumentProfile::load(&shelf(&base, &name, &text), &name)
+                .and_then(|profile| profile.check_products(&chips))
+                .expect_err(&name);
+            (name, (text, error))
+        })
+        .collect()
+}
+
+/// Makes the plan of a document for a chip that extends the base by `more`.
+fn plan(document: &str, more: &str) -> Result<Plan, ProfileError> {
+    let chips = shelf(
+        &chip_base(),
+        "chip",
+        &format!("extends = \"{BASE}\"\n{more}"),
+    );
+    let chip = Arc::new(ChipProfile::load(&chips, "chip")?);
+    let shelf = shelf(&document_base(), "document", document);
+    let document = DocumentProfile::load(&shelf, "document")?;
+    Plan::new(chip, &document.name, &document.chips[0], &record(30, true))
+}
+
+fn plan_faults() -> BTreeMap<String, (String, ProfileError)> {
+    let faults = folder("tests/profiles/faults/plans").into_iter();
+    faults
+        .map(|(name, text)| {
+            let error = plan(&text, "").expect_err(&name);
+            (name, (text, error))
+        })
+        .collect()
+}
+
+#[test]
+fn what_the_faults_are_planted_into_is_sound() {
+    let extends = format!("extends = \"{BASE}\"\n");
+    let plan = plan(&extends, "").unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((plan.len(), plan.pins.len(), plan.keys.len()), (7, 1, 1));
+    assert_eq!(plan.chip.warnings(), []);
+}
+
+#[test]
+fn every_fault_is_found_in_its_place_with_its_message_and_a_hint() {
+    let wrong: Vec<_> = [chip_faults(), document_faults(), plan_faults()]
+        .iter()
+        .flatten()
+        .filter_map(|(name, (text, error))| judged(name, text, error))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn every_fault_has_a_message_of_its_own() {
+    for faults in [chip_faults(), document_faults(), plan_faults()] {
+        let mut messages: BTreeMap<String, String> = BTreeMap::new();
+        for (name, (_, error)) in faults {
+            let (ProfileError::Invalid { fault, .. } | ProfileError::Mismatch { fault, .. }) =
+                error
+            else {
+                panic!("{name}: {error}")
+            };
+            if let Some(other) = messages.insert(fault.clone(), name.clone()) {
+                panic!("\"{other}\" and \"{name}\" are told alike: {fault}");
+            }
+        }
+    }
+}
+
+/// Every line of the loader that raises an error has a file in the corpus that reaches it.
+#[test]
+fn the_corpus_reaches_every_fault_that_there_is() {
+    (chip_faults(), document_faults());
+    let mut sites = 0;
+    let mut missed = Vec::new();
+    for (file, source) in SOURCES {
+        for (index, line) in source.lines().enumerate() {
+            if line.starts_with("#[cfg(test)]") {
+                break;
+            }
+            let raises = [
+                ".fault(",
+                ".unknown(",
+                "self.error(",
+                "sources.error(",
+                " fault(",
+                "(fault(",
+            ]
+            .iter()
+            .any(|call| line.contains(call));
+            // What only passes another place's fault on says so by its words.
+            let passes_on = ["fn ", "{what} ", "fault.into()"];
+            if !raises || passes_on.iter().any(|words| line.contains(words)) {
+                continue;
+            }
+            sites += 1;
+            if !is_reached(file, u32::try_from(index + 1).unwrap()) {
+                missed.push(format!("{file}:{}: {}", index + 1, line.trim()));
+            }
+        }
+    }
+    assert!(sites > 100, "{sites} places raise an error");
+    assert!(missed.is_empty(), "\n{}\n", missed.join("\n"));
+}
+
+#[test]
+fn a_plan_without_what_the_chip_needs_is_refused() {
+    let extends = format!("extends = \"{BASE}\"\n");
+    let portrait = "[files.note]\ncontent = \"prepared.portrait\"\n";
+    let error = plan(&extends, portrait).unwrap_err().to_string();
+    assert!(
+        error.contains("write_file note needs prepared data \"portrait\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_no_stage_uses_is_a_warning_with_its_place() {
+    let more = "\
+[applications.spare]
+aid = \"A0000000010299\"
+
+[files.spare]
+application = \"main\"
+id = \"0002\"
+content = \"00\"
+
+[pins.puk]
+title = \"PUK\"
+application = \"main\"
+reference = 0x02
+tries = 3
+minimum = 4
+stored = 8
+
+[pins.pin]
+puk = \"puk\"
+
+[states.spare]
+title = \"spare\"
+";
+    let chips = shelf(
+        &chip_base(),
+        "chip",
+        &format!("extends = \"{BASE}\"\n{more}"),
+    );
+    let chip = ChipProfile::load(&chips, "chip").unwrap();
+    let warnings: Vec<_> = chip.warnings().iter().map(ToString::to_string).collect();
+    let hint = "(name it in a step, or leave it out)";
+    assert_eq!(
+        warnings,
+        [
+            format!("chip.toml:2:1: no stage uses application \"spare\" {hint}"),
+            format!("chip.toml:5:1: no stage uses file \"spare\" {hint}"),
+            format!("chip.toml:21:1: no stage uses state \"spare\" {hint}"),
+        ]
+    );
+}
+
+#[test]
+fn there_is_no_profile_of_that_name() {
+    let error = ChipProfile::load(&shelf("", "one", ""), "other").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no profile is named \"other\"; known are: minimal, one"
+    );
+}
