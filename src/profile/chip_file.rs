@@ -377,7 +377,7 @@ pub(crate) enum WhenName {
 )]
 pub(crate) enum LeFile {
     /// Always as many; 256 is written 00, 65536 is written 0000.
-    Number(u32),
+    Number(#[schemars(range(min = 1, max = 65_536))] u32),
     /// `most`: as many as chip and reader give; else a variable.
     Variable(String),
 }

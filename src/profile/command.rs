@@ -334,7 +334,7 @@ impl<'a> Renderer<'a> {
         let mut rendered = Vec::new();
         if operation == Dialect::WriteFile {
             rendered =
-                self.operation_in(Dialect::CreateFile, object, &[size.clone()], known)?;
+                self.operation_in(Dialect::CreateFile, object, std::slice::from_ref(&size), known)?;
         }
         let commands = self.chip.commands(operation, object);
         // Commands that are repeated stand together: each part goes through all of them.
@@ -445,7 +445,8 @@ impl<'a> Renderer<'a> {
         for run in commands.chunk_by(|a, b| a.is_repeated() == b.is_repeated()) {
             if run.iter().all(|command| !command.is_repeated()) {
                 for command in run {
-                    rendered.push(self.render(operation, command, object, &[size.clone()], known)?);
+                    let size = std::slice::from_ref(&size);
+                    rendered.push(self.render(operation, command, object, size, known)?);
                 }
                 continue;
             }

@@ -178,6 +178,9 @@ impl Function {
     }
 }
 
+/// A cipher over whole blocks under a key.
+type BlockCipher = fn(&Key, &[u8]) -> Result<Zeroizing<Vec<u8>>, CipherError>;
+
 /// The arguments of one call, and where their variables stand.
 struct Call<'a> {
     function: Function,
@@ -291,7 +294,7 @@ impl Call<'_> {
     /// Runs a cipher over the second argument under the key that is the first.
     fn cipher(
         &self,
-        run: fn(&Key, &[u8]) -> Result<Zeroizing<Vec<u8>>, CipherError>,
+        run: BlockCipher,
     ) -> Result<Zeroizing<Vec<u8>>, RenderError> {
         run(&self.key()?, &self.bytes(1)?).map_err(|error| self.wrong(error.to_string()))
     }
