@@ -17,6 +17,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("application", application),
     ("audit_entry", audit_entry),
     ("checkpoint", checkpoint),
+    ("profile_release", profile_release),
     ("template", template),
     ("chip_profile", chip_profile),
     ("atr", atr),
@@ -225,6 +226,28 @@ fn checkpoint(bytes: &[u8]) {
     let _ = audit::SignedNote::parse(bytes);
     let _ = audit::Checkpoint::parse(text);
     let _ = text.parse::<audit::VerifierKey>();
+}
+
+fn profile_release(bytes: &[u8]) {
+    if let Ok(release) = profile::Release::parse(bytes) {
+        assert_eq!(
+            release.to_string().as_bytes(),
+            bytes,
+            "there is one spelling of a release"
+        );
+        assert!(release.verify(&profile::Releasers::default()).is_err());
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(releasers) = profile::Releasers::parse(text) {
+        let keys = releasers.keys().iter().map(|key| format!("{key}\n"));
+        let again = profile::Releasers::parse(&keys.collect::<String>());
+        assert!(
+            again.is_ok_and(|again| again == releasers),
+            "a list of releasers survives its text"
+        );
+    }
 }
 
 fn template(bytes: &[u8]) {

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 /// What a key's signatures say (*C2SP signed-note, "Signature types"*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
-    /// Type `01`: Ed25519 over the note text. A log signs its checkpoints so.
+    /// Type `01`: Ed25519 over the note text. A log signs its checkpoints so, and a person the
+    /// release of a profile.
     Log,
     /// Type `04`: Ed25519 with a time (*C2SP tlog-cosignature*, `cosignature/v1`). A witness says
     /// so that a checkpoint continues what it saw before.

@@ -117,7 +117,15 @@ impl SignedNote {
         &self.text
     }
 
-    /// Adds the signature of a log key over the text.
+    /// Returns the name and the key ID of each signature line, in the order of the lines. Whether
+    /// the signatures hold is not known before [`SignedNote::verify`].
+    pub fn signers(&self) -> impl Iterator<Item = (&str, [u8; 4])> {
+        self.signatures
+            .iter()
+            .map(|line| (line.name.as_str(), line.id))
+    }
+
+    /// Adds the signature of a key of type `01` over the text.
     ///
     /// # Errors
     /// [`SignError`]: the signer failed, or is not what it says.
@@ -259,6 +267,8 @@ mod tests {
         assert_eq!(note.text(), published.text);
         assert_eq!(note.verify(&key), Ok(None));
         assert_eq!(note.to_string(), published.note);
+        let signers: Vec<_> = note.signers().collect();
+        assert_eq!(signers, [("example.com/foo", [0x53, 0x0d, 0x90, 0x3a])]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct ChipProfile {
     pub title: String,
     /// SHA-256 over the texts of the profile and its ancestors: what a lease pins.
     pub digest: [u8; 32],
+    /// The profiles that it extends, the nearest first.
+    pub ancestors: Vec<String>,
     /// How the chip is reached.
     pub interface: Interface,
     /// How it is known.

@@ -152,6 +152,7 @@ impl Loader<'_> {
             name: file.name.get_ref().clone(),
             title: file.title.clone(),
             digest: self.sources.digest(),
+            ancestors: self.sources.ancestors(),
             interface: match file.interface.get_ref() {
                 InterfaceName::Contact => Interface::Contact,
                 InterfaceName::Contactless => Interface::Contactless,

@@ -25,6 +25,8 @@ pub struct DocumentProfile {
     pub title: String,
     /// SHA-256 over the texts of the profile and its ancestors.
     pub digest: [u8; 32],
+    /// The profiles that it extends, the nearest first.
+    pub ancestors: Vec<String>,
     /// The kinds of document that it serves.
     pub kinds: Vec<Kind>,
     /// The chips of one blank, in the order in which they are personalized.
@@ -181,6 +183,7 @@ impl DocumentProfile {
             name: file.name,
             title: file.title,
             digest: loader.sources.digest(),
+            ancestors: loader.sources.ancestors(),
             kinds,
             chips,
             places,

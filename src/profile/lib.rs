@@ -8,6 +8,8 @@
 //!                                                                chip and the centre give)
 //! ```
 //!
+//! A [`Release`] says that two people signed a profile as it is: production runs nothing else.
+//!
 //! Loading proves a profile: every fault has a file, a line, a column and a hint.
 
 mod chip;
@@ -22,6 +24,11 @@ mod placed;
 mod plan;
 mod record;
 mod schema;
+mod release;
+mod release_error;
+mod release_shelf;
+mod release_text;
+mod releasers;
 mod source;
 mod template;
 mod value;
@@ -40,6 +47,11 @@ pub use crate::function::{Function, Kind};
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;
 pub use crate::schema::{chip_schema, document_schema};
+pub use crate::release::{Release, SIGNATURES_NEEDED};
+pub use crate::release_error::ReleaseError;
+pub use crate::release_shelf::ReleaseShelf;
+pub use crate::release_text::{ProfileKind, Released};
+pub use crate::releasers::{Releasers, ReleasersError, ReleasersFault};
 pub use crate::source::{Place, Shelf};
 pub use crate::template::{Template, TemplateFault};
 pub use crate::value::{Nested, Scope, Value, Variables};

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use crate::error::ProfileError;
 
 /// How many parents a profile may have, one above the other.
-const MAX_ANCESTORS: usize = 8;
+pub(crate) const MAX_ANCESTORS: usize = 8;
 
 /// A file, line and column, each counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +185,12 @@ impl<'a> Sources<'a> {
             .into_iter()
             .find(|opening| rest.starts_with(opening));
         span.start + opening.map_or(1, str::len)
+    }
+
+    /// Returns the names of the ancestors, the nearest first.
+    pub(crate) fn ancestors(&self) -> Vec<String> {
+        let names = self.files.iter().skip(1);
+        names.map(|(name, _, _)| name.clone()).collect()
     }
 
     /// Returns the SHA-256 over all texts, each behind its length, the child first.
