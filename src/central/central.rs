@@ -17,6 +17,7 @@ use crate::config::{Clock, Config, KeyLabels};
 use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
+use crate::releases;
 use crate::sealed_stages::SealedSessions;
 use crate::sealing;
 
@@ -50,12 +51,13 @@ impl Central {
     /// # Errors
     /// [`CentralError::Setup`] where keys or profiles are missing, where the database belongs to
     /// another environment or another audit key, and in production where a master key is a
-    /// published one; the profile's, the token's and the database's failures.
+    /// published one; [`CentralError::Release`] where a profile is not released as it is; the
+    /// profile's, the token's and the database's failures.
     pub async fn open(config: Config) -> Result<Self> {
         config
             .keys
             .check_masters(&config.token, config.environment)?;
-        let chips = load_chips(&config)?;
+        let mut chips = load_chips(&config)?;
         let documents = load_documents(&config, &chips)?;
         let envelope_key =
             EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
@@ -69,17 +71,23 @@ impl Central {
         let database = Database::open(&config.database).await?;
 
         let found = bound(&mut *database.read().await?).await?;
+        if let Some(found) = &found {
+            found.check(&config, log_key.key())?;
+        }
+        releases::admit(
+            config.environment,
+            &config.releases,
+            &mut chips,
+            &documents,
+        )?;
         let authority = match &found {
-            Some(found) => {
-                found.check(&config, log_key.key())?;
-                IssuingAuthority::restore(
-                    Arc::clone(&config.token),
-                    &config.keys.authority,
-                    &config.certificates,
-                    &config.authority,
-                    &found.authority,
-                )?
-            }
+            Some(found) => IssuingAuthority::restore(
+                Arc::clone(&config.token),
+                &config.keys.authority,
+                &config.certificates,
+                &config.authority,
+                &found.authority,
+            )?,
             None => IssuingAuthority::create(
                 Arc::clone(&config.token),
                 &config.keys.authority,

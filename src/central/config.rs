@@ -9,7 +9,7 @@ use card::gp::Key;
 use document::Environment;
 use hsm::{Curve, HsmError, MasterKeySize, Token};
 use jiff::Timestamp;
-use profile::Shelf;
+use profile::{ReleaseShelf, Shelf};
 
 use crate::authority::CertificateShelf;
 use crate::error::{CentralError, Result};
@@ -31,6 +31,9 @@ pub struct Config {
     pub chips: Shelf,
     /// The document profiles, proved too.
     pub documents: Shelf,
+    /// The releases of both, and the people who may release. Production runs nothing else; a test
+    /// installation needs none, and refuses one that was altered.
+    pub releases: ReleaseShelf,
     /// The certificate profiles, proved too.
     pub certificates: CertificateShelf,
     /// The embedded certificate authority's own profile on that shelf. Its certificate is made

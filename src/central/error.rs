@@ -56,6 +56,9 @@ pub enum CentralError {
     /// A firmware profile is not sound.
     #[error("a profile cannot be used")]
     Profile(#[from] profile::ProfileError),
+    /// A profile is not released as it is, and so may not run.
+    #[error("the installation cannot start")]
+    Release(#[from] profile::ReleaseError),
     /// A step of a profile cannot be rendered.
     #[error("a step of the profile cannot be rendered")]
     Render(#[from] profile::RenderError),
@@ -172,6 +175,7 @@ impl CentralError {
             | Self::File { .. }
             | Self::Damaged { .. } => Some(Outcome::Failed),
             Self::Setup { .. }
+            | Self::Release(_)
             | Self::Audit { .. }
             | Self::Database(_)
             | Self::Migration(_)

@@ -36,6 +36,7 @@ mod lease;
 mod overview;
 mod preparation;
 mod queue;
+mod releases;
 mod reports;
 #[cfg(test)]
 mod scenarios;

@@ -7,6 +7,7 @@ mod house;
 mod intake;
 mod key_requests;
 mod life;
+mod releasing;
 mod reporting;
 mod rights;
 mod sealing;

@@ -86,7 +86,8 @@ impl From<CentralError> for Failure {
             | CentralError::Conflict { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,
             CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,
-            CentralError::Damaged { .. } => Kind::Integrity,
+            CentralError::Release(ref error) if !error.is_alteration() => Kind::Refused,
+            CentralError::Damaged { .. } | CentralError::Release(_) => Kind::Integrity,
             _ => Kind::Failed,
         };
         Self::of(kind, &error)

@@ -8,6 +8,8 @@
 //!        station/journal.db  the station's memory
 //!        authority.der       the embedded authority's certificate
 //!        audit.key           the public key of the audit log
+//!        releasers.txt       who may release profiles; production needs it
+//!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
 
 /// The label of the installation's token.
@@ -195,6 +198,13 @@ impl Installation {
         for (name, text) in shipped::certificates() {
             certificates.put(name, text);
         }
+        let mut released = profiles.releases.clone();
+        releases::lay_over(&mut released, &self.folder.join(releases::FOLDER))?;
+        let list = self.folder.join("releasers.txt");
+        // A list that is there and cannot be read is no list that is missing.
+        if fs::symlink_metadata(&list).is_ok() {
+            released.set_releasers(releases::releasers(&list)?);
+        }
         Central::open(central::Config {
             database: self.folder.join("central.db"),
             environment: self.settings.environment,
@@ -202,6 +212,7 @@ impl Installation {
             keys: KeyLabels::default(),
             chips: profiles.chips.clone(),
             documents: profiles.documents.clone(),
+            releases: released,
             certificates,
             authority: AUTHORITY.into(),
             series: self.settings.series.clone(),
@@ -210,7 +221,7 @@ impl Installation {
             clock: Arc::new(SystemClock),
         })
         .await
-        .or_fail(Kind::Failed)
+        .map_err(Failure::from)
     }
 
     /// Returns a `keys.toml` for a desk on this installation's token.

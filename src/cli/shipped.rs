@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
-use profile::Shelf;
+use profile::{ReleaseShelf, Shelf};
 
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::releases;
 
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
 static DOCUMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/documents");
@@ -15,19 +16,21 @@ static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/a
 /// The token kind that works as it is shipped.
 pub(crate) const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
 
-/// Chip and document profiles.
+/// Chip and document profiles, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {
     pub(crate) chips: Shelf,
     pub(crate) documents: Shelf,
+    pub(crate) releases: ReleaseShelf,
 }
 
 /// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`) laid over
-/// the ones of the same name.
+/// the ones of the same name, and the releases beside them (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
         chips: shelf(&CHIPS),
         documents: shelf(&DOCUMENTS),
+        releases: ReleaseShelf::default(),
     };
     if let Some(over) = over {
         if !over.is_dir() {
@@ -38,6 +41,7 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
         }
         lay_over(&mut profiles.chips, &over.join("chips"))?;
         lay_over(&mut profiles.documents, &over.join("documents"))?;
+        releases::lay_over(&mut profiles.releases, &over.join(releases::FOLDER))?;
     }
     Ok(profiles)
 }

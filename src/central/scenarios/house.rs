@@ -302,6 +302,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         keys: KeyLabels::default(),
         chips,
         documents,
+        releases: profile::ReleaseShelf::default(),
         certificates,
         authority: "pilot-ca".into(),
         series: "XA".into(),

@@ -1,0 +1,91 @@
+//! Production opens with released profiles only; the first start founds nothing otherwise.
+
+use audit::{CheckpointSigner, KeyKind, SignerFault, VerifierKey};
+use document::Environment;
+use ed25519_dalek::{Signer as _, SigningKey};
+use profile::{ChipProfile, DocumentProfile, Release, Released, Releasers};
+
+use super::house::{PRODUCT, with_house};
+use crate::{Central, CentralError, Config};
+
+struct Person(VerifierKey, SigningKey);
+
+impl Person {
+    fn new(name: &str, seed: u8) -> Self {
+        let secret = SigningKey::from_bytes(&[seed; 32]);
+        let public = secret.verifying_key();
+        let key = VerifierKey::new(KeyKind::Log, name, public.as_bytes()).unwrap();
+        Self(key, secret)
+    }
+}
+
+impl CheckpointSigner for Person {
+    fn key(&self) -> &VerifierKey {
+        &self.0
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignerFault> {
+        Ok(self.1.sign(message).to_bytes())
+    }
+}
+
+fn release(config: &mut Config, about: Released, people: &[Person]) {
+    let (kind, name) = (about.kind(), about.name().to_owned());
+    let mut release = Release::new(about).unwrap();
+    for person in people {
+        release.sign(person).unwrap();
+    }
+    config.releases.put(kind, name, release.to_string());
+}
+
+#[test]
+fn a_production_store_opens_with_released_profiles_only() {
+    with_house(
+        "scenarios::releasing::a_production_store_opens_with_released_profiles_only",
+        async |house| {
+            let people = [Person::new("anna", 1), Person::new("juris", 2)];
+            let list = format!("{}\n{}\n", people[0].0, people[1].0);
+            let config = |signed: usize| {
+                let mut config = house.config();
+                config.database = house.folder.path().join("production.db");
+                (config.environment, config.series) = (Environment::Production, "PA".into());
+                config
+                    .releases
+                    .set_releasers(Releasers::parse(&list).unwrap());
+                let chip = ChipProfile::load(&config.chips, PRODUCT).unwrap();
+                let document = DocumentProfile::load(&config.documents, "eid-card").unwrap();
+                let document = Released::document(&document).unwrap();
+                release(&mut config, document, &people);
+                release(
+                    &mut config,
+                    Released::chip(&chip).unwrap(),
+                    &people[..signed],
+                );
+                config
+            };
+            let refused = Central::open(config(1)).await;
+            let Err(CentralError::Release(error)) = refused else {
+                panic!("one signature is not enough")
+            };
+            assert!(!error.is_alteration());
+            assert!(error.to_string().contains(PRODUCT));
+            let mut stale = config(2);
+            let text = "extends = \"lateid-v2\"\nname = \"draft\"\n";
+            stale.chips.put("draft", text);
+            let draft = ChipProfile::load(&stale.chips, "draft").unwrap();
+            release(&mut stale, Released::chip(&draft).unwrap(), &people);
+            stale.chips.put("draft", format!("{text}# changed\n"));
+            let refused = Central::open(stale).await;
+            assert!(
+                matches!(refused, Err(CentralError::Release(error)) if error.is_alteration()),
+                "what was changed after its release"
+            );
+
+            // Nothing was founded until now: the series of this start is the one that counts.
+            let central = Central::open(config(2)).await.unwrap();
+            assert_eq!(central.environment(), Environment::Production);
+            central.close().await;
+            assert!(Central::open(config(1)).await.is_err(), "nor later");
+        },
+    );
+}
