@@ -32,9 +32,10 @@ struct File {
     envelope: EnvelopePart,
 }
 
+/// Where a token is, and the file of the PIN that opens it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TokenPart {
+pub(crate) struct TokenPart {
     kind: Option<String>,
     label: String,
     pin_file: PathBuf,
@@ -136,7 +137,8 @@ impl DeskKeys {
     }
 }
 
-fn open_token(part: &TokenPart, folder: &Path) -> Result<Token, Failure> {
+/// Opens a token whose PIN file only its owner can read; paths are relative to `folder`.
+pub(crate) fn open_token(part: &TokenPart, folder: &Path) -> Result<Token, Failure> {
     let config = match part.kind.as_deref() {
         None | Some(SOFTHSM2) => shipped::SOFTHSM2.to_owned(),
         Some(file) => fs::read_to_string(folder.join(file)).map_err(|error| {

@@ -3,12 +3,12 @@
 mod apdu;
 mod desk;
 mod info;
-mod keys;
+pub(crate) mod keys;
 mod list;
 mod pem;
 mod personalize;
 mod place;
-mod profiles;
+pub(crate) mod profiles;
 mod progress;
 mod random;
 mod runs;

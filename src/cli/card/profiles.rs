@@ -115,7 +115,7 @@ impl More {
 
 /// Returns the shelf on which a profile stands with all that it may extend, and its name there:
 /// a file's own folder beside what is shipped.
-fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Failure> {
+pub(crate) fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Failure> {
     let path = Path::new(name);
     let is_file = path.extension().is_some_and(|ending| ending == "toml") || path.is_file();
     if !is_file {
