@@ -74,12 +74,7 @@ impl Central {
         if let Some(found) = &found {
             found.check(&config, log_key.key())?;
         }
-        releases::admit(
-            config.environment,
-            &config.releases,
-            &mut chips,
-            &documents,
-        )?;
+        releases::admit(config.environment, &config.releases, &mut chips, &documents)?;
         let authority = match &found {
             Some(found) => IssuingAuthority::restore(
                 Arc::clone(&config.token),
@@ -393,7 +388,11 @@ fn load_documents(
                 let plan = Plan::new(Arc::clone(chip), &profile.name, wanted, &specimen)?;
                 let unfit = |reason: String| setup(format!("chip profile \"{product}\": {reason}"));
                 let names: Vec<_> = plan.pins.iter().map(|(name, ..)| name.as_str()).collect();
-                if let Some(pin) = wanted.pins.keys().find(|pin| !names.contains(&pin.as_str())) {
+                if let Some(pin) = wanted
+                    .pins
+                    .keys()
+                    .find(|pin| !names.contains(&pin.as_str()))
+                {
                     return Err(unfit(format!(
                         "no stage sets PIN \"{pin}\", and document profile \"{}\" has each of the holder's PINs set once; add set_holder_pin {pin} to a sealed stage, or correct the document profile",
                         profile.name

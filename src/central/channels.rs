@@ -302,13 +302,7 @@ impl Central {
         let serial = chip.serial.clone();
         let put = self
             .blocking(move || {
-                keys.put_keys(
-                    &profile,
-                    &serial,
-                    &wanted.opening,
-                    &wanted.new,
-                    wanted.adds,
-                )
+                keys.put_keys(&profile, &serial, &wanted.opening, &wanted.new, wanted.adds)
             })
             .await??;
         let grant = put.into_grant()?;
@@ -407,9 +401,8 @@ impl Said {
         let Some(challenge) = &set(chip, &opening.key_set)?.challenge else {
             return Err(CentralError::invalid("this chip has no issuer's channel"));
         };
-        let is_the_chips = |name: &String| {
-            name.starts_with("channel.") && !OF_THE_HOST.contains(&name.as_str())
-        };
+        let is_the_chips =
+            |name: &String| name.starts_with("channel.") && !OF_THE_HOST.contains(&name.as_str());
         if !opening.answers.keys().all(is_the_chips) {
             return Err(CentralError::invalid(
                 "what the chip said has names that no chip can say",

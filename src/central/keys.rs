@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use api::{ChannelGrant, ChannelOpening, PutKeyGrant, Secret};
+use card::Command;
 use card::cipher::{self, KeyAlgorithm};
 use card::gp::{
     Dek, Handshake, HostChallenge, InitializeUpdate, Key, NewKeyType, SessionKeys, StaticKeys,
     put_key_set,
 };
-use card::Command;
 use hsm::Token;
 use profile::{
     Challenge, ChipProfile, Cipher, Dialect, KeySet, KeySource, ObjectKind, Protocol, Renderer,
@@ -238,10 +238,22 @@ impl KeyService {
         let put = if let Protocol::Scp02 { .. } = chip.channel.protocol {
             let session = self.session_keys(chip, opening)?;
             let dek = session.dek.as_ref().ok_or(CentralError::WrongKeys)?;
-            put_key_set(Dek::Scp02Session(dek), replaced, new_set.version, kind, &keys)
+            put_key_set(
+                Dek::Scp02Session(dek),
+                replaced,
+                new_set.version,
+                kind,
+                &keys,
+            )
         } else {
             let old = self.static_keys(chip, &opening.key_set, diversification)?;
-            put_key_set(Dek::Scp03Static(&old.dek), replaced, new_set.version, kind, &keys)
+            put_key_set(
+                Dek::Scp03Static(&old.dek),
+                replaced,
+                new_set.version,
+                kind,
+                &keys,
+            )
         }
         .map_err(refused)?;
         let kcv = put.kcvs.concat();

@@ -354,7 +354,10 @@ impl Central {
             .with("chip", &chip.serial)
             .with("stage", &request.stage);
         self.record(&mut tx, Some(actor), &deed).await?;
-        if self.completes_pins(&mut tx, &held, &chip, &request.stage).await? {
+        if self
+            .completes_pins(&mut tx, &held, &chip, &request.stage)
+            .await?
+        {
             // The envelope stands with the first of the stages that set PINs.
             sqlx::query("UPDATE envelope SET state = 'ready', changed = ? WHERE lease = ? AND chip = ? AND state = 'sealed'")
                 .bind(stored(self.now()))

@@ -149,8 +149,8 @@ impl SealedStage {
             Opened::Session(session) => {
                 let update = answer(chip, opening)?;
                 let host = host_challenge(chip, opening)?;
-                let handshake = Handshake::new(*session, host, &update)
-                    .map_err(|_| CentralError::WrongKeys)?;
+                let handshake =
+                    Handshake::new(*session, host, &update).map_err(|_| CentralError::WrongKeys)?;
                 let level = chip.channel.protocol.level();
                 let level = level.ok_or_else(|| {
                     CentralError::invalid("this chip's channel has no security level")
@@ -363,9 +363,19 @@ fn prove(plan: &Plan, stage: &Stage) -> Result<(), String> {
             "stage \"{}\" is sealed and opens no channel; name the key set",
             stage.name
         )),
-        (Some(level), _) if !level.has_cenc() => Err("a sealed stage needs encrypted commands (c-enc); correct the chip profile".to_owned()),
+        (Some(level), _) if !level.has_cenc() => Err(
+            "a sealed stage needs encrypted commands (c-enc); correct the chip profile".to_owned(),
+        ),
         // SCP02 stock mostly has no R-MAC: there the status words must do.
-        (Some(level), _) if !level.has_rmac() && !matches!(plan.chip.channel.protocol, Protocol::Scp02 { .. }) => Err("a sealed stage needs authenticated answers (r-mac); correct the chip profile".to_owned()),
+        (Some(level), _)
+            if !level.has_rmac()
+                && !matches!(plan.chip.channel.protocol, Protocol::Scp02 { .. }) =>
+        {
+            Err(
+                "a sealed stage needs authenticated answers (r-mac); correct the chip profile"
+                    .to_owned(),
+            )
+        }
         _ => Ok(()),
     }
 }
@@ -554,7 +564,14 @@ impl Present<'_> {
             Some(digits) => Some(digits.expose()),
             // The maker's is gone.
             None if self.carried.iter().any(|carried| carried == pin) => None,
-            None => self.order.plan.chip.pin_rules(pin)?.default.as_deref().map(|digits| &digits[..]),
+            None => self
+                .order
+                .plan
+                .chip
+                .pin_rules(pin)?
+                .default
+                .as_deref()
+                .map(|digits| &digits[..]),
         }
     }
 

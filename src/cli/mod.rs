@@ -7,6 +7,8 @@ mod demo;
 mod failure;
 mod installation;
 mod output;
+mod profile;
+mod releases;
 mod shipped;
 
 use std::io::IsTerminal;
@@ -39,6 +41,9 @@ enum Command {
     /// Exports and verifies the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Signs firmware profiles, and says which are released.
+    #[command(subcommand)]
+    Profile(profile::Command),
 }
 
 /// Runs the command line of this process.
@@ -50,6 +55,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Card(command) => card::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Audit(command) => audit::run(&command),
+        Command::Profile(command) => profile::run(&command),
     };
     match done {
         Ok(code) => code,

@@ -71,8 +71,8 @@ impl ChannelState {
         };
         let opening = opening.clone();
         let update = initialize_update(&opening, i).map_err(Authenticate::Channel)?;
-        let host = HostChallenge::try_from(&opening.host_challenge[..])
-            .map_err(Authenticate::Channel)?;
+        let host =
+            HostChallenge::try_from(&opening.host_challenge[..]).map_err(Authenticate::Channel)?;
         let handshake = Handshake::new(*keys, host, &update).map_err(|error| match error {
             ScpError::CardCryptogram => Authenticate::Cryptogram,
             other => Authenticate::Channel(other),

@@ -17,8 +17,7 @@ use cert::Certificate;
 use document::Record;
 use jiff::Timestamp;
 use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Variables,
-    set_certificate,
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Variables, set_certificate,
 };
 use zeroize::Zeroizing;
 
@@ -442,7 +441,10 @@ impl Examiner<'_> {
         Ok(match verified {
             true => (
                 Verdict::Passed,
-                format!("a random challenge, {}, under its certificate", rules.algorithm),
+                format!(
+                    "a random challenge, {}, under its certificate",
+                    rules.algorithm
+                ),
             ),
             false => (
                 Verdict::Failed,
@@ -473,10 +475,9 @@ impl Examiner<'_> {
         }
         match self.inspector.verify_pin(pin, digits)? {
             PinAnswer::Accepted => Ok(None),
-            PinAnswer::Wrong(left) => failed(format!(
-                "{} was refused; {left} tries are left",
-                pin.title
-            )),
+            PinAnswer::Wrong(left) => {
+                failed(format!("{} was refused; {left} tries are left", pin.title))
+            }
             PinAnswer::Blocked => failed(format!("{} is blocked", pin.title)),
         }
     }
@@ -485,7 +486,13 @@ impl Examiner<'_> {
 /// Returns a file's content without the unwritten room behind it. Content that itself ends in
 /// null bytes loses those too: see [`is_followed_by_room`].
 fn without_room(content: &[u8]) -> &[u8] {
-    let room = |filling: u8| content.iter().rev().take_while(|byte| **byte == filling).count();
+    let room = |filling: u8| {
+        content
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == filling)
+            .count()
+    };
     let length = content.len() - room(0x00).max(room(0xFF));
     content.get(..length).unwrap_or_default()
 }

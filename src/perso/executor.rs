@@ -21,7 +21,8 @@ use std::sync::Arc;
 use card::gp::{HostChallenge, ScpError};
 use card::{Limits, Response, Status};
 use profile::{
-    Detail, Object, ObjectKind, Plan, Position, Protocol, Rendered, Renderer, Taken, Value, Variables,
+    Detail, Object, ObjectKind, Plan, Position, Protocol, Rendered, Renderer, Taken, Value,
+    Variables,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;

@@ -334,12 +334,12 @@ impl<'a> Inspector<'a> {
                     status if rendered.accepts(status) => {}
                     status => return Err(self.refused(&what, &rendered, status)),
                 }
-                let taken = rendered.results(&answer).map_err(|result| {
-                    InspectError::NoResult {
+                let taken = rendered
+                    .results(&answer)
+                    .map_err(|result| InspectError::NoResult {
                         what: what.clone(),
                         result,
-                    }
-                })?;
+                    })?;
                 let part = taken.get("content").map(|part| &part[..]);
                 let part = part.unwrap_or(answer.data());
                 came += part.len();

@@ -6,8 +6,8 @@ use card::Status;
 use card::gp::{delete_key, initialize_update, parse_delete};
 use cert::request::{Request as CertificationRequest, RequestInfo};
 use cert::{
-    Certificate, DistinguishedName, EcdsaSignature, Hash, PublicKey, digest_info,
-    emsa_pkcs1_v1_5, emsa_pss,
+    Certificate, DistinguishedName, EcdsaSignature, Hash, PublicKey, digest_info, emsa_pkcs1_v1_5,
+    emsa_pss,
 };
 use profile::{
     Detail, Dialect, KeyRules, Object, PinRules, PinValues, Plan, Rendered, Renderer, RsaPadding,
@@ -95,12 +95,10 @@ pub(crate) fn begin(
             renderer.operation_in(Dialect::VerifyPin, object, &values, context.variables)
         }
         Verb::CheckTries => operation(Dialect::ReadTries, &[]),
-        Verb::GenerateKey => {
-            operation(Dialect::GenerateKey, &[]).and_then(|mut commands| {
-                commands.extend(operation(Dialect::ReadPublicKey, &[])?);
-                Ok(commands)
-            })
-        }
+        Verb::GenerateKey => operation(Dialect::GenerateKey, &[]).and_then(|mut commands| {
+            commands.extend(operation(Dialect::ReadPublicKey, &[])?);
+            Ok(commands)
+        }),
         Verb::RequestCertificate => {
             let request = request_info(step, object, context)?;
             sign(object, context, request.to_be_signed())
@@ -118,12 +116,11 @@ pub(crate) fn begin(
         Verb::CheckRefused => {
             let version = version(step, context.plan)?;
             let protocol = &context.plan.chip.channel.protocol;
-            let host = host_challenge(protocol, context.random).map_err(|source| {
-                Fault::Channel {
+            let host =
+                host_challenge(protocol, context.random).map_err(|source| Fault::Channel {
                     step: step.name(),
                     source,
-                }
-            })?;
+                })?;
             // Any answer will do here; `finish` says which is the right one.
             Ok(vec![Rendered::asking(initialize_update(version, &host))])
         }
@@ -465,9 +462,8 @@ pub(crate) fn verifies(
         return false;
     };
     match rules.algorithm.curve() {
-        Some(curve) => EcdsaSignature::from_raw(curve, &raw).is_ok_and(|signature| {
-            key.verify_message(rules.hash, message, &signature).is_ok()
-        }),
+        Some(curve) => EcdsaSignature::from_raw(curve, &raw)
+            .is_ok_and(|signature| key.verify_message(rules.hash, message, &signature).is_ok()),
         None => key
             .verify(rules.signature_algorithm(), message, &raw)
             .is_ok(),

@@ -471,7 +471,10 @@ impl CommandTemplate {
     /// Returns every variable that its header, data or length names.
     pub(crate) fn variables(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for template in [Some(&self.header), self.data.as_ref()].into_iter().flatten() {
+        for template in [Some(&self.header), self.data.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             names.extend(template.variables().into_iter().map(|(name, _)| name));
         }
         if let Some(ExpectedLength::Variable(name)) = &self.le {

@@ -247,7 +247,11 @@ impl Loader<'_> {
     }
 
     fn atr(&self, text: &Text) -> Checked<AtrPattern> {
-        let written: Vec<char> = text.get_ref().split_whitespace().flat_map(str::chars).collect();
+        let written: Vec<char> = text
+            .get_ref()
+            .split_whitespace()
+            .flat_map(str::chars)
+            .collect();
         let byte = |pair: &[char]| match pair {
             ['X', 'X'] => Some(None),
             [high, low] => {

@@ -333,8 +333,12 @@ impl<'a> Renderer<'a> {
         let size = (size_name, Value::Number(size as u64));
         let mut rendered = Vec::new();
         if operation == Dialect::WriteFile {
-            rendered =
-                self.operation_in(Dialect::CreateFile, object, std::slice::from_ref(&size), known)?;
+            rendered = self.operation_in(
+                Dialect::CreateFile,
+                object,
+                std::slice::from_ref(&size),
+                known,
+            )?;
         }
         let commands = self.chip.commands(operation, object);
         // Commands that are repeated stand together: each part goes through all of them.
@@ -387,7 +391,10 @@ impl<'a> Renderer<'a> {
             if !(command.is_for(offset, false) || command.is_for(offset, true)) {
                 continue;
             }
-            let most = self.limits.command.min(command.turn.chunk.unwrap_or(usize::MAX));
+            let most = self
+                .limits
+                .command
+                .min(command.turn.chunk.unwrap_or(usize::MAX));
             part = part.min(most);
             let Some(data) = &command.data else { continue };
             // What stands around the chunk grows with it at most: measured at the full length,
@@ -402,10 +409,10 @@ impl<'a> Renderer<'a> {
                     ("data.size", Value::Number(0)),
                 ];
                 let extra = Extra(&values);
-                let length = data
-                    .render(&Nested(&Nested(&extra, object), known))?
-                    .len();
-                let Some(over) = length.checked_sub(self.limits.command).filter(|over| *over > 0)
+                let length = data.render(&Nested(&Nested(&extra, object), known))?.len();
+                let Some(over) = length
+                    .checked_sub(self.limits.command)
+                    .filter(|over| *over > 0)
                 else {
                     break;
                 };

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
-use crate::placed::Placed;
 use crate::chip_load::Loader;
 use crate::error::{ProfileError, nearest};
+use crate::placed::Placed;
 use crate::source::{Place, Shelf, Sources};
 
 /// The format of document profiles that this program reads.
@@ -115,9 +115,8 @@ impl DocumentProfile {
     /// The first fault, with file, line, column and a hint.
     pub fn load(shelf: &Shelf, name: &str) -> Result<Self, ProfileError> {
         let (sources, table) = Sources::parse(shelf, name)?;
-        let file = DocumentFile::deserialize(toml::Deserializer::from(table)).map_err(|error| {
-            sources.unreadable(&error)
-        })?;
+        let file = DocumentFile::deserialize(toml::Deserializer::from(table))
+            .map_err(|error| sources.unreadable(&error))?;
         let loader = Loader { sources };
         if *file.format.get_ref() != FORMAT {
             return loader.fault(

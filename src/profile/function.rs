@@ -6,6 +6,8 @@ use card::cipher::{self, CipherError, Key, KeyAlgorithm};
 use card::tlv::{self, Tag};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
@@ -266,10 +268,7 @@ impl Call<'_> {
         let value = self.bytes(0)?;
         let length = self.number(1);
         let Some(missing) = length.checked_sub(value.len()) else {
-            return Err(self.wrong(format!(
-                "{} bytes do not fit into {length}",
-                value.len()
-            )));
+            return Err(self.wrong(format!("{} bytes do not fit into {length}", value.len())));
         };
         let filling = vec![self.byte(2); missing];
         Ok(Zeroizing::new(if to_the_right {
@@ -292,10 +291,7 @@ impl Call<'_> {
     }
 
     /// Runs a cipher over the second argument under the key that is the first.
-    fn cipher(
-        &self,
-        run: BlockCipher,
-    ) -> Result<Zeroizing<Vec<u8>>, RenderError> {
+    fn cipher(&self, run: BlockCipher) -> Result<Zeroizing<Vec<u8>>, RenderError> {
         run(&self.key()?, &self.bytes(1)?).map_err(|error| self.wrong(error.to_string()))
     }
 
@@ -316,18 +312,6 @@ impl Call<'_> {
             _ => Err(self.wrong("takes an uncompressed point, 04 ‖ x ‖ y")),
         }
     }
-}
-
-/// Returns the days from 1 January 1970 to a date of the Gregorian calendar.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let index = usize::try_from(month.checked_sub(1)?).ok()?;
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    // Leap days before a year, counted from the year 0.
-    let leap_days = |year: u64| year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400);
-    let years = year.checked_sub(1970)? * 365 + leap_days(year) - leap_days(1970);
-    let months = BEFORE.get(index)? + u64::from(is_leap && month > 2);
-    Some(years + months + day.checked_sub(1)?)
 }
 
 fn digits_to_bcd(digits: &[u8]) -> Zeroizing<Vec<u8>> {
@@ -392,14 +376,13 @@ pub(crate) fn call(
                 .collect(),
         ),
         Function::UnixTime => {
-            let (text, [year, month, day]) = call.date()?;
-            let part = |range: std::ops::Range<usize>| text.get(range).and_then(|p| p.parse().ok());
-            let days = part(year)
-                .zip(part(month))
-                .zip(part(day))
-                .and_then(|((year, month), day)| days_since_1970(year, month, day));
-            let days = days.ok_or_else(|| call.wrong("takes a date since 1970"))?;
-            plain(call.counted(days * 86_400, 4)?)
+            let (text, _) = call.date()?;
+            let day =
+                Date::strptime("%Y%m%d", text.as_str()).and_then(|day| day.to_zoned(TimeZone::UTC));
+            let seconds = day.ok().map(|day| day.timestamp().as_second());
+            let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+            let seconds = seconds.ok_or_else(|| call.wrong("takes a date since 1970"))?;
+            plain(call.counted(seconds, 4)?)
         }
         Function::Yymmdd => {
             let (text, _) = call.date()?;
@@ -582,7 +565,11 @@ mod tests {
         ] {
             assert_eq!(hex_of(text), bytes, "{text}");
         }
-        assert!(render("u8(file.size)").unwrap_err().contains("258 does not fit"));
+        assert!(
+            render("u8(file.size)")
+                .unwrap_err()
+                .contains("258 does not fit")
+        );
         assert!(render("size8(long)").is_err());
     }
 
@@ -594,13 +581,19 @@ mod tests {
             ("utf8(holder.surname)", "BĒRZIŅŠ".as_bytes()),
             ("transliterate(holder.surname)", b"BERZINS"),
             // 31 December 1982: date -u -d 1982-12-31 +%s is 410140800.
-            ("unix_time(holder.birth_date)", &410_140_800u32.to_be_bytes()),
+            (
+                "unix_time(holder.birth_date)",
+                &410_140_800u32.to_be_bytes(),
+            ),
             ("hex_text(0A FF)", b"0AFF"),
             ("hex_bytes(chip.serial)", &[0x0A, 0x0B]),
             ("bcd(yymmdd(holder.birth_date))", &[0x82, 0x12, 0x31]),
             ("bcd(pin.digits)", &[0x12, 0x34, 0x5F]),
             // ISO 9564-1 §9.3.3: control 2, length 5.
-            ("pin_block(pin.digits)", &[0x25, 0x12, 0x34, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF]),
+            (
+                "pin_block(pin.digits)",
+                &[0x25, 0x12, 0x34, 0x5F, 0xFF, 0xFF, 0xFF, 0xFF],
+            ),
             ("iso_pad('ab', 4)", &[0x61, 0x62, 0x80, 0x00]),
             ("iso_pad('abcd', 4)", b"abcd\x80\0\0\0"),
             ("part('abcde', 1, 2)", b"cd"),
@@ -611,16 +604,38 @@ mod tests {
         ] {
             assert_eq!(render(text).unwrap(), bytes, "{text}");
         }
-        assert_eq!(&render("utf16(holder.surname)").unwrap()[..4], [0, b'B', 0x01, 0x12]);
-        assert_eq!(&render("utf16le(holder.surname)").unwrap()[..4], [b'B', 0, 0x12, 0x01]);
-        for (date, seconds) in [("19700101", 0), ("20000301", 951_868_800), ("20261122", 1_795_305_600_u32)] {
+        assert_eq!(
+            &render("utf16(holder.surname)").unwrap()[..4],
+            [0, b'B', 0x01, 0x12]
+        );
+        assert_eq!(
+            &render("utf16le(holder.surname)").unwrap()[..4],
+            [b'B', 0, 0x12, 0x01]
+        );
+        for (date, seconds) in [
+            ("19700101", 0),
+            ("20000301", 951_868_800),
+            ("20261122", 1_795_305_600_u32),
+        ] {
             let mut scope = Variables::default();
             scope.set("document.issued", Value::text(date));
             let template = Template::parse("unix_time(document.issued)").unwrap();
-            assert_eq!(template.render(&scope).unwrap()[..], seconds.to_be_bytes(), "{date}");
+            assert_eq!(
+                template.render(&scope).unwrap()[..],
+                seconds.to_be_bytes(),
+                "{date}"
+            );
         }
-        assert!(render("ascii(holder.surname)").unwrap_err().contains("outside ASCII"));
-        assert!(render("yymmdd(holder.surname)").unwrap_err().contains("date"));
+        assert!(
+            render("ascii(holder.surname)")
+                .unwrap_err()
+                .contains("outside ASCII")
+        );
+        assert!(
+            render("yymmdd(holder.surname)")
+                .unwrap_err()
+                .contains("date")
+        );
         assert!(render("bcd('12a')").unwrap_err().contains("digits"));
         assert!(render("part('ab', 0, 0)").is_err());
     }
@@ -634,7 +649,11 @@ mod tests {
             "036B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
         );
         assert_eq!(hex_of(&format!("04 point_x({g}) point_y({g})")), g);
-        assert!(render("point_x(02 00)").unwrap_err().contains("uncompressed"));
+        assert!(
+            render("point_x(02 00)")
+                .unwrap_err()
+                .contains("uncompressed")
+        );
     }
 
     #[test]
@@ -649,9 +668,15 @@ mod tests {
         assert!(gzip.len() < 100 && gzip.starts_with(&[0x1F, 0x8B]));
         // RFC 1952 §2.3.1: no time, so that the same content gives the same bytes.
         assert_eq!(gzip[4..8], [0; 4]);
-        assert_eq!(read(Box::new(flate2::read::GzDecoder::new(&gzip[..]))), content);
+        assert_eq!(
+            read(Box::new(flate2::read::GzDecoder::new(&gzip[..]))),
+            content
+        );
         let zlib = render("zlib(long)").unwrap();
-        assert_eq!(read(Box::new(flate2::read::ZlibDecoder::new(&zlib[..]))), content);
+        assert_eq!(
+            read(Box::new(flate2::read::ZlibDecoder::new(&zlib[..]))),
+            content
+        );
         let deflate = render("deflate(long)").unwrap();
         assert_eq!(zlib[2..zlib.len() - 4], deflate[..]);
     }
@@ -666,7 +691,10 @@ mod tests {
             ("sha384", "CB00753F"),
             ("sha512", "DDAF35A1"),
         ] {
-            assert!(hex_of(&format!("{name}('abc')")).starts_with(start), "{name}");
+            assert!(
+                hex_of(&format!("{name}('abc')")).starts_with(start),
+                "{name}"
+            );
         }
     }
 }

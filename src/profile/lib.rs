@@ -23,12 +23,12 @@ mod function;
 mod placed;
 mod plan;
 mod record;
-mod schema;
 mod release;
 mod release_error;
 mod release_shelf;
 mod release_text;
 mod releasers;
+mod schema;
 mod source;
 mod template;
 mod value;
@@ -36,8 +36,8 @@ mod vocabulary;
 
 pub use crate::chip::{
     AtrPattern, Challenge, ChannelProfile, ChipProfile, Cipher, CommandTemplate, Detail,
-    Expectation, Identify, Interface, KeyRules, KeySet, KeySource, Object,
-    PinRules, Protocol, RsaPadding, SignatureForm, StatusPattern, Take, Timing,
+    Expectation, Identify, Interface, KeyRules, KeySet, KeySource, Object, PinRules, Protocol,
+    RsaPadding, SignatureForm, StatusPattern, Take, Timing,
 };
 pub use crate::command::{MAX_CONTENT, PinValues, Position, Rendered, Renderer, Taken, content};
 pub use crate::derived::{set_certificate, set_public_key};
@@ -46,12 +46,12 @@ pub use crate::error::{ProfileError, RenderError, Warning};
 pub use crate::function::{Function, Kind};
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;
-pub use crate::schema::{chip_schema, document_schema};
 pub use crate::release::{Release, SIGNATURES_NEEDED};
 pub use crate::release_error::ReleaseError;
 pub use crate::release_shelf::ReleaseShelf;
 pub use crate::release_text::{ProfileKind, Released};
 pub use crate::releasers::{Releasers, ReleasersError, ReleasersFault};
+pub use crate::schema::{chip_schema, document_schema};
 pub use crate::source::{Place, Shelf};
 pub use crate::template::{Template, TemplateFault};
 pub use crate::value::{Nested, Scope, Value, Variables};

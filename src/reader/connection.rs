@@ -101,9 +101,7 @@ impl Channel for Connection {
             false => Protocols::T1,
         };
         let card = self.card.as_mut().ok_or(ChannelError::Removed)?;
-        let mut reconnect = |how| {
-            card.reconnect(ShareMode::Exclusive, protocols, how)
-        };
+        let mut reconnect = |how| card.reconnect(ShareMode::Exclusive, protocols, how);
         // A card or reader that hangs after a failed command may heed its power only.
         reconnect(Disposition::ResetCard)
             .or_else(|error| match error {

@@ -31,7 +31,10 @@ mod tests {
             // Extended length passes as it is, and is refused by whoever cannot carry it.
             ("00A404000000023F000000", "00A404000000023F000000"),
         ] {
-            assert_eq!(hex::encode_upper(tpdu(&hex::decode(apdu).unwrap())), expected);
+            assert_eq!(
+                hex::encode_upper(tpdu(&hex::decode(apdu).unwrap())),
+                expected
+            );
         }
     }
 }

@@ -186,8 +186,7 @@ fn told(opening: Opening) -> ChannelOpening {
 
 fn opened(grant: ChannelGrant) -> Result<Grant, ApiError> {
     let bytes = |secret: Secret| Zeroizing::new(secret.expose().to_vec());
-    let key =
-        |secret: &Secret| Key::new(secret.expose()).map_err(|_| malformed("a session key"));
+    let key = |secret: &Secret| Key::new(secret.expose()).map_err(|_| malformed("a session key"));
     Ok(match grant {
         ChannelGrant::SessionKeys { enc, mac, rmac } => Grant::SessionKeys(Box::new(SessionKeys {
             enc: key(&enc)?,

@@ -13,4 +13,5 @@ mod corpora;
 mod demo;
 mod leaks;
 mod opensc;
+mod release;
 mod world;

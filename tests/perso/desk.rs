@@ -360,7 +360,10 @@ impl Desk {
                     let handshake = Handshake::new(self.session(opening), host, &update).unwrap();
                     let level = self.plan.chip.channel.protocol.level().unwrap();
                     let (first, opened) = handshake.external_authenticate(level).unwrap();
-                    commands.push((first, Rendered::plain(card::Command::new(0, 0, 0, 0)).expect));
+                    commands.push((
+                        first,
+                        Rendered::plain(card::Command::new(0, 0, 0, 0)).expect,
+                    ));
                     self.sealed = Some(opened.assume_accepted());
                 }
                 let mut publics = BTreeMap::new();

@@ -36,7 +36,10 @@ fn a_piv_card_is_issued() {
     // The maker's management key, PIN and PUK are gone.
     let (challenge, _) = send(&mut card, "0087089B047C02810000");
     assert_eq!(challenge[..4], [0x7C, 0x12, 0x81, 0x10], "AES-128 now");
-    assert_eq!(send(&mut card, "0087039B047C02810000").1, Status::WRONG_P1_P2);
+    assert_eq!(
+        send(&mut card, "0087039B047C02810000").1,
+        Status::WRONG_P1_P2
+    );
     let wrong = send(&mut card, "0020008008313233343536FFFF").1;
     assert_eq!(wrong, Status::new(0x63C4));
     let pin = hex::encode(desk.holder_pin("pin1"));
@@ -125,13 +128,17 @@ fn a_chip_torn_anywhere_leaves_a_typed_fault_and_a_journal() {
             for kind in [FaultKind::RemoveBefore, FaultKind::RemoveAfter] {
                 let mut desk = Desk::of(chip, document);
                 let (outcome, _) = desk.run(Desk::blank_of(chip), vec![ChipFault { at, kind }]);
-                let fault = outcome.fault.unwrap_or_else(|| panic!("{chip} at {at}: no fault"));
+                let fault = outcome
+                    .fault
+                    .unwrap_or_else(|| panic!("{chip} at {at}: no fault"));
                 assert!(
                     matches!(fault, Fault::Card { .. }),
                     "{chip} at {at}: {fault:?}"
                 );
                 let intents = desk.journal.iter();
-                let begun = intents.filter(|entry| entry.moment == Moment::Intent).count();
+                let begun = intents
+                    .filter(|entry| entry.moment == Moment::Intent)
+                    .count();
                 assert_eq!(outcome.touched, begun > 0, "{chip} at {at}");
                 let journal = journal_text(&desk);
                 for name in ["pin1", "puk"] {
@@ -186,7 +193,10 @@ fn a_finished_chip_of_every_school_is_examined() {
         };
         assert!(passed("product"), "{chip}");
         if let Some(key) = key {
-            assert!(passed(&format!("signature by key {key}")), "{chip}: {report:#?}");
+            assert!(
+                passed(&format!("signature by key {key}")),
+                "{chip}: {report:#?}"
+            );
             assert!(passed("tries of"), "{chip}: {report:#?}");
             assert!(passed("certificate"), "{chip}: {report:#?}");
         }

@@ -294,21 +294,33 @@ name = "build""#,
         .map(|entry| (entry.step.as_str(), entry.moment))
         .collect();
     for step in ["add_keys next", "remove_keys issuer"] {
-        let intent = steps.iter().position(|found| *found == (step, Moment::Intent));
-        let outcome = steps.iter().position(|found| *found == (step, Moment::Outcome));
+        let intent = steps
+            .iter()
+            .position(|found| *found == (step, Moment::Intent));
+        let outcome = steps
+            .iter()
+            .position(|found| *found == (step, Moment::Outcome));
         assert!(intent.is_some() && intent < outcome, "{step}: {steps:?}");
     }
-    let added = desk.journal.iter().find(|entry| {
-        entry.step == "add_keys next" && entry.moment == Moment::Outcome
-    });
-    assert_eq!(added.unwrap().evidence["kcv"].len(), 18, "three values of three bytes");
+    let added = desk
+        .journal
+        .iter()
+        .find(|entry| entry.step == "add_keys next" && entry.moment == Moment::Outcome);
+    assert_eq!(
+        added.unwrap().evidence["kcv"].len(),
+        18,
+        "three values of three bytes"
+    );
     // What the chip says itself: one set, the next.
     let mut card = InProcess::new(chip);
     send(&mut card, "00A4040008A000000151000000");
     let (keys, _) = send(&mut card, "80CA00E000");
     let versions: Vec<_> = keys.chunks(6).map(|row| row.get(3).copied()).collect();
     assert_eq!(&keys[..2], [0xE0, 0x12]);
-    assert!(keys[2..].chunks(6).all(|row| row[3] == 0x02), "{versions:?}");
+    assert!(
+        keys[2..].chunks(6).all(|row| row[3] == 0x02),
+        "{versions:?}"
+    );
 
     // Torn between the two phases, both sets are there, and each still opens its channel.
     let adding = desk.commands;

@@ -80,7 +80,11 @@ fn of_step(
             .write(object, &content(&plan.chip, object, variables)?, variables)?
             .len(),
         Verb::CheckFile => renderer
-            .read(object, content(&plan.chip, object, variables)?.len(), variables)?
+            .read(
+                object,
+                content(&plan.chip, object, variables)?.len(),
+                variables,
+            )?
             .len(),
         Verb::ReplaceKeys | Verb::CheckRefused => 1,
         verb => {

@@ -13,8 +13,8 @@ use card::{Channel, Command, exchange};
 use jiff::Timestamp;
 use perso::{Action, Assignment, Event, Executor, Grant, Moment, Opening, Outcome, Request};
 use profile::Plan;
-use zeroize::Zeroizing;
 use vcard::{Chip, Fault, InProcess};
+use zeroize::Zeroizing;
 
 use super::house::{House, PRODUCT, operator};
 
@@ -231,14 +231,12 @@ fn opened(grant: ChannelGrant) -> Grant {
     let key = |secret: &Secret| Key::new(secret.expose()).unwrap();
     let bytes = |secret: &Secret| Zeroizing::new(secret.expose().to_vec());
     match grant {
-        ChannelGrant::SessionKeys { enc, mac, rmac } => {
-            Grant::SessionKeys(Box::new(SessionKeys {
-                enc: key(&enc),
-                mac: key(&mac),
-                rmac: key(&rmac),
-                dek: None,
-            }))
-        }
+        ChannelGrant::SessionKeys { enc, mac, rmac } => Grant::SessionKeys(Box::new(SessionKeys {
+            enc: key(&enc),
+            mac: key(&mac),
+            rmac: key(&rmac),
+            dek: None,
+        })),
         ChannelGrant::Proof { proof, answer } => Grant::Proof {
             proof: bytes(&proof),
             answer: answer.as_ref().map(bytes),

@@ -213,7 +213,10 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
             for length in [0, 7, 9, 16, 300] {
                 let mut odd = request.clone();
                 odd.opening.host_challenge = vec![2; length];
-                assert!(central.open_channel(&operator(), &odd).await.is_err(), "{length}");
+                assert!(
+                    central.open_channel(&operator(), &odd).await.is_err(),
+                    "{length}"
+                );
             }
         },
     );
@@ -244,16 +247,8 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
                 .open_channel(&operator(), &opened)
                 .await
                 .unwrap();
-            let first = house
-                .central
-                .put_keys(&operator(), &request)
-                .await
-                .unwrap();
-            let again = house
-                .central
-                .put_keys(&operator(), &request)
-                .await
-                .unwrap();
+            let first = house.central.put_keys(&operator(), &request).await.unwrap();
+            let again = house.central.put_keys(&operator(), &request).await.unwrap();
             assert!(again == first, "the same commands");
             assert_eq!(first.commands.len(), 1);
             assert_eq!(

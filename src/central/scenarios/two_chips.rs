@@ -205,8 +205,7 @@ fn chips_of_two_blanks_never_mix() {
                 adds: false,
             };
             assert!(
-                refused(central.put_keys(&operator(), &put).await)
-                    .contains("not of blank LV-A")
+                refused(central.put_keys(&operator(), &put).await).contains("not of blank LV-A")
             );
 
             // What lay in the reader is told as it was, and spoils the bound blank alone.

@@ -200,9 +200,11 @@ impl Inner {
             .keys
             .open_envelope(&sealed, context.as_bytes())
             .map_err(damaged)?;
-        PinSet::decode(&content).map(Some).map_err(|_| ApiError::Unavailable {
-            reason: "the document's envelope holds no PINs".into(),
-        })
+        PinSet::decode(&content)
+            .map(Some)
+            .map_err(|_| ApiError::Unavailable {
+                reason: "the document's envelope holds no PINs".into(),
+            })
     }
 
     fn confirm(&self, request: &ConfirmRequest) -> Result<(), ApiError> {
@@ -276,11 +278,7 @@ impl Centre for Desk {
         .await
     }
 
-    async fn put_keys(
-        &self,
-        _: &Actor,
-        request: &PutKeyRequest,
-    ) -> Result<PutKeyGrant, ApiError> {
+    async fn put_keys(&self, _: &Actor, request: &PutKeyRequest) -> Result<PutKeyGrant, ApiError> {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| {
             let put = desk.keys.service.put_keys(
@@ -305,10 +303,8 @@ impl Centre for Desk {
 
     async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {
         let asked = request.clone();
-        self.work(request.lease, &request.chip, move |desk| {
-            desk.seal(&asked)
-        })
-        .await
+        self.work(request.lease, &request.chip, move |desk| desk.seal(&asked))
+            .await
     }
 
     async fn confirm(&self, _: &Actor, request: &ConfirmRequest) -> Result<(), ApiError> {

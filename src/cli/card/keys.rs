@@ -127,7 +127,8 @@ impl DeskKeys {
         sealed: &[u8],
         context: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, hsm::EnvelopeError> {
-        self.token.open_envelope(&self.labels.envelope, sealed, context)
+        self.token
+            .open_envelope(&self.labels.envelope, sealed, context)
     }
 
     /// Returns the key check value of a key set's master key, for a person to compare.

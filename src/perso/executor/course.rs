@@ -166,10 +166,7 @@ impl Executor {
                     });
                 };
                 self.awaiting_grant = true;
-                self.ask(
-                    Asked::Step(index),
-                    Request::PutKeys { opening, new, adds },
-                );
+                self.ask(Asked::Step(index), Request::PutKeys { opening, new, adds });
             }
             Begun::Nothing => {}
         }
@@ -236,7 +233,8 @@ impl Executor {
     pub(super) fn identified(&mut self) -> Result<(), Fault> {
         let mut found = Variables::default();
         for (name, value) in std::mem::take(&mut self.answers.taken) {
-            self.variables.set(name.clone(), Value::Bytes(value.clone()));
+            self.variables
+                .set(name.clone(), Value::Bytes(value.clone()));
             found.set(name, Value::Bytes(value));
         }
         let spell = |source| Fault::Render {
@@ -300,7 +298,8 @@ impl Executor {
             answers.insert(name, self.answers.data.to_vec());
         } else {
             for (name, value) in std::mem::take(&mut self.answers.taken) {
-                self.variables.set(name.clone(), Value::Bytes(value.clone()));
+                self.variables
+                    .set(name.clone(), Value::Bytes(value.clone()));
                 answers.insert(name, value.to_vec());
             }
         }

@@ -134,8 +134,7 @@ impl Executor {
             key: key.to_owned(),
             cause: format!("the imported public key cannot be used: {cause}"),
         };
-        let public =
-            PublicKey::from_spki_der(spki).map_err(|error| unusable(error.to_string()))?;
+        let public = PublicKey::from_spki_der(spki).map_err(|error| unusable(error.to_string()))?;
         set_public_key(&mut self.variables, key, &public)
             .map_err(|error| unusable(error.to_string()))
     }

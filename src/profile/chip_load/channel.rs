@@ -71,7 +71,11 @@ impl Loader<'_> {
         Ok(ChannelProfile { protocol, keys })
     }
 
-    fn level(&self, channel: &ChannelFile, has_response_encryption: bool) -> Checked<SecurityLevel> {
+    fn level(
+        &self,
+        channel: &ChannelFile,
+        has_response_encryption: bool,
+    ) -> Checked<SecurityLevel> {
         const HINT: &str = "write level = \"c-mac c-enc r-mac\"";
         let Some(text) = &channel.level else {
             return self.fault(channel.protocol.span(), "the channel has no level", HINT);
@@ -192,11 +196,7 @@ impl Loader<'_> {
         })
     }
 
-    fn key_set(
-        &self,
-        protocol: &Protocol,
-        set: &Placed<KeySetFile>,
-    ) -> Checked<KeySet> {
+    fn key_set(&self, protocol: &Protocol, set: &Placed<KeySetFile>) -> Checked<KeySet> {
         let span = set.span();
         let set = set.get_ref();
         let version = match (&set.version, protocol.is_global_platform()) {
@@ -255,15 +255,26 @@ impl Loader<'_> {
             )?),
             None => None,
         };
-        let single = matches!(&source, KeySource::Diversified(Diversification::EmvCps11 | Diversification::Visa2));
-        if let Some(how) = set.diversification.as_ref().filter(|_| single && !protocol.is_global_platform()) {
+        let single = matches!(
+            &source,
+            KeySource::Diversified(Diversification::EmvCps11 | Diversification::Visa2)
+        );
+        if let Some(how) = set
+            .diversification
+            .as_ref()
+            .filter(|_| single && !protocol.is_global_platform())
+        {
             return self.fault(
                 how.span(),
-                format!("\"{}\" makes the three keys of a security domain, no single key", how.get_ref()),
+                format!(
+                    "\"{}\" makes the three keys of a security domain, no single key",
+                    how.get_ref()
+                ),
                 "\"kdf3\" and \"none\" do",
             );
         }
-        let needs_context = matches!(&source, KeySource::Diversified(how) if *how != Diversification::None);
+        let needs_context =
+            matches!(&source, KeySource::Diversified(how) if *how != Diversification::None);
         if needs_context && context.is_none() && !protocol.is_global_platform() {
             return self.fault(
                 span,

@@ -77,12 +77,20 @@ impl Loader<'_> {
         }
     }
 
-    fn turn_is_for_repetitions(&self, file: &CommandFile, command: &CommandTemplate) -> Checked<()> {
+    fn turn_is_for_repetitions(
+        &self,
+        file: &CommandFile,
+        command: &CommandTemplate,
+    ) -> Checked<()> {
         if command.mentions("chunk") || command.mentions("length") {
             let Some(chunk) = file.chunk.as_ref().filter(|chunk| *chunk.get_ref() == 0) else {
                 return Ok(());
             };
-            return self.fault(chunk.span(), "a chunk has at least one byte", "leave \"chunk\" out for as many as fit");
+            return self.fault(
+                chunk.span(),
+                "a chunk has at least one byte",
+                "leave \"chunk\" out for as many as fit",
+            );
         }
         let spans = [
             file.when.as_ref().map(Placed::span),
@@ -171,7 +179,9 @@ impl Loader<'_> {
             let (word, index) = match part.split_once('[') {
                 None => (part, Some(0)),
                 Some((word, rest)) => {
-                    let number = rest.strip_suffix(']').and_then(|number| number.parse().ok());
+                    let number = rest
+                        .strip_suffix(']')
+                        .and_then(|number| number.parse().ok());
                     (word, number.and_then(|number: usize| number.checked_sub(1)))
                 }
             };

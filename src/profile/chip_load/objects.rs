@@ -6,9 +6,7 @@ use cert::{Hash, KeyAlgorithm};
 use zeroize::Zeroizing;
 
 use super::{Checked, Loader};
-use crate::chip::{
-    ChannelProfile, Detail, KeyRules, Object, PinRules, RsaPadding, SignatureForm,
-};
+use crate::chip::{ChannelProfile, Detail, KeyRules, Object, PinRules, RsaPadding, SignatureForm};
 use crate::chip_file::{AttributeFile, Attributes, ChipFile, KeyFile, PinFile, Text};
 use crate::command::MAX_CONTENT;
 use crate::placed::Placed;
@@ -407,17 +405,11 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     "key.reference".to_owned(),
                     Value::Number(u64::from(raw.reference)),
                 ),
-                (
-                    "key.bits".to_owned(),
-                    Value::Number(rules.bits()),
-                ),
+                ("key.bits".to_owned(), Value::Number(rules.bits())),
             ]);
             if let Some(pin) = &raw.pin {
                 let reference = self.pin(pin)?.reference;
-                values.insert(
-                    "key.pin".to_owned(),
-                    Value::Number(u64::from(reference)),
-                );
+                values.insert("key.pin".to_owned(), Value::Number(u64::from(reference)));
             }
             if let Some(domain) = rules.algorithm.domain_parameters() {
                 for (field, bytes) in [
@@ -481,7 +473,11 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 }
             }
         };
-        let form = match raw.signature.as_ref().map(|text| (text, text.get_ref().as_str())) {
+        let form = match raw
+            .signature
+            .as_ref()
+            .map(|text| (text, text.get_ref().as_str()))
+        {
             None | Some((_, "raw")) => SignatureForm::Raw,
             Some((text, "der")) if is_rsa => {
                 return self.loader.fault(
@@ -500,7 +496,11 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 );
             }
         };
-        let padding = match raw.padding.as_ref().map(|text| (text, text.get_ref().as_str())) {
+        let padding = match raw
+            .padding
+            .as_ref()
+            .map(|text| (text, text.get_ref().as_str()))
+        {
             None => RsaPadding::Pkcs1,
             Some((text, _)) if !is_rsa => {
                 return self.loader.fault(

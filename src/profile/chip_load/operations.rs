@@ -19,7 +19,10 @@ impl Loader<'_> {
         taken: &BTreeSet<String>,
     ) -> Checked<BTreeMap<Dialect, Vec<CommandTemplate>>> {
         let mut operations = BTreeMap::new();
-        let protocol = file.channel.as_ref().map(|channel| channel.protocol.get_ref().as_str());
+        let protocol = file
+            .channel
+            .as_ref()
+            .map(|channel| channel.protocol.get_ref().as_str());
         let global = matches!(protocol, Some("scp02" | "scp03"));
         for (name, commands) in &file.operations {
             let Some(operation) = Dialect::named(name.get_ref()) else {
@@ -91,11 +94,13 @@ impl Loader<'_> {
             let known = operation.results();
             let is_channels =
                 operation == Dialect::OpenChannel && name.get_ref().starts_with("channel.");
-            let is_secret = ["channel.key", "channel.host", "channel.proof"]
-                .contains(&name.get_ref().as_str());
+            let is_secret =
+                ["channel.key", "channel.host", "channel.proof"].contains(&name.get_ref().as_str());
             if is_secret || !(known.contains(&name.get_ref().as_str()) || is_channels) {
                 let hint = match (operation, known) {
-                    (Dialect::OpenChannel, _) => "channel.… of your choice, channel.answer for the chip's proof".to_owned(),
+                    (Dialect::OpenChannel, _) => {
+                        "channel.… of your choice, channel.answer for the chip's proof".to_owned()
+                    }
                     (_, []) => "nothing is taken out of its answers".to_owned(),
                     (_, known) => format!("it gives {}", known.join(", ")),
                 };

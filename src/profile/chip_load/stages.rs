@@ -64,8 +64,12 @@ impl Loader<'_> {
     ) -> Checked<StageProfile> {
         let stage = file.get_ref();
         let select = &stage.select;
-        let application =
-            self.exists(profile, ObjectKind::Application, select.get_ref(), select.span())?;
+        let application = self.exists(
+            profile,
+            ObjectKind::Application,
+            select.get_ref(),
+            select.span(),
+        )?;
         if matches!(&application.detail, Detail::Application { within: Some(_) }) {
             return self.fault(
                 select.span(),
@@ -84,12 +88,20 @@ impl Loader<'_> {
         if by_aid && application.value("application.aid").is_none() {
             return self.fault(
                 select.span(),
-                format!("application \"{}\" is selected by its identifier, and has none", select.get_ref()),
+                format!(
+                    "application \"{}\" is selected by its identifier, and has none",
+                    select.get_ref()
+                ),
                 "give it an \"aid\", or a variant that [[operations.select]] selects otherwise",
             );
         }
         if let Some(channel) = &stage.channel {
-            self.exists(profile, ObjectKind::KeySet, channel.get_ref(), channel.span())?;
+            self.exists(
+                profile,
+                ObjectKind::KeySet,
+                channel.get_ref(),
+                channel.span(),
+            )?;
         }
         let mut steps = Vec::new();
         let mut position = Position::default();
@@ -99,7 +111,14 @@ impl Loader<'_> {
             self.fits(text, verb, stage, profile)?;
             self.dek_is_at_hand(text, verb, object, stage, profile)?;
             let is_known = known_pins.contains(&object.name);
-            self.step_is_whole(text, (verb, object), stage, profile, is_known, &mut position)?;
+            self.step_is_whole(
+                text,
+                (verb, object),
+                stage,
+                profile,
+                is_known,
+                &mut position,
+            )?;
             self.pin_is_settable(text, verb, object, profile, known_pins)?;
             steps.push((verb, object.name.clone()));
         }
@@ -183,7 +202,9 @@ impl Loader<'_> {
                 "move it to such a stage, or change the stage's \"channel\"",
             );
         }
-        if verb == Verb::ReplaceKeys && !global && !profile.operations.contains_key(&Dialect::PutKey)
+        if verb == Verb::ReplaceKeys
+            && !global
+            && !profile.operations.contains_key(&Dialect::PutKey)
         {
             return self.fault(
                 text.span(),
@@ -204,7 +225,9 @@ impl Loader<'_> {
         profile: &ChipProfile,
     ) -> Checked<()> {
         let setting = [Dialect::SetPin, Dialect::ChangePin];
-        let setting = setting.into_iter().filter(|_| verb.object() == ObjectKind::Pin);
+        let setting = setting
+            .into_iter()
+            .filter(|_| verb.object() == ObjectKind::Pin);
         let mut operations = verb.operations().iter().copied().chain(setting);
         let needs = operations.any(|operation| profile.mentions(operation, object, DEK));
         match needs && !(stage.sealed && stage.channel.is_some()) {
