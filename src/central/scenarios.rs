@@ -4,11 +4,17 @@
 mod audit_log;
 mod bench;
 mod house;
+
 mod intake;
+mod judge;
 mod key_requests;
+mod key_service;
 mod life;
 mod releasing;
+
 mod reporting;
 mod rights;
+
 mod sealing;
+
 mod two_chips;
