@@ -4,7 +4,7 @@
 mod audit_log;
 mod bench;
 mod house;
-
+mod imported;
 mod intake;
 mod judge;
 mod key_requests;
@@ -12,9 +12,11 @@ mod key_service;
 mod life;
 mod releasing;
 
+mod one_purpose;
+mod production;
 mod reporting;
 mod rights;
-
+mod sealed_pins;
 mod sealing;
-
+mod small_chips;
 mod two_chips;

@@ -427,7 +427,9 @@ fn pins(action: &'static str, held: &Held, chip: &BookedChip) -> Deed {
 }
 
 fn lost() -> CentralError {
-    CentralError::conflict("this sealed channel is lost; open the stage again with a new challenge")
+    CentralError::conflict(
+        "what this stage was sealed with is lost; ask for the stage again, with a new challenge if it opens a channel",
+    )
 }
 
 impl Session {

@@ -1,0 +1,199 @@
+//! One challenge is answered for one purpose, whatever the protocol binds the answer to.
+
+use api::{ApiError, Centre, ChannelOpening, ChannelRequest, Lease, PutKeyRequest};
+
+use super::house::{operator, with_adapted_house};
+use super::judge::{Side, bytes, opening, scp02, told};
+use super::key_requests::refused;
+use super::sealed_pins::mutual;
+use super::small_chips::{SERIALS, installed, leased, sealed, stages};
+use crate::Config;
+
+fn asked(lease: &Lease, opening: &ChannelOpening) -> ChannelRequest {
+    ChannelRequest {
+        lease: lease.id,
+        chip: SERIALS[0].into(),
+        opening: opening.clone(),
+    }
+}
+
+#[test]
+fn a_chips_challenge_is_one_whatever_is_said_beside_it() {
+    with_adapted_house(
+        "scenarios::one_purpose::a_chips_challenge_is_one_whatever_is_said_beside_it",
+        mutual,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            house.prepared("06-twenty").await;
+            let lease = leased(&house, "mutual", SERIALS[0], "a").await;
+            let challenge = ("channel.challenge", &[9; 8][..]);
+            let first = told("transport", &[1; 8], &[challenge]);
+            let given = central
+                .open_channel(&operator(), &asked(&lease, &first))
+                .await;
+            let again = central
+                .open_channel(&operator(), &asked(&lease, &first))
+                .await;
+            assert!(
+                given.unwrap() == again.unwrap(),
+                "a lost answer is given again"
+            );
+
+            // For a seal, with another word of the host, or with more words of the chip.
+            let beside = ("channel.more", &[1][..]);
+            for other in [
+                first.clone(),
+                told("transport", &[2; 8], &[challenge]),
+                told("transport", &[1; 8], &[challenge, beside]),
+            ] {
+                let request = sealed(&lease, SERIALS[0], "first", Some(other));
+                assert!(
+                    refused(central.seal(&operator(), &request).await)
+                        .contains("for another channel")
+                );
+            }
+            // And the other way round; then no station opens a channel at all.
+            let sealed_one = told("transport", &[1; 8], &[("channel.challenge", &[7; 8])]);
+            let request = sealed(&lease, SERIALS[0], "first", Some(sealed_one.clone()));
+            central.seal(&operator(), &request).await.unwrap();
+            house
+                .meddle("DELETE FROM envelope; DELETE FROM sealed_stage")
+                .await;
+            let mut turned = sealed_one;
+            turned.host_challenge = vec![3; 8];
+            assert!(
+                refused(
+                    central
+                        .open_channel(&operator(), &asked(&lease, &turned))
+                        .await
+                )
+                .contains("for another channel")
+            );
+            // What no chip can say is refused.
+            for name in ["channel.key", "channel.proof", "channel.host", "pin.value"] {
+                let odd = told("transport", &[4; 8], &[challenge, (name, &[1; 16])]);
+                let given = central
+                    .open_channel(&operator(), &asked(&lease, &odd))
+                    .await;
+                assert!(matches!(given, Err(ApiError::Invalid { .. })), "{name}");
+            }
+        },
+    );
+}
+
+/// A chip of SCP02 under a key that the world knows.
+fn old_stock(config: &mut Config) {
+    let channel = r#"
+[channel]
+protocol = "scp02"
+level = "c-mac c-enc"
+[channel.keys.transport]
+version = 0x20
+known = "404142434445464748494A4B4C4D4E4F"
+[channel.keys.issuer]
+version = 0x21
+known = "505152535455565758595A5B5C5D5E5F"
+[[stages]]
+name = "take over"
+select = "domain"
+channel = "transport"
+steps = ["replace_keys issuer"]
+"#;
+    let stages = stages("channel = \"issuer\"");
+    installed(config, "old-stock", &format!("{channel}{stages}"), "");
+}
+
+#[test]
+fn a_sequence_counter_of_scp02_is_used_for_one_purpose() {
+    with_adapted_house(
+        "scenarios::one_purpose::a_sequence_counter_of_scp02_is_used_for_one_purpose",
+        old_stock,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "old-stock", SERIALS[0], "a").await;
+            let serial: [u8; 10] = bytes(SERIALS[0]).try_into().unwrap();
+            let said = |version: u8, counter: u8, word: u8| -> ChannelOpening {
+                let key: Vec<u8> = match version {
+                    0x20 => (0x40..0x50).collect(),
+                    _ => (0x50..0x60).collect(),
+                };
+                let host = [word; 8];
+                let Side { answer, .. } =
+                    scp02([&key, &key], serial, version, [0, counter], [word; 6], host);
+                let set = if version == 0x20 {
+                    "transport"
+                } else {
+                    "issuer"
+                };
+                opening(set, &host, &answer)
+            };
+            // Two challenges, one counter: the session keys are the same, and so is the purpose.
+            let (one, two) = (said(0x21, 5, 1), said(0x21, 5, 2));
+            let ChannelKeys(first) = keys(
+                central
+                    .open_channel(&operator(), &asked(&lease, &one))
+                    .await,
+            );
+            let ChannelKeys(second) = keys(
+                central
+                    .open_channel(&operator(), &asked(&lease, &two))
+                    .await,
+            );
+            assert!(
+                first == second,
+                "session keys follow from the counter alone"
+            );
+            let third = sealed(&lease, SERIALS[0], "first", Some(said(0x21, 5, 3)));
+            assert!(
+                refused(central.seal(&operator(), &third).await).contains("for another channel")
+            );
+            // The other key set has a counter of its own.
+            let put = said(0x20, 5, 4);
+            central
+                .open_channel(&operator(), &asked(&lease, &put))
+                .await
+                .unwrap();
+            // PUT KEY is encrypted for the very channel that was opened.
+            let request = PutKeyRequest {
+                lease: lease.id,
+                chip: SERIALS[0].into(),
+                opening: put,
+                new: "issuer".into(),
+                adds: false,
+            };
+            let grant = central.put_keys(&operator(), &request).await.unwrap();
+            assert_eq!(grant.commands[0].expose()[..4], [0x80, 0xD8, 0x20, 0x81]);
+            let mut elsewhere = request;
+            elsewhere.opening = said(0x20, 6, 5);
+            assert!(
+                refused(central.put_keys(&operator(), &elsewhere).await)
+                    .contains("no channel of key set")
+            );
+
+            // A seal that was lost is made anew under the same counter, by a new challenge.
+            for word in [6, 7] {
+                let request = sealed(&lease, SERIALS[0], "first", Some(said(0x21, 6, word)));
+                central.seal(&operator(), &request).await.unwrap();
+            }
+            house
+                .meddle("DELETE FROM envelope; DELETE FROM sealed_stage")
+                .await;
+            let late = asked(&lease, &said(0x21, 6, 8));
+            assert!(
+                refused(central.open_channel(&operator(), &late).await)
+                    .contains("for another channel")
+            );
+        },
+    );
+}
+
+struct ChannelKeys([api::Secret; 3]);
+
+fn keys(grant: Result<api::ChannelGrant, ApiError>) -> ChannelKeys {
+    match grant.unwrap() {
+        api::ChannelGrant::SessionKeys { enc, mac, rmac } => ChannelKeys([enc, mac, rmac]),
+        api::ChannelGrant::Proof { .. } => panic!("a proof in place of session keys"),
+    }
+}
