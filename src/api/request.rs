@@ -155,3 +155,112 @@ pub struct ConfirmRequest {
     #[serde_as(as = "Vec<Hex>")]
     pub answers: Vec<Vec<u8>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn opening() -> ChannelOpening {
+        ChannelOpening {
+            key_set: "issuer".into(),
+            host_challenge: vec![0xAB; 2],
+            answers: [("channel.challenge".into(), vec![1, 2])].into(),
+        }
+    }
+
+    /// Says that a value has this form on the wire, and comes back from it.
+    fn travels<T: Serialize + DeserializeOwned + PartialEq>(value: &T, form: Value) {
+        assert_eq!(serde_json::to_value(value).unwrap(), form);
+        assert!(serde_json::from_value::<T>(form).unwrap() == *value);
+    }
+
+    #[test]
+    fn requests_and_grants_travel_in_their_documented_forms() {
+        let lease = LeaseId(uuid::Uuid::nil());
+        let nil = "00000000-0000-0000-0000-000000000000";
+        travels(
+            &ChannelRequest {
+                lease,
+                chip: "00".into(),
+                opening: opening(),
+            },
+            json!({"lease": nil, "chip": "00", "key_set": "issuer", "host_challenge": "abab", "answers": {"channel.challenge": "0102"}}),
+        );
+        travels(
+            &PutKeyRequest {
+                lease,
+                chip: "00".into(),
+                opening: opening(),
+                new: "next".into(),
+                adds: true,
+            },
+            json!({"lease": nil, "chip": "00", "key_set": "issuer", "host_challenge": "abab", "answers": {"channel.challenge": "0102"}, "new": "next", "adds": true}),
+        );
+        travels(
+            &SealRequest {
+                lease,
+                chip: "00".into(),
+                stage: "close".into(),
+                opening: None,
+                pins: [("pin1".into(), Secret::new(*b"1234"))].into(),
+            },
+            json!({"lease": nil, "chip": "00", "stage": "close", "opening": null, "pins": {"pin1": "MTIzNA=="}}),
+        );
+        travels(
+            &SealGrant {
+                commands: vec![SealedCommand {
+                    command: Secret::new([0, 0x24, 1, 1]),
+                    expect: vec!["9000".into(), "63CX".into()],
+                }],
+                publics: [("key".into(), vec![0x30, 0x00])].into(),
+            },
+            json!({"commands": [{"command": "ACQBAQ==", "expect": ["9000", "63CX"]}], "publics": {"key": "3000"}}),
+        );
+        travels(
+            &PutKeyGrant {
+                commands: vec![Secret::new([0x80, 0xD8, 0, 0x81])],
+                answer: None,
+                kcv: vec![1, 2, 3],
+            },
+            json!({"commands": ["gNgAgQ=="], "answer": null, "kcv": "010203"}),
+        );
+        let key = |byte| Secret::new([byte; 3]);
+        travels(
+            &ChannelGrant::SessionKeys {
+                enc: key(0),
+                mac: key(1),
+                rmac: key(2),
+            },
+            json!({"kind": "session-keys", "enc": "AAAA", "mac": "AQEB", "rmac": "AgIC"}),
+        );
+        travels(
+            &ChannelGrant::Proof {
+                proof: key(0),
+                answer: Some(key(1)),
+            },
+            json!({"kind": "proof", "proof": "AAAA", "answer": "AQEB"}),
+        );
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let request = SealRequest {
+            lease: LeaseId(uuid::Uuid::nil()),
+            chip: "00".into(),
+            stage: "s".into(),
+            opening: Some(opening()),
+            pins: [("pin1".into(), Secret::new(*b"739184"))].into(),
+        };
+        let proof = ChannelGrant::Proof {
+            proof: Secret::new(*b"739184"),
+            answer: Some(Secret::new(*b"739184")),
+        };
+        let shown = format!("{request:?} {proof:?}");
+        for form in ["739184", "55, 51, 57", "373339313834", "NzM5MTg0"] {
+            assert!(!shown.contains(form), "{shown}");
+        }
+    }
+}

@@ -220,3 +220,243 @@ fn malformed(what: &str) -> ApiError {
         reason: format!("the centre's answer holds {what} that cannot be read"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Mutex, mpsc};
+
+    use api::{Lease, LeaseRequest, PutKeyGrant, Report, SealGrant};
+    use async_trait::async_trait;
+    use profile::Value;
+
+    use super::*;
+
+    /// A centre that gives what it was told to, and writes down what it was asked.
+    struct Told {
+        channel: Result<ChannelGrant, ApiError>,
+        put: PutKeyGrant,
+        seal: SealGrant,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Told {
+        fn note(&self, request: &impl std::fmt::Debug) {
+            self.asked.lock().unwrap().push(format!("{request:?}"));
+        }
+    }
+
+    fn unavailable<T>() -> Result<T, ApiError> {
+        Err(ApiError::Unavailable {
+            reason: "closed".into(),
+        })
+    }
+
+    #[async_trait]
+    impl Centre for Told {
+        async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
+            unavailable()
+        }
+
+        async fn open_channel(
+            &self,
+            _: &Actor,
+            request: &ChannelRequest,
+        ) -> Result<ChannelGrant, ApiError> {
+            self.note(request);
+            self.channel.clone()
+        }
+
+        async fn put_keys(
+            &self,
+            _: &Actor,
+            request: &PutKeyRequest,
+        ) -> Result<PutKeyGrant, ApiError> {
+            self.note(request);
+            Ok(self.put.clone())
+        }
+
+        async fn certify(&self, _: &Actor, _: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+            unavailable()
+        }
+
+        async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {
+            self.note(request);
+            assert!(
+                request
+                    .pins
+                    .get("pin1")
+                    .is_none_or(|pin| pin.expose() == b"739184")
+            );
+            Ok(self.seal.clone())
+        }
+
+        async fn confirm(&self, _: &Actor, _: &ConfirmRequest) -> Result<(), ApiError> {
+            Ok(())
+        }
+
+        async fn report(&self, _: &Actor, _: &Report) -> Result<(), ApiError> {
+            unavailable()
+        }
+    }
+
+    fn told() -> Told {
+        Told {
+            channel: Err(ApiError::WrongKeys),
+            put: PutKeyGrant {
+                commands: vec![Secret::new([0x80, 0xD8, 0, 0x81])],
+                answer: Some(vec![1]),
+                kcv: vec![2],
+            },
+            seal: SealGrant {
+                commands: vec![SealedCommand {
+                    command: Secret::new([0, 0x24, 1, 1]),
+                    expect: vec!["9000".into(), "63CX".into()],
+                }],
+                publics: BTreeMap::from([("key".into(), vec![0x30])]),
+            },
+            asked: Mutex::default(),
+        }
+    }
+
+    /// Asks once, and returns the answer and what the centre was asked.
+    fn ask(centre: Told, request: Request) -> (Result<Grant, Refusal>, Vec<String>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let (answers, received) = mpsc::channel();
+        let actor = Actor {
+            station: "station-1".into(),
+            person: "operator".into(),
+        };
+        let centre = Arc::new(centre);
+        let lease = LeaseId(uuid::Uuid::nil());
+        let bridge = Bridge::new(
+            Arc::clone(&centre) as Arc<dyn Centre>,
+            actor,
+            lease,
+            runtime.handle().clone(),
+            answers,
+        );
+        bridge.ask(7, "00".into(), request);
+        let answer = runtime.block_on(async {
+            loop {
+                match received.try_recv() {
+                    Ok(answer) => break answer,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            }
+        });
+        assert_eq!(answer.0, 7);
+        let asked = centre.asked.lock().unwrap().clone();
+        (answer.1, asked)
+    }
+
+    fn opening() -> Opening {
+        Opening {
+            key_set: "issuer".into(),
+            host_challenge: vec![1; 8],
+            answers: [("channel.challenge".to_owned(), vec![2; 8])].into(),
+        }
+    }
+
+    fn seal() -> Request {
+        Request::Seal {
+            stage: "close".into(),
+            opening: None,
+            pins: [("pin1".to_owned(), Value::bytes(*b"739184"))].into(),
+        }
+    }
+
+    fn fault(answer: Result<Grant, Refusal>) -> String {
+        match answer {
+            Err(Refusal::Other(reason)) => reason,
+            Err(Refusal::WrongKeys) => panic!("wrong keys"),
+            Ok(_) => panic!("it was given"),
+        }
+    }
+
+    #[test]
+    fn what_the_centre_gives_arrives_as_it_is() {
+        let mut centre = told();
+        centre.channel = Ok(ChannelGrant::Proof {
+            proof: Secret::new([3; 8]),
+            answer: Some(Secret::new([4; 8])),
+        });
+        let (answer, asked) = ask(centre, Request::OpenChannel(opening()));
+        assert!(matches!(
+            answer,
+            Ok(Grant::Proof { proof, answer: Some(answer) })
+                if proof[..] == [3; 8] && answer[..] == [4; 8]
+        ));
+        assert!(asked[0].contains("\"issuer\"") && asked[0].contains("channel.challenge"));
+
+        let mut centre = told();
+        let key = |byte| Secret::new([byte; 16]);
+        centre.channel = Ok(ChannelGrant::SessionKeys {
+            enc: key(1),
+            mac: key(2),
+            rmac: key(3),
+        });
+        let (answer, _) = ask(centre, Request::OpenChannel(opening()));
+        assert!(matches!(
+            answer,
+            Ok(Grant::SessionKeys(keys))
+                if keys.mac.as_bytes() == [2; 16] && keys.dek.is_none()
+        ));
+
+        let put = Request::PutKeys {
+            opening: opening(),
+            new: "next".into(),
+            adds: true,
+        };
+        let (answer, asked) = ask(told(), put);
+        assert!(matches!(
+            answer,
+            Ok(Grant::PutKeys { commands, answer: Some(answer), kcv })
+                if commands.len() == 1 && answer == [1] && kcv == [2]
+        ));
+        assert!(asked[0].contains("adds: true"), "{}", asked[0]);
+
+        let (answer, asked) = ask(told(), seal());
+        let Ok(Grant::Sealed { commands, publics }) = answer else {
+            panic!("it was not sealed");
+        };
+        let expect: Vec<_> = commands[0].1.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (expect, publics.len()),
+            (vec!["9000".into(), "63CX".into()], 1)
+        );
+        assert!(!asked[0].contains("739184"), "{}", asked[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_not_shown() {
+        let (answer, _) = ask(told(), Request::OpenChannel(opening()));
+        assert!(matches!(answer, Err(Refusal::WrongKeys)));
+
+        let mut centre = told();
+        let key = |length| Secret::new(vec![7; length]);
+        centre.channel = Ok(ChannelGrant::SessionKeys {
+            enc: key(16),
+            mac: key(5),
+            rmac: key(16),
+        });
+        let (answer, _) = ask(centre, Request::OpenChannel(opening()));
+        assert!(fault(answer).contains("a session key"));
+
+        let mut centre = told();
+        centre.seal.commands[0].command = Secret::new([0, 0x24]);
+        assert!(fault(ask(centre, seal()).0).contains("a command"));
+        let mut centre = told();
+        centre.seal.commands[0].expect = vec!["success".into()];
+        assert!(fault(ask(centre, seal()).0).contains("a status word"));
+        let certify = Request::Certify {
+            key: "k".into(),
+            profile: "p".into(),
+            request: Vec::new(),
+        };
+        assert!(fault(ask(told(), certify).0).contains("closed"));
+    }
+}
