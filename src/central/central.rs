@@ -17,9 +17,12 @@ use crate::config::{Clock, Config, KeyLabels};
 use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
+<<<<<<< HEAD
 use crate::releases;
+=======
+use crate::sealable::prove_all;
+>>>>>>> 4cc7dab (Give what may be sealed, its commands and what a chip said their own files)
 use crate::sealed_stages::SealedSessions;
-use crate::sealing;
 
 /// The issuance store. Clones are the same store.
 ///
@@ -399,7 +402,7 @@ fn load_documents(
                     )));
                 }
                 hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
-                sealing::prove_all(&plan).map_err(unfit)?;
+                prove_all(&plan).map_err(unfit)?;
             }
         }
         documents.push(profile);

@@ -9,8 +9,7 @@ use api::{
 use audit::Control;
 use document::Act;
 use document::life_cycle::BlankEvent;
-use profile::{ChipProfile, Protocol, Verb};
-use sha2::{Digest, Sha256};
+use profile::Verb;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
@@ -20,8 +19,8 @@ use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
-use crate::keys::{answer, set};
 use crate::lease::Held;
+use crate::said::{Binding, Said};
 
 /// The most channels of a kind that one chip opens under a lease. A plan needs three or four; more are
 /// repetitions after faults, which must end somewhere.
@@ -37,7 +36,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Station => "station",
             Self::Sealed => "sealed",
@@ -353,6 +352,7 @@ impl Central {
     }
 }
 
+<<<<<<< HEAD
 /// What makes what a station gets of use to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Binding {
@@ -451,6 +451,8 @@ impl Said {
 /// What stands in a channel's templates and is not from the chip.
 const OF_THE_HOST: [&str; 3] = ["channel.host", "channel.key", "channel.proof"];
 
+=======
+>>>>>>> 4cc7dab (Give what may be sealed, its commands and what a chip said their own files)
 /// Refuses once a stage of the chip was sealed: whoever had its keys then could set another PIN
 /// after the centre did.
 async fn refuse_once_sealed(
@@ -471,17 +473,5 @@ async fn refuse_once_sealed(
             "a stage of chip {} was sealed under this lease: no station gets its keys any more; go on with the sealed stages, or report the blank as spoiled",
             chip.serial
         )))
-    }
-}
-
-/// Demands that diversification data are this chip's: for the products that are known, they are
-/// its serial number.
-fn belongs(serial: &str, diversification: &[u8; 10]) -> Result<()> {
-    if hex::encode_upper(diversification) == serial {
-        Ok(())
-    } else {
-        Err(CentralError::refused(
-            "the diversification data are not those of the chip that was named",
-        ))
     }
 }

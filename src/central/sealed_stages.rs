@@ -27,7 +27,8 @@ use crate::documents::Document;
 use crate::envelopes::context;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
-use crate::sealing::{self, SealOrder, SealedStage};
+use crate::sealable::{completes_pins, sets_pins, stages_before};
+use crate::sealing::{SealOrder, SealedStage};
 
 /// How long the answers of a sealed stage are waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -230,8 +231,8 @@ impl Central {
         let sets_pins = plan
             .stages
             .iter()
-            .any(|of| of.name == stage && sealing::sets_pins(of));
-        let earlier = sealing::stages_before(plan, stage);
+            .any(|of| of.name == stage && sets_pins(of));
+        let earlier = stages_before(plan, stage);
         let Some(first) = earlier.first().filter(|_| sets_pins) else {
             return Ok(None);
         };
@@ -387,7 +388,7 @@ impl Central {
         let document = Document::load(tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
-        Ok(sealing::completes_pins(&plan, stage))
+        Ok(completes_pins(&plan, stage))
     }
 }
 

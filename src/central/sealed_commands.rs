@@ -1,0 +1,215 @@
+//! The commands of a sealed stage, rendered as the station's executor would: with the holder's
+//! PINs, with imported keys. Nothing here is protected yet, and nothing is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::Secret;
+use hsm::{Pin, PinPolicy, PinSet};
+use profile::{
+    Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer, Stage,
+    Step, Value, Verb,
+};
+
+use crate::error::{CentralError, Result};
+use crate::imported_key::ImportedKey;
+use crate::keys::KeyService;
+use crate::sealable::stages_before;
+use crate::sealing::SealOrder;
+
+/// Makes the holder's PINs: none weak, none that the holder's own dates and codes give away.
+pub(crate) fn make_pins(keys: &KeyService, order: &SealOrder<'_>) -> Result<PinSet> {
+    let born = order.holder.birth_date;
+    let known = [
+        born.strftime("%d%m%Y").to_string(),
+        born.strftime("%Y%m%d").to_string(),
+        born.strftime("%d%m%y").to_string(),
+        born.strftime("%y%m%d").to_string(),
+        order.holder.personal_code.digits(),
+    ];
+    // Digits are ASCII, so that every window is text.
+    let windows = |text: &String| {
+        text.as_bytes()
+            .windows(4)
+            .map(|four| four.iter().copied().map(char::from).collect())
+            .collect()
+    };
+    let forbidden: Vec<String> = known
+        .iter()
+        .flat_map(|text| -> Vec<String> { windows(text) })
+        .collect();
+    let mut policies = Vec::new();
+    for (name, _, digits) in &order.plan.pins {
+        let policy =
+            PinPolicy::digits(*digits).map_err(|error| CentralError::refused(error.to_string()))?;
+        policies.push((name.clone(), policy.forbidding(forbidden.iter().cloned())));
+    }
+    Ok(PinSet::generate(keys.token(), &policies)?)
+}
+
+/// Makes the key pairs that a stage imports.
+pub(crate) fn import(plan: &Plan, stage: &Stage) -> Result<BTreeMap<String, ImportedKey>> {
+    let mut imported = BTreeMap::new();
+    let steps = stage.steps.iter();
+    for step in steps.filter(|step| step.verb == Verb::ImportKey) {
+        let rules = plan.chip.key_rules(&step.object);
+        let rules = rules.ok_or_else(|| missing(step))?;
+        let key = ImportedKey::generate(rules.algorithm)?;
+        imported.insert(step.object.clone(), key);
+    }
+    Ok(imported)
+}
+
+/// Refuses present values of PINs that the stage does not need: they would stand in the place of
+/// what the chip profile knows.
+pub(crate) fn check_told(order: &SealOrder<'_>, stage: &Stage) -> Result<()> {
+    let is_needed = |pin: &str, digits: &Secret| {
+        stage.carries.iter().any(|carried| carried == pin) && !digits.expose().is_empty()
+    };
+    let mut told = order.known.iter();
+    match told.find(|(pin, digits)| !is_needed(pin, digits)) {
+        None => Ok(()),
+        Some((pin, _)) => Err(CentralError::invalid(format!(
+            "stage \"{}\" has no use for this present value of PIN \"{pin}\"",
+            stage.name
+        ))),
+    }
+}
+
+fn untold(step: &Step) -> CentralError {
+    CentralError::invalid(format!(
+        "the present value of PIN \"{}\" was not told; {} needs it",
+        step.object,
+        step.name()
+    ))
+}
+
+fn missing(step: &Step) -> CentralError {
+    CentralError::refused(format!(
+        "the chip profile has nothing for \"{}\"",
+        step.name()
+    ))
+}
+
+/// Renders the stage's steps as the station's executor would.
+pub(crate) fn render(
+    order: &SealOrder<'_>,
+    stage: &Stage,
+    pins: Option<&PinSet>,
+    imported: &BTreeMap<String, ImportedKey>,
+) -> Result<Vec<Rendered>> {
+    let chip = &*order.plan.chip;
+    let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
+    let mut position = Position::default();
+    position.selected(&stage.select);
+    let before = stages_before(order.plan, &stage.name);
+    let earlier = order.plan.stages.iter();
+    // The PINs that have the holder's value already.
+    let mut holders: BTreeSet<&str> = earlier
+        .filter(|earlier| before.contains(&earlier.name.as_str()))
+        .flat_map(set_by)
+        .collect();
+    let mut commands = Vec::new();
+    for step in &stage.steps {
+        let object = chip.object(step.verb.object(), &step.object);
+        let object = object.ok_or_else(|| missing(step))?;
+        let (operation, values) = match step.verb {
+            Verb::SetHolderPin | Verb::VerifyPin => {
+                let present = Present {
+                    order,
+                    pins,
+                    holders: &holders,
+                    carried: &stage.carries,
+                };
+                present.values(step, object)?
+            }
+            Verb::ImportKey => {
+                let key = imported.get(&step.object).ok_or_else(|| missing(step))?;
+                (Dialect::ImportKey, key.values())
+            }
+            Verb::SetState => (Dialect::SetState, Vec::new()),
+            _ => return Err(missing(step)),
+        };
+        if let Some(application) = position.enters(chip, operation, object) {
+            commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
+            position.entered(&application.name);
+        }
+        commands.extend(renderer.operation(operation, object, &values)?);
+        if step.verb == Verb::SetHolderPin {
+            holders.insert(&step.object);
+        }
+    }
+    Ok(commands)
+}
+
+/// Returns the PINs whose holder's value a stage sets.
+fn set_by(stage: &Stage) -> impl Iterator<Item = &str> {
+    let steps = stage.steps.iter();
+    steps
+        .filter(|step| step.verb == Verb::SetHolderPin)
+        .map(|step| step.object.as_str())
+}
+
+/// The values that PINs have at a step.
+struct Present<'a> {
+    order: &'a SealOrder<'a>,
+    /// The holder's.
+    pins: Option<&'a PinSet>,
+    /// Which have the holder's value.
+    holders: &'a BTreeSet<&'a str>,
+    /// Which have a value that the personalization alone knows, and may tell.
+    carried: &'a [String],
+}
+
+impl Present<'_> {
+    fn made(&self, pin: &str) -> Option<&[u8]> {
+        self.pins.and_then(|pins| pins.get(pin)).map(Pin::digits)
+    }
+
+    /// Returns the value that a PIN has: the holder's, the personalization's, or the maker's.
+    fn now(&self, pin: &str) -> Option<&[u8]> {
+        if self.holders.contains(pin) {
+            return self.made(pin);
+        }
+        match self.order.known.get(pin) {
+            Some(digits) => Some(digits.expose()),
+            // The maker's is gone.
+            None if self.carried.iter().any(|carried| carried == pin) => None,
+            None => self
+                .order
+                .plan
+                .chip
+                .pin_rules(pin)?
+                .default
+                .as_deref()
+                .map(|digits| &digits[..]),
+        }
+    }
+
+    /// Returns how a PIN is set or presented, and the values for it.
+    fn values(&self, step: &Step, pin: &Object) -> Result<(Dialect, Vec<(&'static str, Value)>)> {
+        let Detail::Pin(rules) = &pin.detail else {
+            return Err(missing(step));
+        };
+        let (operation, values) = if step.verb == Verb::SetHolderPin {
+            // A PUK that has no value yet is set together with its PIN.
+            let puk = rules.puk.as_ref().and_then(|name| {
+                let puk = self.order.plan.chip.object(ObjectKind::Pin, name)?;
+                Some((puk, self.now(name).or_else(|| self.made(name))?))
+            });
+            let values = PinValues {
+                digits: self.made(&step.object).ok_or_else(|| missing(step))?,
+                current: self.now(&step.object),
+                puk,
+            };
+            let operation = step.operation.unwrap_or(Dialect::SetPin);
+            if operation == Dialect::ChangePin && values.current.is_none() {
+                return Err(untold(step));
+            }
+            (operation, values)
+        } else {
+            let digits = self.now(&step.object).ok_or_else(|| untold(step))?;
+            (Dialect::VerifyPin, PinValues::of(digits))
+        };
+        Ok((operation, values.variables(pin)?))
+    }
+}
