@@ -55,7 +55,7 @@ impl Said {
             });
         }
         set(chip, &opening.key_set)?;
-        let Protocol::Challenge(challenge) = &chip.channel.protocol else {
+        let Some(challenge) = &set(chip, &opening.key_set)?.challenge else {
             return Err(CentralError::invalid("this chip has no issuer's channel"));
         };
         let is_the_chips =

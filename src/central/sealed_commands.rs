@@ -7,7 +7,7 @@ use api::Secret;
 use hsm::{Pin, PinPolicy, PinSet};
 use profile::{
     Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer, Stage,
-    Step, Value, Verb,
+    Step, Value, Variables, Verb,
 };
 
 use crate::error::{CentralError, Result};
@@ -44,6 +44,20 @@ pub(crate) fn make_pins(keys: &KeyService, order: &SealOrder<'_>) -> Result<PinS
         policies.push((name.clone(), policy.forbidding(forbidden.iter().cloned())));
     }
     Ok(PinSet::generate(keys.token(), &policies)?)
+}
+
+/// The channel's key that encrypts other keys, as templates name it.
+pub(crate) const DEK: &str = "channel.dek";
+
+/// Says whether a stage encrypts anything under the channel's DEK.
+pub(crate) fn uses_dek(plan: &Plan, stage: &Stage) -> bool {
+    stage.steps.iter().any(|step| {
+        let object = plan.chip.object(step.verb.object(), &step.object);
+        let mut operations = step.verb.operations().iter().copied().chain(step.operation);
+        object.is_some_and(|object| {
+            operations.any(|operation| plan.chip.mentions(operation, object, DEK))
+        })
+    })
 }
 
 /// Makes the key pairs that a stage imports.
@@ -96,6 +110,7 @@ pub(crate) fn render(
     stage: &Stage,
     pins: Option<&PinSet>,
     imported: &BTreeMap<String, ImportedKey>,
+    known: &Variables,
 ) -> Result<Vec<Rendered>> {
     let chip = &*order.plan.chip;
     let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
@@ -133,7 +148,7 @@ pub(crate) fn render(
             commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
             position.entered(&application.name);
         }
-        commands.extend(renderer.operation(operation, object, &values)?);
+        commands.extend(renderer.operation_in(operation, object, &values, known)?);
         if step.verb == Verb::SetHolderPin {
             holders.insert(&step.object);
         }

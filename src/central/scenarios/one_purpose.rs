@@ -197,3 +197,59 @@ fn keys(grant: Result<api::ChannelGrant, ApiError>) -> ChannelKeys {
         api::ChannelGrant::Proof { .. } => panic!("a proof in place of session keys"),
     }
 }
+
+/// A chip that takes its transport key as a password: there is nothing to answer.
+fn password(config: &mut Config) {
+    let channel = r#"
+[channel]
+protocol = "challenge"
+proof = "channel.key"
+[channel.keys.transport]
+diversification = "kdf3"
+context = "hex_bytes(chip.serial)"
+[[operations.open_channel]]
+header = "00 20 00 81"
+data = "channel.proof"
+[states.begun]
+title = "begun"
+[[stages]]
+name = "open"
+select = "domain"
+channel = "transport"
+steps = ["set_state begun"]
+"#;
+    let stages = stages("channel = \"transport\"");
+    installed(config, "password", &format!("{channel}{stages}"), "");
+}
+
+#[test]
+fn a_proof_that_is_always_the_same_may_be_given_again() {
+    with_adapted_house(
+        "scenarios::one_purpose::a_proof_that_is_always_the_same_may_be_given_again",
+        password,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "password", SERIALS[0], "a").await;
+            let opening = told("transport", &[], &[]);
+            for _ in 0..3 {
+                let request = asked(&lease, &opening);
+                central.open_channel(&operator(), &request).await.unwrap();
+            }
+            let request = sealed(&lease, SERIALS[0], "first", Some(opening.clone()));
+            let grant = central.seal(&operator(), &request).await.unwrap();
+            assert!(central.seal(&operator(), &request).await.unwrap() == grant);
+            // After a restart of the store: sealed anew, since no challenge can be new.
+            central.sealed().forget(central.now(), lease.id);
+            let anew = central.seal(&operator(), &request).await.unwrap();
+            assert!(anew != grant, "other PINs");
+            assert_eq!(house.number("SELECT count(*) FROM envelope").await, 1);
+            // And yet no station opens a channel from then on.
+            let late = asked(&lease, &opening);
+            assert!(
+                refused(central.open_channel(&operator(), &late).await)
+                    .contains("was sealed under this lease")
+            );
+        },
+    );
+}

@@ -267,3 +267,45 @@ fn a_chip_that_is_opened_by_challenge_proves_itself_under_every_seal() {
         },
     );
 }
+
+/// A chip whose PIN is changed from the value that the personalization gave it.
+fn changing(config: &mut Config) {
+    let more = r#"
+[[operations.change_pin]]
+for = "pin"
+header = "00 24 00 u8(pin.reference)"
+data = "pin.current pin.value"
+[[stages]]
+name = "begin"
+select = "domain"
+steps = ["set_temporary_pin pin1"]
+"#;
+    installed(config, PLAIN, &format!("{more}{}", stages("")), "");
+}
+
+#[test]
+fn a_pin_is_changed_from_what_the_personalization_tells() {
+    with_adapted_house(
+        "scenarios::sealed_pins::a_pin_is_changed_from_what_the_personalization_tells",
+        changing,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = leased(&house, PLAIN, SERIALS[0], "a").await;
+            first(&house, &lease).await;
+            let mut request = sealed(&lease, SERIALS[0], "second", None);
+            for told in [None, Some(""), Some("7391846205189")] {
+                let told = told.map(|digits| ("pin1".to_owned(), Secret::new(digits)));
+                request.pins = told.into_iter().collect();
+                let refused = house.central.seal(&operator(), &request).await;
+                let reason = refused.err().unwrap().to_string();
+                assert!(!reason.contains("7391846205189"), "{reason}");
+            }
+            let temporary = b"739184620518";
+            request.pins = [("pin1".to_owned(), Secret::new(*temporary))].into();
+            let grant = house.central.seal(&operator(), &request).await.unwrap();
+            let both = data(&grant.commands[0]);
+            assert_eq!((&both[..12], both.len()), (&temporary[..], 24));
+            assert!(!is_written(&house, temporary));
+        },
+    );
+}
