@@ -23,6 +23,9 @@ pub use crate::inspect::{Difference, Domain, Identity, InspectError, Inspector, 
 pub use crate::journal::{JournalEntry, Moment};
 pub use crate::request::{Grant, Opening, Refusal, Request};
 
+#[cfg(test)]
+mod properties;
+
 // What is proved on virtual chips by name stands apart: no file here names a chip.
 #[cfg(test)]
 #[path = "../../tests/perso/desk.rs"]
