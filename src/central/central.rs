@@ -76,7 +76,8 @@ impl Central {
         }
         releases::admit(config.environment, &config.releases, &mut chips, &documents)?;
         for chip in chips.values() {
-            check_keys(chip, config.environment).map_err(|reason| CentralError::Setup { reason })?;
+            check_keys(chip, config.environment)
+                .map_err(|reason| CentralError::Setup { reason })?;
         }
         let authority = match &found {
             Some(found) => IssuingAuthority::restore(
