@@ -27,6 +27,7 @@ mod isoapplet;
 mod java_card;
 mod mrtd;
 mod objects;
+mod openpgp;
 mod piv;
 mod product;
 mod recording;

@@ -5,6 +5,7 @@ use crate::applet::Applet;
 use crate::eid::state::MAIN_AID;
 use crate::isoapplet;
 use crate::mrtd;
+use crate::openpgp;
 use crate::piv;
 use crate::transmission::{Chaining, Excess, Transmission};
 
@@ -57,6 +58,8 @@ pub(crate) enum AppletKind {
     IsoApplet(isoapplet::Build),
     /// An ICAO passport.
     Mrtd,
+    /// An OpenPGP card application.
+    OpenPgp,
     /// A PIV Card Application.
     Piv,
 }
@@ -70,6 +73,7 @@ impl AppletKind {
         match self {
             Self::IsoApplet(build) => isoapplet::start(build, memory),
             Self::Mrtd => memory.map_or_else(|| Ok(mrtd::blank()), mrtd::wake),
+            Self::OpenPgp => openpgp::start(memory),
             Self::Piv => piv::start(memory),
         }
     }
@@ -126,6 +130,13 @@ pub const PRODUCTS: &[Product] = &[
             excess: Excess::Lost,
         },
         software: Software::JavaCard(AppletKind::Mrtd),
+        ..J3R180
+    },
+    Product {
+        id: "openpgp",
+        application: openpgp::AID,
+        command_data: openpgp::LONGEST_DATA,
+        software: Software::JavaCard(AppletKind::OpenPgp),
         ..J3R180
     },
     Product {
