@@ -21,6 +21,7 @@ mod curve;
 mod eid;
 pub mod farm;
 mod fault;
+mod gids;
 mod identity;
 mod in_process;
 mod isoapplet;

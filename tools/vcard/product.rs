@@ -3,6 +3,7 @@
 
 use crate::applet::Applet;
 use crate::eid::state::MAIN_AID;
+use crate::gids;
 use crate::isoapplet;
 use crate::mrtd;
 use crate::openpgp;
@@ -54,6 +55,8 @@ pub(crate) enum Software {
 /// The applets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AppletKind {
+    /// A Generic Identity Device.
+    Gids,
     /// IsoApplet, a PKCS#15 card.
     IsoApplet(isoapplet::Build),
     /// An ICAO passport.
@@ -71,6 +74,7 @@ impl AppletKind {
         memory: Option<serde_json::Value>,
     ) -> Result<Box<dyn Applet + Send>, serde_json::Error> {
         match self {
+            Self::Gids => gids::start(memory),
             Self::IsoApplet(build) => isoapplet::start(build, memory),
             Self::Mrtd => memory.map_or_else(|| Ok(mrtd::blank()), mrtd::wake),
             Self::OpenPgp => openpgp::start(memory),
@@ -120,6 +124,18 @@ pub const PRODUCTS: &[Product] = &[
         id: "isoapplet-v1-import",
         software: isoapplet(isoapplet::Version::V1, true),
         ..ISOAPPLET_V1
+    },
+    Product {
+        id: "gids",
+        application: gids::AID,
+        transmission: Transmission {
+            extended: false,
+            // PERFORM SECURITY OPERATION, GENERATE ASYMMETRIC KEY PAIR, PUT DATA.
+            chaining: Chaining::Of(&[0x2A, 0x47, 0xDB]),
+            excess: Excess::Kept,
+        },
+        software: Software::JavaCard(AppletKind::Gids),
+        ..J3R180
     },
     Product {
         id: "mrtd-applet",
