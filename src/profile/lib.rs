@@ -58,6 +58,8 @@ pub use crate::value::{Nested, Scope, Value, Variables};
 pub use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod reached;
