@@ -19,6 +19,7 @@ mod command;
 mod derived;
 mod document;
 mod error;
+mod explain;
 mod function;
 mod placed;
 mod plan;
@@ -43,6 +44,9 @@ pub use crate::command::{MAX_CONTENT, PinValues, Position, Rendered, Renderer, T
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
 pub use crate::error::{ProfileError, RenderError, Warning};
+pub use crate::explain::{
+    ExplainedCommand, ExplainedStage, ExplainedStep, Explanation, Figures, Piece,
+};
 pub use crate::function::{Function, Kind};
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;
