@@ -680,6 +680,14 @@ impl ChipProfile {
         }
     }
 
+    /// Returns the application in which a channel with this key set is opened first; none where
+    /// no stage opens one.
+    pub fn channel_home(&self, key_set: &str) -> Option<&Object> {
+        let mut stages = self.stages.iter();
+        let stage = stages.find(|stage| stage.channel.as_deref() == Some(key_set))?;
+        self.object(ObjectKind::Application, &stage.select)
+    }
+
     /// Returns whether the profile has commands of an operation for an object.
     pub fn speaks(&self, operation: Dialect, object: &Object) -> bool {
         !self.commands(operation, object).is_empty()

@@ -21,6 +21,7 @@ mod document;
 mod error;
 mod explain;
 mod function;
+mod guarded;
 mod placed;
 mod plan;
 mod record;
@@ -48,6 +49,7 @@ pub use crate::explain::{
     ExplainedCommand, ExplainedStage, ExplainedStep, Explanation, Figures, Piece,
 };
 pub use crate::function::{Function, Kind};
+pub use crate::guarded::Presentation;
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::record::variables;
 pub use crate::release::{Release, SIGNATURES_NEEDED};

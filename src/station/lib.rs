@@ -9,6 +9,7 @@
 //! ```
 
 mod bridge;
+mod budget;
 mod catalogue;
 mod drive;
 mod error;
@@ -18,6 +19,7 @@ mod slot;
 mod station;
 
 pub use bridge::Bridge;
+pub use budget::Budgeted;
 pub use catalogue::Catalogue;
 pub use drive::{Answer, Notebook, drive};
 pub use error::StationError;

@@ -1,0 +1,196 @@
+//! Which commands of a chip carry secrets, and which use up one of a secret's tries: told by their
+//! headers, since the data may be sealed where they pass.
+
+use card::trace::{Rule, Side, Veil};
+
+use crate::chip::{ChipProfile, CommandTemplate, Detail, Object, Protocol};
+use crate::value::{Nested, Scope, Value};
+use crate::vocabulary::{Dialect, ObjectKind};
+
+/// Class bits for chaining, secure messaging and logical channels are not compared, only whether
+/// the class is the industry's or the maker's.
+const ANY_CLASS: [u8; 4] = [0x80, 0xFF, 0xFF, 0xFF];
+
+/// A command that presents a secret to the chip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presentation {
+    /// The secret's name, such as `pin/pin1` or `keys/management`.
+    pub secret: String,
+    /// How many failures in a row lock it, where the profile knows.
+    pub tries: Option<u8>,
+    header: [u8; 4],
+    /// The data of commands with the same header that only ask for a challenge.
+    asking: Vec<Vec<u8>>,
+}
+
+impl Presentation {
+    /// Returns whether a command, as it passes to the card, is this one.
+    pub fn fits(&self, command: &[u8]) -> bool {
+        let header = self.header.iter().zip(ANY_CLASS).zip(command);
+        let asks = |data: &Vec<u8>| command.get(5..).is_some_and(|rest| rest.starts_with(data));
+        command.len() >= 4
+            && header.clone().all(|((a, mask), b)| (a ^ b) & mask == 0)
+            && !self.asking.iter().any(asks)
+    }
+}
+
+/// Stands for whatever a header might name besides the object: zeros of every kind.
+struct Anything;
+
+impl Scope for Anything {
+    fn value(&self, _: &str) -> Option<Value> {
+        Some(Value::Number(0))
+    }
+}
+
+fn header(command: &CommandTemplate, object: &Object) -> Option<[u8; 4]> {
+    let rendered = command.header.render(&Nested(object, &Anything)).ok()?;
+    rendered.as_slice().try_into().ok()
+}
+
+impl ChipProfile {
+    /// Returns what hides the secrets of a recorded session with this chip: what is secret on
+    /// every chip, and the commands by which this one is given PINs and keys.
+    pub fn veil(&self) -> Veil {
+        Veil::default().with(self.secret_commands())
+    }
+
+    fn secret_commands(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        let secret = Dialect::ALL.iter().map(|(operation, ..)| *operation);
+        for operation in secret.filter(|operation| operation.is_secret()) {
+            for object in self.objects(operation.object()) {
+                for command in self.commands(operation, object) {
+                    // What cannot be told from others is hidden with them.
+                    let (header, mask) = match header(command, object) {
+                        Some(header) => (header, ANY_CLASS),
+                        None => ([0; 4], [0; 4]),
+                    };
+                    let rule = Rule {
+                        header,
+                        mask,
+                        side: Side::Command,
+                    };
+                    if !rules.contains(&rule) {
+                        rules.push(rule);
+                    }
+                }
+            }
+        }
+        rules
+    }
+
+    /// Returns the commands that present a PIN or a key to the chip, so that a wrong one uses a
+    /// try. Those of a GlobalPlatform channel are not among them: they are the same on every chip.
+    pub fn presentations(&self) -> Vec<Presentation> {
+        let mut found = Vec::new();
+        for pin in self.objects(ObjectKind::Pin) {
+            let Detail::Pin(rules) = &pin.detail else {
+                continue;
+            };
+            let puk = rules.puk.as_ref();
+            let puk = puk.and_then(|name| self.object(ObjectKind::Pin, name));
+            self.present(
+                &mut found,
+                Dialect::VerifyPin,
+                pin,
+                pin,
+                &["pin.value", "pin.digits"],
+            );
+            let current = ["pin.current", "pin.current_digits"];
+            self.present(&mut found, Dialect::ChangePin, pin, pin, &current);
+            if let Some(puk) = puk {
+                let names = ["pin.puk", "pin.puk_digits"];
+                self.present(&mut found, Dialect::SetPin, pin, puk, &names);
+            }
+        }
+        if matches!(self.channel.protocol, Protocol::Challenge(_)) {
+            for set in self.objects(ObjectKind::KeySet) {
+                let names = ["channel.proof"];
+                self.present(&mut found, Dialect::OpenChannel, set, set, &names);
+            }
+        }
+        found
+    }
+
+    /// Adds the commands of an operation on `object` that name one of `variables`, and so present
+    /// `secret`.
+    fn present(
+        &self,
+        found: &mut Vec<Presentation>,
+        operation: Dialect,
+        object: &Object,
+        secret: &Object,
+        variables: &[&str],
+    ) {
+        let (kind, tries) = match &secret.detail {
+            Detail::Pin(rules) => ("pin", Some(rules.tries)),
+            _ => {
+                let set = self.channel.keys.get(&secret.name);
+                ("keys", set.and_then(|set| set.tries))
+            }
+        };
+        let commands = self.commands(operation, object);
+        let asking = commands.iter().filter_map(|command| {
+            let presents = variables.iter().any(|name| command.mentions(name));
+            let data = command.data.as_ref().filter(|_| !presents)?;
+            let data = data.render(object).ok()?;
+            (!data.is_empty()).then(|| data.to_vec())
+        });
+        let asking: Vec<_> = asking.collect();
+        for command in commands {
+            let presents = variables.iter().any(|name| command.mentions(name));
+            if let (true, Some(header)) = (presents, header(command, object)) {
+                found.push(Presentation {
+                    secret: format!("{kind}/{}", secret.name),
+                    tries,
+                    header,
+                    asking: asking.clone(),
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Shelf;
+
+    fn chip() -> ChipProfile {
+        let mut shelf = Shelf::default();
+        let text = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+        // A chip that is given its PINs by PUT DATA, which no general rule hides.
+        let text = text.replace(
+            "header = \"00 24 01 u8(pin.reference)\"",
+            "header = \"00 DB 01 u8(pin.reference)\"",
+        );
+        shelf.put("lateid-v2", text);
+        ChipProfile::load(&shelf, "lateid-v2").unwrap()
+    }
+
+    #[test]
+    fn what_the_profile_calls_secret_is_hidden() {
+        let veil = chip().veil();
+        let command = |bytes: &[u8]| veil.command(bytes).to_string();
+        assert_eq!(command(b"\x0C\xDB\x01\x85\x02ab"), "0cdb018502 [2]");
+        assert_eq!(command(b"\x00\xDB\x01\x77\x02ab"), "00db0177026162");
+        assert_eq!(command(b"\x00\x20\x00\x01\x02ab"), "0020000102 [2]");
+    }
+
+    #[test]
+    fn what_uses_a_try_is_known_by_its_header() {
+        let found = chip().presentations();
+        let fitting = |command: &[u8]| {
+            let fits = found.iter().filter(|one| one.fits(command));
+            fits.map(|one| (one.secret.as_str(), one.tries))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(fitting(b"\x00\x20\x00\x01\x01a"), [("pin/pin1", Some(3))]);
+        assert_eq!(fitting(b"\x0C\x20\x00\x85\x01a"), [("pin/pin2", Some(3))]);
+        assert_eq!(fitting(b"\x00\x20\x00\x07\x01a"), []);
+        assert_eq!(fitting(b"\x00\x20\x00"), []);
+        // Setting a value without knowing the one before uses none.
+        assert_eq!(fitting(b"\x00\xDB\x01\x01\x01a"), []);
+    }
+}

@@ -1,0 +1,290 @@
+//! The budget of authentication attempts, kept where every command passes.
+//!
+//! ```text
+//!   executor, inspector, centre ── command ──► Budgeted ──► card
+//!                                                 │ presents a PIN or a key?
+//!                                    intend (durable) … settle by the status word
+//! ```
+//!
+//! A wrapper of the channel, since only there everything passes: what the executor does by itself,
+//! what the centre sealed and nobody here can read, and what an inspector does without any plan.
+//! A command is known by its header alone, so no secret has to be seen to be counted.
+
+use card::attempts::{AttemptError, AttemptStore, Budget, Guarded, Outcome};
+use card::{Channel, ChannelError, Status};
+use profile::{ChipProfile, Presentation};
+
+/// CLA bit of a chain that goes on (*ISO/IEC 7816-4 §5.4.1*): its last piece is what counts.
+const CHAINED: u8 = 0x10;
+/// CLA and INS of INITIALIZE UPDATE (*GP Card Specification 2.3 §E.5.1*).
+const INITIALIZE_UPDATE: [u8; 2] = [0x80, 0x50];
+/// INS of EXTERNAL AUTHENTICATE (*GP Card Specification 2.3 §E.5.2*).
+const EXTERNAL_AUTHENTICATE: u8 = 0x82;
+/// Where the key version stands in the answer to INITIALIZE UPDATE.
+const VERSION: usize = 10;
+
+/// Why an attempt was not made.
+type Refused = Option<AttemptError>;
+
+/// A channel that counts the attempts at a card's secrets, and refuses the one that could lock it.
+pub struct Budgeted<C, S> {
+    inner: C,
+    store: S,
+    card: String,
+    presentations: Vec<Presentation>,
+    /// The key sets of a GlobalPlatform channel by version, and how many failures lock each.
+    versions: Vec<(u8, Option<u8>)>,
+    /// The version for which the chip gave its latest challenge.
+    challenged: Option<u8>,
+    force: bool,
+    refused: Refused,
+}
+
+impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
+    /// Counts what passes through `inner` to the chip of this serial number; none for one that
+    /// has none, and then all such chips share one account. `force` makes the attempt that could
+    /// lock the card nevertheless.
+    pub fn new(inner: C, store: S, chip: &ChipProfile, serial: Option<&str>, force: bool) -> Self {
+        let versions = match chip.channel.protocol.is_global_platform() {
+            true => {
+                let sets = chip.channel.keys.values();
+                sets.map(|set| (set.version, set.tries)).collect()
+            }
+            false => Vec::new(),
+        };
+        Self {
+            inner,
+            store,
+            card: account(chip, serial),
+            presentations: chip.presentations(),
+            versions,
+            challenged: None,
+            force,
+            refused: None,
+        }
+    }
+
+    /// Returns why an attempt was not made, once.
+    pub fn take_refusal(&mut self) -> Option<AttemptError> {
+        self.refused.take()
+    }
+
+    /// Writes down that a PIN has all its tries: the card said so, or it is set anew before it is
+    /// presented.
+    ///
+    /// # Errors
+    /// [`AttemptError::Store`].
+    pub fn learn_pin(&mut self, pin: &str, left: u8) -> Result<(), AttemptError> {
+        let what = self.guarded(format!("pin/{pin}"));
+        self.store.learn(&what, left)
+    }
+
+    fn guarded(&self, secret: String) -> Guarded {
+        Guarded {
+            card: self.card.clone(),
+            secret,
+        }
+    }
+
+    /// Returns the secret that a command presents, and how often it may be.
+    fn presented(&self, command: &[u8]) -> Option<(Guarded, Budget)> {
+        let [cla, ins, ..] = *command else {
+            return None;
+        };
+        if cla & CHAINED != 0 {
+            return None;
+        }
+        let budget = |tries: Option<u8>| Budget {
+            limit: tries.map(u32::from),
+            ..Budget::default()
+        };
+        if ins == EXTERNAL_AUTHENTICATE
+            && let Some(version) = self.challenged
+        {
+            let set = self.versions.iter().find(|(known, _)| *known == version);
+            let what = self.guarded(format!("keys/{version:02X}"));
+            return Some((what, budget(set.and_then(|(_, tries)| *tries))));
+        }
+        let mut presentations = self.presentations.iter();
+        let found = presentations.find(|presentation| presentation.fits(command))?;
+        // Without data it asks how many tries are left.
+        let asks = command.len() <= 5;
+        (!asks).then(|| (self.guarded(found.secret.clone()), budget(found.tries)))
+    }
+
+    fn note_challenge(&mut self, command: &[u8], answer: &[u8]) {
+        let asks = command.first_chunk() == Some(&INITIALIZE_UPDATE);
+        match (asks && !self.versions.is_empty(), answer.get(VERSION)) {
+            (true, Some(version)) if is_ok(answer) => self.challenged = Some(*version),
+            // Whatever comes between ends the handshake.
+            _ if !is_get_response(command) => self.challenged = None,
+            _ => {}
+        }
+    }
+}
+
+/// Returns a card's name in the ledger.
+fn account(chip: &ChipProfile, serial: Option<&str>) -> String {
+    format!("{} {}", chip.name, serial.unwrap_or("-"))
+}
+
+fn is_ok(answer: &[u8]) -> bool {
+    status(answer).is_some_and(Status::is_ok)
+}
+
+fn is_get_response(command: &[u8]) -> bool {
+    command.get(1) == Some(&0xC0)
+}
+
+fn status(answer: &[u8]) -> Option<Status> {
+    let word = answer.last_chunk::<2>()?;
+    Some(Status::new(u16::from_be_bytes(*word)))
+}
+
+/// Returns how the attempt ended, by the status word.
+fn outcome(answer: &[u8]) -> Outcome {
+    let Some(status) = status(answer) else {
+        return Outcome::Unknown;
+    };
+    if status.is_ok() || status.more_available().is_some() {
+        return Outcome::Accepted;
+    }
+    match (status, status.tries_left()) {
+        (Status::AUTHENTICATION_BLOCKED, _) => Outcome::Refused { left: Some(0) },
+        (_, Some(left)) => Outcome::Refused { left: Some(left) },
+        (_, None) => Outcome::Refused { left: None },
+    }
+}
+
+impl<C: Channel, S: AttemptStore + Send> Channel for Budgeted<C, S> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        let presented = self.presented(command);
+        if let Some((what, budget)) = &presented
+            && let Err(error) = self.store.intend(what, budget, self.force)
+        {
+            let context = error.to_string();
+            self.refused = Some(error);
+            return Err(ChannelError::Device {
+                context,
+                source: None,
+            });
+        }
+        // Without an answer the attempt stays open, and counts as failed.
+        let answer = self.inner.transmit(command)?;
+        if let Some((what, _)) = presented
+            && let Err(error) = self.store.settle(&what, outcome(&answer))
+        {
+            tracing::warn!("an attempt stays open in the ledger, and counts as failed: {error}");
+        }
+        self.note_challenge(command, &answer);
+        Ok(answer)
+    }
+
+    fn atr(&self) -> &[u8] {
+        self.inner.atr()
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        self.challenged = None;
+        self.inner.reset()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use card::attempts::{Exhausting, Ledger};
+    use profile::Shelf;
+
+    use super::*;
+
+    /// Answers what it is told, and counts.
+    struct Chip {
+        says: Vec<u8>,
+        sent: usize,
+    }
+
+    impl Channel for Chip {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            self.sent += 1;
+            match command.get(1) {
+                Some(0x50) => {
+                    let mut answer = vec![0; 29];
+                    answer[VERSION] = 0x01;
+                    answer.extend([0x90, 0x00]);
+                    Ok(answer)
+                }
+                _ => Ok(self.says.clone()),
+            }
+        }
+        fn atr(&self) -> &[u8] {
+            &[]
+        }
+        fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn budgeted(says: [u8; 2], force: bool) -> Budgeted<Chip, Ledger> {
+        let mut shelf = Shelf::default();
+        let text = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+        shelf.put("lateid-v2", text);
+        let chip = ChipProfile::load(&shelf, "lateid-v2").unwrap();
+        let inner = Chip {
+            says: says.to_vec(),
+            sent: 0,
+        };
+        Budgeted::new(inner, Ledger::default(), &chip, Some("00"), force)
+    }
+
+    const UPDATE: &[u8] = b"\x80\x50\x01\x00\x0812345678\x00";
+    const AUTHENTICATE: &[u8] = b"\x84\x82\x13\x00\x101234567812345678";
+    const VERIFY: &[u8] = b"\x00\x20\x00\x01\x041234";
+
+    #[test]
+    fn keys_are_tried_three_times_and_not_a_fourth() {
+        let mut channel = budgeted([0x63, 0x00], false);
+        for _ in 0..3 {
+            channel.transmit(UPDATE).unwrap();
+            channel.transmit(AUTHENTICATE).unwrap();
+        }
+        channel.transmit(UPDATE).unwrap();
+        let sent = channel.inner.sent;
+        channel.transmit(AUTHENTICATE).unwrap_err();
+        assert_eq!(channel.inner.sent, sent, "nothing was sent");
+        assert!(matches!(
+            channel.take_refusal(),
+            Some(AttemptError::Exhausting(Exhausting::Budget { .. }))
+        ));
+        assert!(channel.take_refusal().is_none());
+    }
+
+    #[test]
+    fn a_pins_last_try_is_not_used_unless_forced() {
+        let mut channel = budgeted([0x63, 0xC1], false);
+        channel.transmit(VERIFY).unwrap();
+        channel.transmit(VERIFY).unwrap_err();
+        channel.learn_pin("pin1", 3).unwrap();
+        channel.transmit(VERIFY).unwrap();
+        // Asking for the tries is no attempt.
+        channel.transmit(&VERIFY[..4]).unwrap();
+
+        let mut forced = budgeted([0x63, 0xC1], true);
+        for _ in 0..3 {
+            forced.transmit(VERIFY).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_success_clears_the_account() {
+        let mut channel = budgeted([0x90, 0x00], false);
+        for _ in 0..9 {
+            channel.transmit(UPDATE).unwrap();
+            channel.transmit(AUTHENTICATE).unwrap();
+            channel.transmit(VERIFY).unwrap();
+        }
+        let entries = channel.store.entries().unwrap();
+        assert!(entries.iter().all(|entry| entry.account.failures() == 0));
+        let names: Vec<_> = entries.iter().map(|entry| &entry.what.secret).collect();
+        assert_eq!(names, ["keys/01", "pin/pin1"]);
+    }
+}
