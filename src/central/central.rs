@@ -349,9 +349,6 @@ fn check_keys(chip: &ChipProfile, environment: Environment) -> Result<(), String
     }
 }
 
-/// An invented holder, old enough for every key.
-const SPECIMEN: &str = r#"{"number":"XA0000001","kind":"id-card","issued":"2026-01-01","expires":"2035-12-31","holder":{"surname":"Paraudziņš","given_names":"Andris","personal_code":"121282-88882","birth_date":"1926-01-01","sex":"X","nationality":"LVA"},"certificates":true}"#;
-
 /// Loads the document profiles, and makes each plan once: what does not fit is found at the
 /// start, not at the first card.
 fn load_documents(
@@ -359,7 +356,7 @@ fn load_documents(
     chips: &BTreeMap<String, Arc<ChipProfile>>,
 ) -> Result<Vec<DocumentProfile>> {
     let setup = |reason: String| CentralError::Setup { reason };
-    let specimen: Record = serde_json::from_str(SPECIMEN)
+    let specimen: Record = serde_json::from_str(profile::SPECIMEN)
         .map_err(|error| setup(format!("the specimen record is not sound: {error}")))?;
     let mut documents: Vec<DocumentProfile> = Vec::new();
     for name in config.documents.names() {

@@ -35,15 +35,15 @@ enum Command {
     /// Talks to cards in PC/SC readers.
     #[command(subcommand)]
     Card(card::Command),
+    /// Works with chip and document profiles.
+    #[command(subcommand)]
+    Profile(profile::Command),
     /// Looks into the central store.
     #[command(subcommand)]
     Central(central::Command),
     /// Exports and verifies the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Signs firmware profiles, and says which are released.
-    #[command(subcommand)]
-    Profile(profile::Command),
 }
 
 /// Runs the command line of this process.
@@ -53,9 +53,9 @@ pub(crate) fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Card(command) => card::run(&command),
+        Command::Profile(command) => profile::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Audit(command) => audit::run(&command),
-        Command::Profile(command) => profile::run(&command),
     };
     match done {
         Ok(code) => code,

@@ -51,7 +51,8 @@ impl Shelf {
         self.texts.keys().map(String::as_str)
     }
 
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+    /// Returns the text of a name.
+    pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod profiles;
 mod progress;
 mod random;
 mod runs;
-mod tables;
+pub(crate) mod tables;
 mod verify;
 
 use std::process::ExitCode;

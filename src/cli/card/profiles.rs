@@ -117,8 +117,7 @@ impl More {
 /// a file's own folder beside what is shipped.
 pub(crate) fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Failure> {
     let path = Path::new(name);
-    let is_file = path.extension().is_some_and(|ending| ending == "toml") || path.is_file();
-    if !is_file {
+    if !is_file(name) {
         return Ok((shelf, name.to_owned()));
     }
     let unreadable = |error: std::io::Error| {
@@ -141,6 +140,12 @@ pub(crate) fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Fail
     let own = stem(path).unwrap_or_else(|| name.to_owned());
     shelf.put(own.clone(), text);
     Ok((shelf, own))
+}
+
+/// Returns whether a profile is named by its file.
+pub(crate) fn is_file(name: &str) -> bool {
+    let path = Path::new(name);
+    path.extension().is_some_and(|ending| ending == "toml") || path.is_file()
 }
 
 fn stem(path: &Path) -> Option<String> {

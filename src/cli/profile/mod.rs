@@ -1,6 +1,12 @@
-//! `zimogs profile`: firmware profiles.
+//! `zimogs profile`: chip and document profiles, for whoever writes and releases them.
 
+mod check;
+mod explain;
+mod found;
+mod list;
+mod paint;
 mod released;
+mod schema;
 mod sign;
 mod signing_key;
 
@@ -10,9 +16,22 @@ use clap::Subcommand;
 
 use crate::cli::failure::Failure;
 
-/// Signs firmware profiles, and says which are released.
+/// Works with chip and document profiles.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Lists the profiles, shipped and one's own. Example:
+    /// zimogs profile list --profiles my-profiles
+    List(list::List),
+    /// Proves profiles: every fault with its place and what to do. Example:
+    /// zimogs profile check my-profiles/chips/new-chip.toml
+    Check(check::Check),
+    /// Prints the JSON Schema of a kind of profile, for editors. Example:
+    /// zimogs profile schema chip > chip.schema.json
+    Schema(schema::Schema),
+    /// Shows what a personalization would do: every command before a card sees it, what it costs,
+    /// what cannot be undone. Needs no card, no key and no token. Example:
+    /// zimogs profile explain lateid-v2 --document eid-card
+    Explain(explain::Explain),
     Sign(sign::Sign),
     Released(released::Check),
 }
@@ -20,6 +39,10 @@ pub(crate) enum Command {
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
+        Command::List(options) => list::run(options),
+        Command::Check(options) => check::run(options),
+        Command::Schema(options) => schema::run(options),
+        Command::Explain(options) => explain::run(options),
         Command::Sign(options) => sign::run(options),
         Command::Released(options) => released::run(options),
     }

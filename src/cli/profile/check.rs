@@ -1,0 +1,168 @@
+//! `zimogs profile check`: proves profiles, and that documents fit their chips.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use profile::{ChipProfile, DocumentProfile};
+use serde::Serialize;
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::output;
+use crate::cli::profile::found::{self, Found, Proved, Subject};
+use crate::cli::profile::paint::Fault;
+
+/// Options of `profile check`.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Files, or names of profiles; without any all that there are.
+    #[arg(value_name = "FILE|NAME")]
+    profiles_named: Vec<String>,
+    /// Folder with more profiles, `chips/*.toml` and `documents/*.toml` in it; one of the same
+    /// name takes the place of the shipped one.
+    #[arg(long)]
+    profiles: Option<PathBuf>,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of one profile. Fields may be added, never renamed.
+#[derive(Serialize)]
+struct Verdict {
+    kind: Subject,
+    name: String,
+    file: String,
+    valid: bool,
+    faults: Vec<Fault>,
+    warnings: Vec<String>,
+}
+
+/// Proves the profiles.
+pub(crate) fn run(options: &Check) -> Result<ExitCode, Failure> {
+    let over = options.profiles.as_deref();
+    let mut found = Vec::new();
+    for name in &options.profiles_named {
+        found.extend(found::named(name, over)?);
+    }
+    if options.profiles_named.is_empty() {
+        found = found::all(over)?;
+    }
+    let chips = chips_at_hand(&found, over)?;
+    let mut verdicts = Vec::new();
+    for found in &found {
+        verdicts.push(judge(found, &chips)?);
+    }
+    let faulty = verdicts.iter().filter(|verdict| !verdict.valid).count();
+    if options.json {
+        output::json(&verdicts)?;
+    } else {
+        for verdict in &verdicts {
+            output::line(&verdict.text())?;
+        }
+        let count = verdicts.len();
+        output::line(&match faulty {
+            0 => format!("{count} checked, none faulty"),
+            _ => format!("{count} checked, {faulty} faulty"),
+        })?;
+    }
+    Ok(match faulty {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(Kind::Usage as u8),
+    })
+}
+
+/// Returns the sound chip profiles, those that were named among them, for the documents that want
+/// them.
+fn chips_at_hand(
+    named: &[Found],
+    over: Option<&std::path::Path>,
+) -> Result<BTreeMap<String, Arc<ChipProfile>>, Failure> {
+    let all = found::all(over)?;
+    let mut chips = BTreeMap::new();
+    for found in all.iter().chain(named) {
+        if found.subject == Subject::Chip
+            && let Ok(Proved::Chip(chip)) = found.prove()
+        {
+            chips.insert(chip.name.clone(), Arc::from(chip));
+        }
+    }
+    Ok(chips)
+}
+
+fn judge(
+    found: &Found,
+    chips: &BTreeMap<String, Arc<ChipProfile>>,
+) -> Result<Verdict, Failure> {
+    let mut verdict = Verdict {
+        kind: found.subject,
+        name: found.name.clone(),
+        file: found.path(),
+        valid: true,
+        faults: Vec::new(),
+        warnings: Vec::new(),
+    };
+    match found.prove() {
+        Err(error) => verdict.faults.push(Fault::of(error, found)),
+        Ok(Proved::Chip(chip)) => {
+            verdict.misnamed(&chip.name, found);
+            verdict.warnings.extend(found::warnings(&chip));
+        }
+        Ok(Proved::Document(document)) => {
+            verdict.misnamed(&document.name, found);
+            verdict.products(&document, chips)?;
+        }
+    }
+    verdict.valid = verdict.faults.is_empty();
+    Ok(verdict)
+}
+
+impl Verdict {
+    /// Documents and stock know a profile by the name inside, a shelf by that of its file.
+    fn misnamed(&mut self, inside: &str, found: &Found) {
+        if inside != found.name {
+            self.warnings.push(format!(
+                "the file is called \"{}.toml\", the profile inside \"{inside}\"",
+                found.name
+            ));
+        }
+    }
+
+    fn products(
+        &mut self,
+        document: &DocumentProfile,
+        chips: &BTreeMap<String, Arc<ChipProfile>>,
+    ) -> Result<(), Failure> {
+        let products = document.chips.iter().flat_map(|chip| &chip.products);
+        for product in products {
+            match chips.get(product) {
+                None => self.warnings.push(format!(
+                    "no sound chip profile \"{product}\" is at hand: whether the two fit is not known"
+                )),
+                Some(chip) => {
+                    if let Some(fault) = found::mismatch(document, chip)? {
+                        let fault = Fault::without_place(self.file.clone(), fault);
+                        self.faults.push(fault);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![format!(
+            "{} {} \"{}\" ({})",
+            if self.valid { "valid " } else { "FAULTY" },
+            self.kind.word(),
+            self.name,
+            self.file
+        )];
+        lines.extend(self.faults.iter().map(Fault::text));
+        let warnings = self.warnings.iter();
+        lines.extend(warnings.map(|warning| format!("  warning: {warning}")));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,70 @@
+//! A fault in a profile as a person sees it best: the place, the line, a caret, what to do.
+
+use profile::ProfileError;
+use serde::Serialize;
+
+use crate::cli::profile::found::Found;
+
+/// A fault. Fields may be added, never renamed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Fault {
+    file: String,
+    /// From 1; nothing where the fault has no place.
+    line: Option<usize>,
+    /// In characters, from 1.
+    column: Option<usize>,
+    fault: String,
+    hint: String,
+    /// The line itself.
+    source: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn of(error: ProfileError, found: &Found) -> Self {
+        match error {
+            ProfileError::Invalid { place, fault, hint } => Self {
+                file: found.path_of(&place.file),
+                line: Some(place.line),
+                column: Some(place.column),
+                fault,
+                hint,
+                source: found.line(&place).map(str::to_owned),
+            },
+            other => Self::without_place(found.path(), other.to_string()),
+        }
+    }
+
+    pub(crate) fn without_place(file: String, fault: String) -> Self {
+        Self {
+            file,
+            line: None,
+            column: None,
+            fault,
+            hint: String::new(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let (Some(line), Some(column)) = (self.line, self.column) else {
+            return format!("{}: {}", self.file, self.fault);
+        };
+        let mut text = format!("{}:{line}:{column}: {}", self.file, self.fault);
+        if let Some(source) = &self.source {
+            let number = line.to_string();
+            let margin = " ".repeat(number.len());
+            // A tab before the caret keeps it under its character.
+            let before = source.chars().take(column.saturating_sub(1));
+            let indent: String = before
+                .map(|letter| if letter == '\t' { '\t' } else { ' ' })
+                .collect();
+            text.push_str(&format!(
+                "\n{margin} |\n{number} | {source}\n{margin} | {indent}^"
+            ));
+        }
+        if !self.hint.is_empty() {
+            text.push_str(&format!("\n  try: {}", self.hint));
+        }
+        text
+    }
+}
