@@ -37,7 +37,7 @@ struct Verdict {
     file: String,
     valid: bool,
     faults: Vec<Fault>,
-    warnings: Vec<String>,
+    warnings: Vec<Fault>,
 }
 
 /// Proves the profiles.
@@ -92,10 +92,7 @@ fn chips_at_hand(
     Ok(chips)
 }
 
-fn judge(
-    found: &Found,
-    chips: &BTreeMap<String, Arc<ChipProfile>>,
-) -> Result<Verdict, Failure> {
+fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Verdict, Failure> {
     let mut verdict = Verdict {
         kind: found.subject,
         name: found.name.clone(),
@@ -108,7 +105,13 @@ fn judge(
         Err(error) => verdict.faults.push(Fault::of(error, found)),
         Ok(Proved::Chip(chip)) => {
             verdict.misnamed(&chip.name, found);
-            verdict.warnings.extend(found::warnings(&chip));
+            let odd = chip.warnings().iter();
+            verdict
+                .warnings
+                .extend(odd.map(|odd| Fault::warning(odd, found)));
+            found::warnings(&chip)
+                .into_iter()
+                .for_each(|odd| verdict.warn(odd));
         }
         Ok(Proved::Document(document)) => {
             verdict.misnamed(&document.name, found);
@@ -120,10 +123,15 @@ fn judge(
 }
 
 impl Verdict {
+    fn warn(&mut self, what: String) {
+        let odd = Fault::without_place(self.file.clone(), what);
+        self.warnings.push(odd);
+    }
+
     /// Documents and stock know a profile by the name inside, a shelf by that of its file.
     fn misnamed(&mut self, inside: &str, found: &Found) {
         if inside != found.name {
-            self.warnings.push(format!(
+            self.warn(format!(
                 "the file is called \"{}.toml\", the profile inside \"{inside}\"",
                 found.name
             ));
@@ -138,7 +146,7 @@ impl Verdict {
         let products = document.chips.iter().flat_map(|chip| &chip.products);
         for product in products {
             match chips.get(product) {
-                None => self.warnings.push(format!(
+                None => self.warn(format!(
                     "no sound chip profile \"{product}\" is at hand: whether the two fit is not known"
                 )),
                 Some(chip) => {
@@ -162,7 +170,7 @@ impl Verdict {
         )];
         lines.extend(self.faults.iter().map(Fault::text));
         let warnings = self.warnings.iter();
-        lines.extend(warnings.map(|warning| format!("  warning: {warning}")));
+        lines.extend(warnings.map(|odd| format!("  warning: {}", odd.line())));
         lines.join("\n")
     }
 }

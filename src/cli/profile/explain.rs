@@ -175,7 +175,11 @@ impl Text {
         }
         for (place, stage) in explanation.stages.iter().enumerate() {
             lines.push(String::new());
-            let sealed = if stage.sealed { ", sealed by the centre" } else { "" };
+            let sealed = if stage.sealed {
+                ", sealed by the centre"
+            } else {
+                ""
+            };
             lines.push(format!("stage {} \"{}\"{sealed}", place + 1, stage.name));
             if !stage.opening.commands.is_empty() {
                 lines.extend(self.step(&stage.opening));
@@ -261,7 +265,11 @@ fn cost(figures: &Figures) -> String {
         1 => "1 command".to_owned(),
         count => format!("{count} commands"),
     };
-    format!("{commands}, {} bytes, {:.2} s", figures.bytes(), figures.seconds)
+    format!(
+        "{commands}, {} bytes, {:.2} s",
+        figures.bytes(),
+        figures.seconds
+    )
 }
 
 fn summary(explanation: &Explanation) -> String {
@@ -290,7 +298,10 @@ fn summary(explanation: &Explanation) -> String {
             false => names.join(", "),
         }
     };
-    let sealed = explanation.stages.iter().filter(|stage: &&ExplainedStage| stage.sealed);
+    let sealed = explanation
+        .stages
+        .iter()
+        .filter(|stage: &&ExplainedStage| stage.sealed);
     let sealed: Vec<_> = sealed.map(|stage| stage.name.as_str()).collect();
     format!(
         "{table}\nestimated by the profile's [timing]; an RSA key takes its mean, and may take several times as long\n\
@@ -298,6 +309,10 @@ fn summary(explanation: &Explanation) -> String {
         names(&|step| step.irreversible),
         names(&|step| step.journaled),
         names(&|step| step.centre.is_some()),
-        if sealed.is_empty() { "nothing".into() } else { sealed.join(", ") },
+        if sealed.is_empty() {
+            "nothing".into()
+        } else {
+            sealed.join(", ")
+        },
     )
 }

@@ -1,5 +1,6 @@
 //! The profiles at hand: which there are, of what kind, and whether they are sound.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -147,8 +148,11 @@ fn file(name: &str, over: Option<&Path>) -> Result<Found, Failure> {
     let Profiles { chips, documents } = shipped::profiles(over)?;
     let path = Path::new(name);
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Kind::Usage, format!("profile {name} cannot be read: {error}"))
-            .with_hint("name a file, or a shipped profile without .toml")
+        Failure::new(
+            Kind::Usage,
+            format!("profile {name} cannot be read: {error}"),
+        )
+        .with_hint("name a file, or a shipped profile without .toml")
     })?;
     let subject = subject(path, &text, &documents);
     let shelf = match subject {
@@ -172,11 +176,20 @@ fn subject(path: &Path, text: &str, documents: &Shelf) -> Subject {
         let rest = line.trim_start().strip_prefix(key);
         rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']', '.']))
     };
-    let has = |keys: &[&str]| text.lines().any(|line| keys.iter().any(|key| starts(line, key)));
+    let has = |keys: &[&str]| {
+        text.lines()
+            .any(|line| keys.iter().any(|key| starts(line, key)))
+    };
     if has(&["kinds", "[[chips"]) {
         return Subject::Document;
     }
-    if has(&["interface", "[identify", "[limits", "[[stages", "[[operations"]) {
+    if has(&[
+        "interface",
+        "[identify",
+        "[limits",
+        "[[stages",
+        "[[operations",
+    ]) {
         return Subject::Chip;
     }
     let mut lines = text.lines().filter(|line| starts(line, "extends"));
@@ -197,11 +210,15 @@ pub(crate) fn specimen(document: &DocumentProfile, chip: &ChipProfile) -> Result
         record.kind = *kind;
     }
     for kind in [ObjectKind::File, ObjectKind::Data] {
-        let contents = chip.objects(kind).filter_map(|object| object.detail.content());
+        let contents = chip
+            .objects(kind)
+            .filter_map(|object| object.detail.content());
         for (name, _) in contents.flat_map(|content| content.variables()) {
             if let Some(name) = name.strip_prefix("prepared.") {
                 let bytes = vec![0; usual_length(name)];
-                record.prepared.insert(name.to_owned(), Prepared::new(bytes));
+                record
+                    .prepared
+                    .insert(name.to_owned(), Prepared::new(bytes));
             }
         }
     }
@@ -217,17 +234,25 @@ pub(crate) fn warnings(chip: &ChipProfile) -> Vec<String> {
     if chip.identify.atr.is_empty() && chip.identify.expect.is_empty() {
         warnings.push("any chip passes for this one: identify neither names an answer to reset nor expects anything".to_owned());
     }
-    for key in chip.objects(ObjectKind::Key) {
-        if let Detail::Key(rules) = &key.detail {
-            let algorithm = rules.algorithm.name();
-            if !chip.timing.generate.contains_key(algorithm) {
-                warnings.push(format!("[timing] says nothing of making a {algorithm} key (\"{}\"): estimates leave it out", key.name));
-            }
+    let keys = chip.objects(ObjectKind::Key);
+    let algorithms: BTreeSet<_> = keys
+        .filter_map(|key| match &key.detail {
+            Detail::Key(rules) => Some(rules.algorithm.name()),
+            _ => None,
+        })
+        .collect();
+    for algorithm in algorithms {
+        if !chip.timing.generate.contains_key(algorithm) {
+            warnings.push(format!(
+                "[timing] says nothing of making a {algorithm} key: estimates leave it out"
+            ));
         }
     }
     for (name, set) in &chip.channel.keys {
         if matches!(set.source, profile::KeySource::Known(_)) {
-            warnings.push(format!("key set \"{name}\" is known to the world: in production it must not stay"));
+            warnings.push(format!(
+                "key set \"{name}\" is known to the world: in production it must not stay"
+            ));
         }
         if set.tries.is_none() {
             warnings.push(format!("key set \"{name}\" does not say how many failures lock the chip (tries): three are allowed"));
@@ -237,7 +262,10 @@ pub(crate) fn warnings(chip: &ChipProfile) -> Vec<String> {
 }
 
 /// Returns why a document cannot be made on a chip that it names, if it cannot.
-pub(crate) fn mismatch(document: &DocumentProfile, chip: &Arc<ChipProfile>) -> Result<Option<String>, Failure> {
+pub(crate) fn mismatch(
+    document: &DocumentProfile,
+    chip: &Arc<ChipProfile>,
+) -> Result<Option<String>, Failure> {
     let record = specimen(document, chip)?;
     let Some(wanted) = profiles::wanted(document, &chip.name) else {
         return Ok(None);

@@ -54,7 +54,14 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = tables::headed([
-        "kind", "name", "title", "interface", "channel", "has", "digest", "",
+        "kind",
+        "name",
+        "title",
+        "interface",
+        "channel",
+        "has",
+        "digest",
+        "",
     ]);
     for line in &lines {
         let digest = line.digest.as_deref().unwrap_or_default();

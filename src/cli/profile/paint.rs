@@ -1,6 +1,6 @@
 //! A fault in a profile as a person sees it best: the place, the line, a caret, what to do.
 
-use profile::ProfileError;
+use profile::{ProfileError, Warning};
 use serde::Serialize;
 
 use crate::cli::profile::found::Found;
@@ -34,6 +34,18 @@ impl Fault {
         }
     }
 
+    /// Tells of something that is odd and no fault.
+    pub(crate) fn warning(warning: &Warning, found: &Found) -> Self {
+        Self {
+            file: found.path_of(&warning.place.file),
+            line: Some(warning.place.line),
+            column: Some(warning.place.column),
+            fault: warning.what.clone(),
+            hint: warning.hint.clone(),
+            source: found.line(&warning.place).map(str::to_owned),
+        }
+    }
+
     pub(crate) fn without_place(file: String, fault: String) -> Self {
         Self {
             file,
@@ -45,11 +57,22 @@ impl Fault {
         }
     }
 
+    /// Returns place and fault on one line.
+    pub(crate) fn line(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => {
+                format!("{}:{line}:{column}: {}", self.file, self.fault)
+            }
+            _ => format!("{}: {}", self.file, self.fault),
+        }
+    }
+
+    /// Returns all of it, with the line itself and a caret.
     pub(crate) fn text(&self) -> String {
+        let mut text = self.line();
         let (Some(line), Some(column)) = (self.line, self.column) else {
-            return format!("{}: {}", self.file, self.fault);
+            return text;
         };
-        let mut text = format!("{}:{line}:{column}: {}", self.file, self.fault);
         if let Some(source) = &self.source {
             let number = line.to_string();
             let margin = " ".repeat(number.len());

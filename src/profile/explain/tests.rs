@@ -57,9 +57,9 @@ fn known_bytes_are_shown_and_others_named() {
     let [.., create, write] = &told[..] else {
         panic!("{told:?}");
     };
-    assert_eq!(create, "00E00000 11 620F8002000B8201018302D0038C020100 00");
+    assert_eq!(create, "00E00000 11 620F8002000B8201018302D0038C020100 F8");
     // 04 09 "XA0000001"
-    assert_eq!(write, "00D60000 0B 0409584130303030303031 00");
+    assert_eq!(write, "00D60000 0B 0409584130303030303031 F8");
     // 17 bytes padded to 32, a MAC of 8, header, Lc and Le.
     assert_eq!(number[number.len() - 2].protected, Some(4 + 1 + 40 + 1));
 
@@ -83,14 +83,14 @@ fn secrets_are_named_and_never_shown() {
     let told = whole(holder.commands.last().unwrap());
     assert_eq!(
         told,
-        "00240101 0C (pin.pin1.holder_digits 4)FFFFFFFFFFFFFFFF 00"
+        "00240101 0C (pin.pin1.holder_digits 4)FFFFFFFFFFFFFFFF F8"
     );
     assert!(holder.journaled && holder.irreversible);
     let keys = step(&explained, "replace_keys issuer");
     let told = whole(&keys.commands[0]);
     // GP 2.3 §11.8: version; of each key type, length, the sealed key, its check value.
     let key = "881110(key_set.key 16)03(key_set.key 3)";
-    assert_eq!(told, format!("80D80081 46 01{key}{key}{key} 00"));
+    assert_eq!(told, format!("80D80081 46 01{key}{key}{key} F8"));
     assert!(keys.irreversible && keys.centre.is_some());
     for step in explained.steps() {
         let secret = step.commands.iter().filter(|command| command.secret);
