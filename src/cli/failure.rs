@@ -61,6 +61,11 @@ impl Failure {
         self
     }
 
+    /// Returns what happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Shows it on standard error.
     pub(crate) fn show(&self) {
         let mut out = std::io::stderr().lock();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::card::place::Place;
+use crate::cli::card::session::TraceOption;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
@@ -28,6 +29,8 @@ pub(crate) struct Apdu {
     /// Go on after a command that the card refused. Without it the rest is not sent.
     #[arg(long)]
     keep_going: bool,
+    #[command(flatten)]
+    trace: TraceOption,
     /// One JSON value instead of text.
     #[arg(long)]
     json: bool,
@@ -35,7 +38,7 @@ pub(crate) struct Apdu {
 
 /// One command and its answer. Fields may be added, never renamed.
 #[derive(Serialize)]
-struct Exchange {
+pub(crate) struct Exchange {
     /// The command in hexadecimal, without data that may be a PIN.
     command: String,
     /// How many bytes of it are not shown.
@@ -51,7 +54,8 @@ struct Exchange {
 /// Sends the commands.
 pub(crate) fn run(options: &Apdu) -> Result<ExitCode, Failure> {
     let commands = read(&options.commands, &mut std::io::stdin().lock())?;
-    let mut channel = options.place.connect()?;
+    let connection = options.place.connect()?;
+    let mut channel = options.trace.begin(connection, None)?;
     let mut exchanges = Vec::new();
     let mut refused = false;
     for (place, command) in commands.iter().enumerate() {
@@ -88,7 +92,10 @@ fn is_good(status: Status) -> bool {
 }
 
 /// Reads the commands. What cannot be read is named by its place: it may hold a PIN.
-fn read(arguments: &[String], input: &mut dyn BufRead) -> Result<Vec<Zeroizing<Vec<u8>>>, Failure> {
+pub(crate) fn read(
+    arguments: &[String],
+    input: &mut dyn BufRead,
+) -> Result<Vec<Zeroizing<Vec<u8>>>, Failure> {
     let mut texts = Vec::new();
     for argument in arguments {
         if argument == "-" {
@@ -120,7 +127,7 @@ fn read(arguments: &[String], input: &mut dyn BufRead) -> Result<Vec<Zeroizing<V
 }
 
 impl Exchange {
-    fn new(command: &[u8], response: &Response) -> Self {
+    pub(crate) fn new(command: &[u8], response: &Response) -> Self {
         let secret = command.get(1).is_some_and(|ins| SECRET_DATA.contains(ins));
         let shown = if secret {
             command.len().min(4)
@@ -137,7 +144,12 @@ impl Exchange {
         }
     }
 
-    fn text(&self) -> String {
+    /// Returns whether the card did what it was told.
+    pub(crate) fn is_good(&self) -> bool {
+        self.status == "9000" || self.status.starts_with("61")
+    }
+
+    pub(crate) fn text(&self) -> String {
         let hidden = match self.hidden {
             0 => String::new(),
             hidden => format!(" and {hidden} bytes that are not shown"),

@@ -17,7 +17,7 @@ use hsm::PinSet;
 use jiff::Timestamp;
 use profile::Plan;
 
-use crate::cli::card::keys::DeskKeys;
+use crate::cli::card::desk_keys::DeskKeys;
 use crate::cli::card::pem;
 use crate::cli::card::runs::{Runs, write_whole};
 
@@ -70,7 +70,7 @@ impl Desk {
 
     /// Returns the key check value of a key set's master key.
     pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
-        self.0.keys.kcv(key_set)
+        self.0.keys.chips.kcv(key_set)
     }
 
     /// Does what blocks, the token's and the disk's work, beside the async threads.
@@ -159,7 +159,7 @@ impl Inner {
         let context = format!("document {}", record.number);
         let pins = self.pins_before(&context)?;
         let sealed = SealedStage::seal(
-            &self.keys.service,
+            &self.keys.chips.service,
             &self.keys.envelope,
             &SealOrder {
                 plan: &self.plan,
@@ -271,6 +271,7 @@ impl Centre for Desk {
         self.work(request.lease, &request.chip, move |desk| {
             let opened = desk
                 .keys
+                .chips
                 .service
                 .open(&desk.plan.chip, &desk.chip, &asked.opening);
             Ok(opened.map_err(told)?.into_grant())
@@ -281,7 +282,7 @@ impl Centre for Desk {
     async fn put_keys(&self, _: &Actor, request: &PutKeyRequest) -> Result<PutKeyGrant, ApiError> {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| {
-            let put = desk.keys.service.put_keys(
+            let put = desk.keys.chips.service.put_keys(
                 &desk.plan.chip,
                 &desk.chip,
                 &asked.opening,

@@ -7,10 +7,12 @@ use card::{Channel, Limits};
 use clap::Args;
 use perso::{Domain, Identity, InspectError, Inspector};
 use profile::{ChipProfile, Detail, ObjectKind};
+use reader::Capabilities;
 use serde::Serialize;
 
 use crate::cli::card::place::Place;
 use crate::cli::card::profiles::{self, More};
+use crate::cli::card::state::StateOption;
 use crate::cli::card::tables;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
@@ -29,6 +31,11 @@ pub(crate) struct Info {
     chip: Option<String>,
     #[command(flatten)]
     more: More,
+    #[command(flatten)]
+    state: StateOption,
+    /// Measure anew what card and reader carry, instead of trusting what was measured before.
+    #[arg(long)]
+    fresh: bool,
     /// One JSON value instead of text.
     #[arg(long)]
     json: bool,
@@ -48,9 +55,26 @@ struct Report {
     differences: Vec<String>,
     /// `blank`, `in-use`, `half-way` (the maker's keys beside the issuer's) or `unknown`.
     state: &'static str,
+    /// What card and reader carry together.
+    carries: Carries,
     cplc: Option<Vec<Field>>,
     keys: Option<Vec<Key>>,
     pins: Vec<Pin>,
+}
+
+/// What card and reader carry together, as it was measured.
+#[derive(Default, Serialize)]
+struct Carries {
+    /// `T=0`, `T=1`, `T=CL`; nothing where nobody tells.
+    protocol: Option<String>,
+    /// Whether a command of extended length passed.
+    extended: bool,
+    /// Most data bytes of a command that passed.
+    command: usize,
+    /// Most data bytes of an answer that passed.
+    response: usize,
+    /// Whether the card takes chains; nothing where that cannot be seen.
+    chaining: Option<bool>,
 }
 
 /// One field of the production life-cycle data.
@@ -64,7 +88,7 @@ struct Field {
 
 /// One key of the issuer's secure channel.
 #[derive(Serialize)]
-struct Key {
+pub(crate) struct Key {
     version: String,
     id: u8,
     kind: String,
@@ -100,6 +124,7 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
         os: None,
         differences: Vec::new(),
         state: "unknown",
+        carries: Carries::default(),
         cplc: None,
         keys: None,
         pins: Vec::new(),
@@ -147,6 +172,17 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
                 .push(format!("no \"{}\": {error}", chip.name)),
         }
     }
+    // Last, since it resets the card. Of an unknown product nothing beyond short commands is tried.
+    let (product, limits) = match fits {
+        Some(chip) => (chip.name.as_str(), chip.limits),
+        None => ("", Limits::default()),
+    };
+    report.carries = Carries::of(&options.state.open()?.capabilities(
+        &mut connection,
+        product,
+        &limits,
+        options.fresh,
+    )?);
     report.state = fits.map_or("unknown", |chip| state(chip, &domain));
     report.keys = domain
         .keys
@@ -162,6 +198,33 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+impl Carries {
+    fn of(found: &Capabilities) -> Self {
+        Self {
+            protocol: found.protocol.map(|protocol| protocol.to_string()),
+            extended: found.extended,
+            command: found.command,
+            response: found.response,
+            chaining: found.chaining,
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "{}, {} commands up to {} bytes, answers up to {}{}",
+            self.protocol.as_deref().unwrap_or("protocol not known"),
+            if self.extended { "extended" } else { "short" },
+            self.command,
+            self.response,
+            match self.chaining {
+                Some(true) => ", chains",
+                Some(false) => ", no chains",
+                None => "",
+            }
+        )
+    }
 }
 
 /// Asks for the identity; only a card that cannot be reached ends the command.
@@ -271,7 +334,7 @@ fn kind(kind: KeyKind) -> String {
 }
 
 impl Key {
-    fn of(key: &KeyInfo, chip: Option<&ChipProfile>) -> Self {
+    pub(crate) fn of(key: &KeyInfo, chip: Option<&ChipProfile>) -> Self {
         let set = chip.and_then(|chip| {
             chip.channel
                 .keys
@@ -285,6 +348,17 @@ impl Key {
             bytes: key.length,
             set: set.map(|(name, _)| name.clone()),
         }
+    }
+
+    /// Returns a row of a table: version, id, kind, bytes, key set.
+    pub(crate) fn row(&self) -> [String; 5] {
+        [
+            self.version.clone(),
+            self.id.to_string(),
+            self.kind.clone(),
+            self.bytes.to_string(),
+            self.set.clone().unwrap_or_default(),
+        ]
     }
 }
 
@@ -310,6 +384,7 @@ impl Report {
         table.add_row(["chip serial", self.serial.as_deref().unwrap_or("-")]);
         table.add_row(["operating system", self.os.as_deref().unwrap_or("-")]);
         table.add_row(["state", state]);
+        table.add_row(["card and reader", &self.carries.text()]);
         for key in self.keys.iter().flatten() {
             let set = key
                 .set

@@ -1,260 +1,278 @@
-//! KEYS.toml: where a desk's keys are, and where it writes.
-//! Its form stands in `zimogs card personalize --help`.
+//! `zimogs card keys`: which keys a chip holds, and whether ours are those. No attempt is used.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::ExitCode;
 
-use central::{CertificateShelf, IssuingAuthority, KeyLabels, KeyService};
-use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
-use jiff::Timestamp;
-use serde::Deserialize;
-use zeroize::Zeroizing;
+use clap::Args;
+use perso::{Domain, Inspector};
+use profile::{ChipProfile, KeySource, Protocol};
+use serde::Serialize;
 
-use crate::cli::card::pem;
+use crate::cli::card::channel::identify;
+use crate::cli::card::desk_keys::ChipKeys;
+use crate::cli::card::info::Key;
+use crate::cli::card::issuer::{self, Asked, Fit};
+use crate::cli::card::place::Place;
+use crate::cli::card::session::TraceOption;
+use crate::cli::card::state::StateOption;
+use crate::cli::card::trial::KeysOption;
+use crate::cli::card::{profiles, tables};
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::shipped;
+use crate::cli::output;
 
-/// The shipped token kind.
-const SOFTHSM2: &str = "softhsm2";
+/// The key set with which a chip leaves its maker, as every chip profile names it.
+const MAKERS_KEYS: &str = "transport";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    out: PathBuf,
-    token: TokenPart,
-    masters: Option<BTreeMap<String, String>>,
-    #[serde(default)]
-    authority: AuthorityPart,
-    #[serde(default)]
-    envelope: EnvelopePart,
+/// Options of `card keys`.
+#[derive(Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    place: Place,
+    /// The chip profile: a file, or the name of a shipped one.
+    #[arg(long)]
+    chip: String,
+    #[command(flatten)]
+    keys: KeysOption,
+    #[command(flatten)]
+    state: StateOption,
+    #[command(flatten)]
+    trace: TraceOption,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Where a token is, and the file of the PIN that opens it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TokenPart {
-    kind: Option<String>,
-    label: String,
-    pin_file: PathBuf,
+/// What the chip holds. Fields may be added, never renamed.
+#[derive(Serialize)]
+struct Report {
+    product: String,
+    serial: Option<String>,
+    /// The security domain's key information template; nothing where it says none.
+    keys: Option<Vec<Key>>,
+    sets: Vec<Set>,
+    /// What that means.
+    finding: String,
+    /// What to do.
+    next: String,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AuthorityPart {
-    key: Option<String>,
-    profile: Option<String>,
-    certificate: Option<PathBuf>,
-    profiles: Option<PathBuf>,
+/// One key set of the profile.
+#[derive(Serialize)]
+struct Set {
+    name: String,
+    version: Option<String>,
+    cipher: String,
+    /// `diversified` or `known`.
+    source: &'static str,
+    /// Whether the chip gives a challenge for it; nothing where that cannot be told.
+    present: Option<bool>,
+    /// `ours`, `others` (the chip's cryptogram does not fit), `not-judged`.
+    judged: &'static str,
+    reason: String,
+    /// The check value of the token's master key.
+    kcv: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnvelopePart {
-    key: Option<String>,
-}
-
-/// A desk's keys, open.
-pub(crate) struct DeskKeys {
-    /// The chips' keys.
-    pub(crate) service: KeyService,
-    /// The key to which PIN envelopes are sealed.
-    pub(crate) envelope: EnvelopeKey,
-    /// What issues certificates.
-    pub(crate) authority: IssuingAuthority,
-    /// The file of the authority's certificate, DER.
-    pub(crate) authority_file: PathBuf,
-    /// The desk's folder.
-    pub(crate) out: PathBuf,
-    token: Arc<Token>,
-    labels: KeyLabels,
-}
-
-impl DeskKeys {
-    /// Reads the file and opens what it names. The desk's folder is made where it is missing.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            Failure::new(
-                Kind::Usage,
-                format!("{} cannot be read: {error}", path.display()),
-            )
-            .with_hint("name the file that says where the keys are: --keys KEYS.toml")
-        })?;
-        let file: File = toml::from_str(&text).map_err(|error| {
-            Failure::new(
-                Kind::Usage,
-                format!("{}: {}", path.display(), error.to_string().trim_end()),
-            )
-        })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let token = Arc::new(open_token(&file.token, folder)?);
-        let defaults = KeyLabels::default();
-        let labels = KeyLabels {
-            masters: file.masters.unwrap_or(defaults.masters),
-            authority: file.authority.key.clone().unwrap_or(defaults.authority),
-            envelope: file.envelope.key.unwrap_or(defaults.envelope),
-            audit: defaults.audit,
+/// Asks the chip.
+pub(crate) fn run(options: &Keys) -> Result<ExitCode, Failure> {
+    let chip = profiles::chip(&options.chip)?;
+    let keys = options.keys.chip_keys(&chip)?;
+    let state = options.state.open()?;
+    let mut connection = options.place.connect()?;
+    let limits = state.limits(&mut connection, &chip)?;
+    let mut session = options.trace.begin(connection, Some(&chip))?;
+    let (serial, known) = identify(&chip, &mut session, &limits)?;
+    let domain = match chip.channel.protocol.is_global_platform() {
+        true => {
+            let mut inspector = Inspector::new(&chip, &mut session).within(limits);
+            inspector.domain().or_fail(Kind::Device)?
+        }
+        false => Domain::default(),
+    };
+    let mut sets = Vec::new();
+    for (name, set) in &chip.channel.keys {
+        let mut line = Set {
+            name: name.clone(),
+            version: (set.version != 0).then(|| format!("{:02X}", set.version)),
+            cipher: set.cipher.to_string(),
+            source: match set.source {
+                KeySource::Known(_) => "known",
+                KeySource::Diversified(_) => "diversified",
+            },
+            present: None,
+            judged: "not-judged",
+            reason: String::new(),
+            kcv: keys.as_ref().and_then(|keys| keys.kcv(name)),
         };
-        let out = folder.join(&file.out);
-        fs::create_dir_all(&out).map_err(|error| {
-            Failure::new(
-                Kind::Failed,
-                format!(
-                    "the desk's folder {} cannot be made: {error}",
-                    out.display()
-                ),
-            )
-        })?;
-        let spki = token.public_key(&labels.envelope).or_fail(Kind::Usage)?;
-        let (authority, authority_file) =
-            open_authority(&file.authority, folder, &out, &token, &labels)?;
-        Ok(Self {
-            service: KeyService::new(Arc::clone(&token), labels.clone()),
-            envelope: EnvelopeKey::from_spki_der(&spki).or_fail(Kind::Usage)?,
-            authority,
-            authority_file,
-            out,
-            token,
-            labels,
-        })
+        match issuer::ask(&mut session, &chip, &limits, name, &known)? {
+            Asked::Absent => {
+                line.present = Some(false);
+                line.reason = "the chip has no such version".into();
+            }
+            Asked::Locked => {
+                line.present = Some(true);
+                line.reason = "locked: the chip takes no more attempts".into();
+            }
+            Asked::Refused(status) => {
+                line.reason = format!("no challenge: {}", chip.meaning(status));
+            }
+            Asked::Given(opening) => {
+                let serial = serial.as_deref().unwrap_or_default();
+                line.judge(&chip, keys.as_ref(), serial, &opening)?;
+            }
+        }
+        sets.push(line);
+    }
+    let (finding, next) = conclude(&chip, &sets);
+    let report = Report {
+        product: chip.name.clone(),
+        serial,
+        keys: domain
+            .keys
+            .map(|keys| keys.iter().map(|key| Key::of(key, Some(&chip))).collect()),
+        sets,
+        finding,
+        next,
+    };
+    if options.json {
+        output::json(&report)?;
+    } else {
+        output::line(&report.text())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Set {
+    fn judge(
+        &mut self,
+        chip: &ChipProfile,
+        keys: Option<&ChipKeys>,
+        serial: &str,
+        opening: &api::ChannelOpening,
+    ) -> Result<(), Failure> {
+        if !chip.channel.protocol.is_global_platform() {
+            // Whoever holds a key by challenge shows it only to the right answer.
+            self.reason =
+                "only an attempt would tell: zimogs card channel makes one, and counts it".into();
+            return Ok(());
+        }
+        self.present = Some(true);
+        match issuer::judge(keys, chip, serial, opening)? {
+            Fit::Ours(_) => {
+                self.judged = "ours";
+                self.reason = "the chip's cryptogram fits our keys".into();
+            }
+            Fit::Wrong => {
+                self.judged = "others";
+                self.reason = "the chip's cryptogram does not fit our keys".into();
+            }
+            Fit::NotAtHand(why) => self.reason = why,
+        }
+        Ok(())
     }
 
-    /// Opens a PIN envelope of this desk.
-    pub(crate) fn open_envelope(
-        &self,
-        sealed: &[u8],
-        context: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, hsm::EnvelopeError> {
-        self.token
-            .open_envelope(&self.labels.envelope, sealed, context)
-    }
-
-    /// Returns the key check value of a key set's master key, for a person to compare.
-    pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
-        let kcv = self.token.kcv(self.labels.masters.get(key_set)?).ok()?;
-        Some(hex::encode_upper(kcv))
+    fn is_there(&self) -> bool {
+        self.present == Some(true)
     }
 }
 
-/// Opens a token whose PIN file only its owner can read; paths are relative to `folder`.
-pub(crate) fn open_token(part: &TokenPart, folder: &Path) -> Result<Token, Failure> {
-    let config = match part.kind.as_deref() {
-        None | Some(SOFTHSM2) => shipped::SOFTHSM2.to_owned(),
-        Some(file) => fs::read_to_string(folder.join(file)).map_err(|error| {
-            Failure::new(
-                Kind::Usage,
-                format!("token kind {file} cannot be read: {error}"),
-            )
-            .with_hint("name a file, or the shipped kind softhsm2")
-        })?,
-    };
-    let config = TokenConfig::parse(&config).or_fail(Kind::Usage)?;
-    let path = folder.join(&part.pin_file);
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Kind::Usage,
-            format!(
-                "the token's PIN file {} cannot be read: {error}",
-                path.display()
-            ),
-        )
-    };
-    if fs::metadata(&path)
-        .map_err(unreadable)?
-        .permissions()
-        .mode()
-        & 0o077
-        != 0
-    {
-        let fault = format!(
-            "the token's PIN file {} can be read by others",
-            path.display()
+/// Says what the chip's key sets mean together, and what to do: after an interrupted key change
+/// above all, when nobody may guess which of both the chip holds.
+fn conclude(chip: &ChipProfile, sets: &[Set]) -> (String, String) {
+    let say = |finding: &str, next: &str| (finding.to_owned(), next.to_owned());
+    match chip.channel.protocol {
+        Protocol::None => {
+            return say("the chip has no issuer's keys", "nothing is to be done");
+        }
+        Protocol::Challenge(_) => {
+            return say(
+                "which key the chip holds, only an attempt would tell",
+                "try the newer key first, once: zimogs card channel --key-set NAME; after a key change that was interrupted it is one of the two",
+            );
+        }
+        Protocol::Scp02 { .. } | Protocol::Scp03 { .. } => {}
+    }
+    let makers = sets.iter().find(|set| set.name == MAKERS_KEYS);
+    let others: Vec<_> = sets.iter().filter(|set| set.name != MAKERS_KEYS).collect();
+    let there: Vec<_> = others.iter().filter(|set| set.is_there()).collect();
+    let wrong = sets.iter().find(|set| set.judged == "others");
+    if let Some(wrong) = wrong {
+        return (
+            format!("the {} keys on the chip are not ours", wrong.name),
+            "compare the check value of the master key with the delivery's; nothing was tried, and nothing should be until it fits".into(),
         );
-        return Err(
-            Failure::new(Kind::Refused, fault).with_hint(format!("chmod 600 {}", path.display()))
+    }
+    let names: Vec<_> = there.iter().map(|set| set.name.as_str()).collect();
+    let names = names.join(", ");
+    match (makers.map(Set::is_there), there.is_empty()) {
+        (Some(true), true) => say(
+            "blank: the chip holds its maker's keys alone; no key change was begun, or none took effect",
+            "the blank can be used: zimogs card personalize",
+        ),
+        (Some(true), false) => (
+            format!("half-way: the maker's keys stand beside {names}: a key change was interrupted before the old set was removed"),
+            "the run that began it must decide: see its journal; a blank that nobody can account for is spoiled".into(),
+        ),
+        (Some(false), true) => say(
+            "the chip holds none of the key sets that the profile names",
+            "it belongs to somebody else, or to another profile: put it aside",
+        ),
+        (Some(false), false) => (
+            format!("the key change is complete: {names} alone"),
+            "in use: a document, or a blank that was begun; see `zimogs card verify`".into(),
+        ),
+        (None, true) => say(
+            "the chip says of no key set that it is there",
+            "look with `zimogs card info`",
+        ),
+        (None, false) => (
+            format!("the chip holds {names}"),
+            "the profile names no maker's keys: whether the chip is blank, its content says".into(),
+        ),
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{} {}\n",
+            self.product,
+            self.serial.as_deref().unwrap_or("(no serial number)")
         );
-    }
-    let pin = Zeroizing::new(fs::read_to_string(&path).map_err(unreadable)?);
-    Token::open(&config, &part.label, Secret::new(pin.trim())).map_err(|error| {
-        let failure = Failure::of(Kind::Device, &error);
-        match std::env::var_os(SoftHsmFolder::VARIABLE) {
-            None => failure.with_hint(format!(
-                "SoftHSM2 finds its tokens by the file that {} names: set it before",
-                SoftHsmFolder::VARIABLE
-            )),
-            Some(_) => failure,
+        if let Some(keys) = &self.keys {
+            let mut table = tables::headed(["version", "id", "kind", "bytes", "key set"]);
+            for key in keys {
+                table.add_row(key.row());
+            }
+            text.push_str(&format!("{table}\n\n"));
         }
-    })
-}
-
-/// Opens the authority that has a certificate already, or makes it one.
-fn open_authority(
-    part: &AuthorityPart,
-    folder: &Path,
-    out: &Path,
-    token: &Arc<Token>,
-    labels: &KeyLabels,
-) -> Result<(IssuingAuthority, PathBuf), Failure> {
-    let mut shelf = CertificateShelf::default();
-    match &part.profiles {
-        Some(profiles) => shelve(&mut shelf, &folder.join(profiles))?,
-        None => shipped::certificates().for_each(|(name, text)| shelf.put(name, text)),
-    }
-    let own = part.profile.as_deref().unwrap_or("pilot-ca");
-    let path = part
-        .certificate
-        .as_ref()
-        .map(|certificate| folder.join(certificate));
-    let is_named = path.is_some();
-    let path = path.unwrap_or_else(|| out.join("authority.der"));
-    match fs::read(&path) {
-        Ok(der) => {
-            let authority =
-                IssuingAuthority::restore(Arc::clone(token), &labels.authority, &shelf, own, &der);
-            Ok((authority.or_fail(Kind::Usage)?, path))
+        let mut table = tables::headed([
+            "key set",
+            "version",
+            "cipher",
+            "there",
+            "ours",
+            "why",
+            "master KCV",
+        ]);
+        for set in &self.sets {
+            table.add_row([
+                set.name.as_str(),
+                set.version.as_deref().unwrap_or("-"),
+                &set.cipher,
+                match set.present {
+                    Some(true) => "yes",
+                    Some(false) => "no",
+                    None => "?",
+                },
+                match set.judged {
+                    "ours" => "yes",
+                    "others" => "NO",
+                    _ => "?",
+                },
+                &set.reason,
+                set.kcv.as_deref().unwrap_or("-"),
+            ]);
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_named => {
-            let authority = IssuingAuthority::create(
-                Arc::clone(token),
-                &labels.authority,
-                &shelf,
-                own,
-                Timestamp::now(),
-            )
-            .or_fail(Kind::Usage)?;
-            pem::save(&path, authority.der()).or_fail(Kind::Failed)?;
-            Ok((authority, path))
-        }
-        Err(error) => Err(Failure::new(
-            Kind::Usage,
-            format!(
-                "the authority's certificate {} cannot be read: {error}",
-                path.display()
-            ),
-        )),
+        format!("{text}{table}\n\n{}\n  next: {}", self.finding, self.next)
     }
-}
-
-fn shelve(shelf: &mut CertificateShelf, folder: &Path) -> Result<(), Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Kind::Usage,
-            format!(
-                "the certificate profiles in {} cannot be read: {error}",
-                folder.display()
-            ),
-        )
-    };
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_stem().and_then(|name| name.to_str());
-        if let (Some(name), Some("toml")) =
-            (name, path.extension().and_then(|ending| ending.to_str()))
-        {
-            shelf.put(name, fs::read_to_string(&path).map_err(unreadable)?);
-        }
-    }
-    Ok(())
 }

@@ -1,9 +1,13 @@
 //! `zimogs card`: cards in PC/SC readers, for the card engineer at a desk.
 
 mod apdu;
+mod channel;
 mod desk;
+pub(crate) mod desk_keys;
+mod files;
 mod info;
-pub(crate) mod keys;
+mod issuer;
+mod keys;
 mod list;
 mod pem;
 mod personalize;
@@ -11,8 +15,13 @@ mod place;
 pub(crate) mod profiles;
 mod progress;
 mod random;
+mod replay;
 mod runs;
+mod session;
+mod state;
 pub(crate) mod tables;
+mod trace;
+mod trial;
 mod verify;
 
 use std::process::ExitCode;
@@ -39,6 +48,23 @@ pub(crate) enum Command {
     /// Reads a finished chip back through the holder's own door and judges it. Example:
     /// zimogs card verify --reader "slot 1" --chip lateid-v2 --record record.json --trust authority.pem
     Verify(verify::Verify),
+    /// Opens the issuer's channel and says what came of it; then sends commands inside it. Wrong
+    /// keys are found on our side and use no attempt. Example:
+    /// zimogs card channel --chip lateid-v2 --keys keys.toml --key-set issuer
+    Channel(channel::OpenChannel),
+    /// Says which keys the chip holds, and whether ours are those. Uses no attempt. Example:
+    /// zimogs card keys --chip lateid-v2 --keys keys.toml
+    Keys(keys::Keys),
+    /// Walks applications, files and data objects: what is there, and what can be read. Example:
+    /// zimogs card files --chip lateid-v2 --show
+    Files(files::Files),
+    /// Checks and sums up a recorded session. Example:
+    /// zimogs card personalize … --trace session.trace && zimogs card trace session.trace
+    Trace(trace::Summarize),
+    /// Plays a recorded session to the card in a reader, and says where it answers otherwise.
+    /// Example:
+    /// zimogs card replay session.trace --reader "slot 1"
+    Replay(replay::Play),
 }
 
 /// Runs a command.
@@ -49,5 +75,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Apdu(options) => apdu::run(options),
         Command::Personalize(options) => personalize::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Channel(options) => channel::run(options),
+        Command::Keys(options) => keys::run(options),
+        Command::Files(options) => files::run(options),
+        Command::Trace(options) => trace::run(options),
+        Command::Replay(options) => replay::run(options),
     }
 }

@@ -13,17 +13,20 @@ use clap::Args;
 use document::{Environment, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
-use profile::{DocumentProfile, Plan};
-use reader::{Connection, Meter, Traffic};
+use profile::{DocumentProfile, Plan, Verb};
+use reader::{AttemptFile, Meter, Traffic};
 use serde::Serialize;
-use station::{Bridge, Notebook, drive};
+use station::{Bridge, Budgeted, Notebook, drive};
 use uuid::Uuid;
 
 use crate::cli::card::desk::Desk;
-use crate::cli::card::keys::DeskKeys;
+use crate::cli::card::desk_keys::DeskKeys;
 use crate::cli::card::place::Place;
 use crate::cli::card::progress::Steps;
 use crate::cli::card::runs::{Run, Runs};
+use crate::cli::card::session::{Session, TraceOption};
+use crate::cli::card::state::{self, StateOption};
+use crate::cli::card::trial::KeysOption;
 use crate::cli::card::{profiles, random};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
@@ -35,7 +38,7 @@ const TERM: Duration = Duration::from_secs(600);
 
 /// What `--help` says of the file that names the keys.
 const KEYS: &str = "\
-KEYS.toml (paths start at its own folder; all but `out` and [token] may be left out):
+KEYS.toml, without --keys that of the working folder (paths start at its own folder; all but `out` and [token] may be left out):
   out = \"made\"                    # journal, certificates, sealed PIN envelopes
   [token]
   kind = \"softhsm2\"               # a shipped token kind, or a file like hsm-config/*.toml
@@ -72,9 +75,15 @@ pub(crate) struct Personalize {
     /// made up where it is not given.
     #[arg(long, value_name = "HEX", value_parser = blank_number)]
     blank: Option<String>,
-    /// Where the keys are and where to write, TOML.
-    #[arg(long, default_value = "keys.toml")]
-    keys: PathBuf,
+    #[command(flatten)]
+    keys: KeysOption,
+    /// Make an attempt although it could lock the chip.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    state: StateOption,
+    #[command(flatten)]
+    trace: TraceOption,
     /// One JSON value instead of text.
     #[arg(long)]
     json: bool,
@@ -114,10 +123,15 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let record = profiles::record(&options.record)?;
     let plan = profiles::plan(chip, &document, &record)?;
     only_test_numbers(&record)?;
-    let keys = DeskKeys::open(&options.keys)?;
+    let file = options.keys.file(&plan.chip)?;
+    let keys = DeskKeys::open(&file.unwrap_or_else(|| PathBuf::from("keys.toml")))?;
+    let state = options.state.open()?;
+    let ledger = state.ledger()?;
     let runs = Runs::open(&keys.out).or_fail(Kind::Failed)?;
     let mut connection = options.place.connect()?;
-    let serial = identify(&plan, &mut connection, options.blank.as_deref())?;
+    let limits = state.limits(&mut connection, &plan.chip)?;
+    let mut session = options.trace.begin(connection, Some(&plan.chip))?;
+    let serial = identify(&plan, &mut session, &limits, options.blank.as_deref())?;
     if let Some(used) = runs
         .used(&serial, &plan.chip.name, record.number)
         .or_fail(Kind::Failed)?
@@ -162,18 +176,21 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         runtime.handle().clone(),
         sender,
     );
-    let mut channel = Meter::new(connection);
+    let mut budgeted = Budgeted::new(session, ledger, &plan.chip, Some(&serial), options.force);
+    forget_old_pins(&plan, &mut budgeted)?;
+    let mut channel = Meter::new(&mut budgeted);
     let attempt = Attempt {
         plan: &plan,
         lease: &lease,
         bridge: &bridge,
         answers: &answers,
-        limits: plan.chip.limits,
+        limits,
         serial: &serial,
     };
     let outcome = attempt.run(&mut channel, &mut journal.notebook(lease.id));
     let traffic = channel.traffic();
     let seconds = started.elapsed();
+    let refusal = budgeted.take_refusal();
 
     let end = end(&outcome);
     let reported = ReportedChip {
@@ -202,7 +219,10 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         output::json(&report)?;
     }
     match outcome.fault {
-        Some(fault) => Err(failure(&fault, &report.end, &desk, &plan)),
+        Some(fault) => Err(match refusal {
+            Some(refusal) => state::refused(&refusal),
+            None => failure(&fault, &report.end, &desk, &plan),
+        }),
         None => {
             if !options.json {
                 output::line(&report.text(options))?;
@@ -229,14 +249,32 @@ fn blank_number(text: &str) -> Result<String, String> {
     }
 }
 
+/// Notes that the PINs that this plan makes anew have all their tries: what was tried before on a
+/// chip of this number was another value. Those with which the chip comes keep their account.
+fn forget_old_pins(
+    plan: &Plan,
+    channel: &mut Budgeted<Session, AttemptFile>,
+) -> Result<(), Failure> {
+    let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+    let made = steps.filter(|step| step.verb == Verb::CreatePin);
+    for step in made {
+        if let Some(rules) = plan.chip.pin_rules(&step.object) {
+            let learned = channel.learn_pin(&step.object, rules.tries);
+            learned.map_err(|error| state::refused(&error))?;
+        }
+    }
+    Ok(())
+}
+
 /// Asks the chip what it is, before anything is noted or begun; gives its serial number, or the
 /// blank's where it has none.
 fn identify(
     plan: &Plan,
-    connection: &mut Connection,
+    channel: &mut dyn Channel,
+    limits: &Limits,
     blank: Option<&str>,
 ) -> Result<String, Failure> {
-    let mut inspector = Inspector::new(&plan.chip, connection);
+    let mut inspector = Inspector::new(&plan.chip, channel).within(*limits);
     let identity = inspector.identify().or_fail(Kind::Device)?;
     match identity.differences.into_iter().next() {
         None => Ok(identity.serial.unwrap_or_else(|| match blank {

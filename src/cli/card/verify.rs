@@ -9,12 +9,15 @@ use card::Channel;
 use clap::Args;
 use document::Record;
 use jiff::Timestamp;
-use perso::{Examination, Presented, Standard, Verdict, examine};
-use profile::{ChipProfile, Plan};
+use perso::{Examination, Inspector, Presented, Standard, Verdict, examine};
+use profile::{ChipProfile, ObjectKind, Plan};
 use serde::Serialize;
+use station::Budgeted;
 use zeroize::Zeroizing;
 
 use crate::cli::card::place::Place;
+use crate::cli::card::session::{Session, TraceOption};
+use crate::cli::card::state::{self, State, StateOption};
 use crate::cli::card::{pem, profiles, random, tables};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
@@ -48,6 +51,13 @@ pub(crate) struct Verify {
     /// The key that signs, by its name in the chip profile.
     #[arg(long, default_value = "authentication")]
     key: String,
+    /// Present the PIN although a failure could block it.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    state: StateOption,
+    #[command(flatten)]
+    trace: TraceOption,
     /// One JSON value instead of a table.
     #[arg(long)]
     json: bool,
@@ -84,21 +94,30 @@ pub(crate) fn run(options: &Verify) -> Result<ExitCode, Failure> {
         .transpose()?
         .unwrap_or_default();
     let digits = pin(options)?;
+    let state = options.state.open()?;
     let mut connection = options.place.connect()?;
     let reader = connection.reader().to_owned();
+    // Through this reader the chip takes no more than this.
+    let mut narrowed = (*chip).clone();
+    narrowed.limits = state.limits(&mut connection, &chip)?;
+    let mut session = options.trace.begin(connection, Some(&chip))?;
     let standard = Standard {
-        chip: &chip,
+        chip: &narrowed,
         made_from: made_from.as_ref().map(|(record, plan)| (record, plan)),
         anchors: &anchors,
         at: Timestamp::now(),
     };
-    let presented = digits.as_ref().map(|digits| Presented {
-        key: &options.key,
-        digits,
-        random: random::system(),
-    });
-    let found =
-        examine(&mut connection as &mut dyn Channel, &standard, presented).or_fail(Kind::Device)?;
+    let found = match &digits {
+        None => examine(&mut session as &mut dyn Channel, &standard, None).or_fail(Kind::Device)?,
+        Some(digits) => {
+            let presented = Presented {
+                key: &options.key,
+                digits,
+                random: random::system(),
+            };
+            present(options, &state, &mut session, &standard, presented)?
+        }
+    };
     let verdict = found.verdict();
     let left_out = if digits.is_some() {
         Vec::new()
@@ -115,6 +134,40 @@ pub(crate) fn run(options: &Verify) -> Result<ExitCode, Failure> {
         Verdict::Passed => ExitCode::SUCCESS,
         Verdict::Unknown => ExitCode::from(Kind::Failed as u8),
         Verdict::Failed => ExitCode::from(Kind::Integrity as u8),
+    })
+}
+
+/// Judges the chip with a PIN, within the budget of attempts.
+fn present(
+    options: &Verify,
+    state: &State,
+    session: &mut Session,
+    standard: &Standard<'_>,
+    presented: Presented<'_>,
+) -> Result<Examination, Failure> {
+    let chip = standard.chip;
+    let mut inspector = Inspector::new(chip, &mut *session).within(chip.limits);
+    // A chip of another product is told by the examination.
+    let identity = inspector.identify().ok();
+    let serial = identity.and_then(|identity| identity.serial);
+    let pin = chip
+        .key_rules(&options.key)
+        .and_then(|rules| rules.pin.clone());
+    let object = pin
+        .as_ref()
+        .and_then(|pin| chip.object(ObjectKind::Pin, pin));
+    let left = object.and_then(|object| inspector.tries(object).ok());
+    let ledger = state.ledger()?;
+    let mut channel = Budgeted::new(session, ledger, chip, serial.as_deref(), options.force);
+    if let (Some(pin), Some(left)) = (&pin, left) {
+        channel
+            .learn_pin(pin, left)
+            .map_err(|error| state::refused(&error))?;
+    }
+    let found = examine(&mut channel as &mut dyn Channel, standard, Some(presented));
+    found.map_err(|error| match channel.take_refusal() {
+        Some(refusal) => state::refused(&refusal),
+        None => Failure::of(Kind::Device, &error),
     })
 }
 

@@ -13,7 +13,7 @@ use pem_rfc7468::LineEnding;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::cli::card::keys::{TokenPart, open_token};
+use crate::cli::card::desk_keys::{TokenPart, open_token};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::releases;
 
