@@ -104,7 +104,7 @@ impl ChipProfile {
                 self.present(&mut found, Dialect::SetPin, pin, puk, &names);
             }
         }
-        if matches!(self.channel.protocol, Protocol::Challenge(_)) {
+        if matches!(self.channel.protocol, Protocol::Challenge) {
             for set in self.objects(ObjectKind::KeySet) {
                 let names = ["channel.proof"];
                 self.present(&mut found, Dialect::OpenChannel, set, set, &names);

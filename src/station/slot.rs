@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{BlankEnd, Lease, LeaseRequest, ReportedChip, cause_of};
-use card::Channel;
+use card::{Channel, Limits};
 use perso::{Assignment, Executor, Outcome};
 use profile::Plan;
-use reader::{Meter, ReaderError, Readers};
+use reader::{
+    CapabilityCache, CapabilityKey, Connection, Meter, ProbeError, ProbePlan, ReaderError, Readers,
+};
 use tokio::sync::broadcast;
 
 use crate::bridge::Bridge;
@@ -211,9 +213,11 @@ impl Slot {
             let place = place.ok_or_else(|| StationError::NoReader {
                 product: product.clone(),
             })?;
-            let mut channel = Meter::new(readers.connect(&place.reader)?);
+            let mut connection = readers.connect(&place.reader)?;
+            let limits = self.limits(&plan, &mut connection)?;
+            let mut channel = Meter::new(connection);
             let interface = plan.chip.interface;
-            let outcome = self.run_plan(plan, lease, &mut channel);
+            let outcome = self.run_plan(plan, lease, &limits, &mut channel);
             let traffic = channel.traffic();
             done.touched |= outcome.touched;
             done.certificates += outcome.certificates.len();
@@ -232,12 +236,35 @@ impl Slot {
         Ok(())
     }
 
-    fn run_plan(&self, plan: Plan, lease: &Lease, channel: &mut dyn Channel) -> Outcome {
-        let limits = plan.chip.limits;
+    /// Returns what chip and reader take together: measured once for every reader's model and
+    /// chip, before any session.
+    fn limits(&self, plan: &Plan, connection: &mut Connection) -> Result<Limits, ProbeError> {
+        let (mut cache, warning) = CapabilityCache::open(&self.shared.measured);
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
+        let chip = &plan.chip;
+        let key = CapabilityKey::new(connection.reader(), connection.atr(), &chip.name);
+        let active = connection.protocol();
+        let (found, unkept) =
+            cache.get_or_probe(&key, connection, active, &ProbePlan::new(chip.limits))?;
+        if let Some(error) = unkept {
+            tracing::warn!("{error}");
+        }
+        Ok(found.narrow(&chip.limits))
+    }
+
+    fn run_plan(
+        &self,
+        plan: Plan,
+        lease: &Lease,
+        limits: &Limits,
+        channel: &mut dyn Channel,
+    ) -> Outcome {
         let assignment = Assignment {
             variables: profile::variables(&lease.record),
             subjects: lease.subjects.clone(),
-            limits,
+            limits: *limits,
             // The books know a blank by its chip: at a station a chip has a number of its own.
             blank: None,
         };
@@ -268,7 +295,7 @@ impl Slot {
         drive(
             &mut executor,
             channel,
-            &limits,
+            limits,
             &mut notebook,
             &mut |id, request| bridge.ask(id, chip.borrow().clone(), request),
             &answers,

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) centre: Arc<dyn Centre>,
     pub(crate) actor: Actor,
     pub(crate) runtime: Handle,
+    /// What was measured of readers and chips, beside the journal.
+    pub(crate) measured: PathBuf,
     pub(crate) outbox: Mutex<()>,
     pub(crate) wake: (Mutex<()>, Condvar),
 }
@@ -89,6 +91,7 @@ impl Station {
             centre,
             actor: config.actor,
             runtime,
+            measured: config.journal.with_file_name("readers.json"),
             outbox: Mutex::new(()),
             wake: (Mutex::new(()), Condvar::new()),
         });

@@ -179,7 +179,7 @@ fn profiles_are_listed_proved_and_explained() {
         .json();
     assert_eq!(checked[0]["kind"], "chip");
     let fault = &checked[0]["faults"][0];
-    assert_eq!((&fault["line"], &fault["column"]), (&json!(4), &json!(24)));
+    assert_eq!((&fault["line"], &fault["column"]), (&json!(4), &json!(23)));
     assert!(fault["file"].as_str().unwrap().ends_with("broken.toml"));
     assert_eq!(checked[1]["kind"], "document");
     assert_eq!(checked[1]["valid"], false);
@@ -255,7 +255,14 @@ fn a_chip_is_brought_up_without_keys_at_hand() {
     assert_eq!(seen["keys"][0]["version"], "FF");
 
     // The channel opens; a command inside it.
-    let channel = ["channel", "--json", "--key-set", "transport", "--chip", "lateid-v2"];
+    let channel = [
+        "channel",
+        "--json",
+        "--key-set",
+        "transport",
+        "--chip",
+        "lateid-v2",
+    ];
     let opened = bench.trial(&[&channel[..], &["--apdu", "80CA9F7F00"]].concat());
     let opened = opened.ends(0).json();
     assert_eq!(
@@ -434,20 +441,17 @@ fn hides_what_is_secret(text: &str) {
 fn a_reader_with_a_small_buffer_serves() {
     let mut bench = Bench::new();
     let blank = bench.blank("lateid-v2");
-    // Header, Lc, data and Le of a command; data and status word of an answer.
+    // Header, Lc, data and Le of a command. Long answers are not measured on this chip: it has no
+    // GET CHALLENGE, and nothing else that answers as many bytes as are asked for.
     let small = ReaderBuffer {
         command: Some(134),
-        answer: Some(130),
+        answer: None,
     };
     bench.insert(&blank, small, None);
     let info = bench.card(&["info", "--json"]).ends(0).json();
     let carries = &info["carries"];
-    let (command, response) = (&carries["command"], &carries["response"]);
+    let command = &carries["command"];
     assert!((100..=128).contains(&command.as_u64().unwrap()), "{info:#}");
-    assert!(
-        (100..=128).contains(&response.as_u64().unwrap()),
-        "{info:#}"
-    );
     assert_eq!(carries["protocol"], "T=1");
     bench.personalize("XA0000001", &[]).ends(0);
     bench

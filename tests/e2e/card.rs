@@ -162,6 +162,7 @@ impl Desk {
             .arg("card")
             .args(arguments)
             .current_dir(&self.folder)
+            .env("ZIMOGS_STATE", self.folder.join("state"))
             .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc());
         command
     }

@@ -32,6 +32,7 @@ struct File {
     envelope: EnvelopePart,
 }
 
+/// Where a token is, and the file of the PIN that opens it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenPart {
@@ -166,6 +167,7 @@ impl DeskKeys {
     }
 }
 
+/// Opens a token whose PIN file only its owner can read; paths are relative to `folder`.
 pub(crate) fn open_token(part: &TokenPart, folder: &Path) -> Result<Token, Failure> {
     let config = match part.kind.as_deref() {
         None | Some(SOFTHSM2) => shipped::SOFTHSM2.to_owned(),

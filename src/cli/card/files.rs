@@ -240,12 +240,25 @@ fn tree(bytes: &[u8]) -> Vec<String> {
 
 fn branch(bytes: &[u8], depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
-    let objects = match tlv::parse_all(bytes) {
-        Ok(objects) if depth < DEEPEST => objects,
-        Ok(_) => return lines.push(format!("{indent}… deeper")),
-        Err(error) => return lines.push(format!("{indent}no BER-TLV: {error}")),
-    };
-    for object in objects {
+    if depth >= DEEPEST {
+        return lines.push(format!("{indent}… deeper"));
+    }
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (object, behind) = match tlv::parse(rest) {
+            Ok(parsed) => parsed,
+            // A file is often longer than what stands in it.
+            Err(_) if rest.iter().all(|byte| *byte == 0x00 || *byte == 0xFF) => {
+                return lines.push(format!("{indent}{} bytes of filling", rest.len()));
+            }
+            Err(error) => {
+                return lines.push(format!(
+                    "{indent}{} bytes that are no BER-TLV: {error}",
+                    rest.len()
+                ));
+            }
+        };
+        rest = behind;
         let head = format!("{indent}{} [{}]", object.tag, object.value.len());
         if object.tag.is_constructed() {
             lines.push(head);
@@ -269,10 +282,18 @@ mod tests {
 
     #[test]
     fn a_tree_is_followed_and_a_broken_one_said() {
-        let bytes = hex::decode("700604020102050081030A0B").unwrap();
-        let lines = tree(&bytes);
-        assert_eq!(lines[..3], ["70 [6]", "  04 [2] 0102", "  05 [0] "]);
-        assert!(tree(&[0x30, 0x05, 0x00])[0].contains("no BER-TLV"));
+        let bytes = hex::decode("700604020102050081020A0B0000").unwrap();
+        assert_eq!(
+            tree(&bytes),
+            [
+                "70 [6]",
+                "  04 [2] 0102",
+                "  05 [0] ",
+                "81 [2] 0A0B",
+                "2 bytes of filling"
+            ]
+        );
+        assert!(tree(&[0x30, 0x05, 0x01])[0].contains("no BER-TLV"));
         let deep = (0..40).fold(Vec::new(), |inner, _| {
             tlv::encode(tlv::Tag::new(0x30).unwrap(), &inner)
         });

@@ -135,12 +135,10 @@ pub(crate) fn judge(
             "its keys come from a master key: name where that is, --keys KEYS.toml".into(),
         ));
     };
-    match &chip.channel.protocol {
-        Protocol::Challenge(challenge) => {
-            let cipher = set.map(|set| set.cipher);
-            prove(challenge, key, cipher, opening).map(Fit::Ours)
-        }
-        protocol => session(protocol, key, opening),
+    let cipher = set.map(|set| set.cipher);
+    match set.and_then(|set| set.challenge.as_ref()) {
+        Some(challenge) => prove(challenge, key, cipher, opening).map(Fit::Ours),
+        None => session(&chip.channel.protocol, key, opening),
     }
 }
 

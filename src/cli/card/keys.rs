@@ -183,7 +183,7 @@ fn conclude(chip: &ChipProfile, sets: &[Set]) -> (String, String) {
         Protocol::None => {
             return say("the chip has no issuer's keys", "nothing is to be done");
         }
-        Protocol::Challenge(_) => {
+        Protocol::Challenge => {
             return say(
                 "which key the chip holds, only an attempt would tell",
                 "try the newer key first, once: zimogs card channel --key-set NAME; after a key change that was interrupted it is one of the two",

@@ -108,7 +108,9 @@ impl Found {
 
 /// Returns every profile: the shipped ones, and those of a folder.
 pub(crate) fn all(over: Option<&Path>) -> Result<Vec<Found>, Failure> {
-    let Profiles { chips, documents } = shipped::profiles(over)?;
+    let Profiles {
+        chips, documents, ..
+    } = shipped::profiles(over)?;
     let of = |subject: Subject, shelf: &Shelf| -> Vec<Found> {
         let folder = over.map(|over| over.join(subject.folder()));
         let names = shelf.names();
@@ -145,7 +147,9 @@ pub(crate) fn named(name: &str, over: Option<&Path>) -> Result<Vec<Found>, Failu
 }
 
 fn file(name: &str, over: Option<&Path>) -> Result<Found, Failure> {
-    let Profiles { chips, documents } = shipped::profiles(over)?;
+    let Profiles {
+        chips, documents, ..
+    } = shipped::profiles(over)?;
     let path = Path::new(name);
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(

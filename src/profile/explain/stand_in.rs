@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use card::Limits;
 use cert::KeyAlgorithm;
 
-use crate::chip::{ChipProfile, Cipher, Detail, KeyRules, Protocol};
+use crate::chip::{ChipProfile, Cipher, Detail, KeyRules};
 use crate::plan::Plan;
 use crate::specimen::usual_length;
 use crate::value::{Value, Variables};
@@ -277,12 +277,11 @@ pub(super) fn signed(rules: &KeyRules, is_request: bool) -> Vec<StandIn> {
 
 /// Returns what passes when a channel is opened by challenge.
 pub(super) fn challenge(chip: &ChipProfile, key_set: &str) -> Vec<StandIn> {
-    let Protocol::Challenge(challenge) = &chip.channel.protocol else {
+    let set = chip.channel.keys.get(key_set);
+    let Some((set, challenge)) = set.and_then(|set| Some((set, set.challenge.as_ref()?))) else {
         return Vec::new();
     };
-    let set = chip.channel.keys.get(key_set);
-    let cipher = set.map_or(Cipher::Des3, |set| set.cipher);
-    let (key, block) = match cipher {
+    let (key, block) = match set.cipher {
         Cipher::Aes(bits) => (usize::from(bits) / 8, 16),
         Cipher::Des3 => (24, 8),
     };

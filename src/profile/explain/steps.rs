@@ -30,6 +30,9 @@ const EXTERNAL_AUTHENTICATE: [u8; 2] = [0x84, 0x82];
 
 pub(super) type Rendering<T> = Result<T, RenderError>;
 
+/// Renders commands out of what is known.
+type Drafting<'a> = Box<dyn Fn(&Variables) -> Rendering<Vec<Draft>> + 'a>;
+
 /// A command of an operation, not yet told.
 pub(super) struct Draft {
     pub(super) operation: String,
@@ -57,7 +60,7 @@ pub(super) struct Cost {
 
 /// What a step does, as a function of what is known.
 pub(super) struct Work<'a> {
-    pub(super) draft: Box<dyn Fn(&Variables) -> Rendering<Vec<Draft>> + 'a>,
+    pub(super) draft: Drafting<'a>,
     /// What only this step names.
     pub(super) own: Vec<StandIn>,
     pub(super) cost: Cost,
@@ -160,7 +163,7 @@ impl<'a> Explainer<'a> {
         );
         explained.centre = match (stage.sealed, &stage.channel, &self.chip.channel.protocol) {
             (true, ..) => Some("every command of this stage, ready".into()),
-            (false, Some(_), Protocol::Challenge(_)) => Some("the issuer's proof".into()),
+            (false, Some(_), Protocol::Challenge) => Some("the issuer's proof".into()),
             (false, Some(_), _) => Some("session keys".into()),
             (false, None, _) => None,
         };
