@@ -8,14 +8,15 @@ use api::{ChannelGrant, ChannelOpening, PutKeyGrant, Secret};
 use card::Command;
 use card::cipher::{self, KeyAlgorithm};
 use card::gp::{
-    Dek, Handshake, HostChallenge, InitializeUpdate, Key, NewKeyType, SessionKeys, StaticKeys,
-    put_key_set,
+    Dek, Diversification, Handshake, HostChallenge, InitializeUpdate, Key, NewKeyType, SessionKeys,
+    StaticKeys, put_key_set,
 };
 use hsm::Token;
 use profile::{
     Challenge, ChipProfile, Cipher, Dialect, KeySet, KeySource, ObjectKind, Protocol, Renderer,
     Scope, Value, Variables,
 };
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::config::KeyLabels;
@@ -370,6 +371,35 @@ impl KeyService {
             key.extend_from_slice(&first);
         }
         Ok(key)
+    }
+
+    /// Derives a chip's value of an issuer's PIN from a master key: decimal digits, without bias,
+    /// the same whenever it is asked for. Blocks on the token.
+    pub(crate) fn issuer_pin(
+        &self,
+        master: &str,
+        serial: &str,
+        reference: u8,
+        digits: usize,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let label = self.labels.master(master)?;
+        let chip = Sha256::digest(serial.as_bytes());
+        let chip = chip.get(..24).unwrap_or_default();
+        let mut pin = Zeroizing::new(Vec::with_capacity(digits));
+        for block in 0..=u8::MAX {
+            let context = [b"PIN", &[reference, block][..], chip].concat();
+            let how = Diversification::Kdf3;
+            let bytes = self.token.diversify_one(how, label, &context)?;
+            // From 250 on a byte would favour the low digits.
+            let fair = bytes.as_bytes().iter().filter(|byte| **byte < 250);
+            for byte in fair {
+                if pin.len() == digits {
+                    return Ok(pin);
+                }
+                pin.push(b'0' + byte % 10);
+            }
+        }
+        Ok(pin)
     }
 
     pub(crate) fn token(&self) -> &Token {

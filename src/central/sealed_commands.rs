@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::Secret;
-use hsm::{Pin, PinPolicy, PinSet};
+use hsm::{PinPolicy, PinSet};
 use profile::{
-    Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer, Stage,
-    Step, Value, Variables, Verb,
+    Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer, Scope,
+    Stage, Step, Value, Variables, Verb,
 };
+use zeroize::Zeroizing;
 
 use crate::error::{CentralError, Result};
 use crate::imported_key::ImportedKey;
 use crate::keys::KeyService;
-use crate::sealable::stages_before;
 use crate::sealing::SealOrder;
 
 /// Makes the holder's PINs: none weak, none that the holder's own dates and codes give away.
@@ -104,23 +104,55 @@ fn missing(step: &Step) -> CentralError {
     ))
 }
 
+/// What the centre made for a stage.
+pub(crate) struct Made<'a> {
+    /// The holder's PINs.
+    pub(crate) pins: Option<&'a PinSet>,
+    /// The issuer's PINs of this chip, by name.
+    pub(crate) issuers: &'a BTreeMap<String, Zeroizing<Vec<u8>>>,
+    /// The key pairs that are imported, by name.
+    pub(crate) imported: &'a BTreeMap<String, ImportedKey>,
+    /// What else the templates may use.
+    pub(crate) known: &'a Variables,
+}
+
+/// Derives the issuer's PINs of a plan's chip. Blocks on the token.
+pub(crate) fn issuer_pins(
+    keys: &KeyService,
+    order: &SealOrder<'_>,
+) -> Result<BTreeMap<String, Zeroizing<Vec<u8>>>> {
+    let chip = &order.plan.chip;
+    let mut pins = BTreeMap::new();
+    let steps = order.plan.stages.iter().flat_map(|stage| &stage.steps);
+    for step in steps.filter(|step| step.verb == Verb::SetIssuerPin) {
+        let rules = chip.pin_rules(&step.object).ok_or_else(|| missing(step))?;
+        let master = rules.issuer.as_ref().ok_or_else(|| missing(step))?;
+        let object = chip.object(ObjectKind::Pin, &step.object);
+        let reference = match object.and_then(|pin| pin.value("pin.reference")) {
+            Some(Value::Number(reference)) => u8::try_from(reference).unwrap_or_default(),
+            _ => 0,
+        };
+        let digits = usize::from(rules.stored);
+        let pin = keys.issuer_pin(master, order.chip, reference, digits)?;
+        pins.insert(step.object.clone(), pin);
+    }
+    Ok(pins)
+}
+
 /// Renders the stage's steps as the station's executor would.
 pub(crate) fn render(
     order: &SealOrder<'_>,
     stage: &Stage,
-    pins: Option<&PinSet>,
-    imported: &BTreeMap<String, ImportedKey>,
-    known: &Variables,
+    made: &Made<'_>,
 ) -> Result<Vec<Rendered>> {
     let chip = &*order.plan.chip;
     let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
     let mut position = Position::default();
     position.selected(&stage.select);
-    let before = stages_before(order.plan, &stage.name);
-    let earlier = order.plan.stages.iter();
-    // The PINs that have the holder's value already.
-    let mut holders: BTreeSet<&str> = earlier
-        .filter(|earlier| before.contains(&earlier.name.as_str()))
+    let stages = order.plan.stages.iter();
+    // The PINs that have their last value already.
+    let mut settled: BTreeSet<&str> = stages
+        .take_while(|earlier| earlier.name != stage.name)
         .flat_map(set_by)
         .collect();
     let mut commands = Vec::new();
@@ -128,17 +160,20 @@ pub(crate) fn render(
         let object = chip.object(step.verb.object(), &step.object);
         let object = object.ok_or_else(|| missing(step))?;
         let (operation, values) = match step.verb {
-            Verb::SetHolderPin | Verb::VerifyPin => {
+            Verb::SetHolderPin | Verb::SetIssuerPin | Verb::VerifyPin => {
                 let present = Present {
                     order,
-                    pins,
-                    holders: &holders,
+                    made,
+                    settled: &settled,
                     carried: &stage.carries,
                 };
                 present.values(step, object)?
             }
             Verb::ImportKey => {
-                let key = imported.get(&step.object).ok_or_else(|| missing(step))?;
+                let key = made
+                    .imported
+                    .get(&step.object)
+                    .ok_or_else(|| missing(step))?;
                 (Dialect::ImportKey, key.values())
             }
             Verb::SetState => (Dialect::SetState, Vec::new()),
@@ -148,41 +183,49 @@ pub(crate) fn render(
             commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
             position.entered(&application.name);
         }
-        commands.extend(renderer.operation_in(operation, object, &values, known)?);
-        if step.verb == Verb::SetHolderPin {
-            holders.insert(&step.object);
+        commands.extend(renderer.operation_in(operation, object, &values, made.known)?);
+        if settles(step) {
+            settled.insert(&step.object);
         }
     }
     Ok(commands)
 }
 
-/// Returns the PINs whose holder's value a stage sets.
+/// Says whether a step gives a PIN the value that it keeps.
+fn settles(step: &Step) -> bool {
+    matches!(step.verb, Verb::SetHolderPin | Verb::SetIssuerPin)
+}
+
+/// Returns the PINs whose last value a stage sets.
 fn set_by(stage: &Stage) -> impl Iterator<Item = &str> {
     let steps = stage.steps.iter();
     steps
-        .filter(|step| step.verb == Verb::SetHolderPin)
+        .filter(|step| settles(step))
         .map(|step| step.object.as_str())
 }
 
 /// The values that PINs have at a step.
 struct Present<'a> {
     order: &'a SealOrder<'a>,
-    /// The holder's.
-    pins: Option<&'a PinSet>,
-    /// Which have the holder's value.
-    holders: &'a BTreeSet<&'a str>,
+    made: &'a Made<'a>,
+    /// Which have their last value.
+    settled: &'a BTreeSet<&'a str>,
     /// Which have a value that the personalization alone knows, and may tell.
     carried: &'a [String],
 }
 
 impl Present<'_> {
     fn made(&self, pin: &str) -> Option<&[u8]> {
-        self.pins.and_then(|pins| pins.get(pin)).map(Pin::digits)
+        let holders = self.made.pins.and_then(|pins| pins.get(pin));
+        match holders {
+            Some(holders) => Some(holders.digits()),
+            None => self.made.issuers.get(pin).map(|digits| &digits[..]),
+        }
     }
 
-    /// Returns the value that a PIN has: the holder's, the personalization's, or the maker's.
+    /// Returns the value that a PIN has: its last, the personalization's, or the maker's.
     fn now(&self, pin: &str) -> Option<&[u8]> {
-        if self.holders.contains(pin) {
+        if self.settled.contains(pin) {
             return self.made(pin);
         }
         match self.order.known.get(pin) {
@@ -205,7 +248,7 @@ impl Present<'_> {
         let Detail::Pin(rules) = &pin.detail else {
             return Err(missing(step));
         };
-        let (operation, values) = if step.verb == Verb::SetHolderPin {
+        let (operation, values) = if settles(step) {
             // A PUK that has no value yet is set together with its PIN.
             let puk = rules.puk.as_ref().and_then(|name| {
                 let puk = self.order.plan.chip.object(ObjectKind::Pin, name)?;

@@ -24,7 +24,9 @@ use zeroize::Zeroizing;
 use crate::error::{CentralError, Result};
 use crate::keys::{KeyService, Opened, answer, host_challenge};
 use crate::sealable::{prove, sets_pins};
-use crate::sealed_commands::{DEK, check_told, import, make_pins, render, uses_dek};
+use crate::sealed_commands::{
+    DEK, Made, check_told, import, issuer_pins, make_pins, render, uses_dek,
+};
 
 /// What is to be sealed.
 #[derive(Clone, Copy)]
@@ -118,6 +120,7 @@ impl SealedStage {
             made = Some(pins);
         }
         let pins = made.as_ref().or(order.pins);
+        let issuers = issuer_pins(keys, order)?;
         let imported = import(order.plan, stage)?;
         let mut known = Variables::default();
         if let Some(opening) = order.opening
@@ -126,7 +129,13 @@ impl SealedStage {
             let dek = keys.dek(&order.plan.chip, opening)?;
             known.set(DEK, Value::Bytes(dek));
         }
-        for rendered in render(order, stage, pins, &imported, &known)? {
+        let made = Made {
+            pins,
+            issuers: &issuers,
+            imported: &imported,
+            known: &known,
+        };
+        for rendered in render(order, stage, &made)? {
             sealed.add(rendered)?;
         }
         for (name, key) in imported {

@@ -338,11 +338,18 @@ impl Executor {
         if stage.sealed && !self.pending.is_empty() {
             return self.open_sealed(stage).map(|()| None);
         }
-        let ready = self.pending.iter().position(|index| {
-            stage
-                .steps
-                .get(*index)
-                .is_some_and(|step| step.needs.iter().all(|need| self.variables.contains(need)))
+        // No step overtakes one that closes something behind it, nor does that one overtake.
+        let closing = self.pending.iter().position(|index| {
+            let step = stage.steps.get(*index);
+            step.is_some_and(|step| step.verb.closes())
+        });
+        let ready = self.pending.iter().enumerate().position(|(place, index)| {
+            let step = stage.steps.get(*index);
+            let in_turn =
+                closing.is_none_or(|closing| place < closing || (place, closing) == (0, 0));
+            in_turn
+                && step
+                    .is_some_and(|step| step.needs.iter().all(|need| self.variables.contains(need)))
         });
         match ready.and_then(|place| self.pending.remove(place)) {
             Some(index) => self.start_step(stage, index).map(|()| None),

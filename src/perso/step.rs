@@ -134,7 +134,7 @@ pub(crate) fn begin(
                 adds: step.verb == Verb::AddKeys,
             });
         }
-        Verb::SetHolderPin | Verb::ImportKey => {
+        Verb::SetHolderPin | Verb::SetIssuerPin | Verb::ImportKey => {
             return Err(plan_fault(step, "it belongs into a sealed stage"));
         }
     };
@@ -300,6 +300,7 @@ pub(crate) fn finish(
         | Verb::CreatePin
         | Verb::SetTemporaryPin
         | Verb::SetHolderPin
+        | Verb::SetIssuerPin
         | Verb::ImportKey
         | Verb::VerifyPin
         | Verb::SetState => {}

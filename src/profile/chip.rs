@@ -363,6 +363,8 @@ pub struct PinRules {
     pub global: bool,
     /// The digits with which the chip comes from its maker.
     pub default: Option<Zeroizing<Vec<u8>>>,
+    /// The name of the master key from which the issuer derives its value for each chip.
+    pub issuer: Option<String>,
     /// The PIN that unblocks it.
     pub puk: Option<String>,
 }

@@ -270,6 +270,9 @@ pub(crate) struct PinFile {
     pub global: bool,
     /// The digits that it has when the chip comes from its maker.
     pub default: Option<Text>,
+    /// The master key from which the issuer derives its value for each chip, by `set_issuer_pin`:
+    /// for a PIN of the administrator, which no holder learns.
+    pub issuer: Option<Text>,
     /// The PIN that unblocks it: gives `pin.puk` and `pin.puk_digits`.
     pub puk: Option<Text>,
     /// The holder's key without which it is not wanted.

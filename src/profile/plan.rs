@@ -206,8 +206,8 @@ enum PinValue {
     Default,
     /// This personalization.
     Temporary,
-    /// The centre, and the holder.
-    Holder,
+    /// The centre alone, and whoever gets it from there.
+    Final,
 }
 
 struct PinKnowledge(BTreeMap<String, PinValue>);
@@ -231,7 +231,7 @@ impl PinKnowledge {
     fn step(&mut self, chip: &ChipProfile, verb: Verb, name: &str) -> Option<Dialect> {
         let value = match verb {
             Verb::SetTemporaryPin => PinValue::Temporary,
-            Verb::SetHolderPin => PinValue::Holder,
+            Verb::SetHolderPin | Verb::SetIssuerPin => PinValue::Final,
             _ => return None,
         };
         let pin = chip.object(ObjectKind::Pin, name)?;

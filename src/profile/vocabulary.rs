@@ -230,6 +230,8 @@ verbs! {
         "Sets a random value that only this personalization knows, by `set_pin` or `change_pin`.";
     "set_holder_pin" SetHolderPin Pin [] Irreversible
         "Sets the holder's value, by `set_pin` or `change_pin`; only in a sealed stage.";
+    "set_issuer_pin" SetIssuerPin Pin [] Irreversible
+        "Sets the value that the issuer derives for this chip, by `set_pin` or `change_pin`; only in a sealed stage.";
     "verify_pin" VerifyPin Pin [VerifyPin] Nothing
         "Presents the value that is known: the personalization's own, or the chip's `default`.";
     "check_tries" CheckTries Pin [ReadTries] Nothing
@@ -295,17 +297,33 @@ impl Verb {
         self.effect() > Effect::Nothing
     }
 
+    /// Returns whether it may close what earlier steps still write to, or take away the keys by
+    /// which they do: it waits for all of them, and later ones for it.
+    pub fn closes(self) -> bool {
+        matches!(
+            self,
+            Self::SetState | Self::AddKeys | Self::ReplaceKeys | Self::RemoveKeys
+        )
+    }
+
     /// Returns whether the centre can do it in a stage that it seals.
     pub fn is_sealable(self) -> bool {
         matches!(
             self,
-            Self::SetHolderPin | Self::ImportKey | Self::SetState | Self::VerifyPin
+            Self::SetHolderPin
+                | Self::SetIssuerPin
+                | Self::ImportKey
+                | Self::SetState
+                | Self::VerifyPin
         )
     }
 
     /// Returns whether only the centre can do it.
     pub fn is_sealed(self) -> bool {
-        matches!(self, Self::SetHolderPin | Self::ImportKey)
+        matches!(
+            self,
+            Self::SetHolderPin | Self::SetIssuerPin | Self::ImportKey
+        )
     }
 }
 

@@ -345,3 +345,36 @@ name = "build""#,
     }
     assert!(both > 0, "the two phases never stood side by side");
 }
+
+/// A state that closes the application waits for the certificates, however slow the authority is.
+#[test]
+fn nothing_is_closed_before_what_is_still_to_be_written() {
+    let whole = LATEID.replacen(
+        "    \"write_file signature_certificate\",\n]",
+        "    \"write_file signature_certificate\",\n    \"set_state personalized\",\n]",
+        1,
+    );
+    assert_ne!(whole, LATEID);
+    let verify = whole.find("[[stages]]\nname = \"verify\"").unwrap();
+    let mut desk = Desk::with_profile(1990, &whole[..verify]);
+    let (outcome, _) = desk.run(Desk::blank(), Vec::new());
+    // This chip takes the state in its security domain alone; how far it came counts here.
+    let fault = outcome.fault.unwrap();
+    assert!(
+        matches!(&fault, Fault::Refused { step, .. } if step == "set_state personalized"),
+        "{fault:?}"
+    );
+    let place = |step: &str, moment| {
+        let mut entries = desk.journal.iter();
+        entries
+            .position(|entry| (entry.step.as_str(), entry.moment) == (step, moment))
+            .unwrap_or_else(|| panic!("no {step}"))
+    };
+    let closed = place("set_state personalized", Moment::Intent);
+    for step in [
+        "write_file authentication_certificate",
+        "write_file signature_certificate",
+    ] {
+        assert!(place(step, Moment::Outcome) < closed, "{step}");
+    }
+}

@@ -495,3 +495,36 @@ fn a_chip_without_a_channel_opens_none() {
         },
     );
 }
+
+/// An administrator's PIN is the chip's own, follows from the master key, and is spread evenly.
+#[test]
+fn an_issuers_pin_follows_from_the_master_key_and_the_chip() {
+    let put = |token: &Token| {
+        let key = Key::new(&MASTER).unwrap();
+        token.import_master_key("admin-master", &key).unwrap();
+    };
+    let test = "scenarios::key_service::an_issuers_pin_follows_from_the_master_key_and_the_chip";
+    with_keys(test, &[("admin", "admin-master")], put, |keys| {
+        let pin = |serial: &str, reference| {
+            let pin = keys.issuer_pin("admin", serial, reference, 12).unwrap();
+            String::from_utf8(pin.to_vec()).unwrap()
+        };
+        let first = pin(SERIAL, 0x83);
+        assert_eq!(first.len(), 12);
+        assert!(first.bytes().all(|digit| digit.is_ascii_digit()));
+        assert_eq!(
+            first,
+            pin(SERIAL, 0x83),
+            "the same whenever it is asked for"
+        );
+        assert_ne!(first, pin(SERIAL, 0x84));
+        assert_ne!(first, pin("00010203040506070810", 0x83));
+        // openssl's derivation of the first block, without the bytes that would favour digits.
+        let chip = openssl::sha::sha256(SERIAL.as_bytes());
+        let context = [b"PIN", &[0x83, 0x00][..], &chip[..24]].concat();
+        let block = single_key(&MASTER, &context);
+        let fair = block.iter().filter(|byte| **byte < 250);
+        let digits: String = fair.map(|byte| char::from(b'0' + byte % 10)).collect();
+        assert_eq!(first, digits[..12]);
+    });
+}

@@ -379,6 +379,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
             fill: raw.fill,
             global: raw.global,
             default,
+            issuer: raw.issuer.as_ref().map(|master| master.get_ref().clone()),
             puk: raw.puk.as_ref().map(|puk| puk.get_ref().clone()),
         })
     }

@@ -289,7 +289,18 @@ impl Loader<'_> {
         let name = &pin.name;
         let is_known = known_pins.contains(name);
         match verb {
-            Verb::SetTemporaryPin | Verb::SetHolderPin => {
+            Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
+                let has_issuer =
+                    matches!(&pin.detail, Detail::Pin(rules) if rules.issuer.is_some());
+                if verb == Verb::SetIssuerPin && !has_issuer {
+                    return self.fault(
+                        text.span(),
+                        format!(
+                            "PIN \"{name}\" does not say from which master key its value comes"
+                        ),
+                        "write issuer = \"NAME\", the name of a master key of the installation",
+                    );
+                }
                 let operation = profile.pin_setting(pin, is_known);
                 if !profile.speaks(operation, pin) {
                     let (fault, hint) = match profile.speaks(Dialect::ChangePin, pin) {
@@ -306,7 +317,7 @@ impl Loader<'_> {
                 }
                 // What the centre sets, no open step knows.
                 match verb {
-                    Verb::SetHolderPin => known_pins.remove(name),
+                    Verb::SetHolderPin | Verb::SetIssuerPin => known_pins.remove(name),
                     _ => known_pins.insert(name.clone()),
                 };
                 Ok(())

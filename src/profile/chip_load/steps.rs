@@ -109,7 +109,9 @@ fn operations_of(
         Verb::WriteFile => vec![Dialect::CreateFile, Dialect::WriteFile],
         Verb::CheckFile => vec![Dialect::SelectFile, Dialect::ReadFile],
         Verb::GenerateKey => vec![Dialect::GenerateKey, Dialect::ReadPublicKey],
-        Verb::SetTemporaryPin | Verb::SetHolderPin => vec![profile.pin_setting(object, is_known)],
+        Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
+            vec![profile.pin_setting(object, is_known)]
+        }
         Verb::ReplaceKeys if !profile.channel.protocol.is_global_platform() => {
             vec![Dialect::PutKey]
         }

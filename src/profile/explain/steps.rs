@@ -315,7 +315,7 @@ impl<'a> Explainer<'a> {
                 self.stand_ins.retain(|stand_in| stand_in.name != name);
                 self.stand_ins.push(digits);
             }
-            Verb::SetHolderPin => {
+            Verb::SetHolderPin | Verb::SetIssuerPin => {
                 self.pins.remove(&step.object);
             }
             _ => {}
@@ -358,7 +358,7 @@ impl<'a> Explainer<'a> {
             Verb::WriteFile | Verb::PutData | Verb::CheckFile | Verb::CheckData => {
                 Ok(vec![self.content(step.verb, object, protected)])
             }
-            Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::VerifyPin => {
+            Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin | Verb::VerifyPin => {
                 self.pin(step, object, protected).map(|work| vec![work])
             }
             Verb::GenerateKey => {
@@ -483,7 +483,7 @@ impl<'a> Explainer<'a> {
                 stand_in::digits(&object.name),
                 Vec::new(),
             ),
-            Verb::SetHolderPin => {
+            Verb::SetHolderPin | Verb::SetIssuerPin => {
                 let name = stand_in::holder_digits(&object.name);
                 (step.operation.unwrap_or(Dialect::SetPin), name, Vec::new())
             }
@@ -524,7 +524,9 @@ impl<'a> Explainer<'a> {
         let puk = self.chip.object(ObjectKind::Pin, name)?;
         let is_holders = self.plan.pins.iter().any(|(pin, ..)| pin == name);
         match step.verb {
-            Verb::SetHolderPin if is_holders => Some((puk, stand_in::holder_digits(name))),
+            Verb::SetHolderPin | Verb::SetIssuerPin if is_holders => {
+                Some((puk, stand_in::holder_digits(name)))
+            }
             _ if self.pins.contains(name) => Some((puk, stand_in::digits(name))),
             _ => None,
         }
