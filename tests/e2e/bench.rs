@@ -413,6 +413,44 @@ fn a_chip_is_brought_up_without_keys_at_hand() {
     assert!(broken.err.contains("broken.trace:2"), "{}", broken.err);
 }
 
+/// The PIV management key of a new card, which proves itself too; the profile says it.
+#[test]
+fn a_key_that_all_the_world_knows_opens_a_channel_without_a_token() {
+    let mut bench = Bench::new();
+    let blank = bench.blank("piv");
+    bench.insert(&blank, ReaderBuffer::default(), None);
+    let seen = bench
+        .card(&["keys", "--chip", "piv", "--json"])
+        .ends(0)
+        .json();
+    let reason = seen["sets"][1]["reason"].as_str().unwrap();
+    assert!(reason.contains("only an attempt would tell"), "{seen:#}");
+    let channel = [
+        "channel",
+        "--chip",
+        "piv",
+        "--key-set",
+        "transport",
+        "--json",
+    ];
+    let opened = bench.card(&channel).ends(0).json();
+    assert_eq!(opened["chip_proof"], "answer", "{opened:#}");
+    let mut ledger = AttemptFile::open(&bench.path("state/attempts.sqlite")).unwrap();
+    let entries = ledger.entries().unwrap();
+    let [entry] = &entries[..] else {
+        panic!("{entries:?}");
+    };
+    assert_eq!(entry.what.secret, "keys/transport");
+    assert_eq!(entry.account.failures(), 0);
+    for _ in 0..3 {
+        ledger
+            .intend(&entry.what, &Budget::default(), false)
+            .unwrap();
+    }
+    bench.card(&channel).ends(4);
+    bench.card(&["files", "--chip", "piv", "--json"]).ends(0);
+}
+
 /// Demands that no command that carries a PIN or a key shows a byte of its data.
 fn hides_what_is_secret(text: &str) {
     let trace: Trace = text.parse().unwrap();

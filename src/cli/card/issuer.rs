@@ -69,11 +69,14 @@ pub(crate) fn ask(
             return Ok(Asked::Refused(answer.status()));
         }
     }
-    let mut host = Zeroizing::new(vec![0; chip.channel.protocol.host_challenge()]);
+    let set = chip.channel.keys.get(key_set);
+    let challenge = set.and_then(|set| set.challenge.as_ref());
+    let length = challenge.map_or(chip.channel.protocol.host_challenge(), |one| one.host);
+    let mut host = Zeroizing::new(vec![0; length]);
     random::system()(&mut host);
     let mut answers = BTreeMap::new();
     if chip.channel.protocol.is_global_platform() {
-        let version = chip.channel.keys.get(key_set).map_or(0, |set| set.version);
+        let version = set.map_or(0, |set| set.version);
         let challenge = HostChallenge::try_from(&host[..]).or_fail(Kind::Usage)?;
         let answer = send(&Rendered::plain(initialize_update(version, &challenge)))?;
         match answer.status() {
@@ -130,14 +133,13 @@ pub(crate) fn judge(
         };
     }
     let set = chip.channel.keys.get(&opening.key_set);
-    let Some(KeySource::Known(key)) = set.map(|set| &set.source) else {
+    let Some((set, KeySource::Known(key))) = set.map(|set| (set, &set.source)) else {
         return Ok(Fit::NotAtHand(
             "its keys come from a master key: name where that is, --keys KEYS.toml".into(),
         ));
     };
-    let cipher = set.map(|set| set.cipher);
-    match set.and_then(|set| set.challenge.as_ref()) {
-        Some(challenge) => prove(challenge, key, cipher, opening).map(Fit::Ours),
+    match &set.challenge {
+        Some(challenge) => prove(challenge, key, set.cipher, opening).map(Fit::Ours),
         None => session(&chip.channel.protocol, key, opening),
     }
 }
@@ -161,11 +163,11 @@ fn session(protocol: &Protocol, key: &[u8], opening: &ChannelOpening) -> Result<
 fn prove(
     challenge: &Challenge,
     key: &Zeroizing<Vec<u8>>,
-    cipher: Option<Cipher>,
+    cipher: Cipher,
     opening: &ChannelOpening,
 ) -> Result<Opened, Failure> {
     let mut key = key.clone();
-    if cipher == Some(Cipher::Des3) && key.len() == 16 {
+    if cipher == Cipher::Des3 && key.len() == 16 {
         // Two-key triple DES: the first key stands again at the end.
         let first = Zeroizing::new(key.get(..8).unwrap_or_default().to_vec());
         key.extend_from_slice(&first);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use profile::{
     ChipProfile, DocumentProfile, ExplainedCommand, ExplainedStage, ExplainedStep, Explanation,
-    Figures, Piece, Shelf,
+    Figures, Piece, Plan, Shelf,
 };
 use serde::Serialize;
 
@@ -77,7 +77,13 @@ pub(crate) fn run(options: &Explain) -> Result<ExitCode, Failure> {
         }
     }
     let limits = chip.limits;
-    let plan = profiles::plan(chip, &document, &record)?;
+    let plan = match profiles::wanted(&document, &chip.name) {
+        // An invented holder may be of any kind, also where a profile under test names none.
+        Some(wanted) if specimen => {
+            Plan::new(Arc::clone(&chip), &document.name, wanted, &record).or_fail(Kind::Usage)?
+        }
+        _ => profiles::plan(chip, &document, &record)?,
+    };
     let mut explanation = Explanation::of(&plan, &known, &limits);
     if let Some(wanted) = &options.step {
         only(&mut explanation, wanted)?;

@@ -105,7 +105,7 @@ impl StandIn {
             }
             Form::HexText(length) => {
                 let digit =
-                    |_| char::from(b"0123456789ABCDEF"[usize::from((next() + variant) & 15)]);
+                    |_| char::from(b"0123456789ABCDEF"[usize::from((next() & 7) + variant)]);
                 Value::text((0..*length).map(digit).collect::<String>())
             }
         }
@@ -277,8 +277,10 @@ pub(super) fn signed(rules: &KeyRules, is_request: bool) -> Vec<StandIn> {
 
 /// Returns what passes when a channel is opened by challenge.
 pub(super) fn challenge(chip: &ChipProfile, key_set: &str) -> Vec<StandIn> {
-    let set = chip.channel.keys.get(key_set);
-    let Some((set, challenge)) = set.and_then(|set| Some((set, set.challenge.as_ref()?))) else {
+    let Some(set) = chip.channel.keys.get(key_set) else {
+        return Vec::new();
+    };
+    let Some(challenge) = &set.challenge else {
         return Vec::new();
     };
     let (key, block) = match set.cipher {
@@ -342,6 +344,21 @@ mod tests {
                 assert!(base[place] != one[place] && base[place] != two[place]);
             }
         }
+        let serial = StandIn {
+            name: "chip.serial".into(),
+            secret: false,
+            form: Form::HexText(40),
+        };
+        let digits = [0, 1, 2].map(|variant| match serial.value(variant) {
+            Value::Text(text) => text.to_string(),
+            _ => panic!("text"),
+        });
+        assert!(digits.iter().all(|text| hex::decode(text).is_ok()));
+        let same = digits[0]
+            .bytes()
+            .zip(digits[1].bytes())
+            .filter(|(a, b)| a == b);
+        assert_eq!(same.count(), 0);
         let key = StandIn::bytes("k", 16);
         assert!(key.value(0).as_bytes().is_some());
     }

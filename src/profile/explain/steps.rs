@@ -408,7 +408,15 @@ impl<'a> Explainer<'a> {
                     ..Cost::default()
                 };
                 let work = self.operation(Dialect::Sign, object, protected);
-                Ok(vec![work.with(own).costing(cost)])
+                // Where the key wants that, its PIN is presented just before.
+                let consent = rules.pin.as_ref().filter(|_| rules.consent);
+                let pin = consent.and_then(|pin| self.chip.object(ObjectKind::Pin, pin));
+                let mut works: Vec<_> = pin
+                    .map(|pin| self.present(pin, protected))
+                    .into_iter()
+                    .collect();
+                works.push(work.with(own).costing(cost));
+                Ok(works)
             }
             Verb::CheckRefused => {
                 let version = self.version(step)?;
@@ -516,6 +524,18 @@ impl<'a> Explainer<'a> {
             Ok(drafts(operation, rendered))
         });
         Ok(work.with(own))
+    }
+
+    /// Presents the value that the personalization knows of a PIN.
+    fn present(&self, pin: &'a Object, protected: bool) -> Work<'a> {
+        let renderer = self.renderer(protected);
+        Work::of(move |variables| {
+            let digits = variables.bytes(&stand_in::digits(&pin.name));
+            let values = PinValues::of(digits.unwrap_or_default()).variables(pin)?;
+            let operation = Dialect::VerifyPin;
+            let rendered = renderer.operation_in(operation, pin, &values, variables)?;
+            Ok(drafts(operation, rendered))
+        })
     }
 
     /// Returns a PIN's PUK and whose digits are used of it.

@@ -57,9 +57,9 @@ fn known_bytes_are_shown_and_others_named() {
     let [.., create, write] = &told[..] else {
         panic!("{told:?}");
     };
-    assert_eq!(create, "00E00000 11 620F8002000B8201018302D0038C020100 F8");
+    assert_eq!(create, "00E00000 11 620F8002000B8201018302D0038C020100 00");
     // 04 09 "XA0000001"
-    assert_eq!(write, "00D60000 0B 0409584130303030303031 F8");
+    assert_eq!(write, "00D60000 0B 0409584130303030303031 00");
     // 17 bytes padded to 32, a MAC of 8, header, Lc and Le.
     assert_eq!(number[number.len() - 2].protected, Some(4 + 1 + 40 + 1));
 
@@ -83,14 +83,14 @@ fn secrets_are_named_and_never_shown() {
     let told = whole(holder.commands.last().unwrap());
     assert_eq!(
         told,
-        "00240101 0C (pin.pin1.holder_digits 4)FFFFFFFFFFFFFFFF F8"
+        "00240101 0C (pin.pin1.holder_digits 4)FFFFFFFFFFFFFFFF 00"
     );
     assert!(holder.journaled && holder.irreversible);
     let keys = step(&explained, "replace_keys issuer");
     let told = whole(&keys.commands[0]);
     // GP 2.3 §11.8: version; of each key type, length, the sealed key, its check value.
     let key = "881110(key_set.key 16)03(key_set.key 3)";
-    assert_eq!(told, format!("80D80081 46 01{key}{key}{key} F8"));
+    assert_eq!(told, format!("80D80081 46 01{key}{key}{key} 00"));
     assert!(keys.irreversible && keys.centre.is_some());
     for step in explained.steps() {
         let secret = step.commands.iter().filter(|command| command.secret);
@@ -121,4 +121,47 @@ fn what_cannot_be_undone_is_named() {
         assert!(names.contains(&name), "{names:?}");
     }
     assert!(!names.contains(&"write_file document_number"));
+}
+
+/// Chips of quite other schools: no channel, a key by challenge, data objects, chains.
+#[test]
+fn every_shipped_chip_can_be_told() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../firmware-profiles");
+    let shelf = |kind: &str| {
+        let mut shelf = Shelf::default();
+        for entry in std::fs::read_dir(format!("{folder}/{kind}")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            shelf.put(name, std::fs::read_to_string(&path).unwrap());
+        }
+        shelf
+    };
+    let (chips, documents) = (shelf("chips"), shelf("documents"));
+    let mut told = 0;
+    for name in documents.names() {
+        let document = DocumentProfile::load(&documents, name).unwrap();
+        for wanted in &document.chips {
+            for product in &wanted.products {
+                let chip = Arc::new(ChipProfile::load(&chips, product).unwrap());
+                let mut record: document::Record = serde_json::from_str(RECORD).unwrap();
+                for made in ["com", "dg1", "dg2", "dg14", "dg15", "sod"] {
+                    let bytes = document::Prepared::new(vec![0; 9]);
+                    record.prepared.insert(made.into(), bytes);
+                }
+                let known = crate::variables(&record);
+                let limits = chip.limits;
+                let plan = Plan::new(chip, name, wanted, &record).unwrap();
+                let explained = Explanation::of(&plan, &known, &limits);
+                assert_eq!(explained.faults(), [], "{product}");
+                for command in explained.steps().flat_map(|step| &step.commands) {
+                    assert!(
+                        command.length <= limits.unchained(),
+                        "{product}: {command:?}"
+                    );
+                }
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 0);
 }
