@@ -325,9 +325,11 @@ fn a_chip_is_brought_up_without_keys_at_hand() {
         "{}",
         unmasked.err
     );
-    bench
+    let made = bench
         .personalize("XA0000001", &["--trace", "made.trace"])
-        .ends(0);
+        .ends(0)
+        .json();
+    foretold(&made);
     let text = fs::read_to_string(bench.path("made.trace")).unwrap();
     hides_what_is_secret(&text);
     let sum = bench
@@ -411,6 +413,24 @@ fn a_chip_is_brought_up_without_keys_at_hand() {
     fs::write(bench.path("broken.trace"), "> 00a4\nx\n").unwrap();
     let broken = bench.card(&["replay", "broken.trace"]).ends(2);
     assert!(broken.err.contains("broken.trace:2"), "{}", broken.err);
+}
+
+/// Demands that what was done is what was foretold: the order in which waiting steps are done may
+/// change into which folder is entered when, and a certificate is not quite the usual one.
+fn foretold(made: &Value) {
+    let explain = ["explain", "lateid-v2", "--document", "eid-card", "--json"];
+    let explained = profile(&explain).ends(0).json();
+    let figures = &explained["figures"];
+    let near = |told: u64, done: &Value, percent: u64| {
+        let done = done.as_u64().unwrap();
+        assert!(
+            told.abs_diff(done) * 100 <= done * percent,
+            "told {told}, done {done}"
+        );
+    };
+    let told = |name: &str| figures[name].as_u64().unwrap();
+    near(told("commands"), &made["commands"], 5);
+    near(told("sent") + told("received"), &made["bytes"], 10);
 }
 
 /// The PIV management key of a new card, which proves itself too; the profile says it.
