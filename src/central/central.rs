@@ -389,6 +389,8 @@ fn load_documents(
                         profile.name
                     )));
                 };
+                let mut specimen = specimen.clone();
+                profile::prepare_specimen(&mut specimen, chip);
                 let plan = Plan::new(Arc::clone(chip), &profile.name, wanted, &specimen)?;
                 let unfit = |reason: String| setup(format!("chip profile \"{product}\": {reason}"));
                 let names: Vec<_> = plan.pins.iter().map(|(name, ..)| name.as_str()).collect();

@@ -60,7 +60,7 @@ pub use crate::release_text::{ProfileKind, Released};
 pub use crate::releasers::{Releasers, ReleasersError, ReleasersFault};
 pub use crate::schema::{chip_schema, document_schema};
 pub use crate::source::{Place, Shelf};
-pub use crate::specimen::{SPECIMEN, usual_length};
+pub use crate::specimen::{SPECIMEN, prepare_specimen};
 pub use crate::template::{Template, TemplateFault};
 pub use crate::value::{Nested, Scope, Value, Variables};
 pub use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};

@@ -4,11 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use document::{Prepared, Record};
-use profile::{
-    ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, Shelf,
-    usual_length,
-};
+use document::Record;
+use profile::{ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, Shelf};
 use serde::Serialize;
 
 use crate::cli::card::profiles;
@@ -213,19 +210,7 @@ pub(crate) fn specimen(document: &DocumentProfile, chip: &ChipProfile) -> Result
     if let Some(kind) = document.kinds.first() {
         record.kind = *kind;
     }
-    for kind in [ObjectKind::File, ObjectKind::Data] {
-        let contents = chip
-            .objects(kind)
-            .filter_map(|object| object.detail.content());
-        for (name, _) in contents.flat_map(|content| content.variables()) {
-            if let Some(name) = name.strip_prefix("prepared.") {
-                let bytes = vec![0; usual_length(name)];
-                record
-                    .prepared
-                    .insert(name.to_owned(), Prepared::new(bytes));
-            }
-        }
-    }
+    profile::prepare_specimen(&mut record, chip);
     Ok(record)
 }
 

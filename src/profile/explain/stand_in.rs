@@ -1,14 +1,12 @@
 //! Stand-ins: values of the right form and a typical length for what only a chip, a person or the
 //! centre will give.
 
-use std::collections::BTreeSet;
-
 use card::Limits;
 use cert::KeyAlgorithm;
 
 use crate::chip::{ChipProfile, Cipher, Detail, KeyRules};
 use crate::plan::Plan;
-use crate::specimen::usual_length;
+use crate::specimen;
 use crate::value::{Value, Variables};
 use crate::vocabulary::{Dialect, ObjectKind};
 
@@ -128,7 +126,11 @@ pub(super) fn all(plan: &Plan, known: &Variables, limits: &Limits) -> Vec<StandI
             found.extend(key_pair(&key.name, rules));
         }
     }
-    found.extend(prepared(chip));
+    let prepared = specimen::prepared(chip).into_iter();
+    found.extend(prepared.map(|name| {
+        let length = specimen::usual_length(name);
+        StandIn::bytes(format!("prepared.{name}"), length)
+    }));
     for (key, _) in &plan.keys {
         let spki = chip.key_rules(key).map_or(0, |rules| spki(rules.algorithm));
         let part = |part: &str| format!("certificate.{key}{part}");
@@ -164,20 +166,6 @@ pub(super) fn digits(pin: &str) -> String {
 /// The name of the digits that the holder gets.
 pub(super) fn holder_digits(pin: &str) -> String {
     format!("pin.{pin}.holder_digits")
-}
-
-/// Returns what data preparation makes for this chip.
-fn prepared(chip: &ChipProfile) -> Vec<StandIn> {
-    let kinds = [ObjectKind::File, ObjectKind::Data].into_iter();
-    let objects = kinds.flat_map(|kind| chip.objects(kind));
-    let contents = objects.filter_map(|object| object.detail.content());
-    let names = contents.flat_map(|content| content.variables());
-    let names: BTreeSet<&str> = names.map(|(name, _)| name).collect();
-    let prepared = names.into_iter().filter_map(|name| {
-        let length = usual_length(name.strip_prefix("prepared.")?);
-        Some(StandIn::bytes(name, length))
-    });
-    prepared.collect()
 }
 
 fn identification(chip: &ChipProfile, limits: &Limits) -> Vec<StandIn> {
