@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use profile::ChipProfile;
 use reader::Readers;
 use serde::Serialize;
 
@@ -47,16 +48,11 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
             reader: reader.name,
             card: reader.atr.is_some(),
             in_use: reader.in_use,
-            profiles: chips
-                .iter()
-                .filter(|chip| {
-                    reader
-                        .atr
-                        .as_ref()
-                        .is_some_and(|atr| chip.identify.may_answer(atr))
-                })
-                .map(|chip| chip.name.clone())
-                .collect(),
+            profiles: reader
+                .atr
+                .as_deref()
+                .map(|atr| fitting(&chips, atr))
+                .unwrap_or_default(),
             atr: reader.atr.map(hex::encode_upper),
         })
         .collect();
@@ -82,4 +78,19 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
         output::line(&table.to_string())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the profiles that an answer to reset fits: those that name it; only where none does,
+/// those that take any, as applets do that live on many cards.
+fn fitting(chips: &[ChipProfile], atr: &[u8]) -> Vec<String> {
+    let fits = |chip: &&ChipProfile| chip.identify.may_answer(atr);
+    let names = |named: bool| {
+        let found = chips.iter().filter(fits);
+        let found = found.filter(|chip| chip.identify.atr.is_empty() != named);
+        found.map(|chip| chip.name.clone()).collect::<Vec<_>>()
+    };
+    match names(true) {
+        none if none.is_empty() => names(false),
+        named => named,
+    }
 }
