@@ -285,7 +285,7 @@ mod tests {
         protocol: Some(Protocol::T1),
         extended: true,
         command: 2000,
-        response: 256,
+        response: Some(256),
         chaining: None,
     };
 

@@ -72,9 +72,9 @@ pub struct Capabilities {
     pub extended: bool,
     /// Most data bytes in one command that passed.
     pub command: usize,
-    /// Most data bytes in one answer that passed; 256 where the card gives no answer long
-    /// enough to see.
-    pub response: usize,
+    /// Most data bytes in one answer that passed; nothing where the card gives no answer to
+    /// measure by: then its profile's word counts.
+    pub response: Option<usize>,
     /// Whether the card takes command chaining; nothing where that cannot be seen.
     pub chaining: Option<bool>,
 }
@@ -84,12 +84,15 @@ impl Capabilities {
     pub fn narrow(&self, limits: &Limits) -> Limits {
         let chaining = limits.chaining && self.chaining != Some(false);
         let mut narrowed = Limits {
-            response: limits.response.min(self.response),
+            response: self
+                .response
+                .map_or(limits.response, |response| limits.response.min(response)),
             chaining,
             extended: limits.extended && self.extended,
             ..*limits
         };
         if !narrowed.extended {
+            narrowed.response = narrowed.response.min(SHORT_ANSWER);
             narrowed.command = limits.command.min(SHORT_DATA).min(self.command);
         } else if self.command < limits.unchained() {
             if chaining && limits.command < SHORT_DATA {
@@ -264,20 +267,21 @@ impl Bench<'_> {
     }
 
     /// Finds the longest answer that passes.
-    fn response(&mut self, extended: bool) -> Result<usize, ProbeError> {
+    fn response(&mut self, extended: bool) -> Result<Option<usize>, ProbeError> {
         let bound = self.plan.limits.response.clamp(1, 0x1_0000);
         let short = bound.min(SHORT_ANSWER);
         match self.ask(short)? {
             Asked::Failed if short > KNOWN_GOOD => {
-                return bisect(KNOWN_GOOD, short, |length| {
-                    self.ask(length).map(|asked| asked != Asked::Failed)
-                });
+                let passes = |length| self.ask(length).map(|asked| asked != Asked::Failed);
+                return bisect(KNOWN_GOOD, short, passes).map(Some);
             }
             Asked::Got(length) if length == short => {}
-            _ => return Ok(short),
+            Asked::Got(_) | Asked::Failed => return Ok(Some(short)),
+            // It has no such command: nothing is seen of its answers.
+            Asked::Refused => return Ok(None),
         }
         if !extended || bound <= SHORT_ANSWER {
-            return Ok(short);
+            return Ok(Some(short));
         }
         let mut longest = short;
         let mut passes = |length| {
@@ -291,7 +295,7 @@ impl Bench<'_> {
         if !passes(bound)? {
             bisect(short, bound, passes)?;
         }
-        Ok(longest)
+        Ok(Some(longest))
     }
 
     fn ask(&mut self, length: usize) -> Result<Asked, ProbeError> {

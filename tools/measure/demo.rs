@@ -125,7 +125,8 @@ fn measure_wire() -> Result<Wire, Box<dyn Error>> {
     Ok(Wire { latency, swap })
 }
 
-fn beside(program: &str) -> Result<PathBuf, Box<dyn Error>> {
+/// Returns a program that was built beside this one.
+pub(crate) fn beside(program: &str) -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::current_exe()?.with_file_name(program);
     if path.is_file() {
         Ok(path)

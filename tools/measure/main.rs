@@ -6,6 +6,7 @@
     reason = "printing figures is what it is for"
 )]
 
+mod chips;
 mod demo;
 mod plan;
 mod protection;
@@ -114,6 +115,9 @@ fn measure(arguments: &Arguments) -> Measured {
     let mut rows = Vec::new();
     if wanted("scp02") || wanted("scp03") {
         rows.extend(protection::rows()?);
+    }
+    if wanted("chips") {
+        rows.extend(chips::rows()?);
     }
     if wanted("demo") {
         rows.extend(demo::rows(arguments.documents)?);

@@ -72,7 +72,7 @@ struct Carries {
     /// Most data bytes of a command that passed.
     command: usize,
     /// Most data bytes of an answer that passed.
-    response: usize,
+    response: Option<usize>,
     /// Whether the card takes chains; nothing where that cannot be seen.
     chaining: Option<bool>,
 }
@@ -213,11 +213,13 @@ impl Carries {
 
     fn text(&self) -> String {
         format!(
-            "{}, {} commands up to {} bytes, answers up to {}{}",
+            "{}, {} commands up to {} bytes{}{}",
             self.protocol.as_deref().unwrap_or("protocol not known"),
             if self.extended { "extended" } else { "short" },
             self.command,
-            self.response,
+            self.response
+                .map(|response| format!(", answers up to {response}"))
+                .unwrap_or_default(),
             match self.chaining {
                 Some(true) => ", chains",
                 Some(false) => ", no chains",
