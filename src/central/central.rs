@@ -74,11 +74,15 @@ impl Central {
         if let Some(found) = &found {
             found.check(&config, log_key.key())?;
         }
+        let known = |chip: &ChipProfile| {
+            check_keys(chip, config.environment).map_err(|reason| CentralError::Setup { reason })
+        };
+        let wanted = documents.iter().flat_map(|document| &document.chips);
+        let mut wanted = wanted.flat_map(|chip| &chip.products);
+        wanted.try_for_each(|product| chips.get(product).map_or(Ok(()), |chip| known(chip)))?;
         releases::admit(config.environment, &config.releases, &mut chips, &documents)?;
-        for chip in chips.values() {
-            check_keys(chip, config.environment)
-                .map_err(|reason| CentralError::Setup { reason })?;
-        }
+        // What no document takes and nobody released is gone by now.
+        chips.values().try_for_each(|chip| known(chip))?;
         let authority = match &found {
             Some(found) => IssuingAuthority::restore(
                 Arc::clone(&config.token),

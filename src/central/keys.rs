@@ -123,6 +123,9 @@ impl KeyService {
         serial: &str,
         opening: &ChannelOpening,
     ) -> Result<Opened> {
+        if let Protocol::None = chip.channel.protocol {
+            return Err(no_channel());
+        }
         match &set(chip, &opening.key_set)?.challenge {
             Some(challenge) => {
                 let proof = self.proof(chip, challenge, serial, opening)?;
@@ -459,10 +462,12 @@ pub(crate) fn host_challenge(
 
 /// Demands that the host's challenge is as long as the chip's protocol has it.
 fn check_host(chip: &ChipProfile, opening: &ChannelOpening) -> Result<()> {
-    let (found, wanted) = (
-        opening.host_challenge.len(),
-        chip.channel.protocol.host_challenge(),
-    );
+    let challenge = set(chip, &opening.key_set)?.challenge.as_ref();
+    let wanted = match challenge {
+        Some(challenge) => challenge.host,
+        None => chip.channel.protocol.host_challenge(),
+    };
+    let found = opening.host_challenge.len();
     if found == wanted {
         Ok(())
     } else {

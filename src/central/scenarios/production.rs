@@ -31,6 +31,16 @@ steps = ["replace_keys issuer"]
     )
 }
 
+const TAKING_IT: &str = r#"
+format = 1
+name = "eid-card"
+title = "a card of a test"
+kinds = ["id-card"]
+[[chips]]
+interface = "contact"
+products = ["open"]
+"#;
+
 #[test]
 fn production_refuses_chips_whose_keys_the_world_knows() {
     with_house(
@@ -47,6 +57,7 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
                 for environment in [Environment::Production, Environment::Test] {
                     let mut config = house.config();
                     config.chips.put("open", known(transport, issuer));
+                    config.documents.put("eid-card", TAKING_IT);
                     config.environment = environment;
                     if environment == Environment::Production {
                         config.series = "PA".into();
@@ -57,6 +68,10 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
                         .join(format!("{environment}-{}.db", fault.unwrap_or("none")));
                     let opened = Central::open(config).await;
                     match fault.filter(|_| environment == Environment::Production) {
+                        // Its keys are not what stands in the way.
+                        None if environment == Environment::Production => {
+                            assert!(matches!(opened, Err(CentralError::Release(_))));
+                        }
                         None => {
                             opened.unwrap().close().await;
                         }

@@ -83,7 +83,10 @@ fn inside() {
         .unwrap();
     assert!(unkept.is_none());
     assert_eq!(seen.protocol, active);
-    assert!(seen.command >= 255 && seen.response.is_none_or(|response| response >= 256), "{seen:?}");
+    assert!(
+        seen.command >= 255 && seen.response.is_none_or(|response| response >= 256),
+        "{seen:?}"
+    );
     let lines = recorder.trace().lines().len();
     let (mut again, _) = CapabilityCache::open(&path);
     let (known, _) = again

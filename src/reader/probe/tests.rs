@@ -195,7 +195,10 @@ fn a_reader_with_a_tiny_buffer_still_works() {
     let seen = measure(&mut card, limits());
     assert!(!seen.extended);
     assert!((122 - CLOSE..=122).contains(&seen.command), "{seen:?}");
-    assert!((126 - CLOSE..=126).contains(&seen.response.unwrap()), "{seen:?}");
+    assert!(
+        (126 - CLOSE..=126).contains(&seen.response.unwrap()),
+        "{seen:?}"
+    );
     assert_eq!(seen.chaining, Some(true));
     let narrowed = seen.narrow(&limits());
     assert_eq!(narrowed.command, seen.command);
