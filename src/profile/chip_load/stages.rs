@@ -271,7 +271,7 @@ impl Loader<'_> {
             true => Ok(()),
             false => self.fault(
                 text.span(),
-                format!("the value of PIN \"{name}\" is not known here"),
+                format!("key \"{}\" wants PIN \"{name}\" before every signature, and its value is not known here", key.name),
                 "say its \"default\", or set_temporary_pin before",
             ),
         }
