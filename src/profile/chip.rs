@@ -706,7 +706,7 @@ impl ChipProfile {
         [Dialect::ReadFile, Dialect::GetData]
             .into_iter()
             .flat_map(|operation| self.commands(operation, object))
-            .any(|command| command.mentions("length"))
+            .any(CommandTemplate::is_repeated)
     }
 
     /// Returns the operation by which a PIN is set: knowing the value before, where one is

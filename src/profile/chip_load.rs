@@ -5,8 +5,10 @@
 mod channel;
 mod commands;
 mod fits;
+mod left_open;
 mod objects;
 mod operations;
+mod order;
 mod pins;
 mod stages;
 mod steps;
@@ -169,6 +171,7 @@ impl Loader<'_> {
         };
         profile.stages = self.stages(&file, &profile)?;
         profile.warnings = self.unused(&file, &profile);
+        profile.warnings.extend(self.left_open(&file, &profile));
         Ok(profile)
     }
 
@@ -189,6 +192,17 @@ impl Loader<'_> {
                     format!("from 16 to {most}; beyond 256 needs extended = true"),
                 );
             }
+        }
+        // Longer data would go as one extended command, which the chip was not said to take.
+        if limits.extended && limits.chaining && *limits.command.get_ref() <= 255 {
+            return self.fault(
+                limits.command.span(),
+                format!(
+                    "chains of {} bytes, on a chip that takes extended length",
+                    limits.command.get_ref()
+                ),
+                "say what one extended command takes, or leave \"chaining\" or \"extended\" out",
+            );
         }
         Ok(Limits {
             command: *limits.command.get_ref(),

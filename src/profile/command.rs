@@ -19,6 +19,9 @@ use crate::vocabulary::{Dialect, ObjectKind};
 /// The most bytes that one file or data object holds.
 pub const MAX_CONTENT: usize = MAX_RENDERED;
 
+/// What only a command for a part of a content names.
+const PARTS: [&str; 5] = ["chunk", "length", "offset", "block", "record"];
+
 /// A command ready to be sent, and what to make of its answer.
 #[derive(Debug)]
 pub struct Rendered {
@@ -157,9 +160,9 @@ impl CommandTemplate {
         })
     }
 
-    /// Returns whether it is repeated for each part of a content.
-    fn is_repeated(&self) -> bool {
-        self.mentions("chunk") || self.mentions("length")
+    /// Returns whether it is repeated for each part of a content: it names a part, or its place.
+    pub(crate) fn is_repeated(&self) -> bool {
+        PARTS.iter().any(|name| self.mentions(name))
     }
 
     /// Returns whether it is for the part at `offset`.
@@ -540,6 +543,11 @@ impl Position {
     /// Notes that a dedicated file has become current.
     pub fn entered(&mut self, application: &str) {
         self.current = Some(application.to_owned());
+    }
+
+    /// Returns the application or dedicated file that is current.
+    pub(crate) fn current(&self) -> Option<&str> {
+        self.current.as_deref()
     }
 
     /// Notes that nothing is known any more: after a reset.

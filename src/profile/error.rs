@@ -29,7 +29,9 @@ pub enum ProfileError {
         known: Vec<String>,
     },
     /// A document profile and a chip profile do not fit together.
-    #[error("document profile \"{document}\" does not fit chip profile \"{chip}\": {fault}")]
+    #[error(
+        "document profile \"{document}\" does not fit chip profile \"{chip}\": {fault} ({hint})"
+    )]
     Mismatch {
         /// The document profile's name.
         document: String,
@@ -37,6 +39,8 @@ pub enum ProfileError {
         chip: String,
         /// What one needs and the other lacks.
         fault: String,
+        /// What to do about it.
+        hint: String,
     },
 }
 

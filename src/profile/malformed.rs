@@ -14,7 +14,7 @@ use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 const BASE: &str = "minimal";
 
 /// The sources whose faults the corpus must reach, each without its own tests.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 15] = [
     ("source.rs", include_str!("source.rs")),
     ("template.rs", include_str!("template.rs")),
     ("document.rs", include_str!("document.rs")),
@@ -27,9 +27,14 @@ const SOURCES: [(&str, &str); 13] = [
     ("chip_load/fits.rs", include_str!("chip_load/fits.rs")),
     ("chip_load/objects.rs", include_str!("chip_load/objects.rs")),
     (
+        "chip_load/left_open.rs",
+        include_str!("chip_load/left_open.rs"),
+    ),
+    (
         "chip_load/operations.rs",
         include_str!("chip_load/operations.rs"),
     ),
+    ("chip_load/order.rs", include_str!("chip_load/order.rs")),
     ("chip_load/pins.rs", include_str!("chip_load/pins.rs")),
     ("chip_load/stages.rs", include_str!("chip_load/stages.rs")),
     ("chip_load/steps.rs", include_str!("chip_load/steps.rs")),
@@ -91,7 +96,12 @@ fn judged(name: &str, text: &str, error: &ProfileError) -> Option<String> {
             }
             format!("{}:{} {fault}", place.line, place.column)
         }
-        ProfileError::Mismatch { fault, .. } => fault.clone(),
+        ProfileError::Mismatch { fault, hint, .. } => {
+            if hint.trim().is_empty() {
+                return Some(format!("{name}: {fault}: has no hint"));
+            }
+            fault.clone()
+        }
         ProfileError::Unknown { .. } => return Some(format!("{name}: {error}")),
     };
     let found = found.replace('\n', " ");
@@ -271,6 +281,124 @@ title = \"spare\"
             format!("chip.toml:21:1: no stage uses state \"spare\" {hint}"),
         ]
     );
+}
+
+#[test]
+fn what_is_left_open_is_a_warning_with_its_place() {
+    let more = "\
+[channel]
+protocol = \"scp03\"
+level = \"c-mac c-enc r-mac\"
+
+[channel.keys.transport]
+version = 0x01
+known = \"404142434445464748494A4B4C4D4E4F\"
+
+[pins.puk]
+title = \"PUK\"
+application = \"main\"
+reference = 0x02
+tries = 3
+minimum = 4
+stored = 8
+default = \"0000\"
+
+[[operations.sign]]
+header = \"00 9E 9A u8(key.reference)\"
+data = \"digest\"
+le = 256
+take = { signature = \"\" }
+
+[[stages]]
+name = \"build\"
+select = \"main\"
+channel = \"transport\"
+steps = [
+    \"generate_key sign\",
+    \"request_certificate sign\",
+    \"verify_pin puk\",
+    \"write_file note\",
+    \"put_data object\",
+    \"set_state closed\",
+]
+";
+    let text = format!("extends = \"{BASE}\"\n{more}");
+    let warnings = |text: &str| -> Vec<String> {
+        let chip = ChipProfile::load(&shelf(&chip_base(), "chip", text), "chip");
+        let chip = chip.unwrap_or_else(|error| panic!("{error}"));
+        chip.warnings()
+            .iter()
+            .map(|one| format!("{} {}", one.place, one.what))
+            .collect()
+    };
+    assert_eq!(
+        warnings(&text),
+        [
+            "minimal.toml:23:1 no stage uses pin \"pin\"",
+            "chip.toml:6:1 all the world knows key set \"transport\", and it stays on the chip",
+            "chip.toml:10:1 PIN \"puk\" keeps the value that its maker set",
+            "chip.toml:31:5 request_certificate sign signs, and no step before presents PIN \"pin\"",
+        ]
+    );
+    let closed = text
+        .replace(
+            "\"generate_key sign\"",
+            "\"set_temporary_pin puk\", \"set_temporary_pin pin\", \"generate_key sign\"",
+        )
+        .replace(
+            "\"set_state closed\"",
+            "\"set_state closed\", \"replace_keys issuer\"",
+        )
+        .replace(
+            "[pins.puk]",
+            "[channel.keys.issuer]\nversion = 2\ndiversification = \"kdf3\"\n[pins.puk]",
+        );
+    assert_eq!(warnings(&closed), Vec::<String>::new());
+}
+
+/// A holder without the key, or without its certificate, would wait for ever.
+#[test]
+fn what_this_holder_does_not_get_is_not_waited_for() {
+    let more = "\
+[data.object]
+content = \"certificate.sign\"
+
+[[operations.sign]]
+header = \"00 9E 9A u8(key.reference)\"
+data = \"digest\"
+le = 256
+take = { signature = \"\" }
+
+[[stages]]
+name = \"build\"
+select = \"main\"
+steps = [\"generate_key sign\", \"request_certificate sign\", \"put_data object\"]
+";
+    let document = |keys: &str| {
+        format!(
+            "extends = \"{BASE}\"\n[[chips]]\ninterface = \"contact\"\nproducts = [\"minimal\"]\nkeys = {{ {keys} }}\n"
+        )
+    };
+    let fault = |keys: &str, more: &str| {
+        let error = plan(&document(keys), more).unwrap_err();
+        let ProfileError::Mismatch { fault, hint, .. } = error else {
+            panic!("{error}")
+        };
+        assert!(!hint.is_empty());
+        fault
+    };
+    let with = "sign = { certificate = \"eid-signature\" }";
+    assert!(plan(&document(with), more).is_ok());
+    assert_eq!(
+        fault("", more),
+        "put_data object waits for certificate.sign, which this holder does not get"
+    );
+    assert_eq!(
+        fault("sign = {}", more),
+        "it names no certificate for key \"sign\", and request_certificate sign asks for one"
+    );
+    let wanted = more.replace("[data.object]", "[data.object]\nkey = \"sign\"");
+    assert!(plan(&document(""), &wanted).unwrap().is_empty());
 }
 
 #[test]

@@ -3,14 +3,14 @@
 //! A plan follows from a chip profile, a document profile and the record alone, so that
 //! the station that runs it and the centre that seals a part of it have the same one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use document::Record;
 
 use crate::chip::{ChipProfile, Detail, Object, PinRules};
 use crate::document::DocumentChip;
-use crate::error::ProfileError;
+use crate::error::{ProfileError, nearest};
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// What is done to one chip, stage after stage.
@@ -78,22 +78,29 @@ impl Plan {
         wanted: &DocumentChip,
         record: &Record,
     ) -> Result<Self, ProfileError> {
-        let mismatch = |fault: String| ProfileError::Mismatch {
+        let mismatch = |fault: String, hint: &str| ProfileError::Mismatch {
             document: document.to_owned(),
             chip: chip.name.clone(),
             fault,
+            hint: hint.to_owned(),
         };
         if !wanted.products.contains(&chip.name) {
-            return Err(mismatch(format!(
-                "it takes only {}",
-                wanted.products.join(", ")
-            )));
+            return Err(mismatch(
+                format!("it takes only {}", wanted.products.join(", ")),
+                "add the chip profile's name to \"products\", or take another chip",
+            ));
         }
         let mut keys = Vec::new();
         let mut wanted_keys = Vec::new();
         for (name, key) in &wanted.keys {
             if chip.object(ObjectKind::Key, name).is_none() {
-                return Err(mismatch(format!("the chip has no key \"{name}\"")));
+                return Err(mismatch(
+                    format!("the chip has no key \"{name}\""),
+                    &nearest(
+                        name,
+                        chip.objects(ObjectKind::Key).map(|key| key.name.as_str()),
+                    ),
+                ));
             }
             // Who did not agree to certificates gets no key for one.
             let agreed = key.certificate.is_none() || record.certificates;
@@ -124,9 +131,12 @@ impl Plan {
                     continue;
                 }
                 if let Some(data) = missing(&chip, *verb, name, record) {
-                    return Err(mismatch(format!(
-                        "{verb} {name} needs prepared data \"{data}\", which the record does not have"
-                    )));
+                    return Err(mismatch(
+                        format!(
+                            "{verb} {name} needs prepared data \"{data}\", which the record does not have"
+                        ),
+                        "data preparation gives it, in the record's \"prepared\"",
+                    ));
                 }
                 if stage.sealed
                     && values.is_temporary(name)
@@ -154,6 +164,9 @@ impl Plan {
             }
         }
 
+        if let Some((fault, hint)) = never_given(&stages, &keys) {
+            return Err(mismatch(fault, &hint));
+        }
         let mut pins = Vec::new();
         for object in chip.objects(ObjectKind::Pin) {
             let Detail::Pin(rules) = &object.detail else {
@@ -167,16 +180,19 @@ impl Plan {
                 continue;
             }
             let Some(digits) = wanted.pins.get(&object.name) else {
-                return Err(mismatch(format!(
-                    "it does not say how many digits {} has",
-                    object.title
-                )));
+                return Err(mismatch(
+                    format!("it does not say how many digits {} has", object.title),
+                    &format!("write [chips.pins.{}] with \"digits\"", object.name),
+                ));
             };
             if !(rules.minimum..=rules.stored).contains(digits) {
-                return Err(mismatch(format!(
-                    "{} has {digits} digits, the chip takes {} to {}",
-                    object.title, rules.minimum, rules.stored
-                )));
+                return Err(mismatch(
+                    format!(
+                        "{} has {digits} digits, the chip takes {} to {}",
+                        object.title, rules.minimum, rules.stored
+                    ),
+                    "change \"digits\" in the document profile",
+                ));
             }
             pins.push((object.name.clone(), rules.clone(), *digits));
         }
@@ -249,16 +265,80 @@ fn missing(chip: &ChipProfile, verb: Verb, name: &str, record: &Record) -> Optio
     })
 }
 
-fn needs(chip: &ChipProfile, verb: Verb, name: &str) -> Vec<String> {
+/// Returns what a step would wait for in vain: this holder lacks a key or its certificate.
+fn never_given(stages: &[Stage], keys: &[(String, String)]) -> Option<(String, String)> {
+    let mut given = Given::default();
+    for stage in stages {
+        for step in &stage.steps {
+            let is_certified = keys.iter().any(|(name, _)| *name == step.object);
+            if step.verb == Verb::RequestCertificate && !is_certified {
+                return Some((
+                    format!(
+                        "it names no certificate for key \"{}\", and {} asks for one",
+                        step.object,
+                        step.name()
+                    ),
+                    format!("write \"certificate\" in [chips.keys.{}]", step.object),
+                ));
+            }
+            given.step(step.verb, &step.object);
+        }
+        for step in &stage.steps {
+            if let Some((variable, _)) = given.lacks(&step.needs) {
+                return Some((
+                    format!(
+                        "{} waits for {variable}, which this holder does not get",
+                        step.name()
+                    ),
+                    "give the object the same \"key\", so that it is left out with it".into(),
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// What the steps so far give to others: parts of keys, and certificates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given(BTreeSet<String>);
+
+impl Given {
+    /// Notes what a step gives.
+    pub(crate) fn step(&mut self, verb: Verb, name: &str) {
+        let given = match verb {
+            Verb::GenerateKey | Verb::ImportKey => format!("key.{name}"),
+            Verb::RequestCertificate => format!("certificate.{name}"),
+            _ => return,
+        };
+        self.0.insert(given);
+    }
+
+    /// Returns the first of the needs that no step has given yet, and what would give it.
+    pub(crate) fn lacks<'n>(&self, needs: &'n [String]) -> Option<(&'n str, String)> {
+        needs.iter().find_map(|need| {
+            let mut parts = need.splitn(3, '.');
+            let (kind, name) = (parts.next()?, parts.next()?);
+            let giver = match kind {
+                "key" => format!("\"generate_key {name}\" or \"import_key {name}\""),
+                "certificate" => format!("\"request_certificate {name}\""),
+                _ => return None,
+            };
+            let is_given = self.0.contains(&format!("{kind}.{name}"));
+            (!is_given).then_some((need.as_str(), giver))
+        })
+    }
+}
+
+/// Returns the variables that a step waits for.
+pub(crate) fn needs(chip: &ChipProfile, verb: Verb, name: &str) -> Vec<String> {
     match verb {
         Verb::WriteFile | Verb::CheckFile | Verb::PutData | Verb::CheckData => chip
             .object(verb.object(), name)
             .and_then(|object| object.detail.content())
             .map(|content| {
                 let variables = content.variables().into_iter();
-                // References are the profile's own and need no waiting.
                 variables
-                    .filter(|(variable, _)| !variable.ends_with(".reference"))
+                    .filter(|(variable, _)| !is_the_profiles(variable))
                     .map(|(variable, _)| variable.to_owned())
                     .collect()
             })
@@ -268,6 +348,13 @@ fn needs(chip: &ChipProfile, verb: Verb, name: &str) -> Vec<String> {
         Verb::CheckKey => signing_needs(chip, name, format!("certificate.{name}")),
         _ => Vec::new(),
     }
+}
+
+/// Returns whether a content's variable is the profile's own, and needs no waiting.
+fn is_the_profiles(variable: &str) -> bool {
+    let known = [".reference", ".oid", ".bits"];
+    let of_an_object = variable.starts_with("key.") || variable.starts_with("pin.");
+    of_an_object && known.iter().any(|ending| variable.ends_with(ending))
 }
 
 /// What a signature needs: and its PIN, where that is presented each time.

@@ -82,13 +82,13 @@ operations! {
     "select_file" SelectFile File []
         "Makes an elementary file current.";
     "write_file" WriteFile File ["file.size", "offset", "chunk", "block", "record", "content"]
-        "Writes the current file: a command with `chunk` is repeated, one with `content` is not.";
+        "Writes the current file: a command with `chunk` or its place is repeated, one with `content` is not.";
     "read_file" ReadFile File ["file.size", "offset", "length", "block", "record"]
-        "Reads the current file: a command with `length` is repeated, any other is not.";
+        "Reads the current file: a command with `length` or `offset`, `block`, `record` is repeated, any other is not.";
     "put_data" PutData Data ["data.size", "offset", "chunk", "block", "record", "content"]
-        "Writes a data object: a command with `chunk` is repeated, one with `content` is not.";
+        "Writes a data object: a command with `chunk` or its place is repeated, one with `content` is not.";
     "get_data" GetData Data ["data.size", "offset", "length", "block", "record"]
-        "Reads a data object: a command with `length` is repeated, any other is not.";
+        "Reads a data object: a command with `length` or `offset`, `block`, `record` is repeated, any other is not.";
     "create_pin" CreatePin Pin []
         "Makes a PIN object exist, without value.";
     "set_pin" SetPin Pin ["pin.value", "pin.digits", "pin.puk", "pin.puk_digits"]

@@ -44,6 +44,8 @@ impl Catalogue {
                     .collect::<Vec<_>>()
                     .join(", "),
                 fault: format!("the lease has none of {}", wanted.products.join(", ")),
+                hint: "take a blank with such a chip, or begin anew with a lease of today"
+                    .to_owned(),
             })?;
             let chip = ChipProfile::load(&self.chips, &pin.name)?;
             pinned(&chip.name, chip.digest, pin)?;

@@ -82,7 +82,7 @@ impl Loader<'_> {
         file: &CommandFile,
         command: &CommandTemplate,
     ) -> Checked<()> {
-        if command.mentions("chunk") || command.mentions("length") {
+        if command.is_repeated() {
             let Some(chunk) = file.chunk.as_ref().filter(|chunk| *chunk.get_ref() == 0) else {
                 return Ok(());
             };
@@ -102,7 +102,7 @@ impl Loader<'_> {
             Some(span) => self.fault(
                 span,
                 "this command is not repeated",
-                "only a command with \"chunk\" or \"length\" is",
+                "only one that names \"chunk\", \"length\", \"offset\", \"block\" or \"record\" is",
             ),
             None => Ok(()),
         }

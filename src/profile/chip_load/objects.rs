@@ -293,6 +293,13 @@ impl<'a, 's> ObjectLoader<'a, 's> {
             let raw_span = raw.span();
             let raw = raw.get_ref();
             let rules = self.pin_rules(raw)?;
+            if let Some(puk) = raw.puk.as_ref().filter(|puk| puk.get_ref() == name) {
+                return self.loader.fault(
+                    puk.span(),
+                    format!("PIN \"{name}\" is its own PUK"),
+                    "name the PIN that unblocks it, or leave \"puk\" out",
+                );
+            }
             let home = self.application(&raw.application)?;
             if let Some(other) = references.insert((home.clone(), raw.reference), name.clone()) {
                 return self.loader.fault(

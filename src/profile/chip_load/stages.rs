@@ -9,6 +9,7 @@ use crate::chip::{ChipProfile, Detail, Object, StageProfile};
 use crate::chip_file::{ChipFile, StageFile, Text};
 use crate::command::Position;
 use crate::placed::Placed;
+use crate::plan::Given;
 use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
@@ -24,6 +25,8 @@ impl Loader<'_> {
             .map(|pin| pin.name.clone())
             .collect();
         let mut names = BTreeSet::new();
+        let mut given = Given::default();
+        let mut sealed_before = None;
         let mut stages = Vec::new();
         for stage in &file.stages {
             if !names.insert(stage.get_ref().name.as_str()) {
@@ -33,7 +36,13 @@ impl Loader<'_> {
                     "the journal knows a stage by its name: choose another",
                 );
             }
-            stages.push(self.stage(stage, profile, &mut known_pins)?);
+            let loaded = self.stage(stage, profile, &mut known_pins)?;
+            self.channel_is_open_here(stage.get_ref(), profile, sealed_before)?;
+            self.needs_are_given(stage.get_ref(), &loaded.steps, profile, &mut given)?;
+            if loaded.sealed {
+                sealed_before = sealed_before.or(Some(stage.get_ref().name.as_str()));
+            }
+            stages.push(loaded);
         }
         Ok(stages)
     }
@@ -109,6 +118,7 @@ impl Loader<'_> {
         for text in &stage.steps {
             let (verb, object) = self.step(text, profile)?;
             self.fits(text, verb, stage, profile)?;
+            self.keys_are_others(text, verb, &object.name, stage)?;
             self.dek_is_at_hand(text, verb, object, stage, profile)?;
             let is_known = known_pins.contains(&object.name);
             self.step_is_whole(

@@ -35,6 +35,19 @@ impl Loader<'_> {
         let operations = operations_of(verb, object, profile, is_known);
         for operation in &operations {
             if let Some(application) = position.enters(profile, *operation, object) {
+                let home = outermost(profile, &application.name);
+                let current = position.current().map(|name| outermost(profile, name));
+                if home != stage.select.get_ref() && current != Some(home) {
+                    return self.fault(
+                        text.span(),
+                        format!(
+                            "\"{}\" lives in \"{home}\", and this stage selects \"{}\"",
+                            object.name,
+                            stage.select.get_ref()
+                        ),
+                        "move the step to a stage that selects it; \"enter\" stays inside the selected one",
+                    );
+                }
                 if !profile.speaks(Dialect::Enter, application) {
                     return self.fault(
                         text.span(),
@@ -47,12 +60,49 @@ impl Loader<'_> {
                 }
                 position.entered(&application.name);
             }
+            self.content_is_written(text, *operation, object, profile)?;
             for command in profile.commands(*operation, object) {
                 self.command_is_whole(text, *operation, command, object, stage, profile)?;
             }
         }
         if verb == Verb::Install {
             position.entered(&object.name);
+        }
+        Ok(())
+    }
+
+    /// A content reaches the chip in a command that names it, or in parts.
+    fn content_is_written(
+        &self,
+        text: &Text,
+        operation: Dialect,
+        object: &Object,
+        profile: &ChipProfile,
+    ) -> Checked<()> {
+        if ![Dialect::WriteFile, Dialect::PutData].contains(&operation) {
+            return Ok(());
+        }
+        let commands = profile.commands(operation, object);
+        let writes =
+            |command: &&CommandTemplate| command.mentions("chunk") || command.mentions("content");
+        if !commands.iter().any(writes) {
+            return self.fault(
+                text.span(),
+                format!("{operation} never writes what \"{}\" holds", object.name),
+                "name \"chunk\" in the data for parts, or \"content\" for the whole",
+            );
+        }
+        let mut runs = commands.chunk_by(|a, b| a.is_repeated() == b.is_repeated());
+        let is_idle = |run: &[&CommandTemplate]| {
+            run.iter()
+                .all(|command| command.is_repeated() && !command.mentions("chunk"))
+        };
+        if runs.any(is_idle) {
+            return self.fault(
+                text.span(),
+                format!("{operation} of \"{}\" counts parts, and no command beside it writes a \"chunk\"", object.name),
+                "name \"chunk\" in the data, or leave \"offset\", \"block\" and \"record\" out",
+            );
         }
         Ok(())
     }
@@ -135,4 +185,19 @@ fn lacks(object: &Object, operation: Dialect, name: &str) -> bool {
         rest.is_some_and(|rest| rest.starts_with('.'))
     });
     is_of_an_object && !operation.variables().contains(&name) && !object.values.contains_key(name)
+}
+
+/// Returns the application that is selected to reach another. The loader has proved that there
+/// is one.
+fn outermost<'p>(profile: &'p ChipProfile, name: &'p str) -> &'p str {
+    let mut name = name;
+    while let Some(Detail::Application {
+        within: Some(outer),
+    }) = profile
+        .object(ObjectKind::Application, name)
+        .map(|application| &application.detail)
+    {
+        name = outer;
+    }
+    name
 }

@@ -1,0 +1,108 @@
+//! What must come before what: each step's needs are given, and no station's channel follows what
+//! the centre sealed.
+
+use super::{Checked, Loader};
+use crate::chip::{ChipProfile, Protocol};
+use crate::chip_file::{StageFile, Text};
+use crate::plan::{Given, needs};
+use crate::vocabulary::{Dialect, ObjectKind, Verb};
+
+impl Loader<'_> {
+    /// Proves that something gives what the steps of a stage wait for: in this stage, where one
+    /// that waits is passed over, or in an earlier one.
+    pub(super) fn needs_are_given(
+        &self,
+        stage: &StageFile,
+        steps: &[(Verb, String)],
+        profile: &ChipProfile,
+        given: &mut Given,
+    ) -> Checked<()> {
+        for (verb, name) in steps {
+            given.step(*verb, name);
+        }
+        for (text, (verb, name)) in stage.steps.iter().zip(steps) {
+            let needs = needs(profile, *verb, name);
+            let Some((variable, giver)) = given.lacks(&needs) else {
+                continue;
+            };
+            return self.fault(
+                text.span(),
+                format!(
+                    "{verb} {name} waits for {variable}, which nothing gives by the end of this stage"
+                ),
+                format!("write {giver} in this stage, or in one before"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Proves that a stage's channel can be opened there.
+    pub(super) fn channel_is_open_here(
+        &self,
+        stage: &StageFile,
+        profile: &ChipProfile,
+        sealed_before: Option<&str>,
+    ) -> Checked<()> {
+        let Some(channel) = &stage.channel else {
+            return Ok(());
+        };
+        if let Some(before) = sealed_before.filter(|_| !stage.sealed) {
+            return self.fault(
+                channel.span(),
+                format!(
+                    "stage \"{}\" opens a channel from the station, and \"{before}\" before it is sealed",
+                    stage.name
+                ),
+                "who had the channel's keys could undo what the centre set: move it before, or seal it",
+            );
+        }
+        if !matches!(profile.channel.protocol, Protocol::Challenge) {
+            return Ok(());
+        }
+        let Some(set) = profile.object(ObjectKind::KeySet, channel.get_ref()) else {
+            return Ok(());
+        };
+        if !profile.speaks(Dialect::OpenChannel, set) {
+            return self.fault(
+                channel.span(),
+                format!(
+                    "a channel by challenge is opened by \"open_channel\", which this chip does not have for \"{}\"",
+                    set.name
+                ),
+                "write [[operations.open_channel]]",
+            );
+        }
+        if !profile.mentions(Dialect::OpenChannel, set, "channel.proof") {
+            return self.fault(
+                channel.span(),
+                format!(
+                    "open_channel never sends \"channel.proof\" for \"{}\": the chip would not know who speaks",
+                    set.name
+                ),
+                "write data = \"channel.proof\" in the command that brings it",
+            );
+        }
+        Ok(())
+    }
+
+    /// A key set is neither put in the place of itself nor beside itself, nor taken from under
+    /// its own channel.
+    pub(super) fn keys_are_others(
+        &self,
+        text: &Text,
+        verb: Verb,
+        name: &str,
+        stage: &StageFile,
+    ) -> Checked<()> {
+        let is_about_keys = [Verb::ReplaceKeys, Verb::AddKeys, Verb::RemoveKeys].contains(&verb);
+        let own = stage.channel.as_ref().map(|channel| channel.get_ref());
+        match is_about_keys && own.is_some_and(|own| own == name) {
+            false => Ok(()),
+            true => self.fault(
+                text.span(),
+                format!("{verb} {name} in the channel of \"{name}\" itself"),
+                "name the other key set, or open the channel with the other one",
+            ),
+        }
+    }
+}
