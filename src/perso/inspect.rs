@@ -247,11 +247,11 @@ impl<'a> Inspector<'a> {
         }
         for expectation in &identify.expect {
             let value = expectation.value.render(&found).map_err(spell)?;
-            if value[..] != expectation.equals[..] {
+            if !expectation.holds(&value) {
                 differences.push(Difference {
                     what: expectation.what.clone(),
                     found: hex::encode_upper(&value[..]),
-                    expected: hex::encode_upper(&expectation.equals),
+                    expected: expectation.expected(),
                 });
             }
         }

@@ -123,8 +123,21 @@ pub struct Expectation {
     pub what: String,
     /// How it is computed from the identification.
     pub value: Template,
-    /// What it must be.
-    pub equals: Vec<u8>,
+    /// What it must be: one of these.
+    pub equals: Vec<Vec<u8>>,
+}
+
+impl Expectation {
+    /// Returns whether the value that came out is one of the right ones.
+    pub fn holds(&self, value: &[u8]) -> bool {
+        self.equals.iter().any(|right| right == value)
+    }
+
+    /// Returns the right values in hexadecimal, for a person.
+    pub fn expected(&self) -> String {
+        let right: Vec<_> = self.equals.iter().map(hex::encode_upper).collect();
+        right.join(" or ")
+    }
 }
 
 /// The issuer's channel to the chip.
@@ -459,7 +472,8 @@ pub struct Timing {
 /// One command of an operation, as a template.
 #[derive(Clone, Debug)]
 pub struct CommandTemplate {
-    pub(crate) variant: Option<String>,
+    /// The variants of the objects that it is for; none: all.
+    pub(crate) variants: Vec<String>,
     pub(crate) turn: Turn,
     pub(crate) header: Template,
     pub(crate) data: Option<Template>,
@@ -470,6 +484,12 @@ pub struct CommandTemplate {
 }
 
 impl CommandTemplate {
+    /// Returns whether it is one of the commands for an object.
+    pub(crate) fn is_for_object(&self, object: &Object) -> bool {
+        let variant = object.variant.as_ref();
+        self.variants.is_empty() || variant.is_some_and(|variant| self.variants.contains(variant))
+    }
+
     /// Returns every variable that its header, data or length names.
     pub(crate) fn variables(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -726,7 +746,7 @@ impl ChipProfile {
             .map(Vec::as_slice)
             .unwrap_or_default();
         all.iter()
-            .filter(|command| command.variant.is_none() || command.variant == object.variant)
+            .filter(|command| command.is_for_object(object))
             .collect()
     }
 }

@@ -96,8 +96,28 @@ pub(crate) struct ExpectFile {
     pub what: String,
     /// Template that computes it.
     pub value: Text,
-    /// What it must be, hexadecimal.
-    pub equals: Text,
+    /// What it must be, hexadecimal; a list where several are right.
+    pub equals: Placed<OneOrMore>,
+}
+
+/// One text, or a list of them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "one text, or a list of texts")]
+pub(crate) enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several.
+    More(Vec<String>),
+}
+
+impl OneOrMore {
+    /// Returns the texts.
+    pub(crate) fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::More(texts) => texts,
+        }
+    }
 }
 
 /// What a chip takes in one command. A reader that takes less is found out and counts.
@@ -231,7 +251,7 @@ pub(crate) struct FileFile {
 pub(crate) struct DataFile {
     /// Where it lives.
     pub application: Text,
-    /// Its tag or number, 1 to 8 bytes, hexadecimal.
+    /// Its tag or number, 1 to 8 bytes, hexadecimal; two with the same have other variants.
     pub id: Text,
     /// Template of what it holds.
     pub content: Text,
@@ -255,8 +275,8 @@ pub(crate) struct PinFile {
     pub title: String,
     /// Where it lives.
     pub application: Text,
-    /// Its reference in commands.
-    pub reference: u8,
+    /// Its reference in commands; none where they name it otherwise.
+    pub reference: Option<u8>,
     /// How many wrong tries block it, 1 to 15.
     pub tries: Placed<u8>,
     /// The fewest digits.
@@ -334,9 +354,9 @@ pub(crate) struct StateFile {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandFile {
-    /// The variant of the objects that it is for; without it, for all.
+    /// The variant of the objects that it is for, or a list of them; without it, for all.
     #[serde(rename = "for")]
-    pub variant: Option<Text>,
+    pub variants: Option<Placed<OneOrMore>>,
     /// Of a repeated command: only for the `first` chunk, while there are `more`, for the
     /// `last`.
     pub when: Option<Placed<WhenName>>,

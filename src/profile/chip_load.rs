@@ -22,8 +22,9 @@ use serde::Deserialize;
 
 use self::objects::ObjectLoader;
 use crate::chip::{AtrPattern, ChipProfile, Expectation, Identify, Interface, Timing};
-use crate::chip_file::{ChipFile, IdentifyFile, InterfaceName, Text, TimingFile};
+use crate::chip_file::{ChipFile, IdentifyFile, InterfaceName, OneOrMore, Text, TimingFile};
 use crate::error::{ProfileError, nearest};
+use crate::placed::Placed;
 use crate::source::{Shelf, Sources};
 use crate::template::Template;
 
@@ -247,7 +248,7 @@ impl Loader<'_> {
             expect.push(Expectation {
                 what: expectation.what.clone(),
                 value: from_taken(&expectation.value)?,
-                equals: self.hexadecimal(&expectation.equals)?,
+                equals: self.right_values(&expectation.equals)?,
             });
         }
         let identify = Identify {
@@ -258,6 +259,19 @@ impl Loader<'_> {
             os: file.os.as_ref().map(from_taken).transpose()?,
         };
         Ok((identify, taken))
+    }
+
+    fn right_values(&self, equals: &Placed<OneOrMore>) -> Checked<Vec<Vec<u8>>> {
+        let texts = equals.get_ref().texts();
+        if texts.is_empty() {
+            return self.fault(
+                equals.span(),
+                "no value would be right",
+                "write the bytes that must come out, or a list of them",
+            );
+        }
+        let read = |text: &String| self.hexadecimal(&Placed::new(equals.span(), text.clone()));
+        texts.iter().map(read).collect()
     }
 
     fn atr(&self, text: &Text) -> Checked<AtrPattern> {

@@ -591,18 +591,21 @@ pub fn content(
     content.render(&Nested(variables, &References(chip)))
 }
 
-/// `key.NAME.reference` and `pin.NAME.reference`, which the profile itself knows.
+/// `key.NAME.reference` (`.oid`, `.bits`) and `pin.NAME.reference`, which the profile itself knows.
 struct References<'a>(&'a ChipProfile);
 
 impl Scope for References<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         let (kind, rest) = name.split_once('.')?;
-        let name = rest.strip_suffix(".reference")?;
-        match kind {
-            "key" => self.0.object(ObjectKind::Key, name)?.value("key.reference"),
-            "pin" => self.0.object(ObjectKind::Pin, name)?.value("pin.reference"),
-            _ => None,
-        }
+        let (name, part) = rest.rsplit_once('.')?;
+        let kind = match (kind, part) {
+            ("key", "reference" | "oid" | "bits") => ObjectKind::Key,
+            ("pin", "reference") => ObjectKind::Pin,
+            _ => return None,
+        };
+        self.0
+            .object(kind, name)?
+            .value(&format!("{}.{part}", kind.word()))
     }
 }
 

@@ -76,6 +76,7 @@ functions! {
     "pin_block" PinBlock (Template) "`pin_block(digits)`: ISO 9564-1 format 2: 2 and the length, the digits, filled with F to eight bytes.";
     "slice" Slice (Template, Number, Number) "`slice(bytes, from, length)`.";
     "from" From (Template, Number) "`from(bytes, start)`: all but the first `start` bytes.";
+    "rest" Rest (Template, Number) "`rest(bytes, start)`: all but the first `start` bytes; empty past the end.";
     "part" Part (Template, Number, Number) "`part(bytes, index, size)`: the part with this index, from 0, of bytes cut into parts of `size`; empty past the end.";
     "reverse" Reverse (Template) "`reverse(bytes)`: the last byte first.";
     "tlv" Tlv (Template, Template) "`tlv(tag, value)`: a BER-TLV object whose tag is computed.";
@@ -143,7 +144,7 @@ impl Function {
             Self::Pad | Self::LeftPad => number(1),
             Self::IsoPad => (of(0) + 1).next_multiple_of(number(1).max(1)),
             Self::Slice => number(2),
-            Self::From => of(0).saturating_sub(number(1)),
+            Self::From | Self::Rest => of(0).saturating_sub(number(1)),
             Self::HexText => 2 * of(0),
             Self::Bcd => of(0).div_ceil(2),
             Self::Reverse => of(0),
@@ -439,6 +440,10 @@ pub(crate) fn call(
                 Some(rest) => plain(rest.to_vec()),
                 None => Err(call.wrong(format!("the value has only {} bytes", value.len()))),
             }
+        }
+        Function::Rest => {
+            let value = call.bytes(0)?;
+            plain(value.get(call.number(1)..).unwrap_or_default().to_vec())
         }
         Function::Part => {
             let value = call.bytes(0)?;

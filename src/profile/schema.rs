@@ -58,7 +58,6 @@ pub fn chip_schema() -> Value {
         ("TakeTemplateFile", "value"),
     ]);
     for (of, field) in [
-        ("ExpectFile", "equals"),
         ("KeySetFile", "known"),
         ("ApplicationFile", "aid"),
         ("FileFile", "id"),
@@ -66,6 +65,8 @@ pub fn chip_schema() -> Value {
     ] {
         schema.refine(of, field, json!({ "pattern": HEXADECIMAL }));
     }
+    let equals = json!({ "pattern": HEXADECIMAL, "items": { "pattern": HEXADECIMAL } });
+    schema.refine("ExpectFile", "equals", equals);
     let of_items = |more: Value| json!({ "items": more });
     let atr = of_items(json!({ "pattern": r"^([0-9A-Fa-f]{2}|XX|\s)+$" }));
     schema.refine("IdentifyFile", "atr", atr);

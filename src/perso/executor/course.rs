@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use card::gp::initialize_update;
-use profile::{
-    Dialect, Expectation, ObjectKind, Rendered, Renderer, Stage, Value, Variables, Verb,
-};
+use profile::{Dialect, ObjectKind, Rendered, Renderer, Stage, Value, Variables, Verb};
 
 use super::{Answers, Asked, Executor, Running, host_challenge};
 use crate::channel::ChannelState;
@@ -242,19 +240,14 @@ impl Executor {
             source,
         };
         let identify = &self.plan.chip.identify;
-        for Expectation {
-            what,
-            value,
-            equals,
-        } in &identify.expect
-        {
-            let value = value.render(&found).map_err(spell)?;
-            if value[..] != equals[..] {
+        for expectation in &identify.expect {
+            let value = expectation.value.render(&found).map_err(spell)?;
+            if !expectation.holds(&value) {
                 return Err(Fault::WrongChip {
                     product: self.plan.chip.name.clone(),
-                    what: what.clone(),
+                    what: expectation.what.clone(),
                     found: hex::encode_upper(&value[..]),
-                    expected: hex::encode_upper(equals),
+                    expected: expectation.expected(),
                 });
             }
         }

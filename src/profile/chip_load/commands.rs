@@ -33,10 +33,11 @@ impl Loader<'_> {
             take.push((name.get_ref().clone(), self.take(place)?));
         }
         let command = CommandTemplate {
-            variant: file
-                .variant
+            variants: file
+                .variants
                 .as_ref()
-                .map(|variant| variant.get_ref().clone()),
+                .map(|variants| variants.get_ref().texts().to_vec())
+                .unwrap_or_default(),
             turn: Turn {
                 when: file.when.as_ref().map(|when| match when.get_ref() {
                     WhenName::First => When::First,

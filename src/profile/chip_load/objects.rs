@@ -15,7 +15,7 @@ use crate::value::Value;
 use crate::vocabulary::ObjectKind;
 
 /// What a file's or a data object's content is made of.
-const CONTENT_HINT: &str = "content is made of document.…, holder.…, prepared.…, chip.…, key.NAME.reference, key.NAME.public, key.NAME.spki, certificate.NAME, pin.NAME.reference";
+const CONTENT_HINT: &str = "content is made of document.…, holder.…, prepared.…, chip.…, key.NAME.reference, key.NAME.bits, key.NAME.spki, key.NAME.id, certificate.NAME, pin.NAME.reference; of a curve key.NAME.public and .oid, of RSA key.NAME.modulus and .exponent";
 
 /// Every thing on a chip, by kind and name.
 pub(super) type Objects = BTreeMap<(ObjectKind, String), Object>;
@@ -237,7 +237,8 @@ impl<'a, 's> ObjectLoader<'a, 's> {
     }
 
     fn data(&mut self) -> Checked<()> {
-        let mut ids: BTreeMap<(String, Vec<u8>), String> = BTreeMap::new();
+        // Where several stand under one number, their variants tell them apart.
+        let mut ids = BTreeMap::new();
         for (name, raw) in &self.file.data {
             let raw = raw.get_ref();
             let home = self.application(&raw.application)?;
@@ -249,7 +250,8 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     "for example its tag: \"5FC102\"",
                 );
             }
-            if let Some(other) = ids.insert((home.clone(), id.clone()), name.clone()) {
+            let place = (home.clone(), id.clone(), raw.variant.clone());
+            if let Some(other) = ids.insert(place, name.clone()) {
                 return self.loader.fault(
                     raw.id.span(),
                     format!(
@@ -301,23 +303,27 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 );
             }
             let home = self.application(&raw.application)?;
-            if let Some(other) = references.insert((home.clone(), raw.reference), name.clone()) {
+            let taken = raw.reference.and_then(|reference| {
+                let other = references.insert((home.clone(), reference), name.clone());
+                other.map(|other| (other, reference))
+            });
+            if let Some((other, reference)) = taken {
                 return self.loader.fault(
                     raw_span,
                     format!(
-                        "PINs \"{other}\" and \"{name}\" have the same reference {:02X}",
-                        raw.reference
+                        "PINs \"{other}\" and \"{name}\" have the same reference {reference:02X}"
                     ),
                     "a wrong try at one would count at the other",
                 );
             }
             let mut values = BTreeMap::new();
-            for (field, number) in [
-                ("reference", raw.reference),
+            let fields = [
                 ("tries", rules.tries),
                 ("minimum", rules.minimum),
                 ("stored", rules.stored),
-            ] {
+            ];
+            let reference = raw.reference.map(|reference| ("reference", reference));
+            for (field, number) in fields.into_iter().chain(reference) {
                 values.insert(format!("pin.{field}"), Value::Number(u64::from(number)));
             }
             self.loader
@@ -416,8 +422,9 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 ("key.bits".to_owned(), Value::Number(rules.bits())),
             ]);
             if let Some(pin) = &raw.pin {
-                let reference = self.pin(pin)?.reference;
-                values.insert("key.pin".to_owned(), Value::Number(u64::from(reference)));
+                if let Some(reference) = self.pin(pin)?.reference {
+                    values.insert("key.pin".to_owned(), Value::Number(u64::from(reference)));
+                }
             }
             if let Some(domain) = rules.algorithm.domain_parameters() {
                 for (field, bytes) in [
@@ -655,10 +662,22 @@ fn object_variable(file: &ChipFile, variable: &str) -> bool {
             file.keys.contains_key(name)
         }
         (Some("key"), Some(name), Some(part), None) => {
-            let parts = ["reference", "public", "modulus", "exponent", "spki", "id"];
-            file.keys.contains_key(name) && parts.contains(&part)
+            let has = |key: &Placed<KeyFile>| {
+                // One that is not known is told where it stands.
+                let algorithm = KeyAlgorithm::named(key.get_ref().algorithm.get_ref());
+                let is_rsa = algorithm.map(|algorithm| algorithm.curve().is_none());
+                match part {
+                    "public" | "oid" => is_rsa != Some(true),
+                    "modulus" | "exponent" => is_rsa != Some(false),
+                    part => ["reference", "bits", "spki", "id"].contains(&part),
+                }
+            };
+            file.keys.get(name).is_some_and(has)
         }
-        (Some("pin"), Some(name), Some("reference"), None) => file.pins.contains_key(name),
+        (Some("pin"), Some(name), Some("reference"), None) => {
+            let pin = file.pins.get(name);
+            pin.is_some_and(|pin| pin.get_ref().reference.is_some())
+        }
         _ => false,
     }
 }

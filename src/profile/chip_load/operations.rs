@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::objects::Objects;
 use super::{Checked, Loader};
 use crate::chip::{CommandTemplate, Object};
-use crate::chip_file::{ChipFile, CommandFile};
+use crate::chip_file::{ChipFile, CommandFile, OneOrMore};
+use crate::placed::Placed;
 use crate::vocabulary::{Dialect, ObjectKind};
 
 /// The channel's key that encrypts other keys: known to the centre alone.
@@ -53,16 +54,9 @@ impl Loader<'_> {
             }
             let mut list = Vec::new();
             for command in commands {
-                if let Some(variant) = &command.variant {
-                    let used = || of_kind().filter_map(|object| object.variant.as_deref());
-                    if !used().any(|used| used == variant.get_ref()) {
-                        return self.unknown(
-                            variant.span(),
-                            &format!("no {} has the variant", operation.object().word()),
-                            variant.get_ref(),
-                            used(),
-                        );
-                    }
+                let used = || of_kind().filter_map(|object| object.variant.as_deref());
+                if let Some(variants) = &command.variants {
+                    self.variants_are_used(operation, variants, &used)?;
                 }
                 let hint = format!(
                     "{operation} knows {}",
@@ -86,6 +80,32 @@ impl Loader<'_> {
         }
         self.keys_give_their_public_part(file, objects, &operations)?;
         Ok(operations)
+    }
+
+    /// Each variant that a command is for is one of an object.
+    fn variants_are_used<'u, U: Iterator<Item = &'u str>>(
+        &self,
+        operation: Dialect,
+        variants: &Placed<OneOrMore>,
+        used: &dyn Fn() -> U,
+    ) -> Checked<()> {
+        let names = variants.get_ref().texts();
+        if names.is_empty() {
+            return self.fault(
+                variants.span(),
+                "this command is for no variant",
+                "name one, or leave \"for\" out for all",
+            );
+        }
+        match names.iter().find(|name| !used().any(|used| used == *name)) {
+            None => Ok(()),
+            Some(name) => self.unknown(
+                variants.span(),
+                &format!("no {} has the variant", operation.object().word()),
+                name,
+                used(),
+            ),
+        }
     }
 
     /// Only what an operation gives may be taken out of its answers.
@@ -125,7 +145,7 @@ impl Loader<'_> {
             let commands = operations.get(&operation).map_or(&[][..], Vec::as_slice);
             commands
                 .iter()
-                .filter(|command| command.variant.is_none() || command.variant == object.variant)
+                .filter(|command| command.is_for_object(object))
                 .any(|command| command.take.iter().any(|(name, _)| name == result))
         };
         let span = |operation: Dialect| {
@@ -158,9 +178,7 @@ impl Loader<'_> {
             };
             for (operation, result) in wanted {
                 let speaks = operations.get(operation).is_some_and(|commands| {
-                    commands.iter().any(|command| {
-                        command.variant.is_none() || command.variant == object.variant
-                    })
+                    commands.iter().any(|command| command.is_for_object(object))
                 });
                 if speaks && !gives(*operation, object, result) {
                     return self.fault(

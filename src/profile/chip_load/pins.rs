@@ -9,9 +9,12 @@ impl Loader<'_> {
     pub(super) fn global_pins_are_apart(&self, file: &ChipFile) -> Checked<()> {
         for (name, placed) in &file.pins {
             let pin = placed.get_ref();
+            let Some(reference) = pin.reference else {
+                continue;
+            };
             let clashes = |other: &PinFile| {
                 (pin.global || other.global)
-                    && pin.reference == other.reference
+                    && other.reference == Some(reference)
                     && outermost(file, pin) == outermost(file, other)
             };
             let mut before = file.pins.iter().take_while(|(other, _)| *other != name);
@@ -19,8 +22,7 @@ impl Loader<'_> {
                 return self.fault(
                     placed.span(),
                     format!(
-                        "PINs \"{other}\" and \"{name}\" have the same reference {:02X}, and one of them is global",
-                        pin.reference
+                        "PINs \"{other}\" and \"{name}\" have the same reference {reference:02X}, and one of them is global"
                     ),
                     "a global PIN is found from everywhere in its application: choose another reference",
                 );
