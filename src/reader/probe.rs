@@ -82,7 +82,8 @@ pub struct Capabilities {
 impl Capabilities {
     /// Returns the limits of a chip, narrowed to what passed.
     pub fn narrow(&self, limits: &Limits) -> Limits {
-        let chaining = limits.chaining && self.chaining != Some(false);
+        // Which commands a card takes in chains is its profile's to say; what was seen is of one.
+        let chaining = limits.chaining;
         let mut narrowed = Limits {
             response: self
                 .response

@@ -58,6 +58,18 @@ pub enum Differs {
     NoStatus,
 }
 
+impl Differs {
+    /// Returns whether the card refused a secret that the recorded one took.
+    fn used_a_try(&self) -> bool {
+        match self {
+            Self::Status { found, .. } => {
+                found.tries_left().is_some() || *found == Status::AUTHENTICATION_BLOCKED
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A difference, and where it stands in the trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -183,13 +195,15 @@ impl<'a> Replay<'a> {
                     };
                     replayed.compared += 1;
                     if let Some(differs) = self.compare(recorded, &sent.answer) {
+                        let used_a_try = differs.used_a_try();
                         replayed.differences.push(Difference {
                             command: sent.line,
                             line: number,
                             header: sent.header,
                             differs,
                         });
-                        if self.stop {
+                        // A card of somebody else: its PINs are not to be used up.
+                        if self.stop || used_a_try {
                             replayed.stopped = Some(number);
                             return replayed;
                         }

@@ -261,6 +261,10 @@ fn pins(chip: &ChipProfile, inspector: &mut Inspector<'_>) -> Result<Vec<Pin>, F
 }
 
 fn state(chip: &ChipProfile, domain: &Domain) -> &'static str {
+    if !chip.channel.protocol.is_global_platform() {
+        // Nothing but an attempt would tell, and a card counts those.
+        return "unknown";
+    }
     let is_makers = |name: &str| name == MAKERS_KEYS;
     let mut sets = chip.channel.keys.iter();
     let makers = sets

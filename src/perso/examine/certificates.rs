@@ -145,22 +145,44 @@ pub(super) fn certified_keys(file: &Object) -> Vec<String> {
 /// The most bytes that a compressed certificate becomes.
 const UNPACKED: u64 = 16_384;
 
-/// Returns the first certificate in a file: the file itself, or in data objects, compressed or
-/// not.
+/// The most places at which a certificate is looked for.
+const PLACES: usize = 256;
+
+/// Returns the first certificate in a file: the file itself, or behind a header, in data objects,
+/// compressed or not.
 pub(super) fn find_certificate(content: &[u8]) -> Option<Certificate> {
-    find_within(content, DEPTH)
+    find_within(content, DEPTH).or_else(|| {
+        let places = (0..content.len()).filter_map(|place| content.get(place..));
+        places
+            .filter(|rest| may_begin(rest))
+            .take(PLACES)
+            .find_map(|rest| read(rest))
+    })
+}
+
+/// Returns whether a certificate may begin here: a SEQUENCE with a long length, gzip (RFC 1952),
+/// zlib (RFC 1950).
+fn may_begin(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0x30, 0x82, ..] | [0x1F, 0x8B, 0x08, ..] | [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..]
+    )
+}
+
+/// Reads a certificate that begins here; what follows it does not matter.
+fn read(bytes: &[u8]) -> Option<Certificate> {
+    let unpacked = match bytes {
+        [0x1F, 0x8B, ..] => unpack(GzDecoder::new(bytes))?,
+        [0x78, ..] => unpack(ZlibDecoder::new(bytes))?,
+        _ => bytes.to_vec(),
+    };
+    let (_, rest) = tlv::parse(&unpacked).ok()?;
+    let whole = unpacked.get(..unpacked.len() - rest.len())?;
+    Certificate::parse(whole).ok()
 }
 
 fn find_within(bytes: &[u8], depth: usize) -> Option<Certificate> {
-    if let Ok(certificate) = Certificate::parse(bytes) {
-        return Some(certificate);
-    }
-    let unpacked = match bytes {
-        [0x1F, 0x8B, ..] => unpack(GzDecoder::new(bytes)),
-        [0x78, ..] => unpack(ZlibDecoder::new(bytes)),
-        _ => None,
-    };
-    if let Some(certificate) = unpacked.and_then(|bytes| Certificate::parse(&bytes).ok()) {
+    if let Some(certificate) = read(bytes) {
         return Some(certificate);
     }
     let depth = depth.checked_sub(1)?;
