@@ -1,7 +1,7 @@
 //! PC/SC: the readers of this machine, and a card in one of them as a [`card::Channel`].
 //!
 //! ```text
-//! Readers ── list, wait_for_card ──► Connection (exclusive) ── is a Channel
+//! Readers ── list, wait_for_card     Connection (exclusive) ── is a Channel
 //!                                       ▲
 //!                  Meter, Recorder, Tear wrap any Channel
 //!
@@ -13,6 +13,7 @@ mod attempts;
 mod cache;
 mod connection;
 mod error;
+mod hand;
 mod meter;
 mod probe;
 mod readers;
@@ -23,7 +24,7 @@ mod tear;
 
 pub use attempts::AttemptFile;
 pub use cache::{CacheError, CacheWarning, CapabilityCache, CapabilityKey};
-pub use connection::Connection;
+pub use connection::{Connection, LOOKING, MAKING};
 pub use error::ReaderError;
 pub use meter::{Meter, Traffic};
 pub use probe::{Capabilities, ProbeError, ProbePlan, probe};

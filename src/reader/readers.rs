@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use pcsc::{Context, Scope, State};
 
-use crate::connection::Connection;
 use crate::error::ReaderError;
 
 /// How long one wait for a change lasts before the readers are looked at again.
@@ -178,13 +177,5 @@ impl Readers {
                 });
             }
         }
-    }
-
-    /// Connects to the card in `reader` for this program alone.
-    ///
-    /// # Errors
-    /// [`ReaderError::Card`]: no card, a mute card, a card that another program holds.
-    pub fn connect(&self, reader: &str) -> Result<Connection, ReaderError> {
-        Ok(Connection::open(&self.context, reader)?)
     }
 }

@@ -13,7 +13,8 @@ use card::{Channel, Limits};
 use perso::{Assignment, Executor, Outcome};
 use profile::Plan;
 use reader::{
-    CapabilityCache, CapabilityKey, Connection, Meter, ProbeError, ProbePlan, ReaderError, Readers,
+    CapabilityCache, CapabilityKey, Connection, LOOKING, MAKING, Meter, ProbeError, ProbePlan,
+    ReaderError, Readers,
 };
 use tokio::sync::broadcast;
 
@@ -118,9 +119,7 @@ impl Slot {
         let Some(lease) = self.lease(&here)? else {
             return Ok(());
         };
-        let done = self
-            .personalize(readers, &lease)
-            .and_then(|()| self.send_reports());
+        let done = self.personalize(&lease).and_then(|()| self.send_reports());
         if let Err(error) = done {
             self.tell(Happening::NeedsPerson {
                 reason: chain(&error),
@@ -163,7 +162,7 @@ impl Slot {
         Ok(None)
     }
 
-    fn personalize(&self, readers: &Readers, lease: &Lease) -> Result<(), StationError> {
+    fn personalize(&self, lease: &Lease) -> Result<(), StationError> {
         let number = lease.record.number.to_string();
         self.tell(Happening::Started {
             number: number.clone(),
@@ -174,7 +173,7 @@ impl Slot {
         }
         let started = Instant::now();
         let mut done = BlankRun::default();
-        let failure = self.attempt(readers, lease, &mut done).err();
+        let failure = self.attempt(lease, &mut done).err();
         let failure = failure.map(|error| cause_of(&chain(error.as_ref())));
         let end = match failure {
             None => BlankEnd::Personalized,
@@ -197,12 +196,7 @@ impl Slot {
     }
 
     /// Personalizes the chips of the blank, one after another, up to the first fault.
-    fn attempt(
-        &self,
-        readers: &Readers,
-        lease: &Lease,
-        done: &mut BlankRun,
-    ) -> Result<(), Box<dyn Error>> {
+    fn attempt(&self, lease: &Lease, done: &mut BlankRun) -> Result<(), Box<dyn Error>> {
         for plan in self.catalogue.plans(lease)? {
             let product = plan.chip.name.clone();
             let place = self
@@ -213,8 +207,9 @@ impl Slot {
             let place = place.ok_or_else(|| StationError::NoReader {
                 product: product.clone(),
             })?;
-            let mut connection = readers.connect(&place.reader)?;
+            let mut connection = Connection::open(&place.reader, LOOKING)?;
             let limits = self.limits(&plan, &mut connection)?;
+            connection.set_patience(MAKING);
             let mut channel = Meter::new(connection);
             let interface = plan.chip.interface;
             let outcome = self.run_plan(plan, lease, &limits, &mut channel);

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use card::Channel;
-use reader::Readers;
+use reader::{Connection, LOOKING};
 
 const COMMANDS: u32 = 2_000;
 
 /// Returns the seconds that one command takes on the reader of this name.
 pub(crate) fn seconds_a_command(reader: &str) -> Result<f64, Box<dyn Error>> {
-    let readers = Readers::new()?;
-    let mut card = readers.connect(reader)?;
+    let mut card = Connection::open(reader, LOOKING)?;
     // GET DATA with an unknown tag: refused without any work.
     let command = [0x80, 0xCA, 0x7F, 0x7F, 0x00];
     let started = Instant::now();

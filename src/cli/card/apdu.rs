@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use card::{Channel, Response, Status};
 use clap::Args;
+use reader::MAKING;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -54,7 +55,9 @@ pub(crate) struct Exchange {
 /// Sends the commands.
 pub(crate) fn run(options: &Apdu) -> Result<ExitCode, Failure> {
     let commands = read(&options.commands, &mut std::io::stdin().lock())?;
-    let connection = options.place.connect()?;
+    let mut connection = options.place.connect()?;
+    // What a command lets the card do is not known here.
+    connection.set_patience(MAKING);
     let mut channel = options.trace.begin(connection, None)?;
     let mut exchanges = Vec::new();
     let mut refused = false;

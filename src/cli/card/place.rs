@@ -1,7 +1,7 @@
 //! Which reader, and the card in it.
 
 use clap::Args;
-use reader::{Connection, ReaderError, ReaderState, Readers};
+use reader::{Connection, LOOKING, ReaderError, ReaderState, Readers};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 
@@ -15,14 +15,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the reader and connects to the card in it, for this program alone.
+    /// Finds the reader and connects to the card in it, for this program alone, with the
+    /// patience of somebody who looks.
     pub(crate) fn connect(&self) -> Result<Connection, Failure> {
         let readers = Readers::new().or_fail(Kind::Device)?;
         let found = match &self.reader {
             Some(name) => named(&readers, name)?,
             None => only_card(readers.list().or_fail(Kind::Device)?)?,
         };
-        readers.connect(&found.name).or_fail(Kind::Device)
+        Connection::open(&found.name, LOOKING).or_fail(Kind::Device)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use reader::{Differs, Replay, Replayed};
+use reader::{Differs, MAKING, Replay, Replayed};
 use serde::Serialize;
 
 use crate::cli::card::place::Place;
@@ -64,6 +64,7 @@ struct Difference {
 pub(crate) fn run(options: &Play) -> Result<ExitCode, Failure> {
     let trace = trace::read(&options.file)?;
     let mut connection = options.place.connect()?;
+    connection.set_patience(MAKING);
     let mut replay = Replay::new();
     if options.data {
         replay = replay.comparing_data();

@@ -9,7 +9,7 @@ use vcard::farm::{ClientError, Farm};
 use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
 
 use super::*;
-use crate::{CapabilityCache, CapabilityKey, Readers, Recorder, Replay};
+use crate::{CapabilityCache, CapabilityKey, Connection, LOOKING, Recorder, Replay};
 
 /// Names the working folder to the process that sees the farm's pcscd.
 const FOLDER: &str = "ZIMOGS_TEST_PROBE";
@@ -63,7 +63,7 @@ fn inside() {
         return;
     };
     let path = Path::new(&folder).join("readers.json");
-    let connection = Readers::new().unwrap().connect(SLOT).unwrap();
+    let connection = Connection::open(SLOT, LOOKING).unwrap();
     let active = connection.protocol();
     assert!(active.is_some());
     let mut recorder = Recorder::with_veil(connection, Veil::default());
