@@ -12,6 +12,7 @@ use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
 use crate::error::Warning;
+use crate::sort::Sort;
 use crate::template::Template;
 use crate::value::{Scope, Value};
 use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
@@ -505,6 +506,29 @@ impl CommandTemplate {
         names
     }
 
+    /// Returns why the command cannot be rendered for an object, whatever else is known then.
+    pub(crate) fn failing(&self, operation: Dialect, object: &Object) -> Option<String> {
+        let own = OwnValues(operation, object);
+        let sort = |name: &str| {
+            let value = own.value(name);
+            value.map_or_else(|| Sort::of(name), |value| Sort::of_value(&value))
+        };
+        let length = match &self.le {
+            Some(ExpectedLength::Variable(name)) if sort(name) != Sort::Number => {
+                Some(format!("the expected length \"{name}\" is not a number"))
+            }
+            _ => None,
+        };
+        let mut templates = [Some(&self.header), self.data.as_ref()]
+            .into_iter()
+            .flatten();
+        let told = templates.find_map(|template| {
+            let misuse = template.misuse(&sort).map(|misuse| misuse.fault);
+            misuse.or_else(|| template.failing(&own).map(|(_, error)| error.to_string()))
+        });
+        told.or(length)
+    }
+
     /// Returns the fewest bytes of data that it renders, whatever the values.
     pub(crate) fn least_data(&self) -> usize {
         self.data.as_ref().map_or(0, Template::least_length)
@@ -518,6 +542,16 @@ impl CommandTemplate {
                 .as_ref()
                 .is_some_and(|data| data.mentions(variable))
             || self.le == Some(ExpectedLength::Variable(variable.to_owned()))
+    }
+}
+
+/// What an object gives to an operation's templates beside the operation's own variables.
+struct OwnValues<'a>(Dialect, &'a Object);
+
+impl Scope for OwnValues<'_> {
+    fn value(&self, name: &str) -> Option<Value> {
+        let is_operations = self.0.variables().contains(&name);
+        self.1.value(name).filter(|_| !is_operations)
     }
 }
 

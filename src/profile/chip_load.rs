@@ -25,8 +25,10 @@ use crate::chip::{AtrPattern, ChipProfile, Expectation, Identify, Interface, Tim
 use crate::chip_file::{ChipFile, IdentifyFile, InterfaceName, OneOrMore, Text, TimingFile};
 use crate::error::{ProfileError, nearest};
 use crate::placed::Placed;
+use crate::sort::Sort;
 use crate::source::{Shelf, Sources};
 use crate::template::Template;
+use crate::value::Variables;
 
 /// The format of chip profiles that this program reads.
 const FORMAT: u32 = 1;
@@ -78,22 +80,34 @@ impl Loader<'_> {
 
     /// Parses a template; its faults are placed inside the string that holds it.
     pub(crate) fn template(&self, text: &str, span: Range<usize>) -> Checked<Template> {
-        Template::parse(text).or_else(|fault| {
-            let start = self.sources.inside(span) + fault.span.start;
+        let template = Template::parse(text).or_else(|fault| {
+            let start = self.sources.inside(span.clone()) + fault.span.start;
             self.fault(start..start, fault.fault, fault.hint)
-        })
+        })?;
+        match template.failing(&Variables::default()) {
+            None => Ok(template),
+            Some((found, error)) => {
+                let start = self.sources.inside(span) + found.start;
+                self.fault(
+                    start..start,
+                    format!("this call always fails: {error}"),
+                    "its arguments are all written here: change them",
+                )
+            }
+        }
     }
 
-    /// Parses a template and checks that it names only `known` variables.
+    /// Parses a template and checks that it names only `known` variables, each where its sort
+    /// belongs.
     fn template_of(
         &self,
         text: &Text,
-        known: &dyn Fn(&str) -> bool,
+        known: &dyn Fn(&str) -> Option<Sort>,
         hint: &str,
     ) -> Checked<Template> {
         let template = self.template(text.get_ref(), text.span())?;
         for (name, span) in template.variables() {
-            if !known(name) {
+            if known(name).is_none() {
                 let start = self.sources.inside(text.span()) + span.start;
                 return self.fault(
                     start..start,
@@ -102,7 +116,13 @@ impl Loader<'_> {
                 );
             }
         }
-        Ok(template)
+        match template.misuse(&|name| known(name).unwrap_or(Sort::Any)) {
+            None => Ok(template),
+            Some(misuse) => {
+                let start = self.sources.inside(text.span()) + misuse.span.start;
+                self.fault(start..start, misuse.fault, misuse.hint)
+            }
+        }
     }
 
     pub(crate) fn hexadecimal(&self, text: &Text) -> Checked<Vec<u8>> {
@@ -223,7 +243,8 @@ impl Loader<'_> {
         let mut taken = BTreeSet::new();
         let mut commands = Vec::new();
         for command in &file.commands {
-            commands.push(self.command(command, &|name| taken.contains(name), NOTHING_YET)?);
+            let known = |name: &str| taken.contains(name).then_some(Sort::Bytes);
+            commands.push(self.command(command, &known, NOTHING_YET)?);
             for name in command.take.keys() {
                 let reserved = ["chip.serial", "chip.os"].contains(&name.get_ref().as_str());
                 if !name.get_ref().starts_with("chip.") || reserved {
@@ -239,7 +260,7 @@ impl Loader<'_> {
         let from_taken = |text: &Text| {
             self.template_of(
                 text,
-                &|name| taken.contains(name),
+                &|name| taken.contains(name).then_some(Sort::Bytes),
                 "use what the identification's commands take",
             )
         };

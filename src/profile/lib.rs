@@ -31,6 +31,7 @@ mod release_shelf;
 mod release_text;
 mod releasers;
 mod schema;
+mod sort;
 mod source;
 mod specimen;
 mod template;

@@ -34,8 +34,9 @@ pub struct Template {
     items: Vec<Item>,
 }
 
+/// One item of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Item {
+pub(crate) enum Item {
     Literal(Vec<u8>),
     Object {
         tag: Tag,
@@ -48,6 +49,7 @@ enum Item {
     Call {
         function: Function,
         arguments: Vec<Argument>,
+        span: Range<usize>,
     },
 }
 
@@ -83,6 +85,10 @@ impl Template {
                 "an object is closed once too often",
             )),
         }
+    }
+
+    pub(crate) fn items(&self) -> &[Item] {
+        &self.items
     }
 
     /// Returns every variable that the template names, with its place in the text.
@@ -134,6 +140,7 @@ impl Template {
                 Item::Call {
                     function,
                     arguments,
+                    ..
                 } => {
                     out.extend_from_slice(&function::call(*function, arguments, scope)?);
                 }
@@ -173,6 +180,7 @@ impl Template {
             Item::Call {
                 function,
                 arguments,
+                ..
             } => function.least_length(arguments),
         };
         self.items.iter().map(of).sum()
@@ -361,6 +369,7 @@ impl<'a> Parser<'a> {
         name: &str,
         depth: usize,
     ) -> Result<Item, TemplateFault> {
+        let start = span.start;
         let Some((function, kinds)) = Function::named(name) else {
             let known: Vec<_> = Function::ALL.iter().map(|(name, ..)| *name).collect();
             return Err(fault(
@@ -426,6 +435,7 @@ impl<'a> Parser<'a> {
         Ok(Item::Call {
             function,
             arguments,
+            span: start..self.at,
         })
     }
 

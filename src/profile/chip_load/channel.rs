@@ -8,6 +8,7 @@ use super::{Checked, Loader};
 use crate::chip::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
 use crate::chip_file::{ChannelFile, ChipFile, CommandFile, KeySetFile, Text};
 use crate::placed::Placed;
+use crate::sort::Sort;
 use crate::vocabulary::Dialect;
 
 /// The most random bytes that a host gives.
@@ -170,7 +171,10 @@ impl Loader<'_> {
         let template = |text: &Text| {
             self.template_of(
                 text,
-                &|name| ["channel.host", "channel.key"].contains(&name) || taken.contains(name),
+                &|name| {
+                    let own = ["channel.host", "channel.key"].contains(&name);
+                    (own || taken.contains(name)).then_some(Sort::Bytes)
+                },
                 hint,
             )
         };
@@ -250,7 +254,7 @@ impl Loader<'_> {
             // for another chip by claiming to hold it.
             Some(text) => Some(self.template_of(
                 text,
-                &|name| name == "chip.serial",
+                &|name| (name == "chip.serial").then_some(Sort::Text),
                 "it follows from chip.serial alone, for example \"hex_bytes(chip.serial)\"",
             )?),
             None => None,

@@ -10,6 +10,7 @@ use crate::chip::{
 };
 use crate::chip_file::{CommandFile, LeFile, TakeFile, Text, WhenName};
 use crate::placed::Placed;
+use crate::sort::Sort;
 
 /// The word for as many bytes as chip and reader give.
 const MOST: &str = "most";
@@ -18,7 +19,7 @@ impl Loader<'_> {
     pub(super) fn command(
         &self,
         file: &CommandFile,
-        known: &dyn Fn(&str) -> bool,
+        known: &dyn Fn(&str) -> Option<Sort>,
         hint: &str,
     ) -> Checked<CommandTemplate> {
         let mut expect = Vec::new();
@@ -112,7 +113,7 @@ impl Loader<'_> {
     fn expected_length(
         &self,
         le: Option<&Placed<LeFile>>,
-        known: &dyn Fn(&str) -> bool,
+        known: &dyn Fn(&str) -> Option<Sort>,
     ) -> Checked<Option<ExpectedLength>> {
         let Some(le) = le else {
             return Ok(None);
@@ -122,9 +123,14 @@ impl Loader<'_> {
                 Ok(Some(ExpectedLength::Fixed(*number)))
             }
             LeFile::Variable(word) if word == MOST => Ok(Some(ExpectedLength::Most)),
-            LeFile::Variable(name) if known(name) => {
+            LeFile::Variable(name) if matches!(known(name), Some(Sort::Number | Sort::Any)) => {
                 Ok(Some(ExpectedLength::Variable(name.clone())))
             }
+            LeFile::Variable(name) if known(name).is_some() => self.fault(
+                le.span(),
+                format!("an expected length is a number, \"{name}\" is not"),
+                "a variable that holds a number, as \"length\"",
+            ),
             _ => self.fault(
                 le.span(),
                 "this is not an expected length",

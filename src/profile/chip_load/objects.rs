@@ -11,6 +11,7 @@ use crate::chip_file::{AttributeFile, Attributes, ChipFile, KeyFile, PinFile, Te
 use crate::command::MAX_CONTENT;
 use crate::placed::Placed;
 use crate::record::is_record_variable;
+use crate::sort::Sort;
 use crate::value::Value;
 use crate::vocabulary::ObjectKind;
 
@@ -96,10 +97,11 @@ impl<'a, 's> ObjectLoader<'a, 's> {
         self.loader.template_of(
             text,
             &|variable| {
-                is_record_variable(variable)
+                let is_known = is_record_variable(variable)
                     || variable == "chip.serial"
                     || self.taken.contains(variable)
-                    || object_variable(self.file, variable)
+                    || object_variable(self.file, variable);
+                is_known.then(|| Sort::of(variable))
             },
             CONTENT_HINT,
         )
@@ -421,10 +423,10 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 ),
                 ("key.bits".to_owned(), Value::Number(rules.bits())),
             ]);
-            if let Some(pin) = &raw.pin {
-                if let Some(reference) = self.pin(pin)?.reference {
-                    values.insert("key.pin".to_owned(), Value::Number(u64::from(reference)));
-                }
+            if let Some(pin) = &raw.pin
+                && let Some(reference) = self.pin(pin)?.reference
+            {
+                values.insert("key.pin".to_owned(), Value::Number(u64::from(reference)));
             }
             if let Some(domain) = rules.algorithm.domain_parameters() {
                 for (field, bytes) in [

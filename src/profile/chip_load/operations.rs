@@ -7,6 +7,7 @@ use super::{Checked, Loader};
 use crate::chip::{CommandTemplate, Object};
 use crate::chip_file::{ChipFile, CommandFile, OneOrMore};
 use crate::placed::Placed;
+use crate::sort::Sort;
 use crate::vocabulary::{Dialect, ObjectKind};
 
 /// The channel's key that encrypts other keys: known to the centre alone.
@@ -62,7 +63,16 @@ impl Loader<'_> {
                     "{operation} knows {}",
                     variables.iter().copied().collect::<Vec<_>>().join(", ")
                 );
-                list.push(self.command(command, &|name| variables.contains(name), &hint)?);
+                let known = |name: &str| {
+                    let is_own = operation.variables().contains(&name);
+                    let values = || of_kind().filter_map(|object| object.values.get(name));
+                    let mut sorts = values().filter(|_| !is_own).map(Sort::of_value);
+                    let first = sorts.next().unwrap_or_else(|| Sort::of(name));
+                    let is_one = sorts.all(|sort| sort == first);
+                    let sort = if is_one { first } else { Sort::Any };
+                    variables.contains(name).then_some(sort)
+                };
+                list.push(self.command(command, &known, &hint)?);
                 self.results(operation, command)?;
                 if operation == Dialect::OpenChannel {
                     // What one command took, the next may use.

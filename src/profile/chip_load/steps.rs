@@ -130,6 +130,16 @@ impl Loader<'_> {
                 "give it that attribute or field, or commands of its own with \"for\"",
             );
         }
+        if let Some(fault) = command.failing(operation, object) {
+            return self.fault(
+                text.span(),
+                format!(
+                    "{operation} cannot be told for \"{}\": {fault}",
+                    object.name
+                ),
+                "change the object's value, or write commands of its own with \"for\"",
+            );
+        }
         let channel = &profile.channel.protocol;
         let protection = channel.mode().zip(channel.level());
         let Some((mode, level)) = protection.filter(|_| stage.channel.is_some()) else {
