@@ -102,7 +102,7 @@ struct StandIns(Variables);
 impl Scope for StandIns {
     fn value(&self, name: &str) -> Option<Value> {
         let length = match name.rsplit('.').next().unwrap_or_default() {
-            "reference" => return None,
+            "reference" | "bits" => return None,
             "public" => return Some(Value::bytes([&[0x04][..], &[0x11; 64]].concat())),
             "exponent" => 3,
             "id" => 20,
@@ -145,7 +145,11 @@ fn tell_every_step(chip: &ChipProfile) {
             Some(content) => {
                 let of_object = Nested(&stand_ins, object);
                 let references = content.variables().into_iter();
-                let references = references.filter(|(name, _)| name.ends_with(".reference"));
+                let references = references.filter(|(name, _)| {
+                    [".reference", ".bits"]
+                        .iter()
+                        .any(|end| name.ends_with(end))
+                });
                 let mut scope = Variables::default();
                 for (name, _) in references {
                     scope.set(name, Value::Number(1));
@@ -390,4 +394,60 @@ fn an_openpgp_card_is_told_in_its_own_words() {
         told(commands.unwrap()),
         ["00A502040660045C027F21", "00DA7F21023000"]
     );
+}
+
+/// A chip that is told where a part begins, and itself says how much it gives.
+#[test]
+fn an_offset_alone_reads_in_parts() {
+    let text = "extends = \"base\"
+[data.note]
+application = \"applet\"
+id = \"5F50\"
+content = \"u16(key.sign.bits) key.sign.oid\"
+
+[keys.sign]
+application = \"applet\"
+reference = 1
+algorithm = \"p521\"
+
+[[operations.get_data]]
+for = [\"other\", \"note\"]
+header = \"00 CB u16(offset)\"
+chunk = 100
+le = 256
+take = { content = \"53\" }
+
+[data.other]
+application = \"applet\"
+id = \"5F50\"
+variant = \"other\"
+content = \"00\"
+
+[[identify.expect]]
+what = \"the version\"
+value = \"slice(chip.number, 0, 1)\"
+equals = [\"01\", \"02\"]
+
+[[stages]]
+name = \"build\"
+select = \"applet\"
+steps = [\"check_data note\"]
+";
+    let text = text.replace("content = \"u16", "variant = \"note\"\ncontent = \"u16");
+    let chip = load("offset", &text).unwrap_or_else(|error| panic!("{error}"));
+    let note = chip.object(crate::ObjectKind::Data, "note").unwrap();
+    let renderer = Renderer::new(&chip, &chip.limits, false);
+    let read = renderer.read(note, 250, &Variables::default()).unwrap();
+    let headers = read.iter().map(|one| one.command.encode().unwrap());
+    let headers: Vec<_> = headers
+        .map(|bytes| hex::encode_upper(&bytes[..4]))
+        .collect();
+    assert_eq!(headers, ["00CB0000", "00CB0064", "00CB00C8"]);
+    assert!(chip.reads_in_parts(note));
+    // SEC 2 §A.2: secp521r1 is 1.3.132.0.35.
+    let held = crate::content(&chip, note, &Variables::default()).unwrap();
+    assert_eq!(hex::encode_upper(&held[..]), "02092B81040023");
+    let expect = &chip.identify.expect[0];
+    assert!(expect.holds(&[0x02]) && !expect.holds(&[0x03]));
+    assert_eq!(expect.expected(), "01 or 02");
 }

@@ -165,13 +165,22 @@ mod tests {
                 "62 { offset }",
                 Some((5, "\"offset\" is a number, and this place wants bytes")),
             ),
-            ("u8(holder.surname)", Some((3, "is text, and this place wants a number"))),
-            ("00 u16(certificate.a)", Some((7, "is bytes, and this place wants a number"))),
+            (
+                "u8(holder.surname)",
+                Some((3, "is text, and this place wants a number")),
+            ),
+            (
+                "00 u16(certificate.a)",
+                Some((7, "is bytes, and this place wants a number")),
+            ),
             (
                 "sha1(utf8(key.a.reference))",
                 Some((10, "is a number, and this place wants text")),
             ),
-            ("size8(chip.serial)", Some((6, "is text, and this place wants bytes"))),
+            (
+                "size8(chip.serial)",
+                Some((6, "is text, and this place wants bytes")),
+            ),
             (
                 "u8(key.a.bits) hex_bytes(chip.serial) yymmdd(prepared.day) key.a.oid",
                 None,
