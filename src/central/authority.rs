@@ -114,10 +114,14 @@ impl IssuingAuthority {
 
     /// Returns the certificate profile of this name.
     pub(crate) fn profile(&self, name: &str) -> Result<&CertificateProfile> {
-        self.profiles.get(name).ok_or_else(|| CentralError::Setup {
-            reason: format!(
-                "a document profile names the certificate profile \"{name}\", and there is none"
-            ),
+        self.profiles.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
+            CentralError::Unfit {
+                reason: format!(
+                    "a document profile names the certificate profile \"{name}\", and there is none; there are: {}",
+                    known.join(", ")
+                ),
+            }
         })
     }
 
@@ -125,7 +129,7 @@ impl IssuingAuthority {
     ///
     /// # Errors
     /// [`CentralError::Authority`] where the holder's data do not make a name;
-    /// [`CentralError::Setup`] for an unknown profile.
+    /// [`CentralError::Unfit`] for an unknown profile.
     pub fn subject(&self, profile: &str, record: &Record) -> Result<Vec<u8>> {
         let name = self.profile(profile)?.subject(Some(&holder(record)));
         Ok(name

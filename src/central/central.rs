@@ -17,6 +17,7 @@ use crate::config::{Clock, Config, KeyLabels};
 use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
+use crate::means::check_means;
 use crate::releases;
 use crate::sealable::prove_all;
 use crate::sealed_stages::SealedSessions;
@@ -58,7 +59,7 @@ impl Central {
             .keys
             .check_masters(&config.token, config.environment)?;
         let mut chips = load_chips(&config)?;
-        let documents = load_documents(&config, &chips)?;
+        let (documents, plans) = load_documents(&config, &chips)?;
         let envelope_key =
             EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
         let log_key = LogKey::new(&config.origin, config.token.signer(&config.keys.audit)?)?;
@@ -99,19 +100,14 @@ impl Central {
                 config.clock.now(),
             )?,
         };
-        for (_, key) in documents
-            .iter()
-            .flat_map(|document| &document.chips)
-            .flat_map(|chip| &chip.keys)
-        {
-            if let Some(certificate) = &key.certificate {
-                authority.profile(certificate)?;
-            }
+        let keys = KeyService::new(Arc::clone(&config.token), config.keys.clone());
+        for plan in &plans {
+            check_means(plan, &authority, &keys)?;
         }
         let central = Self(Arc::new(Inner {
             database,
             environment: config.environment,
-            keys: KeyService::new(Arc::clone(&config.token), config.keys.clone()),
+            keys,
             labels: config.keys,
             token: config.token,
             envelope_key,
@@ -353,16 +349,17 @@ fn check_keys(chip: &ChipProfile, environment: Environment) -> Result<(), String
     }
 }
 
-/// Loads the document profiles, and makes each plan once: what does not fit is found at the
+/// Loads the document profiles, and makes each plan once, for a holder who gets every key: what does not fit is found at the
 /// start, not at the first card.
 fn load_documents(
     config: &Config,
     chips: &BTreeMap<String, Arc<ChipProfile>>,
-) -> Result<Vec<DocumentProfile>> {
+) -> Result<(Vec<DocumentProfile>, Vec<Plan>)> {
     let setup = |reason: String| CentralError::Setup { reason };
     let specimen: Record = serde_json::from_str(profile::SPECIMEN)
         .map_err(|error| setup(format!("the specimen record is not sound: {error}")))?;
     let mut documents: Vec<DocumentProfile> = Vec::new();
+    let mut plans = Vec::new();
     for name in config.documents.names() {
         let profile = DocumentProfile::load(&config.documents, name)?;
         if profile.kinds.is_empty() {
@@ -410,11 +407,12 @@ fn load_documents(
                 }
                 hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
                 prove_all(&plan).map_err(unfit)?;
+                plans.push(plan);
             }
         }
         documents.push(profile);
     }
-    Ok(documents)
+    Ok((documents, plans))
 }
 
 /// Demands that the chips of a document can be told apart: by product, and by their keys' names,

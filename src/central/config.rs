@@ -117,15 +117,15 @@ impl KeyLabels {
         Ok(made)
     }
 
-    /// Returns the label of a key set's master key.
+    /// Returns the label of the master key of a key set, or of an issuer's PIN.
     pub(crate) fn master(&self, key_set: &str) -> Result<&str> {
         self.masters
             .get(key_set)
             .map(String::as_str)
-            .ok_or_else(|| {
-                CentralError::refused(format!(
-                    "this installation holds no master key for key set \"{key_set}\""
-                ))
+            .ok_or_else(|| CentralError::Unfit {
+                reason: format!(
+                    "no master key is named for \"{key_set}\"; name one under [masters]"
+                ),
             })
     }
 

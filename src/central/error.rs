@@ -53,6 +53,12 @@ pub enum CentralError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// A plan asks for what authority or token do not have.
+    #[error("{reason}")]
+    Unfit {
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// A firmware profile is not sound.
     #[error("a profile cannot be used")]
     Profile(#[from] profile::ProfileError),
@@ -167,7 +173,8 @@ impl CentralError {
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::WrongKeys => Some(Outcome::Refused),
-            Self::Profile(_)
+            Self::Unfit { .. }
+            | Self::Profile(_)
             | Self::Render(_)
             | Self::Token(_)
             | Self::Envelope(_)

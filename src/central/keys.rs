@@ -405,6 +405,12 @@ impl KeyService {
         Ok(pin)
     }
 
+    /// Checks that the token holds a master key.
+    pub(crate) fn check_master(&self, name: &str) -> Result<()> {
+        let label = self.labels.master(name)?;
+        Ok(self.token.kcv(label).map(drop)?)
+    }
+
     pub(crate) fn token(&self) -> &Token {
         &self.token
     }

@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
@@ -171,21 +170,10 @@ fn envelope(one: &OneDocument) -> Result<(), Failure> {
         .with_central("envelope-clerk", async |central, actor| {
             let sealed = central.envelope(&actor, &one.number).await?;
             let pins = central.open_envelope(&actor, &one.number, &sealed).await?;
-            let mut text = Zeroizing::new(String::with_capacity(256));
-            for (name, pin) in pins.iter() {
-                let digits = std::str::from_utf8(pin.digits()).unwrap_or_default();
-                if one.place.json() {
-                    let before = if text.is_empty() { "{" } else { "," };
-                    text.push_str(before);
-                    text.extend(["\"", name, "\":\"", digits, "\""]);
-                } else {
-                    text.extend([name, "  ", digits, "\n"]);
-                }
-            }
-            if one.place.json() {
-                text.push_str("}\n");
-            }
-            output::secret(&text)
+            output::pins(&pins, one.place.json()).map_err(|error| {
+                let fault = format!("the PINs could not be shown and are lost: {error}");
+                Failure::new(Kind::Failed, fault).with_hint("the holder needs new PINs")
+            })
         })
 }
 

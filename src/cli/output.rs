@@ -3,7 +3,9 @@
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 
+use hsm::PinSet;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 
@@ -22,6 +24,27 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     line(&text)
 }
 
+/// Prints PINs by name: what an envelope is opened for.
+pub(crate) fn pins(pins: &PinSet, json: bool) -> std::io::Result<()> {
+    let mut text = Zeroizing::new(String::with_capacity(256));
+    for (name, pin) in pins.iter() {
+        let digits = std::str::from_utf8(pin.digits()).unwrap_or_default();
+        if json {
+            let before = if text.is_empty() { "{" } else { "," };
+            text.push_str(before);
+            text.extend(["\"", name, "\":\"", digits, "\""]);
+        } else {
+            text.extend([name, "  ", digits, "\n"]);
+        }
+    }
+    if json {
+        text.push_str("}\n");
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// Demands that what is printed goes somewhere: a secret that is shown once must be seen.
 pub(crate) fn must_be_seen() -> Result<(), Failure> {
     let device = |path: &str| std::fs::metadata(path).map(|found| found.rdev());
@@ -37,18 +60,4 @@ pub(crate) fn must_be_seen() -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// Prints a secret, once and whole.
-pub(crate) fn secret(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| {
-            Failure::new(
-                Kind::Failed,
-                format!("the PINs could not be shown and are lost: {error}"),
-            )
-            .with_hint("the holder needs new PINs")
-        })
 }

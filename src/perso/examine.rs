@@ -2,9 +2,9 @@
 //! thing whether it is as it should be, is not, or cannot be known from what is at hand.
 //!
 //! ```text
-//! product ─► maker's keys ─► files ─► certificates ─► try counters ─► signature (with a PIN)
-//!                              ▲          ▲
-//!        record, profile ──────┘          └────── trust anchors, record
+//! product ─► maker's keys ─► contents ─► certificates ─► try counters ─► signature (with a PIN)
+//!                               ▲            ▲
+//!        record, profile ───────┘            └────── trust anchors, record
 //! ```
 
 mod certificates;
@@ -16,13 +16,11 @@ use card::Channel;
 use cert::Certificate;
 use document::Record;
 use jiff::Timestamp;
-use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Variables, set_certificate,
-};
+use profile::{ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, RenderError, Variables};
 use zeroize::Zeroizing;
 
 use crate::Random;
-use crate::examine::certificates::{certified_keys, find_certificate};
+use crate::examine::certificates::certified_keys;
 use crate::inspect::{InspectError, Inspector, PinAnswer};
 use crate::step::verifies;
 
@@ -129,7 +127,7 @@ pub fn examine(
     if examiner.product()? {
         examiner.makers_keys()?;
         examiner.wanted_keys()?;
-        examiner.files()?;
+        examiner.contents()?;
         examiner.certificates();
         examiner.tries()?;
         if let Some(presented) = presented {
@@ -254,7 +252,7 @@ impl Examiner<'_> {
             let wanted = self
                 .standard
                 .made_from
-                .map(|(_, plan)| plan.keys.iter().any(|(name, _)| *name == key.name));
+                .map(|(_, plan)| plan.wanted_keys.contains(&key.name));
             match (wanted, there) {
                 (Some(true), Some(false)) => self.report.note(
                     what,
@@ -293,58 +291,53 @@ impl Examiner<'_> {
         objects.filter(wants).cloned().collect()
     }
 
-    fn files(&mut self) -> Result<(), InspectError> {
+    /// Reads every content, then judges each: what one must be may follow from another.
+    fn contents(&mut self) -> Result<(), InspectError> {
         let mut objects = self.wanted(ObjectKind::File);
         objects.extend(self.wanted(ObjectKind::Data));
-        for file in objects {
-            let what = match file.detail {
-                Detail::Data { .. } => format!("data object {}", file.name),
-                _ => format!("file {}", file.name),
+        let mut found = Vec::new();
+        for object in objects {
+            let content = unless_device(self.inspector.read(&object))?;
+            found.push((object, content));
+        }
+        self.find_certificates(&found);
+        for (object, content) in found {
+            let what = match object.detail {
+                Detail::Data { .. } => format!("data object {}", object.name),
+                _ => format!("file {}", object.name),
             };
-            match unless_device(self.inspector.read(&file))? {
-                Ok(content) => {
-                    let (verdict, reason) = self.judge_file(&file, &content);
-                    self.report.note(what, verdict, reason);
-                }
-                Err(error) if error.is_absent() && file.optional => {
-                    self.report
-                        .note(what, Verdict::Passed, "it is not there, and may be missing");
-                }
+            let (verdict, reason) = match content {
+                Ok(content) => self.judge_content(&object, &content),
+                Err(error) if error.is_absent() && object.optional => (
+                    Verdict::Passed,
+                    "it is not there, and may be missing".to_owned(),
+                ),
                 Err(error) if error.is_absent() => {
-                    self.report
-                        .note(what, Verdict::Failed, format!("it is missing: {error}"));
+                    (Verdict::Failed, format!("it is missing: {error}"))
                 }
                 Err(error) if error.is_closed() => {
                     let reason = format!("it is not to be read without a right: {error}");
-                    self.report.note(what, Verdict::Unknown, reason);
+                    (Verdict::Unknown, reason)
                 }
-                Err(error @ InspectError::Unspoken { .. }) => {
-                    self.report.note(what, Verdict::Unknown, error.to_string());
-                }
-                Err(error) => self.report.note(what, Verdict::Failed, error.to_string()),
-            }
+                Err(error @ InspectError::Unspoken { .. }) => (Verdict::Unknown, error.to_string()),
+                Err(error) => (Verdict::Failed, error.to_string()),
+            };
+            self.report.note(what, verdict, reason);
         }
         Ok(())
     }
 
-    fn judge_file(&mut self, file: &Object, content: &[u8]) -> (Verdict, String) {
-        let content = match file.detail {
+    fn judge_content(&self, object: &Object, content: &[u8]) -> (Verdict, String) {
+        let content = match object.detail {
             Detail::File { size: Some(_), .. } => without_room(content),
             _ => content,
         };
-        for key in certified_keys(file) {
-            match find_certificate(content) {
-                Some(certificate) => {
-                    set_certificate(&mut self.variables, &key, &certificate);
-                    self.certificates.insert(key, certificate);
-                }
-                None => {
-                    let reason = format!("{} bytes without a readable certificate", content.len());
-                    return (Verdict::Failed, reason);
-                }
-            }
+        let mut certified = certified_keys(object).into_iter();
+        if certified.any(|key| !self.certificates.contains_key(&key)) {
+            let reason = format!("{} bytes without a readable certificate", content.len());
+            return (Verdict::Failed, reason);
         }
-        let expected = match profile::content(self.standard.chip, file, &self.variables) {
+        let expected = match profile::content(self.standard.chip, object, &self.variables) {
             Ok(expected) => expected,
             Err(RenderError::Unset { name }) => {
                 return (
@@ -357,7 +350,7 @@ impl Examiner<'_> {
             }
             Err(error) => return (Verdict::Unknown, error.to_string()),
         };
-        if expected[..] == *content || is_followed_by_room(file, &expected, content) {
+        if expected[..] == *content || is_followed_by_room(object, &expected, content) {
             return (
                 Verdict::Passed,
                 format!("{} bytes, each as it must be", content.len()),

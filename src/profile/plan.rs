@@ -20,8 +20,9 @@ pub struct Plan {
     pub chip: Arc<ChipProfile>,
     /// The stages in order.
     pub stages: Vec<Stage>,
-    /// The holder's keys that get a certificate: the chip profile's name of each, and the
-    /// certificate profile.
+    /// The holder's keys, with or without a certificate, by the chip profile's names.
+    pub wanted_keys: Vec<String>,
+    /// Those of them that get a certificate: the name of each, and the certificate profile.
     pub keys: Vec<(String, String)>,
     /// The holder's PINs: the chip profile's name of each, its rules, and its digits.
     pub pins: Vec<(String, PinRules, u8)>,
@@ -199,6 +200,7 @@ impl Plan {
         Ok(Self {
             chip,
             stages,
+            wanted_keys,
             keys,
             pins,
         })

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use central::{CentralError, SealOrder, SealedStage};
 use cert::Hash;
 use cert::request::Request;
+use document::DocumentNumber;
 use hsm::PinSet;
 use jiff::Timestamp;
 use profile::Plan;
@@ -38,9 +39,14 @@ struct Inner {
 /// What a desk calls a document's envelope while not all its PINs are on the chip.
 const UNCONFIRMED: &str = "envelope.unconfirmed";
 
+/// Returns to what a document's PIN envelope is bound when it is sealed.
+pub(crate) fn envelope_context(number: DocumentNumber) -> String {
+    format!("document {number}")
+}
+
 impl Desk {
-    /// The sealed PIN envelope in the document's folder: an `hsm::PinSet`, for the context
-    /// `document NUMBER`.
+    /// The sealed PIN envelope in the document's folder: an `hsm::PinSet`, see
+    /// [`envelope_context`].
     pub(crate) const ENVELOPE: &str = "envelope.sealed";
 
     /// Makes a desk for one lease and one chip; `folder` is the document's.
@@ -156,7 +162,7 @@ impl Inner {
 
     fn seal(&self, request: &SealRequest) -> Result<SealGrant, ApiError> {
         let record = &self.lease.record;
-        let context = format!("document {}", record.number);
+        let context = envelope_context(record.number);
         let pins = self.pins_before(&context)?;
         let sealed = SealedStage::seal(
             &self.keys.chips.service,

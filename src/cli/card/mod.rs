@@ -4,6 +4,7 @@ mod apdu;
 mod channel;
 mod desk;
 pub(crate) mod desk_keys;
+mod envelope;
 mod files;
 mod info;
 mod issuer;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Makes one document on the chip in a reader, without central store or station. Example:
     /// zimogs card personalize --reader "slot 1" --chip lateid-v2 --document eid-card --record record.json --keys keys.toml
     Personalize(personalize::Personalize),
+    /// Opens the PIN envelope of a document that was made here, and shows its PINs. Example:
+    /// zimogs card envelope XA0000001 --trial trial
+    Envelope(envelope::OpenEnvelope),
     /// Reads a finished chip back through the holder's own door and judges it. Example:
     /// zimogs card verify --reader "slot 1" --chip lateid-v2 --record record.json --trust authority.pem
     Verify(verify::Verify),
@@ -74,6 +78,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Info(options) => info::run(options),
         Command::Apdu(options) => apdu::run(options),
         Command::Personalize(options) => personalize::run(options),
+        Command::Envelope(options) => envelope::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Channel(options) => channel::run(options),
         Command::Keys(options) => keys::run(options),

@@ -123,8 +123,9 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let record = profiles::record(&options.record)?;
     let plan = profiles::plan(chip, &document, &record)?;
     only_test_numbers(&record)?;
-    let file = options.keys.file(&plan.chip)?;
-    let keys = DeskKeys::open(&file.unwrap_or_else(|| PathBuf::from("keys.toml")))?;
+    let keys = DeskKeys::open(&options.keys.desk_file(&plan.chip)?)?;
+    central::prove_all(&plan).map_err(|fault| Failure::new(Kind::Usage, fault))?;
+    central::check_means(&plan, &keys.authority, &keys.chips.service).or_fail(Kind::Usage)?;
     let state = options.state.open()?;
     let ledger = state.ledger()?;
     let runs = Runs::open(&keys.out).or_fail(Kind::Failed)?;

@@ -20,7 +20,7 @@ use card::gp::Diversification;
 use central::KeyLabels;
 use clap::Args;
 use hsm::{MasterKeySize, Secret, SoftHsmFolder, Token, TokenConfig};
-use profile::{ChipProfile, Cipher, KeySet, KeySource};
+use profile::{ChipProfile, Cipher, Detail, KeySet, KeySource, ObjectKind};
 use zeroize::Zeroizing;
 
 use crate::cli::card::desk_keys::ChipKeys;
@@ -29,6 +29,8 @@ use crate::cli::shipped;
 
 /// The label of a trial's token.
 const TOKEN: &str = "trial";
+/// The name of the file that says where the keys are.
+const KEYS_FILE: &str = "keys.toml";
 /// The key set with which a chip leaves its maker, as every chip profile names it.
 const MAKERS_KEYS: &str = "transport";
 
@@ -59,6 +61,35 @@ impl KeysOption {
             }
             None => Ok(self.keys.clone()),
         }
+    }
+
+    /// Returns the file of a desk: one was named, or the working folder has one.
+    pub(crate) fn desk_file(&self, chip: &ChipProfile) -> Result<PathBuf, Failure> {
+        let file = self.file(chip)?;
+        Ok(file.unwrap_or_else(|| PathBuf::from(KEYS_FILE)))
+    }
+
+    /// Returns the file that says where the keys of a desk or trial are that was used before. It
+    /// may start this program again, so that it finds the trial's token.
+    pub(crate) fn existing(&self) -> Result<PathBuf, Failure> {
+        let Some(folder) = &self.trial else {
+            let file = self.keys.clone();
+            return Ok(file.unwrap_or_else(|| PathBuf::from(KEYS_FILE)));
+        };
+        let trial = Trial {
+            folder: folder.canonicalize().map_err(|error| {
+                let fault = format!("there is no trial in {}: {error}", folder.display());
+                Failure::new(Kind::Usage, fault)
+            })?,
+        };
+        let path = trial.folder.join(KEYS_FILE);
+        if !path.is_file() {
+            let fault = format!("there is no trial in {}", folder.display());
+            return Err(Failure::new(Kind::Usage, fault)
+                .with_hint("name the folder that `card personalize --trial` made"));
+        }
+        trial.enter()?;
+        Ok(path)
     }
 
     /// Opens the chips' keys, where they are named.
@@ -105,7 +136,7 @@ impl Trial {
         for (set, label) in &masters {
             text.push_str(&format!("{set:?} = {label:?}\n"));
         }
-        let path = trial.folder.join("keys.toml");
+        let path = trial.folder.join(KEYS_FILE);
         fs::write(&path, text).or_fail(Kind::Failed)?;
         Ok(path)
     }
@@ -148,7 +179,8 @@ impl Trial {
         Token::initialize(&config, TOKEN, &officer, Secret::new(pin.as_str())).or_fail(Kind::Device)
     }
 
-    /// Makes the keys that are missing; returns the labels of the chip's master keys by key set.
+    /// Makes the keys that are missing; returns the labels of the chip's master keys by key set,
+    /// and of those of its issuer's PINs by name.
     fn keys(
         &self,
         chip: &ChipProfile,
@@ -180,6 +212,24 @@ impl Trial {
                 (false, None) => generate(&token, &label, how, set)?,
             }
             masters.insert(name.clone(), label);
+        }
+        for pin in chip.objects(ObjectKind::Pin) {
+            let Detail::Pin(rules) = &pin.detail else {
+                continue;
+            };
+            // A master key that has the name of a key set is that one.
+            let name = rules
+                .issuer
+                .iter()
+                .find(|name| !masters.contains_key(*name));
+            if let Some(name) = name {
+                let label = format!("{name}-pin");
+                if !there.iter().any(|key| key.label == label) {
+                    let made = token.generate_master_key(&label, MasterKeySize::Aes128);
+                    made.or_fail(Kind::Device)?;
+                }
+                masters.insert(name.clone(), label);
+            }
         }
         let labels = KeyLabels {
             masters: BTreeMap::new(),

@@ -1,22 +1,64 @@
 //! Certificates that were read from a chip: found in files, and judged.
 
-use std::io::Read;
+use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use card::tlv;
 use cert::{AttributeType, Certificate, PathVerifier};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use jiff::tz::TimeZone;
-use profile::Object;
+use profile::{Object, ObjectKind, set_certificate, set_public_key};
+use zeroize::Zeroizing;
 
 use super::{Examiner, Verdict};
+use crate::inspect::InspectError;
+
+/// What was read of one object.
+type Read = Zeroizing<Vec<u8>>;
 
 /// How deep in data objects a certificate is looked for.
 const DEPTH: usize = 4;
 
 impl Examiner<'_> {
-    /// Judges the certificate of each key.
+    /// Finds the certificates in what was read, and what follows from them and their keys. One
+    /// that is in no content as a whole is looked for in all that name it, one after another.
+    pub(super) fn find_certificates(&mut self, found: &[(Object, Result<Read, InspectError>)]) {
+        for key in self.keys.clone() {
+            let contents: Vec<&Read> = found
+                .iter()
+                .filter(|(object, _)| certified_keys(object).contains(&key))
+                .filter_map(|(_, content)| content.as_ref().ok())
+                .collect();
+            let whole = contents
+                .iter()
+                .find_map(|content| find_certificate(content));
+            let split = || find_certificate(&joined(&contents));
+            let Some(certificate) = whole.or_else(split) else {
+                continue;
+            };
+            set_certificate(&mut self.variables, &key, &certificate);
+            // A key that this program cannot write has no variables: its contents stay open.
+            let _ = set_public_key(&mut self.variables, &key, certificate.public_key());
+            self.certificates.insert(key, certificate);
+        }
+    }
+
+    /// Judges the certificate of each key that gets one.
     pub(super) fn certificates(&mut self) {
-        let keys = self.keys.clone();
+        let mut keys = self.keys.clone();
+        match self.standard.made_from {
+            Some((_, plan)) => {
+                keys.retain(|key| plan.keys.iter().any(|(certified, _)| certified == key));
+            }
+            // Without a record the contents tell which keys may have one.
+            None => {
+                let chip = self.standard.chip;
+                let files = chip.objects(ObjectKind::File);
+                let objects = files.chain(chip.objects(ObjectKind::Data));
+                let named: BTreeSet<String> = objects.flat_map(certified_keys).collect();
+                keys.retain(|key| named.contains(key));
+            }
+        }
         let mut seen: Vec<(String, Vec<u8>)> = Vec::new();
         for key in keys {
             let what = |part: &str| format!("certificate {key}: {part}");
@@ -142,6 +184,11 @@ pub(super) fn certified_keys(file: &Object) -> Vec<String> {
         .collect()
 }
 
+fn joined(contents: &[&Read]) -> Read {
+    let parts: Vec<&[u8]> = contents.iter().map(|content| content.as_slice()).collect();
+    Zeroizing::new(parts.concat())
+}
+
 /// The most bytes that a compressed certificate becomes.
 const UNPACKED: u64 = 16_384;
 
@@ -150,7 +197,7 @@ const PLACES: usize = 256;
 
 /// Returns the first certificate in a file: the file itself, or behind a header, in data objects,
 /// compressed or not.
-pub(super) fn find_certificate(content: &[u8]) -> Option<Certificate> {
+fn find_certificate(content: &[u8]) -> Option<Certificate> {
     find_within(content, DEPTH).or_else(|| {
         let places = (0..content.len()).filter_map(|place| content.get(place..));
         places
@@ -192,7 +239,7 @@ fn find_within(bytes: &[u8], depth: usize) -> Option<Certificate> {
         .find_map(|object| find_within(object.value, depth))
 }
 
-fn unpack(reader: impl Read) -> Option<Vec<u8>> {
+fn unpack(reader: impl std::io::Read) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
     reader.take(UNPACKED).read_to_end(&mut unpacked).ok()?;
     Some(unpacked)
