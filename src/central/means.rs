@@ -1,0 +1,68 @@
+//! What a plan will ask of keys and authority, looked for before anything is done to a chip.
+
+use std::collections::BTreeSet;
+
+use profile::{Detail, KeySource, ObjectKind, Plan, Verb};
+
+use crate::authority::IssuingAuthority;
+use crate::error::{CentralError, Result};
+use crate::keys::KeyService;
+
+/// Checks that the authority certifies each key of a plan as it is to be certified, and that the
+/// token holds each master key that its steps derive from. Blocks on the token.
+///
+/// # Errors
+/// [`CentralError::Unfit`] says what does not fit, and what to do; the token's failures.
+pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService) -> Result<()> {
+    let chip = &plan.chip;
+    for (key, certificate) in &plan.keys {
+        let Some(rules) = chip.key_rules(key) else {
+            continue;
+        };
+        let profile = authority.profile(certificate)?;
+        if !profile.allows(rules.algorithm) {
+            let allowed: Vec<_> = profile.algorithms().map(|kind| kind.to_string()).collect();
+            return Err(CentralError::Unfit {
+                reason: format!(
+                    "certificate profile \"{certificate}\" takes no {} key, as key \"{key}\" of chip \"{}\" is; it takes {}: name another one in the document profile, or add the kind to its \"algorithms\"",
+                    rules.algorithm,
+                    chip.name,
+                    allowed.join(", ")
+                ),
+            });
+        }
+    }
+    for master in masters(plan) {
+        keys.check_master(&master)?;
+    }
+    Ok(())
+}
+
+/// Returns the names of the master keys from which a plan's steps derive keys and PINs.
+fn masters(plan: &Plan) -> BTreeSet<String> {
+    let mut sets: BTreeSet<&str> = BTreeSet::new();
+    let mut masters = BTreeSet::new();
+    for stage in &plan.stages {
+        sets.extend(stage.channel.as_deref());
+        for step in &stage.steps {
+            match step.verb {
+                Verb::AddKeys | Verb::ReplaceKeys => {
+                    sets.insert(&step.object);
+                }
+                Verb::SetIssuerPin => {
+                    let pin = plan.chip.object(ObjectKind::Pin, &step.object);
+                    if let Some(Detail::Pin(rules)) = pin.map(|pin| &pin.detail) {
+                        masters.extend(rules.issuer.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let derived = sets.into_iter().filter(|name| {
+        let set = plan.chip.channel.keys.get(*name);
+        set.is_some_and(|set| matches!(set.source, KeySource::Diversified(_)))
+    });
+    masters.extend(derived.map(str::to_owned));
+    masters
+}
