@@ -22,7 +22,7 @@ use card::gp::{HostChallenge, ScpError};
 use card::{Limits, Response, Status};
 use profile::{
     Detail, Object, ObjectKind, Plan, Position, Protocol, Rendered, Renderer, Taken, Value,
-    Variables,
+    Variables, Verb,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -175,6 +175,11 @@ impl Executor {
     /// Returns the chip's serial number once it is known.
     pub fn chip(&self) -> Option<&str> {
         self.chip.as_deref()
+    }
+
+    /// Returns what is done.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Returns what is to be done next.
@@ -443,10 +448,33 @@ impl Executor {
                 version,
             };
         }
+        let (step, header) = (self.what(), hex::encode_upper(sent.command.header()));
+        let meaning = self.plan.chip.meaning(status);
+        let is_counted = status.tries_left().is_some() || status == Status::AUTHENTICATION_BLOCKED;
+        if is_counted && self.presents() {
+            return Fault::SecretRefused {
+                step,
+                header,
+                status: meaning,
+            };
+        }
         Fault::Refused {
-            step: self.what(),
-            header: hex::encode_upper(sent.command.header()),
-            status: self.plan.chip.meaning(status),
+            step,
+            header,
+            status: meaning,
+        }
+    }
+
+    /// Returns whether the commands on their way may present a secret that the chip counts.
+    fn presents(&self) -> bool {
+        match self.running {
+            Some(Running::Sealed) => true,
+            Some(Running::Step { index }) => {
+                let stage = self.plan.stages.get(self.stage);
+                let step = stage.and_then(|stage| stage.steps.get(index));
+                step.is_some_and(|step| step.verb != Verb::CheckTries)
+            }
+            _ => false,
         }
     }
 

@@ -81,6 +81,18 @@ pub enum Fault {
         /// The status word with its meaning.
         status: String,
     },
+    /// The chip refused a PIN or another secret that it counts.
+    #[error(
+        "the chip refused what \"{step}\" presents ({header}): {status}; do not try again before the cause is known: compare the profile's value, padding and reference with the chip's manual"
+    )]
+    SecretRefused {
+        /// The step.
+        step: String,
+        /// CLA INS P1 P2 of the command, in hexadecimal.
+        header: String,
+        /// The status word with its meaning: how many tries are left.
+        status: String,
+    },
     /// The chip's answer lacks what the profile takes out of it.
     #[error(
         "the chip's answer in \"{step}\" has no \"{result}\" where the profile looks for it; check the operation's \"take\""

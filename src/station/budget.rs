@@ -12,7 +12,7 @@
 
 use card::attempts::{AttemptError, AttemptStore, Budget, Guarded, Outcome};
 use card::{Channel, ChannelError, Status};
-use profile::{ChipProfile, Presentation};
+use profile::{ChipProfile, Plan, Presentation, Verb};
 
 /// CLA bit of a chain that goes on (*ISO/IEC 7816-4 §5.4.1*): its last piece is what counts.
 const CHAINED: u8 = 0x10;
@@ -62,6 +62,28 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
             force,
             refused: None,
         }
+    }
+
+    /// Counts for the chip of this serial number from now on, which a plan is carried out on. The
+    /// PINs that the plan makes have all their tries: what was tried before on a chip of this
+    /// number was another value. Those with which the chip comes keep their account.
+    ///
+    /// # Errors
+    /// [`AttemptError::Store`].
+    pub(crate) fn identified(&mut self, serial: &str, plan: &Plan) -> Result<(), AttemptError> {
+        self.card = account(&plan.chip, Some(serial));
+        let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+        for step in steps.filter(|step| step.verb == Verb::CreatePin) {
+            if let Some(rules) = plan.chip.pin_rules(&step.object) {
+                self.learn_pin(&step.object, rules.tries)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the channel beneath.
+    pub fn inner(&self) -> &C {
+        &self.inner
     }
 
     /// Returns why an attempt was not made, once.

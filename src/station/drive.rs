@@ -3,8 +3,11 @@
 
 use std::sync::mpsc::Receiver;
 
-use card::{Channel, ExchangeError, Limits, exchange};
+use card::attempts::AttemptStore;
+use card::{Channel, ChannelError, Limits, exchange};
 use perso::{Action, Event, Executor, Grant, JournalEntry, Outcome, Progress, Refusal, Request};
+
+use crate::budget::Budgeted;
 
 /// Where the journal is kept. What was written is durable when `write` returns.
 pub trait Notebook {
@@ -18,19 +21,21 @@ pub trait Notebook {
 /// An answer of the centre to the request of this number.
 pub type Answer = (u32, Result<Grant, Refusal>);
 
-/// Runs an executor to its end over a channel.
+/// Runs an executor to its end over a channel that counts attempts.
 ///
-/// `ask` sends a request on its way and returns at once; the answers arrive in `answers`.
-pub fn drive(
+/// `ask` sends a request for a chip on its way and returns at once; the answers arrive in
+/// `answers`.
+pub fn drive<C: Channel, S: AttemptStore + Send>(
     executor: &mut Executor,
-    channel: &mut dyn Channel,
+    channel: &mut Budgeted<C, S>,
     limits: &Limits,
     notebook: &mut dyn Notebook,
-    ask: &mut dyn FnMut(u32, Request),
+    ask: &mut dyn FnMut(u32, &str, Request),
     answers: &Receiver<Answer>,
     watch: &mut dyn FnMut(Progress),
 ) -> Outcome {
     let mut shown = None;
+    let mut chip = None;
     loop {
         // Answers that are there already may let a waiting step run before the next one.
         while let Ok(answer) = answers.try_recv() {
@@ -41,6 +46,14 @@ pub fn drive(
             watch(progress.clone());
             shown = Some(progress);
         }
+        if chip.is_none()
+            && let Some(serial) = executor.chip().map(str::to_owned)
+        {
+            if let Err(error) = channel.identified(&serial, executor.plan()) {
+                executor.handle(gone(error.to_string()));
+            }
+            chip = Some(serial);
+        }
         match executor.next_action() {
             Action::Transmit(command) => {
                 executor.handle(match exchange(channel, &command, limits) {
@@ -48,7 +61,7 @@ pub fn drive(
                     Err(error) => Event::Gone(error),
                 })
             }
-            Action::Ask(id, request) => ask(id, request),
+            Action::Ask(id, request) => ask(id, chip.as_deref().unwrap_or_default(), request),
             Action::Journal(entry) => match notebook.write(&entry) {
                 Ok(()) => executor.handle(Event::Journaled),
                 Err(cause) => executor.handle(Event::NotJournaled(cause)),
@@ -56,16 +69,16 @@ pub fn drive(
             Action::Wait => match answers.recv() {
                 Ok(answer) => executor.handle(given(answer)),
                 // Nobody is left who could answer.
-                Err(_) => executor.handle(Event::Gone(ExchangeError::from(
-                    card::ChannelError::Device {
-                        context: "the connection to the centre was closed".into(),
-                        source: None,
-                    },
-                ))),
+                Err(_) => executor.handle(gone("the connection to the centre was closed".into())),
             },
             Action::Finished(outcome) => return outcome,
         }
     }
+}
+
+fn gone(context: String) -> Event {
+    let source = None;
+    Event::Gone(ChannelError::Device { context, source }.into())
 }
 
 fn given((id, answer): Answer) -> Event {

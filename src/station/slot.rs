@@ -1,7 +1,6 @@
 //! One slot: a thread with a PC/SC context of its own, so that a reader that hangs stops
 //! nothing else.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -13,12 +12,13 @@ use card::{Channel, Limits};
 use perso::{Assignment, Executor, Outcome};
 use profile::Plan;
 use reader::{
-    CapabilityCache, CapabilityKey, Connection, LOOKING, MAKING, Meter, ProbeError, ProbePlan,
-    ReaderError, Readers,
+    AttemptFile, CapabilityCache, CapabilityKey, Connection, LOOKING, MAKING, Meter, ProbeError,
+    ProbePlan, ReaderError, Readers,
 };
 use tokio::sync::broadcast;
 
 use crate::bridge::Bridge;
+use crate::budget::Budgeted;
 use crate::catalogue::Catalogue;
 use crate::drive::drive;
 use crate::error::StationError;
@@ -210,10 +210,12 @@ impl Slot {
             let mut connection = Connection::open(&place.reader, LOOKING)?;
             let limits = self.limits(&plan, &mut connection)?;
             connection.set_patience(MAKING);
-            let mut channel = Meter::new(connection);
+            let ledger = AttemptFile::open(&self.shared.attempts)?;
+            let metered = Meter::new(connection);
+            let mut channel = Budgeted::new(metered, ledger, &plan.chip, None, false);
             let interface = plan.chip.interface;
             let outcome = self.run_plan(plan, lease, &limits, &mut channel);
-            let traffic = channel.traffic();
+            let traffic = channel.inner().traffic();
             done.touched |= outcome.touched;
             done.certificates += outcome.certificates.len();
             done.chips.push(ReportedChip {
@@ -254,7 +256,7 @@ impl Slot {
         plan: Plan,
         lease: &Lease,
         limits: &Limits,
-        channel: &mut dyn Channel,
+        channel: &mut Budgeted<Meter<Connection>, AttemptFile>,
     ) -> Outcome {
         let assignment = Assignment {
             variables: profile::variables(&lease.record),
@@ -281,18 +283,16 @@ impl Slot {
             self.shared.runtime.clone(),
             sender,
         );
-        let chip = RefCell::new(String::new());
         let mut notebook = SlotNotebook {
             slot: self,
             lease: lease.id,
-            chip: &chip,
         };
         drive(
             &mut executor,
             channel,
             limits,
             &mut notebook,
-            &mut |id, request| bridge.ask(id, chip.borrow().clone(), request),
+            &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
             &answers,
             &mut |progress| {
                 self.tell(Happening::Progress {
@@ -346,14 +346,10 @@ fn system_random() -> perso::Random {
 struct SlotNotebook<'a> {
     slot: &'a Slot,
     lease: api::LeaseId,
-    chip: &'a RefCell<String>,
 }
 
 impl crate::drive::Notebook for SlotNotebook<'_> {
     fn write(&mut self, entry: &perso::JournalEntry) -> Result<(), String> {
-        if let Some(chip) = entry.evidence.get("chip") {
-            chip.clone_into(&mut self.chip.borrow_mut());
-        }
         self.slot.journal().notebook(self.lease).write(entry)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     /// What was measured of readers and chips, beside the journal.
     pub(crate) measured: PathBuf,
+    /// Which attempts were made at which chips, beside the journal.
+    pub(crate) attempts: PathBuf,
     pub(crate) outbox: Mutex<()>,
     pub(crate) wake: (Mutex<()>, Condvar),
 }
@@ -92,6 +94,7 @@ impl Station {
             actor: config.actor,
             runtime,
             measured: config.journal.with_file_name("readers.json"),
+            attempts: config.journal.with_file_name("attempts.sqlite"),
             outbox: Mutex::new(()),
             wake: (Mutex::new(()), Condvar::new()),
         });

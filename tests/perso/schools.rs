@@ -87,6 +87,28 @@ fn a_travel_chip_is_written_and_locked() {
     );
 }
 
+#[test]
+fn a_secret_that_the_chip_refuses_is_told_apart() {
+    let mut desk = Desk::altered(
+        "piv",
+        "piv-card",
+        "default = \"123456\"",
+        "default = \"654321\"",
+    );
+    let (outcome, _) = desk.run(Desk::blank_of("piv"), Vec::new());
+    match outcome.fault {
+        Some(Fault::SecretRefused {
+            step,
+            header,
+            status,
+        }) => {
+            assert_eq!((&*step, &*header), ("set_temporary_pin pin1", "00240080"));
+            assert!(status.contains("63C4"), "{status}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The reader fails on anything longer than its buffer, so that a slip is found out.
 #[test]
 fn a_small_reader_is_served_with_shorter_commands() {

@@ -37,7 +37,7 @@ select = "domain"
 sealed = true
 steps = ["set_holder_pin pin1", "set_holder_pin puk", "set_state closed"]
 "#;
-    let document = "[chips.keys.rsa]\ncertificate = \"eid-authentication\"\n[chips.keys.ec]\ncertificate = \"eid-signature\"\n";
+    let document = "[chips.keys.rsa]\ncertificate = \"eid-authentication\"\n[chips.keys.ec]\ncertificate = \"piv-signature\"\n";
     installed(config, IMPORTING, keys, document);
 }
 

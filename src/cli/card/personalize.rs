@@ -1,6 +1,5 @@
 //! `zimogs card personalize`: one document on one chip, without central store or station.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +12,7 @@ use clap::Args;
 use document::{Environment, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
-use profile::{DocumentProfile, Plan, Verb};
+use profile::{DocumentProfile, Plan};
 use reader::{AttemptFile, MAKING, Meter, Traffic};
 use serde::Serialize;
 use station::{Bridge, Budgeted, Notebook, drive};
@@ -178,9 +177,8 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         runtime.handle().clone(),
         sender,
     );
-    let mut budgeted = Budgeted::new(session, ledger, &plan.chip, Some(&serial), options.force);
-    forget_old_pins(&plan, &mut budgeted)?;
-    let mut channel = Meter::new(&mut budgeted);
+    let metered = Meter::new(session);
+    let mut channel = Budgeted::new(metered, ledger, &plan.chip, Some(&serial), options.force);
     let attempt = Attempt {
         plan: &plan,
         lease: &lease,
@@ -190,9 +188,9 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         serial: &serial,
     };
     let outcome = attempt.run(&mut channel, &mut journal.notebook(lease.id));
-    let traffic = channel.traffic();
+    let traffic = channel.inner().traffic();
     let seconds = started.elapsed();
-    let refusal = budgeted.take_refusal();
+    let refusal = channel.take_refusal();
 
     let end = end(&outcome);
     let reported = ReportedChip {
@@ -249,23 +247,6 @@ fn blank_number(text: &str) -> Result<String, String> {
         Ok(bytes) if (1..=32).contains(&bytes.len()) => Ok(hex::encode_upper(bytes)),
         _ => Err("a blank's number has 1 to 32 bytes of hexadecimal".into()),
     }
-}
-
-/// Notes that the PINs that this plan makes anew have all their tries: what was tried before on a
-/// chip of this number was another value. Those with which the chip comes keep their account.
-fn forget_old_pins(
-    plan: &Plan,
-    channel: &mut Budgeted<Session, AttemptFile>,
-) -> Result<(), Failure> {
-    let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
-    let made = steps.filter(|step| step.verb == Verb::CreatePin);
-    for step in made {
-        if let Some(rules) = plan.chip.pin_rules(&step.object) {
-            let learned = channel.learn_pin(&step.object, rules.tries);
-            learned.map_err(|error| state::refused(&error))?;
-        }
-    }
-    Ok(())
 }
 
 /// Asks the chip what it is, before anything is noted or begun; gives its serial number, or the
@@ -340,7 +321,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn run(&self, channel: &mut dyn Channel, notebook: &mut dyn Notebook) -> Outcome {
+    fn run(
+        &self,
+        channel: &mut Budgeted<Meter<Session>, AttemptFile>,
+        notebook: &mut dyn Notebook,
+    ) -> Outcome {
         let assignment = Assignment {
             variables: profile::variables(&self.lease.record),
             subjects: self.lease.subjects.clone(),
@@ -359,37 +344,18 @@ impl Attempt<'_> {
                     };
                 }
             };
-        let chip = RefCell::new(String::new());
         let steps = Steps::new();
         let outcome = drive(
             &mut executor,
             channel,
             &limits,
-            &mut KnowingChip {
-                notebook,
-                chip: &chip,
-            },
-            &mut |id, request| self.bridge.ask(id, chip.borrow().clone(), request),
+            notebook,
+            &mut |id, chip, request| self.bridge.ask(id, chip.to_owned(), request),
             self.answers,
             &mut |progress| steps.show(progress),
         );
         steps.end();
         outcome
-    }
-}
-
-/// A notebook that learns the chip's serial number from what is written into it.
-struct KnowingChip<'a> {
-    notebook: &'a mut dyn Notebook,
-    chip: &'a RefCell<String>,
-}
-
-impl Notebook for KnowingChip<'_> {
-    fn write(&mut self, entry: &perso::JournalEntry) -> Result<(), String> {
-        if let Some(chip) = entry.evidence.get("chip") {
-            chip.clone_into(&mut self.chip.borrow_mut());
-        }
-        self.notebook.write(entry)
     }
 }
 
@@ -424,6 +390,7 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
         | Fault::AuthenticationRefused { .. }
         | Fault::NotProved { .. }
         | Fault::Refused { .. }
+        | Fault::SecretRefused { .. }
         | Fault::NoResult { .. }
         | Fault::Channel { .. }
         | Fault::Card { .. } => Kind::Device,
@@ -436,7 +403,14 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
         | Fault::Tries { .. } => Kind::Integrity,
         _ => Kind::Failed,
     };
+    let used_a_try = matches!(
+        fault,
+        Fault::AuthenticationRefused { .. } | Fault::SecretRefused { .. }
+    );
     Failure::of(kind, fault).with_hint(match end {
+        _ if used_a_try && !matches!(end, BlankEnd::Spoiled { .. }) => {
+            "a try was used, and nothing else that lasts was done to the chip"
+        }
         BlankEnd::Spoiled { .. } => {
             "the blank is spoiled: put it aside; the next one may have the same number"
         }

@@ -203,7 +203,7 @@ fn find_certificate(content: &[u8]) -> Option<Certificate> {
         places
             .filter(|rest| may_begin(rest))
             .take(PLACES)
-            .find_map(|rest| read(rest))
+            .find_map(read)
     })
 }
 
