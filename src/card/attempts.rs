@@ -307,7 +307,7 @@ mod tests {
 
     fn pin() -> Guarded {
         Guarded {
-            card: "piv 0001".into(),
+            card: "chip-a 0001".into(),
             secret: "pin/1".into(),
         }
     }
@@ -359,7 +359,7 @@ mod tests {
                 ..
             }
         ));
-        assert!(why.to_string().contains("pin/1 of card piv 0001"));
+        assert!(why.to_string().contains("pin/1 of card chip-a 0001"));
     }
 
     #[test]
@@ -393,8 +393,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.learn(&pin(), 3).unwrap();
         let text = serde_json::to_string(&ledger.entries().unwrap()).unwrap();
-        let expected =
-            r#"[{"card":"piv 0001","secret":"pin/1","failed":0,"pending":0,"told":3,"since":0}]"#;
+        let expected = r#"[{"card":"chip-a 0001","secret":"pin/1","failed":0,"pending":0,"told":3,"since":0}]"#;
         assert_eq!(text, expected);
         let again: Vec<Entry> = serde_json::from_str(&text).unwrap();
         assert_eq!(again, ledger.entries().unwrap());

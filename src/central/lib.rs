@@ -41,6 +41,7 @@ mod releases;
 mod reports;
 mod said;
 #[cfg(test)]
+#[path = "../../tests/central/scenarios/mod.rs"]
 mod scenarios;
 mod sealable;
 mod sealed_commands;

@@ -14,6 +14,7 @@ mod sending;
 mod stand_in;
 mod steps;
 #[cfg(test)]
+#[path = "../../tests/profile/explain.rs"]
 mod tests;
 
 use card::Limits;

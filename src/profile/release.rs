@@ -6,9 +6,9 @@
 //! ```text
 //!   zimogs-profile-release/v1
 //!   kind chip
-//!   name esteid-2018
+//!   name variant
 //!   digest sha256:5f2c…          over the texts of the profile and of all that it extends
-//!   extends lateid-v2            one line an ancestor, the nearest first
+//!   extends parent               one line an ancestor, the nearest first
 //!
 //!   — anna base64…
 //!   — juris base64…
@@ -167,5 +167,5 @@ impl fmt::Display for Release {
 }
 
 #[cfg(test)]
-#[path = "release_tests.rs"]
+#[path = "../../tests/profile/release.rs"]
 mod tests;

@@ -163,7 +163,7 @@ mod tests {
 
     fn key() -> Guarded {
         Guarded {
-            card: "lateid-v2 0001".into(),
+            card: "chip-a 0001".into(),
             secret: "keys/30".into(),
         }
     }

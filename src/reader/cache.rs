@@ -290,7 +290,7 @@ mod tests {
     };
 
     fn key() -> CapabilityKey {
-        CapabilityKey::new("Gemalto PC Twin Reader (A1) 00 00", &[0x3B, 0x00], "piv")
+        CapabilityKey::new("Gemalto PC Twin Reader (A1) 00 00", &[0x3B, 0x00], "chip-a")
     }
 
     #[test]
@@ -318,7 +318,7 @@ mod tests {
         let (mut other, _) = CapabilityCache::open(&path);
         cache.put(&key(), &limits, SEEN).unwrap();
         // Another program that opened the file before adds to it and loses nothing.
-        let second = CapabilityKey::new("Gemalto PC Twin Reader (A1) 01 00", &[0x3B], "piv");
+        let second = CapabilityKey::new("Gemalto PC Twin Reader (A1) 01 00", &[0x3B], "chip-a");
         other.put(&second, &limits, SEEN).unwrap();
 
         let (mut again, warning) = CapabilityCache::open(&path);

@@ -10,6 +10,7 @@
 //! A reader that fails a long command is recovered by a reset before the next step.
 
 #[cfg(test)]
+#[path = "../../tests/reader/over_pcsc.rs"]
 mod over_pcsc;
 #[cfg(test)]
 mod tests;

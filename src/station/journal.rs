@@ -255,7 +255,7 @@ mod tests {
     fn entry(step: &str, moment: Moment) -> JournalEntry {
         let evidence = BTreeMap::from([
             ("chip", "0102".to_owned()),
-            ("product", "lateid-v2".to_owned()),
+            ("product", "chip-a".to_owned()),
         ]);
         JournalEntry {
             step: step.into(),

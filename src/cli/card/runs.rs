@@ -224,7 +224,7 @@ mod tests {
         Run {
             lease: LeaseId(Uuid::now_v7()),
             number: DocumentNumber::parse(number).unwrap(),
-            product: "lateid-v2".into(),
+            product: "chip-a".into(),
             chip: chip.into(),
             started: Timestamp::UNIX_EPOCH,
             report: None,
@@ -255,7 +255,7 @@ mod tests {
             end(&runs, &run, how);
         }
         let used = |chip, number| {
-            runs.used(chip, "lateid-v2", DocumentNumber::parse(number).unwrap())
+            runs.used(chip, "chip-a", DocumentNumber::parse(number).unwrap())
                 .unwrap()
         };
         assert!(matches!(
@@ -289,11 +289,7 @@ mod tests {
         }
         let runs = Runs::open(folder.path()).unwrap();
         let used = runs
-            .used(
-                "A1",
-                "lateid-v2",
-                DocumentNumber::parse("XA0000002").unwrap(),
-            )
+            .used("A1", "chip-a", DocumentNumber::parse("XA0000002").unwrap())
             .unwrap();
         let text = used.unwrap().to_string();
         assert!(
@@ -317,12 +313,8 @@ mod tests {
         let runs = Runs::open(folder.path()).unwrap();
         fs::write(folder.path().join("runs/x.json"), b"{").unwrap();
         assert!(
-            runs.used(
-                "A1",
-                "lateid-v2",
-                DocumentNumber::parse("XA0000001").unwrap()
-            )
-            .is_err()
+            runs.used("A1", "chip-a", DocumentNumber::parse("XA0000001").unwrap())
+                .is_err()
         );
     }
 }

@@ -124,7 +124,7 @@ fn keys_of_every_allowed_kind_are_certified_and_others_refused() {
             let folder = Folder::new();
             folder.write("ca.der", ca.certificate().as_der());
             folder.openssl(&["x509", "-inform", "DER", "-in", "ca.der", "-out", "ca.pem"]);
-            let (piv, eid) = (profile(PIV), profile(AUTHENTICATION));
+            let (standard, eid) = (profile(PIV), profile(AUTHENTICATION));
             let names = ["p256", "bp256r1", "bp384r1", "bp512r1", "p521", "rsa2048"];
             for name in names {
                 let algorithm = KeyAlgorithm::named(name).unwrap();
@@ -147,9 +147,9 @@ fn keys_of_every_allowed_kind_are_certified_and_others_refused() {
                     "leaf.pem",
                 ]);
                 assert!(said.contains("leaf.pem: OK"), "{said}");
-                let by_piv = ca.issue(&order(&piv, &request, &holder));
+                let by_standard = ca.issue(&order(&standard, &request, &holder));
                 assert_eq!(
-                    by_piv.is_ok(),
+                    by_standard.is_ok(),
                     ["p256", "rsa2048"].contains(&name),
                     "{name}"
                 );

@@ -9,9 +9,9 @@ const RECORD: &str = r#"{"number":"XA0000001","kind":"id-card","issued":"2026-01
 
 fn explained() -> Explanation {
     let mut shelf = Shelf::default();
-    let chip = include_str!("../../../firmware-profiles/chips/lateid-v2.toml");
+    let chip = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
     shelf.put("lateid-v2", chip);
-    let document = include_str!("../../../firmware-profiles/documents/eid-card.toml");
+    let document = include_str!("../../firmware-profiles/documents/eid-card.toml");
     shelf.put("eid-card", document);
     let chip = Arc::new(ChipProfile::load(&shelf, "lateid-v2").unwrap());
     let document = DocumentProfile::load(&shelf, "eid-card").unwrap();

@@ -1,0 +1,177 @@
+//! What production admits of the shipped profiles and a draft beside them.
+
+use audit::{CheckpointSigner, KeyKind, SignerFault, VerifierKey};
+use ed25519_dalek::{Signer as _, SigningKey};
+use profile::{ProfileKind, Release, Releasers, Shelf};
+
+use super::*;
+use crate::error::CentralError;
+
+const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+const EID_CARD: &str = include_str!("../../firmware-profiles/documents/eid-card.toml");
+const DRAFT: &str = "extends = \"lateid-v2\"\nname = \"draft\"\n";
+
+struct Person(VerifierKey, SigningKey);
+
+impl Person {
+    fn new(name: &str, seed: u8) -> Self {
+        let secret = SigningKey::from_bytes(&[seed; 32]);
+        let public = secret.verifying_key();
+        let key = VerifierKey::new(KeyKind::Log, name, public.as_bytes()).unwrap();
+        Self(key, secret)
+    }
+}
+
+impl CheckpointSigner for Person {
+    fn key(&self) -> &VerifierKey {
+        &self.0
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignerFault> {
+        Ok(self.1.sign(message).to_bytes())
+    }
+}
+
+struct Bench {
+    people: [Person; 2],
+    releases: ReleaseShelf,
+    chips: BTreeMap<String, Arc<ChipProfile>>,
+    documents: Vec<DocumentProfile>,
+}
+
+impl Bench {
+    /// The shipped profiles and a draft beside them; nothing is released, two people may.
+    fn new() -> Self {
+        let people = [Person::new("anna", 1), Person::new("juris", 2)];
+        let mut releases = ReleaseShelf::default();
+        let list = format!("{}\n{}\n", people[0].0, people[1].0);
+        releases.set_releasers(Releasers::parse(&list).unwrap());
+        let (mut chips, mut documents) = (Shelf::default(), Shelf::default());
+        chips.put("lateid-v2", LATEID);
+        chips.put("draft", DRAFT);
+        documents.put("eid-card", EID_CARD);
+        let chip = |name: &&str| {
+            let chip = ChipProfile::load(&chips, name).unwrap();
+            (chip.name.clone(), Arc::new(chip))
+        };
+        Self {
+            people,
+            releases,
+            chips: ["lateid-v2", "draft"].iter().map(chip).collect(),
+            documents: vec![DocumentProfile::load(&documents, "eid-card").unwrap()],
+        }
+    }
+
+    fn about(&self, kind: ProfileKind, name: &str) -> Released {
+        match kind {
+            ProfileKind::Chip => Released::chip(&self.chips[name]).unwrap(),
+            ProfileKind::Document => Released::document(&self.documents[0]).unwrap(),
+        }
+    }
+
+    /// Puts a release on the shelf that so many people signed.
+    fn sign(&mut self, kind: ProfileKind, name: &str, people: usize) -> String {
+        let mut release = Release::new(self.about(kind, name)).unwrap();
+        for person in &self.people[..people] {
+            release.sign(person).unwrap();
+        }
+        self.releases.put(kind, name, release.to_string());
+        release.to_string()
+    }
+
+    fn admit(&mut self, environment: Environment) -> Result<Vec<String>, ReleaseError> {
+        let Self {
+            releases,
+            chips,
+            documents,
+            ..
+        } = self;
+        match admit(environment, releases, chips, documents) {
+            Ok(()) => Ok(chips.keys().cloned().collect()),
+            Err(CentralError::Release(error)) => Err(error),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn production_runs_what_two_people_released_and_nothing_else() {
+    use ProfileKind::{Chip, Document};
+    let mut bench = Bench::new();
+    let refused = |bench: &mut Bench| bench.admit(Environment::Production).unwrap_err();
+    let message = |error: ReleaseError| {
+        assert!(!error.is_alteration());
+        error.to_string()
+    };
+    assert!(message(refused(&mut bench)).contains("document profile \"eid-card\" has no release"));
+    bench.sign(Document, "eid-card", 2);
+    assert!(message(refused(&mut bench)).contains("chip profile \"lateid-v2\" has no release"));
+    bench.sign(Chip, "lateid-v2", 1);
+    let lacking = message(refused(&mut bench));
+    assert!(
+        lacking.contains("\"lateid-v2\"") && lacking.contains("1 of 2 people signed it (anna)"),
+        "{lacking}"
+    );
+    bench.sign(Chip, "lateid-v2", 2);
+    assert_eq!(
+        bench.admit(Environment::Production).unwrap(),
+        ["lateid-v2"],
+        "the draft is left out"
+    );
+
+    let mut bench = Bench::new();
+    bench.sign(Document, "eid-card", 2);
+    bench.sign(Chip, "lateid-v2", 2);
+    bench.sign(Chip, "draft", 2);
+    let both = bench.admit(Environment::Production).unwrap();
+    assert_eq!(both, ["draft", "lateid-v2"]);
+}
+
+#[test]
+fn production_without_a_list_of_releasers_runs_nothing() {
+    let mut bench = Bench::new();
+    let document = bench.sign(ProfileKind::Document, "eid-card", 2);
+    let chip = bench.sign(ProfileKind::Chip, "lateid-v2", 2);
+    bench.releases = ReleaseShelf::default();
+    bench
+        .releases
+        .put(ProfileKind::Document, "eid-card", document);
+    bench.releases.put(ProfileKind::Chip, "lateid-v2", chip);
+    assert!(matches!(
+        bench.admit(Environment::Production),
+        Err(ReleaseError::NoReleasers { .. })
+    ));
+    assert_eq!(bench.admit(Environment::Test).unwrap().len(), 2);
+}
+
+#[test]
+fn a_test_installation_demands_nothing_and_refuses_what_was_altered() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.admit(Environment::Test).unwrap().len(), 2);
+    let text = bench.sign(ProfileKind::Chip, "draft", 1);
+    assert_eq!(bench.admit(Environment::Test).unwrap().len(), 2);
+    for altered in [
+        "nonsense".to_owned(),
+        text.replacen("sha256:", "sha256:0", 1),
+        bench.sign(ProfileKind::Chip, "lateid-v2", 2),
+        {
+            let mut other = Release::parse(text.as_bytes()).unwrap();
+            other.sign(&bench.people[1]).unwrap();
+            let signed = other.to_string();
+            let at = signed.rfind(' ').unwrap() + 20;
+            let changed = if &signed[at..=at] == "A" { "B" } else { "A" };
+            format!("{}{changed}{}", &signed[..at], &signed[at + 1..])
+        },
+    ] {
+        for environment in [Environment::Test, Environment::Production] {
+            let mut released = Bench::new();
+            released.sign(ProfileKind::Document, "eid-card", 2);
+            released.sign(ProfileKind::Chip, "lateid-v2", 2);
+            released
+                .releases
+                .put(ProfileKind::Chip, "draft", altered.clone());
+            let error = released.admit(environment).unwrap_err();
+            assert!(error.is_alteration(), "{environment}: {error}");
+        }
+    }
+}

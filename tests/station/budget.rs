@@ -1,0 +1,97 @@
+//! The budget of a shipped chip, counted command by command.
+
+use card::attempts::{Exhausting, Ledger};
+use profile::Shelf;
+
+use super::*;
+
+/// Answers what it is told, and counts.
+struct Chip {
+    says: Vec<u8>,
+    sent: usize,
+}
+
+impl Channel for Chip {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        self.sent += 1;
+        match command.get(1) {
+            Some(0x50) => {
+                let mut answer = vec![0; 29];
+                answer[VERSION] = 0x01;
+                answer.extend([0x90, 0x00]);
+                Ok(answer)
+            }
+            _ => Ok(self.says.clone()),
+        }
+    }
+    fn atr(&self) -> &[u8] {
+        &[]
+    }
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        Ok(Vec::new())
+    }
+}
+
+fn budgeted(says: [u8; 2], force: bool) -> Budgeted<Chip, Ledger> {
+    let mut shelf = Shelf::default();
+    let text = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+    shelf.put("lateid-v2", text);
+    let chip = ChipProfile::load(&shelf, "lateid-v2").unwrap();
+    let inner = Chip {
+        says: says.to_vec(),
+        sent: 0,
+    };
+    Budgeted::new(inner, Ledger::default(), &chip, Some("00"), force)
+}
+
+const UPDATE: &[u8] = b"\x80\x50\x01\x00\x0812345678\x00";
+const AUTHENTICATE: &[u8] = b"\x84\x82\x13\x00\x101234567812345678";
+const VERIFY: &[u8] = b"\x00\x20\x00\x01\x041234";
+
+#[test]
+fn keys_are_tried_three_times_and_not_a_fourth() {
+    let mut channel = budgeted([0x63, 0x00], false);
+    for _ in 0..3 {
+        channel.transmit(UPDATE).unwrap();
+        channel.transmit(AUTHENTICATE).unwrap();
+    }
+    channel.transmit(UPDATE).unwrap();
+    let sent = channel.inner.sent;
+    channel.transmit(AUTHENTICATE).unwrap_err();
+    assert_eq!(channel.inner.sent, sent, "nothing was sent");
+    assert!(matches!(
+        channel.take_refusal(),
+        Some(AttemptError::Exhausting(Exhausting::Budget { .. }))
+    ));
+    assert!(channel.take_refusal().is_none());
+}
+
+#[test]
+fn a_pins_last_try_is_not_used_unless_forced() {
+    let mut channel = budgeted([0x63, 0xC1], false);
+    channel.transmit(VERIFY).unwrap();
+    channel.transmit(VERIFY).unwrap_err();
+    channel.learn_pin("pin1", 3).unwrap();
+    channel.transmit(VERIFY).unwrap();
+    // Asking for the tries is no attempt.
+    channel.transmit(&VERIFY[..4]).unwrap();
+
+    let mut forced = budgeted([0x63, 0xC1], true);
+    for _ in 0..3 {
+        forced.transmit(VERIFY).unwrap();
+    }
+}
+
+#[test]
+fn a_success_clears_the_account() {
+    let mut channel = budgeted([0x90, 0x00], false);
+    for _ in 0..9 {
+        channel.transmit(UPDATE).unwrap();
+        channel.transmit(AUTHENTICATE).unwrap();
+        channel.transmit(VERIFY).unwrap();
+    }
+    let entries = channel.store.entries().unwrap();
+    assert!(entries.iter().all(|entry| entry.account.failures() == 0));
+    let names: Vec<_> = entries.iter().map(|entry| &entry.what.secret).collect();
+    assert_eq!(names, ["keys/01", "pin/pin1"]);
+}
