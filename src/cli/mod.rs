@@ -28,15 +28,19 @@ struct Arguments {
     command: Command,
 }
 
+/// What stands for a chip in the examples.
+const CHIP: &str =
+    "CHIP in an example is the name of a chip profile: `zimogs profile list` shows them.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Personalizes sample documents on this machine, over real PC/SC.
     Demo(demo::Arguments),
     /// Talks to cards in PC/SC readers.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CHIP)]
     Card(card::Command),
     /// Works with chip and document profiles.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CHIP)]
     Profile(profile::Command),
     /// Looks into the central store.
     #[command(subcommand)]

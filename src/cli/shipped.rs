@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
-use profile::{ReleaseShelf, Shelf};
+use profile::{DocumentProfile, ReleaseShelf, Shelf};
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::releases;
 
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
@@ -22,6 +22,22 @@ pub(crate) struct Profiles {
     pub(crate) chips: Shelf,
     pub(crate) documents: Shelf,
     pub(crate) releases: ReleaseShelf,
+}
+
+impl Profiles {
+    /// Returns the chip product that the document profile of a kind names first.
+    pub(crate) fn first_product(&self, kind: document::Kind) -> Result<String, Failure> {
+        for name in self.documents.names() {
+            let document = DocumentProfile::load(&self.documents, name).or_fail(Kind::Usage)?;
+            if document.kinds.contains(&kind)
+                && let Some(product) = document.chips.iter().flat_map(|chip| &chip.products).next()
+            {
+                return Ok(product.clone());
+            }
+        }
+        let fault = format!("no document profile makes a {kind}");
+        Err(Failure::new(Kind::Usage, fault).with_hint("name the chip: --product NAME"))
+    }
 }
 
 /// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`) laid over

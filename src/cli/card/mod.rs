@@ -44,23 +44,23 @@ pub(crate) enum Command {
     /// zimogs card apdu --reader "slot 1" 00A4040000 80CA9F7F00
     Apdu(apdu::Apdu),
     /// Makes one document on the chip in a reader, without central store or station. Example:
-    /// zimogs card personalize --reader "slot 1" --chip lateid-v2 --document eid-card --record record.json --keys keys.toml
+    /// zimogs card personalize --reader "slot 1" --chip CHIP --document eid-card --record record.json --keys keys.toml
     Personalize(personalize::Personalize),
     /// Opens the PIN envelope of a document that was made here, and shows its PINs. Example:
     /// zimogs card envelope XA0000001 --trial trial
     Envelope(envelope::OpenEnvelope),
     /// Reads a finished chip back through the holder's own door and judges it. Example:
-    /// zimogs card verify --reader "slot 1" --chip lateid-v2 --record record.json --trust authority.pem
+    /// zimogs card verify --reader "slot 1" --chip CHIP --record record.json --trust authority.pem
     Verify(verify::Verify),
     /// Opens the issuer's channel and says what came of it; then sends commands inside it. Wrong
     /// keys are found on our side and use no attempt. Example:
-    /// zimogs card channel --chip lateid-v2 --keys keys.toml --key-set issuer
+    /// zimogs card channel --chip CHIP --keys keys.toml --key-set issuer
     Channel(channel::OpenChannel),
     /// Says which keys the chip holds, and whether ours are those. Uses no attempt. Example:
-    /// zimogs card keys --chip lateid-v2 --keys keys.toml
+    /// zimogs card keys --chip CHIP --keys keys.toml
     Keys(keys::Keys),
     /// Walks applications, files and data objects: what is there, and what can be read. Example:
-    /// zimogs card files --chip lateid-v2 --show
+    /// zimogs card files --chip CHIP --show
     Files(files::Files),
     /// Checks and sums up a recorded session. Example:
     /// zimogs card personalize … --trace session.trace && zimogs card trace session.trace

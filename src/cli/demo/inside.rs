@@ -68,7 +68,11 @@ async fn demo(
     let maker = transport_key(arguments.transport_key_env.as_deref())?;
     let transport = card::gp::Key::new(maker.as_slice()).or_fail(Kind::Failed)?;
     let profiles = shipped::profiles(arguments.profiles.as_deref())?;
-    let product = arguments.product.as_str();
+    let product = match &arguments.product {
+        Some(product) => product.clone(),
+        None => profiles.first_product(document::Kind::IdCard)?,
+    };
+    let product = product.as_str();
     let central = installation
         .central(installation.make_token(&transport)?, &profiles)
         .await?;

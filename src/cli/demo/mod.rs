@@ -42,9 +42,10 @@ pub(crate) struct Arguments {
     /// Without it a temporary folder is used and removed.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// The chip profile of the blanks.
-    #[arg(long, default_value = "lateid-v2")]
-    product: String,
+    /// The chip profile of the blanks. Default: the first that the document profile of an ID card
+    /// takes.
+    #[arg(long)]
+    product: Option<String>,
     /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,

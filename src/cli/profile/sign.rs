@@ -57,7 +57,7 @@ pub(crate) struct Sign {
 const EXAMPLES: &str = "\
 Examples:
   zimogs profile sign --new-key anna.pem --as anna
-  zimogs profile sign profiles/chips/lateid-v2.toml --as anna --key anna.pem";
+  zimogs profile sign my-profiles/chips/new-chip.toml --as anna --key anna.pem";
 
 fn parse_kind(text: &str) -> Result<ProfileKind, String> {
     text.parse()
