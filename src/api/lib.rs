@@ -20,8 +20,8 @@ pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
 pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{
-    CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, ConfirmRequest, PutKeyGrant,
-    PutKeyRequest, SealGrant, SealRequest, SealedCommand,
+    Carries, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, ClaimRequest,
+    ConfirmRequest, PutKeyGrant, PutKeyRequest, SealGrant, SealRequest, SealedCommand,
 };
 pub use secret::Secret;
 
@@ -45,6 +45,10 @@ pub trait Centre: Send + Sync {
     /// Leases the most urgent document that the slot can make, or nothing.
     async fn lease(&self, actor: &Actor, request: &LeaseRequest)
     -> Result<Option<Lease>, ApiError>;
+
+    /// Takes note of the chip that a document of this lease is put on, before anything that lasts is
+    /// done to it. A chip that is in no book, or not free, is refused.
+    async fn claim(&self, actor: &Actor, request: &ClaimRequest) -> Result<(), ApiError>;
 
     /// Gives session keys for a chip of this lease, or the issuer's proof, once per challenge. A
     /// chip's cryptogram is checked here, so that wrong keys are found out without using an

@@ -23,13 +23,22 @@ pub struct ChannelOpening {
     pub answers: BTreeMap<String, Vec<u8>>,
 }
 
+/// Says which chip a document is about to be put on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The chip's serial number; the first claim binds the blank that carries it to the lease, and
+    /// every later chip must be of that blank.
+    pub chip: String,
+}
+
 /// Asks for the session keys of a secure channel, or for the issuer's proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelRequest {
     /// The lease.
     pub lease: LeaseId,
-    /// The chip's serial number; the first request binds the blank that carries it to the lease,
-    /// and every later chip must be of that blank.
+    /// The chip's serial number.
     pub chip: String,
     /// What passed so far.
     #[serde(flatten)]
@@ -106,6 +115,28 @@ pub struct CertifyRequest {
     pub request: Vec<u8>,
 }
 
+/// What a chip and its reader take in one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carries {
+    /// Most data bytes of a command.
+    pub command: u32,
+    /// Most bytes of an answer.
+    pub response: u32,
+    /// Whether both take extended length.
+    pub extended: bool,
+}
+
+impl Default for Carries {
+    /// What every chip and reader take: short commands and answers.
+    fn default() -> Self {
+        Self {
+            command: 255,
+            response: 256,
+            extended: false,
+        }
+    }
+}
+
 /// Asks for the commands of a sealed stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealRequest {
@@ -117,6 +148,8 @@ pub struct SealRequest {
     pub stage: String,
     /// What passed before its channel opens, if it has one.
     pub opening: Option<ChannelOpening>,
+    /// What chip and reader take together.
+    pub carries: Carries,
     /// The digits of the PINs that only this personalization knows and the stage needs.
     pub pins: BTreeMap<String, Secret>,
 }
@@ -190,6 +223,13 @@ mod tests {
             json!({"lease": nil, "chip": "00", "key_set": "issuer", "host_challenge": "abab", "answers": {"channel.challenge": "0102"}}),
         );
         travels(
+            &ClaimRequest {
+                lease,
+                chip: "00".into(),
+            },
+            json!({"lease": nil, "chip": "00"}),
+        );
+        travels(
             &PutKeyRequest {
                 lease,
                 chip: "00".into(),
@@ -205,9 +245,10 @@ mod tests {
                 chip: "00".into(),
                 stage: "close".into(),
                 opening: None,
+                carries: Carries::default(),
                 pins: [("pin1".into(), Secret::new(*b"1234"))].into(),
             },
-            json!({"lease": nil, "chip": "00", "stage": "close", "opening": null, "pins": {"pin1": "MTIzNA=="}}),
+            json!({"lease": nil, "chip": "00", "stage": "close", "opening": null, "carries": {"command": 255, "response": 256, "extended": false}, "pins": {"pin1": "MTIzNA=="}}),
         );
         travels(
             &SealGrant {
@@ -252,6 +293,7 @@ mod tests {
             chip: "00".into(),
             stage: "s".into(),
             opening: Some(opening()),
+            carries: Carries::default(),
             pins: [("pin1".into(), Secret::new(*b"739184"))].into(),
         };
         let proof = ChannelGrant::Proof {

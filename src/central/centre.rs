@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ConfirmRequest, Lease,
-    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
+    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ClaimRequest,
+    ConfirmRequest, Lease, LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant,
+    SealRequest,
 };
 use async_trait::async_trait;
 
@@ -36,6 +37,7 @@ macro_rules! centre {
 
 centre! {
     lease(LeaseRequest) -> Option<Lease> = lease_document;
+    claim(ClaimRequest) -> () = claim_chip;
     open_channel(ChannelRequest) -> ChannelGrant = give_channel;
     put_keys(PutKeyRequest) -> PutKeyGrant = give_put_keys;
     certify(CertifyRequest) -> Vec<u8> = certify_key;

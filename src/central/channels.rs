@@ -8,13 +8,12 @@ use api::{
 };
 use audit::Control;
 use document::Act;
-use document::life_cycle::BlankEvent;
 use profile::Verb;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
 use crate::audit_log::Deed;
-use crate::blanks::{Blank, BookedChip, chip_serial};
+use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::documents::Document;
@@ -126,7 +125,7 @@ impl Central {
     }
 
     /// Judges a challenge: the right, the lease, the chip, the key set, and that it was not
-    /// answered for another purpose. The first one of a lease binds the chip's blank to it.
+    /// answered for another purpose.
     pub(crate) async fn challenge(
         &self,
         tx: &mut Write,
@@ -135,13 +134,10 @@ impl Central {
         purpose: Purpose,
     ) -> Result<Challenge> {
         authorise(tx, actor, Act::PersonalizeDocument).await?;
-        let mut held = self.held(tx, actor, lease).await?;
-        let chip = held.candidate(tx, &chip_serial(chip)?).await?;
+        let held = self.held(tx, actor, lease).await?;
+        let chip = held.chip(tx, &chip_serial(chip)?).await?;
         let profile = self.chip(&chip.product)?;
         let said = Said::read(profile, (held.id, &chip.serial), opening, purpose)?;
-        if held.blank.is_none() {
-            self.bind(tx, actor, &mut held, &chip).await?;
-        }
         if purpose == Purpose::Station {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
@@ -218,29 +214,6 @@ impl Central {
         .execute(tx)
         .await?;
         Ok(())
-    }
-
-    /// Binds the blank of a lease's first chip to it: one that is in stock.
-    pub(crate) async fn bind(
-        &self,
-        tx: &mut Write,
-        actor: &Actor,
-        held: &mut Held,
-        chip: &BookedChip,
-    ) -> Result<()> {
-        let mut blank = Blank::load(tx, &chip.blank).await?;
-        if let Err(CentralError::Conflict { .. }) = blank.apply(tx, BlankEvent::Issue).await {
-            return Err(CentralError::refused(format!(
-                "blank {} is {} in the books, not in stock; set it aside, and ask the stock-keeper",
-                blank.serial, blank.state
-            )));
-        }
-        held.bind(tx, &blank.serial).await?;
-        let deed = Deed::new("blank.issued", Control::MEDIA, "blank", &blank.serial)
-            .with("lease", held.id)
-            .with("document", &held.number)
-            .with("chip", &chip.serial);
-        self.record(tx, Some(actor), &deed).await
     }
 
     /// Gives commands that put another key set.

@@ -209,7 +209,7 @@ impl Held {
         own == others
     }
 
-    /// Finds a chip that may ask for a channel: one of the bound blank; while none is bound, one of
+    /// Finds a chip that may be claimed: one of the bound blank; while none is bound, one of
     /// a blank that the document can be made of.
     pub(crate) async fn candidate(
         &self,
@@ -243,7 +243,7 @@ impl Held {
     pub(crate) async fn chip(&self, tx: &mut SqliteConnection, serial: &str) -> Result<BookedChip> {
         let Some(bound) = &self.blank else {
             return Err(CentralError::refused(
-                "no blank is bound to this lease yet; open a channel first",
+                "no blank is bound to this lease yet; claim the chip first",
             ));
         };
         let chip = BookedChip::find(tx, serial).await?;

@@ -23,6 +23,7 @@ mod central;
 mod centre;
 mod certificates;
 mod channels;
+mod claims;
 mod config;
 mod database;
 mod documents;

@@ -146,7 +146,8 @@ pub(crate) fn render(
     made: &Made<'_>,
 ) -> Result<Vec<Rendered>> {
     let chip = &*order.plan.chip;
-    let renderer = Renderer::new(chip, &chip.limits, chip.channel.protocol.level().is_some());
+    let limits = order.limits();
+    let renderer = Renderer::new(chip, &limits, chip.channel.protocol.level().is_some());
     let mut position = Position::default();
     position.selected(&stage.select);
     let stages = order.plan.stages.iter();

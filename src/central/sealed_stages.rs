@@ -156,6 +156,7 @@ impl Central {
                     stage: &wanted.stage,
                     chip: &serial,
                     opening: wanted.opening.as_ref(),
+                    carries: wanted.carries,
                     known: &wanted.pins,
                     pins: pins.as_ref(),
                     holder: &holder,
@@ -205,11 +206,8 @@ impl Central {
         request: &SealRequest,
     ) -> Result<Challenge> {
         authorise(tx, actor, Act::PersonalizeDocument).await?;
-        let mut held = self.held(tx, actor, request.lease).await?;
-        let chip = held.candidate(tx, &chip_serial(&request.chip)?).await?;
-        if held.blank.is_none() {
-            self.bind(tx, actor, &mut held, &chip).await?;
-        }
+        let held = self.held(tx, actor, request.lease).await?;
+        let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
         let place = (held.id, chip.serial.clone());
         let repeated = self.sealed().with(self.now(), |sessions| {
             let session = sessions.get(&place);

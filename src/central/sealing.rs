@@ -12,9 +12,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use api::{ChannelOpening, SealedCommand, Secret};
+use api::{Carries, ChannelOpening, SealedCommand, Secret};
 use card::gp::{Handshake, Secured};
-use card::{Command, Response, Status};
+use card::{Command, Limits, Response, Status};
 use document::Holder;
 use hsm::{EnvelopeKey, PinSet};
 use profile::{ObjectKind, Plan, Rendered, Renderer, StatusPattern, Take, Value, Variables};
@@ -39,6 +39,8 @@ pub struct SealOrder<'a> {
     pub chip: &'a str,
     /// What passed before the stage's channel opens, if it has one.
     pub opening: Option<&'a ChannelOpening>,
+    /// What chip and reader take together.
+    pub carries: Carries,
     /// The digits of PINs that only the personalization knows so far.
     pub known: &'a BTreeMap<String, Secret>,
     /// The holder's PINs, where an earlier stage set some of them; they are made where not.
@@ -47,6 +49,22 @@ pub struct SealOrder<'a> {
     pub holder: &'a Holder,
     /// What the envelope is for; it opens for the same context only.
     pub context: &'a [u8],
+}
+
+impl SealOrder<'_> {
+    /// Returns the limits within which commands are made: the chip's, narrowed to the reader's.
+    pub(crate) fn limits(&self) -> Limits {
+        let chip = self.plan.chip.limits;
+        let least = |ours: usize, theirs: u32| {
+            usize::try_from(theirs).map_or(ours, |theirs| ours.min(theirs.max(1)))
+        };
+        Limits {
+            command: least(chip.command, self.carries.command),
+            response: least(chip.response, self.carries.response),
+            extended: chip.extended && self.carries.extended,
+            ..chip
+        }
+    }
 }
 
 /// A stage that was sealed. The channel's keys are inside; they are wiped when the answers were
@@ -178,7 +196,8 @@ impl SealedStage {
                 }
                 known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
                 known.set("channel.proof", Value::Bytes(proof.proof));
-                let renderer = Renderer::new(chip, &chip.limits, false);
+                let limits = order.limits();
+                let renderer = Renderer::new(chip, &limits, false);
                 for rendered in renderer.open_channel(set, true, &known)? {
                     self.add(rendered)?;
                 }

@@ -92,6 +92,7 @@ enum Running {
 /// What an answer of the centre is for.
 #[derive(Clone)]
 enum Asked {
+    Claim,
     Channel,
     Seal,
     Confirm,
@@ -433,7 +434,9 @@ impl Executor {
 
     fn refused(&self, sent: &Rendered, status: Status) -> Fault {
         let global = self.plan.chip.channel.protocol.is_global_platform();
-        if matches!(self.running, Some(Running::Challenge)) && global {
+        let is_challenge = matches!(self.running, Some(Running::Challenge)) && global;
+        // No other refusal says that the version is not there (GP 2.3 §E.5.1.6).
+        if is_challenge && status == Status::REFERENCE_NOT_FOUND {
             let key_set = self.stage_key_set();
             let version = self
                 .plan

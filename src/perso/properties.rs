@@ -518,6 +518,7 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
     match (case.centre, request) {
         (Centre::Refuses, _) => None,
         (Centre::Confuses, _) => Some(Grant::Certificate(vec![0x30, 0x00])),
+        (_, Request::Claim) => Some(Grant::Claimed),
         (_, Request::OpenChannel(opening)) => match case.way {
             Way::Scp03 { .. } => {
                 let update = opening.answers.get(Opening::INITIALIZE_UPDATE)?;

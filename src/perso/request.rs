@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use card::Command;
 use card::gp::SessionKeys;
+use card::{Command, Limits};
 use profile::{StatusPattern, Value};
 use zeroize::Zeroizing;
 
@@ -27,6 +27,8 @@ impl Opening {
 /// Something that only the centre (or the local key service of a stand-alone station) can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// That the books know the chip, before anything that lasts is done to it.
+    Claim,
     /// Session keys for a secure channel, or the issuer's proof.
     OpenChannel(Opening),
     /// Ready commands that put another key set on the chip, in the open channel.
@@ -53,6 +55,8 @@ pub enum Request {
         stage: String,
         /// What passed before its channel opens, if it has one.
         opening: Option<Opening>,
+        /// What chip and reader take together.
+        limits: Limits,
         /// The digits of the PINs that only this personalization knows and the stage needs.
         pins: BTreeMap<String, Value>,
     },
@@ -67,6 +71,8 @@ pub enum Request {
 
 /// What the centre gives. It has no `Debug`: it may hold keys.
 pub enum Grant {
+    /// To [`Request::Claim`].
+    Claimed,
     /// To [`Request::OpenChannel`], under GlobalPlatform.
     SessionKeys(Box<SessionKeys>),
     /// To [`Request::OpenChannel`], by challenge.

@@ -5,8 +5,8 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
-    ConfirmRequest, LeaseId, PutKeyRequest, SealRequest, SealedCommand, Secret,
+    Actor, ApiError, Carries, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
+    ClaimRequest, ConfirmRequest, LeaseId, PutKeyRequest, SealRequest, SealedCommand, Secret,
 };
 use card::Command;
 use card::gp::{Key, SessionKeys};
@@ -97,6 +97,11 @@ impl Bridge {
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
         let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
         Ok(match request {
+            Request::Claim => {
+                let request = ClaimRequest { lease, chip };
+                centre.claim(actor, &request).await?;
+                Grant::Claimed
+            }
             Request::OpenChannel(opening) => {
                 let request = ChannelRequest {
                     lease,
@@ -138,6 +143,7 @@ impl Bridge {
             Request::Seal {
                 stage,
                 opening,
+                limits,
                 pins,
             } => {
                 let pins = pins.iter().map(|(pin, digits)| {
@@ -149,6 +155,11 @@ impl Bridge {
                     chip,
                     stage,
                     opening: opening.map(told),
+                    carries: Carries {
+                        command: bounded(limits.command),
+                        response: bounded(limits.response),
+                        extended: limits.extended,
+                    },
                     pins: pins.collect(),
                 };
                 let grant = centre.seal(actor, &request).await?;
@@ -174,6 +185,10 @@ impl Bridge {
             }
         })
     }
+}
+
+fn bounded(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 fn told(opening: Opening) -> ChannelOpening {
@@ -256,6 +271,11 @@ mod tests {
     impl Centre for Told {
         async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
             unavailable()
+        }
+
+        async fn claim(&self, _: &Actor, request: &ClaimRequest) -> Result<(), ApiError> {
+            self.note(request);
+            Ok(())
         }
 
         async fn open_channel(
@@ -365,6 +385,7 @@ mod tests {
         Request::Seal {
             stage: "close".into(),
             opening: None,
+            limits: card::Limits::default(),
             pins: [("pin1".to_owned(), Value::bytes(*b"739184"))].into(),
         }
     }

@@ -22,6 +22,8 @@ const INITIALIZE_UPDATE: [u8; 2] = [0x80, 0x50];
 const EXTERNAL_AUTHENTICATE: u8 = 0x82;
 /// Where the key version stands in the answer to INITIALIZE UPDATE.
 const VERSION: usize = 10;
+/// The longest answer to INITIALIZE UPDATE, in bytes (*GP Amendment D §7.1.1.6*, with S16).
+const CHALLENGE: usize = 48;
 
 /// Why an attempt was not made.
 type Refused = Option<AttemptError>;
@@ -34,6 +36,8 @@ pub struct Budgeted<C, S> {
     presentations: Vec<Presentation>,
     /// The key sets of a GlobalPlatform channel by version, and how many failures lock each.
     versions: Vec<(u8, Option<u8>)>,
+    /// What came so far of the chip's answer to INITIALIZE UPDATE.
+    challenge: Option<Vec<u8>>,
     /// The version for which the chip gave its latest challenge.
     challenged: Option<u8>,
     force: bool,
@@ -58,6 +62,7 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
             card: account(chip, serial),
             presentations: chip.presentations(),
             versions,
+            challenge: None,
             challenged: None,
             force,
             refused: None,
@@ -127,20 +132,50 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
             let what = self.guarded(format!("keys/{version:02X}"));
             return Some((what, budget(set.and_then(|(_, tries)| *tries))));
         }
-        let mut presentations = self.presentations.iter();
-        let found = presentations.find(|presentation| presentation.fits(command))?;
-        // Without data it asks how many tries are left.
-        let asks = command.len() <= 5;
-        (!asks).then(|| (self.guarded(found.secret.clone()), budget(found.tries)))
+        let found = self.presentation(command)?;
+        (!asks(command)).then(|| (self.guarded(found.secret.clone()), budget(found.tries)))
     }
 
+    fn presentation(&self, command: &[u8]) -> Option<&Presentation> {
+        let mut presentations = self.presentations.iter();
+        presentations.find(|presentation| presentation.fits(command))
+    }
+
+    /// Takes the card's own word for how many tries are left, where it was asked.
+    fn note_tries(&mut self, command: &[u8], answer: &[u8]) {
+        let found = self.presentation(command).filter(|_| asks(command));
+        let Some(what) = found.map(|found| self.guarded(found.secret.clone())) else {
+            return;
+        };
+        if let Outcome::Refused { left: Some(left) } = outcome(answer)
+            && let Err(error) = self.store.learn(&what, left)
+        {
+            tracing::warn!("what the card said of its tries was not written down: {error}");
+        }
+    }
+
+    /// Follows the handshake up to the version of the keys for which the chip gave its challenge:
+    /// that may come in pieces, as it does over T=0.
     fn note_challenge(&mut self, command: &[u8], answer: &[u8]) {
-        let asks = command.first_chunk() == Some(&INITIALIZE_UPDATE);
-        match (asks && !self.versions.is_empty(), answer.get(VERSION)) {
-            (true, Some(version)) if is_ok(answer) => self.challenged = Some(*version),
+        let begins = command.first_chunk() == Some(&INITIALIZE_UPDATE) && !self.versions.is_empty();
+        if begins {
+            self.challenge = Some(Vec::new());
+        } else if !is_get_response(command) {
             // Whatever comes between ends the handshake.
-            _ if !is_get_response(command) => self.challenged = None,
-            _ => {}
+            self.challenge = None;
+        }
+        if !is_get_response(command) {
+            self.challenged = None;
+        }
+        let Some(challenge) = &mut self.challenge else {
+            return;
+        };
+        let room = CHALLENGE.saturating_sub(challenge.len());
+        let data = answer.get(..answer.len().saturating_sub(2));
+        challenge.extend(data.unwrap_or_default().iter().take(room));
+        if is_ok(answer) {
+            self.challenged = challenge.get(VERSION).copied();
+            self.challenge = None;
         }
     }
 }
@@ -152,6 +187,11 @@ fn account(chip: &ChipProfile, serial: Option<&str>) -> String {
 
 fn is_ok(answer: &[u8]) -> bool {
     status(answer).is_some_and(Status::is_ok)
+}
+
+/// Returns whether a command that could present a secret has none: it asks for the tries left.
+fn asks(command: &[u8]) -> bool {
+    command.len() <= 5
 }
 
 fn is_get_response(command: &[u8]) -> bool {
@@ -198,6 +238,7 @@ impl<C: Channel, S: AttemptStore + Send> Channel for Budgeted<C, S> {
         {
             tracing::warn!("an attempt stays open in the ledger, and counts as failed: {error}");
         }
+        self.note_tries(command, &answer);
         self.note_challenge(command, &answer);
         Ok(answer)
     }
@@ -207,6 +248,7 @@ impl<C: Channel, S: AttemptStore + Send> Channel for Budgeted<C, S> {
     }
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        self.challenge = None;
         self.challenged = None;
         self.inner.reset()
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use api::{BlankEnd, Lease, LeaseRequest, ReportedChip, cause_of};
 use card::{Channel, Limits};
-use perso::{Assignment, Executor, Outcome};
+use perso::{Assignment, Executor, Fault, Outcome};
 use profile::Plan;
 use reader::{
     AttemptFile, CapabilityCache, CapabilityKey, Connection, LOOKING, MAKING, Meter, ProbeError,
@@ -216,7 +216,9 @@ impl Slot {
             let interface = plan.chip.interface;
             let outcome = self.run_plan(plan, lease, &limits, &mut channel);
             let traffic = channel.inner().traffic();
-            done.touched |= outcome.touched;
+            // A chip that is personalized and a blank in the books must not go back into stock.
+            let is_no_blank = matches!(outcome.fault, Some(Fault::AlreadyPersonalized { .. }));
+            done.touched |= outcome.touched || is_no_blank;
             done.certificates += outcome.certificates.len();
             done.chips.push(ReportedChip {
                 interface: interface.to_string(),

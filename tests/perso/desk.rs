@@ -85,6 +85,10 @@ pub(crate) enum Mistake {
     None,
     /// Session keys from another transport key.
     WrongKeys,
+    /// The chip is of no delivery.
+    NotInTheBooks,
+    /// A refusal of everything that puts keys or PINs on the chip.
+    NoKeys,
     /// A certificate for another key.
     OtherKey,
     /// Bytes that are no certificate.
@@ -347,6 +351,13 @@ impl Desk {
 
     fn answer(&mut self, chip: &str, request: Request) -> Option<Grant> {
         Some(match request {
+            Request::Claim => match self.mistake {
+                Mistake::NotInTheBooks => return None,
+                _ => Grant::Claimed,
+            },
+            Request::PutKeys { .. } | Request::Seal { .. } if self.mistake == Mistake::NoKeys => {
+                return None;
+            }
             Request::OpenChannel(opening) => {
                 match self.plan.chip.channel.protocol.is_global_platform() {
                     true => Grant::SessionKeys(Box::new(self.session(&opening))),
@@ -363,6 +374,7 @@ impl Desk {
                 stage,
                 opening,
                 pins,
+                ..
             } => {
                 let mut commands = Vec::new();
                 if let Some(opening) = &opening {

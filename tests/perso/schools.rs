@@ -6,7 +6,7 @@ use card::{Channel, Command, Status, exchange};
 use openssl::x509::X509;
 use vcard::{Chip, Circumstances, Fault as ChipFault, FaultKind, InProcess, ReaderBuffer};
 
-use crate::desk::{Desk, journal_text};
+use crate::desk::{Desk, Mistake, journal_text};
 use crate::{Fault, Moment, Presented, Standard, Verdict, examine};
 
 fn send(channel: &mut dyn Channel, hex_command: &str) -> (Vec<u8>, Status) {
@@ -106,6 +106,31 @@ fn a_secret_that_the_chip_refuses_is_told_apart() {
             assert!(status.contains("63C4"), "{status}");
         }
         other => panic!("{other:?}"),
+    }
+}
+
+/// What lasts is begun only with what the centre gave for it in hand.
+#[test]
+fn a_centre_that_does_not_serve_spoils_no_blank() {
+    for (chip, document, mistake) in [
+        ("lateid-v2", "eid-card", Mistake::NotInTheBooks),
+        ("lateid-v2", "eid-card", Mistake::NoKeys),
+        ("mrtd-applet", "travel-chip", Mistake::NotInTheBooks),
+    ] {
+        let mut desk = Desk::of(chip, document);
+        desk.mistake = mistake;
+        let (outcome, _) = desk.run(Desk::blank_of(chip), Vec::new());
+        assert!(
+            matches!(outcome.fault, Some(Fault::Centre { .. })),
+            "{:?}",
+            outcome.fault
+        );
+        assert!(!outcome.touched, "{chip} {mistake:?}");
+        let begun = desk
+            .journal
+            .iter()
+            .any(|entry| entry.moment == Moment::Intent);
+        assert!(!begun, "{chip} {mistake:?}");
     }
 }
 

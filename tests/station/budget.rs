@@ -95,3 +95,83 @@ fn a_success_clears_the_account() {
     let names: Vec<_> = entries.iter().map(|entry| &entry.what.secret).collect();
     assert_eq!(names, ["keys/01", "pin/pin1"]);
 }
+
+/// A chip over T=0: what it has to say comes with GET RESPONSE.
+struct InPieces(Chip);
+
+impl Channel for InPieces {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+        match command.get(1) {
+            Some(0x50) => Ok(vec![0x61, 29]),
+            Some(0xC0) => self.0.transmit(UPDATE),
+            _ => self.0.transmit(command),
+        }
+    }
+    fn atr(&self) -> &[u8] {
+        &[]
+    }
+    fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn keys_are_counted_where_the_challenge_comes_in_pieces() {
+    let whole = budgeted([0x63, 0x00], false);
+    let mut channel = Budgeted {
+        inner: InPieces(whole.inner),
+        store: whole.store,
+        card: whole.card,
+        presentations: whole.presentations,
+        versions: whole.versions,
+        challenge: None,
+        challenged: None,
+        force: false,
+        refused: None,
+    };
+    let mut refused = false;
+    for _ in 0..4 {
+        channel.transmit(UPDATE).unwrap();
+        channel.transmit(b"\x00\xC0\x00\x00\x1D").unwrap();
+        refused |= channel.transmit(AUTHENTICATE).is_err();
+    }
+    assert!(refused, "an attempt too many was made");
+}
+
+#[test]
+fn the_cards_own_word_is_taken() {
+    // Another station used two of three tries; this one knows nothing of them.
+    let mut channel = budgeted([0x63, 0xC1], false);
+    channel.transmit(&VERIFY[..4]).unwrap();
+    channel.transmit(VERIFY).unwrap_err();
+    assert!(matches!(
+        channel.take_refusal(),
+        Some(AttemptError::Exhausting(Exhausting::LastTry { .. }))
+    ));
+}
+
+#[test]
+fn a_chip_is_counted_for_from_when_it_is_known() {
+    let mut channel = budgeted([0x63, 0xC1], false);
+    channel.transmit(VERIFY).unwrap();
+    let mut documents = Shelf::default();
+    let text = include_str!("../../firmware-profiles/documents/eid-card.toml");
+    documents.put("eid-card", text);
+    let document = profile::DocumentProfile::load(&documents, "eid-card").unwrap();
+    let mut chips = Shelf::default();
+    let text = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+    chips.put("lateid-v2", text);
+    let chip = ChipProfile::load(&chips, "lateid-v2").unwrap();
+    let record = serde_json::from_str(profile::SPECIMEN).unwrap();
+    let plan = Plan::new(chip.into(), &document.name, &document.chips[0], &record).unwrap();
+    // The plan makes this PIN: what was tried on chip 00 before was another one.
+    channel.identified("00", &plan).unwrap();
+    channel.transmit(VERIFY).unwrap();
+    // Chip 01 has an account of its own.
+    channel.identified("01", &plan).unwrap();
+    channel.transmit(VERIFY).unwrap();
+    let entries = channel.store.entries().unwrap();
+    let cards: std::collections::BTreeSet<_> =
+        entries.iter().map(|entry| &*entry.what.card).collect();
+    assert_eq!(cards.len(), 2);
+}

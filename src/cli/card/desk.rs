@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ConfirmRequest, Lease,
-    LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
+    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ClaimRequest,
+    ConfirmRequest, Lease, LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant,
+    SealRequest,
 };
 use async_trait::async_trait;
 use central::{CentralError, SealOrder, SealedStage};
@@ -172,6 +173,7 @@ impl Inner {
                 stage: &request.stage,
                 chip: &self.chip,
                 opening: request.opening.as_ref(),
+                carries: request.carries,
                 known: &request.pins,
                 pins: pins.as_ref(),
                 holder: &record.holder,
@@ -266,6 +268,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 impl Centre for Desk {
     async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
         Ok(Some(self.0.lease.clone()))
+    }
+
+    async fn claim(&self, _: &Actor, request: &ClaimRequest) -> Result<(), ApiError> {
+        // The desk's books have it: one lease, one chip.
+        self.work(request.lease, &request.chip, |_| Ok(())).await
     }
 
     async fn open_channel(

@@ -407,7 +407,12 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
         fault,
         Fault::AuthenticationRefused { .. } | Fault::SecretRefused { .. }
     );
-    Failure::of(kind, fault).with_hint(match end {
+    let failure = Failure::of(kind, fault);
+    if matches!(fault, Fault::AlreadyPersonalized { .. }) {
+        // The fault itself says what to do with it.
+        return failure;
+    }
+    failure.with_hint(match end {
         _ if used_a_try && !matches!(end, BlankEnd::Spoiled { .. }) => {
             "a try was used, and nothing else that lasts was done to the chip"
         }

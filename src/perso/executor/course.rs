@@ -15,6 +15,8 @@ use crate::step::{Begun, StepContext, begin, finish, known_digits};
 
 /// The most bytes of a chip's serial number that the books take.
 const MAX_SERIAL: usize = 32;
+/// The most bytes that name its operating system's version in the books.
+const MAX_OS: usize = 64;
 
 impl Executor {
     pub(super) fn enter_stage(&mut self, stage: &Stage) -> Result<(), Fault> {
@@ -80,9 +82,7 @@ impl Executor {
     }
 
     fn ask_to_seal(&mut self, stage: &Stage, opening: Option<Opening>) {
-        self.touched = true;
         self.awaiting_grant = true;
-        self.note(stage.name.clone(), Moment::Intent, BTreeMap::new());
         let pins = stage.carries.iter();
         let pins = pins.map(|pin| {
             let digits = Value::Bytes(known_digits(&self.variables, pin));
@@ -94,9 +94,17 @@ impl Executor {
             Request::Seal {
                 stage: stage.name.clone(),
                 opening,
+                limits: self.limits,
                 pins,
             },
         );
+    }
+
+    /// Notes that something that lasts begins: from here on the blank is touched. Not before the
+    /// centre has given what it takes, so that a centre that does not serve spoils no blank.
+    pub(super) fn begins(&mut self, name: String) {
+        self.touched = true;
+        self.note(name, Moment::Intent, BTreeMap::new());
     }
 
     pub(super) fn leave_stage(&mut self) {
@@ -147,12 +155,11 @@ impl Executor {
             self.done += 1;
             return Ok(());
         }
-        if step.verb.is_lasting() {
-            self.touched = true;
-            self.note(name, Moment::Intent, BTreeMap::new());
-        }
         match begun {
             Begun::Commands(commands) => {
+                if step.verb.is_lasting() {
+                    self.begins(name);
+                }
                 self.commands = commands.into();
                 self.running = Some(Running::Step { index });
             }
@@ -266,6 +273,14 @@ impl Executor {
         }
         let os = identify.os.as_ref().map(|os| os.render(&found)).transpose();
         let os = os.map_err(spell)?;
+        if let Some(os) = os.as_ref().filter(|os| os.len() > MAX_OS) {
+            return Err(Fault::WrongChip {
+                product: self.plan.chip.name.clone(),
+                what: "the length of its operating system's version".into(),
+                found: format!("{} bytes", os.len()),
+                expected: format!("at most {MAX_OS}"),
+            });
+        }
         self.os = os.map(|os| hex::encode_upper(&os[..]));
         self.variables
             .set("chip.serial", Value::text(serial.clone()));
@@ -277,6 +292,8 @@ impl Executor {
             ("os", self.os.clone().unwrap_or_default()),
         ]);
         self.note("identify".into(), Moment::Outcome, evidence);
+        self.awaiting_grant = true;
+        self.ask(Asked::Claim, Request::Claim);
         Ok(())
     }
 

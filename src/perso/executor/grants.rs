@@ -26,10 +26,15 @@ impl Executor {
         }
         match (asked, grant) {
             (Asked::Certificate(key), Grant::Certificate(der)) => self.certified(key, der),
+            (Asked::Claim, Grant::Claimed) => {
+                self.awaiting_grant = false;
+                Ok(())
+            }
             (Asked::Channel, Grant::Proof { proof, answer }) => self.prove(proof, answer),
             (Asked::Channel, grant) => self.authenticate(grant),
             (Asked::Seal, Grant::Sealed { commands, publics }) => {
                 self.awaiting_grant = false;
+                self.begins(self.stage_name());
                 for (key, spki) in publics {
                     self.imported(&key, &spki)?;
                 }
@@ -62,6 +67,7 @@ impl Executor {
                 },
             ) => {
                 self.awaiting_grant = false;
+                self.begins(self.step_name(index));
                 match answer {
                     Some(answer) => self.variables.set("put_key.answer", Value::bytes(answer)),
                     None => self.variables.forget("put_key.answer"),

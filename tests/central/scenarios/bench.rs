@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use api::{
-    Actor, ApiError, BlankEnd, Centre, CertifyRequest, ChannelGrant, ChannelOpening,
-    ChannelRequest, ConfirmRequest, JournalLine, Lease, PutKeyRequest, Report, ReportedChip,
-    SealRequest, Secret,
+    Actor, ApiError, BlankEnd, Carries, Centre, CertifyRequest, ChannelGrant, ChannelOpening,
+    ChannelRequest, ClaimRequest, ConfirmRequest, JournalLine, Lease, PutKeyRequest, Report,
+    ReportedChip, SealRequest, Secret,
 };
 use card::gp::{Key, SessionKeys};
 use card::{Channel, Command, exchange};
@@ -138,6 +138,10 @@ impl Log {
         let (centre, actor, lease): (&dyn Centre, Actor, _) =
             (&house.central, operator(), lease.id);
         Ok(match request {
+            Request::Claim => {
+                centre.claim(&actor, &ClaimRequest { lease, chip }).await?;
+                Grant::Claimed
+            }
             Request::OpenChannel(opening) => {
                 let request = ChannelRequest {
                     lease,
@@ -180,6 +184,7 @@ impl Log {
             Request::Seal {
                 stage,
                 opening,
+                limits,
                 pins,
             } => {
                 let digits = |value: &profile::Value| Secret::new(value.as_bytes().unwrap());
@@ -188,6 +193,11 @@ impl Log {
                     chip,
                     stage,
                     opening: opening.map(told),
+                    carries: Carries {
+                        command: limits.command.try_into().unwrap(),
+                        response: limits.response.try_into().unwrap(),
+                        extended: limits.extended,
+                    },
                     pins: pins
                         .iter()
                         .map(|(pin, value)| (pin.clone(), digits(value)))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use api::{Actor, Centre, Lease, LeaseRequest};
+use api::{Actor, ApiError, Centre, ClaimRequest, Lease, LeaseRequest};
 use audit::{Entry, Outcome};
 use card::gp::Key;
 use document::{DocumentNumber, Environment, Role};
@@ -205,6 +205,15 @@ impl House {
         self.central.lease(&operator(), &request).await.unwrap()
     }
 
+    /// Claims a chip for a lease.
+    pub(super) async fn claim(&self, lease: &Lease, chip: &str) -> Result<(), ApiError> {
+        let request = ClaimRequest {
+            lease: lease.id,
+            chip: chip.into(),
+        };
+        self.central.claim(&operator(), &request).await
+    }
+
     /// Returns every audit entry in the order of commit.
     pub(super) async fn entries(&self) -> Vec<Entry> {
         let mut tx = self.central.read().await.unwrap();
@@ -292,7 +301,12 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         "eid-card",
         product_file("firmware-profiles/documents/eid-card.toml"),
     );
-    for name in ["pilot-ca", "eid-authentication", "eid-signature"] {
+    for name in [
+        "pilot-ca",
+        "eid-authentication",
+        "eid-signature",
+        "piv-authentication",
+    ] {
         certificates.put(name, product_file(&format!("certs/{name}.toml")));
     }
     Config {

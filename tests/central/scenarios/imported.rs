@@ -22,7 +22,7 @@ algorithm = "rsa2048"
 [keys.ec]
 application = "domain"
 reference = 0x12
-algorithm = "p256"
+algorithm = "p384"
 [[operations.import_key]]
 header = "00 DB 3F u8(key.reference)"
 data = "key.private"
@@ -37,7 +37,7 @@ select = "domain"
 sealed = true
 steps = ["set_holder_pin pin1", "set_holder_pin puk", "set_state closed"]
 "#;
-    let document = "[chips.keys.rsa]\ncertificate = \"eid-authentication\"\n[chips.keys.ec]\ncertificate = \"piv-signature\"\n";
+    let document = "[chips.keys.rsa]\ncertificate = \"piv-authentication\"\n[chips.keys.ec]\ncertificate = \"eid-signature\"\n";
     installed(config, IMPORTING, keys, document);
 }
 
@@ -79,7 +79,7 @@ fn an_imported_key_leaves_its_public_part_alone() {
             let ec = PKey::public_key_from_der(&grant.publics["ec"]).unwrap();
             let ec: EcKey<_> = ec.ec_key().unwrap();
             let scalar = data(&grant.commands[1]);
-            assert_eq!(scalar.len(), 32);
+            assert_eq!(scalar.len(), 48);
             let mut point = EcPoint::new(ec.group()).unwrap();
             let number = BigNum::from_slice(&scalar).unwrap();
             point

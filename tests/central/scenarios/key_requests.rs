@@ -87,6 +87,7 @@ fn the_same_challenge_gets_the_same_keys_and_only_so_many_are_given() {
             let mut chip = house.blank().await;
             let lease = house.lease("a").await.unwrap();
             let request = challenge(&lease, &mut chip, "transport", [1; 8]);
+            house.claim(&lease, &request.chip).await.unwrap();
             let first = house
                 .central
                 .open_channel(&operator(), &request)
@@ -131,9 +132,12 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
 
             let mut stranger = unbooked();
             let request = challenge(&lease, &mut stranger, "transport", [1; 8]);
+            assert!(refused(house.claim(&lease, &request.chip).await).contains("no delivery"));
             assert!(
-                refused(central.open_channel(&operator(), &request).await).contains("no delivery")
+                refused(central.open_channel(&operator(), &request).await)
+                    .contains("claim the chip")
             );
+            assert_eq!(house.count("chip.claimed", Outcome::Refused).await, 1);
 
             let mut wrong = Chip::blank(
                 Product::find("lateid-v2").unwrap(),
@@ -143,26 +147,23 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
             )
             .unwrap();
             house.book(&wrong).await;
-            let request = challenge(&lease, &mut wrong, "transport", [1; 8]);
+            let other_lease = house.lease("b").await.unwrap();
+            let request = challenge(&other_lease, &mut wrong, "transport", [1; 8]);
+            house.claim(&other_lease, &request.chip).await.unwrap();
             assert!(matches!(
                 central.open_channel(&operator(), &request).await,
                 Err(ApiError::WrongKeys)
             ));
             assert_eq!(house.count("channel.opened", Outcome::Refused).await, 2);
-            assert_eq!(
-                house
-                    .number("SELECT count(*) FROM lease WHERE blank IS NOT NULL")
-                    .await,
-                0,
-                "a chip that failed is not bound"
-            );
 
             let (mut ours, mut other) = (house.blank().await, house.blank().await);
             let request = challenge(&lease, &mut ours, "transport", [2; 8]);
-            // Another chip's name on this chip's data, and this one's on the other's.
+            house.claim(&lease, &request.chip).await.unwrap();
+            house.claim(&lease, &request.chip).await.unwrap();
+            // This chip's name on another one's data.
             let renamed = ChannelRequest {
-                chip: other.serial().to_string(),
-                ..request.clone()
+                chip: request.chip.clone(),
+                ..challenge(&lease, &mut other, "transport", [2; 8])
             };
             assert!(
                 refused(central.open_channel(&operator(), &renamed).await)
@@ -175,13 +176,16 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
                     .contains("is bound to this lease")
             );
             // The chip is bound to one lease only, and a lease is its station's.
-            let neighbour = house.lease("b").await.unwrap();
+            house.prepared("05-nineteen").await;
+            let neighbour = house.lease("c").await.unwrap();
+            assert!(refused(house.claim(&neighbour, &request.chip).await).contains("at-station"));
             let stolen = ChannelRequest {
                 lease: neighbour.id,
                 ..challenge(&lease, &mut ours, "transport", [4; 8])
             };
             assert!(
-                refused(central.open_channel(&operator(), &stolen).await).contains("at-station")
+                refused(central.open_channel(&operator(), &stolen).await)
+                    .contains("claim the chip")
             );
             let mut elsewhere = operator();
             elsewhere.station = "station-2".into();
@@ -242,6 +246,7 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
                 refused(house.central.put_keys(&operator(), &request).await)
                     .contains("no blank is bound")
             );
+            house.claim(&lease, &opened.chip).await.unwrap();
             house
                 .central
                 .open_channel(&operator(), &opened)
@@ -307,6 +312,7 @@ async fn bound(house: &House, slot: &str) -> (api::Lease, Chip) {
     let mut chip = house.blank().await;
     let lease = house.lease(slot).await.unwrap();
     let request = challenge(&lease, &mut chip, "transport", [1; 8]);
+    house.claim(&lease, &request.chip).await.unwrap();
     house
         .central
         .open_channel(&operator(), &request)
@@ -438,6 +444,7 @@ fn the_keys_that_stations_get_are_those_of_the_standard() {
             let mut chip = house.blank().await;
             let lease = house.lease("a").await.unwrap();
             let request = challenge(&lease, &mut chip, "transport", [5; 8]);
+            house.claim(&lease, &request.chip).await.unwrap();
             let given = house
                 .central
                 .open_channel(&operator(), &request)

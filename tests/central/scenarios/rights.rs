@@ -143,6 +143,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
                         chip: "00".into(),
                         stage: "s".into(),
                         opening: Some(opening),
+                        carries: api::Carries::default(),
                         pins: BTreeMap::new(),
                     },
                 )

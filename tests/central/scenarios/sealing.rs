@@ -20,6 +20,7 @@ pub(super) fn sealing(channel: &ChannelRequest, stage: &str) -> SealRequest {
         chip: channel.chip.clone(),
         stage: stage.into(),
         opening: Some(channel.opening.clone()),
+        carries: api::Carries::default(),
         pins: BTreeMap::new(),
     }
 }

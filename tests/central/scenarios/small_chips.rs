@@ -106,7 +106,9 @@ pub(super) async fn leased(house: &House, product: &str, serial: &str, slot: &st
         .receive_blanks(&keeper, &delivery)
         .await
         .unwrap();
-    house.lease_for(slot, &[product]).await.unwrap()
+    let lease = house.lease_for(slot, &[product]).await.unwrap();
+    house.claim(&lease, serial).await.unwrap();
+    lease
 }
 
 /// Asks for a stage's commands.
@@ -121,6 +123,7 @@ pub(super) fn sealed(
         chip: serial.into(),
         stage: stage.into(),
         opening,
+        carries: api::Carries::default(),
         pins: BTreeMap::new(),
     }
 }

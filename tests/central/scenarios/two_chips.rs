@@ -171,9 +171,9 @@ fn chips_of_two_blanks_never_mix() {
 
             // A blank of one chip under a lease for two, and the other way round.
             let few = challenge(&lease, &mut lone, "transport", [1; 8]);
-            assert!(refused(central.open_channel(&operator(), &few).await).contains("is made of"));
+            assert!(refused(house.claim(&lease, &few.chip).await).contains("is made of"));
             let many = challenge(&single, &mut stray, "transport", [2; 8]);
-            assert!(refused(central.open_channel(&operator(), &many).await).contains("is made of"));
+            assert!(refused(house.claim(&single, &many.chip).await).contains("is made of"));
             assert_eq!(
                 house
                     .number("SELECT count(*) FROM lease WHERE blank IS NOT NULL")
@@ -184,6 +184,7 @@ fn chips_of_two_blanks_never_mix() {
             // Either chip binds the blank: here the second.
             for (chip, host) in [(&mut second, 3), (&mut first, 4)] {
                 let request = challenge(&lease, chip, "transport", [host; 8]);
+                house.claim(&lease, &request.chip).await.unwrap();
                 central.open_channel(&operator(), &request).await.unwrap();
             }
             assert_eq!(
