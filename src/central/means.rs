@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pki::ProfileKind;
 use profile::{Detail, KeySource, ObjectKind, Plan, Verb};
 
 use crate::authority::IssuingAuthority;
@@ -20,6 +21,13 @@ pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService)
             continue;
         };
         let profile = authority.profile(certificate)?;
+        if profile.kind() != ProfileKind::Leaf {
+            return Err(CentralError::Unfit {
+                reason: format!(
+                    "certificate profile \"{certificate}\" is no profile for a holder's key \"{key}\"; name another one in the document profile"
+                ),
+            });
+        }
         if !profile.allows(rules.algorithm) {
             let allowed: Vec<_> = profile.algorithms().map(|kind| kind.to_string()).collect();
             return Err(CentralError::Unfit {

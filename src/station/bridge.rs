@@ -19,6 +19,12 @@ use crate::drive::Answer;
 
 /// How long the centre may take for one answer. A certificate authority may need a while.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long is waited before each repetition of a request.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
 
 /// Asks the centre on behalf of one lease and one chip.
 #[derive(Clone)]
@@ -81,7 +87,7 @@ impl Bridge {
             answer: None,
         };
         self.runtime.spawn(async move {
-            let fetched = tokio::time::timeout(PATIENCE, bridge.fetch(chip, request)).await;
+            let fetched = tokio::time::timeout(PATIENCE, bridge.insist(chip, request)).await;
             reply.give(match fetched {
                 Ok(Ok(grant)) => Ok(grant),
                 Ok(Err(ApiError::WrongKeys)) => Err(Refusal::WrongKeys),
@@ -92,6 +98,17 @@ impl Bridge {
                 ))),
             });
         });
+    }
+
+    /// Asks again where the centre is not to be had for a moment: every request may be repeated.
+    async fn insist(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
+        for pause in PAUSES {
+            match self.fetch(chip.clone(), request.clone()).await {
+                Err(ApiError::Unavailable { .. }) => tokio::time::sleep(pause).await,
+                fetched => return fetched,
+            }
+        }
+        self.fetch(chip, request).await
     }
 
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
@@ -253,6 +270,8 @@ mod tests {
         put: PutKeyGrant,
         seal: SealGrant,
         asked: Mutex<Vec<String>>,
+        /// How often it is not to be had.
+        away: Mutex<u32>,
     }
 
     impl Told {
@@ -275,7 +294,14 @@ mod tests {
 
         async fn claim(&self, _: &Actor, request: &ClaimRequest) -> Result<(), ApiError> {
             self.note(request);
-            Ok(())
+            let mut away = self.away.lock().unwrap();
+            match away.checked_sub(1) {
+                Some(less) => {
+                    *away = less;
+                    unavailable()
+                }
+                None => Ok(()),
+            }
         }
 
         async fn open_channel(
@@ -336,6 +362,7 @@ mod tests {
                 publics: BTreeMap::from([("key".into(), vec![0x30])]),
             },
             asked: Mutex::default(),
+            away: Mutex::default(),
         }
     }
 
@@ -396,6 +423,19 @@ mod tests {
             Err(Refusal::WrongKeys) => panic!("wrong keys"),
             Ok(_) => panic!("it was given"),
         }
+    }
+
+    #[test]
+    fn a_centre_that_is_away_for_a_moment_is_asked_again() {
+        let centre = told();
+        *centre.away.lock().unwrap() = 1;
+        let (answer, asked) = ask(centre, Request::Claim);
+        assert!(matches!(answer, Ok(Grant::Claimed)));
+        assert_eq!(asked.len(), 2);
+        // What is refused is refused.
+        let (answer, asked) = ask(told(), Request::OpenChannel(opening()));
+        assert!(matches!(answer, Err(Refusal::WrongKeys)));
+        assert_eq!(asked.len(), 1);
     }
 
     #[test]

@@ -20,6 +20,14 @@ impl Catalogue {
         Self { chips, documents }
     }
 
+    /// Returns a chip profile.
+    ///
+    /// # Errors
+    /// [`StationError::Profile`].
+    pub(crate) fn chip(&self, name: &str) -> Result<ChipProfile, StationError> {
+        Ok(ChipProfile::load(&self.chips, name)?)
+    }
+
     /// Returns the plan for each chip of a lease, with the chip profile's name, in the order of
     /// the document profile's chips.
     ///

@@ -17,6 +17,12 @@ pub enum StationError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A finding could not be written into the journal.
+    #[error("the journal failed: {reason}; check disk and permissions before any card is touched")]
+    Notebook {
+        /// What happened.
+        reason: String,
+    },
     /// A reader cannot be used.
     #[error(transparent)]
     Reader(#[from] reader::ReaderError),

@@ -149,16 +149,24 @@ impl Journal {
     /// Ends every document that was in work when the station stopped: a blank on which
     /// something that lasts was begun is spoiled, any other goes back untouched.
     pub fn recover(&mut self) -> Result<usize> {
-        let context = at("looking for interrupted documents");
+        let open = self.open_leases()?;
+        for lease in &open {
+            self.settle(*lease)?;
+        }
+        Ok(open.len())
+    }
+
+    /// Returns the leases of the documents that are in work, or were when the station stopped.
+    pub(crate) fn open_leases(&self) -> Result<Vec<LeaseId>> {
         let open: Vec<String> = self
             .database
             .prepare("SELECT lease FROM run WHERE lease NOT IN (SELECT lease FROM outbox) ORDER BY started")
             .and_then(|mut found| found.query_map([], |row| row.get(0))?.collect())
-            .map_err(&context)?;
-        for lease in &open {
-            self.settle(LeaseId(Uuid::parse_str(lease).unwrap_or_default()))?;
-        }
-        Ok(open.len())
+            .map_err(at("looking for interrupted documents"))?;
+        let leases = open.iter().map(|lease| Uuid::parse_str(lease));
+        Ok(leases
+            .map(|lease| LeaseId(lease.unwrap_or_default()))
+            .collect())
     }
 
     /// Ends a document by what was written down of it, and by nothing else.
@@ -181,7 +189,7 @@ impl Journal {
             .any(|line| line.moment == "intent"))
     }
 
-    fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {
+    pub(crate) fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {
         let read = |row: &rusqlite::Row<'_>| {
             let (at, evidence): (String, String) = (row.get(0)?, row.get(3)?);
             Ok(JournalLine {

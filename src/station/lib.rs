@@ -15,6 +15,7 @@ mod drive;
 mod error;
 mod event;
 mod journal;
+mod key_change;
 mod slot;
 mod station;
 

@@ -20,10 +20,11 @@ use tokio::sync::broadcast;
 use crate::bridge::Bridge;
 use crate::budget::Budgeted;
 use crate::catalogue::Catalogue;
-use crate::drive::drive;
+use crate::drive::{Notebook, drive};
 use crate::error::StationError;
 use crate::event::{Event, Happening};
 use crate::journal::Journal;
+use crate::key_change;
 use crate::station::{Shared, SlotConfig};
 
 /// How long one wait for a card lasts before the slot looks whether it should stop.
@@ -213,8 +214,15 @@ impl Slot {
             let ledger = AttemptFile::open(&self.shared.attempts)?;
             let metered = Meter::new(connection);
             let mut channel = Budgeted::new(metered, ledger, &plan.chip, None, false);
-            let interface = plan.chip.interface;
+            let (interface, chip) = (plan.chip.interface, Arc::clone(&plan.chip));
             let outcome = self.run_plan(plan, lease, &limits, &mut channel);
+            if outcome.fault.is_some()
+                && let Some(cut_off) = key_change::cut_off(&self.journal().lines(lease.id)?)
+            {
+                let entry = key_change::probe(&chip, &mut channel, &cut_off.chip);
+                let written = self.journal().notebook(lease.id).write(&entry);
+                written.map_err(|reason| StationError::Notebook { reason })?;
+            }
             let traffic = channel.inner().traffic();
             // A chip that is personalized and a blank in the books must not go back into stock.
             let is_no_blank = matches!(outcome.fault, Some(Fault::AlreadyPersonalized { .. }));

@@ -13,6 +13,7 @@ use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::Event;
 use crate::journal::Journal;
+use crate::key_change;
 use crate::slot::Slot;
 
 /// How many events a slow watcher may lag behind before it misses some.
@@ -80,6 +81,7 @@ impl Station {
         runtime: Handle,
     ) -> Result<Self, StationError> {
         let mut journal = Journal::open(&config.journal)?;
+        key_change::probe_interrupted(&mut journal, &config.slots, &config.catalogue)?;
         let interrupted = journal.recover()?;
         if interrupted > 0 {
             tracing::warn!(

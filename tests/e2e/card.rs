@@ -303,7 +303,16 @@ fn a_desk_makes_a_card_and_judges_it() {
         let pin1 = desk.pin(&format!("{folder}/envelope.sealed"), "XA0000001", "pin1");
         let signed = desk.verify(&whole, Some(&pin1)).ends(0);
         assert_eq!(signed.verdict("signature by key authentication"), "passed");
-        let pin2 = desk.pin(&format!("{folder}/envelope.sealed"), "XA0000001", "pin2");
+        // The same through the command, which knows the desk's folder and one document's name.
+        let opened = |number: &str| {
+            let mut command = desk.card(&["envelope", number, "--keys", "keys.toml", "--json"]);
+            Ran::of(command.output().unwrap())
+        };
+        let pins = opened("XA0000001").ends(0).json();
+        assert_eq!(pins["pin1"], pin1);
+        let pin2 = pins["pin2"].as_str().unwrap().to_owned();
+        let none = opened("XA0000009").ends(2);
+        assert!(none.err.contains("no document XA0000009"), "{}", none.err);
         let other = [&whole[..], &["--key", "signature"]].concat();
         desk.verify(&other, Some(&pin2)).ends(0);
 
@@ -356,6 +365,26 @@ fn a_desk_makes_a_card_and_judges_it() {
             "{}",
             twice.err
         );
+
+        // A certificate that the authority does not make is found before the first command, and
+        // so is one for another kind of key.
+        let eid_card = include_str!("../../firmware-profiles/documents/eid-card.toml");
+        for (wanted, told) in [
+            ("no-such", "there is none"),
+            ("pilot-ca", "is no profile for"),
+        ] {
+            let other = eid_card.replacen("\"eid-authentication\"", &format!("{wanted:?}"), 1);
+            fs::write(desk.folder.join("eid-card.toml"), other).unwrap();
+            let record = desk.record("XA0000005", 1990);
+            let mut command = desk.card(&["personalize", "--chip", "lateid-v2"]);
+            command.args(["--document", "eid-card.toml", "--keys", "keys.toml"]);
+            command
+                .args(["--trace", "none.trace", "--record"])
+                .arg(record);
+            let unfit = Ran::of(command.output().unwrap()).ends(2);
+            assert!(unfit.err.contains(told), "{}", unfit.err);
+            assert!(!desk.folder.join("none.trace").exists());
+        }
 
         // A child's card has no keys and no PINs, and is whole.
         let child = desk.make("XA0000004", 2016, "keys.toml").ends(0).json();

@@ -82,6 +82,28 @@ fn a_finished_card_is_as_its_record_says() {
     assert_eq!(tries_of_pin1(&desk, &mut card), 3);
 }
 
+/// What follows from a key is judged by its certificate, wherever on the chip that stands.
+#[test]
+fn contents_that_hold_public_keys_are_judged() {
+    for (chip, document, contents) in [
+        ("isoapplet-v0", "isoapplet-card", 10),
+        ("piv", "piv-card", 3),
+    ] {
+        let mut desk = Desk::of(chip, document);
+        let (outcome, card) = desk.run(Desk::blank_of(chip), Vec::new());
+        assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+        let found = judge(&desk, &mut InProcess::new(card), true, None);
+        let judged = found.findings.iter().filter(|finding| {
+            finding.what.starts_with("file ") || finding.what.starts_with("data object ")
+        });
+        let judged: Vec<_> = judged.collect();
+        assert!(judged.len() >= contents, "{chip}: {judged:?}");
+        for finding in judged {
+            assert_eq!(finding.verdict, Verdict::Passed, "{chip}: {finding:?}");
+        }
+    }
+}
+
 #[test]
 fn without_a_record_what_follows_from_it_stays_open() {
     let (desk, mut card) = finished(1990);

@@ -1,0 +1,177 @@
+//! A change of keys that was cut off: which versions the chip holds now is asked of the chip and
+//! written into the journal, never guessed.
+
+use std::collections::BTreeMap;
+
+use api::{JournalLine, LeaseId};
+use card::Channel;
+use perso::{Inspector, JournalEntry, Moment};
+use profile::{ChipProfile, Verb};
+use reader::{Connection, LOOKING};
+
+use crate::catalogue::Catalogue;
+use crate::drive::Notebook;
+use crate::error::StationError;
+use crate::journal::Journal;
+use crate::station::SlotConfig;
+
+/// What the lines that say so are called.
+const STEP: &str = "probe keys";
+
+/// A change of keys of which only the beginning is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CutOff {
+    /// The chip's serial number.
+    pub(crate) chip: String,
+    /// The chip profile.
+    pub(crate) product: String,
+}
+
+/// Finds a change of keys that was begun, and of which no end and no finding is written down.
+pub(crate) fn cut_off(lines: &[JournalLine]) -> Option<CutOff> {
+    let changes = [Verb::AddKeys, Verb::ReplaceKeys, Verb::RemoveKeys];
+    let is_change = |line: &JournalLine| {
+        let verb = line.step.split(' ').next().and_then(Verb::named);
+        verb.is_some_and(|verb| changes.contains(&verb))
+    };
+    let last = lines.iter().rev();
+    let mut last = last.filter(|line| is_change(line) || line.step == STEP);
+    let begun = last.next().filter(|line| line.moment == "intent")?;
+    let chip = begun.evidence.get("chip")?;
+    let identified = lines
+        .iter()
+        .rfind(|line| line.step == "identify" && line.evidence.get("chip") == Some(chip))?;
+    Some(CutOff {
+        chip: chip.clone(),
+        product: identified.evidence.get("product")?.clone(),
+    })
+}
+
+/// Asks a chip which of its profile's key sets it holds. It is asked for challenges that nobody
+/// answers, so that no attempt is used; where nothing but an attempt would tell, it is not asked.
+pub(crate) fn probe(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> JournalEntry {
+    let mut evidence = BTreeMap::from([("chip", serial.to_owned())]);
+    let found = if chip.channel.protocol.is_global_platform() {
+        // Whatever channel was open is not any more.
+        let reset = channel.reset();
+        let mut inspector = Inspector::new(chip, channel);
+        let sets = chip.channel.keys.iter().map(|(name, set)| {
+            let version = set.version;
+            let found = match (&reset, inspector.takes_version(version)) {
+                (Err(error), _) => format!("not known: {error}"),
+                (Ok(_), Ok(true)) => "there".to_owned(),
+                (Ok(_), Ok(false)) => "not there".to_owned(),
+                (Ok(_), Err(error)) => format!("not known: {error}"),
+            };
+            format!("{name} (version {version:02X}) {found}")
+        });
+        sets.collect::<Vec<_>>().join("; ")
+    } else {
+        "not asked: only an attempt would tell, and the chip counts those".to_owned()
+    };
+    evidence.insert("key-sets", found);
+    JournalEntry {
+        step: STEP.into(),
+        moment: Moment::Outcome,
+        evidence,
+    }
+}
+
+/// Asks the chips whose keys were being changed when the station stopped, where they are still in
+/// a reader of its slots.
+pub(crate) fn probe_interrupted(
+    journal: &mut Journal,
+    slots: &[SlotConfig],
+    catalogue: &Catalogue,
+) -> Result<(), StationError> {
+    for (lease, cut_off) in interrupted(journal)? {
+        let places = slots.iter().flat_map(|slot| &slot.chips);
+        let places = places.filter(|place| place.product == cut_off.product);
+        let entry = match catalogue.chip(&cut_off.product) {
+            Ok(chip) => places
+                .filter_map(|place| Connection::open(&place.reader, LOOKING).ok())
+                .find_map(|mut connection| {
+                    is_chip(&chip, &mut connection, &cut_off.chip)
+                        .then(|| probe(&chip, &mut connection, &cut_off.chip))
+                }),
+            Err(_) => None,
+        };
+        let entry = entry.unwrap_or_else(|| {
+            JournalEntry {
+            step: STEP.into(),
+            moment: Moment::Outcome,
+            evidence: BTreeMap::from([
+                ("chip", cut_off.chip.clone()),
+                (
+                    "key-sets",
+                    "not known: the chip is in no reader of the station; `zimogs card keys` asks it"
+                        .to_owned(),
+                ),
+            ]),
+        }
+        });
+        journal
+            .notebook(lease)
+            .write(&entry)
+            .map_err(|reason| StationError::Notebook { reason })?;
+    }
+    Ok(())
+}
+
+fn interrupted(journal: &Journal) -> Result<Vec<(LeaseId, CutOff)>, StationError> {
+    let mut found = Vec::new();
+    for lease in journal.open_leases()? {
+        if let Some(cut_off) = cut_off(&journal.lines(lease)?) {
+            found.push((lease, cut_off));
+        }
+    }
+    Ok(found)
+}
+
+fn is_chip(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> bool {
+    let identity = Inspector::new(chip, channel).identify();
+    identity.is_ok_and(|identity| identity.serial.as_deref() == Some(serial))
+}
+
+#[cfg(test)]
+#[path = "../../tests/station/key_change.rs"]
+mod over_a_chip;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(step: &str, moment: &str) -> JournalLine {
+        let evidence = [("chip", "0102"), ("product", "chip-a")];
+        JournalLine {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            step: step.into(),
+            moment: moment.into(),
+            evidence: evidence
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        }
+    }
+
+    #[test]
+    fn a_change_without_an_end_is_found() {
+        let identify = line("identify", "outcome");
+        let begun = line("replace_keys issuer", "intent");
+        let written = line("write_file certificate", "intent");
+        let cut = CutOff {
+            chip: "0102".into(),
+            product: "chip-a".into(),
+        };
+        let of = |lines: &[&JournalLine]| {
+            let lines: Vec<_> = lines.iter().map(|line| (*line).clone()).collect();
+            cut_off(&lines)
+        };
+        assert_eq!(of(&[&identify]), None);
+        assert_eq!(of(&[&identify, &begun]), Some(cut.clone()));
+        let ended = line("replace_keys issuer", "outcome");
+        assert_eq!(of(&[&identify, &begun, &ended, &written]), None);
+        let removed = line("remove_keys transport", "intent");
+        assert_eq!(of(&[&identify, &begun, &ended, &removed]), Some(cut));
+        let probed = line(STEP, "outcome");
+        assert_eq!(of(&[&identify, &begun, &probed]), None);
+    }
+}
