@@ -229,7 +229,8 @@ impl Executor {
                 }),
             },
             Event::Journaled => {
-                self.journal.pop_front();
+                let written = self.journal.pop_front();
+                self.touched |= written.is_some_and(|entry| entry.moment == Moment::Intent);
                 Ok(())
             }
             Event::NotJournaled(cause) => {

@@ -2,7 +2,7 @@
 
 mod chip;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -10,11 +10,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use card::cipher::aes_ecb_encrypt;
 use card::{Channel, Limits, exchange};
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::x509::{X509Builder, X509NameBuilder, X509Req};
 use profile::{ChipProfile, Dialect, DocumentProfile, PinValues, Plan, Renderer, Shelf, Value};
 use profile::{ObjectKind, RenderError, Verb};
 use proptest::prelude::*;
 
-use self::chip::{Chip, key, session};
+use self::chip::{Chip, key, session, signing_key};
 use crate::{
     Action, Assignment, Event, Executor, Fault, Grant, Moment, Opening, Outcome, Refusal, Request,
 };
@@ -107,6 +111,14 @@ struct Case {
     has_default: bool,
     spelling: &'static str,
     centre: Centre,
+    /// Whether the key gets a certificate, which a file holds.
+    is_certified: bool,
+    /// Whether other keys are put before anything else is done.
+    takes_over: bool,
+    /// Whether the centre's oldest answer comes before the next action; by turns.
+    eager: Vec<bool>,
+    /// Which line of the journal cannot be written.
+    unwritten: Option<usize>,
     /// From which command on the chip does what it likes, and what.
     moods: Option<(usize, Vec<Mood>)>,
 }
@@ -124,13 +136,17 @@ impl fmt::Debug for Case {
             .collect();
         write!(
             f,
-            "{:?} {:?} chunk {:?}, files {files:?}, data {data:?}, default {}, {}, the centre {:?}, moods {:?}",
+            "{:?} {:?} chunk {:?}, files {files:?}, data {data:?}, default {}, {}, the centre {:?}, certified {}, takes over {}, eager {:?}, unwritten {:?}, moods {:?}",
             self.way,
             self.limits,
             self.chunk,
             self.has_default,
             self.spelling,
             self.centre,
+            self.is_certified,
+            self.takes_over,
+            self.eager,
+            self.unwritten,
             self.moods,
         )
     }
@@ -217,12 +233,30 @@ fn case() -> impl Strategy<Value = Case> {
         proptest::collection::vec((content(), layout, any::<bool>()), 1..4),
         proptest::collection::vec((content(), any::<bool>()), 0..3),
         any::<bool>(),
-        spelling,
-        centre,
+        (spelling, centre),
+        (
+            any::<bool>(),
+            any::<bool>(),
+            proptest::collection::vec(any::<bool>(), 1..6),
+            proptest::option::weighted(0.2, 0..12usize),
+        ),
         proptest::option::of((0..40usize, proptest::collection::vec(mood(), 1..12))),
     )
         .prop_map(
-            |((way, limits), chunk, files, data, has_default, spelling, centre, moods)| Case {
+            |(
+                (way, limits),
+                chunk,
+                files,
+                data,
+                has_default,
+                (spelling, centre),
+                (is_certified, takes_over, eager, unwritten),
+                moods,
+            )| Case {
+                is_certified,
+                takes_over: takes_over && !matches!(way, Way::Clear),
+                eager,
+                unwritten,
                 limits,
                 way,
                 chunk: chunk.map(|chunk| chunk.min(limits.command)),
@@ -264,13 +298,18 @@ impl Case {
             Way::Clear => {}
             Way::Scp03 { level, s16 } => writeln!(
                 text,
-                "[channel]\nprotocol = \"scp03\"\nlevel = \"{}\"\nhost = {}\n[channel.keys.issuer]\nversion = 1\nknown = \"{}\"",
+                "[channel]\nprotocol = \"scp03\"\nlevel = \"{}\"\nhost = {}\n[channel.keys.issuer]\nversion = 1\nknown = \"{}\"{}",
                 LEVELS[level].0,
                 if s16 { 16 } else { 8 },
                 hex::encode(KEY),
+                self.next("version = 2\n"),
             )
             .unwrap(),
             Way::Challenge { mutual } => {
+                let put = match self.takes_over {
+                    true => "[[operations.put_key]]\nheader = \"00 D9 00 00\"\ndata = \"key_set.key\"\n",
+                    false => "",
+                };
                 let (answer, take) = match mutual {
                     true => (
                         "answer = \"aes_ecb(channel.key, channel.host)\"\n",
@@ -280,10 +319,11 @@ impl Case {
                 };
                 writeln!(
                     text,
-                    "[channel]\nprotocol = \"challenge\"\nhost = 16\nproof = \"aes_ecb(channel.key, channel.nonce)\"\n{answer}[channel.keys.issuer]\nknown = \"{}\"\n\
+                    "[channel]\nprotocol = \"challenge\"\nhost = 16\nproof = \"aes_ecb(channel.key, channel.nonce)\"\n{answer}[channel.keys.issuer]\nknown = \"{}\"{}\n\
                      [[operations.open_channel]]\nheader = \"00 84 00 00\"\nle = 16\ntake = {{ \"channel.nonce\" = \"\" }}\n\
-                     [[operations.open_channel]]\nheader = \"00 82 00 00\"\ndata = \"channel.proof channel.host\"\n{take}",
+                     [[operations.open_channel]]\nheader = \"00 82 00 00\"\ndata = \"channel.proof channel.host\"\n{take}{put}",
                     hex::encode(KEY),
+                    self.next(""),
                 )
                 .unwrap();
             }
@@ -302,20 +342,42 @@ impl Case {
             writes.push(format!("\"put_data d{index}\""));
             checks.push(format!("\"check_data d{index}\""));
         }
+        let (mut certify, mut prove) = ("", "");
+        if self.is_certified {
+            writeln!(text, "[files.certificate]\napplication = \"main\"\nid = \"00CC\"\ncontent = \"certificate.sign\"\nvariant = \"{}\"", self.files[0].1.variant()).unwrap();
+            certify = ", \"request_certificate sign\", \"write_file certificate\"";
+            prove = "\"check_key sign\", ";
+            checks.push("\"check_file certificate\"".into());
+        }
         self.operations(&mut text);
-        let channel = match self.way {
-            Way::Clear => "",
-            _ => "channel = \"issuer\"\n",
+        let channel = match (self.way, self.takes_over) {
+            (Way::Clear, _) => "",
+            (_, false) => "channel = \"issuer\"\n",
+            (_, true) => "channel = \"next\"\n",
         };
+        if self.takes_over {
+            text.push_str("[[stages]]\nname = \"take over\"\nselect = \"main\"\nchannel = \"issuer\"\nsteps = [\"replace_keys next\"]\n");
+        }
         let (writes, checks) = (writes.join(", "), checks.join(", "));
         writeln!(
             text,
-            "[[stages]]\nname = \"build\"\nselect = \"main\"\n{channel}steps = [{writes}, \"generate_key sign\", \"set_temporary_pin pin\", \"verify_pin pin\"]\n\
-             [[stages]]\nname = \"verify\"\nselect = \"main\"\nsteps = [{checks}, \"check_tries pin\"]\n\
+            "[[stages]]\nname = \"build\"\nselect = \"main\"\n{channel}steps = [{writes}, \"generate_key sign\", \"set_temporary_pin pin\", \"verify_pin pin\"{certify}]\n\
+             [[stages]]\nname = \"verify\"\nselect = \"main\"\nsteps = [{prove}{checks}, \"check_tries pin\"]\n\
              [[stages]]\nname = \"hand over\"\nselect = \"main\"\nsealed = true\nsteps = [\"set_holder_pin pin\", \"set_state closed\"]"
         )
         .unwrap();
         text
+    }
+
+    /// Writes the key set that takes the issuer's place.
+    fn next(&self, version: &str) -> String {
+        match self.takes_over {
+            true => format!(
+                "\n[channel.keys.next]\n{version}known = \"{}\"\n",
+                hex::encode(KEY)
+            ),
+            false => String::new(),
+        }
     }
 
     fn operations(&self, text: &mut String) {
@@ -456,6 +518,13 @@ impl Case {
             "",
             "header = \"00 47 80 u8(key.reference)\"\nle = 256\ntake = { public = \"7F49/86\" }",
         );
+        if self.is_certified {
+            put(
+                "sign",
+                "",
+                "header = \"00 2A 9E 9A\"\ndata = \"digest\"\nle = 256\ntake = { signature = \"\" }",
+            );
+        }
         put("set_state", "", "header = \"80 F0 80 0F\"");
         // Only what an object is for may be said: a command for no object is refused.
         for layout in [
@@ -484,7 +553,7 @@ impl Case {
         shelf.put("random", self.chip());
         shelf.put(
             "document",
-            "format = 1\nname = \"document\"\ntitle = \"Document\"\nkinds = [\"id-card\"]\n[[chips]]\ninterface = \"contact\"\nproducts = [\"random\"]\nkeys = { sign = { certificate = \"any\" } }\npins = { pin = { digits = 12 } }\n",
+            format!("format = 1\nname = \"document\"\ntitle = \"Document\"\nkinds = [\"id-card\"]\n[[chips]]\ninterface = \"contact\"\nproducts = [\"random\"]\nkeys = {{ sign = {{ {} }} }}\npins = {{ pin = {{ digits = 12 }} }}\n", if self.is_certified { "certificate = \"any\"" } else { "" }),
         );
         let chip = ChipProfile::load(&shelf, "random")
             .unwrap_or_else(|error| panic!("{error}\n{}", self.chip()));
@@ -519,6 +588,12 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
         (Centre::Refuses, _) => None,
         (Centre::Confuses, _) => Some(Grant::Certificate(vec![0x30, 0x00])),
         (_, Request::Claim) => Some(Grant::Claimed),
+        (_, Request::PutKeys { .. }) => Some(Grant::PutKeys {
+            commands: vec![card::Command::new(0x80, 0xD8, 0x00, 0x81).with_data(vec![2; 16])],
+            answer: None,
+            kcv: Vec::new(),
+        }),
+        (_, Request::Certify { request, .. }) => Some(Grant::Certificate(certify(&request))),
         (_, Request::OpenChannel(opening)) => match case.way {
             Way::Scp03 { .. } => {
                 let update = opening.answers.get(Opening::INITIALIZE_UPDATE)?;
@@ -556,8 +631,26 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
             })
         }
         (_, Request::Confirm { .. }) => Some(Grant::Confirmed),
-        _ => None,
     }
+}
+
+/// Makes a certificate for the key of a request.
+fn certify(request: &[u8]) -> Vec<u8> {
+    let request = X509Req::from_der(request).unwrap();
+    let key = request.public_key().unwrap();
+    assert!(request.verify(&key).unwrap(), "a proof of possession");
+    let mut builder = X509Builder::new().unwrap();
+    let serial = BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_serial_number(&serial).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    let now = Asn1Time::days_from_now(0).unwrap();
+    builder.set_not_before(&now).unwrap();
+    builder.set_not_after(&now).unwrap();
+    builder
+        .sign(&signing_key(), MessageDigest::sha256())
+        .unwrap();
+    builder.build().to_der().unwrap()
 }
 
 /// What was seen of one run.
@@ -573,6 +666,13 @@ struct Run {
     written: BTreeMap<String, Vec<u8>>,
 }
 
+fn answer(case: &Case, plan: &Plan, id: u32, request: Request) -> Event {
+    match grant(case, plan, request) {
+        Some(grant) => Event::Given(id, grant),
+        None => Event::Refused(id, Refusal::Other("no".into())),
+    }
+}
+
 fn run(case: &Case, plan: &Plan, record: &document::Record) -> Run {
     let mut digits = TEMPORARY.bytes().cycle();
     let random = Box::new(move |bytes: &mut [u8]| match bytes {
@@ -580,9 +680,10 @@ fn run(case: &Case, plan: &Plan, record: &document::Record) -> Run {
         [byte] => *byte = digits.next().unwrap() - b'0',
         bytes => bytes.fill(0x5A),
     });
+    let subject = X509NameBuilder::new().unwrap().build().to_der().unwrap();
     let assignment = Assignment {
         variables: profile::variables(record),
-        subjects: BTreeMap::new(),
+        subjects: BTreeMap::from([("sign".to_owned(), subject)]),
         limits: case.limits,
         blank: None,
     };
@@ -591,10 +692,16 @@ fn run(case: &Case, plan: &Plan, record: &document::Record) -> Run {
         .unwrap_or_else(|fault| panic!("{fault}"));
     let mut shown = format!("{plan:?}");
     let mut seen = Vec::new();
-    let mut asked = Vec::new();
+    let mut asked = VecDeque::new();
+    let mut lines = 0;
     // A write and a read of each byte by itself, and what stands around them.
     let bytes: usize = case.contents().map(|(_, content)| content.len()).sum();
-    for _ in 0..1000 + 8 * bytes {
+    for turn in 0..2000 + 8 * bytes {
+        if case.eager[turn % case.eager.len()]
+            && let Some((id, request)) = asked.pop_front()
+        {
+            executor.handle(answer(case, plan, id, request));
+        }
         let action = executor.next_action();
         writeln!(shown, "{action:?}").unwrap();
         match action {
@@ -606,16 +713,18 @@ fn run(case: &Case, plan: &Plan, record: &document::Record) -> Run {
                 });
             }
             Action::Journal(entry) => {
-                seen.push(Seen::Entry(entry.step, entry.moment));
-                executor.handle(Event::Journaled);
+                lines += 1;
+                if case.unwritten == Some(lines - 1) {
+                    executor.handle(Event::NotJournaled("the disk is full".into()));
+                } else {
+                    seen.push(Seen::Entry(entry.step, entry.moment));
+                    executor.handle(Event::Journaled);
+                }
             }
-            Action::Ask(id, request) => asked.push((id, request)),
+            Action::Ask(id, request) => asked.push_back((id, request)),
             Action::Wait => {
-                let (id, request) = asked.pop().expect("it waits for something");
-                executor.handle(match grant(case, plan, request) {
-                    Some(grant) => Event::Given(id, grant),
-                    None => Event::Refused(id, Refusal::Other("no".into())),
-                });
+                let (id, request) = asked.pop_front().expect("it waits for something");
+                executor.handle(answer(case, plan, id, request));
             }
             Action::Finished(outcome) => {
                 let mut cause: Option<&dyn Error> = outcome.fault.as_ref().map(|fault| fault as _);
@@ -700,7 +809,7 @@ fn holds(case: &Case) {
     let run = run(case, &plan, &record);
     is_journaled(&plan, &run);
     is_silent(&run);
-    if case.moods.is_some() || case.centre != Centre::Gives {
+    if case.moods.is_some() || case.centre != Centre::Gives || case.unwritten.is_some() {
         return;
     }
     OBEDIENT.fetch_add(1, Ordering::Relaxed);

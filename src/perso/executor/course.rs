@@ -100,10 +100,10 @@ impl Executor {
         );
     }
 
-    /// Notes that something that lasts begins: from here on the blank is touched. Not before the
-    /// centre has given what it takes, so that a centre that does not serve spoils no blank.
+    /// Notes that something that lasts begins: once that is written down the blank is touched. Not
+    /// before the centre has given what it takes, so that a centre that does not serve spoils no
+    /// blank.
     pub(super) fn begins(&mut self, name: String) {
-        self.touched = true;
         self.note(name, Moment::Intent, BTreeMap::new());
     }
 

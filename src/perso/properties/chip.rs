@@ -7,6 +7,11 @@ use card::cipher::{Key, aes_cbc_decrypt, aes_cbc_encrypt, aes_cmac, aes_ecb_encr
 use card::gp::{HostChallenge, InitializeUpdate, SessionKeys, StaticKeys, kdf};
 use card::trace::Veil;
 use card::{Channel, ChannelError, Command, Limits};
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::ecdsa::EcdsaSig;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
 use zeroize::Zeroizing;
 
 use super::{Case, KEY, LEVELS, Mood, POINT, Way};
@@ -223,7 +228,7 @@ impl Chip {
         let [kind, number] = [data.first(), data.get(1)].map(|byte| byte.copied().unwrap_or(0));
         match (command.ins(), command.p1()) {
             (0xCA, _) => vec![7; 8],
-            (0x50, _) => self.initialize(data),
+            (0x50, version) => self.initialize(version, data),
             (0x84, _) => vec![9; 16],
             (0x82, _) => {
                 let proof = aes_ecb_encrypt(&key(), &[9; 16]).unwrap();
@@ -287,6 +292,11 @@ impl Chip {
                 let rest = held.get(offset..).unwrap_or_default();
                 rest[..asked.min(rest.len())].to_vec()
             }
+            (0x2A, _) => {
+                let signed = EcdsaSig::sign(data, &signing_key().ec_key().unwrap()).unwrap();
+                let [r, s] = [signed.r(), signed.s()].map(|part| part.to_vec_padded(32).unwrap());
+                [r, s].concat()
+            }
             (0xCF, _) => vec![3],
             (0x47, _) => hex::decode(format!("7F4943{}{POINT}", "8641")).unwrap(),
             _ => Vec::new(),
@@ -312,13 +322,13 @@ impl Chip {
         held.extend_from_slice(data);
     }
 
-    fn initialize(&mut self, host: &[u8]) -> Vec<u8> {
+    fn initialize(&mut self, version: u8, host: &[u8]) -> Vec<u8> {
         let Way::Scp03 { s16, .. } = self.case.way else {
             return Vec::new();
         };
         let length = if s16 { 16 } else { 8 };
         let mut answer = vec![0; 10];
-        answer.extend([1, 3, if s16 { 0x01 } else { 0x00 } | 0x60]);
+        answer.extend([version, 3, if s16 { 0x01 } else { 0x00 } | 0x60]);
         answer.extend(vec![5; length]);
         let blank = [&answer[..], &vec![0; length]].concat();
         let keys = session(&blank, host).unwrap();
@@ -364,6 +374,14 @@ impl Channel for Chip {
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         Ok(self.atr().to_vec())
     }
+}
+
+/// The private key of [`POINT`], the base point: one.
+pub(super) fn signing_key() -> PKey<Private> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let one = BigNum::from_u32(1).unwrap();
+    let key = EcKey::from_private_components(&group, &one, group.generator_opt().unwrap()).unwrap();
+    PKey::from_ec_key(key).unwrap()
 }
 
 pub(super) fn session(update: &[u8], host: &[u8]) -> Option<SessionKeys> {
