@@ -30,5 +30,5 @@ pub use meter::{Meter, Traffic};
 pub use probe::{Capabilities, ProbeError, ProbePlan, probe};
 pub use readers::{Insertion, ReaderState, Readers};
 pub use recorder::Recorder;
-pub use replay::{Difference, Differs, Replay, Replayed, Restarted};
+pub use replay::{Difference, Differs, Replay, Replayed, Restarted, presenting};
 pub use tear::{Moment, Tear};

@@ -1,6 +1,6 @@
 //! Plays a recorded session against a card and says where it answers otherwise.
 
-use card::trace::{Answer, Event, Trace, Veiled};
+use card::trace::{Answer, Event, Line, Trace, Veiled};
 use card::{Channel, ChannelError, Status};
 use zeroize::Zeroizing;
 
@@ -24,8 +24,8 @@ pub enum Restarted {
 /// How a trace is played.
 ///
 /// Status words are compared; commands with hidden bytes are skipped; every difference is
-/// noted and the session goes on; power on and reset reset the channel. The methods change
-/// that.
+/// noted and the session goes on, unless a try of a secret was used up; power on and reset
+/// reset the channel. The methods change that.
 #[derive(Default)]
 pub struct Replay<'a> {
     data: bool,
@@ -59,15 +59,42 @@ pub enum Differs {
 }
 
 impl Differs {
-    /// Returns whether the card refused a secret that the recorded one took.
-    fn used_a_try(&self) -> bool {
+    /// Says whether the card may have counted a failure that the recorded one did not: it
+    /// says so, or it was presented a secret that the recorded one took, and did not take
+    /// it. What a card answers then is its own: `6300`, `6982`, `6988`.
+    fn used_a_try(&self, presents: bool) -> bool {
+        let took = |status: &Status| status.is_ok() || status.more_available().is_some();
         match self {
-            Self::Status { found, .. } => {
-                found.tries_left().is_some() || *found == Status::AUTHENTICATION_BLOCKED
+            Self::Status { expected, found } => {
+                found.tries_left().is_some()
+                    || *found == Status::AUTHENTICATION_BLOCKED
+                    || presents && took(expected) && !took(found)
             }
-            _ => false,
+            Self::NoStatus => presents,
+            Self::Data { .. } => false,
         }
     }
+}
+
+/// Instructions by which a secret is proved to a card, which counts the failures: VERIFY in
+/// both forms, CHANGE REFERENCE DATA, RESET RETRY COUNTER, EXTERNAL AUTHENTICATE, GENERAL
+/// AUTHENTICATE in both forms (*ISO/IEC 7816-4 §11.5, §11.6*).
+const PRESENTING: [u8; 7] = [0x20, 0x21, 0x24, 0x2C, 0x82, 0x86, 0x87];
+
+/// Says whether a command presents a secret. One without data only asks.
+fn presents(command: &[u8]) -> bool {
+    command.len() > 5 && command.get(1).is_some_and(|ins| PRESENTING.contains(ins))
+}
+
+/// Returns the lines of a trace at which a replay presents a secret, as it stands there, to
+/// the card: each may use up a try. A cryptogram never fits a second time.
+pub fn presenting(trace: &Trace) -> Vec<usize> {
+    let lines = trace.lines().iter();
+    let presenting = lines.filter(|line| match line.event() {
+        Event::Command(command) => command.known().is_some_and(presents),
+        _ => false,
+    });
+    presenting.map(Line::number).collect()
 }
 
 /// A difference, and where it stands in the trace.
@@ -96,7 +123,8 @@ pub struct Replayed {
     pub differences: Vec<Difference>,
     /// The line at which the channel failed, and how; nothing was played after it.
     pub failed: Option<(usize, ChannelError)>,
-    /// The line after whose difference the replay stopped because it was to stop there.
+    /// The line after whose difference the replay stopped: because it was to stop there, or
+    /// because a try of a secret was used up.
     pub stopped: Option<usize>,
 }
 
@@ -111,6 +139,7 @@ impl Replayed {
 struct Sent {
     line: usize,
     header: Option<[u8; 4]>,
+    presents: bool,
     answer: Zeroizing<Vec<u8>>,
 }
 
@@ -178,6 +207,7 @@ impl<'a> Replay<'a> {
                             latest = Some(Sent {
                                 line: number,
                                 header: command.header(),
+                                presents: presents(&bytes),
                                 answer: Zeroizing::new(answer),
                             });
                         }
@@ -195,14 +225,14 @@ impl<'a> Replay<'a> {
                     };
                     replayed.compared += 1;
                     if let Some(differs) = self.compare(recorded, &sent.answer) {
-                        let used_a_try = differs.used_a_try();
+                        let used_a_try = differs.used_a_try(sent.presents);
                         replayed.differences.push(Difference {
                             command: sent.line,
                             line: number,
                             header: sent.header,
                             differs,
                         });
-                        // A card of somebody else: its PINs are not to be used up.
+                        // A card of somebody else: its tries are not to be used up.
                         if self.stop || used_a_try {
                             replayed.stopped = Some(number);
                             return replayed;
@@ -351,6 +381,47 @@ mod tests {
         let replayed = Replay::new().run(&trace, &mut Card::default());
         assert_eq!(replayed.skipped, [3]);
         assert_eq!(replayed.compared, 3);
+    }
+
+    #[test]
+    fn a_secret_that_is_not_taken_ends_the_replay() {
+        /// Answers everything alike.
+        struct Same(u16);
+        impl Channel for Same {
+            fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, ChannelError> {
+                Ok(self.0.to_be_bytes().to_vec())
+            }
+            fn atr(&self) -> &[u8] {
+                &[]
+            }
+            fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+                Ok(Vec::new())
+            }
+        }
+        for ins in PRESENTING {
+            for recorded in ["9000", "6110"] {
+                let text = format!("> 84{ins:02x}010002aabb\n< {recorded}\n> 00b0000002\n< 9000");
+                let trace: Trace = text.parse().unwrap();
+                assert_eq!(presenting(&trace), [1]);
+                for refusal in [0x6300, 0x6982, 0x6988, 0x6983, 0x63C1, 0x6A80, 0x6F00] {
+                    let replayed = Replay::new().run(&trace, &mut Same(refusal));
+                    assert_eq!(replayed.stopped, Some(2), "{ins:02X} {refusal:04X}");
+                    assert_eq!(replayed.commands, 1);
+                }
+                let taken = Replay::new().run(&trace, &mut Same(0x9000));
+                assert_eq!((taken.stopped, taken.commands), (None, 2));
+            }
+        }
+        // A refusal as recorded is none that the replay brought about; to ask uses no try.
+        for harmless in ["> 0082000002aabb\n< 6300", "> 00200081\n< 9000"] {
+            let trace: Trace = harmless.parse().unwrap();
+            let replayed = Replay::new().run(&trace, &mut Same(0x6300));
+            assert_eq!(replayed.stopped, None, "{harmless}");
+        }
+        let asking: Trace = "> 0020000102 [2]\n< 9000\n> 00200081\n< 9000\n> 00a4000c023f00\n< 9000"
+            .parse()
+            .unwrap();
+        assert_eq!(presenting(&asking), [0; 0]);
     }
 
     #[test]

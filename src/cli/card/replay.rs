@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use reader::{Differs, MAKING, Replay, Replayed};
+use reader::{Differs, MAKING, Replay, Replayed, presenting};
 use serde::Serialize;
 
 use crate::cli::card::place::Place;
@@ -26,6 +26,10 @@ pub(crate) struct Play {
     /// Stop at the first difference.
     #[arg(long)]
     stop: bool,
+    /// Play it although it presents secrets to the card, which may use up tries. It stops at the
+    /// first that the card does not take.
+    #[arg(long)]
+    force: bool,
     /// One JSON value instead of text.
     #[arg(long)]
     json: bool,
@@ -41,7 +45,7 @@ struct Report {
     differences: Vec<Difference>,
     /// The line at which the card or its reader failed, and how.
     failed: Option<(usize, String)>,
-    /// The line after which it stopped because it was to.
+    /// The line after which it stopped: because it was to, or because a try was used up.
     stopped: Option<usize>,
 }
 
@@ -60,9 +64,29 @@ struct Difference {
     found: String,
 }
 
+/// Returns line numbers as somebody reads them.
+fn lines(numbers: &[usize]) -> String {
+    match numbers {
+        [one] => format!("line {one}"),
+        several => {
+            let several: Vec<_> = several.iter().map(ToString::to_string).collect();
+            format!("lines {}", several.join(", "))
+        }
+    }
+}
+
 /// Plays it.
 pub(crate) fn run(options: &Play) -> Result<ExitCode, Failure> {
     let trace = trace::read(&options.file)?;
+    let presenting = presenting(&trace);
+    if !options.force && !presenting.is_empty() {
+        let fault = format!(
+            "the trace presents secrets to the card, at {}: each may use up a try, and a recorded cryptogram never fits again",
+            lines(&presenting)
+        );
+        return Err(Failure::new(Kind::Refused, fault)
+            .with_hint("--force plays it nevertheless, up to the first that is not taken"));
+    }
     let mut connection = options.place.connect()?;
     connection.set_patience(MAKING);
     let mut replay = Replay::new();
@@ -116,10 +140,9 @@ impl Report {
             })
             .collect();
         if !self.skipped.is_empty() {
-            let skipped: Vec<_> = self.skipped.iter().map(ToString::to_string).collect();
             lines.push(format!(
-                "not sent, since bytes of them are hidden: lines {}",
-                skipped.join(", ")
+                "not sent, since bytes of them are hidden: {}",
+                self::lines(&self.skipped)
             ));
         }
         if let Some((line, error)) = &self.failed {
