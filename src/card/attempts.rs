@@ -37,7 +37,7 @@ impl fmt::Display for Guarded {
 /// How many attempts are allowed while the card does not say how many are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Failures after which no more is tried.
+    /// Failures after which no more is tried. Many cards lock at the third.
     pub failures: u32,
     /// The card's own limit as its profile knows it: tries from a success to the lock.
     pub limit: Option<u32>,
@@ -46,7 +46,7 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            failures: 3,
+            failures: 2,
             limit: None,
         }
     }
@@ -164,9 +164,10 @@ impl Account {
         let pending = self.pending.saturating_sub(1);
         *self = match outcome {
             Outcome::Accepted => Self::default(),
+            // The card's word covers the attempts before, those without a known end too.
             Outcome::Refused { left: Some(left) } => Self {
-                failed,
-                pending,
+                failed: failed.saturating_add(pending),
+                pending: 0,
                 told: Some(left),
                 since: 0,
             },
@@ -320,9 +321,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_counter_is_tried_three_times() {
+    fn an_unknown_counter_is_tried_twice() {
         let (mut ledger, budget) = (Ledger::default(), Budget::default());
-        for _ in 0..3 {
+        for _ in 0..2 {
             ledger.intend(&pin(), &budget, false).unwrap();
             let outcome = Outcome::Refused { left: None };
             ledger.settle(&pin(), outcome).unwrap();
@@ -331,8 +332,8 @@ mod tests {
         assert!(matches!(
             why,
             Exhausting::Budget {
-                failed: 3,
-                allowed: 3,
+                failed: 2,
+                allowed: 2,
                 ..
             }
         ));
@@ -365,7 +366,7 @@ mod tests {
     #[test]
     fn the_cards_word_goes_before_every_guess() {
         let (mut ledger, budget) = (Ledger::default(), Budget::default());
-        for _ in 0..3 {
+        for _ in 0..2 {
             ledger.intend(&pin(), &budget, false).unwrap();
         }
         ledger.learn(&pin(), 8).unwrap();
@@ -386,6 +387,20 @@ mod tests {
             refused(&mut ledger, &budget),
             Exhausting::Blocked { .. }
         ));
+    }
+
+    #[test]
+    fn the_cards_word_after_an_attempt_covers_those_before_it() {
+        let (mut ledger, budget) = (Ledger::default(), Budget::default());
+        ledger.learn(&pin(), 5).unwrap();
+        for _ in 0..2 {
+            ledger.intend(&pin(), &budget, false).unwrap();
+        }
+        let outcome = Outcome::Refused { left: Some(3) };
+        ledger.settle(&pin(), outcome).unwrap();
+        let account = ledger.account(&pin()).unwrap();
+        assert_eq!((account.left(), account.failures()), (Some(3), 2));
+        ledger.intend(&pin(), &budget, false).unwrap();
     }
 
     #[test]

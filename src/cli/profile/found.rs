@@ -244,7 +244,7 @@ pub(crate) fn warnings(chip: &ChipProfile) -> Vec<String> {
             ));
         }
         if set.tries.is_none() {
-            warnings.push(format!("key set \"{name}\" does not say how many failures lock the chip (tries): three are allowed"));
+            warnings.push(format!("key set \"{name}\" does not say how many failures lock the chip (tries): two are allowed"));
         }
     }
     warnings
