@@ -8,7 +8,7 @@
 //! ```
 
 use std::error::Error as StdError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -22,6 +22,10 @@ const MAX_ROUNDS: usize = 300;
 /// Most answers in a row that bring nothing on: no byte, or yet another length. One of each
 /// is usual; a second length may follow where the first was that of a longer object.
 const MAX_IDLE: usize = 3;
+/// How long one logical command may take from its first transmission on; the answer that is
+/// awaited when it passes is still awaited. Longer than the longest that a card may take for
+/// one answer, a key of 4096 bits in five minutes.
+const LONGEST: Duration = Duration::from_secs(360);
 /// Response bytes of one logical command by default: one extended response.
 const TOTAL: usize = 0x1_0000;
 /// Most bytes that [`MAX_ROUNDS`] answers can bring: an extended one, then short ones.
@@ -30,6 +34,8 @@ const MOST: usize = 0x1_0000 + (MAX_ROUNDS - 1) * 256;
 const CHAINED: u8 = 0x10;
 /// Largest data field of a short command, in bytes.
 const SHORT_DATA: usize = 255;
+/// Largest data field of an extended command, in bytes.
+const EXTENDED_DATA: usize = 0xFFFF;
 /// Largest expected length of a short command, in bytes.
 const SHORT_LE: u32 = 256;
 /// INS of GET RESPONSE (*ISO/IEC 7816-4 §11.7.1*).
@@ -52,6 +58,10 @@ pub trait Channel: Send {
     /// # Errors
     /// [`ChannelError`] where the card is gone or does not answer.
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError>;
+
+    /// Waits so long for each answer from now on, where the channel bounds the time at all.
+    /// Whoever wraps a channel passes it on.
+    fn set_patience(&mut self, _patience: Duration) {}
 }
 
 impl<C: Channel + ?Sized> Channel for &mut C {
@@ -66,6 +76,10 @@ impl<C: Channel + ?Sized> Channel for &mut C {
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         (**self).reset()
     }
+
+    fn set_patience(&mut self, patience: Duration) {
+        (**self).set_patience(patience);
+    }
 }
 
 impl<C: Channel + ?Sized> Channel for Box<C> {
@@ -79,6 +93,10 @@ impl<C: Channel + ?Sized> Channel for Box<C> {
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         (**self).reset()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        (**self).set_patience(patience);
     }
 }
 
@@ -140,8 +158,8 @@ pub enum ChannelError {
 /// neither extended length nor chaining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most data bytes in one command. Up to 255 it bounds short commands and chained
-    /// pieces only; a larger value bounds extended commands too.
+    /// Most data bytes in one command, whatever its form; a piece of a chain, which is
+    /// short, has 255 at most.
     pub command: usize,
     /// Most response bytes asked for at once, 1 to 65 536. A larger Le is lowered to it,
     /// so whoever reads a file counts what came.
@@ -190,11 +208,12 @@ impl Limits {
     /// Returns the most data bytes that fit one unchained command.
     #[must_use]
     pub fn unchained(&self) -> usize {
-        match (self.extended, self.command) {
-            (true, command @ SHORT_DATA..) if command > SHORT_DATA => command.min(0xFFFF),
-            (true, _) => 0xFFFF,
-            (false, command) => command.min(SHORT_DATA),
-        }
+        let most = if self.extended {
+            EXTENDED_DATA
+        } else {
+            SHORT_DATA
+        };
+        self.command.min(most)
     }
 }
 
@@ -222,6 +241,12 @@ pub enum ExchangeError {
     /// The card announces more and more, or never accepts a length.
     #[error("card still not done after {0} commands for one request")]
     Endless(usize),
+    /// The card answers always in time, and is never done.
+    #[error("card still not done after {} s with one request", after.as_secs())]
+    Slow {
+        /// How long one request may take.
+        after: Duration,
+    },
     /// The card's answers, all together, exceed [`Limits::total`].
     #[error("card's answer exceeds {limit} bytes")]
     TooMuch {
@@ -250,13 +275,15 @@ pub enum ExchangeError {
 /// Sends one logical command and returns the card's whole response.
 ///
 /// Picks the short form where it fits, else the extended, else a chain; lowers Le to what
-/// [`Limits::response`] allows. Repeats with the right Le on `6Cxx` and gathers with GET
-/// RESPONSE on `61xx` (*ISO/IEC 7816-4 §5.3.4, §11.7.1*). The status is that of the last
+/// [`Limits::response`] allows. Repeats with the right Le on `6Cxx`, unless it is wrapped
+/// for a secure channel, and gathers with GET RESPONSE on `61xx` (*ISO/IEC 7816-4 §5.3.4,
+/// §11.7.1*). The status is that of the last
 /// answer. An error status after a piece of a chain ends the chain and is returned.
 ///
 /// # Errors
 /// [`ExchangeError`]. A card that announces without end is cut off after 300 commands,
-/// after three in a row that bring no byte, or after [`Limits::total`] bytes. Error statuses
+/// after three in a row that bring no byte, after [`Limits::total`] bytes, or when six
+/// minutes are over. Error statuses
 /// are no `Err`; a warning in the middle of a chain is one, since the caller would take it
 /// for that of the whole command.
 pub fn exchange(
@@ -264,8 +291,19 @@ pub fn exchange(
     command: &Command,
     limits: &Limits,
 ) -> Result<Response, ExchangeError> {
+    exchange_within(LONGEST, channel, command, limits)
+}
+
+fn exchange_within(
+    longest: Duration,
+    channel: &mut dyn Channel,
+    command: &Command,
+    limits: &Limits,
+) -> Result<Response, ExchangeError> {
     let mut rounds = Rounds {
         channel,
+        longest,
+        began: None,
         sent: 0,
         idle: 0,
     };
@@ -305,14 +343,28 @@ pub fn exchange(
     rounds.gather(last, limits)
 }
 
-/// Returns the class byte of the GET RESPONSE that belongs to a command: interindustry,
-/// same logical channel, no secure messaging, no chain.
-fn get_response_class(cla: u8) -> u8 {
-    if cla & 0x40 == 0 {
-        cla & 0x03
-    } else {
+/// Returns the GET RESPONSE that belongs to a command of class `cla`, for `le` bytes: its
+/// class is interindustry, of the same logical channel, without secure messaging and chain.
+pub fn get_response(cla: u8, le: u32) -> Command {
+    let class = if is_further(cla) {
         0x40 | cla & 0x0F
-    }
+    } else {
+        cla & 0x03
+    };
+    Command::new(class, GET_RESPONSE, 0, 0).with_le(le)
+}
+
+/// Says whether a class byte is of the kind that names a logical channel from 4 on
+/// (*ISO/IEC 7816-4 §5.4.1*).
+fn is_further(cla: u8) -> bool {
+    cla & 0x40 != 0
+}
+
+/// Says whether a class byte announces secure messaging (*ISO/IEC 7816-4 §5.4.1*; *GP Card
+/// Specification 2.3 §11.1.4*).
+fn is_secured(cla: u8) -> bool {
+    let bits = if is_further(cla) { 0x20 } else { 0x0C };
+    cla & bits != 0
 }
 
 /// Says whether a status word is an error: not done, no warning, nothing to fetch.
@@ -324,6 +376,9 @@ fn refuses(status: Status) -> bool {
 /// Counts what is sent for one logical command.
 struct Rounds<'a> {
     channel: &'a mut dyn Channel,
+    longest: Duration,
+    /// When the first command went out.
+    began: Option<Instant>,
     /// Commands sent, pieces of a chain not counted.
     sent: usize,
     /// Answers in a row that brought nothing on.
@@ -346,6 +401,14 @@ impl Rounds<'_> {
 
     fn transmit(&mut self, command: &Command, limits: &Limits) -> Result<Response, ExchangeError> {
         let bytes = command.encode().map_err(ExchangeError::Command)?;
+        match self.began {
+            None => self.began = Some(Instant::now()),
+            Some(began) if began.elapsed() >= self.longest => {
+                let after = self.longest;
+                return Err(ExchangeError::Slow { after });
+            }
+            Some(_) => {}
+        }
         let answer = Zeroizing::new(self.channel.transmit(&bytes)?);
         let length = answer.len().saturating_sub(2);
         if length > limits.total {
@@ -362,7 +425,9 @@ impl Rounds<'_> {
     }
 
     fn gather(&mut self, command: Command, limits: &Limits) -> Result<Response, ExchangeError> {
-        let cla = get_response_class(command.cla());
+        let cla = command.cla();
+        // A wrapped command counts in its channel: the same once more would end it.
+        let mut repeats = !is_secured(cla);
         let most = u32::try_from(limits.response)
             .unwrap_or(SHORT_LE)
             .clamp(1, SHORT_LE);
@@ -374,6 +439,7 @@ impl Rounds<'_> {
             let status = answer.status();
             if let Some(le) = status.correct_le()
                 && answer.data().is_empty()
+                && repeats
             {
                 next = next.with_le(le);
                 continue;
@@ -393,7 +459,8 @@ impl Rounds<'_> {
                 gathered.reserve_exact(limits.total.min(MOST));
             }
             gathered.extend_from_slice(answer.data());
-            next = Command::new(cla, GET_RESPONSE, 0, 0).with_le(available.min(most));
+            next = get_response(cla, available.min(most));
+            repeats = true;
         }
     }
 }
@@ -465,7 +532,7 @@ mod tests {
             (0x61, 0x41),
             (0xE3, 0x43),
         ] {
-            assert_eq!(get_response_class(cla), expected, "{cla:02X}");
+            assert_eq!(get_response(cla, 1).cla(), expected, "{cla:02X}");
         }
     }
 
@@ -497,11 +564,21 @@ mod tests {
         );
         let extended = Limits {
             extended: true,
+            command: 300,
             response: 1000,
             ..short
         };
         let (_, seen) = play(&["9000"], &put, &extended);
         assert_eq!(seen, [format!("00DB3FFF00012C{}03E8", "11".repeat(300))]);
+        // The bound holds for the extended form too.
+        let tight = Limits {
+            command: 299,
+            ..extended
+        };
+        assert!(matches!(
+            play(&[], &put, &tight).0,
+            Err(ExchangeError::TooLong { limit: 299, .. })
+        ));
         let both = Limits {
             extended: true,
             chaining: true,
@@ -549,6 +626,47 @@ mod tests {
         let (error, commands) = ask_forever(&[0x00, 0x61, 0x01], &limits);
         assert!(matches!(error, ExchangeError::Endless(300)), "{error}");
         assert_eq!(commands, 300);
+    }
+
+    #[test]
+    fn one_request_ends_in_time() {
+        let mut card = Scripted {
+            answer: |_: &[u8]| vec![0x00, 0x61, 0x01],
+            seen: Vec::new(),
+        };
+        let read = Command::new(0, 0xB0, 0, 0).with_le(256);
+        let none = Duration::ZERO;
+        let error = exchange_within(none, &mut card, &read, &Limits::default()).unwrap_err();
+        assert!(matches!(error, ExchangeError::Slow { .. }), "{error}");
+        assert_eq!(card.seen.len(), 1);
+        let long = Command::new(0, 0xDB, 0, 0).with_data(vec![0; 600]);
+        let chains = Limits {
+            chaining: true,
+            ..Limits::default()
+        };
+        let mut card = Scripted {
+            answer: |_: &[u8]| vec![0x90, 0x00],
+            seen: Vec::new(),
+        };
+        let error = exchange_within(none, &mut card, &long, &chains).unwrap_err();
+        assert!(matches!(error, ExchangeError::Slow { .. }), "{error}");
+        assert_eq!(card.seen.len(), 1);
+    }
+
+    #[test]
+    fn a_wrapped_command_is_not_sent_twice() {
+        for cla in [0x84, 0x04, 0x0C, 0x60, 0xE0] {
+            let read = Command::new(cla, 0xCA, 0, 0x66)
+                .with_data([0; 8])
+                .with_le(256);
+            let (result, seen) = play(&["6C04"], &read, &Limits::default());
+            assert_eq!(result.unwrap().status(), Status::new(0x6C04));
+            assert_eq!(seen.len(), 1, "{cla:02X}");
+            // What fetches the answer is not wrapped.
+            let (result, seen) = play(&["6103", "6C02", "AABB9000"], &read, &Limits::default());
+            assert_eq!(result.unwrap().data(), [0xAA, 0xBB]);
+            assert_eq!(seen.len(), 3);
+        }
     }
 
     #[test]

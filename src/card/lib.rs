@@ -26,5 +26,5 @@ pub mod tlv;
 pub mod trace;
 
 pub use apdu::{ApduError, Command, Masked, Response};
-pub use channel::{Channel, ChannelError, ExchangeError, Limits, exchange};
+pub use channel::{Channel, ChannelError, ExchangeError, Limits, exchange, get_response};
 pub use status::Status;

@@ -1,5 +1,7 @@
 //! Counts what passes through a channel.
 
+use std::time::Duration;
+
 use card::{Channel, ChannelError};
 
 /// What passed through a channel.
@@ -56,5 +58,9 @@ impl<C: Channel> Channel for Meter<C> {
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         self.inner.reset()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.inner.set_patience(patience);
     }
 }

@@ -1,6 +1,6 @@
 //! Records what passes through a channel, as a readable trace with its secrets hidden.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use card::trace::{Trace, Veil};
 use card::{Channel, ChannelError, Status};
@@ -91,6 +91,10 @@ impl<C: Channel> Channel for Recorder<C> {
                 Err(error)
             }
         }
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.inner.set_patience(patience);
     }
 }
 

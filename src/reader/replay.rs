@@ -418,9 +418,10 @@ mod tests {
             let replayed = Replay::new().run(&trace, &mut Same(0x6300));
             assert_eq!(replayed.stopped, None, "{harmless}");
         }
-        let asking: Trace = "> 0020000102 [2]\n< 9000\n> 00200081\n< 9000\n> 00a4000c023f00\n< 9000"
-            .parse()
-            .unwrap();
+        let asking: Trace =
+            "> 0020000102 [2]\n< 9000\n> 00200081\n< 9000\n> 00a4000c023f00\n< 9000"
+                .parse()
+                .unwrap();
         assert_eq!(presenting(&asking), [0; 0]);
     }
 

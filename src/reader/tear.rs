@@ -1,5 +1,7 @@
 //! Tears a card out at a chosen command: what a station must survive.
 
+use std::time::Duration;
+
 use card::{Channel, ChannelError};
 
 /// When the card goes, seen from the n-th command.
@@ -63,6 +65,10 @@ impl<C: Channel> Channel for Tear<C> {
         } else {
             self.inner.reset()
         }
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.inner.set_patience(patience);
     }
 }
 

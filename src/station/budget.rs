@@ -10,6 +10,8 @@
 //! what the centre sealed and nobody here can read, and what an inspector does without any plan.
 //! A command is known by its header alone, so no secret has to be seen to be counted.
 
+use std::time::Duration;
+
 use card::attempts::{AttemptError, AttemptStore, Budget, Guarded, Outcome};
 use card::{Channel, ChannelError, Status};
 use profile::{ChipProfile, Plan, Presentation, Verb};
@@ -251,6 +253,10 @@ impl<C: Channel, S: AttemptStore + Send> Channel for Budgeted<C, S> {
         self.challenge = None;
         self.challenged = None;
         self.inner.reset()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        self.inner.set_patience(patience);
     }
 }
 

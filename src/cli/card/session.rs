@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use card::trace::Veil;
 use card::{Channel, ChannelError};
@@ -121,5 +122,11 @@ impl Channel for Session {
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         self.channel()?.reset()
+    }
+
+    fn set_patience(&mut self, patience: Duration) {
+        if let Ok(channel) = self.channel() {
+            channel.set_patience(patience);
+        }
     }
 }
