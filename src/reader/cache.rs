@@ -9,7 +9,7 @@ use card::{Channel, Limits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::probe::{Capabilities, ProbeError, ProbePlan, probe};
+use crate::probe::{Capabilities, Notes, ProbeError, ProbePlan, Trial, probe_noting};
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -37,22 +37,20 @@ impl CapabilityKey {
     }
 }
 
-/// Returns a reader's name without the service's numbers at its end: reader and slot, ` 00
-/// 00`, or ` 0` alone.
+/// Returns a reader's name without the service's numbers at its end: reader and slot in
+/// hexadecimal, ` 00 00`, or one decimal digit alone, ` 0`; a letter alone tells models apart.
 fn model(reader: &str) -> &str {
-    let number = |text: &str, digits: usize| {
-        text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-    };
+    let number = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let name = reader.trim();
     if let Some((rest, slot)) = name.rsplit_once(' ')
-        && number(slot, 2)
+        && number(slot)
         && let Some((model, index)) = rest.rsplit_once(' ')
-        && number(index, 2)
+        && number(index)
     {
         return model.trim_end();
     }
     match name.rsplit_once(' ') {
-        Some((model, index)) if number(index, 1) => model.trim_end(),
+        Some((model, index)) if matches!(index.as_bytes(), [b'0'..=b'9']) => model.trim_end(),
         _ => name,
     }
 }
@@ -85,10 +83,21 @@ struct Entry {
     capabilities: Capabilities,
 }
 
+/// What was being tried when a measurement ended: it is taken not to pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Unfinished {
+    #[serde(flatten)]
+    key: CapabilityKey,
+    bounds: Bounds,
+    trial: Trial,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 struct Content {
     version: u32,
     entries: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unfinished: Vec<Unfinished>,
 }
 
 /// Only the version, which tells whether the rest can be read.
@@ -143,7 +152,7 @@ pub struct CacheError {
 /// change, so that no reader of it sees half of one.
 pub struct CapabilityCache {
     path: PathBuf,
-    entries: Vec<Entry>,
+    content: Content,
 }
 
 impl CapabilityCache {
@@ -151,17 +160,17 @@ impl CapabilityCache {
     /// warning says why; the next change replaces it.
     pub fn open(path: impl Into<PathBuf>) -> (Self, Option<CacheWarning>) {
         let path = path.into();
-        let (entries, warning) = match read(&path) {
-            Ok(entries) => (entries, None),
-            Err(warning) => (Vec::new(), Some(warning)),
+        let (content, warning) = match read(&path) {
+            Ok(content) => (content, None),
+            Err(warning) => (Content::default(), Some(warning)),
         };
-        (Self { path, entries }, warning)
+        (Self { path, content }, warning)
     }
 
     /// Returns what was measured within these bounds.
     pub fn get(&self, key: &CapabilityKey, limits: &Limits) -> Option<Capabilities> {
-        self.entries
-            .iter()
+        let mut entries = self.content.entries.iter();
+        entries
             .find(|entry| entry.key == *key && entry.bounds == limits.into())
             .map(|entry| entry.capabilities)
     }
@@ -182,9 +191,14 @@ impl CapabilityCache {
             capabilities,
         };
         self.reread();
-        self.entries
-            .retain(|kept| kept.key != entry.key || kept.bounds != entry.bounds);
-        self.entries.push(entry);
+        let Content {
+            entries,
+            unfinished,
+            ..
+        } = &mut self.content;
+        entries.retain(|kept| kept.key != entry.key || kept.bounds != entry.bounds);
+        unfinished.retain(|noted| noted.key != entry.key || noted.bounds != entry.bounds);
+        entries.push(entry);
         self.write()
     }
 
@@ -195,9 +209,15 @@ impl CapabilityCache {
     /// [`CacheError`]; it is forgotten in memory nevertheless.
     pub fn forget(&mut self, key: &CapabilityKey) -> Result<bool, CacheError> {
         self.reread();
-        let before = self.entries.len();
-        self.entries.retain(|kept| kept.key != *key);
-        let found = self.entries.len() < before;
+        let Content {
+            entries,
+            unfinished,
+            ..
+        } = &mut self.content;
+        let before = entries.len() + unfinished.len();
+        entries.retain(|kept| kept.key != *key);
+        unfinished.retain(|noted| noted.key != *key);
+        let found = entries.len() + unfinished.len() < before;
         if found {
             self.write()?;
         }
@@ -205,11 +225,13 @@ impl CapabilityCache {
     }
 
     /// Returns what reader and card carry: as measured before within the plan's limits, or
-    /// else measured now ([`probe`]) and kept. What cannot be kept is returned nevertheless,
-    /// with the error.
+    /// else measured now ([`probe`](crate::probe())) and kept. What cannot be kept is returned
+    /// nevertheless, with the error; what is worse than any sound reader is not kept. One
+    /// program measures at a time.
     ///
     /// # Errors
-    /// [`ProbeError`] where it had to be measured and could not.
+    /// [`ProbeError`] where it had to be measured and could not. If the reader hung, the next
+    /// measurement goes round what it hung at.
     pub fn get_or_probe(
         &mut self,
         key: &CapabilityKey,
@@ -220,30 +242,55 @@ impl CapabilityCache {
         if let Some(known) = self.get(key, &plan.limits) {
             return Ok((known, None));
         }
-        let measured = probe(channel, active, plan)?;
-        let kept = self.put(key, &plan.limits, measured);
-        Ok((measured, kept.err()))
+        // Who waited finds it measured; and another's note is of a measurement that ended.
+        let _turn = self.turn();
+        self.reread();
+        if let Some(known) = self.get(key, &plan.limits) {
+            return Ok((known, None));
+        }
+        let mut notes = Notebook {
+            cache: self,
+            key,
+            bounds: Bounds::from(&plan.limits),
+        };
+        let measured = probe_noting(channel, active, plan, &mut notes)?;
+        let capabilities = measured.capabilities;
+        let unkept = match measured.is_sound {
+            true => self.put(key, &plan.limits, capabilities).err(),
+            false => None,
+        };
+        Ok((capabilities, unkept))
+    }
+
+    /// Waits until nobody else measures. Where that cannot be known nothing can be kept either,
+    /// and everybody measures alone.
+    fn turn(&self) -> Option<File> {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".lock");
+        let mut options = File::options();
+        let file = options.create(true).append(true).open(path).ok()?;
+        file.lock().ok()?;
+        Some(file)
     }
 
     /// Takes over what another program wrote meanwhile.
     fn reread(&mut self) {
-        if let Ok(entries) = read(&self.path)
+        if let Ok(content) = read(&self.path)
             && self.path.exists()
         {
-            self.entries = entries;
+            self.content = content;
         }
     }
 
-    fn write(&self) -> Result<(), CacheError> {
+    fn write(&mut self) -> Result<(), CacheError> {
+        let path = self.path.clone();
         let failed = |source| CacheError {
-            path: self.path.clone(),
+            path: path.clone(),
             source,
         };
-        let content = Content {
-            version: VERSION,
-            entries: self.entries.clone(),
-        };
-        let mut text = serde_json::to_vec_pretty(&content).map_err(|error| failed(error.into()))?;
+        self.content.version = VERSION;
+        let text = serde_json::to_vec_pretty(&self.content);
+        let mut text = text.map_err(|error| failed(error.into()))?;
         text.push(b'\n');
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -258,12 +305,12 @@ impl CapabilityCache {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Entry>, CacheWarning> {
+fn read(path: &Path) -> Result<Content, CacheWarning> {
     let path = path.to_owned();
     let mut text = Vec::new();
     match File::open(&path).and_then(|file| file.take(LONGEST).read_to_end(&mut text)) {
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Content::default()),
         Err(source) => return Err(CacheWarning::Unreadable { path, source }),
     }
     match serde_json::from_slice::<Stamp>(&text) {
@@ -271,9 +318,46 @@ fn read(path: &Path) -> Result<Vec<Entry>, CacheWarning> {
         Ok(Stamp { version: found }) => return Err(CacheWarning::Version { path, found }),
         Err(source) => return Err(CacheWarning::Damaged { path, source }),
     }
-    match serde_json::from_slice::<Content>(&text) {
-        Ok(content) => Ok(content.entries),
-        Err(source) => Err(CacheWarning::Damaged { path, source }),
+    serde_json::from_slice(&text).map_err(|source| CacheWarning::Damaged { path, source })
+}
+
+/// The notes of one measurement. A note that cannot be written is none: then nothing that is
+/// measured can be kept either, and whoever measures hears of that.
+struct Notebook<'a> {
+    cache: &'a mut CapabilityCache,
+    key: &'a CapabilityKey,
+    bounds: Bounds,
+}
+
+impl Notebook<'_> {
+    fn note(&self, trial: Trial) -> Unfinished {
+        Unfinished {
+            key: self.key.clone(),
+            bounds: self.bounds,
+            trial,
+        }
+    }
+}
+
+impl Notes for Notebook<'_> {
+    fn ended_in(&self, trial: Trial) -> bool {
+        self.cache.content.unfinished.iter().any(|noted| {
+            noted.key == *self.key && noted.bounds == self.bounds && noted.trial.foretells(trial)
+        })
+    }
+
+    fn begin(&mut self, trial: Trial) {
+        let note = self.note(trial);
+        self.cache.reread();
+        self.cache.content.unfinished.push(note);
+        let _ = self.cache.write();
+    }
+
+    fn end(&mut self, trial: Trial) {
+        let note = self.note(trial);
+        self.cache.reread();
+        self.cache.content.unfinished.retain(|noted| *noted != note);
+        let _ = self.cache.write();
     }
 }
 
@@ -300,6 +384,7 @@ mod tests {
             ("OMNIKEY CardMan 3121 0", "OMNIKEY CardMan 3121"),
             ("SCM SCR 3310 [CCID] (21) 00 0A", "SCM SCR 3310 [CCID] (21)"),
             ("Reader 3310", "Reader 3310"),
+            ("Reader A", "Reader A"),
             ("00 00", "00 00"),
             ("zimogs slot 1 00 00", "zimogs slot 1"),
         ] {

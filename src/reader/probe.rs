@@ -7,7 +7,9 @@
 //!   reset
 //! ```
 //!
-//! A reader that fails a long command is recovered by a reset before the next step.
+//! A command that fails is sent once more after a reset before the failure is believed: a
+//! contact may have been bad. What is being tried is noted, so that a command after which the
+//! reader hangs for good costs one measurement, and the next goes round it.
 
 #[cfg(test)]
 #[path = "../../tests/reader/over_pcsc.rs"]
@@ -36,6 +38,8 @@ const CLOSE: usize = 16;
 const CHAINED: u8 = 0x10;
 /// How often a reset is tried before the card is given up.
 const RESETS: usize = 2;
+/// How often a command is sent before it is believed that it does not pass.
+const TRIES: usize = 2;
 
 /// With what to measure, and up to where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +90,7 @@ impl Capabilities {
         // Which commands a card takes in chains is its profile's to say; what was seen is of one.
         let chaining = limits.chaining;
         let mut narrowed = Limits {
+            command: limits.command.min(self.command),
             response: self
                 .response
                 .map_or(limits.response, |response| limits.response.min(response)),
@@ -94,16 +99,8 @@ impl Capabilities {
             ..*limits
         };
         if !narrowed.extended {
+            narrowed.command = narrowed.command.min(SHORT_DATA);
             narrowed.response = narrowed.response.min(SHORT_ANSWER);
-            narrowed.command = limits.command.min(SHORT_DATA).min(self.command);
-        } else if self.command < limits.unchained() {
-            if chaining && limits.command < SHORT_DATA {
-                // One number cannot bound pieces and extended commands differently: the
-                // chip's own bound on pieces goes first.
-                narrowed.extended = false;
-            } else {
-                narrowed.command = self.command;
-            }
         }
         narrowed
     }
@@ -127,7 +124,7 @@ pub enum ProbeError {
 /// the PC/SC service says is spoken.
 ///
 /// To be called before a session is opened: the card is reset at the end. Sends at most
-/// some thirty commands.
+/// some sixty commands.
 ///
 /// # Errors
 /// [`ProbeError`]. A step that fails is no error as long as the card comes back.
@@ -136,6 +133,69 @@ pub fn probe(
     active: Option<Protocol>,
     plan: &ProbePlan,
 ) -> Result<Capabilities, ProbeError> {
+    probe_noting(channel, active, plan, &mut Unnoted).map(|measured| measured.capabilities)
+}
+
+/// One command that reader or card may not survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Trial {
+    /// One with so many data bytes.
+    Command(usize),
+    /// One that asks for so many.
+    Answer(usize),
+    /// A piece of a chain.
+    Chain,
+}
+
+impl Trial {
+    /// Says whether what ended in this one will end in `other` too: it is as long or longer.
+    pub(crate) fn foretells(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Command(ended), Self::Command(length))
+            | (Self::Answer(ended), Self::Answer(length)) => ended <= length,
+            (Self::Chain, Self::Chain) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Where it is noted what is being tried.
+pub(crate) trait Notes {
+    /// Says whether a measurement before ended in such a command, and is to be believed.
+    fn ended_in(&self, trial: Trial) -> bool;
+    /// Notes, for good, that it is about to be tried.
+    fn begin(&mut self, trial: Trial);
+    /// Notes that card and reader are alive after it.
+    fn end(&mut self, trial: Trial);
+}
+
+/// Nothing is noted.
+struct Unnoted;
+
+impl Notes for Unnoted {
+    fn ended_in(&self, _: Trial) -> bool {
+        false
+    }
+    fn begin(&mut self, _: Trial) {}
+    fn end(&mut self, _: Trial) {}
+}
+
+/// What came of a measurement.
+pub(crate) struct Measured {
+    pub(crate) capabilities: Capabilities,
+    /// Whether short commands passed, as every reader carries them: else something is wrong
+    /// with this reader or card, and nothing is learnt of its model.
+    pub(crate) is_sound: bool,
+}
+
+/// Measures as [`probe`], and goes round what the notes say.
+pub(crate) fn probe_noting(
+    channel: &mut dyn Channel,
+    active: Option<Protocol>,
+    plan: &ProbePlan,
+    notes: &mut dyn Notes,
+) -> Result<Measured, ProbeError> {
     let atr = channel.atr().to_vec();
     let protocol = match Atr::parse(&atr) {
         Ok(atr) => Some(Protocol::in_use(active, &atr)),
@@ -144,20 +204,25 @@ pub fn probe(
     let mut bench = Bench {
         channel,
         plan,
+        notes,
         atr,
         usual: None,
         understands: None,
+        is_sound: true,
     };
     let (extended, command) = bench.command()?;
     let response = bench.response(extended)?;
     let chaining = bench.chaining(command)?;
     bench.recover()?;
-    Ok(Capabilities {
-        protocol,
-        extended,
-        command,
-        response,
-        chaining,
+    Ok(Measured {
+        capabilities: Capabilities {
+            protocol,
+            extended,
+            command,
+            response,
+            chaining,
+        },
+        is_sound: bench.is_sound,
     })
 }
 
@@ -175,24 +240,50 @@ enum Asked {
 struct Bench<'a> {
     channel: &'a mut dyn Channel,
     plan: &'a ProbePlan,
+    notes: &'a mut dyn Notes,
     atr: Vec<u8>,
     /// What the card says to a lengthy command of short form.
     usual: Option<Status>,
     /// Whether the card understands the extended form, once that was asked.
     understands: Option<bool>,
+    is_sound: bool,
 }
 
 impl Bench<'_> {
-    /// Sends one command; nothing where no answer came, and then the card is reset.
-    fn send(&mut self, command: &[u8]) -> Result<Option<(usize, Status)>, ProbeError> {
-        if let Ok(answer) = self.channel.transmit(command) {
-            let answer = Zeroizing::new(answer);
-            if let Some((data, word)) = answer.split_last_chunk::<2>() {
-                let status = Status::new(u16::from_be_bytes(*word));
-                return Ok(Some((data.len(), status)));
+    /// Sends one command; nothing where no answer came, twice or in a measurement before. The
+    /// card is reset then.
+    fn send(
+        &mut self,
+        trial: Trial,
+        command: &[u8],
+    ) -> Result<Option<(usize, Status)>, ProbeError> {
+        let mut sent = Ok(None);
+        if !self.notes.ended_in(trial) {
+            self.notes.begin(trial);
+            sent = self.try_out(command);
+            // Of a card that was taken out, nothing is learnt; of one that is silent, much.
+            if !matches!(&sent, Err(ProbeError::Lost(ChannelError::Timeout { .. }))) {
+                self.notes.end(trial);
             }
         }
-        self.recover()?;
+        let is_short = command.len() <= 5 || command.get(4) != Some(&0);
+        if is_short && !matches!(sent, Ok(Some(_))) {
+            self.is_sound = false;
+        }
+        sent
+    }
+
+    fn try_out(&mut self, command: &[u8]) -> Result<Option<(usize, Status)>, ProbeError> {
+        for _ in 0..TRIES {
+            if let Ok(answer) = self.channel.transmit(command) {
+                let answer = Zeroizing::new(answer);
+                if let Some((data, word)) = answer.split_last_chunk::<2>() {
+                    let status = Status::new(u16::from_be_bytes(*word));
+                    return Ok(Some((data.len(), status)));
+                }
+            }
+            self.recover()?;
+        }
         Ok(None)
     }
 
@@ -222,7 +313,9 @@ impl Bench<'_> {
             return Ok((false, longest));
         }
         if bound <= SHORT_DATA {
-            return Ok((false, short));
+            // Its answers may be longer all the same.
+            let extended = self.plan.limits.extended && self.understands_extended()?;
+            return Ok((extended, short));
         }
         if self.carries(bound)? {
             return Ok((true, bound));
@@ -238,7 +331,7 @@ impl Bench<'_> {
     /// Says whether a command with so many data bytes reaches the card whole.
     fn carries(&mut self, length: usize) -> Result<bool, ProbeError> {
         let command = lengthy(self.plan.lengthy, length);
-        let Some((_, status)) = self.send(&command)? else {
+        let Some((_, status)) = self.send(Trial::Command(length), &command)? else {
             return Ok(false);
         };
         if length <= SHORT_DATA {
@@ -259,10 +352,14 @@ impl Bench<'_> {
         let mut extended = vec![cla, ins, p1, p2, 0, high(KNOWN_GOOD), low(KNOWN_GOOD)];
         extended.resize(extended.len() + KNOWN_GOOD, 0xFF);
         extended.extend([0, 0]);
-        let in_short = self.send(&short)?.map(|(_, status)| status);
-        let known = match self.send(&extended)?.map(|(_, status)| status) {
-            None => false,
-            Some(status) => !puzzled(status) || in_short == Some(status),
+        let in_short = self.send(Trial::Command(KNOWN_GOOD), &short)?;
+        // Who does not survive the form survives no command that needs it.
+        let in_extended = self.send(Trial::Command(SHORT_DATA + 1), &extended)?;
+        let known = match (in_short, in_extended) {
+            (_, None) => false,
+            (in_short, Some((_, status))) => {
+                !puzzled(status) || in_short.is_some_and(|(_, short)| short == status)
+            }
         };
         self.understands = Some(known);
         Ok(known)
@@ -302,7 +399,7 @@ impl Bench<'_> {
 
     fn ask(&mut self, length: usize) -> Result<Asked, ProbeError> {
         let command = answering(self.plan.answering, length);
-        Ok(match self.send(&command)? {
+        Ok(match self.send(Trial::Answer(length), &command)? {
             None => Asked::Failed,
             Some((got, status))
                 if got <= length
@@ -330,14 +427,14 @@ impl Bench<'_> {
             Status::OK => Some(true),
             _ => None,
         };
-        let Some((_, status)) = self.send(&piece)? else {
+        let Some((_, status)) = self.send(Trial::Chain, &piece)? else {
             return Ok(None);
         };
         let seen = verdict(status);
         if seen == Some(true) {
             // The chain is ended: the card must not be left in it.
             let last = lengthy(self.plan.lengthy, KNOWN_GOOD + 1);
-            return Ok(match self.send(&last)? {
+            return Ok(match self.send(Trial::Chain, &last)? {
                 Some((_, Status::CHAINING_NOT_SUPPORTED)) => Some(false),
                 Some(_) => seen,
                 None => None,

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{CapabilityCache, CapabilityKey};
 
 /// How a reader behaves that cannot carry a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +16,8 @@ enum Breaks {
     Empty,
     /// It does not heed the first reset.
     Hangs,
+    /// It is silent from then on, until it is plugged in anew.
+    Dies,
 }
 
 /// A card behind a reader with buffers.
@@ -63,10 +66,22 @@ impl Default for Bound {
     }
 }
 
+fn silence() -> ChannelError {
+    ChannelError::Timeout {
+        reader: "bound".into(),
+        after: std::time::Duration::from_secs(20),
+    }
+}
+
 impl Bound {
     fn fail(&mut self) -> Result<Vec<u8>, ChannelError> {
-        self.broken = if self.breaks == Breaks::Hangs { 2 } else { 1 };
+        self.broken = match self.breaks {
+            Breaks::Dies => usize::MAX,
+            Breaks::Hangs => 2,
+            _ => 1,
+        };
         match self.breaks {
+            Breaks::Dies => Err(silence()),
             Breaks::Resets => Err(ChannelError::Reset),
             Breaks::Empty => Ok(Vec::new()),
             _ => Err(ChannelError::Device {
@@ -125,6 +140,9 @@ impl Channel for Bound {
 
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         self.resets += 1;
+        if self.breaks == Breaks::Dies && self.broken > 0 {
+            return Err(silence());
+        }
         self.broken = self.broken.saturating_sub(1);
         if self.broken > 0 {
             return Err(ChannelError::Unresponsive {
@@ -180,7 +198,7 @@ fn a_small_buffer_is_found_by_bisection() {
         let most = 1000 - 9;
         assert!(seen.extended, "{breaks:?}");
         assert!((most - CLOSE..=most).contains(&seen.command), "{seen:?}");
-        assert!(card.commands < 20, "{}", card.commands);
+        assert!(card.commands < 30, "{}", card.commands);
         assert_eq!(seen.narrow(&limits()).unchained(), seen.command);
     }
 }
@@ -295,7 +313,7 @@ fn a_card_that_does_not_come_back_is_an_error() {
 }
 
 #[test]
-fn pieces_keep_the_chips_bound_when_extended_commands_are_narrowed() {
+fn what_passed_beyond_the_chips_bound_widens_nothing() {
     let chip = Limits {
         command: 200,
         extended: true,
@@ -310,13 +328,150 @@ fn pieces_keep_the_chips_bound_when_extended_commands_are_narrowed() {
         chaining: None,
     };
     let narrowed = seen.narrow(&chip);
-    assert_eq!((narrowed.extended, narrowed.command), (false, 200));
+    assert_eq!((narrowed.extended, narrowed.command), (true, 200));
     let unchained = Limits {
         chaining: false,
         ..chip
     };
     let narrowed = seen.narrow(&unchained);
-    assert_eq!((narrowed.extended, narrowed.command), (true, 2000));
+    assert_eq!((narrowed.extended, narrowed.command), (true, 200));
+    assert_eq!(narrowed.unchained(), 200);
+
+    // Such a chip is sent no longer command, and asked for longer answers all the same.
+    let mut card = Bound::default();
+    let limits = Limits {
+        response: 1000,
+        ..unchained
+    };
+    let seen = measure(&mut card, limits);
+    assert_eq!((card.longest, card.longest_le), (200, 1000));
+    assert_eq!(seen.narrow(&limits), limits);
+}
+
+fn key() -> CapabilityKey {
+    CapabilityKey::new("Bound 00 00", &[0x3B], "chip-a")
+}
+
+/// Measures as a program does that has the file.
+fn measure_kept(card: &mut Bound, path: &std::path::Path) -> Result<Capabilities, ProbeError> {
+    let (mut cache, warning) = CapabilityCache::open(path);
+    assert!(warning.is_none());
+    let plan = ProbePlan::new(limits());
+    let (seen, unkept) = cache.get_or_probe(&key(), card, Some(Protocol::T1), &plan)?;
+    assert!(unkept.is_none());
+    Ok(seen)
+}
+
+#[test]
+fn a_reader_that_hangs_for_good_is_usable_after_some_measurements() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("readers.json");
+    let hanging = || Bound {
+        command: 261,
+        breaks: Breaks::Dies,
+        ..Bound::default()
+    };
+    // Each length is tried once: the bound, then the shortest extended command.
+    for length in [4096, 256] {
+        let mut card = hanging();
+        let error = measure_kept(&mut card, &path).unwrap_err();
+        assert!(matches!(
+            error,
+            ProbeError::Lost(ChannelError::Timeout { .. })
+        ));
+        assert_eq!(card.longest, length);
+    }
+    let seen = measure_kept(&mut hanging(), &path).unwrap();
+    assert_eq!((seen.extended, seen.command), (false, 255));
+    // And it is known from then on.
+    let mut card = hanging();
+    assert_eq!(measure_kept(&mut card, &path).unwrap(), seen);
+    assert_eq!(card.commands, 0);
+    // Measured anew, it is tried anew.
+    let (mut cache, _) = CapabilityCache::open(&path);
+    assert!(cache.forget(&key()).unwrap());
+    measure_kept(&mut hanging(), &path).unwrap_err();
+    assert!(cache.forget(&key()).unwrap(), "the note goes too");
+    measure_kept(&mut Bound::default(), &path).unwrap();
+}
+
+#[test]
+fn a_card_that_is_taken_out_leaves_no_note() {
+    struct Taken(Bound);
+    impl Channel for Taken {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            match command.len() {
+                0..1000 => self.0.transmit(command),
+                _ => Err(ChannelError::Removed),
+            }
+        }
+        fn atr(&self) -> &[u8] {
+            self.0.atr()
+        }
+        fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+            Err(ChannelError::Removed)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("readers.json");
+    let (mut cache, _) = CapabilityCache::open(&path);
+    let plan = ProbePlan::new(limits());
+    let mut taken = Taken(Bound::default());
+    let error = cache.get_or_probe(&key(), &mut taken, None, &plan);
+    assert!(matches!(
+        error,
+        Err(ProbeError::Lost(ChannelError::Removed))
+    ));
+    assert_eq!(
+        measure_kept(&mut Bound::default(), &path).unwrap().command,
+        4096
+    );
+}
+
+#[test]
+fn a_failure_is_believed_the_second_time() {
+    /// Fails at the n-th command, once.
+    struct Flaky(Bound, usize);
+    impl Channel for Flaky {
+        fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
+            if self.1 == 0 {
+                self.1 = usize::MAX;
+                return Err(ChannelError::Reset);
+            }
+            self.1 -= 1;
+            self.0.transmit(command)
+        }
+        fn atr(&self) -> &[u8] {
+            self.0.atr()
+        }
+        fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
+            self.0.reset()
+        }
+    }
+    let sound = measure(&mut Bound::default(), limits());
+    let plan = ProbePlan::new(limits());
+    for command in 0..6 {
+        let mut flaky = Flaky(Bound::default(), command);
+        let seen = probe(&mut flaky, Some(Protocol::T1), &plan).unwrap();
+        assert_eq!(seen, sound, "{command}");
+    }
+}
+
+#[test]
+fn of_a_reader_that_fails_short_commands_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("readers.json");
+    for (command, response) in [(128, 70_000), (70_000, 128)] {
+        let mut card = Bound {
+            command,
+            response,
+            ..Bound::default()
+        };
+        let seen = measure_kept(&mut card, &path).unwrap();
+        assert!(seen.command < 255 || seen.response < Some(256), "{seen:?}");
+    }
+    let seen = measure_kept(&mut Bound::default(), &path).unwrap();
+    assert_eq!((seen.command, seen.response), (4096, Some(4096)));
 }
 
 proptest! {
@@ -341,8 +496,9 @@ proptest! {
         let seen = measure(&mut card, limits);
         prop_assert!(card.longest <= limits.unchained());
         prop_assert!(card.longest_le <= response.clamp(1, 65_536));
-        prop_assert!(card.commands <= 30, "{}", card.commands);
+        prop_assert!(card.commands <= 60, "{}", card.commands);
         let narrowed = seen.narrow(&limits);
+        prop_assert!(narrowed.command <= limits.command);
         prop_assert!(narrowed.unchained() <= limits.unchained());
         let lengths = if seen.extended { 9 } else { 6 };
         prop_assert!(seen.command <= 16 || seen.command + lengths <= reader_command);
