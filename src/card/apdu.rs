@@ -130,6 +130,14 @@ impl Command {
         self.le
     }
 
+    /// Says whether the class byte announces secure messaging (*ISO/IEC 7816-4 §5.4.1*; *GP
+    /// Card Specification 2.3 §11.1.4*).
+    pub fn is_secured(&self) -> bool {
+        let cla = self.cla();
+        let bits = if cla & 0x40 == 0 { 0x0C } else { 0x20 };
+        cla & bits != 0
+    }
+
     /// Says whether data or expected length need the extended form.
     pub fn needs_extended(&self) -> bool {
         self.data.len() > SHORT_DATA || self.le.is_some_and(|le| le > SHORT_LE)

@@ -346,25 +346,12 @@ fn exchange_within(
 /// Returns the GET RESPONSE that belongs to a command of class `cla`, for `le` bytes: its
 /// class is interindustry, of the same logical channel, without secure messaging and chain.
 pub fn get_response(cla: u8, le: u32) -> Command {
-    let class = if is_further(cla) {
-        0x40 | cla & 0x0F
-    } else {
+    let class = if cla & 0x40 == 0 {
         cla & 0x03
+    } else {
+        0x40 | cla & 0x0F
     };
     Command::new(class, GET_RESPONSE, 0, 0).with_le(le)
-}
-
-/// Says whether a class byte is of the kind that names a logical channel from 4 on
-/// (*ISO/IEC 7816-4 §5.4.1*).
-fn is_further(cla: u8) -> bool {
-    cla & 0x40 != 0
-}
-
-/// Says whether a class byte announces secure messaging (*ISO/IEC 7816-4 §5.4.1*; *GP Card
-/// Specification 2.3 §11.1.4*).
-fn is_secured(cla: u8) -> bool {
-    let bits = if is_further(cla) { 0x20 } else { 0x0C };
-    cla & bits != 0
 }
 
 /// Says whether a status word is an error: not done, no warning, nothing to fetch.
@@ -427,7 +414,7 @@ impl Rounds<'_> {
     fn gather(&mut self, command: Command, limits: &Limits) -> Result<Response, ExchangeError> {
         let cla = command.cla();
         // A wrapped command counts in its channel: the same once more would end it.
-        let mut repeats = !is_secured(cla);
+        let mut repeats = !command.is_secured();
         let most = u32::try_from(limits.response)
             .unwrap_or(SHORT_LE)
             .clamp(1, SHORT_LE);

@@ -13,6 +13,7 @@ mod attempts;
 mod cache;
 mod connection;
 mod error;
+mod grip;
 mod hand;
 mod meter;
 mod probe;

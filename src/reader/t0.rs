@@ -1,6 +1,11 @@
 //! Commands as T=0 carries them (*ISO/IEC 7816-3 §12.2*): the transmission protocol has no place
 //! for data and an expected length in one command.
 
+use card::{Command, get_response};
+
+/// CLA bit of a chain that goes on (*ISO/IEC 7816-4 §5.4.1*).
+const CHAINED: u8 = 0x10;
+
 /// Returns a short C-APDU as the TPDU of T=0: a command without data and length gets a null
 /// byte (case 1), one with both loses its Le (case 4); the card then announces its answer by
 /// 61xx. Anything else, and extended length, which T=0 knows in envelopes only, stays as it is.
@@ -14,6 +19,20 @@ pub(crate) fn tpdu(command: &[u8]) -> Vec<u8> {
         _ => {}
     }
     tpdu
+}
+
+/// Returns the GET RESPONSE that asks for the answer of a command that lost its Le, where the
+/// card answered `9000` and announced none (*ISO/IEC 7816-3 §12.2.5*). Nothing where there was
+/// no Le, and where it would come between: inside a chain, and after a command of a secure
+/// channel, which one without protection may end.
+pub(crate) fn fetch(command: &[u8]) -> Option<[u8; 5]> {
+    let command = Command::parse(command).ok()?;
+    let comes_between = command.is_secured() || command.cla() & CHAINED != 0;
+    if command.data().is_empty() || command.needs_extended() || comes_between {
+        return None;
+    }
+    let fetch = get_response(command.cla(), command.le()?);
+    fetch.encode().ok()?.first_chunk().copied()
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use card::trace::Veil;
 use vcard::farm::{ClientError, Farm};
-use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
+use vcard::{Chip, ChipNumber, Fault, FaultKind, FileStore, Product, TransportMasterKey};
 
 use super::*;
-use crate::{CapabilityCache, CapabilityKey, Connection, LOOKING, Recorder, Replay};
+use crate::{
+    CapabilityCache, CapabilityKey, Connection, LOOKING, ReaderState, Readers, Recorder, Replay,
+};
 
 /// Names the working folder to the process that sees the farm's pcscd.
 const FOLDER: &str = "ZIMOGS_TEST_PROBE";
@@ -22,14 +25,15 @@ fn program() -> Option<PathBuf> {
     program.exists().then_some(program)
 }
 
-#[test]
-fn a_virtual_reader_is_measured_once() {
+/// Lets `inside`, a test that looks for the working folder, run where it sees the farm's pcscd
+/// with a fresh chip in each slot, under the slot's fault.
+fn over_farm(inside: &str, faults: &[Option<Fault>]) {
     let Some(program) = program() else {
         println!("SKIPPED: the farm is not built (cargo build -p vcard)");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+    let farm = match Farm::start(&program, &folder.path().join("farm"), faults.len()) {
         Ok(farm) => farm,
         Err(ClientError::Start(why)) if why.contains("not found") || why.contains("permitted") => {
             println!("SKIPPED: {why}");
@@ -37,15 +41,17 @@ fn a_virtual_reader_is_measured_once() {
         }
         Err(error) => panic!("{error}"),
     };
-    let state = folder.path().join("chip.json");
     let key = TransportMasterKey::new([0x55; 16]);
-    let number = ChipNumber::new([0, 1], [0, 0, 0, 1]);
     let product = Product::find("lateid-v2").unwrap();
-    let store = FileStore::create(&state).unwrap();
-    Chip::blank(product, number, &key, store).unwrap();
-    farm.client().unwrap().insert(0, &state, None).unwrap();
+    for (slot, fault) in faults.iter().enumerate() {
+        let state = folder.path().join(format!("chip{slot}.json"));
+        let number = ChipNumber::new([0, 1], [0, 0, 0, slot as u8]);
+        let store = FileStore::create(&state).unwrap();
+        Chip::blank(product, number, &key, store).unwrap();
+        farm.client().unwrap().insert(slot, &state, *fault).unwrap();
+    }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "probe::over_pcsc::inside", "--nocapture"])
+        .args(["--exact", inside, "--nocapture"])
         .env("PCSCLITE_CSOCK_NAME", farm.pcsc())
         .env(FOLDER, folder.path())
         .output()
@@ -54,6 +60,54 @@ fn a_virtual_reader_is_measured_once() {
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{said}");
     drop(farm);
+}
+
+#[test]
+fn a_virtual_reader_is_measured_once() {
+    over_farm("probe::over_pcsc::inside", &[None]);
+}
+
+#[test]
+fn a_mute_chip_is_given_up_in_time() {
+    let mute = Fault {
+        at: 2,
+        kind: FaultKind::Mute,
+    };
+    over_farm(
+        "probe::over_pcsc::inside_with_a_mute_chip",
+        &[None, Some(mute)],
+    );
+}
+
+/// Not a test of its own: the second slot's chip falls silent at its second command.
+#[test]
+fn inside_with_a_mute_chip() {
+    if std::env::var(FOLDER).is_err() {
+        return;
+    }
+    let select = [0x00, 0xA4, 0x04, 0x00, 0x00];
+    let readers = Readers::new().unwrap().list().unwrap();
+    let is_other = |reader: &ReaderState| reader.atr.is_some() && reader.name != SLOT;
+    let other = readers.into_iter().find(is_other).unwrap().name;
+    let mut mute = Connection::open(&other, LOOKING).unwrap();
+    mute.transmit(&select).unwrap();
+    mute.set_patience(Duration::from_millis(50));
+    for _ in 0..2 {
+        let silent = mute.transmit(&select);
+        assert!(
+            matches!(silent, Err(ChannelError::Timeout { .. })),
+            "{silent:?}"
+        );
+    }
+    let silent = mute.reset();
+    assert!(matches!(silent, Err(ChannelError::Timeout { .. })));
+    drop(mute);
+    // It holds up nobody else.
+    let mut alive = Connection::open(SLOT, LOOKING).unwrap();
+    alive.transmit(&select).unwrap();
+    // The service does not let the hand go before the chip is taken out.
+    let held = Connection::open(&other, Duration::from_millis(50));
+    assert!(held.is_err());
 }
 
 /// Not a test of its own: what the process does that sees the farm's pcscd.
