@@ -18,26 +18,37 @@ enum In {
 }
 
 const INITIALIZE_UPDATE: u8 = 0x50;
+const EXTERNAL_AUTHENTICATE: u8 = 0x82;
 const SELECT: u8 = 0xA4;
 const GET_DATA: u8 = 0xCA;
+const SET_STATUS: u8 = 0xF0;
+const GET_STATUS: u8 = 0xF2;
 
 /// The issuer security domain's instructions.
 const ISD: &[(u8, In, Handler)] = &[
     (SELECT, In::Iso, select::select),
     (INITIALIZE_UPDATE, In::Gp, authentication::initialize_update),
-    (0x82, In::Gp, authentication::external_authenticate),
+    (
+        EXTERNAL_AUTHENTICATE,
+        In::Gp,
+        authentication::external_authenticate,
+    ),
     (GET_DATA, In::Both, registry::get_data),
     (0xD8, In::Gp, key_sets::put_key),
     (0xE4, In::Gp, key_sets::delete_key),
-    (0xF0, In::Gp, life_cycle::set_status),
-    (0xF2, In::Gp, registry::get_status),
+    (SET_STATUS, In::Gp, life_cycle::set_status),
+    (GET_STATUS, In::Gp, registry::get_status),
 ];
 
 /// The eID application's instructions.
 const EID: &[(u8, In, Handler)] = &[
     (SELECT, In::Iso, select::select),
     (INITIALIZE_UPDATE, In::Gp, authentication::initialize_update),
-    (0x82, In::Gp, authentication::external_authenticate),
+    (
+        EXTERNAL_AUTHENTICATE,
+        In::Gp,
+        authentication::external_authenticate,
+    ),
     (0xB0, In::Iso, files::read_binary),
     (0xD6, In::Iso, files::update_binary),
     (0xE0, In::Iso, files::create_file),
@@ -55,7 +66,7 @@ const EID: &[(u8, In, Handler)] = &[
 
 /// Executes one command that carries no secure messaging any more.
 pub(crate) fn execute(turn: &mut Turn<'_>, command: &Command) -> Outcome {
-    if turn.state.card == CardState::Terminated && command.ins() != GET_DATA {
+    if !answered_in(turn.state.card, command.ins()) {
         return Err(Status::CONDITIONS_NOT_SATISFIED);
     }
     let table = match turn.volatile.application {
@@ -70,6 +81,20 @@ pub(crate) fn execute(turn: &mut Turn<'_>, command: &Command) -> Outcome {
     match (class, proprietary) {
         (In::Both, _) | (In::Iso, false) | (In::Gp, true) => handler(turn, command),
         _ => Err(Status::CLASS_NOT_SUPPORTED),
+    }
+}
+
+/// Says whether a card in this state hears an instruction at all (GP 2.3.1 §5.1.1, table
+/// 11-1): a locked one lets its issuer look and unlock or end it, a terminated one tells its
+/// name.
+fn answered_in(card: CardState, ins: u8) -> bool {
+    match card {
+        CardState::Terminated => ins == GET_DATA,
+        CardState::Locked => matches!(
+            ins,
+            SELECT | GET_DATA | GET_STATUS | INITIALIZE_UPDATE | EXTERNAL_AUTHENTICATE | SET_STATUS
+        ),
+        CardState::OpReady | CardState::Initialized | CardState::Secured => true,
     }
 }
 

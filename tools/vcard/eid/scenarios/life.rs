@@ -50,6 +50,32 @@ fn a_locked_card_serves_its_issuer_only() {
 }
 
 #[test]
+fn a_locked_card_keeps_its_keys() {
+    let next = [
+        *b"another ENC key.",
+        *b"another MAC key.",
+        *b"another DEK key.",
+    ];
+    let add = Host::put_key(&ISSUER[2], 0, VERSION + 1, &next);
+    let delete = format!("80E4000003D201{:02X}00", VERSION + 1);
+    let mut host = Host::personalized();
+    host.isd().open(VERSION, &ISSUER, 0x33);
+    host.secure(&add, 0x9000);
+    host.secure("80F0807F", 0x9000);
+    let before = host.chip.snapshot().unwrap();
+    host.secure(&Host::put_key(&ISSUER[2], 0, VERSION + 2, &next), 0x6985);
+    let replacing = Host::put_key(&ISSUER[2], VERSION + 1, VERSION + 1, &ISSUER);
+    host.secure(&replacing, 0x6985);
+    host.secure(&delete, 0x6985);
+    assert_eq!(host.chip.snapshot().unwrap(), before);
+    // What finds out and unlocks is heard.
+    host.secure("80F28002024F0000", 0x9000);
+    host.secure("80CA00E000", 0x9000);
+    host.secure("80F0800F", 0x9000);
+    host.secure(&delete, 0x9000);
+}
+
+#[test]
 fn a_terminated_card_tells_its_name_only() {
     let mut host = Host::blank();
     host.isd().open_transport(0x01);
