@@ -70,6 +70,7 @@ pub(crate) fn reset_retry_counter(turn: &mut Turn<'_>, command: &Command) -> Out
     match command.p1() {
         0x00 => {
             let (puk, new) = pair(command)?;
+            encrypted_in_session(turn)?;
             let resetting = resetting(turn, index)?;
             acceptable(turn.pin_at(index)?, &new)?;
             prove(turn, resetting, &puk)?;
@@ -77,15 +78,16 @@ pub(crate) fn reset_retry_counter(turn: &mut Turn<'_>, command: &Command) -> Out
         }
         0x01 => {
             let puk = exactly(command)?;
+            encrypted_in_session(turn)?;
             let resetting = resetting(turn, index)?;
+            // Before the PUK is tried: there are no tries to give back without a value.
+            has_value(turn.pin_at(index)?)?;
             prove(turn, resetting, &puk)?;
             replace(turn, index, None)?;
         }
         0x02 => {
             let new = exactly(command)?;
-            if turn.session().is_ok() {
-                turn.confidential()?;
-            }
+            encrypted_in_session(turn)?;
             permitted(turn, index, Mode::Reset)?;
             replace(turn, index, Some(&new))?;
         }
@@ -96,6 +98,14 @@ pub(crate) fn reset_retry_counter(turn: &mut Turn<'_>, command: &Command) -> Out
         }
     }
     Ok(Reply::done())
+}
+
+/// Wants a session, where there is one, to encrypt the values that the command carries.
+fn encrypted_in_session(turn: &Turn<'_>) -> Result<(), Status> {
+    if turn.session().is_ok() {
+        turn.confidential()?;
+    }
+    Ok(())
 }
 
 /// Finds the PUK for another PIN; a PUK does not reset itself.
@@ -112,8 +122,7 @@ fn replace(turn: &mut Turn<'_>, index: usize, new: Option<&[u8; FIELD]>) -> Resu
     let pin = turn.pin_at(index)?;
     match new {
         Some(new) => pin.value = Some(acceptable(pin, new)?),
-        None if pin.value.is_none() => return Err(Status::REFERENCE_DATA_NOT_USABLE),
-        None => {}
+        None => has_value(pin)?,
     }
     pin.left = pin.max;
     turn.forget(index);
@@ -147,6 +156,13 @@ fn usable(pin: &Pin) -> Result<u8, Status> {
         (None, _) => Err(Status::REFERENCE_DATA_NOT_USABLE),
         (_, 0) => Err(Status::AUTHENTICATION_BLOCKED),
         (_, left) => Ok(left),
+    }
+}
+
+fn has_value(pin: &Pin) -> Result<(), Status> {
+    match pin.value {
+        Some(_) => Ok(()),
+        None => Err(Status::REFERENCE_DATA_NOT_USABLE),
     }
 }
 

@@ -161,6 +161,32 @@ fn the_issuer_unblocks_in_person() {
 }
 
 #[test]
+fn a_session_carries_no_puk_in_clear() {
+    let mut host = Host::personalized();
+    host.eid().open(VERSION, &ISSUER, 0x11);
+    let both = command("002C0001", &(field(PUK) + &field("1234")));
+    let tries_only = command("002C0101", &field(PUK));
+    host.secure(&both, 0x6982);
+    host.secure(&tries_only, 0x6982);
+    host.open(VERSION, &ISSUER, 0x13);
+    host.secure(&both, 0x9000);
+    host.secure(&tries_only, 0x9000);
+}
+
+#[test]
+fn a_pin_without_a_value_costs_the_puk_no_try() {
+    let mut host = Host::blank();
+    host.eid().open_transport(0x33);
+    host.secure(&pin_object("01", 3, 4, RULE), 0x9000);
+    host.secure(&pin_object("02", 3, 8, RULE), 0x9000);
+    host.secure(&command("00240102", &field(PUK)), 0x9000);
+    host.eid();
+    host.expect(&command("002C0101", &field(PUK)), 0x6984);
+    host.expect(&command("002C0101", &field("00000000")), 0x6984);
+    assert_eq!(tries(&mut host, "02"), 3);
+}
+
+#[test]
 fn the_holder_changes_a_pin_knowing_it() {
     let mut host = Host::personalized();
     host.eid();
