@@ -96,6 +96,10 @@ pub(crate) trait Applet {
         work: &mut Work,
     ) -> Result<Answer, Status>;
 
+    /// A command came and was refused before it reached the applet, which ends what holds
+    /// for the very next command only.
+    fn interrupt(&mut self) {}
+
     /// Power was cut: everything volatile is forgotten.
     fn reset(&mut self);
 

@@ -196,7 +196,10 @@ impl Chip {
             Ok(command) => self
                 .answer(command, Form::of(bytes))
                 .unwrap_or_else(|status| Response::new([], status)),
-            Err(_) => Response::new([], Status::WRONG_LENGTH),
+            Err(_) => {
+                self.pass_over();
+                Response::new([], Status::WRONG_LENGTH)
+            }
         };
         response.encode().to_vec()
     }
@@ -207,5 +210,14 @@ impl Chip {
             System::Eid(os) => os.answer(command, form, line, store, &mut self.work),
             System::JavaCard(card) => card.answer(command, form, line, store, &mut self.work),
         }
+    }
+
+    /// Notes a command that nobody can read: what holds for the next command is over.
+    fn pass_over(&mut self) {
+        match &mut self.system {
+            System::Eid(os) => os.interrupt(),
+            System::JavaCard(card) => card.interrupt(),
+        }
+        self.line.pass_over();
     }
 }

@@ -115,7 +115,7 @@ impl JavaCard {
         store: &mut dyn Store,
         work: &mut Work,
     ) -> Result<Response, Status> {
-        line.accept(form)?;
+        line.accept(form).inspect_err(|_| self.pass_over(line))?;
         match self.named(&command) {
             Some(Selected::Domain) => {
                 line.clear();
@@ -139,17 +139,30 @@ impl JavaCard {
             Selected::Nobody if command.ins() == SELECT => Err(Status::FILE_NOT_FOUND),
             Selected::Nobody => Err(Status::NO_CURRENT_FILE),
             Selected::Applet => {
-                let chained = applet_class(command.cla())?;
                 if line.has_rest() && command.ins() == GET_RESPONSE && command.cla() == 0x00 {
                     return Ok(line.get_response(&command));
                 }
-                let Some(command) = line.link(command, chained)? else {
+                let class = applet_class(command.cla());
+                let linked = class.and_then(|chained| line.link(command, chained));
+                let linked = linked.inspect_err(|_| self.pass_over(line))?;
+                let Some(command) = linked else {
                     return Ok(Response::new([], Status::OK));
                 };
-                line.move_on()?;
                 self.run(command, line, store, work, false)
             }
         }
+    }
+
+    /// Notes a command that was refused before it reached anybody: what holds for the next
+    /// command only is over.
+    pub(crate) fn interrupt(&mut self) {
+        self.domain.interrupt();
+        self.applet.interrupt();
+    }
+
+    fn pass_over(&mut self, line: &mut Line) {
+        self.interrupt();
+        line.pass_over();
     }
 
     /// Returns whom a SELECT by name means; nobody where it is no such command, or the name

@@ -161,7 +161,7 @@ pub const PRODUCTS: &[Product] = &[
         transmission: Transmission {
             extended: true,
             // GENERAL AUTHENTICATE, PUT DATA, IMPORT ASYMMETRIC KEY.
-            chaining: Chaining::Of(&[0x87, 0xDB, 0xFE]),
+            chaining: Chaining::Only(&[0x87, 0xDB, 0xFE]),
             excess: Excess::Pieces,
         },
         software: Software::JavaCard(AppletKind::Piv),

@@ -29,6 +29,9 @@ pub struct Transmission {
 pub enum Chaining {
     /// Every one. A stranger in a chain gets 6883, and the chain is forgotten.
     Any,
+    /// These instructions; another one with the chaining bit gets 6884. A stranger in a
+    /// chain gets 6883, and the chain is forgotten.
+    Only(&'static [u8]),
     /// These instructions. Another one gets 6884; one of them that does not belong to the
     /// chain gets 6900. The chain waits for its end, or for a selection.
     Of(&'static [u8]),
@@ -163,12 +166,18 @@ impl Line {
     }
 
     /// Another command than GET RESPONSE comes: the rest is discarded, or insisted on.
-    pub(crate) fn move_on(&mut self) -> Result<(), Status> {
+    fn move_on(&mut self) -> Result<(), Status> {
         if self.rest.is_some() && self.rules.excess == Excess::Owed {
             return Err(NOT_ALLOWED);
         }
         self.rest = None;
         Ok(())
+    }
+
+    /// A command was refused before anybody saw it: it discards the rest all the same, but
+    /// not one that is insisted on.
+    pub(crate) fn pass_over(&mut self) {
+        let _ = self.move_on();
     }
 
     /// Refuses a form that the product does not take.
@@ -179,36 +188,23 @@ impl Line {
         Ok(())
     }
 
-    /// Adds a command to the chain before it. `Ok(None)`: the chain goes on.
+    /// Adds a command to the chain before it; it discards what waits of an answer, or is
+    /// refused for it. `Ok(None)`: the chain goes on.
     pub(crate) fn link(
         &mut self,
         command: Command,
         chained: bool,
     ) -> Result<Option<Command>, Status> {
-        if chained || self.chain.is_some() {
-            match self.rules.chaining {
-                Chaining::Any => {}
-                Chaining::Of(known) if known.contains(&command.ins()) => {}
-                Chaining::Of(_) | Chaining::None => return Err(Status::CHAINING_NOT_SUPPORTED),
-            }
-        }
         let cla = if chained {
             command.cla() & !CHAINED
         } else {
             command.cla()
         };
         let whole = command.with_cla(cla);
-        let so_far = match self.chain.take() {
-            Some(earlier) if earlier.header != whole.header() => {
-                if self.rules.chaining == Chaining::Any {
-                    return Err(Status::LAST_OF_CHAIN_EXPECTED);
-                }
-                self.chain = Some(earlier);
-                return Err(NOT_ALLOWED);
-            }
-            Some(earlier) => earlier.data,
-            None => Zeroizing::default(),
-        };
+        self.belongs(&whole, chained)?;
+        self.move_on()?;
+        let so_far = self.chain.take().map(|earlier| earlier.data);
+        let so_far = so_far.unwrap_or_default();
         if so_far.len() + whole.data().len() > self.limit {
             return Err(Status::WRONG_LENGTH);
         }
@@ -224,6 +220,33 @@ impl Line {
             return Ok(None);
         }
         Ok(Some(whole.with_data(data)))
+    }
+
+    /// Wants a command to be one that may come in a chain, where it is in one, and to belong
+    /// to the chain that is under way.
+    fn belongs(&mut self, whole: &Command, chained: bool) -> Result<(), Status> {
+        let earlier = self.chain.as_ref().map(|chain| chain.header);
+        if !chained && earlier.is_none() {
+            return Ok(());
+        }
+        let stranger = earlier.is_some_and(|header| header != whole.header());
+        match self.rules.chaining {
+            Chaining::Any | Chaining::Only(_) if stranger => {
+                self.chain = None;
+                Err(Status::LAST_OF_CHAIN_EXPECTED)
+            }
+            Chaining::Any => Ok(()),
+            Chaining::Only(known) | Chaining::Of(known) if known.contains(&whole.ins()) => {
+                if stranger {
+                    Err(NOT_ALLOWED)
+                } else {
+                    Ok(())
+                }
+            }
+            Chaining::Only(_) | Chaining::Of(_) | Chaining::None => {
+                Err(Status::CHAINING_NOT_SUPPORTED)
+            }
+        }
     }
 
     /// Cuts an answer to what may leave at once; the rest waits for GET RESPONSE.
@@ -335,6 +358,47 @@ mod tests {
         assert_eq!(add("00B0000000"), Ok(Some(piece("00B0000000"))));
         assert_eq!(add("10DB3FFF0411223344"), Ok(None));
         assert_eq!(add("00DB3FFF03112233"), Err(Status::WRONG_LENGTH));
+    }
+
+    #[test]
+    fn a_stranger_frees_the_line_of_few_instructions() {
+        let rules = Transmission {
+            chaining: Chaining::Only(&[0x87, 0xDB]),
+            ..KEPT
+        };
+        let mut line = Line::new(rules, 600);
+        for stranger in ["00CB3FFF00", "0087119A021122", "10DB3FFE021122"] {
+            assert_eq!(line.link(piece("10DB3FFF021122"), true), Ok(None));
+            let chained = stranger.starts_with('1');
+            let refused = line.link(piece(stranger), chained);
+            assert_eq!(refused, Err(Status::LAST_OF_CHAIN_EXPECTED), "{stranger}");
+            let next = line.link(piece("00CB3FFF00"), false);
+            assert_eq!(next, Ok(Some(piece("00CB3FFF00"))));
+        }
+        let refused = line.link(piece("10CB3FFF021122"), true);
+        assert_eq!(refused, Err(Status::CHAINING_NOT_SUPPORTED));
+    }
+
+    #[test]
+    fn a_piece_of_a_chain_discards_the_rest_or_is_refused_for_it() {
+        let mut line = Line::new(KEPT, 600);
+        line.deliver(vec![0; 300], Status::OK, Some(256), false);
+        assert_eq!(line.link(piece("10DB3FFF021122"), true), Ok(None));
+        assert!(!line.has_rest());
+        let owed = Transmission {
+            extended: false,
+            chaining: Chaining::Of(&[0x2A]),
+            excess: Excess::Owed,
+        };
+        let mut line = Line::new(owed, 600);
+        line.deliver(vec![0; 279], Status::OK, Some(1), false);
+        let refused = line.link(piece("10DB3FFF021122"), true);
+        assert_eq!(refused, Err(Status::CHAINING_NOT_SUPPORTED));
+        let refused = line.link(piece("102A9E9A021122"), true);
+        assert_eq!(refused, Err(NOT_ALLOWED));
+        line.get_response(&piece("00C0000017"));
+        let whole = line.link(piece("002A9E9A0133"), false);
+        assert_eq!(whole, Ok(Some(piece("002A9E9A0133"))));
     }
 
     #[test]

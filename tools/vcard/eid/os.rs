@@ -61,12 +61,18 @@ impl Os {
         store: &mut dyn Store,
         work: &mut Work,
     ) -> Result<Response, Status> {
-        let class = Class::parse(command.cla())?;
+        let class = Class::parse(command.cla()).inspect_err(|_| {
+            self.interrupt();
+            line.pass_over();
+        })?;
         if command.ins() == GET_RESPONSE && !class.secured && !class.chained {
             return Ok(line.get_response(&command));
         }
-        line.move_on()?;
-        let Some(command) = line.link(command, class.chained)? else {
+        if command.ins() != EXTERNAL_AUTHENTICATE {
+            self.interrupt();
+        }
+        let linked = line.link(command, class.chained);
+        let Some(command) = linked.inspect_err(|_| line.pass_over())? else {
             return Ok(Response::new([], Status::OK));
         };
         let correct = matches!(command.ins(), GET_DATA | GET_DATA_ODD) && !class.secured;
@@ -76,6 +82,15 @@ impl Os {
         let (data, status) = self.secured(data, status);
         Ok(line.deliver(data, status, le, correct))
     }
+
+    /// Closes an offered channel: only EXTERNAL AUTHENTICATE right after INITIALIZE UPDATE
+    /// opens it (GP Amendment D §5.1), and something else came.
+    pub(crate) fn interrupt(&mut self) {
+        if let SecureChannel::Offered(_) = self.volatile.channel {
+            self.volatile.channel = SecureChannel::Closed;
+        }
+    }
+
     /// Takes secure messaging off. A failure ends the session.
     fn unsecured(&mut self, command: Command, class: Class, form: Form) -> Result<Command, Status> {
         let opening = class.proprietary && command.ins() == EXTERNAL_AUTHENTICATE;

@@ -147,7 +147,8 @@ impl Piv {
         }
     }
 
-    /// Answers GENERAL AUTHENTICATE with the management key.
+    /// Answers GENERAL AUTHENTICATE with the management key. A refusal ends the
+    /// authentication that was (*SP 800-73-4 Part 2 §2.4.2*).
     ///
     /// ```text
     /// external   81 empty            -> 81 challenge
@@ -155,12 +156,18 @@ impl Piv {
     /// mutual     80 empty            -> 80 encrypted witness
     ///            80 witness 81 data  -> 82 encrypted data
     /// ```
-    pub(super) fn authenticate(
-        &mut self,
-        cipher: Cipher,
-        template: &Template<'_>,
-        entropy: &mut Entropy,
-    ) -> Outcome {
+    pub(super) fn authenticate(&mut self, command: &Command, entropy: &mut Entropy) -> Outcome {
+        let outcome = self.authentication(command, entropy);
+        if outcome.is_err() {
+            self.session.managed = false;
+            self.session.pending = None;
+        }
+        outcome
+    }
+
+    fn authentication(&mut self, command: &Command, entropy: &mut Entropy) -> Outcome {
+        let template = Template::parse(command.data())?;
+        let cipher = Cipher::from_number(command.p1()).ok_or(Status::WRONG_P1_P2)?;
         if cipher != self.memory.management.cipher {
             return Err(Status::WRONG_P1_P2);
         }

@@ -59,7 +59,7 @@ pub(crate) struct Piv {
 struct Session {
     /// The management key was proved.
     managed: bool,
-    /// What the next management key authentication is compared with.
+    /// What the next command, a management key authentication, is compared with.
     pending: Option<Pending>,
     /// The PIN was verified.
     verified: bool,
@@ -106,8 +106,13 @@ impl Applet for Piv {
     fn process(&mut self, command: &Command, entropy: &mut Entropy, work: &mut Work) -> Outcome {
         // Any command ends the moment in which a "PIN always" key can be used, a refused one
         // as well.
-        let just_verified = std::mem::take(&mut self.session.just_verified);
+        let just_verified = self.session.just_verified;
+        let pending = self.session.pending.take();
+        self.interrupt();
         plain_class(command.cla())?;
+        if (command.ins(), command.p2()) == (0x87, management::REFERENCE) {
+            self.session.pending = pending;
+        }
         match command.ins() {
             0x20 => self.verify(command, work),
             0x24 => self.change_reference_data(command, work),
@@ -127,6 +132,11 @@ impl Applet for Piv {
             0xFF => self.set_management_key(command, work),
             _ => Err(Status::INSTRUCTION_NOT_SUPPORTED),
         }
+    }
+
+    fn interrupt(&mut self) {
+        self.session.just_verified = false;
+        self.session.pending = None;
     }
 
     fn reset(&mut self) {

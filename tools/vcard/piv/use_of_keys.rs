@@ -4,7 +4,7 @@
 use card::{Command, Status};
 
 use super::key_pair::Algorithm;
-use super::management::{Cipher, REFERENCE};
+use super::management::REFERENCE;
 use super::slots::PinPolicy;
 use super::{Outcome, Piv, object, objects, single};
 use crate::applet::{Entropy, Work};
@@ -21,7 +21,7 @@ pub(super) struct Template<'a> {
 }
 
 impl<'a> Template<'a> {
-    fn parse(data: &'a [u8]) -> Result<Self, Status> {
+    pub(super) fn parse(data: &'a [u8]) -> Result<Self, Status> {
         let mut template = Self::default();
         for object in objects(single(data, 0x7C)?)? {
             let tag = object.tag.value();
@@ -56,9 +56,7 @@ impl Piv {
     ) -> Outcome {
         let (algorithm, reference) = (command.p1(), command.p2());
         if reference == REFERENCE {
-            let template = Template::parse(command.data())?;
-            let cipher = Cipher::from_number(algorithm).ok_or(Status::WRONG_P1_P2)?;
-            return self.authenticate(cipher, &template, entropy);
+            return self.authenticate(command, entropy);
         }
         let slot = self.memory.slot(reference)?;
         let allowed = match slot.policy {

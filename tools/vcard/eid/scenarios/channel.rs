@@ -105,6 +105,32 @@ fn initialize_update_wants_its_form() {
 }
 
 #[test]
+fn an_offer_is_for_the_next_command() {
+    const UPDATE: &str = "80500000081122334455667788";
+    const AUTHENTICATE: &str = "8482010010000000000000000000000000000000 00";
+    let mut host = Host::blank();
+    for between in [
+        "80CA9F7F00",
+        "00A4040C00",
+        "80CA00EE00",
+        "01CA9F7F00",
+        "80CA9F7F0501",
+        "80F2400000",
+    ] {
+        // `expect` fetches the answer: GET RESPONSE comes between, and that may.
+        host.expect(UPDATE, 0x9000);
+        host.expect(AUTHENTICATE, 0x6300);
+        host.expect(UPDATE, 0x9000);
+        host.chip.process(&unhex(between));
+        host.expect(AUTHENTICATE, 0x6985);
+        host.chip.reset();
+        let keys = host.transport();
+        assert_eq!(host.isd().try_open(0xFF, &keys, 0x01), 0x9000);
+        host.chip.reset();
+    }
+}
+
+#[test]
 fn ten_wrong_hosts_lock_the_channel_for_good() {
     let mut host = Host::blank();
     let right = host.transport();

@@ -28,6 +28,29 @@ fn external_authentication_is_good_for_one_try() {
 }
 
 #[test]
+fn a_failed_authentication_ends_the_one_before() {
+    let mut bench = Bench::new();
+    for failed in [
+        "0087039B0C 7C0A 8208 0000000000000000",
+        "0087039B0C 7C0A 8008 0000000000000000",
+        "0087039B02 7C00",
+        "0087039B",
+        "0087089B04 7C02 8100 00",
+        "0087119B04 7C02 8100 00",
+    ] {
+        bench.manage();
+        bench.ok("0047009A05 AC03800111 00");
+        bench.send("0087039B04 7C02 8100 00");
+        assert_ne!(bench.send(failed).1, 0x9000, "{failed}");
+        bench.refused("0047009A05 AC03800111 00", 0x6982);
+        bench.refused(
+            "00FFFFFF1B 03 9B 18 000000000000000000000000000000000000000000000000",
+            0x6982,
+        );
+    }
+}
+
+#[test]
 fn mutual_authentication_proves_both() {
     let mut bench = Bench::new();
     let sent = bench.ok("0087009B04 7C02 8000 00");

@@ -3,6 +3,7 @@
 pub(super) mod bench;
 mod data;
 mod keys;
+mod line;
 mod management;
 mod personalized;
 mod pins;
