@@ -39,7 +39,7 @@ enum Task {
 #[derive(Args)]
 struct Blank {
     /// Chip product: lateid-v2, esteid-2018, isoapplet-v0, isoapplet-v1, and the builds of
-    /// the latter two that take keys, isoapplet-v0-import and isoapplet-v1-import; piv, mrtd-applet, openpgp.
+    /// the latter two that take keys, isoapplet-v0-import and isoapplet-v1-import; piv, mrtd-applet, openpgp, gids.
     #[arg(long, value_parser = product)]
     product: &'static Product,
     /// IC batch and serial, 12 hexadecimal digits; at random without.

@@ -14,6 +14,10 @@ use crate::applet::{Answer, Applet, Entropy, Work};
 /// ICAO's application identifier for the LDS (ICAO Doc 9303-10 §3.3).
 pub(crate) const AID: &[u8] = &[0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 
+const EXTERNAL_AUTHENTICATE: u8 = 0x82;
+const GET_CHALLENGE: u8 = 0x84;
+const SELECT: u8 = 0xA4;
+
 /// What survives a power cut.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,12 +72,22 @@ impl Passport {
         })
     }
 
+    /// A command in plain ends an open session and its selection (ICAO Doc 9303-11 §9.8),
+    /// all but a selection by name, which the recorded applet lets pass.
     fn plain(
         &mut self,
         command: &Command,
         entropy: &mut Entropy,
         work: &mut Work,
     ) -> Result<Answer, Status> {
+        let by_name = (command.ins(), command.p1()) == (SELECT, 0x04);
+        if self.session.is_some() && !by_name {
+            self.reset();
+            // The applet looks at its session first.
+            if matches!(command.ins(), GET_CHALLENGE | EXTERNAL_AUTHENTICATE) {
+                return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
+            }
+        }
         let le = command.le().unwrap_or_default();
         let request = Request {
             ins: command.ins(),
@@ -122,13 +136,13 @@ impl Passport {
         work: &mut Work,
     ) -> Result<Vec<u8>, Status> {
         match request.ins {
-            0x84 => self.get_challenge(request, entropy),
-            0x82 => self.external_authenticate(request, entropy),
+            GET_CHALLENGE => self.get_challenge(request, entropy),
+            EXTERNAL_AUTHENTICATE => self.external_authenticate(request, entropy),
             0x88 => {
                 request.wants_no_parameters()?;
                 self.internal_authenticate(request, work)
             }
-            0xA4 => self.select_file(request),
+            SELECT => self.select_file(request),
             0xB0 => self.read_binary(request),
             0xB1 => self.read_binary_odd(request),
             0xD6 => self.update_binary(request, work),
@@ -188,8 +202,9 @@ impl Applet for Passport {
         !name.is_empty() && AID.starts_with(name)
     }
 
-    /// The session is **not** forgotten: the applet keeps it in memory that only a reset
-    /// clears, so that it survives a selection and with it a PC/SC disconnect.
+    /// The session is **not** forgotten: the applet keeps it in memory that no selection
+    /// clears, so that it survives one and with it a PC/SC disconnect. This is the recorded
+    /// exception to "a command in plain ends the session".
     fn select(&mut self, command: &Command) -> Result<Answer, Status> {
         match command.p2() {
             0x00 | 0x0C => Ok(Answer::from(Vec::new())),

@@ -29,8 +29,9 @@ impl Passport {
         let &[high, low] = request.data else {
             return Err(Status::WRONG_LENGTH);
         };
-        let id = Id::new(u16::from_be_bytes([high, low]));
-        self.choose(id).map(|_| Vec::new())
+        // A name of two bytes is no file's identifier.
+        let id = (request.p1 != 0x04).then(|| Id::new(u16::from_be_bytes([high, low])));
+        self.choose(id.flatten()).map(|_| Vec::new())
     }
 
     /// Makes a file the selected one. Where there is none, none is selected any more.

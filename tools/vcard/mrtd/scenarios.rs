@@ -343,21 +343,62 @@ fn wrong_keys_open_nothing() {
 }
 
 #[test]
-fn only_a_reset_ends_a_session() {
+fn a_selection_by_name_leaves_the_session() {
     let mut desk = issued();
     desk.inspect();
     let select = Command::parse(&unhex("00A4040C07A0000002471001")).unwrap();
     assert!(desk.chip.select(&select).is_ok());
-    // To the next reader the chip looks closed.
-    desk.expect("0084000008", 0x6982);
-    desk.expect("00A4020C02011E", 0x6982);
-    desk.expect("00B0000004", 0x6982);
-    desk.expect("0088000008010203040506070800", 0x6982);
+    // Another applet's name, too, where no applet has it.
+    desk.expect("00A4040C07A0000002471002", 0x6982);
     desk.secure_expect(0xA4, 0x020C, "011E", 0x9000);
     desk.chip.reset();
     let command = desk.wrap(0xB0, [0, 0], &[], Some(4));
     assert_eq!(desk.transmit(&command).1, 0x6882);
     desk.inspect();
+}
+
+#[test]
+fn a_command_in_plain_ends_the_session() {
+    for (plain, status) in [
+        ("0084000008", 0x6982),
+        ("0082000028", 0x6982),
+        ("00A4020C02011E", 0x6982),
+        ("00B0000004", 0x6982),
+        ("0088000008010203040506070800", 0x6982),
+        ("00DADEAD", 0x6985),
+        ("00CA0101", 0x6D00),
+    ] {
+        let mut desk = issued();
+        desk.inspect();
+        desk.secure_expect(0xA4, 0x020C, "011E", 0x9000);
+        desk.expect(plain, status);
+        let command = desk.wrap(0xB0, [0, 0], &[], Some(4));
+        assert_eq!(desk.transmit(&command).1, 0x6882, "{plain}");
+        // The selection is gone with it, and the next reader begins anew.
+        desk.inspect();
+        desk.secure_expect(0xB0, 0x0000, "", 0x6985);
+    }
+    // Before the lock the command itself is done.
+    let mut desk = Desk::blank();
+    desk.expect(ACCESS, 0x9000);
+    desk.write(0x011E, &unhex(COM));
+    desk.inspect();
+    desk.expect("00D600000101", 0x6985);
+    desk.inspect();
+    desk.write(0x0101, &[0x61; 16]);
+    desk.inspect();
+    desk.expect("00DADEAD", 0x9000);
+    assert!(desk.chip.memory().unwrap()["locked"].as_bool().unwrap());
+}
+
+#[test]
+fn a_name_of_two_bytes_is_no_file() {
+    let mut desk = Desk::blank();
+    desk.write(0x0101, &[0x61; 16]);
+    for name in ["0101", "0103", "0110"] {
+        desk.expect(&format!("00A4040002{name}"), 0x6A82);
+    }
+    desk.expect("00D600000101", 0x6985);
 }
 
 #[test]
@@ -437,6 +478,7 @@ fn active_authentication_needs_both_halves_and_a_session() {
     desk.inspect();
     desk.secure_expect(0x88, 0x0000, challenge, 0x6982);
     desk.expect("00DA006105 6100 040103", 0x9000);
+    desk.inspect();
     let (signature, status) = desk.secure(0x88, 0x0000, challenge, Some(0));
     assert_eq!((signature.len(), status), (128, 0x9000));
     assert_eq!(desk.work.signed, Some(KeyWork::Rsa(1024)));
