@@ -102,7 +102,7 @@ impl Chip {
     /// Opens the chip in a state file.
     ///
     /// # Errors
-    /// [`StoreError`] where it is missing, damaged or of an unknown product.
+    /// [`StoreError`] where it is missing, damaged, running already or of an unknown product.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (store, memory) = FileStore::open(path)?;
         let woken = System::wake(&memory).map_err(|error| match error {
@@ -190,8 +190,12 @@ impl Chip {
     }
 
     /// Answers one command APDU with one response APDU. The memory is committed before.
+    /// Where nobody knows any more what the memory is, the answer is 6F00, for good.
     pub fn process(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.work = Work::default();
+        if self.store.is_unsettled() {
+            return Response::new([], Status::UNKNOWN).encode().to_vec();
+        }
         let response = match Command::parse(bytes) {
             Ok(command) => self
                 .answer(command, Form::of(bytes))

@@ -2,8 +2,8 @@
 //!
 //! A command's effects are committed before its answer leaves, whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +23,12 @@ use crate::eid::state::State;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is already a chip in this file.
-    #[error("{0} exists already; a blank never overwrites a chip")]
+    /// There is already a chip in this file, or this is the key of one.
+    #[error("{0} exists already; a blank never overwrites a chip, nor its key")]
     Exists(PathBuf),
+    /// The chip is running: a second run of it would undo what the first commits.
+    #[error("{0} is in use: this chip runs already; take it out there first")]
+    InUse(PathBuf),
     /// The file system refused.
     #[error("cannot {act} {path}")]
     Io {
@@ -118,8 +121,15 @@ pub trait Store: Send {
     /// Makes the image the chip's memory, at once and for good.
     ///
     /// # Errors
-    /// [`StoreError`]; then the former memory stands.
+    /// [`StoreError`]; then the former memory stands, unless the store is
+    /// [unsettled](Store::is_unsettled).
     fn commit(&mut self, image: &Image<'_>) -> Result<(), StoreError>;
+
+    /// Says that a commit failed at its very end, so that nobody knows which memory a chip
+    /// would wake with. The chip answers nothing any more.
+    fn is_unsettled(&self) -> bool {
+        false
+    }
 }
 
 /// Keeps nothing: the chip lives as long as its object. For tests and rehearsals.
@@ -151,17 +161,20 @@ struct Sealed {
 }
 
 /// Keeps a chip in a JSON file, sealed under a key in a file beside it (`<file>.key`, 0600).
+/// The key file is locked as long as the store lives: a chip runs once at a time.
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
     key: crate::secret::Secret,
+    key_file: File,
+    unsettled: bool,
 }
 
 impl FileStore {
     /// Prepares a file for a new chip, with a fresh key.
     ///
     /// # Errors
-    /// [`StoreError::Exists`], or the file system's refusal.
+    /// [`StoreError::Exists`] where there is a chip or its key, or the file system's refusal.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         if path.exists() {
             return Err(StoreError::Exists(path.to_owned()));
@@ -176,34 +189,45 @@ impl FileStore {
             source,
         };
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&beside).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
+        options.write(true).create_new(true).mode(0o600);
+        let mut key_file = options.open(&beside).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => StoreError::Exists(beside.clone()),
+            _ => failed(error),
+        })?;
+        lock(&key_file, path)?;
+        key_file.write_all(text.as_bytes()).map_err(failed)?;
+        key_file.sync_all().map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             key: crate::secret::Secret::new(*key),
+            key_file,
+            unsettled: false,
         })
     }
 
     /// Opens an existing chip and returns its encoded memory.
     ///
     /// # Errors
-    /// [`StoreError`] where it is missing or damaged.
+    /// [`StoreError`] where it is missing, damaged or in use.
     pub fn open(path: &Path) -> Result<(Self, Zeroizing<Vec<u8>>), StoreError> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|source| StoreError::Io {
+        let unread = |path: &Path| {
+            let path = path.to_owned();
+            move |source| StoreError::Io {
                 act: "read",
-                path: path.to_owned(),
+                path,
                 source,
-            })
+            }
         };
         let damaged = |why| StoreError::Damaged {
             path: path.to_owned(),
             why,
         };
-        let text = read(path)?;
-        let key = Zeroizing::new(read(&key_path(path))?);
+        let beside = key_path(path);
+        let mut key_file = File::open(&beside).map_err(unread(&beside))?;
+        lock(&key_file, path)?;
+        let mut key = Zeroizing::new(Vec::new());
+        key_file.read_to_end(&mut key).map_err(unread(&beside))?;
+        let text = fs::read(path).map_err(unread(path))?;
         let key = hex::decode(key.trim_ascii()).map_err(|_| damaged("key file"))?;
         let key = crate::secret::Secret::new(key);
         let sealed: Sealed = serde_json::from_slice(&text).map_err(|_| damaged("JSON"))?;
@@ -226,6 +250,8 @@ impl FileStore {
         let store = Self {
             path: path.to_owned(),
             key,
+            key_file,
+            unsettled: false,
         };
         Ok((store, Zeroizing::new(memory)))
     }
@@ -257,23 +283,52 @@ impl Store for FileStore {
     fn commit(&mut self, image: &Image<'_>) -> Result<(), StoreError> {
         let bytes = self.seal(image)?;
         let fresh = with_suffix(&self.path, ".new");
-        let write = || -> io::Result<()> {
+        let failed = |act| {
+            let path = self.path.clone();
+            move |source| StoreError::Io { act, path, source }
+        };
+        // Opened before anything is changed, so that as little as may be can fail after it.
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => File::open(folder),
+            _ => File::open("."),
+        };
+        let folder = folder.map_err(failed("write"))?;
+        let replace = || -> io::Result<()> {
             let mut file = File::create(&fresh)?;
             file.write_all(&bytes)?;
             file.sync_data()?;
-            fs::rename(&fresh, &self.path)?;
-            // The rename itself must outlast a power cut of the host.
-            match self.path.parent() {
-                Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-                _ => File::open(".")?.sync_all(),
-            }
+            fs::rename(&fresh, &self.path)
         };
-        write().map_err(|source| StoreError::Io {
-            act: "write",
-            path: self.path.clone(),
-            source,
-        })
+        replace().map_err(failed("write"))?;
+        // The rename itself must outlast a power cut of the host.
+        let settled = folder.sync_all().map_err(failed("settle"));
+        self.unsettled = settled.is_err();
+        settled
     }
+
+    fn is_unsettled(&self) -> bool {
+        self.unsettled
+    }
+}
+
+impl Drop for FileStore {
+    /// Unlocks at once: a child process that is just being started would else keep the lock
+    /// a moment longer.
+    fn drop(&mut self) {
+        let _ = self.key_file.unlock();
+    }
+}
+
+/// Locks a chip's key file, or says that the chip is in use.
+fn lock(key_file: &File, chip: &Path) -> Result<(), StoreError> {
+    key_file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => StoreError::InUse(chip.to_owned()),
+        TryLockError::Error(source) => StoreError::Io {
+            act: "lock",
+            path: key_path(chip),
+            source,
+        },
+    })
 }
 
 fn key_path(path: &Path) -> PathBuf {

@@ -88,6 +88,60 @@ fn what_cannot_be_kept_did_not_happen() {
     host.eid().expect("00A4020402D00300", 0x6A82);
 }
 
+/// Writes the n-th commit and then cannot tell whether it holds.
+struct Unsettled(u32);
+
+impl Store for Unsettled {
+    fn commit(&mut self, _: &Image<'_>) -> Result<(), StoreError> {
+        self.0 = self.0.saturating_sub(1);
+        match self.0 {
+            0 => Err(StoreError::Product("unsettled".into())),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_unsettled(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[test]
+fn a_chip_that_does_not_know_its_memory_stops() {
+    let mut host = blank(Unsettled(2));
+    host.expect("80500000081122334455667788", 0x6581);
+    host.expect("80CA9F7F00", 0x6F00);
+    host.chip.reset();
+    host.expect("80CA9F7F00", 0x6F00);
+}
+
+#[test]
+fn a_chip_runs_once_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chip.json");
+    let host = blank(FileStore::create(&path).unwrap());
+    let second = Chip::open(&path);
+    assert!(matches!(second, Err(StoreError::InUse(of)) if of == path));
+    drop(host);
+    let first = Chip::open(&path).unwrap();
+    assert!(matches!(Chip::open(&path), Err(StoreError::InUse(_))));
+    drop(first);
+    assert!(Chip::open(&path).is_ok());
+}
+
+#[test]
+fn a_blank_leaves_another_chips_key_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chip.json");
+    let away = folder.path().join("away.json");
+    drop(blank(FileStore::create(&path).unwrap()));
+    std::fs::rename(&path, &away).unwrap();
+    let key = folder.path().join("chip.json.key");
+    let refused = FileStore::create(&path);
+    assert!(matches!(refused, Err(StoreError::Exists(of)) if of == key));
+    std::fs::rename(&away, &path).unwrap();
+    assert!(Chip::open(&path).is_ok());
+}
+
 #[test]
 fn removal_before_leaves_no_trace_and_removal_after_leaves_the_whole() {
     let host = Host::personalized();
@@ -164,6 +218,7 @@ fn a_file_keeps_the_chip_and_no_secret_in_clear() {
     again
         .eid()
         .expect(&command("00200001", &field(PIN1)), 0x9000);
+    drop(again);
     // Another chip's key, a changed byte, a second blank in the same place: all refused.
     assert!(matches!(
         FileStore::create(&path),
