@@ -96,6 +96,16 @@ impl Curve {
         ])
     }
 
+    /// Says whether these bytes are a private scalar: as long as the field, from 1 up to
+    /// below the group's order.
+    pub(crate) fn takes(self, scalar: &[u8]) -> Result<bool, ErrorStack> {
+        let mut order = BigNum::new()?;
+        self.group()?
+            .order(&mut order, &mut *BigNumContext::new()?)?;
+        let number = BigNum::from_slice(scalar)?;
+        Ok(scalar.len() == self.width() && number.num_bits() > 0 && number < order)
+    }
+
     /// Computes the public key of a private scalar: 04 ‖ X ‖ Y.
     pub(crate) fn public(self, private: &Secret) -> Result<Vec<u8>, ErrorStack> {
         let group = self.group()?;
@@ -149,9 +159,25 @@ impl Curve {
     }
 }
 
+/// Writes a signature r ‖ s as DER.
+pub(crate) fn der(signature: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scalars_out_of_range_are_not_taken() {
+        let curve = Curve::P256;
+        let [.., order] = curve.domain().unwrap();
+        for wrong in [&[0; 32][..], &[0xFF; 32], &[1; 31], &[1; 33], &order] {
+            assert!(!curve.takes(wrong).unwrap());
+        }
+        assert!(curve.takes(&[1; 32]).unwrap());
+    }
 
     #[test]
     fn both_ends_agree() {

@@ -34,6 +34,7 @@ mod product;
 mod recording;
 #[cfg(test)]
 mod replay;
+mod rsa;
 mod secret;
 mod store;
 mod timing;

@@ -9,6 +9,7 @@ use super::{
     wanted,
 };
 use crate::applet::{KeyWork, Work};
+use crate::rsa::BITS;
 use crate::secret::Secret;
 
 /// RSA-2048 as an algorithm reference; its high digit is the mechanism.
@@ -74,7 +75,7 @@ impl Gids {
         self.room(private.bytes().len())?;
         let public = rsa::public(&private)?;
         work.written += private.bytes().len();
-        work.key = Some(KeyWork::Rsa(rsa::BITS));
+        work.key = Some(KeyWork::Rsa(BITS));
         self.keep(key, Material::Rsa(private));
         Ok(wanted(command, public))
     }
@@ -155,7 +156,7 @@ impl Gids {
                 rsa::decipher(private, padding, data)?.into()
             }
         };
-        work.signed = Some(KeyWork::Rsa(rsa::BITS));
+        work.signed = Some(KeyWork::Rsa(BITS));
         Ok(answer)
     }
 }

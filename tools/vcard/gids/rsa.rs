@@ -1,18 +1,14 @@
-//! RSA-2048, by openssl.
+//! RSA-2048, as this application takes, tells and uses it.
 
 use card::Status;
 use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
-use openssl::pkey::Private;
-use openssl::rsa::{Padding, Rsa, RsaPrivateKeyBuilder};
+use openssl::rsa::Padding;
 
 use super::{DATA_INVALID, broken, object, objects, single};
+use crate::rsa::{BYTES, RsaKey};
 use crate::secret::Secret;
 
-/// Modulus length, bits.
-pub(super) const BITS: u16 = 2048;
-/// Modulus length, bytes.
-const BYTES: usize = 256;
 /// Longest data that are padded to a block (*RFC 8017 §9.2*), bytes.
 const PADDED: usize = BYTES - 11;
 /// Longest public exponent, bytes.
@@ -20,8 +16,8 @@ const EXPONENT: usize = 3;
 
 /// Makes a key pair, public exponent 65537; returns its DER.
 pub(super) fn generate() -> Result<Secret, Status> {
-    let key = Rsa::generate(u32::from(BITS)).and_then(|key| key.private_key_to_der());
-    key.map(Secret::new).map_err(broken)
+    let key = RsaKey::generate().and_then(|key| key.to_der());
+    key.map_err(broken)
 }
 
 /// Takes a key as the sequence of RSAPrivateKey (*RFC 8017 A.1.2*), whose integers may lack
@@ -39,37 +35,25 @@ pub(super) fn import(value: &[u8]) -> Result<Secret, Status> {
         .iter()
         .map(|part| BigNum::from_slice(part.value))
         .collect();
-    let numbers = numbers.map_err(broken)?;
-    let Ok([n, e, d, p, q, dp, dq, qi]) = <[BigNum; 8]>::try_from(numbers) else {
-        return Err(DATA_INVALID);
-    };
-    if n.num_bits() != i32::from(BITS) || e.to_vec().len() > EXPONENT {
+    let numbers = <[BigNum; 8]>::try_from(numbers.map_err(broken)?);
+    let numbers = numbers.map_err(|_| DATA_INVALID)?;
+    let [_, e, ..] = &numbers;
+    if e.to_vec().len() > EXPONENT {
         return Err(DATA_INVALID);
     }
-    let assembled = || -> Result<Option<Secret>, ErrorStack> {
-        let builder = RsaPrivateKeyBuilder::new(n, e, d)?;
-        let key = builder
-            .set_factors(p, q)?
-            .set_crt_params(dp, dq, qi)?
-            .build();
-        if !key.check_key()? {
-            return Ok(None);
-        }
-        key.private_key_to_der().map(Secret::new).map(Some)
-    };
-    // openssl fails as well where the parts are no key's.
-    assembled().ok().flatten().ok_or(DATA_INVALID)
+    let key = RsaKey::from_numbers(numbers).ok_or(DATA_INVALID)?;
+    key.to_der().map_err(broken)
 }
 
-fn key(private: &Secret) -> Result<Rsa<Private>, Status> {
-    Rsa::private_key_from_der(private.bytes()).map_err(broken)
+fn key(private: &Secret) -> Result<RsaKey, Status> {
+    RsaKey::from_der(private).map_err(broken)
 }
 
 /// Returns `7F49 { 81 <modulus>, 82 <exponent> }`.
 pub(super) fn public(private: &Secret) -> Result<Vec<u8>, Status> {
     let key = key(private)?;
-    let modulus = object::<0x81>(&key.n().to_vec());
-    let exponent = object::<0x82>(&key.e().to_vec());
+    let modulus = object::<0x81>(&key.modulus());
+    let exponent = object::<0x82>(&key.exponent());
     Ok(object::<0x7F49>(&[modulus, exponent].concat()))
 }
 
@@ -78,10 +62,8 @@ pub(super) fn sign_raw(private: &Secret, data: &[u8]) -> Result<Vec<u8>, Status>
     if data.len() != BYTES {
         return Err(Status::WRONG_LENGTH);
     }
-    let mut out = vec![0; BYTES];
-    let raised = key(private)?.private_encrypt(data, &mut out, Padding::NONE);
-    raised.map_err(|_| Status::WRONG_DATA)?;
-    Ok(out)
+    let signature = key(private)?.raise(data).ok_or(Status::WRONG_DATA)?;
+    Ok(signature.to_vec())
 }
 
 /// Pads data, as a rule a DigestInfo, to block type 1, and signs.
@@ -89,19 +71,24 @@ pub(super) fn sign(private: &Secret, data: &[u8]) -> Result<Vec<u8>, Status> {
     if data.is_empty() || data.len() > PADDED {
         return Err(Status::WRONG_LENGTH);
     }
-    let mut out = vec![0; BYTES];
-    let key = key(private)?;
-    key.private_encrypt(data, &mut out, Padding::PKCS1)
-        .map_err(broken)?;
-    Ok(out)
+    key(private)?.sign_padded(data).map_err(broken)
 }
 
-/// Returns the padding of a deciphering mechanism; OAEP is that with SHA-1.
-pub(super) fn padding(mechanism: u8) -> Option<Padding> {
+/// What a cryptogram was padded with.
+#[derive(Clone, Copy)]
+pub(super) enum Padded {
+    Not,
+    Pkcs1,
+    /// With SHA-1.
+    Oaep,
+}
+
+/// Returns the padding of a deciphering mechanism.
+pub(super) fn padding(mechanism: u8) -> Option<Padded> {
     match mechanism {
-        0x00 => Some(Padding::NONE),
-        0x40 => Some(Padding::PKCS1),
-        0x80 => Some(Padding::PKCS1_OAEP),
+        0x00 => Some(Padded::Not),
+        0x40 => Some(Padded::Pkcs1),
+        0x80 => Some(Padded::Oaep),
         _ => None,
     }
 }
@@ -109,15 +96,25 @@ pub(super) fn padding(mechanism: u8) -> Option<Padding> {
 /// Deciphers 256 bytes and takes the padding off.
 pub(super) fn decipher(
     private: &Secret,
-    padding: Padding,
+    padded: Padded,
     cryptogram: &[u8],
 ) -> Result<Vec<u8>, Status> {
     if cryptogram.len() != BYTES {
         return Err(Status::WRONG_LENGTH);
     }
-    let mut out = vec![0; BYTES];
     let key = key(private)?;
-    let length = key.private_decrypt(cryptogram, &mut out, padding);
-    out.truncate(length.map_err(|_| Status::WRONG_DATA)?);
-    Ok(out)
+    let message = match padded {
+        Padded::Not => key.raise(cryptogram).map(|block| block.to_vec()),
+        Padded::Pkcs1 => key.decipher_padded(cryptogram),
+        Padded::Oaep => {
+            let mut out = vec![0; BYTES];
+            let key = key.into_openssl();
+            let length = key.private_decrypt(cryptogram, &mut out, Padding::PKCS1_OAEP);
+            length.ok().map(|length| {
+                out.truncate(length);
+                out
+            })
+        }
+    };
+    message.ok_or(Status::WRONG_DATA)
 }

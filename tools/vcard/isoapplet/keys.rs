@@ -3,7 +3,6 @@
 use card::tlv::{self, Tlv};
 use card::{Command, Status};
 use openssl::error::ErrorStack;
-use openssl::rsa::Rsa;
 
 use super::Version;
 use super::applet::{DATA_INVALID, Environment, IsoApplet, Outcome};
@@ -11,7 +10,7 @@ use super::memory::{Key, MOST_KEYS};
 use crate::applet::{KeyWork, Work};
 use crate::curve::Curve;
 use crate::objects::object;
-use crate::secret::Secret;
+use crate::rsa::{BITS, RsaKey};
 
 /// Algorithm: make or import an EC key.
 pub(super) const EC_KEY: u8 = 0xEC;
@@ -25,8 +24,6 @@ pub(super) const RSA_PKCS1: u8 = 0x11;
 pub(super) const RSA_PSS: u8 = 0x12;
 /// Algorithm: ECDSA.
 pub(super) const ECDSA: u8 = 0x21;
-/// Bits of the RSA keys.
-pub(super) const RSA_BITS: u16 = 2048;
 /// The working memory of the applet: more in one command does not go in.
 pub(super) const BUFFER: usize = 660;
 
@@ -120,7 +117,7 @@ impl IsoApplet {
         let parameters = (command.p1(), command.p2());
         let public = match environment.algorithm {
             RSA_KEY if parameters == (0x42, 0x00) => {
-                work.key = Some(KeyWork::Rsa(RSA_BITS));
+                work.key = Some(KeyWork::Rsa(BITS));
                 let (key, public) = make_rsa().map_err(|_| Status::UNKNOWN)?;
                 self.keep(environment.key, key, work)?;
                 public
@@ -200,15 +197,11 @@ fn ec_public(curve: Curve, public: &[u8]) -> Result<Vec<u8>, ErrorStack> {
 }
 
 fn make_rsa() -> Result<(Key, Vec<u8>), ErrorStack> {
-    let rsa = Rsa::generate(u32::from(RSA_BITS))?;
-    let public = object::<0x7F49>(
-        &[
-            object::<0x81>(&rsa.n().to_vec_padded(i32::from(RSA_BITS / 8))?),
-            object::<0x82>(&rsa.e().to_vec_padded(3)?),
-        ]
-        .concat(),
-    );
-    let private = Secret::new(rsa.private_key_to_der()?);
+    let key = RsaKey::generate()?;
+    let modulus = object::<0x81>(&key.modulus());
+    let exponent = object::<0x82>(&key.exponent());
+    let public = object::<0x7F49>(&[modulus, exponent].concat());
+    let private = key.to_der()?;
     Ok((Key::Rsa { private }, public))
 }
 

@@ -1,28 +1,24 @@
 //! PERFORM SECURITY OPERATION: signatures and decipherment (ISO/IEC 7816-8 §11.4).
 
 use card::{Command, Status};
-use openssl::bn::BigNum;
-use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::md::{Md, MdRef};
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::PKey;
 use openssl::pkey_ctx::PkeyCtx;
-use openssl::rsa::{Padding, Rsa};
+use openssl::rsa::Padding;
 use openssl::sha::sha1;
 use openssl::sign::RsaPssSaltlen;
-use zeroize::Zeroizing;
 
 use super::Version;
 use super::applet::{IsoApplet, Outcome};
-use super::keys::{BUFFER, ECDSA, RSA_BITS, RSA_PKCS1, RSA_PSS};
+use super::keys::{BUFFER, ECDSA, RSA_PKCS1, RSA_PSS};
 use super::memory::Key;
 use crate::applet::{KeyWork, Work};
-use crate::secret::Secret;
+use crate::curve;
+use crate::rsa::{BITS, BYTES, RsaKey};
 
 /// The first length that does not fit, which the padding refuses rather than the applet.
 const TOO_MUCH: usize = MOST_FITTING + 1;
-/// Bytes of an RSA block.
-const BLOCK: usize = 256;
 /// Most bytes that the applet lets through to the padding of PKCS#1 v1.5.
 const MOST_PADDED: usize = 247;
 /// Most bytes that fit under the padding of PKCS#1 v1.5.
@@ -63,7 +59,7 @@ impl IsoApplet {
                     Version::V0 => curve.sign(private, public, &sha1(data)),
                     Version::V1 => curve.sign(private, public, data),
                 };
-                der(&raw.map_err(broken)?).map_err(broken)
+                curve::der(&raw.map_err(broken)?).map_err(broken)
             }
             RSA_PKCS1 | RSA_PSS => {
                 let rsa = self.rsa(environment.key)?;
@@ -73,9 +69,7 @@ impl IsoApplet {
                         TOO_MUCH..=MOST_PADDED => return Err(Status::UNKNOWN),
                         _ => return Err(Status::WRONG_LENGTH),
                     }
-                    let mut signature = vec![0; BLOCK];
-                    rsa.private_encrypt(data, &mut signature, Padding::PKCS1)
-                        .map(|_| signature)
+                    rsa.sign_padded(data)
                 } else {
                     let hash = match data.len() {
                         20 => Md::sha1(),
@@ -90,7 +84,7 @@ impl IsoApplet {
                 if command.le().unwrap_or(0) < 256 {
                     return Err(Status::new(0x6C00));
                 }
-                work.signed = Some(KeyWork::Rsa(RSA_BITS));
+                work.signed = Some(KeyWork::Rsa(BITS));
                 signature.map_err(broken)
             }
             _ => Err(Status::CONDITIONS_NOT_SATISFIED),
@@ -110,42 +104,23 @@ impl IsoApplet {
         let environment = environment.filter(|set| set.algorithm == RSA_PKCS1);
         let environment = environment.ok_or(Status::FUNCTION_NOT_SUPPORTED)?;
         let rsa = self.rsa(environment.key)?;
-        if cryptogram.len() != BLOCK {
+        if cryptogram.len() != BYTES {
             return Err(Status::WRONG_LENGTH);
         }
-        work.signed = Some(KeyWork::Rsa(RSA_BITS));
-        let mut block = Zeroizing::new(vec![0; BLOCK]);
-        let done = rsa.private_decrypt(cryptogram, &mut block, Padding::NONE);
-        done.map_err(|_| Status::WRONG_DATA)?;
-        unpadded(&block).ok_or(Status::WRONG_DATA)
+        work.signed = Some(KeyWork::Rsa(BITS));
+        rsa.decipher_padded(cryptogram).ok_or(Status::WRONG_DATA)
     }
 
-    fn rsa(&self, reference: usize) -> Result<Rsa<Private>, Status> {
+    fn rsa(&self, reference: usize) -> Result<RsaKey, Status> {
         let Key::Rsa { private } = self.key(reference)? else {
             return Err(Status::UNKNOWN);
         };
-        Rsa::private_key_from_der(Secret::bytes(private)).map_err(|_| Status::UNKNOWN)
+        RsaKey::from_der(private).map_err(|_| Status::UNKNOWN)
     }
 }
 
-/// Takes the padding of PKCS#1 v1.5 off: 00 02, at least eight bytes without 00, 00.
-/// openssl would answer a wrong one with made-up bytes, which a card does not.
-fn unpadded(block: &[u8]) -> Option<Vec<u8>> {
-    let padded = block.strip_prefix(&[0x00, 0x02])?;
-    let end = padded.iter().position(|byte| *byte == 0)?;
-    (end >= 8)
-        .then(|| padded.get(end + 1..).map(<[u8]>::to_vec))
-        .flatten()
-}
-
-/// Writes r ‖ s as DER.
-fn der(raw: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let (r, s) = raw.split_at(raw.len() / 2);
-    EcdsaSig::from_private_components(BigNum::from_slice(r)?, BigNum::from_slice(s)?)?.to_der()
-}
-
-fn pss(rsa: Rsa<Private>, hash: &MdRef, data: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let key = PKey::from_rsa(rsa)?;
+fn pss(rsa: RsaKey, hash: &MdRef, data: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let key = PKey::from_rsa(rsa.into_openssl())?;
     let mut context = PkeyCtx::new(&key)?;
     context.sign_init()?;
     context.set_rsa_padding(Padding::PKCS1_PSS)?;

@@ -10,9 +10,8 @@ use super::{OpenPgp, Outcome, broken, done};
 use crate::applet::{KeyWork, Work};
 use crate::curve::Curve;
 use crate::objects::{Objects, object};
+use crate::rsa::BITS;
 
-/// Modulus length, bits.
-pub(super) const MODULUS: u16 = 2048;
 /// What a key pair is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -56,7 +55,7 @@ impl Algorithm {
     fn attributes(self, role: Role) -> Vec<u8> {
         let identifier: &[u8] = match self {
             Self::Rsa { exponent } => {
-                let ([m0, m1], [e0, e1]) = (MODULUS.to_be_bytes(), exponent.to_be_bytes());
+                let ([m0, m1], [e0, e1]) = (BITS.to_be_bytes(), exponent.to_be_bytes());
                 return vec![0x01, m0, m1, e0, e1, 0x00];
             }
             Self::Curve(Curve::P256) => &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07],
@@ -72,7 +71,7 @@ impl Algorithm {
     /// Returns what the timing model calls it.
     pub(super) fn work(self) -> KeyWork {
         match self {
-            Self::Rsa { .. } => KeyWork::Rsa(MODULUS),
+            Self::Rsa { .. } => KeyWork::Rsa(BITS),
             Self::Curve(curve) => curve.work(),
         }
     }

@@ -89,6 +89,13 @@ fn a_key_signs_and_deciphers_as_its_templates_say() {
         sealed.insert(0, 0x00);
         assert_eq!(bench.whole([0, 0x2A, 0x80, 0x86], &sealed).1, 0x6700);
     }
+    // A block of type 1 is a signature's, and no message.
+    bench.ok("002241B806 800147 840181");
+    let mut sealed = vec![0; 256];
+    rsa.public_encrypt(&padded, &mut sealed, Padding::NONE)
+        .unwrap();
+    let refused = bench.whole([0, 0x2A, 0x80, 0x86], &sealed);
+    assert_eq!(refused, (vec![], 0x6A80));
     bench.refused("002A9E9A01 00 00", 0x6985);
     // Who is forgotten takes the environment along.
     bench.ok(FORGET);

@@ -189,6 +189,9 @@ fn keys_are_imported_where_the_build_takes_them() {
     let mut spoilt = key.clone();
     spoilt.replace_range(key.len() - 1.., if key.ends_with('1') { "3" } else { "1" });
     host.expect(&put(&spoilt), 0x6984);
+    // Whole, but of 2040 bits.
+    let short = import_rsa(&mut host, &Rsa::generate(2040).unwrap());
+    host.expect(&put(&short), 0x6984);
     host.expect(&put(&key), 0x9000);
     // RSA-PSS over a given hash.
     host.expect("002241B60680 0112840104", 0x9000);
