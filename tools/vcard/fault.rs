@@ -1,22 +1,42 @@
 //! What goes wrong: a chip that vanishes, dawdles or talks nonsense at the n-th command.
 
-use std::thread;
 use std::time::Duration;
 
 use openssl::rand::rand_bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::applet::Work;
 use crate::chip::Chip;
 
 /// One fault, at one command. Commands count from 1, every APDU counts, also GET RESPONSE
 /// and each piece of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 pub struct Fault {
-    /// Number of the command that meets it; 0 with [`FaultKind::Slow`]: every command.
+    /// Number of the command that meets it; 0, with [`FaultKind::Slow`] only: every command.
     pub at: u64,
     /// What happens.
     #[serde(flatten)]
     pub kind: FaultKind,
+}
+
+/// A fault as it is written.
+#[derive(Deserialize)]
+struct Written {
+    at: u64,
+    #[serde(flatten)]
+    kind: FaultKind,
+}
+
+impl TryFrom<Written> for Fault {
+    type Error = &'static str;
+
+    fn try_from(Written { at, kind }: Written) -> Result<Self, Self::Error> {
+        match (at, kind) {
+            (1.., _) | (0, FaultKind::Slow { .. }) => Ok(Self { at, kind }),
+            _ => Err("only a slow chip is so at every command (0); commands count from 1"),
+        }
+    }
 }
 
 /// What a fault does.
@@ -62,6 +82,37 @@ pub(crate) enum Answer {
     },
 }
 
+/// How a command was served.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) answer: Answer,
+    /// What it cost the chip; nothing where the chip was not asked.
+    pub(crate) work: Work,
+    /// How much later the answer comes.
+    pub(crate) delay: Duration,
+}
+
+impl From<Answer> for Served {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            work: Work::default(),
+            delay: Duration::ZERO,
+        }
+    }
+}
+
+impl Served {
+    /// Lets the chip answer.
+    fn of(chip: &mut Chip, command: &[u8]) -> Self {
+        let answer = Answer::Bytes(chip.process(command));
+        Self {
+            work: chip.work(),
+            ..Self::from(answer)
+        }
+    }
+}
+
 /// A chip's faults and how far it has come.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -92,10 +143,9 @@ impl Faults {
     }
 
     /// Passes a command to the chip, or not.
-    #[expect(clippy::disallowed_methods, reason = "being slow is the fault")]
-    pub(crate) fn process(&mut self, chip: &mut Chip, command: &[u8]) -> Answer {
+    pub(crate) fn process(&mut self, chip: &mut Chip, command: &[u8]) -> Served {
         if let Some(lasting) = self.lasting {
-            return lasting_answer(lasting);
+            return lasting_answer(lasting).into();
         }
         self.commands += 1;
         let number = self.commands;
@@ -103,32 +153,33 @@ impl Faults {
             fault.at == number || (fault.at == 0 && matches!(fault.kind, FaultKind::Slow { .. }))
         });
         match now.map(|fault| fault.kind) {
-            None => Answer::Bytes(chip.process(command)),
-            Some(FaultKind::Slow { ms }) => {
-                let answer = chip.process(command);
-                thread::sleep(Duration::from_millis(ms));
-                Answer::Bytes(answer)
-            }
+            None => Served::of(chip, command),
+            Some(FaultKind::Slow { ms }) => Served {
+                delay: Duration::from_millis(ms),
+                ..Served::of(chip, command)
+            },
             Some(FaultKind::Random { length }) => {
                 let mut noise = vec![0; length];
                 // Zeros are garbage as well.
                 let _ = rand_bytes(&mut noise);
-                Answer::Bytes(noise)
+                Answer::Bytes(noise).into()
             }
             Some(FaultKind::WrongMac) => {
-                let mut answer = chip.process(command);
-                let end = answer.len().saturating_sub(2);
-                for byte in answer.iter_mut().take(end).rev().take(8) {
-                    *byte = !*byte;
+                let mut served = Served::of(chip, command);
+                if let Answer::Bytes(bytes) = &mut served.answer {
+                    let end = bytes.len().saturating_sub(2);
+                    for byte in bytes.iter_mut().take(end).rev().take(8) {
+                        *byte = !*byte;
+                    }
                 }
-                Answer::Bytes(answer)
+                served
             }
             Some(lasting) => {
                 if lasting == FaultKind::RemoveAfter {
                     chip.process(command);
                 }
                 self.lasting = Some(lasting);
-                lasting_answer(lasting)
+                lasting_answer(lasting).into()
             }
         }
     }
@@ -172,6 +223,18 @@ mod tests {
             ),
         ] {
             assert_eq!(serde_json::from_str::<Fault>(text).unwrap(), fault);
+        }
+    }
+
+    #[test]
+    fn what_would_never_happen_is_refused() {
+        for text in [
+            r#"{"at":0,"kind":"mute"}"#,
+            r#"{"at":0,"kind":"remove-before"}"#,
+            r#"{"at":0,"kind":"random","length":3}"#,
+        ] {
+            let refused = serde_json::from_str::<Fault>(text).unwrap_err();
+            assert!(refused.to_string().contains("count from 1"), "{refused}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::linux::net::TcpStreamExt as _;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::chip::Chip;
-use crate::circumstances::{Circumstances, Place};
+use crate::circumstances::{Circumstances, Place, Presence};
 use crate::fault::{Answer, Fault};
 
 /// Controls of the driver: payloads of one byte.
@@ -39,12 +40,14 @@ pub enum PlugError {
     Unnoticed(String),
 }
 
-/// A chip in a slot. Dropping it takes the chip out, between two commands.
+/// A chip in a slot. Dropping it takes the chip out at once: what a command under way has
+/// done is done, its answer is lost.
 #[derive(Debug)]
 pub struct Plugged {
     line: TcpStream,
     worker: Option<JoinHandle<()>>,
     noticed: Receiver<()>,
+    presence: Arc<Presence>,
     address: String,
 }
 
@@ -72,9 +75,11 @@ impl Plugged {
         };
         let line = connect(address).map_err(failed)?;
         let (notice, noticed) = mpsc::sync_channel(1);
+        let place = Place::new(chip, circumstances);
+        let presence = place.presence();
         let mut wire = Wire {
             line: line.try_clone().map_err(failed)?,
-            place: Place::new(chip, circumstances),
+            place,
             notice,
         };
         let worker = thread::Builder::new()
@@ -85,6 +90,7 @@ impl Plugged {
             line,
             worker: Some(worker),
             noticed,
+            presence,
             address: address.to_owned(),
         })
     }
@@ -120,6 +126,7 @@ impl Plugged {
 
 impl Drop for Plugged {
     fn drop(&mut self) {
+        self.presence.end();
         let _ = self.line.shutdown(Shutdown::Both);
         if let Some(worker) = self.worker.take() {
             let _ = worker.join();
@@ -207,5 +214,56 @@ impl Wire {
         let length = u16::try_from(payload.len()).map_err(|_| ErrorKind::InvalidInput)?;
         let frame = [&length.to_be_bytes()[..], payload].concat();
         self.line.write_all(&frame)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc::Sender;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::fault::FaultKind;
+    use crate::identity::ChipNumber;
+    use crate::product::Product;
+    use crate::store::{Image, Store, StoreError};
+    use crate::transport::TransportMasterKey;
+
+    /// Says when something is committed.
+    struct Telling(Sender<()>);
+
+    impl Store for Telling {
+        fn commit(&mut self, _: &Image<'_>) -> Result<(), StoreError> {
+            let _ = self.0.send(());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_chip_is_taken_out_while_it_takes_its_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (tell, told) = mpsc::channel();
+        let keys = TransportMasterKey::new([0x55; 16]);
+        let number = ChipNumber::new([0, 0], [0, 0, 0, 1]);
+        let product = Product::find("lateid-v2").unwrap();
+        let chip = Chip::blank(product, number, &keys, Telling(tell)).unwrap();
+        told.recv().unwrap();
+        let slow = Fault {
+            at: 1,
+            kind: FaultKind::Slow { ms: 600_000 },
+        };
+        let address = listener.local_addr().unwrap().to_string();
+        let plugged = Plugged::insert(&address, chip, vec![slow]).unwrap();
+        let (mut driver, _) = listener.accept().unwrap();
+        // INITIALIZE UPDATE, which writes its counter.
+        let update = [0x80, 0x50, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0];
+        driver.write_all(&[0, 14]).unwrap();
+        driver.write_all(&update).unwrap();
+        told.recv().unwrap();
+        let began = Instant::now();
+        drop(plugged);
+        assert!(began.elapsed() < Duration::from_secs(60));
+        assert_eq!(driver.read(&mut [0; 8]).unwrap(), 0, "no answer");
     }
 }
