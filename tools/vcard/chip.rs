@@ -13,6 +13,7 @@ use crate::identity::{ChipNumber, ChipSerial};
 use crate::java_card::JavaCard;
 use crate::product::{Product, Software};
 use crate::recording::Recording;
+use crate::scp::Scp;
 use crate::store::{FileStore, Image, Memory, Store, StoreError, WithApplet};
 use crate::transmission::{Form, Line};
 use crate::transport::TransportMasterKey;
@@ -82,16 +83,31 @@ impl Chip {
         product: &'static Product,
         number: ChipNumber,
         keys: &TransportMasterKey,
+        store: impl Store + 'static,
+    ) -> Result<Self, StoreError> {
+        Self::blank_speaking(product.scp, product, number, keys, store)
+    }
+
+    /// Makes a blank of a batch whose security domain speaks another secure channel than the
+    /// product's usual one.
+    ///
+    /// # Errors
+    /// As [`Self::blank`].
+    pub fn blank_speaking(
+        scp: Scp,
+        product: &'static Product,
+        number: ChipNumber,
+        keys: &TransportMasterKey,
         mut store: impl Store + 'static,
     ) -> Result<Self, StoreError> {
-        let keys = keys.diversify(&ChipSerial::of(product, number))?;
+        let keys = keys.diversify(&ChipSerial::of(product, number), scp)?;
         let system = match product.software {
             Software::Eid => {
-                let state = State::blank(product.id, number, keys);
+                let state = State::blank(product.id, number, scp, keys);
                 System::Eid(Os::new(state, product))
             }
             Software::JavaCard(kind) => {
-                let state = State::domain(product.id, number, keys);
+                let state = State::domain(product.id, number, scp, keys);
                 System::JavaCard(JavaCard::new(state, product, kind, None)?)
             }
         };

@@ -5,7 +5,7 @@
 //!               ┌─────────────────────── Chip ───────────────────────┐
 //! InProcess ──┐ │ transmission   class, chains, 61xx, 6Cxx           │    ┌─► FileStore
 //!             ├─┤                                                    ├────┤   (sealed JSON)
-//! vpcd socket ┘ │ eid::Os        ISD and eID application, SCP03      │    └─► Memory
+//! vpcd socket ┘ │ eid::Os        ISD and eID application, SCP03/02   │    └─► Memory
 //!   ▲    │      │ or JavaCard ─► eid::Os (its ISD) │ one Applet      │
 //!   │    ▼      └────────────────────────────────────────────────────┘
 //!  pcscd (Farm)        Circumstances: faults, pace, the reader's buffer
@@ -18,6 +18,7 @@ mod applet;
 mod chip;
 mod circumstances;
 mod curve;
+mod des;
 mod eid;
 pub mod farm;
 mod fault;
@@ -35,6 +36,7 @@ mod recording;
 #[cfg(test)]
 mod replay;
 mod rsa;
+mod scp;
 mod secret;
 mod store;
 mod timing;
@@ -51,6 +53,7 @@ pub use identity::{ChipNumber, ChipNumberError, ChipSerial};
 pub use in_process::InProcess;
 pub use product::{PRODUCTS, Product};
 pub use recording::{Event, Recording, RecordingError};
+pub use scp::{Scp, ScpError};
 pub use store::{FileStore, Image, Memory, Store, StoreError};
 pub use timing::{Pace, TIMINGS, Timing};
 pub use transmission::{Chaining, Excess, Transmission};

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use vcard::farm::{self, Announcement, explain};
 use vcard::{
     Chip, ChipNumber, Circumstances, Fault, FileStore, Pace, Plugged, Product, ReaderBuffer,
-    Recording, Timing, TransportMasterKey,
+    Recording, Scp, Timing, TransportMasterKey,
 };
 use zeroize::Zeroizing;
 
@@ -45,6 +45,10 @@ struct Blank {
     /// IC batch and serial, 12 hexadecimal digits; at random without.
     #[arg(long)]
     serial: Option<ChipNumber>,
+    /// Its secure channel, protocol and "i" in hexadecimal: 02:15, 02:55, 03:70, 03:71. The
+    /// product's without.
+    #[arg(long)]
+    scp: Option<Scp>,
     /// File with the transport master key, 32 hexadecimal digits.
     #[arg(long, required_unless_present = "transport_key_env")]
     transport_key_file: Option<PathBuf>,
@@ -141,7 +145,9 @@ fn make_blank(blank: &Blank) -> Ended {
         Some(number) => number,
         None => ChipNumber::random()?,
     };
-    let chip = Chip::blank(blank.product, number, &key, FileStore::create(&blank.out)?)?;
+    let scp = blank.scp.unwrap_or(blank.product.scp);
+    let store = FileStore::create(&blank.out)?;
+    let chip = Chip::blank_speaking(scp, blank.product, number, &key, store)?;
     let made = serde_json::json!({
         "product": blank.product.id,
         "serial": chip.serial().to_string(),

@@ -8,6 +8,7 @@ use crate::isoapplet;
 use crate::mrtd;
 use crate::openpgp;
 use crate::piv;
+use crate::scp::Scp;
 use crate::transmission::{Chaining, Excess, Transmission};
 
 /// A chip product: what its blanks have in common.
@@ -37,6 +38,8 @@ pub struct Product {
     pub command_data: usize,
     /// How its commands and answers travel.
     pub transmission: Transmission,
+    /// The secure channel of its security domain.
+    pub scp: Scp,
     /// AID of its application.
     pub application: &'static [u8],
     /// What runs on it.
@@ -209,6 +212,7 @@ const J2A080: Product = Product {
     os_level: [0x31, 0x00],
     fabrication_date: [0x03, 0x15],
     issuer: &[0x47, 0x90, 0x00, 0x01],
+    scp: Scp::SCP02_I15,
     memory: 65_536,
     command_data: 32_767,
     ..OS
@@ -249,6 +253,7 @@ const OS: Product = Product {
         chaining: Chaining::Any,
         excess: Excess::Kept,
     },
+    scp: Scp::SCP03_I70,
     application: &MAIN_AID,
     software: Software::Eid,
 };

@@ -4,17 +4,20 @@ use openssl::error::ErrorStack;
 use thiserror::Error;
 
 use crate::aes;
-use crate::eid::scp03::StaticKeys;
+use crate::des;
+use crate::eid::session::StaticKeys;
 use crate::identity::ChipSerial;
+use crate::scp::Scp;
 use crate::secret::Secret;
 
-/// The maker's master key, AES-128, from which each blank's transport keys are derived.
+/// The maker's master key, from which each blank's transport keys are derived: AES-128, or
+/// two-key triple DES for chips that speak SCP02.
 #[derive(Clone, Debug)]
 pub struct TransportMasterKey(Secret);
 
-/// The text is no AES-128 key.
+/// The text is no such key.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("a transport master key is 32 hexadecimal digits (AES-128)")]
+#[error("a transport master key is 32 hexadecimal digits (AES-128, two-key triple DES)")]
 pub struct TransportKeyError;
 
 impl TransportMasterKey {
@@ -33,19 +36,42 @@ impl TransportMasterKey {
         Ok(Self(Secret::new(*key)))
     }
 
-    /// Derives one chip's transport keys with KDF3 over its diversification data:
-    /// SP 800-108 counter mode, label `000000 k`, k = 1 ENC, 2 MAC, 3 DEK.
-    pub(crate) fn diversify(&self, serial: &ChipSerial) -> Result<StaticKeys, ErrorStack> {
+    /// Derives one chip's transport keys over its diversification data, numbered k = 1 ENC,
+    /// 2 MAC, 3 DEK. For SCP03 by KDF3, SP 800-108 in counter mode with the label `000000 k`;
+    /// for SCP02 by EMV CPS 1.1, triple DES over the last six bytes with `F0 k`, then `0F k`.
+    pub(crate) fn diversify(
+        &self,
+        serial: &ChipSerial,
+        scp: Scp,
+    ) -> Result<StaticKeys, ErrorStack> {
+        let key = |number| {
+            if scp.is_scp02() {
+                self.emv(number, serial)
+            } else {
+                self.kdf3(number, serial)
+            }
+        };
         Ok(StaticKeys {
-            enc: self.key(1, serial)?,
-            mac: self.key(2, serial)?,
-            dek: self.key(3, serial)?,
+            enc: key(1)?,
+            mac: key(2)?,
+            dek: key(3)?,
         })
     }
 
-    fn key(&self, number: u8, serial: &ChipSerial) -> Result<Secret, ErrorStack> {
+    fn kdf3(&self, number: u8, serial: &ChipSerial) -> Result<Secret, ErrorStack> {
         let label = [1, 0, 0, 0, number, 0];
         aes::cmac(self.0.bytes(), &[&label, serial.as_bytes()]).map(Secret::new)
+    }
+
+    fn emv(&self, number: u8, serial: &ChipSerial) -> Result<Secret, ErrorStack> {
+        let [_, _, _, _, own @ ..] = serial.as_bytes();
+        let blocks = [&own[..], &[0xF0, number], own, &[0x0F, number]].concat();
+        let mut master = zeroize::Zeroizing::new([0; 16]);
+        for (to, from) in master.iter_mut().zip(self.0.bytes()) {
+            *to = *from;
+        }
+        let derived = des::Key::new(*master).ecb_encrypt(&blocks)?;
+        Ok(Secret::new(derived.to_vec()))
     }
 }
 
@@ -57,7 +83,16 @@ mod tests {
     use crate::vectors::load;
 
     #[test]
-    fn kdf3_gives_the_published_keys() {
+    fn the_published_keys_are_derived() {
+        assert_eq!(published("kdf3.json", None, Scp::SCP03_I70), 3);
+        assert_eq!(
+            published("emv_visa2.json", Some("EMV CPS 1.1"), Scp::SCP02_I15),
+            3
+        );
+    }
+
+    /// Compares with the vectors of a file, those of a scheme alone; returns how many.
+    fn published(file: &str, scheme: Option<&str>, scp: Scp) -> usize {
         // The published diversification data 00010203040506070809, cut into a product
         // (fabricator, type) and a number (batch, serial).
         let product = Product {
@@ -68,12 +103,15 @@ mod tests {
         let number = ChipNumber::new([0x04, 0x05], [0x06, 0x07, 0x08, 0x09]);
         let serial = ChipSerial::of(&product, number);
         let mut checked = 0;
-        for row in load("globalplatform/kdf3.json").rows("vectors") {
-            if row.bytes("master").len() != 16 || row.bytes("KDD") != serial.as_bytes() {
+        for row in load(&format!("globalplatform/{file}")).rows("vectors") {
+            if row.bytes("master").len() != 16
+                || row.bytes("KDD") != serial.as_bytes()
+                || scheme.is_some_and(|scheme| row.text("scheme") != scheme)
+            {
                 continue;
             }
             let master = TransportMasterKey::from_hex(row.text("master")).unwrap();
-            let keys = master.diversify(&serial).unwrap();
+            let keys = master.diversify(&serial, scp).unwrap();
             let key = match row.text("key") {
                 "ENC" => keys.enc,
                 "MAC" => keys.mac,
@@ -82,7 +120,7 @@ mod tests {
             assert_eq!(key.bytes(), row.bytes("derived"));
             checked += 1;
         }
-        assert_eq!(checked, 3);
+        checked
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use card::{Command, Status};
 
-use crate::aes;
-use crate::eid::scp03::{Session, StaticKeys};
+use crate::eid::session::{Session, StaticKeys};
 use crate::eid::state::{KeySet, State, TRANSPORT_VERSION};
 use crate::eid::turn::{Outcome, Reply, Turn, broken, parameters};
 use crate::objects::Objects;
@@ -11,10 +10,8 @@ use crate::secret::Secret;
 
 /// Key sets that the chip has room for.
 const MOST_SETS: usize = 3;
-/// One key: type AES, length, key length, 16 bytes, check value's length, check value.
-const BLOCK: usize = 23;
-
-/// `80 D8 <P1> 81  <new version> ‖ 3 × (88 11 10 <key> 03 <check value>)`.
+/// `80 D8 <P1> 81  <new version> ‖ 3 × (<type and lengths> <key> 03 <check value>)`, the type
+/// and lengths `88 11 10` (AES) under SCP03, `80 10` (triple DES) under SCP02.
 pub(crate) fn put_key(turn: &mut Turn<'_>, command: &Command) -> Outcome {
     let session = turn.confidential()?;
     if command.p2() != 0x81 {
@@ -27,13 +24,15 @@ pub(crate) fn put_key(turn: &mut Turn<'_>, command: &Command) -> Outcome {
 }
 
 /// Decrypts the three keys and proves their check values; returns them with the answer.
-fn parse(session: &Session, data: &[u8]) -> Result<(StaticKeys, Vec<u8>), Status> {
+fn parse(session: &dyn Session, data: &[u8]) -> Result<(StaticKeys, Vec<u8>), Status> {
     let (version, blocks) = data.split_first().ok_or(Status::WRONG_LENGTH)?;
-    if !matches!(version, 0x01..=0x7F) || blocks.len() != 3 * BLOCK {
+    // The key of 16 bytes, its check value's length, its check value.
+    let block = session.key_field().len() + 16 + 4;
+    if !matches!(version, 0x01..=0x7F) || blocks.len() != 3 * block {
         return Err(Status::WRONG_DATA);
     }
     let mut answer = vec![*version];
-    let mut keys = blocks.chunks(BLOCK).map(|block| {
+    let mut keys = blocks.chunks(block).map(|block| {
         let (key, value) = key(session, block)?;
         answer.extend(value);
         Ok(key)
@@ -47,16 +46,14 @@ fn parse(session: &Session, data: &[u8]) -> Result<(StaticKeys, Vec<u8>), Status
     Ok((keys, answer))
 }
 
-fn key(session: &Session, block: &[u8]) -> Result<(Secret, [u8; 3]), Status> {
-    let sealed = match block {
-        [0x88, 0x11, 0x10, rest @ ..] => rest,
-        _ => return Err(Status::WRONG_DATA),
-    };
+fn key(session: &dyn Session, block: &[u8]) -> Result<(Secret, [u8; 3]), Status> {
+    let sealed = block.strip_prefix(session.key_field());
+    let sealed = sealed.ok_or(Status::WRONG_DATA)?;
     let Some((sealed, [0x03, value @ ..])) = sealed.split_at_checked(16) else {
         return Err(Status::WRONG_DATA);
     };
     let key = session.decrypt_key(sealed).map_err(broken)?;
-    let expected = aes::check_value(key.bytes()).map_err(broken)?;
+    let expected = session.check_value(&key).map_err(broken)?;
     if value == expected {
         Ok((key, expected))
     } else {

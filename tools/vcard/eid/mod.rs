@@ -1,4 +1,4 @@
-//! The eID chips' operating system: an issuer security domain with SCP03 and an eID
+//! The eID chips' operating system: an issuer security domain with SCP03 or SCP02 and an eID
 //! application, which share one memory and one idea of a command's turn. The Java Cards have
 //! its security domain, with no eID application beside it.
 
@@ -15,8 +15,10 @@ mod pins;
 mod registry;
 #[cfg(test)]
 pub(crate) mod scenarios;
-pub(crate) mod scp03;
+mod scp02;
+mod scp03;
 mod select;
+pub(crate) mod session;
 mod signing;
 pub(crate) mod state;
 pub(crate) mod turn;

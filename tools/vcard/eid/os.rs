@@ -112,7 +112,7 @@ impl Os {
 
     /// Puts secure messaging on, where the session asks for it.
     fn secured(&mut self, data: Vec<u8>, status: Status) -> (Vec<u8>, Status) {
-        let SecureChannel::Open(session) = &self.volatile.channel else {
+        let SecureChannel::Open(session) = &mut self.volatile.channel else {
             return (data, status);
         };
         if session.is_new() {

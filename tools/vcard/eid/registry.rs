@@ -7,6 +7,7 @@ use crate::eid::state::ISD_AID;
 use crate::eid::turn::{Outcome, Turn, no_data};
 use crate::identity::{ChipSerial, cplc};
 use crate::objects::{Objects, object};
+use crate::scp::Scp;
 
 /// Privileges of the issuer security domain: security domain, card lock, card terminate,
 /// card reset, CVM management, and those of a final application's registry (GP §11.1.2).
@@ -21,33 +22,39 @@ pub(crate) fn get_data(turn: &mut Turn<'_>, command: &Command) -> Outcome {
         0x9F7F => object::<0x9F7F>(&cplc(turn.product, state.number)),
         0x0042 => object::<0x42>(turn.product.issuer),
         0x0045 => object::<0x45>(serial.as_bytes()),
-        0x0066 => object::<0x66>(&card_recognition()),
+        0x0066 => object::<0x66>(&card_recognition(state.scp)),
         0x00E0 => {
+            // GP §11.3.3.1, Amendment D §7.2 table 7-12.
+            let [kind, length] = state.scp.key_type();
             let entries = state.key_sets.iter().flat_map(|set| {
-                // AES, 16 bytes (GP §11.3.3.1, Amendment D §7.2 table 7-12).
-                (1..=3).map(|id| object::<0xC0>(&[id, set.version, 0x88, 0x10]))
+                (1..=3).map(move |id| object::<0xC0>(&[id, set.version, kind, length]))
             });
             object::<0xE0>(&entries.collect::<Vec<_>>().concat())
         }
         0x00C1 => {
             let default = state.key_sets.first();
-            object::<0xC1>(&default.ok_or(Status::REFERENCE_NOT_FOUND)?.counter())
+            let counter = default.ok_or(Status::REFERENCE_NOT_FOUND)?.counter;
+            match (state.scp.is_scp02(), counter.to_be_bytes()) {
+                (true, [_, _, counter @ ..]) => object::<0xC1>(&counter),
+                (false, [_, counter @ ..]) => object::<0xC1>(&counter),
+            }
         }
         _ => return Err(Status::REFERENCE_NOT_FOUND),
     };
     Ok(answer.into())
 }
 
-/// Card recognition data (GP §H.2): GP 2.3, cards identified by CIN, SCP03 i = 70.
-fn card_recognition() -> Vec<u8> {
+/// Card recognition data (GP §H.2): GP 2.3, cards identified by CIN, the secure channel.
+fn card_recognition(scp: Scp) -> Vec<u8> {
     let arc = |tail: &[u8]| [&[0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B], tail].concat();
     let identifier = |tail: &[u8]| object::<0x06>(&arc(tail));
+    let [protocol, i] = scp.bytes();
     object::<0x73>(
         &[
             identifier(&[1]),
             object::<0x60>(&identifier(&[2, 2, 3])),
             object::<0x63>(&identifier(&[3])),
-            object::<0x64>(&identifier(&[4, 0x03, 0x70])),
+            object::<0x64>(&identifier(&[4, protocol, i])),
         ]
         .concat(),
     )

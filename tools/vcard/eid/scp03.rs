@@ -1,23 +1,14 @@
-//! The chip's end of the secure channel: SCP03, i = 70 (GP Amendment D).
-//!
-//! ```text
-//! Closed ──INITIALIZE UPDATE──► Offer ──EXTERNAL AUTHENTICATE──► Session
-//!    ▲                            │ 6300                            │ wrong MAC, clear command,
-//!    └────────────────────────────┴─────────────────────────────────┘ SELECT by AID, reset
-//! ```
+//! The chip's end of SCP03 (GP Amendment D), with MACs of 8 bytes or, in S16 mode, of 16.
 
 use card::{Command, Status};
 use openssl::error::ErrorStack;
+use openssl::rand::rand_bytes;
 use zeroize::Zeroizing;
 
+use super::session::{self, Asked, Level, StaticKeys, is_protected, plain};
 use crate::aes::{self, BLOCK};
 use crate::secret::{Secret, same};
 use crate::transmission::Form;
-
-/// Bytes of a MAC on the wire; the whole 16 are chained (Amendment D §6.2.4).
-const MAC: usize = 8;
-/// Class bit of GlobalPlatform secure messaging.
-const SECURED: u8 = 0x04;
 
 /// The derivation constants of Amendment D §4.1.5, table 4-1.
 mod purpose {
@@ -27,14 +18,6 @@ mod purpose {
     pub(super) const ENC: u8 = 0x04;
     pub(super) const MAC: u8 = 0x06;
     pub(super) const RMAC: u8 = 0x07;
-}
-
-/// The static keys of one key set, AES.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StaticKeys {
-    pub(crate) enc: Secret,
-    pub(crate) mac: Secret,
-    pub(crate) dek: Secret,
 }
 
 /// Derives `bits` bits: SP 800-108 in counter mode with CMAC (Amendment D §4.1.5).
@@ -53,145 +36,156 @@ fn derive(key: &Secret, purpose: u8, context: &[u8], bits: u16) -> Result<Secret
     Ok(Secret::new(output.to_vec()))
 }
 
-fn derive_eight(key: &Secret, purpose: u8, context: &[u8]) -> Result<[u8; 8], ErrorStack> {
-    let derived = derive(key, purpose, context, 64)?;
-    let mut out = [0; 8];
-    for (to, from) in out.iter_mut().zip(derived.bytes()) {
-        *to = *from;
-    }
-    Ok(out)
+/// Derives a challenge or a cryptogram of so many bytes.
+fn derive_bytes(
+    key: &Secret,
+    purpose: u8,
+    context: &[u8],
+    length: usize,
+) -> Result<Vec<u8>, ErrorStack> {
+    let bits = u16::try_from(length * 8).unwrap_or_default();
+    Ok(derive(key, purpose, context, bits)?.bytes().to_vec())
 }
 
 /// Computes the pseudo-random card challenge (Amendment D §6.2.2.1).
-pub(crate) fn card_challenge(
+fn card_challenge(
     keys: &StaticKeys,
     counter: [u8; 3],
     aid: &[u8],
-) -> Result<[u8; 8], ErrorStack> {
+    length: usize,
+) -> Result<Vec<u8>, ErrorStack> {
     let context = [&counter[..], aid].concat();
-    derive_eight(&keys.enc, purpose::CARD_CHALLENGE, &context)
+    derive_bytes(&keys.enc, purpose::CARD_CHALLENGE, &context, length)
 }
 
-/// A security level of EXTERNAL AUTHENTICATE (Amendment D §7.1.2, table 7-6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Level(u8);
-
-impl Level {
-    /// Accepts 01, 03, 11, 13 and 33.
-    pub(crate) fn new(value: u8) -> Option<Self> {
-        matches!(value, 0x01 | 0x03 | 0x11 | 0x13 | 0x33).then_some(Self(value))
+/// Answers INITIALIZE UPDATE: 03 ‖ i ‖ challenge ‖ cryptogram, and the counter where the
+/// challenge follows from it (Amendment D §7.1.1).
+pub(super) fn offer(asked: &Asked<'_>) -> Result<(Vec<u8>, Offer), ErrorStack> {
+    let length = asked.scp.length();
+    let [_, counter @ ..] = asked.counter.to_be_bytes();
+    let challenge = if asked.scp.is_pseudo_random() {
+        card_challenge(asked.keys, counter, asked.aid, length)?
+    } else {
+        let mut random = vec![0; length];
+        rand_bytes(&mut random)?;
+        random
+    };
+    let offer = Offer::new(
+        asked.keys,
+        asked.key_version,
+        asked.host_challenge,
+        &challenge,
+    )?;
+    let mut answer = asked.scp.bytes().to_vec();
+    answer.extend(&challenge);
+    answer.extend(&offer.card_cryptogram);
+    if asked.scp.is_pseudo_random() {
+        answer.extend(counter);
     }
-
-    /// Says whether commands are encrypted.
-    pub(crate) fn decrypts_commands(self) -> bool {
-        self.0 & 0x02 != 0
-    }
-
-    fn macs_responses(self) -> bool {
-        self.0 & 0x10 != 0
-    }
-
-    fn encrypts_responses(self) -> bool {
-        self.0 & 0x20 != 0
-    }
+    Ok((answer, offer))
 }
 
 /// What INITIALIZE UPDATE offered: waits for the host to prove itself.
-pub(crate) struct Offer {
+pub(super) struct Offer {
     session: Session,
-    host_cryptogram: [u8; 8],
-    card_cryptogram: [u8; 8],
+    host_cryptogram: Vec<u8>,
+    card_cryptogram: Vec<u8>,
 }
 
 impl Offer {
-    /// Derives session keys and both cryptograms (Amendment D §6.2.1, §6.2.2).
-    pub(crate) fn new(
+    /// Derives session keys and both cryptograms (Amendment D §6.2.1, §6.2.2), as long as the
+    /// challenges.
+    fn new(
         keys: &StaticKeys,
         key_version: u8,
-        host_challenge: &[u8; 8],
-        card_challenge: &[u8; 8],
+        host_challenge: &[u8],
+        card_challenge: &[u8],
     ) -> Result<Self, ErrorStack> {
-        let context = [&host_challenge[..], card_challenge].concat();
+        let context = [host_challenge, card_challenge].concat();
+        let length = card_challenge.len();
         let bits = |key: &Secret| u16::try_from(key.bytes().len() * 8).unwrap_or(128);
         let enc = derive(&keys.enc, purpose::ENC, &context, bits(&keys.enc))?;
         let mac = derive(&keys.mac, purpose::MAC, &context, bits(&keys.mac))?;
         let rmac = derive(&keys.mac, purpose::RMAC, &context, bits(&keys.mac))?;
         Ok(Self {
-            host_cryptogram: derive_eight(&mac, purpose::HOST_CRYPTOGRAM, &context)?,
-            card_cryptogram: derive_eight(&mac, purpose::CARD_CRYPTOGRAM, &context)?,
+            host_cryptogram: derive_bytes(&mac, purpose::HOST_CRYPTOGRAM, &context, length)?,
+            card_cryptogram: derive_bytes(&mac, purpose::CARD_CRYPTOGRAM, &context, length)?,
             session: Session {
                 enc,
                 mac,
                 rmac,
                 dek: keys.dek.clone(),
                 key_version,
-                level: Level(0),
+                level: Level::NONE,
+                mac_length: length,
                 chaining: [0; BLOCK],
                 counter: 0,
             },
         })
     }
+}
 
-    /// Returns the card cryptogram.
-    pub(crate) fn card_cryptogram(&self) -> [u8; 8] {
-        self.card_cryptogram
-    }
-
-    /// Judges EXTERNAL AUTHENTICATE: C-MAC first, then the host cryptogram.
-    /// `None` where either is wrong.
-    pub(crate) fn accept(
-        mut self,
+impl session::Offer for Offer {
+    /// C-MAC first, then the host cryptogram.
+    fn accept(
+        mut self: Box<Self>,
         command: &Command,
         level: Level,
-    ) -> Result<Option<Session>, ErrorStack> {
+    ) -> Result<Option<Box<dyn session::Session>>, ErrorStack> {
         let Some(cryptogram) = self.session.check_mac(command, Form::Short)? else {
             return Ok(None);
         };
+        if !same(cryptogram, &self.host_cryptogram) {
+            return Ok(None);
+        }
         self.session.level = level;
-        Ok(same(cryptogram, &self.host_cryptogram).then_some(self.session))
+        Ok(Some(Box::new(self.session)))
     }
 }
 
 /// An open session.
-pub(crate) struct Session {
+pub(super) struct Session {
     enc: Secret,
     mac: Secret,
     rmac: Secret,
     dek: Secret,
     key_version: u8,
     level: Level,
+    /// Bytes of a MAC on the wire; the whole 16 are chained (Amendment D §6.2.4).
+    mac_length: usize,
     chaining: [u8; BLOCK],
     counter: u128,
 }
 
-impl Session {
-    /// Returns the security level.
-    pub(crate) fn level(&self) -> Level {
+impl session::Session for Session {
+    fn level(&self) -> Level {
         self.level
     }
 
-    /// Says whether no command has come through it yet.
-    pub(crate) fn is_new(&self) -> bool {
+    fn is_new(&self) -> bool {
         self.counter == 0
     }
 
-    /// Returns the version of the key set that opened the session.
-    pub(crate) fn key_version(&self) -> u8 {
+    fn key_version(&self) -> u8 {
         self.key_version
     }
 
-    /// Decrypts key material under the static data encryption key (Amendment D §6.2.8).
-    pub(crate) fn decrypt_key(&self, blocks: &[u8]) -> Result<Secret, ErrorStack> {
+    /// AES; in the field a length of its own before the key's 16 bytes (Amendment D §7.2).
+    fn key_field(&self) -> &'static [u8] {
+        &[0x88, 0x11, 0x10]
+    }
+
+    /// Under the static data encryption key (Amendment D §6.2.8).
+    fn decrypt_key(&self, blocks: &[u8]) -> Result<Secret, ErrorStack> {
         aes::cbc_decrypt(self.dek.bytes(), &[0; BLOCK], blocks).map(Secret::new)
     }
 
-    /// Takes the secure messaging off a command: checks C-MAC, decrypts (Amendment D §6.2.4,
-    /// §6.2.6). The outer `Err` is openssl's, `Ok(None)` says: end the session, answer 6988.
-    pub(crate) fn unwrap(
-        &mut self,
-        command: &Command,
-        form: Form,
-    ) -> Result<Option<Command>, ErrorStack> {
+    fn check_value(&self, key: &Secret) -> Result<[u8; 3], ErrorStack> {
+        aes::check_value(key.bytes())
+    }
+
+    /// Checks C-MAC, decrypts (Amendment D §6.2.4, §6.2.6).
+    fn unwrap(&mut self, command: &Command, form: Form) -> Result<Option<Command>, ErrorStack> {
         let Some(data) = self.check_mac(command, form)? else {
             return Ok(None);
         };
@@ -209,19 +203,12 @@ impl Session {
             };
             clear.truncate(length);
         }
-        let plain = Command::from_header(command.header()).with_cla(command.cla() & !SECURED);
-        let plain = plain.with_data(clear.to_vec());
-        Ok(Some(match command.le() {
-            Some(le) => plain.with_le(le),
-            None => plain,
-        }))
+        Ok(Some(plain(command, &clear)))
     }
 
-    /// Puts the secure messaging on a response: R-ENC, then R-MAC (Amendment D §6.2.5,
-    /// §6.2.7). Error status words go bare.
-    pub(crate) fn wrap(&self, data: &[u8], status: Status) -> Result<Vec<u8>, ErrorStack> {
-        let protected = status.is_ok() || matches!(status.value() >> 8, 0x62 | 0x63);
-        if !protected || !self.level.macs_responses() {
+    /// R-ENC, then R-MAC (Amendment D §6.2.5, §6.2.7).
+    fn wrap(&mut self, data: &[u8], status: Status) -> Result<Vec<u8>, ErrorStack> {
+        if !is_protected(status) || !self.level.macs_responses() {
             return Ok(data.to_vec());
         }
         let mut out = data.to_vec();
@@ -236,10 +223,12 @@ impl Session {
         }
         let word = status.value().to_be_bytes();
         let mac = aes::cmac(self.rmac.bytes(), &[&self.chaining, &out, &word])?;
-        out.extend(mac.iter().take(MAC));
+        out.extend(mac.iter().take(self.mac_length));
         Ok(out)
     }
+}
 
+impl Session {
     /// Checks the C-MAC at the end of the data and returns what stands before it.
     fn check_mac<'a>(
         &mut self,
@@ -247,9 +236,10 @@ impl Session {
         form: Form,
     ) -> Result<Option<&'a [u8]>, ErrorStack> {
         let data = command.data();
-        let Some((body, mac)) = data.len().checked_sub(MAC).map(|at| data.split_at(at)) else {
+        let Some(at) = data.len().checked_sub(self.mac_length) else {
             return Ok(None);
         };
+        let (body, mac) = data.split_at(at);
         // Lc is authenticated as it was sent; that of a chain's whole is long or short.
         let [.., high, low] = data.len().to_be_bytes();
         let length: &[u8] = if high != 0 || form == Form::Extended {
@@ -261,7 +251,7 @@ impl Session {
             self.mac.bytes(),
             &[&self.chaining, &command.header(), length, body],
         )?;
-        if !same(mac, expected.get(..MAC).unwrap_or_default()) {
+        if !same(mac, expected.get(..self.mac_length).unwrap_or_default()) {
             return Ok(None);
         }
         self.chaining = expected;
@@ -277,8 +267,13 @@ fn unpadded(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::session::Offer as _;
     use super::*;
+    use crate::scp::Scp;
     use crate::vectors::{Row, load, unhex};
+
+    const I70: Scp = Scp::SCP03_I70;
+    const MAC: usize = 8;
 
     fn keys(row: &Row) -> StaticKeys {
         StaticKeys {
@@ -289,14 +284,13 @@ mod tests {
     }
 
     /// Opens the session of a vector as the chip would; also judges the card cryptogram.
-    fn open(row: &Row, response: &[u8]) -> Session {
-        let challenge: [u8; 8] = response[13..21].try_into().unwrap();
-        let host: [u8; 8] = row.bytes("host_challenge").try_into().unwrap();
-        let offer = Offer::new(&keys(row), response[10], &host, &challenge).unwrap();
-        assert_eq!(offer.card_cryptogram()[..], response[21..29]);
+    fn open(row: &Row, response: &[u8]) -> Box<dyn session::Session> {
+        let host = row.bytes("host_challenge");
+        let offer = Offer::new(&keys(row), response[10], &host, &response[13..21]).unwrap();
+        assert_eq!(offer.card_cryptogram[..], response[21..29]);
         let authenticate = Command::parse(&row.bytes("external_authenticate")).unwrap();
-        let level = Level::new(authenticate.p1()).unwrap();
-        let session = offer.accept(&authenticate, level).unwrap();
+        let level = Level::new(I70, authenticate.p1()).unwrap();
+        let session = Box::new(offer).accept(&authenticate, level).unwrap();
         session.expect("the host is genuine")
     }
 
@@ -338,6 +332,7 @@ mod tests {
                 &keys(&row),
                 response[29..32].try_into().unwrap(),
                 &row.bytes("aid"),
+                8,
             );
             assert_eq!(challenge.unwrap()[..], response[13..21]);
             let mut session = open(&row, &response);
@@ -349,7 +344,6 @@ mod tests {
                     .expect("MAC holds");
                 let expected = exchange.bytes("plain");
                 assert_eq!(plain.encode().unwrap()[..], expected[..]);
-                assert_eq!(session.chaining[..], exchange.bytes("mac_chaining_after"));
                 let clear = exchange.bytes("response_plain");
                 let (data, _) = clear.split_at(clear.len() - 2);
                 let mut out = session.wrap(data, Status::OK).unwrap();
@@ -383,15 +377,15 @@ mod tests {
         let file = load("globalplatform/scp03.json");
         let row = file.row("computed").rows("sessions").remove(0);
         let response = row.bytes("initialize_update_response");
-        let challenge = response[13..21].try_into().unwrap();
         let authenticate = row.bytes("external_authenticate");
         for index in 5..authenticate.len() {
             let mut bad = authenticate.clone();
             bad[index] ^= 1;
-            let host = row.bytes("host_challenge").try_into().unwrap();
-            let offer = Offer::new(&keys(&row), 0x30, &host, &challenge).unwrap();
+            let host = row.bytes("host_challenge");
+            let offer = Offer::new(&keys(&row), 0x30, &host, &response[13..21]).unwrap();
             let bad = Command::parse(&bad).unwrap();
-            assert!(offer.accept(&bad, Level(0x33)).unwrap().is_none());
+            let level = Level::new(I70, 0x33).unwrap();
+            assert!(Box::new(offer).accept(&bad, level).unwrap().is_none());
         }
     }
 
@@ -399,7 +393,7 @@ mod tests {
     fn errors_go_bare_and_warnings_do_not() {
         let file = load("globalplatform/scp03.json");
         let row = file.row("computed").rows("sessions").remove(0);
-        let session = open(&row, &row.bytes("initialize_update_response"));
+        let mut session = open(&row, &row.bytes("initialize_update_response"));
         assert!(session.wrap(&[], Status::WRONG_DATA).unwrap().is_empty());
         let warned = session.wrap(&[], Status::new(0x63C2)).unwrap();
         assert_eq!(warned.len(), MAC);

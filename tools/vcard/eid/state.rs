@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::curve::Curve;
 use crate::eid::access::AccessRule;
-use crate::eid::scp03::StaticKeys;
+use crate::eid::session::StaticKeys;
 use crate::identity::ChipNumber;
+use crate::scp::Scp;
 use crate::secret::{Secret, hexadecimal};
 
 /// AID of the issuer security domain.
@@ -46,7 +47,8 @@ pub(crate) struct KeySet {
     enc: Secret,
     mac: Secret,
     dek: Secret,
-    /// Secure channel sequence counter, the last one used; 3 bytes on the wire.
+    /// Secure channel sequence counter: under SCP03 the last one used, under SCP02 the one of
+    /// the next session.
     pub(crate) counter: u32,
 }
 
@@ -68,12 +70,6 @@ impl KeySet {
             mac: self.mac.clone(),
             dek: self.dek.clone(),
         }
-    }
-
-    /// Returns the counter as on the wire.
-    pub(crate) fn counter(&self) -> [u8; 3] {
-        let [_, high, middle, low] = self.counter.to_be_bytes();
-        [high, middle, low]
     }
 }
 
@@ -160,6 +156,9 @@ pub(crate) struct KeyPair {
 pub(crate) struct State {
     pub(crate) product: String,
     pub(crate) number: ChipNumber,
+    /// The secure channel that its domain speaks.
+    #[serde(default)]
+    pub(crate) scp: Scp,
     pub(crate) card: CardState,
     pub(crate) application: ApplicationState,
     /// Failed authentications of the secure channel in a row.
@@ -174,7 +173,7 @@ pub(crate) struct State {
 
 impl State {
     /// Returns the state in which a blank leaves its maker.
-    pub(crate) fn blank(product: &str, number: ChipNumber, keys: StaticKeys) -> Self {
+    pub(crate) fn blank(product: &str, number: ChipNumber, scp: Scp, keys: StaticKeys) -> Self {
         Self {
             files: vec![File {
                 id: MF_ID,
@@ -184,15 +183,16 @@ impl State {
                 },
                 rule: None,
             }],
-            ..Self::domain(product, number, keys)
+            ..Self::domain(product, number, scp, keys)
         }
     }
 
     /// Returns the state of a blank with a security domain and no eID application.
-    pub(crate) fn domain(product: &str, number: ChipNumber, keys: StaticKeys) -> Self {
+    pub(crate) fn domain(product: &str, number: ChipNumber, scp: Scp, keys: StaticKeys) -> Self {
         Self {
             product: product.to_owned(),
             number,
+            scp,
             card: CardState::Initialized,
             application: ApplicationState::Selectable,
             failures: 0,

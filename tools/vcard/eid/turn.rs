@@ -5,7 +5,7 @@ use openssl::error::ErrorStack;
 
 use crate::applet::Work;
 use crate::eid::access::Present;
-use crate::eid::scp03::{Offer, Session};
+use crate::eid::session::{Offer, Session};
 use crate::eid::state::{ApplicationState, MF, Pin, State, Usage};
 use crate::product::Product;
 use crate::store::{Image, Store};
@@ -25,8 +25,8 @@ pub(crate) enum Application {
 /// The secure channel's state.
 pub(crate) enum SecureChannel {
     Closed,
-    Offered(Box<Offer>),
-    Open(Box<Session>),
+    Offered(Box<dyn Offer>),
+    Open(Box<dyn Session>),
 }
 
 /// What MSE SET prepared.
@@ -143,15 +143,15 @@ impl Turn<'_> {
     }
 
     /// Returns the open session.
-    pub(crate) fn session(&self) -> Result<&Session, Status> {
+    pub(crate) fn session(&self) -> Result<&dyn Session, Status> {
         match &self.volatile.channel {
-            SecureChannel::Open(session) => Ok(session),
+            SecureChannel::Open(session) => Ok(&**session),
             _ => Err(Status::SECURITY_STATUS_NOT_SATISFIED),
         }
     }
 
     /// Wants an open session that encrypts commands.
-    pub(crate) fn confidential(&self) -> Result<&Session, Status> {
+    pub(crate) fn confidential(&self) -> Result<&dyn Session, Status> {
         let session = self.session()?;
         if session.level().decrypts_commands() {
             Ok(session)

@@ -1,67 +1,14 @@
-//! Two-key triple DES as the inspection procedures use it (ICAO Doc 9303-11 §9.8.2, App. D),
-//! by openssl.
+//! The key pairs of the inspection procedures (ICAO Doc 9303-11 §9.7.1, §9.8.2, App. D).
 
 use openssl::error::ErrorStack;
 use openssl::sha::sha1;
-use openssl::symm::{Cipher, Crypter, Mode};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::secret::{Secret, same};
+pub(super) use crate::des::{BLOCK, pad, unpad};
 
-/// Length of a DES block and of a MAC, bytes.
-pub(super) const BLOCK: usize = 8;
-
-/// A two-key triple DES key, 16 bytes.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "Secret", into = "Secret")]
-pub(super) struct Key(Zeroizing<[u8; 16]>);
-
-impl Key {
-    /// Takes the key's bytes over.
-    pub(super) fn new(bytes: [u8; 16]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// Returns K1 ‖ K2 ‖ K1.
-    fn triple(&self) -> Zeroizing<[u8; 24]> {
-        let mut key = Zeroizing::new([0; 24]);
-        for (to, from) in key.iter_mut().zip(self.0.iter().cycle()) {
-            *to = *from;
-        }
-        key
-    }
-
-    /// Returns K1 ‖ K1 ‖ K1, which makes triple DES single DES: openssl 3 has that one only
-    /// in its legacy provider.
-    fn single(&self) -> Zeroizing<[u8; 24]> {
-        let mut key = Zeroizing::new([0; 24]);
-        for (to, from) in key.iter_mut().zip(self.0.iter().take(BLOCK).cycle()) {
-            *to = *from;
-        }
-        key
-    }
-
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0[..]
-    }
-}
-
-impl TryFrom<Secret> for Key {
-    type Error = &'static str;
-
-    fn try_from(secret: Secret) -> Result<Self, Self::Error> {
-        let bytes = secret.bytes().try_into();
-        bytes.map(Self::new).map_err(|_| "not 16 bytes")
-    }
-}
-
-impl From<Key> for Secret {
-    fn from(key: Key) -> Self {
-        Self::new(*key.0)
-    }
-}
+use crate::des::Key;
+use crate::secret::same;
 
 /// A pair of keys that were derived from one seed: of the document, or of a session.
 #[derive(Clone, Serialize, Deserialize)]
@@ -114,23 +61,17 @@ impl Keys {
 
     /// Encrypts whole blocks, CBC, IV zero.
     pub(super) fn encrypt(&self, blocks: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-        cbc(Mode::Encrypt, &self.enc.triple(), &[0; BLOCK], blocks)
+        self.enc.cbc_encrypt(blocks)
     }
 
     /// Decrypts whole blocks, CBC, IV zero.
     pub(super) fn decrypt(&self, blocks: &[u8]) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
-        cbc(Mode::Decrypt, &self.enc.triple(), &[0; BLOCK], blocks).map(Zeroizing::new)
+        self.enc.cbc_decrypt(blocks)
     }
 
     /// Computes the retail MAC: ISO/IEC 9797-1 algorithm 3, padding method 2.
     pub(super) fn mac(&self, message: &[u8]) -> Result<[u8; BLOCK], ErrorStack> {
-        let padded = pad(message);
-        let (before, last) = padded.split_at(padded.len().saturating_sub(BLOCK));
-        let chained = cbc(Mode::Encrypt, &self.mac.single(), &[0; BLOCK], before)?;
-        // The output transformation makes the last block's encryption a triple one.
-        let iv = chained.last_chunk::<BLOCK>().unwrap_or(&[0; BLOCK]);
-        let out = cbc(Mode::Encrypt, &self.mac.triple(), iv, last)?;
-        Ok(out.last_chunk().copied().unwrap_or_default())
+        self.mac.retail_mac(&[0; BLOCK], message)
     }
 
     /// Says whether this is the message's MAC, in constant time.
@@ -139,56 +80,11 @@ impl Keys {
     }
 }
 
-/// Pads to whole blocks: 80, then 00 as needed (ISO/IEC 9797-1 method 2).
-pub(super) fn pad(message: &[u8]) -> Zeroizing<Vec<u8>> {
-    let length = (message.len() / BLOCK + 1) * BLOCK;
-    let mut padded = Zeroizing::new(Vec::with_capacity(length));
-    padded.extend_from_slice(message);
-    padded.push(0x80);
-    padded.resize(length, 0);
-    padded
-}
-
-/// Removes such padding; `None` where there is none.
-pub(super) fn unpad(padded: &[u8]) -> Option<&[u8]> {
-    let end = padded.iter().rposition(|byte| *byte != 0)?;
-    if padded.get(end) != Some(&0x80) || padded.len() - end > BLOCK {
-        return None;
-    }
-    padded.get(..end)
-}
-
-fn cbc(mode: Mode, key: &[u8; 24], iv: &[u8], input: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-    let mut crypter = Crypter::new(Cipher::des_ede3_cbc(), mode, key, Some(iv))?;
-    crypter.pad(false);
-    let mut out = vec![0; input.len() + BLOCK];
-    let mut length = crypter.update(input, &mut out)?;
-    length += crypter.finalize(out.get_mut(length..).unwrap_or_default())?;
-    out.truncate(length);
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn only_whole_padding_is_removed() {
-        assert_eq!(unpad(&[1, 2, 0x80, 0, 0, 0, 0, 0]), Some(&[1, 2][..]));
-        assert_eq!(unpad(&[0x80, 0, 0, 0, 0, 0, 0, 0]), Some(&[][..]));
-        assert_eq!(unpad(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
-        assert_eq!(unpad(&[0; 8]), None);
-        assert_eq!(unpad(&[]), None);
-        // A whole block of zeros behind the mark is no padding.
-        assert_eq!(unpad(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0]), None);
-    }
-
-    #[test]
-    fn keys_of_another_length_are_refused() {
-        assert!(Key::try_from(Secret::new([0; 15])).is_err());
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

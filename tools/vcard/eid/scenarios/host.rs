@@ -6,6 +6,7 @@ use crate::aes;
 use crate::chip::Chip;
 use crate::identity::ChipNumber;
 use crate::product::Product;
+use crate::scp::Scp;
 use crate::store::Memory;
 use crate::transport::TransportMasterKey;
 use crate::vectors::unhex;
@@ -47,12 +48,13 @@ impl Host {
         Self::blank_of("lateid-v2")
     }
 
-    /// Takes a fresh blank of a product.
+    /// Takes a fresh blank of a product, of a batch that speaks what this host speaks.
     pub(super) fn blank_of(product: &str) -> Self {
         let product = Product::find(product).unwrap();
         let number = ChipNumber::new([0x12, 0x34], [0x01, 0x02, 0x03, 0x04]);
         let keys = TransportMasterKey::new(MASTER);
-        Self::of(Chip::blank(product, number, &keys, Memory).unwrap())
+        let scp = Scp::SCP03_I70;
+        Self::of(Chip::blank_speaking(scp, product, number, &keys, Memory).unwrap())
     }
 
     /// Takes a chip.

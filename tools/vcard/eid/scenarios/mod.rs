@@ -9,5 +9,6 @@ mod life;
 mod opensc;
 mod personalized;
 mod pins;
+mod protocols;
 mod tearing;
 mod transcript;
