@@ -28,6 +28,9 @@ mod properties;
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.
 #[cfg(test)]
+#[path = "../../tests/perso/channels.rs"]
+mod channels;
+#[cfg(test)]
 #[path = "../../tests/perso/desk.rs"]
 mod desk;
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use card::cipher::Key;
 use card::gp::{
-    self, Diversification, Handshake, HostChallenge, InitializeUpdate, Secured, SessionKeys,
-    StaticKeys,
+    self, Dek, Diversification, Handshake, HostChallenge, InitializeUpdate, NewKeyType, Secured,
+    SessionKeys, StaticKeys,
 };
 use card::{Channel, Limits, Response, exchange};
 use openssl::asn1::Asn1Time;
@@ -20,9 +20,11 @@ use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Builder, X509NameBuilder, X509Req};
 use profile::{
     ChipProfile, Dialect, DocumentProfile, KeySource, ObjectKind, PinValues, Plan, Position,
-    Rendered, Renderer, Shelf, Value, Variables, Verb,
+    Protocol, Rendered, Renderer, Shelf, Value, Variables, Verb,
 };
-use vcard::{Chip, ChipNumber, Fault as ChipFault, InProcess, Memory, Product, TransportMasterKey};
+use vcard::{
+    Chip, ChipNumber, Fault as ChipFault, InProcess, Memory, Product, Scp, TransportMasterKey,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -144,7 +146,8 @@ impl Desk {
         Self::with(1990, &chips, chip, document)
     }
 
-    fn with(year: i16, chips: &Shelf, chip: &str, document: &str) -> Self {
+    /// Makes a desk for a holder born in `year`, whose chip's profile is among `chips`.
+    pub(crate) fn with(year: i16, chips: &Shelf, chip: &str, document: &str) -> Self {
         let chip = ChipProfile::load(chips, chip).unwrap_or_else(|error| panic!("{error}"));
         let document = DocumentProfile::load(&shelf("documents"), document)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -154,7 +157,10 @@ impl Desk {
         );
         let record: document::Record = serde_json::from_str(&json).unwrap();
         let limits = chip.limits;
-        let plan = Plan::new(Arc::new(chip), &document.name, &document.chips[0], &record)
+        // Whatever chip the desk is for.
+        let mut wanted = document.chips[0].clone();
+        wanted.products.push(chip.name.clone());
+        let plan = Plan::new(Arc::new(chip), &document.name, &wanted, &record)
             .unwrap_or_else(|error| panic!("{error}"));
         Self {
             plan,
@@ -183,7 +189,13 @@ impl Desk {
     /// Makes a blank chip of a product.
     pub(crate) fn blank_of(product: &str) -> Chip {
         let product = Product::find(product).unwrap();
-        Chip::blank(
+        Self::blank_speaking(product.scp, product)
+    }
+
+    /// Makes a blank chip of a batch that speaks another secure channel.
+    pub(crate) fn blank_speaking(scp: Scp, product: &'static Product) -> Chip {
+        Chip::blank_speaking(
+            scp,
             product,
             ChipNumber::random().unwrap(),
             &TransportMasterKey::new(MAKER),
@@ -280,17 +292,25 @@ impl Desk {
             ("transport", _) => MAKER,
             _ => ISSUER,
         };
-        gp::diversify_kdf3(&Key::new(&master).unwrap(), diversification)
+        let KeySource::Diversified(how) = &self.plan.chip.channel.keys[key_set].source else {
+            panic!("key set {key_set} is known to the world");
+        };
+        let master = Key::new(&master).unwrap();
+        how.keys(&master, diversification).unwrap()
     }
 
-    fn update(opening: &Opening) -> (InitializeUpdate, HostChallenge) {
+    fn update(&self, opening: &Opening) -> (InitializeUpdate, HostChallenge) {
         let answer = &opening.answers[Opening::INITIALIZE_UPDATE];
         let host = HostChallenge::try_from(&opening.host_challenge[..]).unwrap();
-        (InitializeUpdate::parse(answer).unwrap(), host)
+        let mut update = InitializeUpdate::parse(answer).unwrap();
+        if let Protocol::Scp02 { i, .. } = self.plan.chip.channel.protocol {
+            update = update.with_i(i).unwrap();
+        }
+        (update, host)
     }
 
     fn session(&self, opening: &Opening) -> SessionKeys {
-        let (update, host) = Self::update(opening);
+        let (update, host) = self.update(opening);
         self.static_keys(&opening.key_set, update.diversification())
             .session(&update, &host)
     }
@@ -326,7 +346,7 @@ impl Desk {
                 kcv: Vec::new(),
             };
         }
-        let (update, _) = Self::update(opening);
+        let (update, _) = self.update(opening);
         let diversification = update.diversification();
         let old = self.static_keys(&opening.key_set, diversification);
         let versions = &profile.channel.keys;
@@ -336,12 +356,13 @@ impl Desk {
             0xFF => 0,
             version => version,
         };
-        let put = gp::put_key(
-            &old.dek,
-            replaced,
-            versions[new].version,
-            &self.static_keys(new, diversification),
-        );
+        let new_keys = self.static_keys(new, diversification);
+        let session = self.session(opening);
+        let (dek, kind) = match &session.dek {
+            Some(dek) => (Dek::Scp02Session(dek), NewKeyType::Des),
+            None => (Dek::Scp03Static(&old.dek), NewKeyType::Aes),
+        };
+        let put = gp::put_key_set(dek, replaced, versions[new].version, kind, &new_keys).unwrap();
         Grant::PutKeys {
             commands: vec![put.command],
             answer: Some([&[put.new_version], &put.kcvs.concat()[..]].concat()),
@@ -378,7 +399,7 @@ impl Desk {
             } => {
                 let mut commands = Vec::new();
                 if let Some(opening) = &opening {
-                    let (update, host) = Self::update(opening);
+                    let (update, host) = self.update(opening);
                     let handshake = Handshake::new(self.session(opening), host, &update).unwrap();
                     let level = self.plan.chip.channel.protocol.level().unwrap();
                     let (first, opened) = handshake.external_authenticate(level).unwrap();

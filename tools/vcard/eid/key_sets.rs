@@ -13,7 +13,11 @@ const MOST_SETS: usize = 3;
 /// `80 D8 <P1> 81  <new version> ‖ 3 × (<type and lengths> <key> 03 <check value>)`, the type
 /// and lengths `88 11 10` (AES) under SCP03, `80 10` (triple DES) under SCP02.
 pub(crate) fn put_key(turn: &mut Turn<'_>, command: &Command) -> Outcome {
-    let session = turn.confidential()?;
+    // SCP02 encrypts keys under a key that only this session has; SCP03's is the static one.
+    let session = match turn.state.scp.is_scp02() {
+        true => turn.session()?,
+        false => turn.confidential()?,
+    };
     if command.p2() != 0x81 {
         return Err(Status::WRONG_P1_P2);
     }

@@ -124,6 +124,19 @@ impl Line {
         Ok(())
     }
 
+    /// PUT KEY for the session that opens next with the transport keys.
+    fn put_key(&mut self, new: &StaticKeys) -> gp::PutKey {
+        let old = self.transport();
+        if self.scp.is_scp02() {
+            let update = self.update().unwrap();
+            let session = update.session_keys(&old, &self.host()).unwrap();
+            let dek = session.dek.unwrap();
+            gp::put_key_set(Dek::Scp02Session(&dek), 0, 0x01, NewKeyType::Des, new).unwrap()
+        } else {
+            gp::put_key_set(Dek::Scp03Static(&old.dek), 0, 0x01, NewKeyType::Aes, new).unwrap()
+        }
+    }
+
     fn open(&mut self, level: u8) {
         let keys = self.transport();
         self.try_open(&keys, level, true).unwrap();
@@ -316,66 +329,55 @@ fn challenges_have_the_length_of_their_mode() {
 
 #[test]
 fn keys_are_replaced_under_every_protocol() {
+    let key = |byte| Key::new(&[byte; 16]).unwrap();
+    let new = StaticKeys {
+        enc: key(0xE1),
+        mac: key(0xA2),
+        dek: key(0xD3),
+    };
     for scp in ["02:15", "02:55", "02:75", "03:71", "03:60"] {
         let mut line = Line::of(scp);
-        let old = line.transport();
-        let key = |byte| Key::new(&[byte; 16]).unwrap();
-        let new = StaticKeys {
-            enc: key(0xE1),
-            mac: key(0xA2),
-            dek: key(0xD3),
-        };
         line.expect(ISD, 0x9000);
-        let (dek, kind) = match line.scp.is_scp02() {
-            true => {
-                let update = line.update().unwrap();
-                let session = update.session_keys(&old, &line.host()).unwrap();
-                (session.dek.unwrap(), NewKeyType::Des)
-            }
-            false => (old.dek.clone(), NewKeyType::Aes),
-        };
-        let dek = match kind {
-            NewKeyType::Aes => Dek::Scp03Static(&dek),
-            _ => Dek::Scp02Session(&dek),
-        };
-        let put = gp::put_key_set(dek, 0, 0x01, kind, &new).unwrap();
+        // SCP03's key encryption key is static: PUT KEY wants an encrypted session besides.
+        let put = line.put_key(&new);
         line.open(0x01);
-        line.secure_command(&put.command, 0x6982);
-        line.expect(ISD, 0x9000);
-        // SCP02's session key is another one in each session.
-        line.open(0x03);
         if line.scp.is_scp02() {
-            line.secure_command(&put.command, 0x6A80);
+            line.secure_command(&flipped(&put.command, 4), 0x6A80);
+            line.secure_command(&flipped(&put.command, 20), 0x6A80);
             line.chip.reset();
             line.expect(ISD, 0x9000);
-            let update = line.update().unwrap();
-            let session = update.session_keys(&old, &line.host()).unwrap();
-            let dek = session.dek.unwrap();
-            let put = gp::put_key_set(Dek::Scp02Session(&dek), 0, 0x01, kind, &new).unwrap();
             line.open(0x03);
-            let answer = line.secure_command(&put.command, 0x9000);
-            put.verify_response(&answer).unwrap();
+            // The session's key is another one in each session.
+            line.secure_command(&put.command, 0x6A80);
         } else {
-            let answer = line.secure_command(&put.command, 0x9000);
-            put.verify_response(&answer).unwrap();
+            line.secure_command(&put.command, 0x6982);
         }
+        line.chip.reset();
+        line.expect(ISD, 0x9000);
+        let put = line.put_key(&new);
+        line.open(if line.scp.is_scp02() { 0x01 } else { 0x03 });
+        let answer = line.secure_command(&put.command, 0x9000);
+        put.verify_response(&answer).unwrap();
         // The session goes on; the maker's set is gone, and the new one counts from the start.
         line.secure(GET_STATUS, 0x9000);
         line.expect(ISD, 0x9000);
-        line.expect(
-            &format!(
-                "8050FF00{:02X}{}00",
-                line.scp.length(),
-                "5C".repeat(line.scp.length())
-            ),
-            0x6A88,
-        );
+        let challenge = "5C".repeat(line.scp.length());
+        let length = line.scp.length();
+        line.expect(&format!("8050FF00{length:02X}{challenge}00"), 0x6A88);
         if let Some(counter) = line.update().unwrap().sequence_counter() {
-            assert!(counter.iter().all(|byte| *byte <= 1), "{scp}");
+            let first = u8::from(!line.scp.is_scp02());
+            assert_eq!(counter.last(), Some(&first), "{scp}");
         }
         line.try_open(&new, 0x03, true).unwrap();
         line.secure(GET_STATUS, 0x9000);
     }
+}
+
+/// Returns a command with another bit in its data.
+fn flipped(command: &Command, at: usize) -> Command {
+    let mut data = command.data().to_vec();
+    data[at] ^= 0x10;
+    Command::from_header(command.header()).with_data(data)
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Whole personalizations through other secure channels than the shipped profile's: SCP02 for
+//! stock that still has it, S16, a random challenge. The chip's side is written apart from ours.
+
+use card::{Channel, Command, Limits, Status, exchange};
+use vcard::{Chip, InProcess, Product, Scp};
+
+use crate::Fault;
+use crate::desk::{Desk, Mistake, PINS, shelf};
+
+const SCP02: &str = include_str!("../profiles/chips/lateid-v2-scp02.toml");
+const S16: &str = include_str!("../profiles/chips/lateid-v2-s16.toml");
+
+/// Makes a desk for the chip of a profile over the shipped one, which says `level` instead.
+fn desk(year: i16, profile: &str, i: &str, level: &str) -> Desk {
+    let mut chips = shelf("chips");
+    let own = profile
+        .lines()
+        .find(|line| line.starts_with("level = "))
+        .unwrap();
+    let text = profile.replace(own, &format!("level = \"{level}\""));
+    let name = if profile == S16 {
+        "lateid-v2-s16"
+    } else {
+        "lateid-v2-scp02"
+    };
+    chips.put(name, text.replace("i = 0x15", &format!("i = 0x{i}")));
+    Desk::with(year, &chips, name, "eid-card")
+}
+
+fn blank(scp: &str) -> Chip {
+    let product = Product::find("lateid-v2").unwrap();
+    Desk::blank_speaking(scp.parse::<Scp>().unwrap(), product)
+}
+
+fn send(channel: &mut dyn Channel, hex_command: &str) -> (Vec<u8>, Status) {
+    let command = Command::parse(&hex::decode(hex_command).unwrap()).unwrap();
+    let response = exchange(channel, &command, &Limits::default()).unwrap();
+    (response.data().to_vec(), response.status())
+}
+
+/// The card as its holder and a stranger with the maker's keys meet it.
+fn judge(desk: &Desk, chip: Chip, scp: &str, certificates: usize) {
+    let mut card = InProcess::new(chip);
+    let isd = "00A4040C08A000000151000000";
+    assert_eq!(send(&mut card, isd).1, Status::OK);
+    // The maker's set is gone; the one that answers is the issuer's, of the same cipher.
+    let s16 = scp.ends_with('1');
+    let challenge = if s16 {
+        format!("10{}", "5C".repeat(16))
+    } else {
+        format!("08{}", "5C".repeat(8))
+    };
+    let (_, gone) = send(&mut card, &format!("8050FF00{challenge}00"));
+    assert_eq!(gone, Status::REFERENCE_NOT_FOUND, "{scp}");
+    let (update, _) = send(&mut card, &format!("80500100{challenge}00"));
+    assert_eq!(update[11..12], hex::decode(&scp[..2]).unwrap(), "{scp}");
+    let kind = if scp.starts_with("02") { 0x80 } else { 0x88 };
+    assert_eq!(
+        send(&mut card, "00CA00E000").0[2..8],
+        [0xC0, 4, 1, 1, kind, 0x10],
+        "{scp}"
+    );
+    let main = "00A4040C10A000000077010800070000FE00000100";
+    assert_eq!(send(&mut card, main).1, Status::OK);
+    assert_eq!(send(&mut card, "00A4090402D00300").1, Status::OK);
+    assert_eq!(
+        send(&mut card, "00B0000000").0,
+        b"\x04\x09XA0000001",
+        "{scp}"
+    );
+    if certificates > 0 {
+        let pin = hex::encode(desk.holder_pin("pin1"));
+        let verified = send(&mut card, &format!("002000010C{pin}")).1;
+        assert_eq!((verified, PINS[0].0), (Status::OK, "pin1"), "{scp}");
+    }
+}
+
+#[test]
+fn an_adults_card_is_made_through_every_channel_that_encrypts() {
+    for (profile, scp, level) in [
+        (SCP02, "02:15", "c-mac c-enc"),
+        (SCP02, "02:75", "c-mac c-enc r-mac"),
+        (S16, "03:71", "c-mac c-enc r-mac r-enc"),
+        (S16, "03:61", "c-mac c-enc r-mac"),
+        (crate::desk::LATEID, "03:60", "c-mac c-enc r-mac"),
+    ] {
+        let mut desk = match profile == crate::desk::LATEID {
+            true => Desk::new(1990),
+            false => desk(1990, profile, &scp[3..], level),
+        };
+        let (outcome, chip) = desk.run(blank(scp), Vec::new());
+        if let Some(fault) = &outcome.fault {
+            panic!("{scp} {level}: {fault:?}: {fault}");
+        }
+        assert_eq!(outcome.certificates.len(), 2, "{scp} {level}");
+        judge(&desk, chip, scp, 2);
+    }
+}
+
+/// A child's card has no PIN: nothing on it needs an encrypted command, and SCP02 encrypts keys
+/// by itself.
+#[test]
+fn a_childs_card_is_made_under_macs_alone() {
+    for (scp, level) in [
+        ("02:15", "c-mac"),
+        ("02:55", "c-mac"),
+        ("02:35", "c-mac r-mac"),
+        ("02:75", "c-mac r-mac"),
+    ] {
+        let mut desk = desk(2014, SCP02, &scp[3..], level);
+        let (outcome, chip) = desk.run(blank(scp), Vec::new());
+        if let Some(fault) = &outcome.fault {
+            panic!("{scp} {level}: {fault:?}: {fault}");
+        }
+        judge(&desk, chip, scp, 0);
+    }
+}
+
+#[test]
+fn wrong_keys_of_scp02_are_found_out_without_using_an_attempt() {
+    let mut desk = desk(1990, SCP02, "55", "c-mac c-enc");
+    desk.mistake = Mistake::WrongKeys;
+    let mut chip = blank("02:55");
+    // More often than the chip would stand if attempts were used.
+    for _ in 0..12 {
+        let (outcome, back) = desk.run(chip, Vec::new());
+        assert!(
+            matches!(outcome.fault, Some(Fault::WrongKeys { .. })),
+            "{:?}",
+            outcome.fault
+        );
+        assert!(!outcome.touched);
+        chip = back;
+    }
+    desk.mistake = Mistake::None;
+    let (outcome, _) = desk.run(chip, Vec::new());
+    assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+}
+
+/// The i of SCP02 is in no answer: a profile with a wrong one is found out at the second command
+/// of a session, or by a level that the chip does not serve.
+#[test]
+fn a_chip_that_speaks_otherwise_than_its_profile_is_a_fault() {
+    for (profile, i, level, scp) in [
+        (SCP02, "15", "c-mac c-enc", "02:05"),
+        (SCP02, "35", "c-mac c-enc r-mac", "02:15"),
+        (S16, "", "c-mac c-enc", "03:70"),
+        (S16, "", "c-mac c-enc r-mac r-enc", "03:31"),
+    ] {
+        let mut desk = desk(1990, profile, i, level);
+        let (outcome, _) = desk.run(blank(scp), Vec::new());
+        assert!(outcome.fault.is_some(), "{i} {level} on {scp}");
+        assert!(outcome.certificates.is_empty());
+    }
+}
