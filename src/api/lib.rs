@@ -75,6 +75,8 @@ pub trait Centre: Send + Sync {
     /// Checks that the answers to a sealed stage are the chip's own.
     async fn confirm(&self, actor: &Actor, request: &ConfirmRequest) -> Result<(), ApiError>;
 
-    /// Takes in how a lease ended.
+    /// Takes in how a lease ended. A report that is this station's and the next is always taken
+    /// in: one that cannot be true stands in the audit log as refused, and its blank is put aside as
+    /// spoiled.
     async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError>;
 }

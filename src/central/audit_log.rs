@@ -58,6 +58,12 @@ impl Deed {
         }
     }
 
+    /// Names the act otherwise, once it is known what it was.
+    pub(crate) fn named(mut self, action: &'static str) -> Self {
+        self.action = action;
+        self
+    }
+
     /// Names the thing, once it is there.
     pub(crate) fn about(mut self, reference: impl ToString) -> Self {
         self.reference = reference.to_string();
@@ -157,6 +163,19 @@ impl Central {
             .await?;
         tx.commit().await?;
         result
+    }
+
+    /// Writes the entry of what was said and not believed, in the transaction that takes it in.
+    pub(crate) async fn record_refusal(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        deed: &Deed,
+        error: &CentralError,
+    ) -> Result<()> {
+        let cause = error.chain();
+        self.write_entry(tx, Some(actor), deed, Outcome::Refused, Some(&cause))
+            .await
     }
 
     async fn write_entry(

@@ -7,17 +7,16 @@ use api::{
     Actor, ChannelGrant, ChannelOpening, ChannelRequest, LeaseId, PutKeyGrant, PutKeyRequest,
 };
 use audit::Control;
-use document::Act;
 use profile::Verb;
 use sqlx::{Row, SqliteConnection};
 
-use crate::accounts::authorise;
 use crate::audit_log::Deed;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
+use crate::key_grants;
 use crate::lease::Held;
 use crate::said::{Binding, Said};
 
@@ -49,6 +48,8 @@ pub(crate) struct Challenge {
     pub(crate) chip: BookedChip,
     /// What the chip said, for the books.
     card_challenge: Vec<u8>,
+    /// What the chip's own proof answers, for the books.
+    answers_to: Option<Vec<u8>>,
     /// Whether there is something to answer: not where the proof is always the same.
     pub(crate) is_fresh: bool,
     /// Whether it was answered before, for the same purpose under the same lease.
@@ -62,6 +63,7 @@ impl Challenge {
             held,
             chip,
             card_challenge: Vec::new(),
+            answers_to: None,
             is_fresh: false,
             repeated,
         }
@@ -110,16 +112,18 @@ impl Central {
         let opened = self
             .blocking(move || keys.open(&profile, &serial, &wanted))
             .await??;
-        if !challenge.repeated {
+        let mut deed = deed
+            .clone()
+            .with("document", &challenge.held.number)
+            .with("chip", &challenge.chip.serial)
+            .with("key-set", &request.opening.key_set);
+        if challenge.repeated {
+            deed = deed.named("channel.given-again");
+        } else {
             self.note_challenge(&mut tx, &challenge, &request.opening, Purpose::Station)
                 .await?;
-            let deed = deed
-                .clone()
-                .with("document", &challenge.held.number)
-                .with("chip", &challenge.chip.serial)
-                .with("key-set", &request.opening.key_set);
-            self.record(&mut tx, Some(actor), &deed).await?;
         }
+        self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(opened.into_grant())
     }
@@ -133,7 +137,6 @@ impl Central {
         (lease, chip, opening): (LeaseId, &str, &ChannelOpening),
         purpose: Purpose,
     ) -> Result<Challenge> {
-        authorise(tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(tx, actor, lease).await?;
         let chip = held.chip(tx, &chip_serial(chip)?).await?;
         let profile = self.chip(&chip.product)?;
@@ -142,10 +145,11 @@ impl Central {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
-        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge FROM channel WHERE chip = ? AND substr(card_challenge, 1, ?) = ?")
+        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = ? AND (substr(card_challenge, 1, ?) = ? OR answers_to = ?)")
             .bind(&chip.serial)
             .bind(i64::try_from(said.bound().len()).unwrap_or(i64::MAX))
             .bind(said.bound())
+            .bind(&said.answers_to)
             .fetch_all(&mut **tx)
             .await?;
         let mut repeated = false;
@@ -156,8 +160,17 @@ impl Central {
             let for_purpose = row.get::<&str, _>("purpose") == purpose.name();
             let of_lease = row.get::<&str, _>("lease") == held.id.to_string();
             let is_own = of_set && for_purpose && of_lease;
+            // The chip's proof would be one that a station has, or gets.
+            let is_proof = said.answers_to.is_some()
+                && row.get::<Option<&[u8]>, _>("answers_to") == said.answers_to.as_deref();
+            let is_proved = is_proof && of_set && (purpose == Purpose::Sealed || !for_purpose);
+            let is_bound = row
+                .get::<&[u8], _>("card_challenge")
+                .starts_with(said.bound());
             let is_foreign = match said.binding {
                 _ if is_same => !is_own,
+                _ if is_proved => true,
+                _ if !is_bound => false,
                 Binding::Pair => false,
                 Binding::Counter => of_set && !for_purpose,
                 Binding::Challenge | Binding::Nothing => !is_own,
@@ -187,8 +200,9 @@ impl Central {
         Ok(Challenge {
             held,
             chip,
+            is_fresh: said.binding != Binding::Nothing || said.answers_to.is_some(),
             card_challenge: said.books,
-            is_fresh: said.binding != Binding::Nothing,
+            answers_to: said.answers_to,
             repeated,
         })
     }
@@ -202,7 +216,7 @@ impl Central {
         purpose: Purpose,
     ) -> Result<()> {
         sqlx::query(
-            "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened, answers_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&challenge.chip.serial)
         .bind(&opening.host_challenge[..])
@@ -211,6 +225,7 @@ impl Central {
         .bind(&opening.key_set)
         .bind(purpose.name())
         .bind(stored(self.now()))
+        .bind(&challenge.answers_to)
         .execute(tx)
         .await?;
         Ok(())
@@ -222,12 +237,7 @@ impl Central {
         actor: &Actor,
         request: &PutKeyRequest,
     ) -> Result<PutKeyGrant> {
-        let deed = Deed::new(
-            "keys.replaced",
-            Control::CRYPTOGRAPHY,
-            "lease",
-            request.lease,
-        );
+        let deed = Deed::new("keys.given", Control::CRYPTOGRAPHY, "lease", request.lease);
         let result = self.try_put_keys(actor, &deed, request).await;
         self.settle(actor, &deed, result).await
     }
@@ -239,7 +249,6 @@ impl Central {
         request: &PutKeyRequest,
     ) -> Result<PutKeyGrant> {
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let said = Said::read(
@@ -278,12 +287,17 @@ impl Central {
             })
             .await??;
         let grant = put.into_grant()?;
+        let is_first = key_grants::note(&mut tx, (&held, &chip), request, &said, self.now());
+        let deed = match is_first.await? {
+            true => deed.clone(),
+            false => deed.clone().named("keys.given-again"),
+        };
         let deed = deed
-            .clone()
             .with("document", &held.number)
             .with("chip", &chip.serial)
             .with("current", &request.opening.key_set)
             .with("new", &request.new)
+            .with("adds", request.adds)
             .with("kcv", hex::encode_upper(&grant.kcv));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;

@@ -2,10 +2,8 @@
 
 use api::{Actor, ClaimRequest};
 use audit::Control;
-use document::Act;
 use document::life_cycle::BlankEvent;
 
-use crate::accounts::authorise;
 use crate::audit_log::Deed;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
@@ -23,7 +21,6 @@ impl Central {
 
     async fn try_claim(&self, actor: &Actor, request: &ClaimRequest) -> Result<()> {
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         let mut held = self.held(&mut tx, actor, request.lease).await?;
         let serial = chip_serial(&request.chip)?;
         let chip = held.candidate(&mut tx, &serial).await?;

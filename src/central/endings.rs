@@ -2,57 +2,123 @@
 
 use std::collections::BTreeSet;
 
-use api::{Actor, Report};
+use api::{Actor, BlankEnd, Report};
 use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
+use profile::Verb;
 use sqlx::SqliteConnection;
 
-use crate::accounts::Person;
 use crate::audit_log::Deed;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
 use crate::documents::{Document, account_number};
 use crate::envelopes;
-use crate::error::{CentralError, Result};
+use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 
 impl Central {
-    /// The blank is the document now.
-    pub(crate) async fn complete(
+    /// Judges whether a report can be true, by the books and by its own journal. Changes nothing.
+    pub(crate) async fn judge(
         &self,
-        tx: &mut Write,
-        operator: &Person,
-        held: &mut Held,
-        document: &mut Document,
+        tx: &mut SqliteConnection,
+        held: &Held,
+        document: &Document,
         report: &Report,
     ) -> Result<()> {
-        held.apply(tx, LeaseEvent::Complete).await?;
-        let serial = held.blank.clone().ok_or_else(|| {
+        // A lease that expired unbound went back to the queue by itself.
+        let is_over = held.state == LeaseState::Released && held.blank.is_none();
+        match &report.end {
+            BlankEnd::Personalized => {
+                advance(held.state, LeaseEvent::Complete)?;
+                self.check_personalized(tx, held, document, report).await
+            }
+            BlankEnd::Spoiled { .. } if is_over => Ok(()),
+            BlankEnd::Spoiled { .. } => advance(held.state, LeaseEvent::Spoil).map(drop),
+            BlankEnd::Untouched { .. } => {
+                if !is_over {
+                    advance(held.state, LeaseEvent::Release)?;
+                }
+                check_untouched(tx, held, report).await
+            }
+        }
+    }
+
+    /// Demands that the blank that is bound became the document, with the profiles of the lease.
+    async fn check_personalized(
+        &self,
+        tx: &mut SqliteConnection,
+        held: &Held,
+        document: &Document,
+        report: &Report,
+    ) -> Result<()> {
+        let serial = held.blank.as_ref().ok_or_else(|| {
             CentralError::refused(
                 "no blank was bound to this lease: nothing can have been personalized",
             )
         })?;
-        let mut blank = Blank::load(tx, &serial).await?;
-        let chips = blank.chips(tx).await?;
-        check_named(report, &serial, &chips)?;
+        let chips = Blank::load(tx, serial).await?.chips(tx).await?;
+        check_named(report, serial, &chips)?;
         if report.journal.is_empty() {
             return Err(CentralError::refused(
                 "the station's journal is missing from the report",
             ));
         }
+        self.check_pinned(held, document)?;
         for chip in &chips {
             self.check_whole(tx, held, chip, document).await?;
         }
+        Ok(())
+    }
+
+    /// The blank is the document now, made by whom the lease was given to.
+    pub(crate) async fn complete(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &mut Held,
+        document: &mut Document,
+    ) -> Result<()> {
+        held.apply(tx, LeaseEvent::Complete).await?;
+        let serial = held.blank.as_ref();
+        let serial = serial.ok_or_else(|| CentralError::damaged("a lease without its blank"))?;
+        let mut blank = Blank::load(tx, serial).await?;
         document.apply(tx, DocumentEvent::Personalize).await?;
         sqlx::query("UPDATE document SET operator = ? WHERE id = ?")
-            .bind(&operator.id)
+            .bind(&held.operator)
             .bind(&document.id)
             .execute(&mut **tx)
             .await?;
         blank.apply(tx, BlankEvent::Personalize).await?;
         blank.carries(tx, &document.id, document.number()).await?;
+        for chip in blank.chips(tx).await? {
+            self.note_removed_keys(tx, actor, held, &chip, document)
+                .await?;
+        }
         account_number(tx, document.number(), "issued").await
+    }
+
+    /// Writes down which key sets a finished chip has no more: a station removes them by itself,
+    /// in a channel that was given to it.
+    async fn note_removed_keys(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &Held,
+        chip: &BookedChip,
+        document: &Document,
+    ) -> Result<()> {
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+        for step in steps.filter(|step| step.verb == Verb::RemoveKeys) {
+            let deed = Deed::new("keys.removed", Control::CRYPTOGRAPHY, "lease", held.id)
+                .with("document", document.number())
+                .with("chip", &chip.serial)
+                .with("key-set", &step.object);
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        Ok(())
     }
 
     /// Demands that everything the plan has for a chip of this document came from here: each
@@ -109,7 +175,7 @@ impl Central {
         report: &Report,
     ) -> Result<()> {
         let Some(serial) = held.blank.clone() else {
-            return self.spoil_unbound(tx, held, document, report).await;
+            return self.spoil_unbound(tx, actor, held, document, report).await;
         };
         held.apply(tx, LeaseEvent::Spoil).await?;
         let mut blank = Blank::load(tx, &serial).await?;
@@ -124,6 +190,7 @@ impl Central {
     async fn spoil_unbound(
         &self,
         tx: &mut Write,
+        actor: &Actor,
         held: &mut Held,
         document: &mut Document,
         report: &Report,
@@ -135,7 +202,7 @@ impl Central {
         }
         let mut broken = BTreeSet::new();
         for serial in serials(report) {
-            if let Some(chip) = BookedChip::find(tx, &serial?).await? {
+            if let Some(chip) = BookedChip::find(tx, &serial).await? {
                 broken.insert(chip.blank);
             }
         }
@@ -145,9 +212,30 @@ impl Central {
             // number has no say in it.
             if matches!(blank.state, BlankState::InStock | BlankState::Returned) {
                 blank.apply(tx, BlankEvent::Spoil).await?;
+                let deed = Deed::new("blank.spoiled", Control::MEDIA, "blank", &serial)
+                    .with("lease", held.id);
+                self.record(tx, Some(actor), &deed).await?;
             }
         }
         Ok(())
+    }
+
+    /// Puts aside what a report is about that cannot be honoured: nobody can say what is on the
+    /// blank. Returns whether there was anything left to put aside: what a lease ended as before
+    /// stays.
+    pub(crate) async fn put_aside(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &mut Held,
+        document: &mut Document,
+        report: &Report,
+    ) -> Result<bool> {
+        let is_open = advance(held.state, LeaseEvent::Spoil).is_ok();
+        if is_open || (held.state == LeaseState::Released && held.blank.is_none()) {
+            self.spoil(tx, actor, held, document, report).await?;
+        }
+        Ok(is_open)
     }
 
     /// Takes back what a blank was given that will not be handed over: its certificates are
@@ -183,19 +271,6 @@ impl Central {
             // It expired before a blank was bound, and went back to the queue by itself.
             return Ok(());
         }
-        let lease = held.id.to_string();
-        let begun: i64 = sqlx::query_scalar(
-            "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?)",
-        )
-        .bind(&lease)
-        .bind(&lease)
-        .fetch_one(&mut *tx)
-        .await?;
-        if begun > 0 {
-            return Err(CentralError::refused(
-                "certificates or sealed stages were given out under this lease: the blank is not untouched, report it as spoiled",
-            ));
-        }
         held.apply(tx, LeaseEvent::Release).await?;
         document.apply(tx, DocumentEvent::Release).await?;
         if let Some(serial) = &held.blank {
@@ -208,23 +283,44 @@ impl Central {
     }
 }
 
-/// Returns the serial numbers that a report names.
-fn serials(report: &Report) -> impl Iterator<Item = Result<String>> {
+/// Demands that nothing that lasts was begun on a blank: nothing of the kind was given out, and
+/// the station's journal knows of no intent.
+async fn check_untouched(tx: &mut SqliteConnection, held: &Held, report: &Report) -> Result<()> {
+    let lease = held.id.to_string();
+    let begun: i64 = sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?) + (SELECT count(*) FROM key_grant WHERE lease = ?)",
+    )
+    .bind(&lease)
+    .bind(&lease)
+    .bind(&lease)
+    .fetch_one(&mut *tx)
+    .await?;
+    if begun > 0 {
+        return Err(CentralError::refused(
+            "keys, certificates or sealed stages were given out under this lease: the blank is not untouched",
+        ));
+    }
+    match report.journal.iter().find(|line| line.moment == "intent") {
+        None => Ok(()),
+        Some(_) => Err(CentralError::refused(
+            "the station's journal has begun something that lasts: the blank is not untouched",
+        )),
+    }
+}
+
+/// Returns the serial numbers that a report names, as far as they are serial numbers.
+fn serials(report: &Report) -> impl Iterator<Item = String> {
     let named = report
         .chips
         .iter()
         .filter_map(|chip| chip.serial.as_deref());
-    named.map(chip_serial)
+    named.filter_map(|serial| chip_serial(serial).ok())
 }
 
 /// Counts the chips of a report that are not of the blank, among those that said who they are.
-pub(crate) fn foreign(report: &Report, chips: &[BookedChip]) -> Result<usize> {
-    let mut foreign = 0;
-    for serial in serials(report) {
-        let serial = serial?;
-        foreign += usize::from(chips.iter().all(|chip| chip.serial != serial));
-    }
-    Ok(foreign)
+pub(crate) fn foreign(report: &Report, chips: &[BookedChip]) -> usize {
+    let is_foreign = |serial: &String| chips.iter().all(|chip| chip.serial != *serial);
+    serials(report).filter(is_foreign).count()
 }
 
 /// Demands that a report names each chip of the blank once, and none beside.

@@ -17,6 +17,8 @@ pub(crate) struct Held {
     pub(crate) number: String,
     pub(crate) station: String,
     pub(crate) slot: String,
+    /// The account that it was given to: who makes the document.
+    pub(crate) operator: String,
     /// What it is made with, in the order of the document profile's chips.
     pub(crate) chips: Vec<LeasedChip>,
     pub(crate) document_digest: Vec<u8>,
@@ -32,8 +34,7 @@ pub(crate) struct LeasedChip {
     pub(crate) digest: Vec<u8>,
 }
 
-const COLUMNS: &str =
-    "SELECT id, document, number, station, slot, document_digest, blank, state, expires FROM lease";
+const COLUMNS: &str = "SELECT id, document, number, station, slot, operator, document_digest, blank, state, expires FROM lease";
 
 impl Held {
     async fn read(tx: &mut SqliteConnection, row: &SqliteRow) -> Result<Self> {
@@ -53,6 +54,7 @@ impl Held {
             number: row.get("number"),
             station: row.get("station"),
             slot: row.get("slot"),
+            operator: row.get("operator"),
             chips: chips.iter().map(chip).collect(),
             document_digest: row.get("document_digest"),
             blank: row.get("blank"),
@@ -115,12 +117,7 @@ impl Held {
     }
 
     /// Stores a new lease.
-    pub(crate) async fn store(
-        &self,
-        tx: &mut SqliteConnection,
-        operator: &str,
-        opened: Timestamp,
-    ) -> Result<()> {
+    pub(crate) async fn store(&self, tx: &mut SqliteConnection, opened: Timestamp) -> Result<()> {
         sqlx::query(
             "INSERT INTO lease (id, document, number, station, slot, operator, document_digest, state, opened, expires)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,7 +127,7 @@ impl Held {
         .bind(&self.number)
         .bind(&self.station)
         .bind(&self.slot)
-        .bind(operator)
+        .bind(&self.operator)
         .bind(&self.document_digest)
         .bind(self.state.name())
         .bind(stored(opened))

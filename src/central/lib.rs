@@ -32,6 +32,7 @@ mod envelopes;
 mod error;
 mod hand_over;
 mod imported_key;
+mod key_grants;
 mod keys;
 mod lease;
 mod means;

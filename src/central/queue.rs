@@ -50,11 +50,13 @@ impl Central {
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         self.expire_leases(&mut tx).await?;
         if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
-            if !held.takes(request.products.iter().map(String::as_str)) {
+            let is_for = held.takes(request.products.iter().map(String::as_str));
+            if held.operator != operator.id || !is_for {
                 return Err(CentralError::conflict(format!(
-                    "lease {} for {} is open in this slot; report it first",
+                    "lease {} for {}, given to person/{}, is open in this slot; report it first",
                     held.id,
-                    held.products()
+                    held.products(),
+                    held.operator
                 )));
             }
             let document = Document::load(&mut tx, &held.document).await?;
@@ -83,13 +85,14 @@ impl Central {
             number: document.number().to_string(),
             station: actor.station.clone(),
             slot: slot.clone(),
+            operator: operator.id,
             chips: leased,
             document_digest: profile.digest.to_vec(),
             blank: None,
             state: LeaseState::INITIAL,
             expires: self.now() + TERM,
         };
-        held.store(&mut tx, &operator.id, self.now()).await?;
+        held.store(&mut tx, self.now()).await?;
         let deed = deed
             .clone()
             .with("document", &held.number)
@@ -196,29 +199,42 @@ impl Central {
         Ok(())
     }
 
-    /// Loads an open lease of this station, and renews it: it was heard of.
-    pub(crate) async fn held(
-        &self,
-        tx: &mut SqliteConnection,
-        actor: &Actor,
-        id: LeaseId,
-    ) -> Result<Held> {
+    /// Loads an open lease of this station, and renews it: it was heard of. Only who took it goes
+    /// on with it: that person is the maker of the document.
+    pub(crate) async fn held(&self, tx: &mut Write, actor: &Actor, id: LeaseId) -> Result<Held> {
+        let operator = authorise(tx, actor, Act::PersonalizeDocument).await?;
         let mut held = Held::load(tx, actor, id).await?;
+        if held.operator != operator.id {
+            return Err(CentralError::refused(
+                "this lease was given to another person, who makes this document; report how it ended",
+            ));
+        }
         if held.state == LeaseState::Open && held.expires <= self.now() {
             return Err(CentralError::conflict(
                 "the lease has expired; report how it ended",
             ));
         }
         held.apply(tx, LeaseEvent::Renew).await?;
-        for leased in &held.chips {
-            if self.chip(&leased.product)?.digest[..] != leased.digest[..] {
-                return Err(CentralError::conflict(
-                    "a chip profile changed since the lease was given; report how it ended",
-                ));
-            }
-        }
+        let document = Document::load(tx, &held.document).await?;
+        self.check_pinned(&held, &document)?;
         held.extend(tx, self.now() + TERM).await?;
         Ok(held)
+    }
+
+    /// Demands that the profiles are those that the lease pinned.
+    pub(crate) fn check_pinned(&self, held: &Held, document: &Document) -> Result<()> {
+        let profile = self.document_profile(document.record.kind)?;
+        let mut is_same = profile.name == document.profile;
+        is_same &= profile.digest[..] == held.document_digest[..];
+        for leased in &held.chips {
+            is_same &= self.chip(&leased.product)?.digest[..] == leased.digest[..];
+        }
+        match is_same {
+            true => Ok(()),
+            false => Err(CentralError::conflict(
+                "a profile of this document changed since the lease was given; report how it ended",
+            )),
+        }
     }
 }
 

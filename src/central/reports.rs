@@ -1,7 +1,7 @@
 //! Reports: how each lease ended, in each station's order, exactly once.
 
 use api::{Actor, BlankEnd, Report};
-use audit::Control;
+use audit::{Control, Outcome};
 use document::Act;
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
@@ -35,14 +35,13 @@ impl Central {
     }
 
     async fn try_report(&self, actor: &Actor, deed: &Deed, report: &Report) -> Result<()> {
-        check_report(report)?;
         let sequence = i64::try_from(report.sequence)
             .map_err(|_| CentralError::invalid("a sequence number this large does not occur"))?;
         let bytes = serde_json::to_vec(report)
             .map_err(|_| CentralError::invalid("the report cannot be written down"))?;
         let digest = Sha256::digest(&bytes);
         let mut tx = self.write().await?;
-        let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         if is_repeated(&mut tx, &actor.station, sequence, &digest).await? {
             tx.commit().await?;
             return Ok(());
@@ -50,27 +49,50 @@ impl Central {
         let mut held = Held::load(&mut tx, actor, report.lease).await?;
         let mut document = Document::load(&mut tx, &held.document).await?;
         let number = document.number();
-        match &report.end {
-            BlankEnd::Personalized => {
-                self.complete(&mut tx, &operator, &mut held, &mut document, report)
-                    .await?
-            }
-            BlankEnd::Spoiled { .. } => {
-                self.spoil(&mut tx, actor, &mut held, &mut document, report)
-                    .await?
-            }
-            BlankEnd::Untouched { .. } => self.release(&mut tx, &mut held, &mut document).await?,
-        }
-        self.store_report(&mut tx, actor, report, sequence, &digest)
-            .await?;
+        let sound = check_report(report);
+        let is_sound = sound.is_ok();
+        let judged = match sound {
+            Ok(()) => self.judge(&mut tx, &held, &document, report).await,
+            unsound => unsound,
+        };
         let mut deed = deed
             .clone()
             .with("document", &held.number)
             .with("milliseconds", report.milliseconds);
+        let incident = match judged {
+            Ok(()) => {
+                match &report.end {
+                    BlankEnd::Personalized => {
+                        self.complete(&mut tx, actor, &mut held, &mut document)
+                            .await?
+                    }
+                    BlankEnd::Spoiled { .. } => {
+                        self.spoil(&mut tx, actor, &mut held, &mut document, report)
+                            .await?
+                    }
+                    BlankEnd::Untouched { .. } => {
+                        self.release(&mut tx, &mut held, &mut document).await?
+                    }
+                }
+                None
+            }
+            // What cannot be honoured is taken in all the same: a report that were refused would
+            // hold up every later one of its station.
+            Err(error) if error.outcome() == Some(Outcome::Refused) => {
+                let is_put_aside = self
+                    .put_aside(&mut tx, actor, &mut held, &mut document, report)
+                    .await?;
+                deed = deed.with("put-aside", is_put_aside);
+                Some(error)
+            }
+            Err(error) => return Err(error),
+        };
+        self.store_report(&mut tx, actor, report, sequence, &digest, is_sound)
+            .await?;
         if let Some(blank) = &held.blank {
             deed = deed.with("blank", blank);
             let blank = Blank::load(&mut tx, blank).await?;
-            let foreign = foreign(report, &blank.chips(&mut tx).await?)?;
+            let foreign = foreign(report, &blank.chips(&mut tx).await?);
             if foreign > 0 {
                 // The blank ended as it did all the same; somebody must look into the other one.
                 deed = deed.with("foreign-chips", foreign);
@@ -79,12 +101,23 @@ impl Central {
         if document.number() != number {
             deed = deed.with("new-number", document.number());
         }
-        self.record(&mut tx, Some(actor), &deed).await?;
+        match incident {
+            None => self.record(&mut tx, Some(actor), &deed).await?,
+            Some(error) => {
+                tracing::warn!(
+                    lease = %held.id,
+                    error = %error,
+                    "a report cannot be honoured; its blank is put aside"
+                );
+                self.record_refusal(&mut tx, actor, &deed, &error).await?;
+            }
+        }
         tx.commit().await?;
         self.sealed().forget(self.now(), held.id);
         Ok(())
     }
 
+    /// Stores a report; of one that is not sound, only that there was one.
     async fn store_report(
         &self,
         tx: &mut SqliteConnection,
@@ -92,18 +125,21 @@ impl Central {
         report: &Report,
         sequence: i64,
         digest: &[u8],
+        is_sound: bool,
     ) -> Result<()> {
-        let large = |_| CentralError::invalid("a figure this large does not occur");
         sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received) VALUES (?, ?, ?, ?, ?, ?, ?)")
             .bind(&actor.station)
             .bind(sequence)
             .bind(digest)
             .bind(report.lease.to_string())
             .bind(end_name(&report.end))
-            .bind(i64::try_from(report.milliseconds).map_err(large)?)
+            .bind(figure(report.milliseconds))
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
+        if !is_sound {
+            return Ok(());
+        }
         for (place, chip) in (0_i64..).zip(&report.chips) {
             let serial = chip.serial.as_deref().map(chip_serial).transpose()?;
             sqlx::query(
@@ -116,8 +152,8 @@ impl Central {
             .bind(&chip.product)
             .bind(serial)
             .bind(&chip.os)
-            .bind(i64::try_from(chip.commands).map_err(large)?)
-            .bind(i64::try_from(chip.bytes).map_err(large)?)
+            .bind(figure(chip.commands))
+            .bind(figure(chip.bytes))
             .execute(&mut *tx)
             .await?;
         }
@@ -137,6 +173,11 @@ impl Central {
         }
         Ok(())
     }
+}
+
+/// Returns a figure as it is stored; one that is larger does not occur.
+fn figure(figure: u64) -> i64 {
+    i64::try_from(figure).unwrap_or(i64::MAX)
 }
 
 /// Tells whether this report was taken in before. Another one under its number is a fork of the

@@ -1,8 +1,10 @@
 //! What a chip said before its channel opens, and what makes the answer to it of use: for that, one
 //! challenge is answered for one purpose.
 
+use std::collections::BTreeSet;
+
 use api::{ChannelOpening, LeaseId};
-use profile::{ChipProfile, Protocol};
+use profile::{ChipProfile, Protocol, Template};
 use sha2::{Digest, Sha256};
 
 use crate::channels::Purpose;
@@ -29,6 +31,9 @@ pub(crate) enum Binding {
 pub(crate) struct Said {
     pub(crate) binding: Binding,
     pub(crate) books: Vec<u8>,
+    /// A digest of all that the chip's own proof answers, the host's challenge with it: one proof
+    /// is of use once. None where the chip proves nothing, or always the same.
+    pub(crate) answers_to: Option<Vec<u8>>,
 }
 
 impl Said {
@@ -47,14 +52,15 @@ impl Said {
                 (Protocol::Scp02 { .. }, Some(counter)) => Self {
                     binding: Binding::Counter,
                     books: [counter, challenge].concat(),
+                    answers_to: None,
                 },
                 _ => Self {
                     binding: Binding::Pair,
                     books: challenge.to_vec(),
+                    answers_to: None,
                 },
             });
         }
-        set(chip, &opening.key_set)?;
         let Some(challenge) = &set(chip, &opening.key_set)?.challenge else {
             return Err(CentralError::invalid("this chip has no issuer's channel"));
         };
@@ -66,33 +72,33 @@ impl Said {
             ));
         }
         // Only what the proof answers: else another word beside it would make it another one.
-        let mut answered: Vec<_> = challenge.proof.variables().into_iter().collect();
-        answered.retain(|(name, _)| !OF_THE_HOST.contains(name));
-        answered.sort_unstable_by_key(|(name, _)| *name);
-        answered.dedup_by_key(|(name, _)| *name);
+        let mut answered = words(&challenge.proof);
+        answered.retain(|name| !OF_THE_HOST.contains(name));
         let mut hash = Sha256::new();
-        let mut add = |part: &[u8]| {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        };
-        for (name, _) in &answered {
-            let said = opening.answers.get(*name).ok_or_else(|| {
-                CentralError::invalid(format!("the chip's \"{name}\" is missing"))
-            })?;
-            add(name.as_bytes());
-            add(said);
-        }
+        add_words(&mut hash, &answered, opening)?;
         let binding = if answered.is_empty() {
             for part in [lease.to_string().as_str(), &opening.key_set, purpose.name()] {
-                add(part.as_bytes());
+                add(&mut hash, part.as_bytes());
             }
             Binding::Nothing
         } else {
             Binding::Challenge
         };
+        let mut proved = challenge.answer.as_ref().map(words).unwrap_or_default();
+        let has_host = !opening.host_challenge.is_empty();
+        proved.retain(|name| (*name == HOST && has_host) || !OF_THE_HOST.contains(name));
+        let answers_to = match proved.is_empty() {
+            true => None,
+            false => {
+                let mut hash = Sha256::new();
+                add_words(&mut hash, &proved, opening)?;
+                Some(hash.finalize().to_vec())
+            }
+        };
         Ok(Self {
             binding,
             books: hash.finalize().to_vec(),
+            answers_to,
         })
     }
 
@@ -105,8 +111,41 @@ impl Said {
     }
 }
 
+/// The host's challenge in a channel's templates.
+const HOST: &str = "channel.host";
+
 /// What stands in a channel's templates and is not from the chip.
-const OF_THE_HOST: [&str; 3] = ["channel.host", "channel.key", "channel.proof"];
+const OF_THE_HOST: [&str; 3] = [HOST, "channel.key", "channel.proof"];
+
+/// Returns the names of what a template is made of, each once.
+fn words(template: &Template) -> Vec<&str> {
+    let names: BTreeSet<_> = template
+        .variables()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    names.into_iter().collect()
+}
+
+fn add(hash: &mut Sha256, part: &[u8]) {
+    hash.update((part.len() as u64).to_be_bytes());
+    hash.update(part);
+}
+
+/// Adds what was said, each word behind its name.
+fn add_words(hash: &mut Sha256, names: &[&str], opening: &ChannelOpening) -> Result<()> {
+    for name in names {
+        let said = match *name {
+            HOST => &opening.host_challenge,
+            name => opening.answers.get(name).ok_or_else(|| {
+                CentralError::invalid(format!("the chip's \"{name}\" is missing"))
+            })?,
+        };
+        add(hash, name.as_bytes());
+        add(hash, said);
+    }
+    Ok(())
+}
 
 /// Demands that diversification data are this chip's: for the products that are known, they are
 /// its serial number.

@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 
 use api::{Actor, ConfirmRequest, LeaseId, SealGrant, SealRequest};
 use audit::Control;
-use document::Act;
 use hsm::PinSet;
 use jiff::{SignedDuration, Timestamp};
 use profile::Plan;
@@ -17,7 +16,6 @@ use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 use subtle::ConstantTimeEq;
 
-use crate::accounts::authorise;
 use crate::audit_log::Deed;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
@@ -105,6 +103,13 @@ impl Central {
             });
             match known {
                 Some(grant) => {
+                    let deed = deed
+                        .clone()
+                        .named("stage.given-again")
+                        .with("document", &held.number)
+                        .with("chip", &chip.serial)
+                        .with("stage", &request.stage);
+                    self.record(&mut tx, Some(actor), &deed).await?;
                     tx.commit().await?;
                     return Ok(grant);
                 }
@@ -205,7 +210,6 @@ impl Central {
         actor: &Actor,
         request: &SealRequest,
     ) -> Result<Challenge> {
-        authorise(tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(tx, actor, request.lease).await?;
         let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
         let place = (held.id, chip.serial.clone());
@@ -308,7 +312,6 @@ impl Central {
         request: &ConfirmRequest,
     ) -> Result<()> {
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let sealed = Sealed::find(&mut tx, &held, &chip, &request.stage).await?;

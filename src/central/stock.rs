@@ -152,20 +152,21 @@ impl Central {
     /// [`CentralError::Refused`] unless the actor is a stock-keeper; [`CentralError::Conflict`]
     /// for a blank in another state; [`CentralError::NotFound`].
     pub async fn restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
-        let deed = Deed::new("blanks.restocked", Control::MEDIA, "stock", "store")
+        let deed = Deed::new("blank.restocked", Control::MEDIA, "stock", "store")
             .with("blanks", serials.len());
-        let result = self.try_restock(actor, &deed, serials).await;
+        let result = self.try_restock(actor, serials).await;
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_restock(&self, actor: &Actor, deed: &Deed, serials: &[String]) -> Result<usize> {
+    async fn try_restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::CountBlanks).await?;
         for serial in serials {
             let mut blank = Blank::load(&mut tx, &blank_serial(serial)?).await?;
             blank.apply(&mut tx, BlankEvent::Restock).await?;
+            let deed = Deed::new("blank.restocked", Control::MEDIA, "blank", &blank.serial);
+            self.record(&mut tx, Some(actor), &deed).await?;
         }
-        self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(serials.len())
     }

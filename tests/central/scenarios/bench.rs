@@ -8,6 +8,7 @@ use api::{
     ChannelRequest, ClaimRequest, ConfirmRequest, JournalLine, Lease, PutKeyRequest, Report,
     ReportedChip, SealRequest, Secret,
 };
+use audit::Entry;
 use card::gp::{Key, SessionKeys};
 use card::{Channel, Command, exchange};
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ use vcard::{Chip, Fault, InProcess};
 use zeroize::Zeroizing;
 
 use super::house::{House, PRODUCT, operator};
+use crate::documents::Document;
+use crate::lease::Held;
 
 /// What a run asked of the store, and what it left.
 pub(super) struct Run {
@@ -292,6 +295,33 @@ pub(super) fn bare_report(lease: &Lease, sequence: u64, end: BlankEnd) -> Report
         milliseconds: 1,
         journal: Vec::new(),
     }
+}
+
+/// Returns why the store does not believe a report. Nothing is taken in.
+pub(super) async fn disbelieved(house: &House, report: &Report) -> String {
+    let mut tx = house.central.read().await.unwrap();
+    let held = Held::load(&mut tx, &operator(), report.lease)
+        .await
+        .unwrap();
+    let document = Document::load(&mut tx, &held.document).await.unwrap();
+    let judged = house.central.judge(&mut tx, &held, &document, report).await;
+    judged.unwrap_err().to_string()
+}
+
+/// Has a report taken in that is not believed, and returns the entry about it.
+pub(super) async fn put_aside(house: &House, report: &Report) -> Entry {
+    house.central.report(&operator(), report).await.unwrap();
+    let mut entries = house.entries().await;
+    let at = entries
+        .iter()
+        .rposition(|entry| entry.action.as_str() == "lease.reported");
+    let entry = entries.remove(at.unwrap());
+    assert_eq!(entry.outcome, audit::Outcome::Refused);
+    assert_eq!(
+        entry.details.get("sequence"),
+        Some(&*report.sequence.to_string())
+    );
+    entry
 }
 
 pub(super) fn spoiled() -> BlankEnd {

@@ -5,6 +5,7 @@ mod audit_log;
 mod bench;
 mod house;
 mod imported;
+mod incidents;
 mod intake;
 mod judge;
 mod key_requests;

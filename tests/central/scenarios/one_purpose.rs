@@ -198,6 +198,101 @@ fn keys(grant: Result<api::ChannelGrant, ApiError>) -> ChannelKeys {
     }
 }
 
+/// A chip of PIV's school: the host answers the chip's witness, and the chip the host's challenge
+/// alone.
+fn witness(config: &mut Config) {
+    let channel = r#"
+[channel]
+protocol = "challenge"
+host = 16
+proof = "aes_ecb_decrypt(channel.key, channel.witness)"
+answer = "aes_ecb(channel.key, channel.host)"
+[channel.keys.transport]
+diversification = "kdf3"
+context = "hex_bytes(chip.serial)"
+
+[[operations.open_channel]]
+header = "00 87 08 9B"
+data = "7C { 80 { } }"
+le = 256
+take = { "channel.witness" = "7C/80" }
+[[operations.open_channel]]
+header = "00 87 08 9B"
+data = "7C { 80 { channel.proof } 81 { channel.host } 82 { } }"
+le = 256
+take = { "channel.answer" = "7C/82" }
+[states.begun]
+title = "begun"
+[[stages]]
+name = "open"
+select = "domain"
+channel = "transport"
+steps = ["set_state begun"]
+"#;
+    let stages = stages("channel = \"transport\"");
+    installed(config, "witness", &format!("{channel}{stages}"), "");
+}
+
+#[test]
+fn a_chips_own_proof_that_a_station_has_stands_under_no_seal() {
+    with_adapted_house(
+        "scenarios::one_purpose::a_chips_own_proof_that_a_station_has_stands_under_no_seal",
+        witness,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "witness", SERIALS[0], "a").await;
+            let said = |host: u8, witness: u8| {
+                let witness = [witness; 16];
+                told("transport", &[host; 16], &[("channel.witness", &witness)])
+            };
+            let channel = asked(&lease, &said(1, 1));
+            let given = central.open_channel(&operator(), &channel).await.unwrap();
+            let api::ChannelGrant::Proof { answer, .. } = given else {
+                panic!("session keys in place of a proof")
+            };
+            assert_eq!(
+                answer.unwrap().expose().len(),
+                16,
+                "what the chip must answer"
+            );
+
+            // The station has that answer: another witness does not make it the chip's again.
+            let replayed = sealed(&lease, SERIALS[0], "first", Some(said(1, 2)));
+            assert!(
+                refused(central.seal(&operator(), &replayed).await).contains("for another channel")
+            );
+            assert_eq!(house.number("SELECT count(*) FROM sealed_stage").await, 0);
+            // For itself, a station may ask again.
+            let channel = asked(&lease, &said(1, 3));
+            central.open_channel(&operator(), &channel).await.unwrap();
+
+            // What the chip answered under one seal is read on its way, and serves no other.
+            let first = sealed(&lease, SERIALS[0], "first", Some(said(2, 4)));
+            let grant = central.seal(&operator(), &first).await.unwrap();
+            assert!(central.seal(&operator(), &first).await.unwrap() == grant);
+            for (stage, witness) in [("first", 5), ("second", 6)] {
+                let again = sealed(&lease, SERIALS[0], stage, Some(said(2, witness)));
+                assert!(
+                    refused(central.seal(&operator(), &again).await)
+                        .contains("for another channel")
+                );
+            }
+            let anew = sealed(&lease, SERIALS[0], "first", Some(said(3, 7)));
+            central.seal(&operator(), &anew).await.unwrap();
+            // Nor is it given to a station later.
+            house
+                .meddle("DELETE FROM envelope; DELETE FROM sealed_stage")
+                .await;
+            let late = asked(&lease, &said(3, 8));
+            assert!(
+                refused(central.open_channel(&operator(), &late).await)
+                    .contains("for another channel")
+            );
+        },
+    );
+}
+
 /// A chip that takes its transport key as a password: there is nothing to answer.
 fn password(config: &mut Config) {
     let channel = r#"

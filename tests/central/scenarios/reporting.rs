@@ -5,15 +5,13 @@ use audit::Outcome;
 use document::life_cycle::{BlankState, CertificateState};
 use vcard::{Fault, FaultKind};
 
-use super::bench::{bare_report, journal, make, personalize, report, spoiled, untouched};
+use super::bench::{
+    bare_report, disbelieved, journal, make, personalize, put_aside, report, spoiled, untouched,
+};
 use super::house::{actor, operator, printed, with_house};
 
 fn is_conflict(result: Result<(), ApiError>) -> bool {
     matches!(result, Err(ApiError::Conflict { .. }))
-}
-
-fn is_refused(result: Result<(), ApiError>) -> bool {
-    matches!(result, Err(ApiError::Refused { .. }))
 }
 
 #[test]
@@ -53,17 +51,20 @@ fn a_report_counts_once_and_in_order() {
                     .await
             ));
             assert_eq!(house.count("lease.reported", Outcome::Refused).await, 3);
-            // The lease is over: whatever else is said of it is refused.
-            assert!(is_conflict(
-                central
-                    .report(&operator(), &report(&lease, 2, &run, spoiled()))
-                    .await
-            ));
+            // The lease is over: what else is said of it is an incident, and changes nothing.
+            let late = put_aside(&house, &report(&lease, 2, &run, spoiled())).await;
+            assert_eq!(late.details.get("put-aside"), Some("false"));
+            assert_eq!(
+                house
+                    .scalar("SELECT state FROM document ORDER BY number")
+                    .await,
+                "personalized"
+            );
             central
-                .report(&operator(), &bare_report(&next, 2, untouched()))
+                .report(&operator(), &bare_report(&next, 3, untouched()))
                 .await
                 .unwrap();
-            assert_eq!(house.number("SELECT count(*) FROM report").await, 2);
+            assert_eq!(house.number("SELECT count(*) FROM report").await, 3);
         },
     );
 }
@@ -81,11 +82,8 @@ fn a_spoiled_blank_takes_everything_with_it_but_the_document() {
             let run = personalize(&house, &lease, chip, Vec::new()).await;
             assert!(run.outcome.fault.is_none());
             // All was well, and then it fell into the shredder.
-            assert!(is_refused(
-                central
-                    .report(&operator(), &report(&lease, 1, &run, untouched()))
-                    .await
-            ));
+            let claim = report(&lease, 1, &run, untouched());
+            assert!(disbelieved(&house, &claim).await.contains("not untouched"));
             central
                 .report(&operator(), &report(&lease, 1, &run, spoiled()))
                 .await
@@ -153,10 +151,8 @@ fn only_a_whole_document_is_personalized() {
             let lease = house.lease("a").await.unwrap();
             let mut claim = bare_report(&lease, 1, BlankEnd::Personalized);
             claim.journal = journal();
-            assert!(
-                is_refused(central.report(&operator(), &claim).await),
-                "no chip was bound"
-            );
+            let reason = disbelieved(&house, &claim).await;
+            assert!(reason.contains("no blank was bound"), "{reason}");
             let run = personalize(
                 &house,
                 &lease,
@@ -168,25 +164,17 @@ fn only_a_whole_document_is_personalized() {
             )
             .await;
             assert!(run.outcome.fault.is_some());
-            assert!(
-                is_refused(
-                    central
-                        .report(
-                            &operator(),
-                            &report(&lease, 1, &run, BlankEnd::Personalized)
-                        )
-                        .await
-                ),
-                "it is not finished"
-            );
-            assert_eq!(
-                house.scalar("SELECT state FROM document").await,
-                "at-station"
-            );
-            central
-                .report(&operator(), &report(&lease, 1, &run, spoiled()))
-                .await
-                .unwrap();
+            let half = report(&lease, 1, &run, BlankEnd::Personalized);
+            let entry = put_aside(&house, &half).await;
+            assert_eq!(entry.details.get("put-aside"), Some("true"));
+            let cause = entry.cause.unwrap();
+            assert!(cause.as_str().contains("was not confirmed"), "{cause:?}");
+            let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);
+            assert_eq!(blank.state, BlankState::Spoiled);
+            assert_eq!(house.scalar("SELECT state FROM document").await, "queued");
+            let entries = house.entries().await.len();
+            central.report(&operator(), &half).await.unwrap();
+            assert_eq!(house.entries().await.len(), entries, "once");
 
             let lease = house.lease("a").await.unwrap();
             let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
@@ -195,8 +183,9 @@ fn only_a_whole_document_is_personalized() {
             let mut nameless = whole.clone();
             nameless.chips.clear();
             assert!(
-                is_refused(central.report(&operator(), &nameless).await),
-                "it names no chip"
+                disbelieved(&house, &nameless)
+                    .await
+                    .contains("does not name")
             );
             let mut doubled = whole.clone();
             doubled.chips.push(whole.chips[0].clone());
@@ -207,13 +196,15 @@ fn only_a_whole_document_is_personalized() {
             let mut mistaken = whole.clone();
             mistaken.chips[0].product = "other".into();
             for wrong in [doubled, foreign, unnamed, mistaken] {
-                assert!(is_refused(central.report(&operator(), &wrong).await));
+                let reason = disbelieved(&house, &wrong).await;
+                assert!(reason.contains("the report names chip"), "{reason}");
             }
             let mut silent = whole.clone();
             silent.journal.clear();
             assert!(
-                is_refused(central.report(&operator(), &silent).await),
-                "its journal is missing"
+                disbelieved(&house, &silent)
+                    .await
+                    .contains("journal is missing")
             );
             central.report(&operator(), &whole).await.unwrap();
         },

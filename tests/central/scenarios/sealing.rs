@@ -9,7 +9,7 @@ use api::{
 use audit::Outcome;
 use vcard::{Chip, Fault, FaultKind};
 
-use super::bench::{bare_report, personalize, report, spoiled, untouched};
+use super::bench::{bare_report, disbelieved, personalize, report, spoiled, untouched};
 use super::house::{House, operator, with_house};
 use super::key_requests::{challenge, refused};
 
@@ -301,7 +301,7 @@ fn from_the_first_sealed_stage_on_no_station_gets_keys() {
                 Err(ApiError::Conflict { .. })
             ));
             let claim = bare_report(&lease, 1, untouched());
-            assert!(refused(central.report(&operator(), &claim).await).contains("sealed stages"));
+            assert!(disbelieved(&house, &claim).await.contains("sealed stages"));
             let spoiled = bare_report(&lease, 1, spoiled());
             central.report(&operator(), &spoiled).await.unwrap();
         },
@@ -313,7 +313,6 @@ fn a_document_that_was_not_closed_is_not_whole() {
     with_house(
         "scenarios::sealing::a_document_that_was_not_closed_is_not_whole",
         async |house| {
-            let central = &house.central;
             for name in ["01-adult", "02-child-under-5"] {
                 house.prepared(name).await;
             }
@@ -333,10 +332,8 @@ fn a_document_that_was_not_closed_is_not_whole() {
                     run.outcome.fault
                 );
                 let claim = report(&lease, 1, &run, BlankEnd::Personalized);
-                assert!(
-                    refused(central.report(&operator(), &claim).await)
-                        .contains("stage \"close\" of chip")
-                );
+                let reason = disbelieved(&house, &claim).await;
+                assert!(reason.contains("stage \"close\" of chip"), "{reason}");
             }
         },
     );

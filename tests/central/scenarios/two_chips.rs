@@ -4,7 +4,7 @@ use api::{ApiError, BlankEnd, Centre, PutKeyRequest, Report};
 use document::life_cycle::{BlankState, DocumentState};
 use vcard::Chip;
 
-use super::bench::{Run, journal, personalize_chip, reported, spoiled};
+use super::bench::{Run, disbelieved, journal, personalize_chip, reported, spoiled};
 use super::house::{
     House, PRODUCT, actor, delivered, operator, request, unbooked, with_adapted_house,
 };
@@ -104,14 +104,14 @@ fn a_document_is_whole_when_both_chips_are() {
             let first = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
             assert!(first.outcome.fault.is_none(), "{:?}", first.outcome.fault);
             let half = report(&lease, 1, &[(PRODUCT, &first)], BlankEnd::Personalized);
-            assert!(refused(central.report(&operator(), &half).await).contains("does not name"));
+            assert!(disbelieved(&house, &half).await.contains("does not name"));
             let mut claimed = half.clone();
             claimed.chips.push(api::ReportedChip {
                 product: SECOND.into(),
                 serial: Some(serials[0].clone()),
                 ..half.chips[0].clone()
             });
-            let refusal = refused(central.report(&operator(), &claimed).await);
+            let refusal = disbelieved(&house, &claimed).await;
             assert!(
                 refusal.contains("\"close\"") && refusal.contains(&serials[0]),
                 "{refusal}"
