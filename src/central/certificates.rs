@@ -3,8 +3,6 @@
 
 use api::{Actor, CertifyRequest};
 use audit::Control;
-use cert::Hash;
-use cert::request::Request;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
 use jiff::SignedDuration;
 use pki::CrlEntry;
@@ -18,6 +16,7 @@ use crate::database::{Write, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
+use crate::possession::prove_possession;
 
 /// How long a revocation list may be relied on.
 const CRL_TERM: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -55,17 +54,7 @@ impl Central {
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let document = Document::load(&mut tx, &held.document).await?;
         self.check_key(&chip, &document, request)?;
-        // SHA-1 where the chip has no other hash: as a proof of possession, and for nothing else.
-        let rules = self.chip(&chip.product)?.key_rules(&request.key);
-        let proved = match rules.map(|rules| rules.hash) {
-            Some(Hash::Sha1) => Request::parse_and_verify_allowing_sha1(&request.request),
-            _ => Request::parse_and_verify(&request.request),
-        };
-        let proved = proved.map_err(|error| {
-            CentralError::refused(format!(
-                "the certification request is not accepted: {error}"
-            ))
-        })?;
+        let proved = prove_possession(self.chip(&chip.product)?, &request.key, &request.request)?;
         if document.subjects.get(&request.key).map(Vec::as_slice) != Some(proved.subject().as_der())
         {
             return Err(CentralError::refused(

@@ -11,9 +11,7 @@ use api::{
     SealRequest,
 };
 use async_trait::async_trait;
-use central::{CentralError, SealOrder, SealedStage};
-use cert::Hash;
-use cert::request::Request;
+use central::{CentralError, SealOrder, SealedStage, prove_possession};
 use document::DocumentNumber;
 use hsm::PinSet;
 use jiff::Timestamp;
@@ -124,17 +122,8 @@ impl Inner {
                 request.key
             )));
         }
-        // SHA-1 where the chip has no other hash: as a proof of possession, and for nothing else.
-        let rules = self.plan.chip.key_rules(&request.key);
-        let proved = match rules.map(|rules| rules.hash) {
-            Some(Hash::Sha1) => Request::parse_and_verify_allowing_sha1(&request.request),
-            _ => Request::parse_and_verify(&request.request),
-        };
-        let proved = proved.map_err(|error| {
-            refused(format!(
-                "the certification request is not accepted: {error}"
-            ))
-        })?;
+        let proved = prove_possession(&self.plan.chip, &request.key, &request.request);
+        let proved = proved.map_err(told)?;
         if self.lease.subjects.get(&request.key).map(Vec::as_slice)
             != Some(proved.subject().as_der())
         {

@@ -251,7 +251,8 @@ fn each_blank_that_is_counted_back_is_named_in_the_log() {
             central.report(&operator(), &back).await.unwrap();
             let serial = super::house::printed(&chip);
             let keeper = actor("keeper");
-            central.restock(&keeper, &[serial.clone()]).await.unwrap();
+            let back = std::slice::from_ref(&serial);
+            central.restock(&keeper, back).await.unwrap();
             let entries = house.entries().await;
             let last = entries.last().unwrap();
             assert_eq!(

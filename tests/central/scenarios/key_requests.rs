@@ -297,15 +297,23 @@ fn request_of(key: &EcKey<openssl::pkey::Private>, subject: &[u8]) -> Vec<u8> {
         .to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context)
         .unwrap();
     let name = cert::DistinguishedName::from_der(subject).unwrap();
-    let info = RequestInfo::new(&name, Curve::P384, &point).unwrap();
+    let (curve, length) = match key.group().curve_name() {
+        Some(Nid::X9_62_PRIME256V1) => (Curve::P256, 32),
+        _ => (Curve::P384, 48),
+    };
+    let info = RequestInfo::new(&name, curve, &point).unwrap();
     let signature = EcdsaSig::sign(&info.digest(), key).unwrap();
-    let mut raw = signature.r().to_vec_padded(48).unwrap();
-    raw.extend(signature.s().to_vec_padded(48).unwrap());
+    let mut raw = signature.r().to_vec_padded(length).unwrap();
+    raw.extend(signature.s().to_vec_padded(length).unwrap());
     info.assemble(&raw).unwrap()
 }
 
 fn key() -> EcKey<openssl::pkey::Private> {
-    EcKey::generate(&EcGroup::from_curve_name(Nid::SECP384R1).unwrap()).unwrap()
+    key_on(Nid::SECP384R1)
+}
+
+fn key_on(curve: Nid) -> EcKey<openssl::pkey::Private> {
+    EcKey::generate(&EcGroup::from_curve_name(curve).unwrap()).unwrap()
 }
 
 async fn bound(house: &House, slot: &str) -> (api::Lease, Chip) {
@@ -365,6 +373,12 @@ fn a_rogue_certification_request_gets_no_certificate() {
                         .contains("no certificate of this profile")
                 );
             }
+            let weaker = CertifyRequest {
+                request: request_of(&key_on(Nid::X9_62_PRIME256V1), subject),
+                ..good.clone()
+            };
+            let reason = refused(central.certify(&operator(), &weaker).await);
+            assert!(reason.contains("is to be P-384"), "{reason}");
             let foreign = CertifyRequest {
                 chip: other_chip.serial().to_string(),
                 ..good.clone()
@@ -387,7 +401,10 @@ fn a_rogue_certification_request_gets_no_certificate() {
                 );
             }
             assert_eq!(house.number("SELECT count(*) FROM certificate").await, 0);
-            assert_eq!(house.count("certificate.issued", Outcome::Refused).await, 9);
+            assert_eq!(
+                house.count("certificate.issued", Outcome::Refused).await,
+                10
+            );
 
             // The same key, signed for anew: the same certificate. Another key: none.
             let der = central.certify(&operator(), &good).await.unwrap();
