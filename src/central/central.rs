@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use audit::{CheckpointSigner, Control, VerifierKey};
+use card::gp::Diversification;
 use document::{Environment, Kind, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use profile::{ChipProfile, DocumentChip, DocumentProfile, KeySource, Plan};
+use profile::{ChipProfile, DocumentChip, DocumentProfile, KeySource, Plan, ProfileKind};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit_log::{Deed, LogKey};
@@ -326,27 +327,51 @@ async fn bound(tx: &mut SqliteConnection) -> Result<Option<Bound>> {
     }))
 }
 
+/// Loads the chip profiles. In production a draft that no document takes and nobody released stops
+/// nothing, sound or not.
 fn load_chips(config: &Config) -> Result<BTreeMap<String, Arc<ChipProfile>>> {
+    let is_production = config.environment == Environment::Production;
     let mut chips = BTreeMap::new();
     for name in config.chips.names() {
-        let chip = ChipProfile::load(&config.chips, name)?;
-        chips.insert(chip.name.clone(), Arc::new(chip));
+        match ChipProfile::load(&config.chips, name) {
+            Ok(chip) => {
+                chips.insert(chip.name.clone(), Arc::new(chip));
+            }
+            // Where a document takes it, that it is missing is found there.
+            Err(error) if is_production && !config.releases.has(ProfileKind::Chip, name) => {
+                tracing::warn!(chip = name, %error, "this chip profile is not sound and left out");
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(chips)
 }
 
-/// Refuses keys that the world knows where real documents are made: who meets such a chip before
-/// it is taken over, or after it was left so, can write it as well as the issuer.
+/// Refuses keys that others have too where real documents are made: what the world knows, for who
+/// meets such a chip before it is taken over, or after it was left so, can write it as well as the
+/// issuer; and one key for all chips, for who has that of one chip has that of all.
 fn check_keys(chip: &ChipProfile, environment: Environment) -> Result<(), String> {
-    let mut sets = chip.channel.keys.iter();
-    let known = sets.find(|(_, set)| matches!(set.source, KeySource::Known(_)));
-    match known.filter(|_| environment == Environment::Production) {
-        None => Ok(()),
-        Some((name, _)) => Err(format!(
-            "chip profile \"{}\": all the world knows the key of key set \"{name}\", and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified in place of \"known\"",
-            chip.name
-        )),
+    if environment != Environment::Production {
+        return Ok(());
     }
+    for (name, set) in &chip.channel.keys {
+        match set.source {
+            KeySource::Known(_) => {
+                return Err(format!(
+                    "chip profile \"{}\": all the world knows the key of key set \"{name}\", and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified in place of \"known\"",
+                    chip.name
+                ));
+            }
+            KeySource::Diversified(Diversification::None) if chip.keeps_keys(name) => {
+                return Err(format!(
+                    "chip profile \"{}\": every finished chip would have the same key set \"{name}\", and a production installation refuses it; write another diversification than \"none\", or take the set away in a step",
+                    chip.name
+                ));
+            }
+            KeySource::Diversified(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Loads the document profiles, and makes each plan once, for a holder who gets every key: what does not fit is found at the

@@ -744,6 +744,28 @@ impl ChipProfile {
         self.object(ObjectKind::Application, &stage.select)
     }
 
+    /// Returns whether a finished chip has a key set: a step puts it, or a stage opens a channel
+    /// with it and no step takes it away.
+    pub fn keeps_keys(&self, key_set: &str) -> bool {
+        let mut steps = self.stages.iter().flat_map(|stage| &stage.steps);
+        let is_put = steps.any(|(verb, object)| {
+            matches!(verb, Verb::AddKeys | Verb::ReplaceKeys) && object == key_set
+        });
+        is_put || (self.channel_home(key_set).is_some() && !self.takes_away(key_set))
+    }
+
+    /// Returns whether a stage under a key set replaces it, or one under another removes it.
+    fn takes_away(&self, key_set: &str) -> bool {
+        self.stages.iter().any(|stage| {
+            let is_under = stage.channel.as_deref() == Some(key_set);
+            stage.steps.iter().any(|(verb, object)| match verb {
+                Verb::ReplaceKeys => is_under && object != key_set,
+                Verb::RemoveKeys => object == key_set,
+                _ => false,
+            })
+        })
+    }
+
     /// Returns whether the profile has commands of an operation for an object.
     pub fn speaks(&self, operation: Dialect, object: &Object) -> bool {
         !self.commands(operation, object).is_empty()

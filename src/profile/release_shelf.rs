@@ -26,6 +26,11 @@ impl ReleaseShelf {
         self.releasers = Some(releasers);
     }
 
+    /// Says whether there is a release of a profile, whatever it is worth.
+    pub fn has(&self, kind: ProfileKind, name: &str) -> bool {
+        self.files.contains_key(&(kind, name.to_owned()))
+    }
+
     /// Returns the release of a profile, not verified.
     ///
     /// # Errors

@@ -22,8 +22,7 @@ impl Loader<'_> {
             });
         };
         for (name, set) in &profile.channel.keys {
-            let is_used = profile.channel_home(name).is_some();
-            if matches!(set.source, KeySource::Known(_)) && is_used && !is_replaced(profile, name) {
+            if matches!(set.source, KeySource::Known(_)) && profile.keeps_keys(name) {
                 let channel = file.channel.as_ref();
                 let placed = channel.and_then(|channel| channel.keys.get(name));
                 warn(
@@ -66,18 +65,6 @@ impl Loader<'_> {
         }
         warnings
     }
-}
-
-/// Returns whether a stage under a key set replaces it, or one under another removes it.
-fn is_replaced(profile: &ChipProfile, name: &str) -> bool {
-    profile.stages.iter().any(|stage| {
-        let is_under = stage.channel.as_deref() == Some(name);
-        stage.steps.iter().any(|(verb, object)| match verb {
-            Verb::ReplaceKeys => is_under && object != name,
-            Verb::RemoveKeys => object == name,
-            _ => false,
-        })
-    })
 }
 
 /// Returns whether a step gives a PIN another value.

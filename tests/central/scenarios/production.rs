@@ -1,13 +1,14 @@
 //! What an installation that makes real documents refuses at the start.
 
 use document::Environment;
+use profile::ProfileKind;
 
-use super::house::with_house;
+use super::house::{House, with_house};
 use super::judge::chip_text;
-use crate::{Central, CentralError};
+use crate::{Central, CentralError, Config};
 
 /// A chip whose keys are these.
-fn known(transport: &str, issuer: &str) -> String {
+fn keyed(transport: &str, issuer: &str) -> String {
     chip_text(
         "open",
         &format!(
@@ -56,7 +57,7 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
             ] {
                 for environment in [Environment::Production, Environment::Test] {
                     let mut config = house.config();
-                    config.chips.put("open", known(transport, issuer));
+                    config.chips.put("open", keyed(transport, issuer));
                     config.documents.put("eid-card", TAKING_IT);
                     config.environment = environment;
                     if environment == Environment::Production {
@@ -91,6 +92,71 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
                     }
                 }
             }
+        },
+    );
+}
+
+/// Opens a production store with a chip of such keys, and returns why it does not.
+async fn refusal(house: &House, name: &str, adapt: impl FnOnce(&mut Config)) -> CentralError {
+    let mut config = house.config();
+    config.environment = Environment::Production;
+    config.series = "PA".into();
+    config.database = house.folder.path().join(format!("{name}.db"));
+    adapt(&mut config);
+    match Central::open(config).await {
+        Err(error) => error,
+        Ok(_) => panic!("it opened"),
+    }
+}
+
+#[test]
+fn production_refuses_one_key_for_all_chips_where_it_stays() {
+    with_house(
+        "scenarios::production::production_refuses_one_key_for_all_chips_where_it_stays",
+        async |house| {
+            let (same, own) = ("diversification = \"none\"", "diversification = \"kdf3\"");
+            let refused = async |name: &str, transport: &str, issuer: &str| {
+                let text = keyed(transport, issuer);
+                refusal(&house, name, |config| {
+                    config.chips.put("open", text);
+                    config.documents.put("eid-card", TAKING_IT);
+                })
+                .await
+            };
+            let CentralError::Setup { reason } = refused("issuer", own, same).await else {
+                panic!("every chip would have the same key")
+            };
+            assert!(reason.contains("same key set \"issuer\""), "{reason}");
+            // What the maker delivers so, and is replaced, is no fault.
+            let other = refused("transport", same, own).await;
+            assert!(matches!(other, CentralError::Release(_)), "{other}");
+        },
+    );
+}
+
+#[test]
+fn a_draft_that_does_not_load_stops_no_production() {
+    with_house(
+        "scenarios::production::a_draft_that_does_not_load_stops_no_production",
+        async |house| {
+            let draft = "extends = \"open\"\nname = \"draft\"\nnonsense = 1\n";
+            let other = refusal(&house, "draft", |config| {
+                config.chips.put("draft", draft);
+            })
+            .await;
+            // What stands in the way is that nothing is released.
+            assert!(matches!(other, CentralError::Release(_)), "{other}");
+            let released = refusal(&house, "released", |config| {
+                config.chips.put("draft", draft);
+                let kind = ProfileKind::Chip;
+                config.releases.put(kind, "draft", "whatever");
+            })
+            .await;
+            assert!(matches!(released, CentralError::Profile(_)), "{released}");
+            let mut test = house.config();
+            test.chips.put("draft", draft);
+            test.database = house.folder.path().join("test.db");
+            assert!(Central::open(test).await.is_err(), "a test says so at once");
         },
     );
 }
