@@ -1,5 +1,7 @@
 //! What stops a station or one of its slots.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// Why a station cannot work.
@@ -22,6 +24,24 @@ pub enum StationError {
     Notebook {
         /// What happened.
         reason: String,
+    },
+    /// Another program works with the journal.
+    #[error(
+        "another station works with the journal {}; stop it, or give this one a journal of its own",
+        path.display()
+    )]
+    JournalInUse {
+        /// The journal's file.
+        path: PathBuf,
+    },
+    /// The lock beside the journal cannot be taken.
+    #[error("{} cannot be locked; check disk and permissions", path.display())]
+    JournalLock {
+        /// The lock's file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
     },
     /// A reader cannot be used.
     #[error(transparent)]

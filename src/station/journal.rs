@@ -2,6 +2,7 @@
 //! reported. SQLite with full sync; one file.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use api::{BlankEnd, JournalLine, LeaseId, Report, ReportedChip};
@@ -16,6 +17,9 @@ use crate::error::StationError;
 /// The journal of one station.
 pub struct Journal {
     database: Connection,
+    /// Held until this value goes: two programs with one journal would settle each other's
+    /// documents, and number their reports alike.
+    _lock: File,
 }
 
 type Result<T> = std::result::Result<T, StationError>;
@@ -25,11 +29,12 @@ fn at(context: &'static str) -> impl Fn(rusqlite::Error) -> StationError {
 }
 
 impl Journal {
-    /// Opens the journal, making it if it is not there.
+    /// Opens the journal, making it if it is not there, and holds it against any other program.
     ///
     /// # Errors
-    /// [`StationError::Journal`].
+    /// [`StationError::JournalInUse`]; [`StationError::JournalLock`]; [`StationError::Journal`].
     pub fn open(path: &Path) -> Result<Self> {
+        let lock = hold(path)?;
         let database = Connection::open(path).map_err(at("opening"))?;
         database
             .execute_batch(
@@ -50,7 +55,10 @@ impl Journal {
                  ) STRICT;",
             )
             .map_err(at("preparing"))?;
-        Ok(Self { database })
+        Ok(Self {
+            database,
+            _lock: lock,
+        })
     }
 
     /// Notes that a slot took a lease. Returns whether it is new: a lease that was begun before
@@ -206,6 +214,23 @@ impl Journal {
     }
 }
 
+/// Locks the file beside a journal that says who works with it.
+fn hold(journal: &Path) -> Result<File> {
+    let path = journal.with_extension("lock");
+    let failed = |source| StationError::JournalLock {
+        path: path.clone(),
+        source,
+    };
+    let lock = File::create(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StationError::JournalInUse {
+            path: journal.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 /// Returns the chips that a document's lines name; what passed through their readers is not
 /// known any more.
 fn interrupted_chips(lines: &[JournalLine]) -> Vec<ReportedChip> {
@@ -291,6 +316,23 @@ mod tests {
         assert!(matches!(report.end, BlankEnd::Spoiled { .. }));
         journal.sent(report.sequence).unwrap();
         assert!(journal.next_report().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_journal_is_one_stations_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let first = Journal::open(&path).unwrap();
+        let Err(StationError::JournalInUse { path: held }) = Journal::open(&path) else {
+            panic!("two stations with one journal")
+        };
+        assert_eq!(held, path);
+        let beside = Journal::open(&folder.path().join("other.db")).unwrap();
+        drop(first);
+        Journal::open(&path).unwrap();
+        drop(beside);
+        let nowhere = Journal::open(&folder.path().join("nowhere/journal.db"));
+        assert!(matches!(nowhere, Err(StationError::JournalLock { .. })));
     }
 
     #[test]
