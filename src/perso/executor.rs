@@ -183,6 +183,21 @@ impl Executor {
         &self.plan
     }
 
+    /// Returns whether the commands on their way let the chip work for long: it makes a key, or
+    /// does what only the centre knows.
+    pub fn takes_long(&self) -> bool {
+        match self.running {
+            Some(Running::Sealed) => true,
+            Some(Running::Step { index }) => {
+                let long = [Verb::GenerateKey, Verb::Install, Verb::SetState];
+                let stage = self.plan.stages.get(self.stage);
+                let step = stage.and_then(|stage| stage.steps.get(index));
+                step.is_some_and(|step| long.contains(&step.verb))
+            }
+            _ => false,
+        }
+    }
+
     /// Returns what is to be done next.
     ///
     /// Once it has said [`Action::Finished`], it says nothing but [`Action::Wait`].

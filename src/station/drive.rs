@@ -7,6 +7,8 @@ use card::attempts::AttemptStore;
 use card::{Channel, ChannelError, Limits, exchange};
 use perso::{Action, Event, Executor, Grant, JournalEntry, Outcome, Progress, Refusal, Request};
 
+use reader::{LOOKING, MAKING};
+
 use crate::budget::Budgeted;
 
 /// Where the journal is kept. What was written is durable when `write` returns.
@@ -56,6 +58,10 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
         }
         match executor.next_action() {
             Action::Transmit(command) => {
+                channel.set_patience(match executor.takes_long() {
+                    true => MAKING,
+                    false => LOOKING,
+                });
                 executor.handle(match exchange(channel, &command, limits) {
                     Ok(response) => Event::Answer(response),
                     Err(error) => Event::Gone(error),

@@ -12,8 +12,8 @@ use card::{Channel, Limits};
 use perso::{Assignment, Executor, Fault, Outcome};
 use profile::Plan;
 use reader::{
-    AttemptFile, CapabilityCache, CapabilityKey, Connection, LOOKING, MAKING, Meter, ProbeError,
-    ProbePlan, ReaderError, Readers,
+    AttemptFile, CapabilityCache, CapabilityKey, Connection, LOOKING, Meter, ProbeError, ProbePlan,
+    ReaderError, Readers,
 };
 use tokio::sync::broadcast;
 
@@ -210,7 +210,6 @@ impl Slot {
             })?;
             let mut connection = Connection::open(&place.reader, LOOKING)?;
             let limits = self.limits(&plan, &mut connection)?;
-            connection.set_patience(MAKING);
             let ledger = AttemptFile::open(&self.shared.attempts)?;
             let metered = Meter::new(connection);
             let mut channel = Budgeted::new(metered, ledger, &plan.chip, None, false);

@@ -13,7 +13,7 @@ use document::{Environment, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
 use profile::{DocumentProfile, Plan};
-use reader::{AttemptFile, MAKING, Meter, Traffic};
+use reader::{AttemptFile, Meter, Traffic};
 use serde::Serialize;
 use station::{Bridge, Budgeted, Notebook, drive};
 use uuid::Uuid;
@@ -130,7 +130,6 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let runs = Runs::open(&keys.out).or_fail(Kind::Failed)?;
     let mut connection = options.place.connect()?;
     let limits = state.limits(&mut connection, &plan.chip)?;
-    connection.set_patience(MAKING);
     let mut session = options.trace.begin(connection, Some(&plan.chip))?;
     let serial = identify(&plan, &mut session, &limits, options.blank.as_deref())?;
     if let Some(used) = runs

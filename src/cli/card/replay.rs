@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use card::Channel;
 use clap::Args;
 use reader::{Differs, MAKING, Replay, Replayed, presenting};
 use serde::Serialize;

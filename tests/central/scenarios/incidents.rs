@@ -29,6 +29,7 @@ async fn keys_given(house: &House, lease: &Lease, chip: &mut Chip) {
         new: "issuer".into(),
         adds: false,
     };
+    house.claim(lease, &opened.chip).await.unwrap();
     for _ in 0..2 {
         let central = &house.central;
         central.open_channel(&operator(), &opened).await.unwrap();
@@ -77,6 +78,7 @@ fn a_journal_that_began_something_is_believed_and_its_end_is_not() {
             let lease = house.lease("a").await.unwrap();
             let opened = challenge(&lease, &mut chip, "transport", [1; 8]);
             let central = &house.central;
+            house.claim(&lease, &opened.chip).await.unwrap();
             central.open_channel(&operator(), &opened).await.unwrap();
             let mut claim = bare_report(&lease, 1, untouched());
             claim.journal = journal();
@@ -246,6 +248,7 @@ fn each_blank_that_is_counted_back_is_named_in_the_log() {
             let mut chip = house.blank().await;
             let lease = house.lease("a").await.unwrap();
             let opened = challenge(&lease, &mut chip, "transport", [1; 8]);
+            house.claim(&lease, &opened.chip).await.unwrap();
             central.open_channel(&operator(), &opened).await.unwrap();
             let back = bare_report(&lease, 1, untouched());
             central.report(&operator(), &back).await.unwrap();
