@@ -178,14 +178,7 @@ impl CardSide {
     /// Checks EXTERNAL AUTHENTICATE.
     pub(super) fn authenticate(&mut self, command: &Command) {
         assert_eq!((command.cla(), command.ins()), (0x84, 0x82));
-        let first = self.options.protocol() == 3 || self.options.i() & 2 == 0;
-        let options = self.options;
-        if !first {
-            // The first MAC is over the command as sent, whatever "i".
-            self.options = ChannelOptions::new(2, options.i() & !2).unwrap();
-        }
         let plain = self.verify(command);
-        self.options = options;
         assert_eq!(plain.data(), self.host_cryptogram);
         self.level = command.p1();
         self.counter = 0;
@@ -219,11 +212,7 @@ impl CardSide {
             } else {
                 des(Mode::Encrypt, &self.mac[..8], &self.chain)
             };
-            let head = if self.options.i() & 2 == 0 {
-                [cla & 0x80 | 4, ins, p1, p2, plain.len() as u8 + 8]
-            } else {
-                [cla & 0x80, ins, p1, p2, plain.len() as u8]
-            };
+            let head = [cla & 0x80 | 4, ins, p1, p2, plain.len() as u8 + 8];
             self.chain = retail(&self.mac, &icv, &[&head[..], &plain].concat());
             plain
         } else {
@@ -311,10 +300,8 @@ pub(super) fn ways() -> Vec<(ChannelOptions, usize, SecurityLevel)> {
         (2, 0x55, &[16]),
         (2, 0x04, &[16]),
         (2, 0x05, &[16]),
-        (2, 0x16, &[16]),
         (2, 0x35, &[16]),
         (2, 0x75, &[16]),
-        (2, 0x37, &[16]),
         (3, 0x00, &[16, 24, 32]),
         (3, 0x30, &[16, 24, 32]),
         (3, 0x60, &[16, 24, 32]),

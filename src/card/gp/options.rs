@@ -102,13 +102,18 @@ impl ChannelOptions {
     /// Judges a protocol identifier and its parameter "i".
     ///
     /// # Errors
-    /// [`ScpError::Protocol`] for another protocol than SCP02 and SCP03, for SCP02 that is
-    /// opened implicitly (i without bit 3), and for SCP03 with R-ENC but no R-MAC.
+    /// [`ScpError::Protocol`] for another protocol than SCP02 and SCP03; for SCP02 that is
+    /// opened implicitly (i without bit 3) or computes the C-MAC over the unmodified APDU
+    /// (bit 2), which goes with that; for SCP03 with R-ENC but no R-MAC, or with bits that
+    /// mean nothing yet.
     pub const fn new(protocol: u8, i: u8) -> Result<Self, ScpError> {
         let mode = match protocol {
-            // Explicit initiation, whose first ICV is zeros: bits 4 and 3 are 01.
-            SCP02 if i & 0x8C == 0x04 => ChannelMode::Scp02,
-            SCP03 if i & 0x60 == 0x40 => return Err(ScpError::Protocol { protocol, i }),
+            // Explicit initiation, whose first ICV is zeros, C-MAC on the modified APDU: bits 4
+            // to 2 are 010.
+            SCP02 if i & 0x8E == 0x04 => ChannelMode::Scp02,
+            SCP03 if i & 0x60 == 0x40 || i & 0x8E != 0 => {
+                return Err(ScpError::Protocol { protocol, i });
+            }
             SCP03 if i & 0x01 == 0 => ChannelMode::Scp03S8,
             SCP03 => ChannelMode::Scp03S16,
             _ => return Err(ScpError::Protocol { protocol, i }),
@@ -154,12 +159,6 @@ impl ChannelOptions {
             ChannelMode::Scp02 => false,
             ChannelMode::Scp03S8 | ChannelMode::Scp03S16 => self.i & 0x60 == 0x60,
         }
-    }
-
-    /// Says whether an SCP02 card computes the C-MAC over the command as changed for secure
-    /// messaging (class byte, Lc), not over the plain one.
-    pub(super) const fn macs_modified(self) -> bool {
-        self.i & 0x02 == 0
     }
 
     /// Says whether an SCP02 card encrypts the ICV of every C-MAC but the first.
@@ -238,14 +237,20 @@ mod tests {
 
     #[test]
     fn foreign_protocols_are_refused() {
-        // 1A and 0A: opened implicitly. 40: R-ENC without R-MAC.
+        // 1A and 0A: opened implicitly; 16 and 37: explicitly, with the C-MAC of those. 40:
+        // R-ENC without R-MAC. 72, 78, F0: bits without a meaning.
         for (protocol, i) in [
             (0, 0),
             (1, 5),
             (2, 0x1A),
             (2, 0x0A),
             (2, 0x1D),
+            (2, 0x16),
+            (2, 0x37),
             (3, 0x40),
+            (3, 0x72),
+            (3, 0x78),
+            (3, 0xF0),
             (0x11, 0),
         ] {
             assert_eq!(

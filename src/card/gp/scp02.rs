@@ -114,27 +114,24 @@ impl Chain {
         })
     }
 
-    /// Appends the C-MAC to the data of EXTERNAL AUTHENTICATE, which is computed over the
-    /// command as sent whatever the options, and begins the chain of R-MACs with it.
+    /// Appends the C-MAC to the data of EXTERNAL AUTHENTICATE, and begins the chain of R-MACs
+    /// with it.
     pub(super) fn authenticate(&mut self, header: [u8; 4], data: &mut Vec<u8>) {
-        let mac = self.command_mac(header, data, true);
+        let mac = self.command_mac(header, data);
         self.last_response = mac;
         data.extend_from_slice(&mac);
     }
 
-    fn command_mac(&mut self, header: [u8; 4], data: &[u8], modified: bool) -> [u8; MAC] {
+    /// Returns the C-MAC over the command as changed for secure messaging: class byte, Lc.
+    fn command_mac(&mut self, header: [u8; 4], data: &[u8]) -> [u8; MAC] {
         let [cla, ins, p1, p2] = header;
-        let (cla, length) = if modified {
-            (authenticated_class(cla), data.len() + MAC)
-        } else {
-            (plain_class(cla), data.len())
-        };
+        let cla = authenticated_class(cla);
         let icv = match self.last {
             None => [0; DES_BLOCK],
             Some(last) if self.options.encrypts_icv() => self.mac.encrypt_single(last),
             Some(last) => last,
         };
-        let (lc, skip) = sent_length(length, false);
+        let (lc, skip) = sent_length(data.len() + MAC, false);
         let lc = lc.get(skip..).unwrap_or_default();
         let mac = self.mac.retail_mac(icv, &[&[cla, ins, p1, p2], lc, data]);
         self.last = Some(mac);
@@ -158,7 +155,7 @@ impl Chain {
             plain.extend_from_slice(lc.get(skip..).unwrap_or_default());
             plain.extend_from_slice(data);
         }
-        let mac = self.command_mac(header, data, self.options.macs_modified());
+        let mac = self.command_mac(header, data);
         if level.has_cenc() && !data.is_empty() {
             pad(data, DES_BLOCK);
             self.enc.cbc_encrypt(data);
