@@ -17,8 +17,8 @@ fn chip() -> ChipProfile {
 
 #[test]
 fn what_the_profile_calls_secret_is_hidden() {
-    let veil = chip().veil();
-    let command = |bytes: &[u8]| veil.command(bytes).to_string();
+    let mut veil = chip().veil();
+    let mut command = |bytes: &[u8]| veil.command(bytes).to_string();
     assert_eq!(command(b"\x0C\xDB\x01\x85\x02ab"), "0cdb018502 [2]");
     assert_eq!(command(b"\x00\xDB\x01\x77\x02ab"), "00db0177026162");
     assert_eq!(command(b"\x00\x20\x00\x01\x02ab"), "0020000102 [2]");

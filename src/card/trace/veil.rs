@@ -59,6 +59,17 @@ const SECRETS: &[Rule] = &[
     Rule::new([0, 0x2C, 0, 0], [0, 0xFE, 0, 0], Side::Command),
     // ENVELOPE holds a whole command.
     Rule::new([0, 0xC2, 0, 0], [0, 0xFE, 0, 0], Side::Both),
+    // PUT DATA of an OpenPGP card's resetting code and AES key.
+    Rule::new(
+        [0, 0xDA, 0x00, 0xD3],
+        [0x80, 0xFF, 0xFF, 0xFF],
+        Side::Command,
+    ),
+    Rule::new(
+        [0, 0xDA, 0x00, 0xD5],
+        [0x80, 0xFF, 0xFF, 0xFF],
+        Side::Command,
+    ),
     // PUT KEY (GP Card Specification §11.8).
     Rule::new([0x80, 0xD8, 0, 0], [0x80, 0xFF, 0, 0], Side::Command),
     // PERFORM SECURITY OPERATION: DECIPHER answers plain data (ISO/IEC 7816-8 §5.6).
@@ -73,6 +84,14 @@ const SECRETS: &[Rule] = &[
     Rule::new([0, 0xFE, 0, 0], [0x80, 0xFF, 0, 0], Side::Command),
 ];
 
+/// PUT DATA under the file that is selected: of an object, which a tag list names first, or of
+/// a key that is imported, in whatever template the card has for that (*ISO/IEC 7816-4
+/// §11.4.3*).
+const PUT_DATA: Rule = Rule::new([0, 0xDB, 0x3F, 0xFF], [0, 0xFF, 0xFF, 0xFF], Side::Command);
+/// The tag of a tag list.
+const TAG_LIST: u8 = 0x5C;
+/// CLA bit of a chain that goes on (*ISO/IEC 7816-4 §5.4.1*).
+const CHAINED: u8 = 0x10;
 /// INS of GET RESPONSE.
 const GET_RESPONSE: u8 = 0xC0;
 
@@ -81,6 +100,12 @@ const GET_RESPONSE: u8 = 0xC0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Veil {
     rules: Vec<Rule>,
+    /// Whether keys that PUT DATA imports are hidden.
+    hides_imports: bool,
+    /// Whether the piece of a PUT DATA whose answer is awaited was shown.
+    piece: Option<bool>,
+    /// Whether the chain that the card awaits more of is shown.
+    chain: Option<bool>,
     /// Whether the command that GET RESPONSE belongs to has a secret answer.
     fetching_secret: bool,
 }
@@ -88,7 +113,10 @@ pub struct Veil {
 impl Default for Veil {
     /// Hides what is secret by its instruction: PINs, keys, deciphered data.
     fn default() -> Self {
-        Self::of(SECRETS.to_vec())
+        Self {
+            hides_imports: true,
+            ..Self::of(SECRETS.to_vec())
+        }
     }
 }
 
@@ -96,6 +124,9 @@ impl Veil {
     fn of(rules: Vec<Rule>) -> Self {
         Self {
             rules,
+            hides_imports: false,
+            piece: None,
+            chain: None,
             fetching_secret: false,
         }
     }
@@ -123,10 +154,27 @@ impl Veil {
             .any(|rule| rule.hides(response) && rule.fits(command))
     }
 
+    /// Says whether a command imports a key, or a piece of one. The pieces of a chain are what
+    /// its first one is, as long as the card takes them.
+    fn imports(&mut self, command: &[u8]) -> bool {
+        let chain = self.chain.take();
+        self.piece = None;
+        if !self.hides_imports || !PUT_DATA.fits(command) {
+            return false;
+        }
+        let (before, data) = data_field(command);
+        let names = || before > 4 && data > 0 && command.get(before) == Some(&TAG_LIST);
+        let shown = chain.unwrap_or_else(names);
+        if command.first().is_some_and(|cla| cla & CHAINED != 0) {
+            self.piece = Some(shown);
+        }
+        !shown
+    }
+
     /// Returns a command as it may be shown. Of a malformed one that is to be hidden,
-    /// everything behind the header is.
-    pub fn command(&self, command: &[u8]) -> Veiled {
-        if !self.hides(command, false) {
+    /// everything behind the header is. Every command of a session must pass here in its order.
+    pub fn command(&mut self, command: &[u8]) -> Veiled {
+        if !self.imports(command) && !self.hides(command, false) {
             return Veiled::clear(command);
         }
         let (before, hidden) = data_field(command);
@@ -140,6 +188,8 @@ impl Veil {
     /// shown as those of the command before them, so every answer of a session must pass
     /// here in its order.
     pub fn response(&mut self, command: &[u8], response: &[u8]) -> Veiled {
+        let piece = self.piece.take();
+        self.chain = piece.filter(|_| response == [0x90, 0x00]);
         if command.get(1) != Some(&GET_RESPONSE) {
             self.fetching_secret = self.hides(command, true);
         } else if self.hides(command, true) {
@@ -205,6 +255,16 @@ mod tests {
             ("00D8008102AABB00", "00d8008102aabb00"),
             ("00FFFFFF02AABB", "00ffffff02 [2]"),
             ("00FE079A02AABB", "00fe079a02 [2]"),
+            // Keys of IsoApplet, GIDS and OpenPGP cards; and objects.
+            ("00DB3FFF024D00", "00db3fff02 [2]"),
+            ("00DB3FFF02700000", "00db3fff02 [2] 00"),
+            ("00DB3FFF0000024D00", "00db3fff000002 [2]"),
+            ("0CDB3FFF02AABB", "0cdb3fff02 [2]"),
+            ("00DB3FFF035C0153", "00db3fff035c0153"),
+            ("00DB3FFF095C0153", "00db3fff [4]"),
+            ("00DA00D302AABB", "00da00d302 [2]"),
+            ("00DA00D502AABB", "00da00d502 [2]"),
+            ("00DA005E02AABB", "00da005e02aabb"),
             // An Lc that lies hides all that follows.
             ("0020000109AABB", "00200001 [3]"),
             ("002000010000", "00200001 [2]"),
@@ -213,6 +273,33 @@ mod tests {
             ("0082000002AABB", "0082000002aabb"),
         ] {
             assert_eq!(shown(command), expected);
+        }
+    }
+
+    #[test]
+    fn the_pieces_of_a_chain_are_what_its_first_one_is() {
+        let object = ["10DB3FFF025C01", "10DB3FFF024D00", "00DB3FFF01AA"];
+        let key = ["10DB3FFF024D00", "10DB3FFF025C01", "00DB3FFF015C"];
+        let play = |pieces: [&str; 3], answers: [&[u8]; 3]| -> Vec<bool> {
+            let mut veil = Veil::default();
+            let see = |(piece, answer): (&str, &[u8])| {
+                let piece = hex::decode(piece).unwrap();
+                let is_shown = veil.command(&piece).known().is_some();
+                // Nothing comes back where the answer is empty.
+                if !answer.is_empty() {
+                    veil.response(&piece, answer);
+                }
+                is_shown
+            };
+            pieces.into_iter().zip(answers).map(see).collect()
+        };
+        let done: [&[u8]; 3] = [&[0x90, 0x00]; 3];
+        assert_eq!(play(object, done), [true; 3]);
+        assert_eq!(play(key, done), [false; 3]);
+        // A chain that the card has not taken is none: what follows is judged by itself.
+        for broken in [&[0x69, 0x85][..], &[]] {
+            let answers = [broken, &[0x90, 0x00], &[0x90, 0x00]];
+            assert_eq!(play(object, answers), [true, false, false]);
         }
     }
 
@@ -236,7 +323,7 @@ mod tests {
     #[test]
     fn a_profile_adds_rules_and_a_veil_may_hide_all_or_nothing() {
         let put = hex::decode("00DA006202AABB").unwrap();
-        let veil = Veil::default().with([Rule {
+        let mut veil = Veil::default().with([Rule {
             header: [0x00, 0xDA, 0x00, 0x60],
             mask: [0x00, 0xFF, 0xFF, 0xFC],
             side: Side::Command,

@@ -144,6 +144,7 @@ impl Veiled {
     pub(super) fn parse(text: &str, column: usize) -> Result<Self, TraceFault> {
         let mut veiled = Self::default();
         let mut known = Zeroizing::new(Vec::with_capacity(text.len() / 2));
+        let mut total = 0_usize;
         let mut characters = (column..).zip(text.chars()).peekable();
         while let Some((column, character)) = characters.next() {
             match character {
@@ -165,6 +166,7 @@ impl Veiled {
                         return Err(TraceFault::Hidden { column });
                     }
                     veiled.hide(length);
+                    total += length;
                 }
                 high => {
                     let digit = |character: char, column| {
@@ -180,9 +182,10 @@ impl Veiled {
                         }
                         Some((column, low)) => known.push(high << 4 | digit(low, column)?),
                     }
+                    total += 1;
                 }
             }
-            if veiled.len() + known.len() > LONGEST {
+            if total > LONGEST {
                 return Err(TraceFault::TooLong);
             }
         }
