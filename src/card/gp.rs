@@ -45,15 +45,14 @@ mod secured;
 pub(crate) mod testing;
 
 pub use crate::cipher::{Key, KeyAlgorithm, KeyError, kcv};
-pub use card_data::{first_spoken, parse_card_data};
+pub use card_data::parse_card_data;
 pub use commands::{
     delete_key, get_data, get_status, parse_delete, select, set_status_application,
     set_status_card, store_data,
 };
 pub use cplc::{Cplc, CplcDate};
 pub use diversify::{
-    Diversification, DiversifyError, MAX_CONTEXT, SINGLE_KEY, diversify_kdf3, diversify_one,
-    kdf3_input,
+    Diversification, DiversifyError, MAX_CONTEXT, SINGLE_KEY, diversify_one, kdf3_input,
 };
 pub use error::ScpError;
 pub use handshake::{Handshake, Opening};
@@ -64,7 +63,7 @@ pub use keys::{SessionKeys, StaticKeys};
 pub use level::SecurityLevel;
 pub use lifecycle::{CardState, StatusEntry, StatusScope, parse_status};
 pub use options::{ChannelMode, ChannelOptions};
-pub use put_key::{Dek, NewKeyType, PutKey, PutKeyError, put_key, put_key_set};
+pub use put_key::{Dek, NewKeyType, PutKey, PutKeyError, put_key_set};
 pub use secured::Secured;
 
 /// Says why data that a card gave about itself cannot be read.

@@ -100,7 +100,10 @@ fn keys_of(demo: &Demo) -> Vec<Secret> {
     let mut keys = vec![("the transport master key", forms(&CANARY))];
     for document in demo.documents() {
         let serial = hex::decode(document["chips"][0]["serial"].as_str().unwrap()).unwrap();
-        let chip = card::gp::diversify_kdf3(&master, serial.as_slice().try_into().unwrap());
+        let method = card::gp::Diversification::Kdf3;
+        let chip = method
+            .keys(&master, serial.as_slice().try_into().unwrap())
+            .unwrap();
         for key in [&chip.enc, &chip.mac, &chip.dek] {
             keys.push(("a chip's transport key", forms(key.as_bytes())));
         }

@@ -2,7 +2,6 @@
 //! Specification 2.3 §H.2*).
 
 use super::DataError;
-use super::options::ChannelOptions;
 use crate::tlv::{self, Tag};
 
 const NAME: &str = "card data";
@@ -16,7 +15,7 @@ const PREFIX: [u8; 7] = [0x2A, 0x86, 0x48, 0x86, 0xFC, 0x6B, 0x04];
 
 /// Parses the response to GET DATA `0066`: protocol identifier and parameter "i" of each
 /// secure channel protocol, in the card's order. Those that this house does not speak are
-/// among them; [`ChannelOptions::new`] judges each.
+/// among them; [`ChannelOptions::new`](super::ChannelOptions::new) judges each.
 ///
 /// # Errors
 /// [`DataError`] where the data are malformed.
@@ -50,21 +49,9 @@ pub fn parse_card_data(data: &[u8]) -> Result<Vec<(u8, u8)>, DataError> {
     Ok(protocols)
 }
 
-/// Returns what the first protocol in the card data that is spoken here is like.
-///
-/// # Errors
-/// As [`parse_card_data`].
-pub fn first_spoken(data: &[u8]) -> Result<Option<ChannelOptions>, DataError> {
-    let protocols = parse_card_data(data)?;
-    Ok(protocols
-        .into_iter()
-        .find_map(|(protocol, i)| ChannelOptions::new(protocol, i).ok()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gp::ChannelMode;
 
     fn data(channels: &str) -> Vec<u8> {
         let channels = hex::decode(channels).unwrap();
@@ -78,14 +65,11 @@ mod tests {
     fn protocols_are_listed_in_order() {
         let both = data("640B06092A864886FC6B040215640B06092A864886FC6B040370");
         assert_eq!(parse_card_data(&both).unwrap(), [(2, 0x15), (3, 0x70)]);
-        let first = first_spoken(&both).unwrap().unwrap();
-        assert_eq!((first.mode(), first.i()), (ChannelMode::Scp02, 0x15));
 
         let wide = data("640C060A2A864886FC6B04038171");
         assert_eq!(parse_card_data(&wide).unwrap(), [(3, 0xF1)]);
         let foreign = data("640B06092A864886FC6B041100");
         assert_eq!(parse_card_data(&foreign).unwrap(), [(0x11, 0)]);
-        assert_eq!(first_spoken(&foreign), Ok(None));
     }
 
     #[test]

@@ -115,22 +115,6 @@ impl Diversification {
         })
     }
 
-    /// Derives a card's three static keys, each from its own master key.
-    ///
-    /// # Errors
-    /// As [`Self::keys`].
-    pub fn keys_of_set(
-        self,
-        masters: &StaticKeys,
-        diversification: &[u8; 10],
-    ) -> Result<StaticKeys, DiversifyError> {
-        Ok(StaticKeys {
-            enc: self.key(&masters.enc, 1, diversification)?,
-            mac: self.key(&masters.mac, 2, diversification)?,
-            dek: self.key(&masters.dek, 3, diversification)?,
-        })
-    }
-
     fn key(self, master: &Key, k: u8, diversification: &[u8; 10]) -> Result<Key, DiversifyError> {
         match (self, self.des_blocks(k, diversification)) {
             (Self::None, _) => Ok(master.clone()),
@@ -174,17 +158,6 @@ fn kdf3(master: &Key, k: u8, context: &[u8]) -> Key {
     let input = kdf3_input(0, k, context);
     let fixed = input.get(1..).unwrap_or_default();
     master.sibling(|out| counter_mode(master, &[], fixed, out))
-}
-
-/// Derives a card's static keys from a master key and the ten key diversification bytes of
-/// INITIALIZE UPDATE, by the scheme that card makers call KDF3. The keys are as long as the
-/// master key.
-pub fn diversify_kdf3(master: &Key, diversification: &[u8; 10]) -> StaticKeys {
-    StaticKeys {
-        enc: kdf3(master, 1, diversification),
-        mac: kdf3(master, 2, diversification),
-        dek: kdf3(master, 3, diversification),
-    }
 }
 
 /// Derives the one key of a chip that is opened by challenge and response from a master key
@@ -247,18 +220,6 @@ mod tests {
                 let derived = row_key(method.keys(&master, &kdd).unwrap(), row);
                 assert_eq!(derived, key(&row["derived"]), "{row}");
                 assert_eq!(kcv(&derived, algorithm).unwrap()[..], hex(&row[check]));
-                let set = StaticKeys {
-                    enc: master.clone(),
-                    mac: master.clone(),
-                    dek: master.clone(),
-                };
-                assert_eq!(
-                    row_key(method.keys_of_set(&set, &kdd).unwrap(), row),
-                    derived
-                );
-                if method == Diversification::Kdf3 {
-                    assert_eq!(row_key(diversify_kdf3(&master, &kdd), row), derived);
-                }
             }
         }
     }
@@ -283,7 +244,7 @@ mod tests {
     fn single_keys_are_of_their_own() {
         let master = Key::new(&[9; 24]).unwrap();
         let one = diversify_one(Diversification::Kdf3, &master, &[1; 10]).unwrap();
-        let set = diversify_kdf3(&master, &[1; 10]);
+        let set = Diversification::Kdf3.keys(&master, &[1; 10]).unwrap();
         assert_eq!(one.as_bytes().len(), 24);
         assert!(one != set.enc && one != set.mac && one != set.dek);
         // SP 800-108 over CMAC, by the function that the SP 800-108 vectors prove.

@@ -15,10 +15,11 @@ use zeroize::Zeroizing;
 use crate::cli::card::apdu::{self, Exchange};
 use crate::cli::card::issuer::{self, Asked, Fit};
 use crate::cli::card::place::Place;
+use crate::cli::card::recognition::Recognition;
 use crate::cli::card::session::{Session, TraceOption};
 use crate::cli::card::state::{self, StateOption};
 use crate::cli::card::trial::KeysOption;
-use crate::cli::card::{profiles, tables};
+use crate::cli::card::{profiles, recognition, tables};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
@@ -68,6 +69,8 @@ struct Report {
     level: Option<String>,
     /// By what the chip proved itself: `cryptogram`, `answer`, or nothing.
     chip_proof: Option<&'static str>,
+    /// What the chip says or does otherwise than its profile says, though the channel opened.
+    warnings: Vec<String>,
     exchanges: Vec<Exchange>,
 }
 
@@ -86,6 +89,11 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
     let limits = state.limits(&mut connection, &chip)?;
     let mut session = options.trace.begin(connection, Some(&chip))?;
     let (serial, known) = identify(&chip, &mut session, &limits)?;
+
+    let recognition = match chip.channel.protocol.is_global_platform() {
+        true => recognition::ask(&mut session, &limits)?,
+        false => Recognition::default(),
+    };
 
     let number = serial.as_deref();
     let mut channel = Budgeted::new(session, ledger, &chip, number, options.force);
@@ -134,8 +142,17 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
         i: None,
         level: None,
         chip_proof: None,
+        warnings: Vec::new(),
         exchanges: Vec::new(),
     };
+    let contradiction = recognition.contradicts(&chip.channel.protocol);
+    report.warnings.extend(contradiction);
+    if chip.channel_home(&name).is_none()
+        && let Some(aid) = &recognition.aid
+    {
+        let odd = issuer::odd_challenge(&chip, &opening, aid)?;
+        report.warnings.extend(odd);
+    }
     let mut secured = match opened {
         Opened::Session(session) => {
             let update = issuer::update(&chip.channel.protocol, &opening)?;
@@ -353,6 +370,9 @@ impl Report {
         };
         table.add_row(["the chip's proof", proof]);
         table.add_row(["the channel", "open"]);
+        for warning in &self.warnings {
+            table.add_row(["mind", warning]);
+        }
         let exchanges = self.exchanges.iter().map(|one| format!("\n{}", one.text()));
         format!("{table}{}", exchanges.collect::<String>())
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::card::place::Place;
 use crate::cli::card::profiles::{self, More};
+use crate::cli::card::recognition::{self, Spoken};
 use crate::cli::card::state::StateOption;
 use crate::cli::card::tables;
 use crate::cli::failure::{Failure, Kind, OrFail};
@@ -59,7 +60,11 @@ struct Report {
     carries: Carries,
     cplc: Option<Vec<Field>>,
     keys: Option<Vec<Key>>,
+    /// Which secure channels the issuer's domain says it speaks; nothing where it does not say.
+    channels: Option<Vec<Spoken>>,
     pins: Vec<Pin>,
+    /// What the chip says otherwise than its profile, though it fits.
+    warnings: Vec<String>,
 }
 
 /// What card and reader carry together, as it was measured.
@@ -127,10 +132,13 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
         carries: Carries::default(),
         cplc: None,
         keys: None,
+        channels: None,
         pins: Vec::new(),
+        warnings: Vec::new(),
     };
     let domain = Domain::ask(&mut connection, &Limits::default()).or_fail(Kind::Device)?;
     report.cplc = domain.cplc.as_ref().map(fields);
+    let recognition = recognition::ask(&mut connection, &Limits::default())?;
     let only_named = named.is_some();
     let candidates = match named {
         Some(chip) => vec![chip],
@@ -184,6 +192,9 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
         options.fresh,
     )?);
     report.state = fits.map_or("unknown", |chip| state(chip, &domain));
+    let contradiction = fits.and_then(|chip| recognition.contradicts(&chip.channel.protocol));
+    report.warnings.extend(contradiction);
+    report.channels = recognition.spoken;
     report.keys = domain
         .keys
         .map(|keys| keys.iter().map(|key| Key::of(key, fits)).collect());
@@ -391,6 +402,12 @@ impl Report {
         table.add_row(["operating system", self.os.as_deref().unwrap_or("-")]);
         table.add_row(["state", state]);
         table.add_row(["card and reader", &self.carries.text()]);
+        for channel in self.channels.iter().flatten() {
+            table.add_row(["secure channel", &channel.text()]);
+        }
+        for warning in &self.warnings {
+            table.add_row(["mind", warning]);
+        }
         for key in self.keys.iter().flatten() {
             let set = key
                 .set

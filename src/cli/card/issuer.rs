@@ -144,13 +144,43 @@ pub(crate) fn judge(
     }
 }
 
-fn session(protocol: &Protocol, key: &[u8], opening: &ChannelOpening) -> Result<Fit, Failure> {
+/// Returns why the chip's challenge is not what it announces, where its keys are ones that all the
+/// world knows; those of a token stay there, and with them nothing can be said. `aid` is the
+/// application that answered.
+pub(crate) fn odd_challenge(
+    chip: &ChipProfile,
+    opening: &ChannelOpening,
+    aid: &[u8],
+) -> Result<Option<String>, Failure> {
+    let set = chip.channel.keys.get(&opening.key_set);
+    let Some(KeySource::Known(key)) = set.map(|set| &set.source) else {
+        return Ok(None);
+    };
+    if !chip.channel.protocol.is_global_platform() {
+        return Ok(None);
+    }
+    let update = update(&chip.channel.protocol, opening)?;
+    let checked = update.verify_pseudo_random(&three_of(key)?, aid);
+    Ok(checked.err().map(|_| {
+        format!(
+            "by its parameter i, {:02X}, the chip makes its challenge from its sequence counter; this one it did not: look whether the profile's i is right",
+            update.i_parameter()
+        )
+    }))
+}
+
+/// Returns a known key as all three of its set.
+fn three_of(key: &[u8]) -> Result<StaticKeys, Failure> {
     let key = Key::new(key).or_fail(Kind::Usage)?;
-    let keys = StaticKeys {
+    Ok(StaticKeys {
         enc: key.clone(),
         mac: key.clone(),
         dek: key,
-    };
+    })
+}
+
+fn session(protocol: &Protocol, key: &[u8], opening: &ChannelOpening) -> Result<Fit, Failure> {
+    let keys = three_of(key)?;
     let update = update(protocol, opening)?;
     let host = HostChallenge::try_from(&opening.host_challenge[..]).or_fail(Kind::Usage)?;
     let session = update.session_keys(&keys, &host).or_fail(Kind::Device)?;

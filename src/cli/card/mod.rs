@@ -16,6 +16,7 @@ mod place;
 pub(crate) mod profiles;
 mod progress;
 mod random;
+mod recognition;
 mod replay;
 mod runs;
 mod session;

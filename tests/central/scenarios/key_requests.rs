@@ -469,7 +469,8 @@ fn the_keys_that_stations_get_are_those_of_the_standard() {
                 .unwrap();
             let update = card::gp::InitializeUpdate::parse(update(&request)).unwrap();
             let master = Key::new(b"maker's transpor").unwrap();
-            let keys = card::gp::diversify_kdf3(&master, update.diversification());
+            let method = card::gp::Diversification::Kdf3;
+            let keys = method.keys(&master, update.diversification()).unwrap();
             let session = card::gp::SessionKeys::derive(
                 &keys,
                 &HostChallenge::new([5; 8]),
