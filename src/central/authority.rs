@@ -12,6 +12,7 @@ use pki::{
     CertificateAuthority, CertificateOrder, CertificateProfile, CrlEntry, EmbeddedCa, Holder,
     IssueError,
 };
+use profile::Released;
 
 use crate::error::{CentralError, Result};
 
@@ -30,7 +31,13 @@ impl CertificateShelf {
         self.texts.insert(name.into(), text.into());
     }
 
-    fn load(&self) -> Result<BTreeMap<String, CertificateProfile>> {
+    /// Returns every name and text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = self.texts.iter();
+        texts.map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    fn load(&self) -> Result<BTreeMap<String, Shelved>> {
         let mut profiles = BTreeMap::new();
         for (name, text) in &self.texts {
             let profile = CertificateProfile::parse(text).map_err(|source| {
@@ -44,7 +51,8 @@ impl CertificateShelf {
                     ),
                 });
             }
-            profiles.insert(name.clone(), profile);
+            let digest = *Released::certificate(name, text)?.digest();
+            profiles.insert(name.clone(), Shelved { profile, digest });
         }
         Ok(profiles)
     }
@@ -54,7 +62,14 @@ impl CertificateShelf {
 pub struct IssuingAuthority {
     ca: EmbeddedCa,
     der: Vec<u8>,
-    profiles: BTreeMap<String, CertificateProfile>,
+    profiles: BTreeMap<String, Shelved>,
+}
+
+/// A certificate profile that was proved.
+struct Shelved {
+    profile: CertificateProfile,
+    /// What a release of it is about.
+    digest: [u8; 32],
 }
 
 impl IssuingAuthority {
@@ -114,6 +129,15 @@ impl IssuingAuthority {
 
     /// Returns the certificate profile of this name.
     pub(crate) fn profile(&self, name: &str) -> Result<&CertificateProfile> {
+        self.shelved(name).map(|shelved| &shelved.profile)
+    }
+
+    /// Returns the digest of the certificate profile of this name, as a release has it.
+    pub(crate) fn profile_digest(&self, name: &str) -> Result<[u8; 32]> {
+        self.shelved(name).map(|shelved| shelved.digest)
+    }
+
+    fn shelved(&self, name: &str) -> Result<&Shelved> {
         self.profiles.get(name).ok_or_else(|| {
             let known: Vec<_> = self.profiles.keys().map(String::as_str).collect();
             CentralError::Unfit {
@@ -191,10 +215,11 @@ fn fault(
 }
 
 fn own_profile<'a>(
-    profiles: &'a BTreeMap<String, CertificateProfile>,
+    profiles: &'a BTreeMap<String, Shelved>,
     own: &str,
 ) -> Result<&'a CertificateProfile> {
-    profiles.get(own).ok_or_else(|| CentralError::Setup {
+    let shelved = profiles.get(own).map(|shelved| &shelved.profile);
+    shelved.ok_or_else(|| CentralError::Setup {
         reason: format!("the authority's own certificate profile \"{own}\" is not on the shelf"),
     })
 }

@@ -19,7 +19,7 @@ use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
-use crate::releases;
+use crate::releases::{self, Candidates};
 use crate::sealable::prove_all;
 use crate::sealed_stages::SealedSessions;
 
@@ -82,7 +82,13 @@ impl Central {
         let wanted = documents.iter().flat_map(|document| &document.chips);
         let mut wanted = wanted.flat_map(|chip| &chip.products);
         wanted.try_for_each(|product| chips.get(product).map_or(Ok(()), |chip| known(chip)))?;
-        releases::admit(config.environment, &config.releases, &mut chips, &documents)?;
+        let candidates = Candidates {
+            chips: &mut chips,
+            documents: &documents,
+            certificates: &config.certificates,
+            authority: &config.authority,
+        };
+        releases::admit(config.environment, &config.releases, candidates)?;
         // What no document takes and nobody released is gone by now.
         chips.values().try_for_each(|chip| known(chip))?;
         let authority = match &found {

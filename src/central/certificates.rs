@@ -71,6 +71,7 @@ impl Central {
             return Ok(der);
         }
 
+        let profile_digest = self.authority_ref().profile_digest(&request.profile)?;
         let state = advance(CertificateState::INITIAL, CertificateEvent::Issue)?;
         let (authority, profile, record, now) = (
             self.authority(),
@@ -107,7 +108,8 @@ impl Central {
             .with("chip", &chip.serial)
             .with("certificate", &serial)
             .with("key", &request.key)
-            .with("profile", &request.profile);
+            .with("profile", &request.profile)
+            .with("profile-digest", hex::encode(profile_digest));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(certificate.as_der().to_vec())

@@ -31,7 +31,7 @@ pub struct Config {
     pub chips: Shelf,
     /// The document profiles, proved too.
     pub documents: Shelf,
-    /// The releases of both, and the people who may release. Production runs nothing else; a test
+    /// The releases of all profiles, and the people who may release. Production runs nothing else; a test
     /// installation needs none, and refuses one that was altered.
     pub releases: ReleaseShelf,
     /// The certificate profiles, proved too.

@@ -6,20 +6,38 @@ use std::sync::Arc;
 use document::Environment;
 use profile::{ChipProfile, DocumentProfile, ReleaseError, ReleaseShelf, Released};
 
+use crate::authority::CertificateShelf;
 use crate::error::Result;
+
+/// What an installation would run with.
+pub(crate) struct Candidates<'a> {
+    /// Those that nothing takes and nobody released are left out.
+    pub(crate) chips: &'a mut BTreeMap<String, Arc<ChipProfile>>,
+    pub(crate) documents: &'a [DocumentProfile],
+    pub(crate) certificates: &'a CertificateShelf,
+    /// The certificate profile of the authority itself.
+    pub(crate) authority: &'a str,
+}
 
 /// Demands what the environment demands of every profile.
 ///
-/// In production every document profile, and every chip profile that one of them takes, must be
-/// released. A chip profile that nothing takes and nobody released (a draft on the same shelf) is
-/// left out, so that no blank of it can be booked and no channel to it opened. A test installation
-/// runs what is not released; what was altered after its release runs nowhere.
+/// In production every document profile, and every chip profile and certificate profile that one
+/// of them takes, must be released, and that of the authority's own certificate. A chip profile
+/// that nothing takes and nobody released (a draft on the same shelf) is left out, so that no blank
+/// of it can be booked and no channel to it opened; by such a certificate profile nothing is issued
+/// anyway. A test installation runs what is not released; what was altered after its release runs
+/// nowhere.
 pub(crate) fn admit(
     environment: Environment,
     releases: &ReleaseShelf,
-    chips: &mut BTreeMap<String, Arc<ChipProfile>>,
-    documents: &[DocumentProfile],
+    candidates: Candidates<'_>,
 ) -> Result<()> {
+    let Candidates {
+        chips,
+        documents,
+        certificates,
+        authority,
+    } = candidates;
     let is_production = environment == Environment::Production;
     for document in documents {
         match judge(releases, Released::document(document)) {
@@ -50,6 +68,20 @@ pub(crate) fn admit(
             "this chip profile is not released and left out"
         );
         chips.remove(&name);
+    }
+    let mut issued_by: BTreeSet<&str> = documents
+        .iter()
+        .flat_map(|document| &document.chips)
+        .flat_map(|chip| chip.keys.values())
+        .filter_map(|key| key.certificate.as_deref())
+        .collect();
+    issued_by.insert(authority);
+    for (name, text) in certificates.texts() {
+        match judge(releases, Released::certificate(name, text)) {
+            Err(error) if error.is_alteration() => return Err(error.into()),
+            Err(error) if is_production && issued_by.contains(name) => return Err(error.into()),
+            _ => {}
+        }
     }
     Ok(())
 }

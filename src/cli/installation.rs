@@ -9,7 +9,8 @@
 //!        authority.der       the embedded authority's certificate
 //!        audit.key           the public key of the audit log
 //!        releasers.txt       who may release profiles; production needs it
-//!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release
+//!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release,
+//!                            certificates/NAME.release
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
@@ -195,8 +196,8 @@ impl Installation {
         profiles: &Profiles,
     ) -> Result<Central, Failure> {
         let mut certificates = CertificateShelf::default();
-        for (name, text) in shipped::certificates() {
-            certificates.put(name, text);
+        for name in profiles.certificates.names() {
+            certificates.put(name, profiles.certificates.text(name).unwrap_or_default());
         }
         let mut released = profiles.releases.clone();
         releases::lay_over(&mut released, &self.folder.join(releases::FOLDER))?;

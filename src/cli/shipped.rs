@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
-use profile::{DocumentProfile, ReleaseShelf, Shelf};
+use profile::{DocumentProfile, ProfileKind, ReleaseShelf, Shelf};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::releases;
@@ -16,15 +16,33 @@ static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/a
 /// The token kind that works as it is shipped.
 pub(crate) const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
 
-/// Chip and document profiles, and their releases.
+/// Chip, document and certificate profiles, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {
     pub(crate) chips: Shelf,
     pub(crate) documents: Shelf,
+    pub(crate) certificates: Shelf,
     pub(crate) releases: ReleaseShelf,
 }
 
 impl Profiles {
+    /// Returns the profiles of a kind.
+    pub(crate) fn shelf(&self, kind: ProfileKind) -> &Shelf {
+        match kind {
+            ProfileKind::Chip => &self.chips,
+            ProfileKind::Document => &self.documents,
+            ProfileKind::Certificate => &self.certificates,
+        }
+    }
+
+    fn shelf_mut(&mut self, kind: ProfileKind) -> &mut Shelf {
+        match kind {
+            ProfileKind::Chip => &mut self.chips,
+            ProfileKind::Document => &mut self.documents,
+            ProfileKind::Certificate => &mut self.certificates,
+        }
+    }
+
     /// Returns the chip product that the document profile of a kind names first.
     pub(crate) fn first_product(&self, kind: document::Kind) -> Result<String, Failure> {
         for name in self.documents.names() {
@@ -40,23 +58,26 @@ impl Profiles {
     }
 }
 
-/// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`) laid over
-/// the ones of the same name, and the releases beside them (`releases/chips/*.release`…).
+/// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`,
+/// `certificates/*.toml`) laid over the ones of the same name, and the releases beside them
+/// (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
         chips: shelf(&CHIPS),
         documents: shelf(&DOCUMENTS),
+        certificates: shelf(&CERTIFICATES),
         releases: ReleaseShelf::default(),
     };
     if let Some(over) = over {
         if !over.is_dir() {
             return Err(
                 Failure::new(Kind::Usage, format!("{} is no folder", over.display()))
-                    .with_hint("name a folder with chips/ or documents/ in it"),
+                    .with_hint("name a folder with chips/, documents/ or certificates/ in it"),
             );
         }
-        lay_over(&mut profiles.chips, &over.join("chips"))?;
-        lay_over(&mut profiles.documents, &over.join("documents"))?;
+        for kind in ProfileKind::ALL {
+            lay_over(profiles.shelf_mut(kind), &over.join(kind.folder()))?;
+        }
         releases::lay_over(&mut profiles.releases, &over.join(releases::FOLDER))?;
     }
     Ok(profiles)
@@ -71,7 +92,7 @@ fn lay_over(shelf: &mut Shelf, folder: &Path) -> Result<(), Failure> {
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        // A folder may have only one of the two.
+        // A folder may have only one of them.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unreadable(folder, error)),
     };

@@ -7,7 +7,7 @@ use crate::chip::ChipProfile;
 use crate::document::DocumentProfile;
 use crate::error::nearest;
 use crate::release_error::ReleaseError;
-use crate::source::MAX_ANCESTORS;
+use crate::source::{MAX_ANCESTORS, digest_of};
 
 /// The first line: no other note that a key of this kind signs begins so.
 const FORMAT: &str = "zimogs-profile-release/v1";
@@ -21,17 +21,20 @@ pub enum ProfileKind {
     Chip,
     /// A kind of document.
     Document,
+    /// A kind of certificate: what the embedded authority issues by.
+    Certificate,
 }
 
 impl ProfileKind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Chip, Self::Document];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Chip, Self::Document, Self::Certificate];
 
     /// Returns its name in releases and messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chip => "chip",
             Self::Document => "document",
+            Self::Certificate => "certificate",
         }
     }
 
@@ -40,6 +43,7 @@ impl ProfileKind {
         match self {
             Self::Chip => "chips",
             Self::Document => "documents",
+            Self::Certificate => "certificates",
         }
     }
 }
@@ -97,6 +101,15 @@ impl Released {
             ..
         } = profile;
         Self::new(ProfileKind::Document, name, digest, ancestors)
+    }
+
+    /// Returns what a release of the certificate profile with this text is about. Such a profile
+    /// extends none.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Name`].
+    pub fn certificate(name: &str, text: &str) -> Result<Self, ReleaseError> {
+        Self::new(ProfileKind::Certificate, name, &digest_of([text]), &[])
     }
 
     pub(crate) fn new(
@@ -161,7 +174,7 @@ impl Released {
         if !expect(FORMAT, FORMAT)?.is_empty() {
             return Err(fault(1, FORMAT));
         }
-        let kind = "\"kind chip\" or \"kind document\"";
+        let kind = "\"kind chip\", \"kind document\" or \"kind certificate\"";
         let kind = expect("kind ", kind)?.parse().map_err(|_| fault(2, kind))?;
         let name = expect("name ", NAME)?;
         if !is_name(name) {

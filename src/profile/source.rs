@@ -194,14 +194,9 @@ impl<'a> Sources<'a> {
         names.map(|(name, _, _)| name.clone()).collect()
     }
 
-    /// Returns the SHA-256 over all texts, each behind its length, the child first.
+    /// Returns the digest of all texts, the child first.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for (_, text, _) in &self.files {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text.as_bytes());
-        }
-        hash.finalize().into()
+        digest_of(self.files.iter().map(|(_, text, _)| *text))
     }
 
     /// Makes the error for a file that has not the form of a profile.
@@ -226,6 +221,16 @@ impl<'a> Sources<'a> {
             hint: hint.to_owned(),
         }
     }
+}
+
+/// Returns the SHA-256 over a profile's texts, each behind its length.
+pub(crate) fn digest_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().into()
 }
 
 /// Returns a deserializer's message without the names of Rust's types.

@@ -37,7 +37,16 @@ struct Bench {
     releases: ReleaseShelf,
     chips: BTreeMap<String, Arc<ChipProfile>>,
     documents: Vec<DocumentProfile>,
+    certificates: CertificateShelf,
 }
+
+/// The certificate profiles that the document names, the authority's own, and a draft.
+const CERTIFICATES: [(&str, &str); 4] = [
+    ("eid-authentication", "a"),
+    ("eid-signature", "b"),
+    ("pilot-ca", "c"),
+    ("draft", "d"),
+];
 
 impl Bench {
     /// The shipped profiles and a draft beside them; nothing is released, two people may.
@@ -50,6 +59,10 @@ impl Bench {
         chips.put("lateid-v2", LATEID);
         chips.put("draft", DRAFT);
         documents.put("eid-card", EID_CARD);
+        let mut certificates = CertificateShelf::default();
+        for (name, text) in CERTIFICATES {
+            certificates.put(name, text);
+        }
         let chip = |name: &&str| {
             let chip = ChipProfile::load(&chips, name).unwrap();
             (chip.name.clone(), Arc::new(chip))
@@ -59,13 +72,27 @@ impl Bench {
             releases,
             chips: ["lateid-v2", "draft"].iter().map(chip).collect(),
             documents: vec![DocumentProfile::load(&documents, "eid-card").unwrap()],
+            certificates,
         }
+    }
+
+    /// Signs the certificate profiles that are needed.
+    fn certified(mut self) -> Self {
+        for (name, _) in &CERTIFICATES[..3] {
+            self.sign(ProfileKind::Certificate, name, 2);
+        }
+        self
     }
 
     fn about(&self, kind: ProfileKind, name: &str) -> Released {
         match kind {
             ProfileKind::Chip => Released::chip(&self.chips[name]).unwrap(),
             ProfileKind::Document => Released::document(&self.documents[0]).unwrap(),
+            ProfileKind::Certificate => {
+                let mut texts = self.certificates.texts();
+                let (name, text) = texts.find(|(known, _)| *known == name).unwrap();
+                Released::certificate(name, text).unwrap()
+            }
         }
     }
 
@@ -84,9 +111,16 @@ impl Bench {
             releases,
             chips,
             documents,
+            certificates,
             ..
         } = self;
-        match admit(environment, releases, chips, documents) {
+        let candidates = Candidates {
+            chips,
+            documents,
+            certificates,
+            authority: "pilot-ca",
+        };
+        match admit(environment, releases, candidates) {
             Ok(()) => Ok(chips.keys().cloned().collect()),
             Err(CentralError::Release(error)) => Err(error),
             Err(other) => panic!("{other}"),
@@ -97,7 +131,7 @@ impl Bench {
 #[test]
 fn production_runs_what_two_people_released_and_nothing_else() {
     use ProfileKind::{Chip, Document};
-    let mut bench = Bench::new();
+    let mut bench = Bench::new().certified();
     let refused = |bench: &mut Bench| bench.admit(Environment::Production).unwrap_err();
     let message = |error: ReleaseError| {
         assert!(!error.is_alteration());
@@ -119,7 +153,7 @@ fn production_runs_what_two_people_released_and_nothing_else() {
         "the draft is left out"
     );
 
-    let mut bench = Bench::new();
+    let mut bench = Bench::new().certified();
     bench.sign(Document, "eid-card", 2);
     bench.sign(Chip, "lateid-v2", 2);
     bench.sign(Chip, "draft", 2);
@@ -164,7 +198,7 @@ fn a_test_installation_demands_nothing_and_refuses_what_was_altered() {
         },
     ] {
         for environment in [Environment::Test, Environment::Production] {
-            let mut released = Bench::new();
+            let mut released = Bench::new().certified();
             released.sign(ProfileKind::Document, "eid-card", 2);
             released.sign(ProfileKind::Chip, "lateid-v2", 2);
             released
@@ -172,6 +206,31 @@ fn a_test_installation_demands_nothing_and_refuses_what_was_altered() {
                 .put(ProfileKind::Chip, "draft", altered.clone());
             let error = released.admit(environment).unwrap_err();
             assert!(error.is_alteration(), "{environment}: {error}");
+        }
+    }
+}
+
+#[test]
+fn production_issues_by_certificate_profiles_that_two_people_released() {
+    use ProfileKind::{Certificate, Chip, Document};
+    for lacking in ["eid-authentication", "eid-signature", "pilot-ca"] {
+        let mut bench = Bench::new().certified();
+        bench.sign(Document, "eid-card", 2);
+        bench.sign(Chip, "lateid-v2", 2);
+        bench.sign(Certificate, lacking, 1);
+        let error = bench.admit(Environment::Production).unwrap_err();
+        let words = format!("certificate profile \"{lacking}\" is not released");
+        assert!(error.to_string().contains(&words), "{error}");
+        assert!(bench.admit(Environment::Test).is_ok());
+
+        bench.sign(Certificate, lacking, 2);
+        assert!(
+            bench.admit(Environment::Production).is_ok(),
+            "the draft is nobody's"
+        );
+        bench.certificates.put(lacking, "longer validity");
+        for environment in [Environment::Test, Environment::Production] {
+            assert!(bench.admit(environment).unwrap_err().is_alteration());
         }
     }
 }

@@ -304,6 +304,21 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
     assert_eq!(code, 4, "{said}");
     assert!(said.contains("no list of releasers"), "{said}");
     fs::copy(office.path("releasers.txt"), data.join("releasers.txt")).unwrap();
+
+    // By which profiles certificates are issued is signed too.
+    let (code, said) = documents(&data);
+    assert_eq!(code, 4, "{said}");
+    let lacking = "certificate profile \"eid-authentication\" has no release";
+    assert!(said.contains(lacking), "{said}");
+    for (person, key) in [("anna", "anna.pem"), ("juris", "juris.toml")] {
+        for name in ["eid-authentication", "eid-signature", "pilot-ca"] {
+            let file = format!("releases/certificates/{name}.release");
+            let release = data.join(file);
+            let release = release.to_str().unwrap();
+            let arguments = ["sign", name, "--as", person, "--key", key, "--out", release];
+            office.ends(&arguments).with(0, "kind certificate");
+        }
+    }
     // A store that nobody was given an account in opens, and refuses the one who asks.
     let (code, said) = documents(&data);
     assert_eq!(code, 4, "{said}");

@@ -400,17 +400,43 @@ fn a_shelf_judges_the_profile_as_it_is_now() {
     ));
 }
 
+#[test]
+fn a_certificate_profile_is_released_by_its_text() {
+    let [anna, juris] = [("anna", 1), ("juris", 2)].map(|(name, n)| Person::new(name, [n; 32]));
+    let profile = Released::certificate("leaf", "years = 5").unwrap();
+    assert_eq!(profile.kind().to_string(), "certificate");
+    assert_eq!(profile.kind().folder(), "certificates");
+    let mut release = Release::new(profile.clone()).unwrap();
+    release.sign(&anna).unwrap();
+    release.sign(&juris).unwrap();
+    let mut shelf = ReleaseShelf::default();
+    shelf.set_releasers(Person::listed([&anna, &juris]));
+    shelf.put(ProfileKind::Certificate, "leaf", release.to_string());
+    assert!(shelf.has(ProfileKind::Certificate, "leaf"));
+    assert!(!shelf.has(ProfileKind::Chip, "leaf"));
+    assert_eq!(shelf.judge(&profile).unwrap(), ["anna", "juris"]);
+    let longer = Released::certificate("leaf", "years = 9").unwrap();
+    assert!(shelf.judge(&longer).unwrap_err().is_alteration());
+    // The signatures for one kind are none for another.
+    let chip = Released::new(ProfileKind::Chip, "leaf", profile.digest(), &[]).unwrap();
+    shelf.put(ProfileKind::Chip, "leaf", release.to_string());
+    assert!(matches!(
+        shelf.judge(&chip),
+        Err(ReleaseError::Differs { field: "kind", .. })
+    ));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_release_survives_its_file(
-        chip in any::<bool>(),
+        kind in 0..ProfileKind::ALL.len(),
         name in "[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
         digest in any::<[u8; 32]>(),
         ancestors in proptest::collection::vec("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", 0..=8),
     ) {
-        let kind = if chip { ProfileKind::Chip } else { ProfileKind::Document };
+        let kind = ProfileKind::ALL[kind];
         let about = Released::new(kind, &name, &digest, &ancestors).unwrap();
         let mut release = Release::new(about.clone()).unwrap();
         release.sign(&Person::new("anna", [1; 32])).unwrap();

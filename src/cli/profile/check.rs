@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use profile::{ChipProfile, DocumentProfile};
+use profile::{ChipProfile, DocumentProfile, ProfileKind};
 use serde::Serialize;
 
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
-use crate::cli::profile::found::{self, Found, Proved, Subject};
+use crate::cli::profile::found::{self, Found, Proved};
 use crate::cli::profile::paint::Fault;
 
 /// Options of `profile check`.
@@ -20,8 +20,8 @@ pub(crate) struct Check {
     /// Files, or names of profiles; without any all that there are.
     #[arg(value_name = "FILE|NAME")]
     profiles_named: Vec<String>,
-    /// Folder with more profiles, `chips/*.toml` and `documents/*.toml` in it; one of the same
-    /// name takes the place of the shipped one.
+    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml` and `certificates/*.toml` in
+    /// it; one of the same name takes the place of the shipped one.
     #[arg(long)]
     profiles: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -32,7 +32,7 @@ pub(crate) struct Check {
 /// What came of one profile. Fields may be added, never renamed.
 #[derive(Serialize)]
 struct Verdict {
-    kind: Subject,
+    kind: &'static str,
     name: String,
     file: String,
     valid: bool,
@@ -83,7 +83,7 @@ fn chips_at_hand(
     let all = found::all(over)?;
     let mut chips = BTreeMap::new();
     for found in all.iter().chain(named) {
-        if found.subject == Subject::Chip
+        if found.kind == ProfileKind::Chip
             && let Ok(Proved::Chip(chip)) = found.prove()
         {
             chips.insert(chip.name.clone(), Arc::from(chip));
@@ -94,7 +94,7 @@ fn chips_at_hand(
 
 fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Verdict, Failure> {
     let mut verdict = Verdict {
-        kind: found.subject,
+        kind: found.kind.name(),
         name: found.name.clone(),
         file: found.path(),
         valid: true,
@@ -117,6 +117,7 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
             verdict.misnamed(&document.name, found);
             verdict.products(&document, chips)?;
         }
+        Ok(Proved::Certificate(_)) => {}
     }
     verdict.valid = verdict.faults.is_empty();
     Ok(verdict)
@@ -164,7 +165,7 @@ impl Verdict {
         let mut lines = vec![format!(
             "{} {} \"{}\" ({})",
             if self.valid { "valid " } else { "FAULTY" },
-            self.kind.word(),
+            self.kind,
             self.name,
             self.file
         )];

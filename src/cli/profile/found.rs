@@ -5,42 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use document::Record;
-use profile::{ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, Shelf};
-use serde::Serialize;
+use pki::CertificateProfile;
+use profile::{
+    ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, ProfileKind,
+    Released, Shelf,
+};
 
 use crate::cli::card::profiles;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::shipped::{self, Profiles};
-
-/// What a profile is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Subject {
-    /// A chip.
-    Chip,
-    /// A kind of document.
-    Document,
-}
-
-impl Subject {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Chip => "chip",
-            Self::Document => "document",
-        }
-    }
-
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Chip => "chips",
-            Self::Document => "documents",
-        }
-    }
-}
+use crate::cli::shipped;
 
 /// One profile at hand, on the shelf where all that it may extend stands too.
 pub(crate) struct Found {
-    pub(crate) subject: Subject,
+    pub(crate) kind: ProfileKind,
     /// Its name on the shelf.
     pub(crate) name: String,
     /// Where its file and its neighbours are; none for a shipped one.
@@ -52,27 +29,35 @@ pub(crate) struct Found {
 pub(crate) enum Proved {
     Chip(Box<ChipProfile>),
     Document(DocumentProfile),
-}
-
-impl Proved {
-    pub(crate) fn digest(&self) -> &[u8; 32] {
-        match self {
-            Self::Chip(chip) => &chip.digest,
-            Self::Document(document) => &document.digest,
-        }
-    }
+    Certificate(Box<CertificateProfile>),
 }
 
 impl Found {
     /// Proves it.
     pub(crate) fn prove(&self) -> Result<Proved, ProfileError> {
-        match self.subject {
-            Subject::Chip => {
+        match self.kind {
+            ProfileKind::Chip => {
                 let chip = ChipProfile::load(&self.shelf, &self.name)?;
                 Ok(Proved::Chip(Box::new(chip)))
             }
-            Subject::Document => {
+            ProfileKind::Document => {
                 DocumentProfile::load(&self.shelf, &self.name).map(Proved::Document)
+            }
+            ProfileKind::Certificate => {
+                let profile = certificate(&self.shelf, &self.name)?;
+                Ok(Proved::Certificate(Box::new(profile)))
+            }
+        }
+    }
+
+    /// Returns the digest over the profile and all that it extends: what a release is about.
+    pub(crate) fn digest(&self, proved: &Proved) -> Option<[u8; 32]> {
+        match proved {
+            Proved::Chip(chip) => Some(chip.digest),
+            Proved::Document(document) => Some(document.digest),
+            Proved::Certificate(_) => {
+                let about = Released::certificate(&self.name, self.shelf.text(&self.name)?);
+                about.ok().map(|about| *about.digest())
             }
         }
     }
@@ -87,7 +72,7 @@ impl Found {
         let own = self.folder.as_ref().map(|folder| folder.join(file));
         match own.filter(|path| path.is_file()) {
             Some(path) => path.display().to_string(),
-            None => format!("shipped:{}/{file}", self.subject.folder()),
+            None => format!("shipped:{}/{file}", self.kind.folder()),
         }
     }
 
@@ -105,24 +90,59 @@ impl Found {
 
 /// Returns every profile: the shipped ones, and those of a folder.
 pub(crate) fn all(over: Option<&Path>) -> Result<Vec<Found>, Failure> {
-    let Profiles {
-        chips, documents, ..
-    } = shipped::profiles(over)?;
-    let of = |subject: Subject, shelf: &Shelf| -> Vec<Found> {
-        let folder = over.map(|over| over.join(subject.folder()));
-        let names = shelf.names();
-        names
-            .map(|name| Found {
-                subject,
-                name: name.to_owned(),
-                folder: folder.clone(),
-                shelf: shelf.clone(),
-            })
-            .collect()
-    };
-    let mut found = of(Subject::Chip, &chips);
-    found.extend(of(Subject::Document, &documents));
+    let profiles = shipped::profiles(over)?;
+    let mut found = Vec::new();
+    for kind in ProfileKind::ALL {
+        let shelf = profiles.shelf(kind);
+        let folder = over.map(|over| over.join(kind.folder()));
+        found.extend(shelf.names().map(|name| Found {
+            kind,
+            name: name.to_owned(),
+            folder: folder.clone(),
+            shelf: shelf.clone(),
+        }));
+    }
     Ok(found)
+}
+
+/// Proves the certificate profile of this name, which an authority knows by the name inside too.
+pub(crate) fn certificate(shelf: &Shelf, name: &str) -> Result<CertificateProfile, ProfileError> {
+    let Some(text) = shelf.text(name) else {
+        return Err(ProfileError::Unknown {
+            name: name.to_owned(),
+            known: shelf.names().map(str::to_owned).collect(),
+        });
+    };
+    let invalid = |at: usize, fault: String, hint: &str| {
+        let before = text.get(..at).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let place = Place {
+            file: format!("{name}.toml"),
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+        };
+        let hint = hint.to_owned();
+        ProfileError::Invalid { place, fault, hint }
+    };
+    let as_shipped = "the shipped certificate profiles show what belongs there";
+    let profile = CertificateProfile::parse(text).map_err(|error| match error {
+        pki::ProfileError::Syntax(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            invalid(at, error.message().to_owned(), as_shipped)
+        }
+        other => invalid(0, other.to_string(), as_shipped),
+    })?;
+    match profile.name() == name {
+        true => Ok(profile),
+        false => Err(invalid(
+            0,
+            format!(
+                "the certificate profile \"{}\" stands under another name",
+                profile.name()
+            ),
+            "call file and profile alike",
+        )),
+    }
 }
 
 /// Returns what a person named: a file, or the name of one or two profiles of [`all`].
@@ -144,9 +164,7 @@ pub(crate) fn named(name: &str, over: Option<&Path>) -> Result<Vec<Found>, Failu
 }
 
 fn file(name: &str, over: Option<&Path>) -> Result<Found, Failure> {
-    let Profiles {
-        chips, documents, ..
-    } = shipped::profiles(over)?;
+    let profiles = shipped::profiles(over)?;
     let path = Path::new(name);
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(
@@ -155,15 +173,11 @@ fn file(name: &str, over: Option<&Path>) -> Result<Found, Failure> {
         )
         .with_hint("name a file, or a shipped profile without .toml")
     })?;
-    let subject = subject(path, &text, &documents);
-    let shelf = match subject {
-        Subject::Chip => chips,
-        Subject::Document => documents,
-    };
-    let (shelf, name) = profiles::find(shelf, name)?;
+    let kind = kind_of(path, &text, &profiles.documents);
+    let (shelf, name) = profiles::find(profiles.shelf(kind).clone(), name)?;
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     Ok(Found {
-        subject,
+        kind,
         name,
         folder: Some(folder.unwrap_or(Path::new(".")).to_owned()),
         shelf,
@@ -172,7 +186,7 @@ fn file(name: &str, over: Option<&Path>) -> Result<Found, Failure> {
 
 /// Tells what a file is about, also one that is no TOML: by the keys that only one kind has, by
 /// what it extends, by its folder.
-fn subject(path: &Path, text: &str, documents: &Shelf) -> Subject {
+fn kind_of(path: &Path, text: &str, documents: &Shelf) -> ProfileKind {
     let starts = |line: &str, key: &str| {
         let rest = line.trim_start().strip_prefix(key);
         rest.is_some_and(|rest| rest.trim_start().starts_with(['=', ']', '.']))
@@ -182,7 +196,7 @@ fn subject(path: &Path, text: &str, documents: &Shelf) -> Subject {
             .any(|line| keys.iter().any(|key| starts(line, key)))
     };
     if has(&["kinds", "[[chips"]) {
-        return Subject::Document;
+        return ProfileKind::Document;
     }
     if has(&[
         "interface",
@@ -191,16 +205,20 @@ fn subject(path: &Path, text: &str, documents: &Shelf) -> Subject {
         "[[stages",
         "[[operations",
     ]) {
-        return Subject::Chip;
+        return ProfileKind::Chip;
+    }
+    if has(&["[validity", "[[subject"]) {
+        return ProfileKind::Certificate;
     }
     let mut lines = text.lines().filter(|line| starts(line, "extends"));
     let parent = lines.find_map(|line| line.split('"').nth(1));
-    let folder = path.parent().and_then(Path::file_name);
-    let among_documents = folder.is_some_and(|folder| folder == Subject::Document.folder());
-    match parent.is_some_and(|parent| documents.text(parent).is_some()) || among_documents {
-        true => Subject::Document,
-        false => Subject::Chip,
+    if parent.is_some_and(|parent| documents.text(parent).is_some()) {
+        return ProfileKind::Document;
     }
+    let folder = path.parent().and_then(Path::file_name);
+    let is_of = |kind: &ProfileKind| folder.is_some_and(|folder| folder == kind.folder());
+    let of_folder = ProfileKind::ALL.into_iter().find(is_of);
+    of_folder.unwrap_or(ProfileKind::Chip)
 }
 
 /// Returns the record of an invented holder for a document and a chip, with stand-ins for what

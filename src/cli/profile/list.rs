@@ -4,20 +4,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use pki::CertificateProfile;
 use profile::{ChipProfile, DocumentProfile, ObjectKind};
 use serde::Serialize;
 
 use crate::cli::card::tables;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::profile::found::{self, Found, Proved, Subject};
+use crate::cli::profile::found::{self, Found, Proved};
 use crate::cli::profile::paint::Fault;
 
 /// Options of `profile list`.
 #[derive(Args)]
 pub(crate) struct List {
-    /// Folder with more profiles, `chips/*.toml` and `documents/*.toml` in it; one of the same
-    /// name takes the place of the shipped one.
+    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml` and `certificates/*.toml` in
+    /// it; one of the same name takes the place of the shipped one.
     #[arg(long)]
     profiles: Option<PathBuf>,
     /// One JSON value instead of a table.
@@ -28,7 +29,7 @@ pub(crate) struct List {
 /// One profile. Fields may be added, never renamed.
 #[derive(Serialize)]
 struct Line {
-    kind: Subject,
+    kind: &'static str,
     name: String,
     file: String,
     shipped: bool,
@@ -38,7 +39,7 @@ struct Line {
     interface: Option<String>,
     /// Of a chip: how the issuer's channel is opened.
     channel: Option<String>,
-    /// What a chip has, or which chips a document has.
+    /// What a chip has, which chips a document has, or which keys get such a certificate.
     has: Vec<String>,
     /// SHA-256 over the profile and what it extends, hexadecimal: what a lease pins.
     digest: Option<String>,
@@ -66,7 +67,7 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
     for line in &lines {
         let digest = line.digest.as_deref().unwrap_or_default();
         table.add_row([
-            line.kind.word(),
+            line.kind,
             &line.name,
             line.title.as_deref().unwrap_or_default(),
             line.interface.as_deref().unwrap_or_default(),
@@ -86,7 +87,7 @@ pub(crate) fn run(options: &List) -> Result<ExitCode, Failure> {
 impl Line {
     fn of(found: &Found) -> Self {
         let mut line = Self {
-            kind: found.subject,
+            kind: found.kind.name(),
             name: found.name.clone(),
             file: found.path(),
             shipped: found.is_shipped(),
@@ -100,10 +101,11 @@ impl Line {
         };
         match found.prove() {
             Ok(proved) => {
-                line.digest = Some(hex::encode(proved.digest()));
+                line.digest = found.digest(&proved).map(hex::encode);
                 match proved {
                     Proved::Chip(chip) => line.chip(&chip),
                     Proved::Document(document) => line.document(&document),
+                    Proved::Certificate(certificate) => line.certificate(&certificate),
                 }
             }
             Err(error) => {
@@ -132,6 +134,12 @@ impl Line {
                 count => self.has.push(format!("{count} {many}")),
             }
         }
+    }
+
+    fn certificate(&mut self, certificate: &CertificateProfile) {
+        let algorithms = certificate.algorithms();
+        self.has
+            .extend(algorithms.map(|algorithm| format!("{algorithm} keys")));
     }
 
     fn document(&mut self, document: &DocumentProfile) {

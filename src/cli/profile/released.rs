@@ -28,11 +28,12 @@ pub(crate) struct Check {
     /// The list of those whose signatures count: one verifier key a line.
     #[arg(long, value_name = "FILE")]
     releasers: PathBuf,
-    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones; their
-    /// releases are in releases/ in it.
+    /// A folder with chips/, documents/ and certificates/ whose profiles are laid over the shipped
+    /// ones; their releases are in releases/ in it.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
-    /// Another folder with the releases, chips/NAME.release and documents/NAME.release in it.
+    /// Another folder with the releases: chips/NAME.release, documents/NAME.release and
+    /// certificates/NAME.release in it.
     #[arg(long, value_name = "FOLDER")]
     releases: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -95,10 +96,8 @@ pub(crate) fn run(options: &Check) -> Result<ExitCode, Failure> {
     shelf.set_releasers(releases::releasers(&options.releasers)?);
 
     let mut verdicts = Vec::new();
-    for (kind, texts) in [
-        (ProfileKind::Chip, &profiles.chips),
-        (ProfileKind::Document, &profiles.documents),
-    ] {
+    for kind in ProfileKind::ALL {
+        let texts = profiles.shelf(kind);
         let named =
             |name: &&str| options.names.is_empty() || options.names.iter().any(|n| n == name);
         for name in texts.names().filter(named) {
@@ -106,8 +105,8 @@ pub(crate) fn run(options: &Check) -> Result<ExitCode, Failure> {
         }
     }
     for name in &options.names {
-        let known = [&profiles.chips, &profiles.documents];
-        if !known.iter().any(|shelf| shelf.names().any(|n| n == name)) {
+        let has = |kind| profiles.shelf(kind).names().any(|n| n == name);
+        if !ProfileKind::ALL.into_iter().any(has) {
             let fault = format!("no profile is named \"{name}\"");
             return Err(Failure::new(Kind::Usage, fault).with_hint("--profiles FOLDER names more"));
         }

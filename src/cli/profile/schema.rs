@@ -2,11 +2,19 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::profile::found::Subject;
+
+/// The kinds of profile whose format has a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Subject {
+    /// A chip.
+    Chip,
+    /// A kind of document.
+    Document,
+}
 
 /// Options of `profile schema`.
 #[derive(Args)]

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::cli::card::profiles::find;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::profile::found::certificate;
 use crate::cli::profile::signing_key::{KEY_FILES, PersonKey};
 use crate::cli::{output, releases, shipped};
 
@@ -39,14 +40,16 @@ pub(crate) struct Sign {
     /// Makes a key instead, and prints the line for releasers.txt.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["out", "kind", "profiles"])]
     new_key: Option<PathBuf>,
-    /// The file of the release; by default NAME.release in releases/chips/ or
-    /// releases/documents/ beside the profile's folder.
+    /// The file of the release; by default NAME.release in releases/chips/, releases/documents/
+    /// or releases/certificates/ beside the profile's folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Whether the profile is of a chip or a document, where name and folder do not say it.
-    #[arg(long, value_name = "chip|document", value_parser = parse_kind)]
+    /// Whether the profile is of a chip, a document or a certificate, where name and folder do not
+    /// say it.
+    #[arg(long, value_name = "chip|document|certificate", value_parser = parse_kind)]
     kind: Option<ProfileKind>,
-    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
+    /// A folder with chips/, documents/ and certificates/ whose profiles are laid over the shipped
+    /// ones.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -145,20 +148,20 @@ impl Place {
     ) -> Result<Self, Failure> {
         let path = Path::new(profile);
         let shelves = shipped::profiles(over)?;
-        let shelf_of = |kind| match kind {
-            ProfileKind::Chip => shelves.chips.clone(),
-            ProfileKind::Document => shelves.documents.clone(),
-        };
+        let shelf_of = |kind| shelves.shelf(kind).clone();
         let which = |fault: String| {
-            Failure::new(Kind::Usage, fault).with_hint("say which: --kind chip or --kind document")
+            Failure::new(Kind::Usage, fault)
+                .with_hint("say which: --kind chip, --kind document or --kind certificate")
         };
         if path.extension().is_some_and(|ending| ending == "toml") || path.is_file() {
             let folder = path.parent().unwrap_or(Path::new(""));
             let is_of = |kind: &ProfileKind| folder.ends_with(kind.folder());
             let of_folder = ProfileKind::ALL.into_iter().find(is_of);
-            let kind = kind
-                .or(of_folder)
-                .ok_or_else(|| which(format!("{profile} is in no folder chips or documents")))?;
+            let kind = kind.or(of_folder).ok_or_else(|| {
+                which(format!(
+                    "{profile} is in no folder chips, documents or certificates"
+                ))
+            })?;
             let (shelf, name) = find(shelf_of(kind), profile)?;
             let folder = match (of_folder, folder.parent()) {
                 (Some(_), Some(above)) => above.join(releases::FOLDER).join(kind.folder()),
@@ -172,16 +175,20 @@ impl Place {
             });
         }
         let has = |kind: &ProfileKind| shelf_of(*kind).names().any(|name| name == profile);
-        let kind = match (kind, ProfileKind::ALL.map(|kind| has(&kind))) {
+        let found: Vec<_> = ProfileKind::ALL.into_iter().filter(has).collect();
+        let kind = match (kind, &found[..]) {
             (Some(kind), _) => kind,
-            (None, [true, true]) => {
-                return Err(which(format!(
-                    "\"{profile}\" is a chip profile and a document profile"
-                )));
-            }
-            (None, [false, true]) => ProfileKind::Document,
+            (None, [kind]) => *kind,
             // A name that nothing has is refused with the names that there are.
-            (None, [_, false]) => ProfileKind::Chip,
+            (None, []) => ProfileKind::Chip,
+            (None, kinds) => {
+                let kinds: Vec<_> = kinds
+                    .iter()
+                    .map(|kind| format!("a {kind} profile"))
+                    .collect();
+                let fault = format!("\"{profile}\" is {}", kinds.join(" and "));
+                return Err(which(fault));
+            }
         };
         let folder = over.unwrap_or(Path::new(""));
         Ok(Self {
@@ -199,6 +206,10 @@ pub(crate) fn prove(kind: ProfileKind, shelf: &Shelf, name: &str) -> Result<Rele
         ProfileKind::Chip => Released::chip(&ChipProfile::load(shelf, name).or_fail(Kind::Usage)?),
         ProfileKind::Document => {
             Released::document(&DocumentProfile::load(shelf, name).or_fail(Kind::Usage)?)
+        }
+        ProfileKind::Certificate => {
+            certificate(shelf, name).or_fail(Kind::Usage)?;
+            Released::certificate(name, shelf.text(name).unwrap_or_default())
         }
     };
     about.or_fail(Kind::Usage)

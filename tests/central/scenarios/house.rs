@@ -71,7 +71,7 @@ pub(super) fn with_adapted_house(
     });
 }
 
-fn product_file(path: &str) -> String {
+pub(super) fn product_file(path: &str) -> String {
     std::fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../..")

@@ -233,6 +233,19 @@ async fn one_life(house: House) {
         };
         assert!(place(pair[0]) < place(pair[1]), "{pair:?}");
     }
+    // By which text each certificate was issued: as `zimogs profile sign` has it signed.
+    let issued = entries
+        .iter()
+        .filter(|entry| entry.action.as_str() == "certificate.issued");
+    for entry in issued {
+        let name = entry.details.get("profile").unwrap();
+        let text = super::house::product_file(&format!("certs/{name}.toml"));
+        let mut hash = openssl::sha::Sha256::new();
+        hash.update(&(text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+        let digest = hex::encode(hash.finish());
+        assert_eq!(entry.details.get("profile-digest"), Some(&*digest));
+    }
     let people = entries
         .iter()
         .filter_map(|entry| entry.actor.person.as_ref());

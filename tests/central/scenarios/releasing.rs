@@ -5,7 +5,7 @@ use document::Environment;
 use ed25519_dalek::{Signer as _, SigningKey};
 use profile::{ChipProfile, DocumentProfile, Release, Released, Releasers};
 
-use super::house::{PRODUCT, with_house};
+use super::house::{PRODUCT, product_file, with_house};
 use crate::{Central, CentralError, Config};
 
 struct Person(VerifierKey, SigningKey);
@@ -56,6 +56,11 @@ fn a_production_store_opens_with_released_profiles_only() {
                 let document = DocumentProfile::load(&config.documents, "eid-card").unwrap();
                 let document = Released::document(&document).unwrap();
                 release(&mut config, document, &people);
+                for name in ["pilot-ca", "eid-authentication", "eid-signature"] {
+                    let text = product_file(&format!("certs/{name}.toml"));
+                    let certificate = Released::certificate(name, &text).unwrap();
+                    release(&mut config, certificate, &people);
+                }
                 release(
                     &mut config,
                     Released::chip(&chip).unwrap(),
