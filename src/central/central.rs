@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use audit::{CheckpointSigner, Control, VerifierKey};
-use card::gp::Diversification;
 use document::{Environment, Kind, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use profile::{ChipProfile, DocumentChip, DocumentProfile, KeySource, Plan, ProfileKind};
+use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit_log::{Deed, LogKey};
@@ -19,8 +18,8 @@ use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
+use crate::profiles::{check_keys, load_chips, load_documents};
 use crate::releases::{self, Candidates};
-use crate::sealable::prove_all;
 use crate::sealed_stages::SealedSessions;
 
 /// The issuance store. Clones are the same store.
@@ -59,8 +58,12 @@ impl Central {
         config
             .keys
             .check_masters(&config.token, config.environment)?;
-        let mut chips = load_chips(&config)?;
-        let (documents, plans) = load_documents(&config, &chips)?;
+        let mut loaded = load_chips(&config)?;
+        let (documents, plans) = load_documents(&config, &mut loaded)?;
+        let mut chips = loaded.sound;
+        for (chip, error) in loaded.unsound {
+            tracing::warn!(chip, %error, "this chip profile is not sound and left out");
+        }
         let envelope_key =
             EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
         let log_key = LogKey::new(&config.origin, config.token.signer(&config.keys.audit)?)?;
@@ -331,138 +334,4 @@ async fn bound(tx: &mut SqliteConnection) -> Result<Option<Bound>> {
         audit_key: row.get("audit_key"),
         authority: row.get("authority"),
     }))
-}
-
-/// Loads the chip profiles. In production a draft that no document takes and nobody released stops
-/// nothing, sound or not.
-fn load_chips(config: &Config) -> Result<BTreeMap<String, Arc<ChipProfile>>> {
-    let is_production = config.environment == Environment::Production;
-    let mut chips = BTreeMap::new();
-    for name in config.chips.names() {
-        match ChipProfile::load(&config.chips, name) {
-            Ok(chip) => {
-                chips.insert(chip.name.clone(), Arc::new(chip));
-            }
-            // Where a document takes it, that it is missing is found there.
-            Err(error) if is_production && !config.releases.has(ProfileKind::Chip, name) => {
-                tracing::warn!(chip = name, %error, "this chip profile is not sound and left out");
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(chips)
-}
-
-/// Refuses keys that others have too where real documents are made: what the world knows, for who
-/// meets such a chip before it is taken over, or after it was left so, can write it as well as the
-/// issuer; and one key for all chips, for who has that of one chip has that of all.
-fn check_keys(chip: &ChipProfile, environment: Environment) -> Result<(), String> {
-    if environment != Environment::Production {
-        return Ok(());
-    }
-    for (name, set) in &chip.channel.keys {
-        match set.source {
-            KeySource::Known(_) => {
-                return Err(format!(
-                    "chip profile \"{}\": all the world knows the key of key set \"{name}\", and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified in place of \"known\"",
-                    chip.name
-                ));
-            }
-            KeySource::Diversified(Diversification::None) if chip.keeps_keys(name) => {
-                return Err(format!(
-                    "chip profile \"{}\": every finished chip would have the same key set \"{name}\", and a production installation refuses it; write another diversification than \"none\", or take the set away in a step",
-                    chip.name
-                ));
-            }
-            KeySource::Diversified(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Loads the document profiles, and makes each plan once, for a holder who gets every key: what does not fit is found at the
-/// start, not at the first card.
-fn load_documents(
-    config: &Config,
-    chips: &BTreeMap<String, Arc<ChipProfile>>,
-) -> Result<(Vec<DocumentProfile>, Vec<Plan>)> {
-    let setup = |reason: String| CentralError::Setup { reason };
-    let specimen: Record = serde_json::from_str(profile::SPECIMEN)
-        .map_err(|error| setup(format!("the specimen record is not sound: {error}")))?;
-    let mut documents: Vec<DocumentProfile> = Vec::new();
-    let mut plans = Vec::new();
-    for name in config.documents.names() {
-        let profile = DocumentProfile::load(&config.documents, name)?;
-        if profile.kinds.is_empty() {
-            // For trials at a desk; no document of an installation is made with it.
-            continue;
-        }
-        for kind in &profile.kinds {
-            if let Some(other) = documents.iter().find(|other| other.kinds.contains(kind)) {
-                return Err(setup(format!(
-                    "document profiles \"{}\" and \"{}\" both serve {kind}",
-                    other.name, profile.name
-                )));
-            }
-        }
-        check_apart(&profile).map_err(setup)?;
-        let with_pins = profile.chips.iter().filter(|chip| !chip.pins.is_empty());
-        if with_pins.count() > 1 {
-            return Err(setup(format!(
-                "document profile \"{}\" has PINs on more than one chip; a document has one PIN envelope",
-                profile.name
-            )));
-        }
-        for wanted in &profile.chips {
-            for product in &wanted.products {
-                let Some(chip) = chips.get(product) else {
-                    return Err(setup(format!(
-                        "document profile \"{}\" takes \"{product}\", and no chip profile has that name",
-                        profile.name
-                    )));
-                };
-                let mut specimen = specimen.clone();
-                profile::prepare_specimen(&mut specimen, chip);
-                let plan = Plan::new(Arc::clone(chip), &profile.name, wanted, &specimen)?;
-                let unfit = |reason: String| setup(format!("chip profile \"{product}\": {reason}"));
-                let names: Vec<_> = plan.pins.iter().map(|(name, ..)| name.as_str()).collect();
-                if let Some(pin) = wanted
-                    .pins
-                    .keys()
-                    .find(|pin| !names.contains(&pin.as_str()))
-                {
-                    return Err(unfit(format!(
-                        "no stage sets PIN \"{pin}\", and document profile \"{}\" has each of the holder's PINs set once; add set_holder_pin {pin} to a sealed stage, or correct the document profile",
-                        profile.name
-                    )));
-                }
-                hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
-                prove_all(&plan).map_err(unfit)?;
-                plans.push(plan);
-            }
-        }
-        documents.push(profile);
-    }
-    Ok((documents, plans))
-}
-
-/// Demands that the chips of a document can be told apart: by product, and by their keys' names,
-/// under which the subjects of their certificates are prepared.
-fn check_apart(profile: &DocumentProfile) -> Result<(), String> {
-    for (place, chip) in profile.chips.iter().enumerate() {
-        for other in profile.chips.iter().take(place) {
-            let product = chip
-                .products
-                .iter()
-                .find(|product| other.products.contains(product));
-            let key = chip.keys.keys().find(|key| other.keys.contains_key(*key));
-            if let Some(both) = product.or(key) {
-                return Err(format!(
-                    "document profile \"{}\" names \"{both}\" for two chips; they could not be told apart",
-                    profile.name
-                ));
-            }
-        }
-    }
-    Ok(())
 }

@@ -39,6 +39,7 @@ mod means;
 mod overview;
 mod possession;
 mod preparation;
+mod profiles;
 mod queue;
 mod releases;
 mod reports;

@@ -1,7 +1,12 @@
 //! One challenge is answered for one purpose, whatever the protocol binds the answer to.
 
-use api::{ApiError, Centre, ChannelOpening, ChannelRequest, Lease, PutKeyRequest};
+use api::{
+    ApiError, BlankEnd, Centre, ChannelOpening, ChannelRequest, ConfirmRequest, Lease,
+    PutKeyRequest, ReportedChip,
+};
+use audit::Outcome;
 
+use super::bench::{bare_report, journal};
 use super::house::{operator, with_adapted_house};
 use super::judge::{Side, bytes, opening, scp02, told};
 use super::key_requests::refused;
@@ -185,6 +190,78 @@ fn a_sequence_counter_of_scp02_is_used_for_one_purpose() {
                 refused(central.open_channel(&operator(), &late).await)
                     .contains("for another channel")
             );
+        },
+    );
+}
+
+/// The same chip, whose transport key set is taken off under the issuer's.
+fn cleared(config: &mut Config) {
+    let channel = r#"
+[channel]
+protocol = "scp02"
+level = "c-mac c-enc"
+[channel.keys.transport]
+version = 0x20
+known = "404142434445464748494A4B4C4D4E4F"
+[channel.keys.issuer]
+version = 0x21
+known = "505152535455565758595A5B5C5D5E5F"
+[[stages]]
+name = "take over"
+select = "domain"
+channel = "transport"
+steps = ["add_keys issuer"]
+[[stages]]
+name = "clear"
+select = "domain"
+channel = "issuer"
+steps = ["remove_keys transport"]
+"#;
+    let stages = stages("channel = \"issuer\"");
+    installed(config, "old-stock", &format!("{channel}{stages}"), "");
+}
+
+#[test]
+fn what_a_station_removes_by_itself_is_in_the_log_when_the_document_is_done() {
+    with_adapted_house(
+        "scenarios::one_purpose::what_a_station_removes_by_itself_is_in_the_log_when_the_document_is_done",
+        cleared,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "old-stock", SERIALS[0], "a").await;
+            let serial: [u8; 10] = bytes(SERIALS[0]).try_into().unwrap();
+            let key: Vec<u8> = (0x50..0x60).collect();
+            for (counter, stage) in (1..).zip(["first", "second", "close"]) {
+                let host = [counter; 8];
+                let Side { answer, .. } =
+                    scp02([&key, &key], serial, 0x21, [0, counter], [counter; 6], host);
+                let opening = opening("issuer", &host, &answer);
+                let request = sealed(&lease, SERIALS[0], stage, Some(opening));
+                let grant = central.seal(&operator(), &request).await.unwrap();
+                let confirm = ConfirmRequest {
+                    lease: lease.id,
+                    chip: SERIALS[0].into(),
+                    stage: stage.into(),
+                    answers: vec![vec![0x90, 0x00]; grant.commands.len()],
+                };
+                central.confirm(&operator(), &confirm).await.unwrap();
+            }
+            let removed = async || house.count("keys.removed", Outcome::Done).await;
+            assert_eq!(removed().await, 0);
+            let mut whole = bare_report(&lease, 1, BlankEnd::Personalized);
+            whole.journal = journal();
+            whole.chips = vec![ReportedChip {
+                interface: "contact".into(),
+                product: "old-stock".into(),
+                serial: Some(SERIALS[0].into()),
+                os: None,
+                commands: 1,
+                bytes: 1,
+            }];
+            central.report(&operator(), &whole).await.unwrap();
+            assert_eq!(house.count("lease.reported", Outcome::Done).await, 1);
+            assert_eq!(removed().await, 1);
         },
     );
 }

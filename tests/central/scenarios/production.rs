@@ -153,6 +153,12 @@ fn a_draft_that_does_not_load_stops_no_production() {
             })
             .await;
             assert!(matches!(released, CentralError::Profile(_)), "{released}");
+            let taken = refusal(&house, "taken", |config| {
+                config.chips.put("open", "nonsense = 1\n");
+                config.documents.put("eid-card", TAKING_IT);
+            })
+            .await;
+            assert!(matches!(taken, CentralError::Profile(_)), "{taken}");
             let mut test = house.config();
             test.chips.put("draft", draft);
             test.database = house.folder.path().join("test.db");
