@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use card::{Command, Response, Status};
+use openssl::error::ErrorStack;
 use openssl::rand::rand_bytes;
 
 /// Where an applet's random bytes come from: openssl's generator, or first what a recorded
@@ -68,11 +69,23 @@ pub(crate) struct Answer {
     pub(crate) status: Status,
 }
 
+impl Answer {
+    /// Returns 9000 without data.
+    pub(crate) fn done() -> Self {
+        Vec::new().into()
+    }
+}
+
 impl From<Vec<u8>> for Answer {
     fn from(data: Vec<u8>) -> Self {
         let status = Status::OK;
         Self { data, status }
     }
+}
+
+/// Says "no precise diagnosis" for a failure of the chip's own cryptography.
+pub(crate) fn broken(_: ErrorStack) -> Status {
+    Status::UNKNOWN
 }
 
 /// An applet of a chip. Commands reach it whole: chains are joined and the transport's 61xx

@@ -54,6 +54,8 @@ fn wipe(value: &mut Value) {
 pub(crate) struct JavaCard {
     domain: Os,
     kind: AppletKind,
+    /// Bytes for the applet.
+    room: usize,
     applet: Box<dyn Applet + Send>,
     /// The applet's memory as committed.
     memory: Clear,
@@ -70,11 +72,14 @@ impl JavaCard {
         kind: AppletKind,
         memory: Option<Value>,
     ) -> Result<Self, StoreError> {
-        let applet = kind.start(memory).map_err(StoreError::Encoding)?;
+        let applet = kind
+            .start(product.memory, memory)
+            .map_err(StoreError::Encoding)?;
         let memory = Clear(applet.memory().map_err(StoreError::Encoding)?);
         Ok(Self {
             domain: Os::new(state, product),
             kind,
+            room: product.memory,
             applet,
             memory,
             selected: Selected::Nobody,
@@ -217,7 +222,7 @@ impl JavaCard {
             return Ok(());
         }
         // What the applet believes rests on what was not written: it wakes from what was.
-        let kept = self.kind.start(Some(self.memory.0.clone()));
+        let kept = self.kind.start(self.room, Some(self.memory.0.clone()));
         self.applet = kept.map_err(|_| Status::UNKNOWN)?;
         self.selected = Selected::Nobody;
         Err(Status::MEMORY_FAILURE)

@@ -17,6 +17,7 @@ mod aes;
 mod applet;
 mod chip;
 mod circumstances;
+mod command;
 mod curve;
 mod des;
 mod eid;

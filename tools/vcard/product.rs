@@ -32,7 +32,7 @@ pub struct Product {
     pub fabrication_date: [u8; 2],
     /// Issuer identification number (GET DATA 0042).
     pub issuer: &'static [u8],
-    /// Memory for files, PINs and keys, bytes.
+    /// Memory for files, PINs and keys, bytes. An applet may reserve less for itself.
     pub memory: usize,
     /// Longest command data field, bytes, chained or extended.
     pub command_data: usize,
@@ -71,14 +71,16 @@ pub(crate) enum AppletKind {
 }
 
 impl AppletKind {
-    /// Starts the applet: with this memory, or as installed.
+    /// Starts the applet on a card with so many bytes for it: with this memory, or as
+    /// installed.
     pub(crate) fn start(
         self,
+        room: usize,
         memory: Option<serde_json::Value>,
     ) -> Result<Box<dyn Applet + Send>, serde_json::Error> {
         match self {
             Self::Gids => gids::start(memory),
-            Self::IsoApplet(build) => isoapplet::start(build, memory),
+            Self::IsoApplet(build) => isoapplet::start(build, room, memory),
             Self::Mrtd => memory.map_or_else(|| Ok(mrtd::blank()), mrtd::wake),
             Self::OpenPgp => openpgp::start(memory),
             Self::Piv => piv::start(memory),

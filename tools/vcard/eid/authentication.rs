@@ -3,8 +3,10 @@
 
 use card::{Command, Status};
 
+use crate::applet::broken;
+use crate::command::exactly;
 use crate::eid::session::{Asked, Level, offer};
-use crate::eid::turn::{Outcome, Reply, SecureChannel, Turn, broken};
+use crate::eid::turn::{Outcome, Reply, SecureChannel, Turn};
 use crate::identity::ChipSerial;
 
 /// Failed authentications in a row after which the chip opens no channel any more.

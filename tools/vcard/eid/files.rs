@@ -3,9 +3,10 @@
 
 use card::{Command, Status};
 
+use crate::command::{no_data, parameters};
 use crate::eid::access::{AccessRule, Mode};
 use crate::eid::state::{Body, File};
-use crate::eid::turn::{Outcome, Reply, Turn, no_data, parameters};
+use crate::eid::turn::{Outcome, Reply, Turn};
 use crate::objects::Objects;
 
 /// Directories within directories, counted from the MF.

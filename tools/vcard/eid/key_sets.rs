@@ -2,9 +2,11 @@
 
 use card::{Command, Status};
 
+use crate::applet::broken;
+use crate::command::parameters;
 use crate::eid::session::{Session, StaticKeys};
 use crate::eid::state::{KeySet, State, TRANSPORT_VERSION};
-use crate::eid::turn::{Outcome, Reply, Turn, broken, parameters};
+use crate::eid::turn::{Outcome, Reply, Turn};
 use crate::objects::Objects;
 use crate::secret::Secret;
 

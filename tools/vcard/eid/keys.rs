@@ -3,10 +3,11 @@
 
 use card::{Command, Status};
 
+use crate::applet::broken;
 use crate::curve::Curve;
 use crate::eid::access::{AccessRule, Mode};
 use crate::eid::state::{KeyPair, MF, Usage};
-use crate::eid::turn::{Outcome, Turn, broken};
+use crate::eid::turn::{Outcome, Turn};
 use crate::objects::{Objects, object};
 
 /// `00 47 80 00  AC { 80, 84, 95, 8C }` makes a pair, `00 47 81 00  AC { 84 }` reads the

@@ -3,9 +3,10 @@
 use card::tlv::{self, Tag};
 use card::{Command, Status};
 
+use crate::command::parameters;
 use crate::eid::access::{AccessRule, Mode};
 use crate::eid::state::Pin;
-use crate::eid::turn::{Outcome, Reply, Turn, parameters};
+use crate::eid::turn::{Outcome, Reply, Turn};
 use crate::objects::{Objects, object};
 
 /// Bytes of every PIN field.

@@ -2,10 +2,11 @@
 
 use card::{Command, Status};
 
+use crate::command::{exactly, no_data};
 use crate::eid::access::Mode;
 use crate::eid::pin_objects::FIELD;
 use crate::eid::state::Pin;
-use crate::eid::turn::{Outcome, Reply, Turn, exactly, no_data};
+use crate::eid::turn::{Outcome, Reply, Turn};
 use crate::secret::Secret;
 
 /// Reference of the PUK.

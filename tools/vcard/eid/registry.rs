@@ -3,8 +3,9 @@
 
 use card::{Command, Status};
 
+use crate::command::no_data;
 use crate::eid::state::ISD_AID;
-use crate::eid::turn::{Outcome, Turn, no_data};
+use crate::eid::turn::{Outcome, Turn};
 use crate::identity::{ChipSerial, cplc};
 use crate::objects::{Objects, object};
 use crate::scp::Scp;

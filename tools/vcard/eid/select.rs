@@ -2,8 +2,9 @@
 
 use card::{Command, Status};
 
+use crate::command::no_data;
 use crate::eid::state::{Body, CardState, ISD_AID, MF, MF_ID, State};
-use crate::eid::turn::{Application, Outcome, Reply, Turn, Volatile, no_data};
+use crate::eid::turn::{Application, Outcome, Reply, Turn, Volatile};
 use crate::objects::object;
 
 /// What of the control information is to be returned: P2's b4-b3.

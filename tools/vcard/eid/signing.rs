@@ -3,10 +3,12 @@
 use card::{Command, Status};
 use openssl::rand::rand_bytes;
 
+use crate::applet::broken;
+use crate::command::{no_data, parameters};
 use crate::eid::access::Mode;
 use crate::eid::keys;
 use crate::eid::state::{KeyPair, Usage};
-use crate::eid::turn::{Environment, Operation, Outcome, Reply, Turn, broken, no_data, parameters};
+use crate::eid::turn::{Environment, Operation, Outcome, Reply, Turn};
 use crate::objects::Objects;
 
 /// `00 22 41 <A4 | B6 | B8>  80 <algorithm> 84 01 <key>`.

@@ -1,7 +1,6 @@
 //! One command's turn: the memory it works on, the session it runs in.
 
-use card::{Command, Status};
-use openssl::error::ErrorStack;
+use card::Status;
 
 use crate::applet::Work;
 use crate::eid::access::Present;
@@ -112,11 +111,6 @@ impl From<Vec<u8>> for Reply {
 
 /// What a command's handler gives.
 pub(crate) type Outcome = Result<Reply, Status>;
-
-/// Says "no precise diagnosis" for a failure of the chip's own cryptography.
-pub(crate) fn broken(_: ErrorStack) -> Status {
-    Status::UNKNOWN
-}
 
 /// One command's turn. Handlers change `state`; what they change is committed when they
 /// succeed and dropped when they fail, but for what they [`Turn::commit`] on the way.
@@ -244,28 +238,4 @@ impl Present for Turn<'_> {
         let pin = self.visible_pin(number);
         pin.is_some_and(|pin| self.volatile.verified.contains(&pin))
     }
-}
-
-/// Wants P1 and P2 to be these.
-pub(crate) fn parameters(command: &Command, p1: u8, p2: u8) -> Result<(), Status> {
-    if (command.p1(), command.p2()) == (p1, p2) {
-        Ok(())
-    } else {
-        Err(Status::WRONG_P1_P2)
-    }
-}
-
-/// Wants a command without data.
-pub(crate) fn no_data(command: &Command) -> Result<(), Status> {
-    if command.data().is_empty() {
-        Ok(())
-    } else {
-        Err(Status::WRONG_LENGTH)
-    }
-}
-
-/// Wants a data field of exactly so many bytes.
-pub(crate) fn exactly<const N: usize>(command: &Command) -> Result<[u8; N], Status> {
-    let data = command.data();
-    data.try_into().map_err(|_| Status::WRONG_LENGTH)
 }

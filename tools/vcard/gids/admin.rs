@@ -6,11 +6,10 @@ use openssl::error::ErrorStack;
 use openssl::symm::{Cipher, Crypter, Mode};
 
 use super::files::{Content, Material};
-use super::{
-    DATA_INVALID, Gids, NOT_ALLOWED, Outcome, broken, done, first, object, objects, parameters,
-    single,
-};
-use crate::applet::Entropy;
+use super::{DATA_INVALID, Gids, NOT_ALLOWED, Outcome, first, objects, single};
+use crate::applet::{Answer, Entropy, broken};
+use crate::command::parameters;
+use crate::objects::object;
 use crate::secret::{Secret, same};
 
 /// Length of a Triple DES key, bytes.
@@ -77,7 +76,7 @@ impl Gids {
                     return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
                 }
                 self.session.administrator = Administrator::Proved;
-                Ok(done())
+                Ok(Answer::done())
             }
             Administrator::Mutual { chip, terminal } => {
                 let answer = self.mutual(&chip, &terminal, response, entropy)?;

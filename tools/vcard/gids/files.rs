@@ -6,10 +6,10 @@ use card::{Command, Status};
 use serde::{Deserialize, Serialize};
 
 use super::objects::Object;
-use super::{
-    AID, DATA_INVALID, Gids, NOT_ALLOWED, Outcome, done, first, object, objects, parameters,
-};
-use crate::applet::Work;
+use super::{AID, DATA_INVALID, Gids, NOT_ALLOWED, Outcome, first, objects};
+use crate::applet::{Answer, Work};
+use crate::command::parameters;
+use crate::objects::object;
 use crate::secret::{Secret, hexadecimal};
 
 /// Operations on an elementary file, as bits of the access mode byte.
@@ -213,7 +213,7 @@ impl Gids {
         let file = self.file(id).ok_or(Status::FILE_NOT_FOUND)?;
         let answer = match command.p2() {
             0x04 => file.control.clone().into(),
-            0x0C => done(),
+            0x0C => Answer::done(),
             _ => return Err(Status::WRONG_P1_P2),
         };
         self.session.current = Some(id);
@@ -235,7 +235,7 @@ impl Gids {
         work.written += file.size();
         self.session.current = Some(file.id);
         self.memory.files.push(file);
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 44 00 00`: the current file, or the application, becomes operational.
@@ -245,14 +245,14 @@ impl Gids {
         let Some(id) = self.session.current else {
             self.memory.operational = true;
             self.session.deauthenticate();
-            return Ok(done());
+            return Ok(Answer::done());
         };
         let file = self.file(id).ok_or(Status::FILE_NOT_FOUND)?;
         self.allowed(file, ACTIVATE)?;
         if let Some(file) = self.file_mut(id) {
             file.active = true;
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 E4 00 00`: deletes the current file.
@@ -268,7 +268,7 @@ impl Gids {
         work.written += 1;
         self.memory.files.retain(|file| file.id != id);
         self.session.current = None;
-        Ok(done())
+        Ok(Answer::done())
     }
 }
 

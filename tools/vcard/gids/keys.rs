@@ -4,11 +4,9 @@
 use card::{Command, Status};
 
 use super::files::{Content, File, GENERATE, Material, READ, USE, WRITE};
-use super::{
-    DATA_INVALID, Gids, Outcome, admin, done, first, objects, one_byte, parameters, rsa, single,
-    wanted,
-};
-use crate::applet::{KeyWork, Work};
+use super::{DATA_INVALID, Gids, Outcome, admin, first, objects, one_byte, rsa, single, wanted};
+use crate::applet::{Answer, KeyWork, Work};
+use crate::command::parameters;
 use crate::rsa::BITS;
 use crate::secret::Secret;
 
@@ -100,7 +98,7 @@ impl Gids {
         self.room(value.len())?;
         work.written += value.len();
         self.keep(key, material);
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 22 41 <B6 or B8>  80 01 <algorithm> 84 01 <key>`, or `00 22 <81 or C1> A4
@@ -124,7 +122,7 @@ impl Gids {
             self.session.administrator_key = Some(key);
             self.session.environment = None;
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 2A 9E 9A <data>` signs, `00 2A 80 86 <cryptogram>` deciphers.

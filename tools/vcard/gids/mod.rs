@@ -20,9 +20,8 @@ mod rsa;
 #[cfg(test)]
 mod scenarios;
 
-use card::tlv::{self, Tag, Tlv};
+use card::tlv::{self, Tlv};
 use card::{Command, Response, Status};
-use openssl::error::ErrorStack;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -156,28 +155,13 @@ fn plain_class(class: u8) -> Result<(), Status> {
     }
 }
 
-/// Returns 9000 without data.
-fn done() -> Answer {
-    Vec::new().into()
-}
-
 /// Gives data to a command that has room for them: without Le they are dropped.
 fn wanted(command: &Command, data: Vec<u8>) -> Answer {
     if command.le().is_some() {
         data.into()
     } else {
-        done()
+        Answer::done()
     }
-}
-
-/// Says "no precise diagnosis" for a failure of the chip's own cryptography.
-fn broken(_: ErrorStack) -> Status {
-    Status::UNKNOWN
-}
-
-/// Encodes one data object.
-fn object<const TAG: u32>(value: &[u8]) -> Vec<u8> {
-    tlv::encode(Tag::known::<TAG>(), value)
 }
 
 /// Parses a sequence of data objects.
@@ -204,15 +188,6 @@ fn single(bytes: &[u8], tag: u32) -> Result<&[u8], Status> {
     match objects(bytes)?.as_slice() {
         [object] if object.tag.value() == tag => Ok(object.value),
         _ => Err(DATA_INVALID),
-    }
-}
-
-/// Wants P1 and P2 to be these.
-fn parameters(command: &Command, p1: u8, p2: u8) -> Result<(), Status> {
-    if (command.p1(), command.p2()) == (p1, p2) {
-        Ok(())
-    } else {
-        Err(Status::WRONG_P1_P2)
     }
 }
 

@@ -6,8 +6,9 @@ use card::{Command, Status};
 use serde::{Deserialize, Serialize};
 
 use super::files::{Content, File, READ, WRITE};
-use super::{DATA_INVALID, Gids, Outcome, WRONG_STRUCTURE, done, object, objects, single, wanted};
-use crate::applet::Work;
+use super::{DATA_INVALID, Gids, Outcome, WRONG_STRUCTURE, objects, single, wanted};
+use crate::applet::{Answer, Work};
+use crate::objects::object;
 use crate::secret::Secret;
 
 /// P1-P2 that mean the application.
@@ -134,6 +135,6 @@ impl Gids {
                 None => objects.push(new),
             }
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 }

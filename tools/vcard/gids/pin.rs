@@ -3,8 +3,9 @@
 use card::{Command, Status};
 use serde::{Deserialize, Serialize};
 
-use super::{Gids, NOT_ALLOWED, Outcome, done, object};
-use crate::applet::Work;
+use super::{Gids, NOT_ALLOWED, Outcome};
+use crate::applet::{Answer, Work};
+use crate::objects::object;
 use crate::secret::Secret;
 
 /// Lengths of a PIN, bytes.
@@ -93,7 +94,7 @@ impl Gids {
         }
         if command.p2() == 0x82 {
             self.session.deauthenticate();
-            return Ok(done());
+            return Ok(Answer::done());
         }
         reference(command.p2())?;
         let pin = &mut self.memory.pin;
@@ -102,7 +103,7 @@ impl Gids {
         }
         let data = command.data();
         if data.is_empty() && !self.memory.operational {
-            return Ok(done());
+            return Ok(Answer::done());
         }
         if !LENGTHS.contains(&data.len()) {
             return Err(pin.left());
@@ -110,7 +111,7 @@ impl Gids {
         self.session.verified = false;
         pin.check(data, work)?;
         self.session.verified = true;
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 24 00 80 <old> <new>`, or `00 24 01 80 <new>`: before the activation, or by the
@@ -142,7 +143,7 @@ impl Gids {
             }
             _ => return Err(Status::WRONG_P1_P2),
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 2C 02 80 <new>`, by the administrator, who is forgotten afterwards.
@@ -161,6 +162,6 @@ impl Gids {
         acceptable(command.data())?;
         self.memory.pin.set(command.data(), work);
         self.session.deauthenticate();
-        Ok(done())
+        Ok(Answer::done())
     }
 }

@@ -5,7 +5,9 @@ use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
 use openssl::rsa::Padding;
 
-use super::{DATA_INVALID, broken, object, objects, single};
+use super::{DATA_INVALID, objects, single};
+use crate::applet::broken;
+use crate::objects::object;
 use crate::rsa::{BYTES, RsaKey};
 use crate::secret::Secret;
 

@@ -49,6 +49,8 @@ impl Session {
 /// The applet.
 pub(super) struct IsoApplet {
     pub(super) build: Build,
+    /// What the card has for it, bytes.
+    room: usize,
     pub(super) memory: Memory,
     pub(super) session: Session,
 }
@@ -57,10 +59,11 @@ pub(super) struct IsoApplet {
 pub(super) type Outcome = Result<Vec<u8>, Status>;
 
 impl IsoApplet {
-    pub(super) fn new(build: Build, memory: Memory) -> Self {
+    pub(super) fn new(build: Build, room: usize, memory: Memory) -> Self {
         let session = Session::new(memory.phase);
         Self {
             build,
+            room,
             memory,
             session,
         }
@@ -118,11 +121,7 @@ impl IsoApplet {
 
     /// Wants so many more bytes of memory: a Java Card that has no more says only 6F00.
     pub(super) fn room(&self, bytes: usize) -> Result<(), Status> {
-        let memory = match self.build.version {
-            Version::V0 => 65_536,
-            Version::V1 => 163_840,
-        };
-        if self.memory.used() + bytes <= memory {
+        if self.memory.used() + bytes <= self.room {
             Ok(())
         } else {
             Err(Status::UNKNOWN)

@@ -44,14 +44,16 @@ pub(crate) enum Version {
     V1,
 }
 
-/// Starts the applet: with this memory, or as installed.
+/// Starts the applet on a card with so many bytes for it: with this memory, or as installed.
 pub(crate) fn start(
     build: Build,
+    room: usize,
     memory: Option<Value>,
 ) -> Result<Box<dyn Applet + Send>, serde_json::Error> {
     let memory = memory.map(serde_json::from_value).transpose()?;
     Ok(Box::new(applet::IsoApplet::new(
         build,
+        room,
         memory.unwrap_or_default(),
     )))
 }

@@ -13,7 +13,7 @@ use super::Version;
 use super::applet::{IsoApplet, Outcome};
 use super::keys::{BUFFER, ECDSA, RSA_PKCS1, RSA_PSS};
 use super::memory::Key;
-use crate::applet::{KeyWork, Work};
+use crate::applet::{KeyWork, Work, broken};
 use crate::curve;
 use crate::rsa::{BITS, BYTES, RsaKey};
 
@@ -42,7 +42,6 @@ impl IsoApplet {
     fn sign(&self, command: &Command, work: &mut Work) -> Outcome {
         let environment = self.session.environment;
         let environment = environment.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
-        let broken = |_: ErrorStack| Status::UNKNOWN;
         let data = command.data();
         match environment.algorithm {
             ECDSA => {

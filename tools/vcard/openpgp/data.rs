@@ -4,8 +4,9 @@ use card::{Command, Status};
 
 use super::keys::{self, Role};
 use super::passwords::{Kind, LONGEST, Password};
-use super::{LONGEST_ANSWER, LONGEST_COMMAND, OpenPgp, Outcome, done, no_data};
-use crate::applet::Work;
+use super::{LONGEST_ANSWER, LONGEST_COMMAND, OpenPgp, Outcome};
+use crate::applet::{Answer, Work};
+use crate::command::no_data;
 use crate::objects::{Objects, object};
 use crate::secret::Secret;
 
@@ -125,7 +126,7 @@ impl OpenPgp {
             return Err(Status::REFERENCE_NOT_FOUND);
         }
         self.session.occurrence = occurrence;
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 DA <tag> <value>`, with PW3 verified.
@@ -169,7 +170,7 @@ impl OpenPgp {
             }
         }
         work.written += value.len();
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// Another object is meant now: of the certificates again the first.

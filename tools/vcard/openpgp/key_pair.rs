@@ -5,9 +5,8 @@ use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
 use serde::{Deserialize, Serialize};
 
-use super::broken;
 use super::keys::Algorithm;
-use crate::applet::KeyWork;
+use crate::applet::{KeyWork, broken};
 use crate::objects::{Objects, object};
 use crate::rsa::{BYTES, HALF, RsaKey};
 use crate::secret::Secret;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::key_pair::KeyPair;
 use super::life::Memory;
-use super::{OpenPgp, Outcome, broken, done};
-use crate::applet::{KeyWork, Work};
+use super::{OpenPgp, Outcome};
+use crate::applet::{Answer, KeyWork, Work, broken};
 use crate::curve::Curve;
 use crate::objects::{Objects, object};
 use crate::rsa::BITS;
@@ -241,7 +241,7 @@ impl OpenPgp {
         let parts = parts(list.need(0x7F48)?, list.need(0x5F48)?).ok_or(Status::WRONG_DATA)?;
         let key = KeyPair::from_parts(self.memory.slot(role).algorithm, &parts)?;
         self.memory.place(role, key, work);
-        Ok(done())
+        Ok(Answer::done())
     }
 }
 

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::Slot;
 use super::passwords::{Kind, Password};
-use super::{AID, OpenPgp, Outcome, Session, allowed, done, no_data, parameters};
-use crate::applet::{Entropy, Work};
+use super::{AID, OpenPgp, Outcome, Session, allowed, parameters};
+use crate::applet::{Answer, Entropy, Work};
+use crate::command::no_data;
 use crate::secret::{Secret, hexadecimal};
 
 /// Version 3.4, and a manufacturer of the range whose serials are random (*§4.2.1*).
@@ -78,7 +79,7 @@ impl OpenPgp {
         self.memory.terminated = true;
         self.session = Session::default();
         work.written += 1;
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 44 00 00`: makes a blank of a terminated application; nothing else happens.
@@ -90,6 +91,6 @@ impl OpenPgp {
             self.session = Session::default();
             work.written += 64;
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 }

@@ -21,10 +21,10 @@ mod passwords;
 mod scenarios;
 
 use card::{Command, Status};
-use openssl::error::ErrorStack;
 use serde_json::Value;
 
 use crate::applet::{Answer, Applet, Entropy, Work};
+use crate::command::{no_data, plain_class};
 use life::Memory;
 
 /// Name of the application without version, manufacturer and serial (*§4.2.1*): RID, PIX.
@@ -89,7 +89,7 @@ impl Applet for OpenPgp {
             let data = Vec::new();
             return Ok(Answer { data, status });
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     fn process(&mut self, command: &Command, entropy: &mut Entropy, work: &mut Work) -> Outcome {
@@ -148,21 +148,6 @@ fn get_challenge(command: &Command, entropy: &mut Entropy) -> Outcome {
     Ok(challenge.into())
 }
 
-/// Wants the class byte `00`: one logical channel, no secure messaging.
-fn plain_class(class: u8) -> Result<(), Status> {
-    match class {
-        0x00 => Ok(()),
-        0x01..=0x03 | 0x40..=0x7F => Err(Status::CHANNEL_NOT_SUPPORTED),
-        0x04..=0x0F => Err(Status::SECURE_MESSAGING_NOT_SUPPORTED),
-        _ => Err(Status::CLASS_NOT_SUPPORTED),
-    }
-}
-
-/// Returns 9000 without data.
-fn done() -> Answer {
-    Vec::new().into()
-}
-
 /// Refuses what no password was verified for.
 fn allowed(verified: bool) -> Result<(), Status> {
     if verified {
@@ -172,25 +157,11 @@ fn allowed(verified: bool) -> Result<(), Status> {
     }
 }
 
-/// Says "no precise diagnosis" for a failure of the chip's own cryptography.
-fn broken(_: ErrorStack) -> Status {
-    Status::UNKNOWN
-}
-
 /// Wants P1 and P2 to be these.
 fn parameters(command: &Command, p1: u8, p2: u8) -> Result<(), Status> {
     if (command.p1(), command.p2()) == (p1, p2) {
         Ok(())
     } else {
         Err(Status::WRONG_PARAMETERS)
-    }
-}
-
-/// Wants a command without data.
-fn no_data(command: &Command) -> Result<(), Status> {
-    if command.data().is_empty() {
-        Ok(())
-    } else {
-        Err(Status::WRONG_LENGTH)
     }
 }

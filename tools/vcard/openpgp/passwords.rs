@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use card::{Command, Status};
 use serde::{Deserialize, Serialize};
 
-use super::{OpenPgp, Outcome, done};
-use crate::applet::Work;
+use super::{OpenPgp, Outcome};
+use crate::applet::{Answer, Work};
 use crate::secret::Secret;
 
 /// Tries after a success.
@@ -135,7 +135,7 @@ impl OpenPgp {
             }
             _ => return Err(Status::WRONG_PARAMETERS),
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 24 00 <81 | 83> <old> <new>`.
@@ -150,7 +150,7 @@ impl OpenPgp {
         let changed = proved.and_then(|()| {
             password.kind.fits(new)?;
             password.replace(new, work);
-            Ok(done())
+            Ok(Answer::done())
         });
         if command.p2() == PW3 {
             self.session.admin = changed.is_ok();
@@ -180,7 +180,7 @@ impl OpenPgp {
         Kind::Pw1.fits(new)?;
         self.memory.pw1.replace(new, work);
         self.forget_pw1();
-        Ok(done())
+        Ok(Answer::done())
     }
 
     fn forget_pw1(&mut self) {

@@ -1,11 +1,13 @@
 //! What the card says of itself: GET VERSION, GET SERIAL, GET METADATA. YubiKey commands that
 //! PivApplet answers, so that yubico-piv-tool knows what it talks to.
 
+use crate::command::{no_data, parameters};
+use crate::objects::object;
 use card::{Command, Status};
 
 use super::references::Reference;
 use super::slots::Slot;
-use super::{Outcome, Piv, factory, no_data, object, parameters};
+use super::{Outcome, Piv, factory};
 
 /// The YubiKey firmware whose commands PivApplet 0.9 has.
 const VERSION: [u8; 3] = [0x05, 0x04, 0x00];

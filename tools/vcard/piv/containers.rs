@@ -4,8 +4,10 @@
 use card::tlv::{self, Tlv};
 use card::{Command, Status};
 
-use super::{AID, Outcome, Piv, done, object, parameters};
-use crate::applet::Work;
+use super::{AID, Outcome, Piv};
+use crate::applet::{Answer, Work};
+use crate::command::parameters;
+use crate::objects::object;
 use crate::secret::Secret;
 
 /// Memory for the data objects' contents, bytes. A facial image alone may have 12 710.
@@ -83,7 +85,7 @@ impl Piv {
         if content.is_empty() {
             self.memory.objects.remove(&number);
             work.written += 1;
-            return Ok(done());
+            return Ok(Answer::done());
         }
         let others = self.memory.objects.iter();
         let others = others.filter(|(other, _)| **other != number);
@@ -93,7 +95,7 @@ impl Piv {
         }
         self.memory.objects.insert(number, Secret::new(content));
         work.written += content.len();
-        Ok(done())
+        Ok(Answer::done())
     }
 }
 

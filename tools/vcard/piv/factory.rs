@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::management::ManagementKey;
 use super::references::Reference;
 use super::slots::{self, Slot};
-use super::{Outcome, Piv, Session, done, no_data, object, parameters};
-use crate::applet::{Entropy, Work};
+use super::{Outcome, Piv, Session};
+use crate::applet::{Answer, Entropy, Work};
+use crate::command::{no_data, parameters};
+use crate::objects::object;
 use crate::secret::{Secret, hexadecimal};
 
 /// PIN of a blank.
@@ -128,7 +130,7 @@ impl Piv {
         self.session = Session::default();
         let contents = self.memory.objects.values();
         work.written += contents.map(|content| content.bytes().len()).sum::<usize>();
-        Ok(done())
+        Ok(Answer::done())
     }
 }
 

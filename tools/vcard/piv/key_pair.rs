@@ -4,9 +4,9 @@ use card::Status;
 use openssl::error::ErrorStack;
 use serde::{Deserialize, Serialize};
 
-use super::{broken, object};
-use crate::applet::KeyWork;
+use crate::applet::{KeyWork, broken};
 use crate::curve::{self, Curve};
+use crate::objects::object;
 use crate::rsa::{BITS, HALF, RsaKey};
 use crate::secret::Secret;
 

@@ -7,8 +7,10 @@ use openssl::symm::{self, Crypter, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::use_of_keys::Template;
-use super::{Outcome, Piv, broken, done, object};
-use crate::applet::{Entropy, Work};
+use super::{Outcome, Piv};
+use crate::applet::{Answer, Entropy, Work, broken};
+use crate::command::parameters;
+use crate::objects::object;
 use crate::secret::Secret;
 
 /// Reference of the card management key.
@@ -184,7 +186,7 @@ impl Piv {
                     Pending::Challenge(drawn) => Ok(drawn.matches(key.decrypt(response)?.bytes())),
                     Pending::Witness(_) => Ok(false),
                 })?;
-                Ok(done())
+                Ok(Answer::done())
             }
             // yubico-piv-tool leaves the empty 82 out.
             (None | Some(0x82), [witness, challenge, None])
@@ -198,7 +200,7 @@ impl Piv {
                 }
                 match challenge {
                     Some(challenge) => self.respond(challenge),
-                    None if template.wanted.is_none() => Ok(done()),
+                    None if template.wanted.is_none() => Ok(Answer::done()),
                     None => Err(Status::WRONG_DATA),
                 }
             }
@@ -250,7 +252,7 @@ impl Piv {
 
     /// `00 FF FF FF  <algorithm> 9B L <key>`. The session stays authenticated.
     pub(super) fn set_management_key(&mut self, command: &Command, work: &mut Work) -> Outcome {
-        super::parameters(command, 0xFF, 0xFF)?;
+        parameters(command, 0xFF, 0xFF)?;
         self.managed()?;
         let &[algorithm, REFERENCE, length, ref key @ ..] = command.data() else {
             return Err(Status::WRONG_DATA);
@@ -265,7 +267,7 @@ impl Piv {
         work.written += key.key.bytes().len() + 1;
         self.memory.management = key;
         self.session.pending = None;
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// Returns what a card with this management key drew when it answered so to GENERAL

@@ -25,12 +25,13 @@ mod scenarios;
 mod slots;
 mod use_of_keys;
 
-use card::tlv::{self, Tag, Tlv};
+use card::tlv::{self, Tlv};
 use card::{Command, Response, Status};
-use openssl::error::ErrorStack;
 use serde_json::Value;
 
 use crate::applet::{Answer, Applet, Entropy, Work};
+use crate::command::plain_class;
+use crate::objects::object;
 use factory::Memory;
 use management::Pending;
 
@@ -175,33 +176,6 @@ fn application_property_template() -> Vec<u8> {
     template
 }
 
-/// Wants the class byte `00`: one logical channel, no secure messaging.
-fn plain_class(class: u8) -> Result<(), Status> {
-    match class {
-        0x00 => Ok(()),
-        0x80.. => Err(Status::CLASS_NOT_SUPPORTED),
-        0x40.. => Err(Status::CHANNEL_NOT_SUPPORTED),
-        _ if class & 0x0C != 0 => Err(Status::SECURE_MESSAGING_NOT_SUPPORTED),
-        _ if class & 0x03 != 0 => Err(Status::CHANNEL_NOT_SUPPORTED),
-        _ => Err(Status::CLASS_NOT_SUPPORTED),
-    }
-}
-
-/// Returns 9000 without data.
-fn done() -> Answer {
-    Vec::new().into()
-}
-
-/// Says "no precise diagnosis" for a failure of the chip's own cryptography.
-fn broken(_: ErrorStack) -> Status {
-    Status::UNKNOWN
-}
-
-/// Encodes one data object.
-fn object<const TAG: u32>(value: &[u8]) -> Vec<u8> {
-    tlv::encode(Tag::known::<TAG>(), value)
-}
-
 /// Parses a sequence of data objects; what is none is wrong data.
 fn objects(bytes: &[u8]) -> Result<Vec<Tlv<'_>>, Status> {
     tlv::parse_all(bytes).map_err(|_| Status::WRONG_DATA)
@@ -212,24 +186,6 @@ fn single(bytes: &[u8], tag: u32) -> Result<&[u8], Status> {
     match objects(bytes)?.as_slice() {
         [object] if object.tag.value() == tag => Ok(object.value),
         _ => Err(Status::WRONG_DATA),
-    }
-}
-
-/// Wants P1 and P2 to be these.
-fn parameters(command: &Command, p1: u8, p2: u8) -> Result<(), Status> {
-    if (command.p1(), command.p2()) == (p1, p2) {
-        Ok(())
-    } else {
-        Err(Status::WRONG_P1_P2)
-    }
-}
-
-/// Wants a command without data.
-fn no_data(command: &Command) -> Result<(), Status> {
-    if command.data().is_empty() {
-        Ok(())
-    } else {
-        Err(Status::WRONG_LENGTH)
     }
 }
 
@@ -248,20 +204,5 @@ mod tests {
             hex::encode(application_property_template()),
             hex::encode(recorded)
         );
-    }
-
-    #[test]
-    fn classes_are_told_apart() {
-        assert_eq!(plain_class(0x00), Ok(()));
-        for (class, status) in [
-            (0x80, 0x6E00),
-            (0x04, 0x6882),
-            (0x0C, 0x6882),
-            (0x01, 0x6881),
-            (0x41, 0x6881),
-            (0x20, 0x6E00),
-        ] {
-            assert_eq!(plain_class(class), Err(Status::new(status)), "{class:02X}");
-        }
     }
 }

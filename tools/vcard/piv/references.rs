@@ -4,8 +4,9 @@
 use card::{Command, Status};
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Piv, done, factory};
-use crate::applet::Work;
+use super::{Outcome, Piv, factory};
+use crate::applet::{Answer, Work};
+use crate::command::no_data;
 use crate::secret::Secret;
 
 /// Length of a PIN or PUK as sent, bytes.
@@ -124,7 +125,7 @@ impl Piv {
             }
             _ => return Err(Status::WRONG_DATA),
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 24 00 <80 | 81> 10 <old> <new>`. A PIN has to be verified anew.
@@ -149,7 +150,7 @@ impl Piv {
             self.prove_puk(old, work)?;
             self.memory.puk.replace(new, work);
         }
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 2C 00 80 10 <PUK> <new PIN>`. The PIN has to be verified anew.
@@ -166,7 +167,7 @@ impl Piv {
         self.prove_puk(puk, work)?;
         self.session.verified = false;
         self.memory.pin.replace(new, work);
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// `00 FA <PIN tries> <PUK tries>`: new tries, and the default PIN and PUK again.
@@ -175,7 +176,7 @@ impl Piv {
         if !self.session.verified {
             return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
         }
-        super::no_data(command)?;
+        no_data(command)?;
         // A status word has four bits for the tries left.
         let tries = 1..=0x0F;
         if !tries.contains(&command.p1()) || !tries.contains(&command.p2()) {
@@ -185,7 +186,7 @@ impl Piv {
         self.memory.pin = Reference::new(factory::PIN, command.p1());
         self.memory.puk = Reference::new(factory::PUK, command.p2());
         work.written += 2 * (FIELD + 2);
-        Ok(done())
+        Ok(Answer::done())
     }
 
     fn prove_pin(&mut self, given: &[u8], work: &mut Work) -> Result<(), Status> {

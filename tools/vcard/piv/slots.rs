@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::factory::Memory;
 use super::key_pair::{Algorithm, KeyPair};
-use super::{Outcome, Piv, done, object, objects, single};
-use crate::applet::Work;
+use super::{Outcome, Piv, objects, single};
+use crate::applet::{Answer, Work};
+use crate::objects::object;
 
 /// When a key wants the PIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,7 +174,7 @@ impl Piv {
             _ => return Err(Status::WRONG_DATA),
         };
         self.place(reference, pair, new_policy, work)?;
-        Ok(done())
+        Ok(Answer::done())
     }
 
     /// Puts a key pair into its slot. The slot's policy stays where the command names none.

@@ -6,8 +6,9 @@ use card::{Command, Status};
 use super::key_pair::Algorithm;
 use super::management::REFERENCE;
 use super::slots::PinPolicy;
-use super::{Outcome, Piv, object, objects, single};
+use super::{Outcome, Piv, objects, single};
 use crate::applet::{Entropy, Work};
+use crate::objects::object;
 
 /// The dynamic authentication template `7C` (*Part 2 table 7*): what is given, and the one
 /// object that is sent empty, because its value is wanted.
