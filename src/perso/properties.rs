@@ -359,11 +359,20 @@ impl Case {
             text.push_str("[[stages]]\nname = \"take over\"\nselect = \"main\"\nchannel = \"issuer\"\nsteps = [\"replace_keys next\"]\n");
         }
         let (writes, checks) = (writes.join(", "), checks.join(", "));
+        // What the centre seals it hides, where the chip has a channel that can.
+        let sealed = "sealed = true\nsteps = [\"set_holder_pin pin\", \"set_state closed\"]";
+        let hand_over = match self.way {
+            Way::Scp03 { level, .. } if !LEVELS[level].0.contains("c-enc r-mac") => {
+                format!("{channel}steps = [\"set_state closed\"]")
+            }
+            Way::Scp03 { .. } => format!("{channel}{sealed}"),
+            _ => sealed.into(),
+        };
         writeln!(
             text,
             "[[stages]]\nname = \"build\"\nselect = \"main\"\n{channel}steps = [{writes}, \"generate_key sign\", \"set_temporary_pin pin\", \"verify_pin pin\"{certify}]\n\
              [[stages]]\nname = \"verify\"\nselect = \"main\"\nsteps = [{prove}{checks}, \"check_tries pin\"]\n\
-             [[stages]]\nname = \"hand over\"\nselect = \"main\"\nsealed = true\nsteps = [\"set_holder_pin pin\", \"set_state closed\"]"
+             [[stages]]\nname = \"hand over\"\nselect = \"main\"\n{hand_over}"
         )
         .unwrap();
         text
@@ -609,8 +618,8 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
                 })
             }
         },
-        (_, Request::Seal { pins, .. }) => {
-            let renderer = Renderer::new(&plan.chip, &case.limits, false);
+        (_, Request::Seal { pins, opening, .. }) => {
+            let renderer = Renderer::new(&plan.chip, &case.limits, opening.is_some());
             let pin = plan.chip.object(ObjectKind::Pin, "pin")?;
             let known = pins.get("pin").and_then(Value::as_bytes);
             let values = PinValues {
@@ -622,11 +631,26 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
             let mut commands = renderer.operation(setting, pin, &values).ok()?;
             let state = plan.chip.object(ObjectKind::State, "closed")?;
             commands.extend(renderer.operation(Dialect::SetState, state, &[]).ok()?);
-            let commands = commands.into_iter();
+            let mut commands: Vec<_> = commands
+                .into_iter()
+                .map(|rendered| (rendered.command, rendered.expect))
+                .collect();
+            if let Some(opening) = opening {
+                let update = opening.answers.get(Opening::INITIALIZE_UPDATE)?;
+                let keys = session(update, &opening.host_challenge)?;
+                let host = HostChallenge::try_from(&opening.host_challenge[..]).ok()?;
+                let update = InitializeUpdate::parse(update).ok()?;
+                let handshake = Handshake::new(keys, host, &update).ok()?;
+                let level = plan.chip.channel.protocol.level()?;
+                let (authenticate, opened) = handshake.external_authenticate(level).ok()?;
+                let mut channel = opened.assume_accepted();
+                for (command, _) in &mut commands {
+                    *command = channel.wrap(command).ok()?;
+                }
+                commands.insert(0, (authenticate, vec![StatusPattern::OK]));
+            }
             Some(Grant::Sealed {
-                commands: commands
-                    .map(|rendered| (rendered.command, rendered.expect))
-                    .collect(),
+                commands,
                 publics: BTreeMap::new(),
             })
         }

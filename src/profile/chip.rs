@@ -12,6 +12,7 @@ use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
 use crate::error::Warning;
+use crate::held_keys::HeldKeys;
 use crate::sort::Sort;
 use crate::template::Template;
 use crate::value::{Scope, Value};
@@ -227,6 +228,16 @@ pub struct Challenge {
     pub proof: Template,
     /// What the chip must answer, if it proves anything.
     pub answer: Option<Template>,
+}
+
+impl Challenge {
+    /// Returns whether the issuer's proof follows from something that the chip gave, so that it
+    /// is another each time.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let own = ["channel.key", "channel.host"];
+        let mut names = self.proof.variables().into_iter();
+        names.any(|(name, _)| !own.contains(&name))
+    }
 }
 
 /// One key set of the channel.
@@ -659,8 +670,11 @@ pub struct Take {
 pub(crate) enum TakePath {
     /// Under a path of tags; an empty path is the whole answer.
     Tags(Vec<TakeTag>),
-    /// The tries that a status word 63CX says are left.
-    TriesLeft,
+    /// The tries that a status word says are left.
+    TriesLeft {
+        /// How many the PIN has in all, which is what 9000 says.
+        full: Option<u8>,
+    },
 }
 
 /// One step of a path of tags.
@@ -744,26 +758,15 @@ impl ChipProfile {
         self.object(ObjectKind::Application, &stage.select)
     }
 
-    /// Returns whether a finished chip has a key set: a step puts it, or a stage opens a channel
-    /// with it and no step takes it away.
+    /// Returns whether a finished chip has a key set.
     pub fn keeps_keys(&self, key_set: &str) -> bool {
-        let mut steps = self.stages.iter().flat_map(|stage| &stage.steps);
-        let is_put = steps.any(|(verb, object)| {
-            matches!(verb, Verb::AddKeys | Verb::ReplaceKeys) && object == key_set
-        });
-        is_put || (self.channel_home(key_set).is_some() && !self.takes_away(key_set))
-    }
-
-    /// Returns whether a stage under a key set replaces it, or one under another removes it.
-    fn takes_away(&self, key_set: &str) -> bool {
-        self.stages.iter().any(|stage| {
-            let is_under = stage.channel.as_deref() == Some(key_set);
-            stage.steps.iter().any(|(verb, object)| match verb {
-                Verb::ReplaceKeys => is_under && object != key_set,
-                Verb::RemoveKeys => object == key_set,
-                _ => false,
-            })
-        })
+        let mut held = HeldKeys::at_first(&self.stages);
+        for stage in &self.stages {
+            for (verb, object) in &stage.steps {
+                held.step(*verb, object, stage.channel.as_deref());
+            }
+        }
+        held.has(key_set)
     }
 
     /// Returns whether the profile has commands of an operation for an object.
@@ -792,6 +795,41 @@ impl ChipProfile {
             true => Dialect::ChangePin,
             false => Dialect::SetPin,
         }
+    }
+
+    /// Returns the operations by which a step is done; `is_known` says whether the value that a
+    /// PIN has before is.
+    pub(crate) fn operations_of(
+        &self,
+        verb: Verb,
+        object: &Object,
+        is_known: bool,
+    ) -> Vec<Dialect> {
+        match verb {
+            Verb::WriteFile => vec![Dialect::CreateFile, Dialect::WriteFile],
+            Verb::CheckFile => vec![Dialect::SelectFile, Dialect::ReadFile],
+            Verb::GenerateKey => vec![Dialect::GenerateKey, Dialect::ReadPublicKey],
+            Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
+                vec![self.pin_setting(object, is_known)]
+            }
+            Verb::ReplaceKeys if !self.channel.protocol.is_global_platform() => {
+                vec![Dialect::PutKey]
+            }
+            _ => verb.operations().to_vec(),
+        }
+    }
+
+    /// Returns the commands of `open_channel` for a key set that come before the proof, and
+    /// those that bring it: from the first that names it on.
+    pub(crate) fn opening(
+        &self,
+        key_set: &Object,
+    ) -> (Vec<&CommandTemplate>, Vec<&CommandTemplate>) {
+        let mut before = self.commands(Dialect::OpenChannel, key_set);
+        let mut commands = before.iter();
+        let first = commands.position(|command| command.mentions("channel.proof"));
+        let proving = before.split_off(first.unwrap_or(before.len()));
+        (before, proving)
     }
 
     /// Returns the commands that an operation has for an object.

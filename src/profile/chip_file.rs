@@ -452,25 +452,26 @@ pub(crate) struct StageFile {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TimingFile {
     /// One command, whatever it does.
-    pub command: f64,
+    pub command: Placed<f64>,
     /// One byte on the wire, either way.
-    pub byte: f64,
+    pub byte: Placed<f64>,
     /// One byte written to lasting memory.
-    pub written: f64,
+    pub written: Placed<f64>,
     /// One signature.
-    pub sign: f64,
+    pub sign: Placed<f64>,
     /// One key pair: the mean by algorithm.
-    pub generate: BTreeMap<Text, f64>,
+    pub generate: BTreeMap<Text, Placed<f64>>,
 }
 
 impl Default for TimingFile {
     /// A Java Card of today on T=1 at 115 kbit/s; key pairs as in public measurements.
     fn default() -> Self {
+        let usual = |milliseconds| Placed::new(0..0, milliseconds);
         Self {
-            command: 5.0,
-            byte: 0.1,
-            written: 0.012,
-            sign: 60.0,
+            command: usual(5.0),
+            byte: usual(0.1),
+            written: usual(0.012),
+            sign: usual(60.0),
             generate: BTreeMap::new(),
         }
     }

@@ -5,11 +5,14 @@
 mod channel;
 mod commands;
 mod fits;
+mod key_sets;
 mod left_open;
 mod objects;
 mod operations;
 mod order;
+mod parts;
 mod pins;
+mod sealed;
 mod stages;
 mod steps;
 mod unused;
@@ -32,6 +35,9 @@ use crate::value::Variables;
 
 /// The format of chip profiles that this program reads.
 const FORMAT: u32 = 1;
+
+/// The longest that one thing takes on a chip, in milliseconds: ten minutes.
+const MAX_TIME: f64 = 600_000.0;
 
 /// What identification may use before its first command.
 const NOTHING_YET: &str = "only what earlier commands of the identification took is known yet";
@@ -191,6 +197,7 @@ impl Loader<'_> {
             warnings: Vec::new(),
         };
         profile.stages = self.stages(&file, &profile)?;
+        self.sources.named(&file.name)?;
         profile.warnings = self.unused(&file, &profile);
         profile.warnings.extend(self.left_open(&file, &profile));
         Ok(profile)
@@ -323,14 +330,26 @@ impl Loader<'_> {
     fn timing(&self, file: &TimingFile) -> Checked<Timing> {
         let mut generate = BTreeMap::new();
         for (name, time) in &file.generate {
-            generate.insert(self.algorithm(name)?.name(), *time);
+            generate.insert(self.algorithm(name)?.name(), self.milliseconds(time)?);
         }
         Ok(Timing {
-            command: file.command,
-            byte: file.byte,
-            written: file.written,
-            sign: file.sign,
+            command: self.milliseconds(&file.command)?,
+            byte: self.milliseconds(&file.byte)?,
+            written: self.milliseconds(&file.written)?,
+            sign: self.milliseconds(&file.sign)?,
             generate,
         })
+    }
+
+    fn milliseconds(&self, time: &Placed<f64>) -> Checked<f64> {
+        // What is no number is in no range.
+        match (0.0..=MAX_TIME).contains(time.get_ref()) {
+            true => Ok(*time.get_ref()),
+            false => self.fault(
+                time.span(),
+                format!("{} milliseconds", time.get_ref()),
+                format!("from 0 to {MAX_TIME}"),
+            ),
+        }
     }
 }

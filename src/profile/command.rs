@@ -8,8 +8,8 @@ use card::{Command, Limits, Response, Status};
 use zeroize::Zeroizing;
 
 use crate::chip::{
-    ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take, TakePath,
-    When,
+    Challenge, ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take,
+    TakePath, When,
 };
 use crate::error::RenderError;
 use crate::template::MAX_RENDERED;
@@ -80,8 +80,10 @@ impl Take {
     /// Finds the result in an answer, if it stands there.
     pub fn find(&self, answer: &Response) -> Option<Zeroizing<Vec<u8>>> {
         let found = match &self.path {
-            TakePath::TriesLeft => vec![match answer.status() {
+            TakePath::TriesLeft { full } => vec![match answer.status() {
                 Status::AUTHENTICATION_BLOCKED => 0,
+                // A PIN that stands presented has all of its tries.
+                Status::OK => (*full)?,
                 status => status.tries_left()?,
             }],
             TakePath::Tags(tags) => tags
@@ -166,7 +168,7 @@ impl CommandTemplate {
     }
 
     /// Returns whether it is for the part at `offset`.
-    fn is_for(&self, offset: usize, is_last: bool) -> bool {
+    pub(crate) fn is_for(&self, offset: usize, is_last: bool) -> bool {
         let place = match self.turn.when {
             None => true,
             Some(When::First) => offset == 0,
@@ -189,6 +191,31 @@ impl Scope for Extra<'_> {
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| value.clone())
+    }
+}
+
+/// Where a part of a content stands in it.
+struct PartPlace<'a> {
+    offset: usize,
+    block: u64,
+    /// The size of file or data object, under its name.
+    size: &'a (&'a str, Value),
+    /// The whole content, where a command for the part names it.
+    whole: Option<&'a Value>,
+}
+
+impl<'a> PartPlace<'a> {
+    /// Returns the variables of the part.
+    fn values(&self, chunk: &[u8]) -> Vec<(&'a str, Value)> {
+        let mut values = vec![
+            self.size.clone(),
+            ("offset", Value::Number(self.offset as u64)),
+            ("chunk", Value::bytes(chunk)),
+            ("block", Value::Number(self.block)),
+            ("record", Value::Number(self.block + 1)),
+        ];
+        values.extend(self.whole.map(|content| ("content", content.clone())));
+        values
     }
 }
 
@@ -269,16 +296,10 @@ impl<'a> Renderer<'a> {
         known: &Variables,
     ) -> Result<Vec<Rendered>, RenderError> {
         let operation = Dialect::OpenChannel;
-        let commands = self.chip.commands(operation, key_set);
-        // From the first command with the proof on, all belong to it.
-        let first = commands
-            .iter()
-            .position(|command| command.mentions("channel.proof"))
-            .unwrap_or(commands.len());
-        let (before, after) = commands.split_at(first);
+        let (before, after) = self.chip.opening(key_set);
         let wanted = if has_proof { after } else { before };
         wanted
-            .iter()
+            .into_iter()
             .map(|command| self.render(operation, command, key_set, &[], known))
             .collect()
     }
@@ -294,7 +315,14 @@ impl<'a> Renderer<'a> {
         let extra = Extra(extra);
         let of_object = Nested(&extra, object);
         let mut rendered = command.render(&Nested(&of_object, known), &self.limits)?;
-        rendered.secret = operation.is_secret();
+        rendered.secret = operation.is_secret() || self.proves_by_heart(operation, command, object);
+        if let Detail::Pin(rules) = &object.detail {
+            for (_, take) in &mut rendered.take {
+                if let TakePath::TriesLeft { full } = &mut take.path {
+                    *full = Some(rules.tries);
+                }
+            }
+        }
         let level = self.chip.channel.protocol.level();
         // Asks for an answer where the chip has nothing to say but its R-MAC: without Le a chip
         // has to announce it by 61xx, and each command costs a GET RESPONSE more.
@@ -303,6 +331,21 @@ impl<'a> Renderer<'a> {
             rendered.command = self.limits.lower_le(rendered.command.with_le(256));
         }
         Ok(rendered)
+    }
+
+    /// Returns whether a command brings a proof that follows from nothing the chip gave: it is
+    /// the same each time, and as good as the key.
+    fn proves_by_heart(
+        &self,
+        operation: Dialect,
+        command: &CommandTemplate,
+        key_set: &Object,
+    ) -> bool {
+        let set = self.chip.channel.keys.get(&key_set.name);
+        let challenge = set.and_then(|set| set.challenge.as_ref());
+        operation == Dialect::OpenChannel
+            && command.mentions("channel.proof")
+            && !challenge.is_some_and(Challenge::is_fresh)
     }
 
     /// Renders the making and writing of a file, or the putting of a data object.
@@ -353,20 +396,28 @@ impl<'a> Renderer<'a> {
                 }
                 continue;
             }
+            let names = |name: &str| run.iter().any(|command| command.mentions(name));
+            let whole = names("content").then(|| Value::bytes(content));
+            let writes = names("chunk");
             let (mut offset, mut block) = (0, 0u64);
             while offset < content.len() || block == 0 {
                 let rest = content.get(offset..).unwrap_or_default();
-                let part = self.part(operation, run, object, rest, offset, known)?;
+                let place = PartPlace {
+                    offset,
+                    block,
+                    size: &size,
+                    whole: whole.as_ref(),
+                };
+                let part = self.part(run, object, rest, &place, known)?;
                 let is_last = offset + part == content.len();
-                let values = [
-                    size.clone(),
-                    ("offset", Value::Number(offset as u64)),
-                    ("chunk", Value::bytes(rest.get(..part).unwrap_or_default())),
-                    ("block", Value::Number(block)),
-                    ("record", Value::Number(block + 1)),
-                ];
+                let values = place.values(rest.get(..part).unwrap_or_default());
+                let mut is_written = !writes;
                 for command in run.iter().filter(|command| command.is_for(offset, is_last)) {
                     rendered.push(self.render(operation, command, object, &values, known)?);
+                    is_written |= command.mentions("chunk");
+                }
+                if !is_written {
+                    return Err(RenderError::NoCommand { offset });
                 }
                 if part == 0 {
                     break;
@@ -381,17 +432,16 @@ impl<'a> Renderer<'a> {
     /// Returns how many bytes of `rest` fit into each of the commands for this part.
     fn part(
         &self,
-        operation: Dialect,
         run: &[&CommandTemplate],
         object: &Object,
         rest: &[u8],
-        offset: usize,
+        place: &PartPlace<'_>,
         known: &Variables,
     ) -> Result<usize, RenderError> {
         let mut part = rest.len();
         for command in run {
             // Which are for the last part is known only when the part is: room for either.
-            if !(command.is_for(offset, false) || command.is_for(offset, true)) {
+            if !(command.is_for(place.offset, false) || command.is_for(place.offset, true)) {
                 continue;
             }
             let most = self
@@ -400,34 +450,33 @@ impl<'a> Renderer<'a> {
                 .min(command.turn.chunk.unwrap_or(usize::MAX));
             part = part.min(most);
             let Some(data) = &command.data else { continue };
-            // What stands around the chunk grows with it at most: measured at the full length,
-            // then taken off until it fits.
-            loop {
-                let values = [
-                    ("offset", Value::Number(offset as u64)),
-                    ("chunk", Value::bytes(rest.get(..part).unwrap_or_default())),
-                    ("block", Value::Number(0)),
-                    ("record", Value::Number(0)),
-                    ("file.size", Value::Number(0)),
-                    ("data.size", Value::Number(0)),
-                ];
-                let extra = Extra(&values);
-                let length = data.render(&Nested(&Nested(&extra, object), known))?.len();
-                let Some(over) = length
-                    .checked_sub(self.limits.command)
-                    .filter(|over| *over > 0)
-                else {
-                    break;
-                };
-                part = part.checked_sub(over).filter(|part| *part > 0).ok_or(
-                    RenderError::TooLong {
-                        length,
-                        limit: self.limits.command,
-                    },
-                )?;
+            let length = |part: usize| {
+                let values = place.values(rest.get(..part).unwrap_or_default());
+                let data = data.render(&Nested(&Nested(&Extra(&values), object), known))?;
+                Ok(data.len())
+            };
+            let limit = self.limits.command;
+            if length(part)? <= limit {
+                continue;
+            }
+            // What stands around the chunk grows with it: the longest that fits is between
+            // nothing and what does not.
+            let (mut fits, mut over) = (0, part);
+            while over - fits > 1 {
+                let half = fits + (over - fits) / 2;
+                match length(half)? <= limit {
+                    true => fits = half,
+                    false => over = half,
+                }
+            }
+            part = fits;
+            if part == 0 {
+                return Err(RenderError::TooLong {
+                    length: length(over)?,
+                    limit,
+                });
             }
         }
-        debug_assert!(operation.object().has_content());
         Ok(part)
     }
 
@@ -473,8 +522,12 @@ impl<'a> Renderer<'a> {
                     ("record", Value::Number(block + 1)),
                 ];
                 let is_last = offset + part == length;
+                let before = rendered.len();
                 for command in run.iter().filter(|command| command.is_for(offset, is_last)) {
                     rendered.push(self.render(operation, command, object, &values, known)?);
+                }
+                if rendered.len() == before {
+                    return Err(RenderError::NoCommand { offset });
                 }
                 offset += part;
                 block += 1;

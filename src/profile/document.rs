@@ -64,13 +64,13 @@ pub(crate) struct DocumentFile {
     /// The format of this file: 1.
     format: Placed<u32>,
     /// The profile's name.
-    name: String,
+    name: Text,
     /// What a person calls the document.
     title: String,
     /// The kinds of document that it serves.
     kinds: Vec<Text>,
     /// The chips of one blank, in the order in which they are personalized.
-    chips: Vec<DocumentChipFile>,
+    chips: Placed<Vec<DocumentChipFile>>,
 }
 
 /// What one chip of the document gets.
@@ -80,7 +80,7 @@ struct DocumentChipFile {
     /// How it is reached.
     interface: InterfaceName,
     /// The names of the chip profiles that it may be.
-    products: Vec<Text>,
+    products: Placed<Vec<Text>>,
     /// The holder's keys by the chip profile's names.
     #[serde(default)]
     keys: BTreeMap<String, DocumentKeyFile>,
@@ -140,8 +140,22 @@ impl DocumentProfile {
         }
         let mut chips = Vec::new();
         let mut places = Vec::new();
-        for chip in file.chips {
-            for product in &chip.products {
+        if file.chips.get_ref().is_empty() {
+            return loader.fault(
+                file.chips.span(),
+                "the document has no chip",
+                "write [[chips]] with \"interface\" and \"products\"",
+            );
+        }
+        for chip in file.chips.into_inner() {
+            if chip.products.get_ref().is_empty() {
+                return loader.fault(
+                    chip.products.span(),
+                    "no chip profile is named for this chip",
+                    "write the names of those that it may be: products = [\"…\"]",
+                );
+            }
+            for product in chip.products.get_ref() {
                 let place = loader.sources.place(product.span().start);
                 places.push((product.get_ref().clone(), place));
             }
@@ -161,7 +175,12 @@ impl DocumentProfile {
                     InterfaceName::Contact => Interface::Contact,
                     InterfaceName::Contactless => Interface::Contactless,
                 },
-                products: chip.products.into_iter().map(Placed::into_inner).collect(),
+                products: chip
+                    .products
+                    .into_inner()
+                    .into_iter()
+                    .map(Placed::into_inner)
+                    .collect(),
                 keys: chip
                     .keys
                     .into_iter()
@@ -178,8 +197,9 @@ impl DocumentProfile {
                 pins,
             });
         }
+        loader.sources.named(&file.name)?;
         Ok(Self {
-            name: file.name,
+            name: file.name.into_inner(),
             title: file.title,
             digest: loader.sources.digest(),
             ancestors: loader.sources.ancestors(),

@@ -117,6 +117,12 @@ pub enum RenderError {
         /// The file's size.
         size: usize,
     },
+    /// No command is for a part of the content.
+    #[error("no command is for the part of the content that begins at byte {offset}")]
+    NoCommand {
+        /// Where the part begins.
+        offset: usize,
+    },
     /// The data does not fit the chip's limits.
     #[error("the data is {length} bytes, the chip takes {limit} in one command")]
     TooLong {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
 use crate::error::RenderError;
-use crate::template::{Argument, kind, lookup};
+use crate::template::{Argument, Template, kind, lookup};
 use crate::value::{Scope, Value};
 
 /// What an argument is.
@@ -112,6 +112,47 @@ impl Function {
             .iter()
             .find(|(known, ..)| *known == name)
             .map(|(_, function, kinds, _)| (*function, *kinds))
+    }
+
+    /// Returns whether nobody can tell the argument with this index from what comes out: the key
+    /// of a cipher or a MAC, and what is hashed.
+    pub(crate) fn hides(self, index: usize) -> bool {
+        match self {
+            Self::Sha1 | Self::Sha224 | Self::Sha256 | Self::Sha384 | Self::Sha512 => true,
+            _ if self.has_key() => index == 0,
+            _ => false,
+        }
+    }
+
+    /// Returns whether its first argument is a key.
+    fn has_key(self) -> bool {
+        matches!(
+            self,
+            Self::AesEcb
+                | Self::AesEcbDecrypt
+                | Self::AesCbc
+                | Self::AesCbcDecrypt
+                | Self::AesCmac
+                | Self::Des3Ecb
+                | Self::Des3EcbDecrypt
+                | Self::Des3Cbc
+                | Self::Des3CbcDecrypt
+                | Self::RetailMac
+                | Self::KcvAes
+                | Self::KcvDes3
+        )
+    }
+
+    /// Returns bytes that the function takes as the argument with this index, whatever the
+    /// others are; nothing where that depends on them.
+    fn stand_in(self, index: usize) -> Option<Vec<u8>> {
+        match self {
+            Self::Tlv if index == 0 => Some(vec![0x80]),
+            // A key of sixteen bytes, or whole blocks of any cipher.
+            _ if self.has_key() => Some((0..16).collect()),
+            Self::Tlv | Self::IsoPad | Self::Part => Some(Vec::new()),
+            _ => None,
+        }
     }
 
     /// Returns how many bytes the function gives, where that is always as many.
@@ -517,6 +558,29 @@ pub(crate) fn call(
             plain([&[parity], &point[1..=field]].concat())
         }
     }
+}
+
+/// Returns why a call fails by those of its arguments that are known, whatever the others are.
+pub(crate) fn failing(
+    function: Function,
+    arguments: &[Argument],
+    scope: &dyn Scope,
+) -> Option<RenderError> {
+    let known = |template: &Template| {
+        let mut names = template.variables().into_iter();
+        names.all(|(name, _)| scope.value(name).is_some())
+    };
+    let tried = arguments.iter().enumerate();
+    let tried: Option<Vec<_>> = tried
+        .map(|(index, argument)| match argument {
+            Argument::Template(template) if !known(template) => {
+                let bytes = function.stand_in(index)?;
+                Some(Argument::Template(Template::literal(&bytes)))
+            }
+            argument => Some(argument.clone()),
+        })
+        .collect();
+    call(function, &tried?, scope).err()
 }
 
 /// A compressor writes into memory, which does not fail; the type says that it could.

@@ -22,6 +22,7 @@ mod error;
 mod explain;
 mod function;
 mod guarded;
+mod held_keys;
 mod placed;
 mod plan;
 mod record;

@@ -14,7 +14,7 @@ use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 const BASE: &str = "minimal";
 
 /// The sources whose faults the corpus must reach, each without its own tests.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 18] = [
     ("source.rs", include_str!("source.rs")),
     ("template.rs", include_str!("template.rs")),
     ("document.rs", include_str!("document.rs")),
@@ -34,7 +34,13 @@ const SOURCES: [(&str, &str); 15] = [
         "chip_load/operations.rs",
         include_str!("chip_load/operations.rs"),
     ),
+    (
+        "chip_load/key_sets.rs",
+        include_str!("chip_load/key_sets.rs"),
+    ),
     ("chip_load/order.rs", include_str!("chip_load/order.rs")),
+    ("chip_load/parts.rs", include_str!("chip_load/parts.rs")),
+    ("chip_load/sealed.rs", include_str!("chip_load/sealed.rs")),
     ("chip_load/pins.rs", include_str!("chip_load/pins.rs")),
     ("chip_load/stages.rs", include_str!("chip_load/stages.rs")),
     ("chip_load/steps.rs", include_str!("chip_load/steps.rs")),
@@ -137,13 +143,14 @@ fn document_faults() -> BTreeMap<String, (String, ProfileError)> {
 
 /// Makes the plan of a document for a chip that extends the base by `more`.
 fn plan(document: &str, more: &str) -> Result<Plan, ProfileError> {
-    let chips = shelf(
-        &chip_base(),
-        "chip",
-        &format!("extends = \"{BASE}\"\n{more}"),
-    );
-    let chip = Arc::new(ChipProfile::load(&chips, "chip")?);
-    let shelf = shelf(&document_base(), "document", document);
+    // Documents name the base: what is laid over it stands in its place.
+    let mut chips = Shelf::default();
+    chips.put("below", chip_base());
+    chips.put(BASE, format!("extends = \"below\"\n{more}"));
+    let chip = Arc::new(ChipProfile::load(&chips, BASE)?);
+    let extends = format!("extends = \"{BASE}\"\n");
+    let named = document.replacen(&extends, &format!("{extends}name = \"document\"\n"), 1);
+    let shelf = shelf(&document_base(), "document", &named);
     let document = DocumentProfile::load(&shelf, "document")?;
     Plan::new(chip, &document.name, &document.chips[0], &record(30, true))
 }
@@ -268,7 +275,7 @@ title = \"spare\"
     let chips = shelf(
         &chip_base(),
         "chip",
-        &format!("extends = \"{BASE}\"\n{more}"),
+        &format!("extends = \"{BASE}\"\nname = \"chip\"\n{more}"),
     );
     let chip = ChipProfile::load(&chips, "chip").unwrap();
     let warnings: Vec<_> = chip.warnings().iter().map(ToString::to_string).collect();
@@ -276,9 +283,9 @@ title = \"spare\"
     assert_eq!(
         warnings,
         [
-            format!("chip.toml:2:1: no stage uses application \"spare\" {hint}"),
-            format!("chip.toml:5:1: no stage uses file \"spare\" {hint}"),
-            format!("chip.toml:21:1: no stage uses state \"spare\" {hint}"),
+            format!("chip.toml:3:1: no stage uses application \"spare\" {hint}"),
+            format!("chip.toml:6:1: no stage uses file \"spare\" {hint}"),
+            format!("chip.toml:22:1: no stage uses state \"spare\" {hint}"),
         ]
     );
 }
@@ -322,7 +329,7 @@ steps = [
     \"set_state closed\",
 ]
 ";
-    let text = format!("extends = \"{BASE}\"\n{more}");
+    let text = format!("extends = \"{BASE}\"\nname = \"chip\"\n{more}");
     let warnings = |text: &str| -> Vec<String> {
         let chip = ChipProfile::load(&shelf(&chip_base(), "chip", text), "chip");
         let chip = chip.unwrap_or_else(|error| panic!("{error}"));
@@ -335,25 +342,54 @@ steps = [
         warnings(&text),
         [
             "minimal.toml:23:1 no stage uses pin \"pin\"",
-            "chip.toml:6:1 all the world knows key set \"transport\", and it stays on the chip",
-            "chip.toml:10:1 PIN \"puk\" keeps the value that its maker set",
-            "chip.toml:31:5 request_certificate sign signs, and no step before presents PIN \"pin\"",
+            "chip.toml:34:5 write_file note writes the holder's data while the chip still has key set \"transport\"",
+            "chip.toml:7:1 all the world knows key set \"transport\", and it stays on the chip",
+            "chip.toml:11:1 PIN \"puk\" keeps the value that its maker set",
+            "chip.toml:32:5 request_certificate sign signs, and no step before presents PIN \"pin\"",
         ]
     );
-    let closed = text
+    // A value that the run alone knows is lost with it.
+    let lost = text.replace(
+        "\"generate_key sign\"",
+        "\"set_temporary_pin puk\", \"set_temporary_pin pin\", \"generate_key sign\"",
+    );
+    let closed = lost
         .replace(
-            "\"generate_key sign\"",
-            "\"set_temporary_pin puk\", \"set_temporary_pin pin\", \"generate_key sign\"",
+            "[[stages]]\n",
+            "[[stages]]\nname = \"take over\"\nselect = \"main\"\nchannel = \"transport\"\nsteps = [\"replace_keys issuer\"]\n\n[[stages]]\n",
         )
         .replace(
-            "\"set_state closed\"",
-            "\"set_state closed\", \"replace_keys issuer\"",
+            "name = \"build\"\nselect = \"main\"\nchannel = \"transport\"",
+            "name = \"build\"\nselect = \"main\"\nchannel = \"issuer\"",
         )
         .replace(
             "[pins.puk]",
             "[channel.keys.issuer]\nversion = 2\ndiversification = \"kdf3\"\n[pins.puk]",
         );
+    assert_eq!(
+        warnings(&closed),
+        [
+            "chip.toml:40:30 PIN \"pin\" keeps a value that nobody knows when the run ends",
+            "chip.toml:40:5 PIN \"puk\" keeps a value that nobody knows when the run ends",
+        ]
+    );
+    let closed = format!(
+        "{closed}\n[[stages]]\nname = \"hand over\"\nselect = \"main\"\nchannel = \"issuer\"\nsealed = true\nsteps = [\"set_holder_pin puk\", \"set_holder_pin pin\"]\n"
+    );
     assert_eq!(warnings(&closed), Vec::<String>::new());
+    // Keys that the maker alone has are the maker's as well.
+    let makers = text.replace(
+        "known = \"404142434445464748494A4B4C4D4E4F\"",
+        "diversification = \"kdf3\"",
+    );
+    assert_eq!(
+        warnings(&makers)[2],
+        "chip.toml:7:1 the maker has key set \"transport\", and it stays on the chip"
+    );
+    let renamed = makers.replace("transport", "initial");
+    assert_eq!(warnings(&renamed).len(), 3);
+    let initial = renamed.replace("version = 0x01", "version = 0xFF");
+    assert_eq!(warnings(&initial).len(), 5);
 }
 
 /// A holder without the key, or without its certificate, would wait for ever.
@@ -399,6 +435,27 @@ steps = [\"generate_key sign\", \"request_certificate sign\", \"put_data object\
     );
     let wanted = more.replace("[data.object]", "[data.object]\nkey = \"sign\"");
     assert!(plan(&document(""), &wanted).unwrap().is_empty());
+}
+
+/// What the record alone makes is measured before anything is written.
+#[test]
+fn a_content_that_no_command_reaches_is_refused_with_the_plan() {
+    let extends = format!("extends = \"{BASE}\"\n");
+    let note = |until: usize| {
+        let more = format!(
+            "[[operations.write_file]]\nheader = \"00 D6 u16(offset)\"\ndata = \"chunk\"\nchunk = 4\nuntil = {until}\n"
+        );
+        plan(&extends, &more)
+    };
+    // Nine bytes of UTF-8, in parts of four.
+    assert!(note(9).is_ok());
+    let error = note(8).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "write_file note: no command is for the part of the content that begins at byte 8"
+        ),
+        "{error}"
+    );
 }
 
 #[test]

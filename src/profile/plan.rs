@@ -9,8 +9,11 @@ use std::sync::Arc;
 use document::Record;
 
 use crate::chip::{ChipProfile, Detail, Object, PinRules};
+use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
-use crate::error::{ProfileError, nearest};
+use crate::error::{ProfileError, RenderError, nearest};
+use crate::record::variables;
+use crate::value::Variables;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// What is done to one chip, stage after stage.
@@ -91,6 +94,26 @@ impl Plan {
                 "add the chip profile's name to \"products\", or take another chip",
             ));
         }
+        if wanted.interface != chip.interface {
+            return Err(mismatch(
+                format!(
+                    "it reaches the chip as {}, and the chip is {}",
+                    wanted.interface, chip.interface
+                ),
+                "change \"interface\" in the document profile, or take another chip",
+            ));
+        }
+        let known = |name: &String| chip.object(ObjectKind::Pin, name).is_some();
+        if let Some(name) = wanted.pins.keys().find(|name| !known(name)) {
+            return Err(mismatch(
+                format!("the chip has no PIN \"{name}\""),
+                &nearest(
+                    name,
+                    chip.objects(ObjectKind::Pin).map(|pin| pin.name.as_str()),
+                ),
+            ));
+        }
+        let record_alone = variables(record);
         let mut keys = Vec::new();
         let mut wanted_keys = Vec::new();
         for (name, key) in &wanted.keys {
@@ -137,6 +160,13 @@ impl Plan {
                             "{verb} {name} needs prepared data \"{data}\", which the record does not have"
                         ),
                         "data preparation gives it, in the record's \"prepared\"",
+                    ));
+                }
+                let protected = stage.channel.is_some();
+                if let Some(fault) = never_fits(&chip, *verb, name, &record_alone, protected) {
+                    return Err(mismatch(
+                        format!("{verb} {name}: {fault}"),
+                        "shorten what data preparation gives, or correct the chip profile",
                     ));
                 }
                 if stage.sealed
@@ -258,6 +288,28 @@ impl PinKnowledge {
     }
 }
 
+/// Returns why a content that the record alone makes is never written whole.
+fn never_fits(
+    chip: &ChipProfile,
+    verb: Verb,
+    name: &str,
+    record: &Variables,
+    protected: bool,
+) -> Option<RenderError> {
+    if ![Verb::WriteFile, Verb::PutData].contains(&verb) {
+        return None;
+    }
+    let object = chip.object(verb.object(), name)?;
+    let content = content(chip, object, record).ok()?;
+    let renderer = Renderer::new(chip, &chip.limits, protected);
+    let error = renderer.write(object, &content, record).err()?;
+    let is_length = matches!(
+        error,
+        RenderError::TooLarge { .. } | RenderError::TooLong { .. } | RenderError::NoCommand { .. }
+    );
+    is_length.then_some(error)
+}
+
 /// Returns the prepared data that a step needs and the record lacks.
 fn missing(chip: &ChipProfile, verb: Verb, name: &str, record: &Record) -> Option<String> {
     let content = chip.object(verb.object(), name)?.detail.content()?;
@@ -283,17 +335,21 @@ fn never_given(stages: &[Stage], keys: &[(String, String)]) -> Option<(String, S
                     format!("write \"certificate\" in [chips.keys.{}]", step.object),
                 ));
             }
-            given.step(step.verb, &step.object);
         }
-        for step in &stage.steps {
-            if let Some((variable, _)) = given.lacks(&step.needs) {
-                return Some((
-                    format!(
-                        "{} waits for {variable}, which this holder does not get",
-                        step.name()
-                    ),
-                    "give the object the same \"key\", so that it is left out with it".into(),
-                ));
+        for segment in stage.steps.split(|step| step.verb.closes()) {
+            for step in segment {
+                given.step(step.verb, &step.object);
+            }
+            for step in segment {
+                if let Some((variable, _)) = given.lacks(&step.needs) {
+                    return Some((
+                        format!(
+                            "{} waits for {variable}, which this holder does not get",
+                            step.name()
+                        ),
+                        "give the object the same \"key\", so that it is left out with it".into(),
+                    ));
+                }
             }
         }
     }

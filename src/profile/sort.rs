@@ -88,7 +88,8 @@ impl Template {
         })
     }
 
-    /// Returns the first call that fails whatever else is known: all that it names is in `scope`.
+    /// Returns the first call that fails whatever else is known: by what it names of `scope`, or
+    /// by what is written in it.
     pub(crate) fn failing(&self, scope: &dyn Scope) -> Option<(Range<usize>, RenderError)> {
         self.items().iter().find_map(|item| match item {
             Item::Literal(_) | Item::Variable { .. } => None,
@@ -98,18 +99,13 @@ impl Template {
                 arguments,
                 span,
             } => {
-                let templates = arguments.iter().filter_map(|argument| match argument {
-                    Argument::Template(template) => Some(template),
+                let inner = arguments.iter().find_map(|argument| match argument {
+                    Argument::Template(template) => template.failing(scope),
                     _ => None,
                 });
-                let inner = templates
-                    .clone()
-                    .find_map(|template| template.failing(scope));
-                let mut names = templates.flat_map(Template::variables);
-                let is_known = names.all(|(name, _)| scope.value(name).is_some());
                 inner.or_else(|| {
-                    let called = is_known.then(|| function::call(*function, arguments, scope))?;
-                    called.err().map(|error| (span.clone(), error))
+                    let error = function::failing(*function, arguments, scope)?;
+                    Some((span.clone(), error))
                 })
             }
         })

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::error::ProfileError;
+use crate::placed::Placed;
 
 /// How many parents a profile may have, one above the other.
 pub(crate) const MAX_ANCESTORS: usize = 8;
@@ -62,6 +63,8 @@ impl Shelf {
 pub(crate) struct Sources<'a> {
     files: Vec<(String, &'a str, usize)>,
     end: usize,
+    /// Where the first file says what it extends.
+    extends: Option<Range<usize>>,
 }
 
 impl<'a> Sources<'a> {
@@ -73,6 +76,7 @@ impl<'a> Sources<'a> {
         let mut sources = Self {
             files: Vec::new(),
             end: 0,
+            extends: None,
         };
         let table = sources.parse_with_ancestors(shelf, name)?;
         Ok((sources, table))
@@ -125,6 +129,7 @@ impl<'a> Sources<'a> {
                         "write extends = \"name-of-the-parent\"",
                     ));
                 };
+                self.extends.get_or_insert(span.clone());
                 next = Some((parent.into_owned(), Some(span)));
             }
             layers.push(table);
@@ -186,6 +191,24 @@ impl<'a> Sources<'a> {
             .into_iter()
             .find(|opening| rest.starts_with(opening));
         span.start + opening.map_or(1, str::len)
+    }
+
+    /// Demands that a profile call itself as its file is called, not as what it extends: by its
+    /// name documents and stock know it.
+    pub(crate) fn named(&self, name: &Placed<String>) -> Result<(), ProfileError> {
+        let Some((file, text, _)) = self.files.first() else {
+            return Ok(());
+        };
+        if name.get_ref() == file {
+            return Ok(());
+        }
+        let is_own = name.span().start < text.len();
+        let inherited = self.extends.clone().filter(|_| !is_own);
+        Err(self.error(
+            inherited.unwrap_or(name.span()),
+            format!("the profile in {file}.toml is named \"{}\"", name.get_ref()),
+            &format!("write name = \"{file}\", or call the file as the profile"),
+        ))
     }
 
     /// Returns the names of the ancestors, the nearest first.

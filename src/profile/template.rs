@@ -191,6 +191,33 @@ impl Template {
         self.variables().iter().any(|(name, _)| *name == variable)
     }
 
+    /// Returns the first place where this variable stands and no function hides its value.
+    pub(crate) fn bare(&self, variable: &str) -> Option<Range<usize>> {
+        self.items.iter().find_map(|item| match item {
+            Item::Literal(_) => None,
+            Item::Object { body, .. } => body.bare(variable),
+            Item::Variable { name, span } => (name == variable).then(|| span.clone()),
+            Item::Call {
+                function,
+                arguments,
+                ..
+            } => {
+                let mut arguments = arguments.iter().enumerate();
+                arguments.find_map(|(index, argument)| match argument {
+                    Argument::Template(inner) if !function.hides(index) => inner.bare(variable),
+                    _ => None,
+                })
+            }
+        })
+    }
+
+    /// Makes a template of nothing but these bytes.
+    pub(crate) fn literal(bytes: &[u8]) -> Self {
+        Self {
+            items: vec![Item::Literal(bytes.to_vec())],
+        }
+    }
+
     /// Returns the one variable that the template consists of, if it does.
     pub(crate) fn single_variable(&self) -> Option<&str> {
         match self.items.as_slice() {

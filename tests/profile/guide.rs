@@ -88,6 +88,15 @@ fn completed(text: &str, over: &str) -> String {
     }
 }
 
+/// Gives a fragment that is laid over another profile its name, where it says none.
+fn named(name: &str, text: &str) -> String {
+    let mut lines = text.lines().take_while(|line| !line.starts_with('['));
+    match lines.any(|line| line.starts_with("name = ")) {
+        true => text.to_owned(),
+        false => format!("name = \"{name}\"\n{text}"),
+    }
+}
+
 fn load(name: &str, text: &str) -> Result<ChipProfile, crate::ProfileError> {
     let mut shelf = shelf();
     shelf.put(name, text);
@@ -211,7 +220,7 @@ fn prove(page: &str) -> BTreeMap<String, String> {
         };
         match kind {
             "guide" => {
-                if let Err(error) = load(name, &completed(&fence.text, over)) {
+                if let Err(error) = load(name, &named(name, &completed(&fence.text, over))) {
                     failed(&error);
                 }
             }
@@ -228,7 +237,9 @@ fn prove(page: &str) -> BTreeMap<String, String> {
                 }
                 whole.push_str(rest);
                 // What is written so far loads, over something that can be selected.
-                if let Err(error) = load("so-far", &format!("extends = \"base\"\n{whole}")) {
+                let so_far = whole.replacen(&format!("name = \"{name}\""), "name = \"so-far\"", 1);
+                let so_far = named("so-far", &format!("extends = \"base\"\n{so_far}"));
+                if let Err(error) = load("so-far", &so_far) {
                     failed(&error);
                 }
             }
@@ -354,8 +365,9 @@ fn the_guides_chips_get_a_plan() {
     ] {
         let profile = load(chip, text).unwrap_or_else(|error| panic!("{error}"));
         let mut shelf = Shelf::default();
-        shelf.put("card", document);
-        let document = DocumentProfile::load(&shelf, "card").unwrap();
+        let card = format!("{chip}-card");
+        shelf.put(&*card, document);
+        let document = DocumentProfile::load(&shelf, &card).unwrap();
         let adult = record(30, true);
         let plan = Plan::new(
             Arc::new(profile),
@@ -434,7 +446,7 @@ select = \"applet\"
 steps = [\"check_data note\"]
 ";
     let text = text.replace("content = \"u16", "variant = \"note\"\ncontent = \"u16");
-    let chip = load("offset", &text).unwrap_or_else(|error| panic!("{error}"));
+    let chip = load("offset", &named("offset", &text)).unwrap_or_else(|error| panic!("{error}"));
     let note = chip.object(crate::ObjectKind::Data, "note").unwrap();
     let renderer = Renderer::new(&chip, &chip.limits, false);
     let read = renderer.read(note, 250, &Variables::default()).unwrap();

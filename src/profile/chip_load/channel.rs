@@ -11,6 +11,9 @@ use crate::placed::Placed;
 use crate::sort::Sort;
 use crate::vocabulary::Dialect;
 
+/// The key that a proof shows without giving it away.
+const KEY: &str = "channel.key";
+
 /// The most random bytes that a host gives.
 const MAX_HOST: usize = 64;
 
@@ -169,14 +172,25 @@ impl Loader<'_> {
             .collect();
         let hint = "known are channel.host, channel.key, and what open_channel's commands take";
         let template = |text: &Text| {
-            self.template_of(
+            let template = self.template_of(
                 text,
                 &|name| {
-                    let own = ["channel.host", "channel.key"].contains(&name);
+                    let own = ["channel.host", KEY].contains(&name);
                     (own || taken.contains(name)).then_some(Sort::Bytes)
                 },
                 hint,
-            )
+            )?;
+            match template.bare(KEY) {
+                None => Ok(template),
+                Some(span) => {
+                    let start = self.sources.inside(text.span()) + span.start;
+                    self.fault(
+                        start..start,
+                        format!("\"{KEY}\" itself would pass in the clear"),
+                        "let it be the key of a cipher or a MAC, or hash it: aes_ecb(channel.key, …)",
+                    )
+                }
+            }
         };
         let Some(proof) = proof else {
             return self.fault(

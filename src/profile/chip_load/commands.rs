@@ -179,7 +179,7 @@ impl Loader<'_> {
 
     fn take_path(&self, place: &Placed<TakeFile>, path: &str) -> Checked<TakePath> {
         if path == "SW" {
-            return Ok(TakePath::TriesLeft);
+            return Ok(TakePath::TriesLeft { full: None });
         }
         let mut tags = Vec::new();
         for part in path.split('/').filter(|part| !part.is_empty()) {

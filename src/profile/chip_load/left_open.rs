@@ -7,11 +7,13 @@ use super::Loader;
 use crate::chip::{ChipProfile, Detail, KeySource};
 use crate::chip_file::ChipFile;
 use crate::error::Warning;
+use crate::held_keys::HeldKeys;
 use crate::vocabulary::{ObjectKind, Verb};
 
 impl Loader<'_> {
-    /// Returns a warning for each key that all the world knows and that stays, each value of the
-    /// maker's that stays, and each signature whose PIN no step before presents.
+    /// Returns a warning for each key set of the maker's that stays or is still there when the
+    /// holder's data are written, each PIN that keeps the maker's value or one that nobody knows,
+    /// and each signature whose PIN no step before presents.
     pub(super) fn left_open(&self, file: &ChipFile, profile: &ChipProfile) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let mut warn = |at: usize, what: String, hint: &str| {
@@ -21,13 +23,34 @@ impl Loader<'_> {
                 hint: hint.into(),
             });
         };
-        for (name, set) in &profile.channel.keys {
-            if matches!(set.source, KeySource::Known(_)) && profile.keeps_keys(name) {
+        let mut held = HeldKeys::at_first(&profile.stages);
+        let mut told = BTreeSet::new();
+        for (stage, placed) in profile.stages.iter().zip(&file.stages) {
+            for ((verb, name), text) in stage.steps.iter().zip(&placed.get_ref().steps) {
+                held.step(*verb, name, stage.channel.as_deref());
+                if !writes_personal_data(profile, *verb, name) {
+                    continue;
+                }
+                for set in held.names().filter(|set| who_has(profile, set).is_some()) {
+                    if told.insert(set) {
+                        warn(
+                            text.span().start,
+                            format!(
+                                "{verb} {name} writes the holder's data while the chip still has key set \"{set}\""
+                            ),
+                            "replace or remove the maker's keys in a stage before",
+                        );
+                    }
+                }
+            }
+        }
+        for name in held.names() {
+            if let Some(who) = who_has(profile, name) {
                 let channel = file.channel.as_ref();
                 let placed = channel.and_then(|channel| channel.keys.get(name));
                 warn(
                     placed.map_or(0, |placed| placed.span().start),
-                    format!("all the world knows key set \"{name}\", and it stays on the chip"),
+                    format!("{who} key set \"{name}\", and it stays on the chip"),
                     "write \"replace_keys …\" in a stage under it, or \"remove_keys\" in one under another",
                 );
             }
@@ -40,6 +63,23 @@ impl Loader<'_> {
                     placed.map_or(0, |placed| placed.span().start),
                     format!("PIN \"{}\" keeps the value that its maker set", pin.name),
                     "set it in a step, as \"set_holder_pin\" does",
+                );
+            }
+        }
+        for pin in profile.objects(ObjectKind::Pin) {
+            let setters = profile.stages.iter().zip(&file.stages);
+            let setters = setters.flat_map(|(stage, placed)| {
+                let steps = stage.steps.iter().zip(&placed.get_ref().steps);
+                steps.filter(|((verb, name), _)| *name == pin.name && SETTERS.contains(verb))
+            });
+            if let Some(((Verb::SetTemporaryPin, _), text)) = setters.last() {
+                warn(
+                    text.span().start,
+                    format!(
+                        "PIN \"{}\" keeps a value that nobody knows when the run ends",
+                        pin.name
+                    ),
+                    "set it in a sealed stage behind, as \"set_holder_pin\" does",
                 );
             }
         }
@@ -67,10 +107,48 @@ impl Loader<'_> {
     }
 }
 
+/// What gives a PIN another value.
+const SETTERS: [Verb; 3] = [
+    Verb::SetTemporaryPin,
+    Verb::SetHolderPin,
+    Verb::SetIssuerPin,
+];
+
+/// The name of the maker's key set.
+const TRANSPORT: &str = "transport";
+
+/// The version of the keys with which a chip of GlobalPlatform leaves its maker (*GP Card
+/// Specification 2.3 §11.8.2.1*).
+const INITIAL_KEYS: u8 = 0xFF;
+
+/// Says who else has a key set, where somebody does.
+fn who_has(profile: &ChipProfile, name: &str) -> Option<&'static str> {
+    let set = profile.channel.keys.get(name)?;
+    match &set.source {
+        KeySource::Known(_) => Some("all the world knows"),
+        _ if name == TRANSPORT || set.version == INITIAL_KEYS => Some("the maker has"),
+        _ => None,
+    }
+}
+
+/// Returns whether a step writes a content that is made of the document, its holder or their
+/// certificates.
+fn writes_personal_data(profile: &ChipProfile, verb: Verb, name: &str) -> bool {
+    let writes = [Verb::WriteFile, Verb::PutData].contains(&verb);
+    let object = profile.object(verb.object(), name).filter(|_| writes);
+    let content = object.and_then(|object| object.detail.content());
+    let personal = ["document", "holder", "prepared", "certificate"];
+    content.is_some_and(|content| {
+        let mut names = content.variables().into_iter();
+        names.any(|(name, _)| {
+            let first = name.split('.').next();
+            first.is_some_and(|first| personal.contains(&first))
+        })
+    })
+}
+
 /// Returns whether a step gives a PIN another value.
 fn is_set(profile: &ChipProfile, name: &str) -> bool {
-    let steps = profile.stages.iter().flat_map(|stage| &stage.steps);
-    let keeps = [Verb::CreatePin, Verb::VerifyPin, Verb::CheckTries];
-    let mut steps = steps.filter(|(_, object)| object == name);
-    steps.any(|(verb, _)| verb.object() == ObjectKind::Pin && !keeps.contains(verb))
+    let mut steps = profile.stages.iter().flat_map(|stage| &stage.steps);
+    steps.any(|(verb, object)| object == name && SETTERS.contains(verb))
 }

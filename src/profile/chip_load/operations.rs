@@ -158,6 +158,10 @@ impl Loader<'_> {
                 .filter(|command| command.is_for_object(object))
                 .any(|command| command.take.iter().any(|(name, _)| name == result))
         };
+        let speaks = |operation: Dialect, object: &Object| {
+            let mut commands = operations.get(&operation).into_iter().flatten();
+            commands.any(|command| command.is_for_object(object))
+        };
         let span = |operation: Dialect| {
             file.operations
                 .keys()
@@ -171,7 +175,7 @@ impl Loader<'_> {
                         true => "modulus",
                         false => "public",
                     };
-                    let made = operations.contains_key(&Dialect::GenerateKey)
+                    let made = speaks(Dialect::GenerateKey, object)
                         && !gives(Dialect::GenerateKey, object, part)
                         && !gives(Dialect::ReadPublicKey, object, part);
                     if made {
@@ -187,10 +191,7 @@ impl Loader<'_> {
                 _ => &[],
             };
             for (operation, result) in wanted {
-                let speaks = operations.get(operation).is_some_and(|commands| {
-                    commands.iter().any(|command| command.is_for_object(object))
-                });
-                if speaks && !gives(*operation, object, result) {
+                if speaks(*operation, object) && !gives(*operation, object, result) {
                     return self.fault(
                         span(*operation),
                         format!("{operation} takes no \"{result}\" out of its answers for \"{name}\""),

@@ -8,8 +8,8 @@ use crate::plan::{Given, needs};
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 impl Loader<'_> {
-    /// Proves that something gives what the steps of a stage wait for: in this stage, where one
-    /// that waits is passed over, or in an earlier one.
+    /// Proves that something gives what the steps of a stage wait for: before, or in the same
+    /// segment, where one that waits is passed over. Nothing overtakes a step that closes.
     pub(super) fn needs_are_given(
         &self,
         stage: &StageFile,
@@ -17,21 +17,26 @@ impl Loader<'_> {
         profile: &ChipProfile,
         given: &mut Given,
     ) -> Checked<()> {
-        for (verb, name) in steps {
-            given.step(*verb, name);
-        }
-        for (text, (verb, name)) in stage.steps.iter().zip(steps) {
-            let needs = needs(profile, *verb, name);
-            let Some((variable, giver)) = given.lacks(&needs) else {
-                continue;
-            };
-            return self.fault(
-                text.span(),
-                format!(
-                    "{verb} {name} waits for {variable}, which nothing gives by the end of this stage"
-                ),
-                format!("write {giver} in this stage, or in one before"),
-            );
+        let steps: Vec<_> = stage.steps.iter().zip(steps).collect();
+        for segment in steps.split(|(_, (verb, _))| verb.closes()) {
+            for (_, (verb, name)) in segment {
+                given.step(*verb, name);
+            }
+            for (text, (verb, name)) in segment {
+                let needs = needs(profile, *verb, name);
+                let Some((variable, giver)) = given.lacks(&needs) else {
+                    continue;
+                };
+                return self.fault(
+                    text.span(),
+                    format!(
+                        "{verb} {name} waits for {variable}, which nothing gives in time"
+                    ),
+                    format!(
+                        "write {giver} before it in this stage or in one before; the end of a stage, set_state, add_keys, replace_keys and remove_keys wait for all steps before them"
+                    ),
+                );
+            }
         }
         Ok(())
     }

@@ -13,17 +13,33 @@ use crate::plan::Given;
 use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
+/// What is known of the PINs' values, step after step.
+struct PinsSoFar {
+    /// Those whose value an open step can present.
+    known: BTreeSet<String>,
+    /// Those that have the value with which the centre hands them over.
+    settled: BTreeSet<String>,
+}
+
+impl PinsSoFar {
+    fn new(profile: &ChipProfile) -> Self {
+        let pins = profile.objects(ObjectKind::Pin);
+        let known =
+            pins.filter(|pin| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some()));
+        Self {
+            known: known.map(|pin| pin.name.clone()).collect(),
+            settled: BTreeSet::new(),
+        }
+    }
+}
+
 impl Loader<'_> {
     pub(super) fn stages(
         &self,
         file: &ChipFile,
         profile: &ChipProfile,
     ) -> Checked<Vec<StageProfile>> {
-        let mut known_pins: BTreeSet<String> = profile
-            .objects(ObjectKind::Pin)
-            .filter(|pin| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some()))
-            .map(|pin| pin.name.clone())
-            .collect();
+        let mut pins = PinsSoFar::new(profile);
         let mut names = BTreeSet::new();
         let mut given = Given::default();
         let mut sealed_before = None;
@@ -36,14 +52,17 @@ impl Loader<'_> {
                     "the journal knows a stage by its name: choose another",
                 );
             }
-            let loaded = self.stage(stage, profile, &mut known_pins)?;
+            let loaded = self.stage(stage, profile, &mut pins)?;
             self.channel_is_open_here(stage.get_ref(), profile, sealed_before)?;
+            self.sealing_is_tight(stage, file, profile)?;
+            self.centre_knows_the_proof(stage.get_ref(), profile)?;
             self.needs_are_given(stage.get_ref(), &loaded.steps, profile, &mut given)?;
             if loaded.sealed {
                 sealed_before = sealed_before.or(Some(stage.get_ref().name.as_str()));
             }
             stages.push(loaded);
         }
+        self.key_sets_are_there(file, &stages)?;
         Ok(stages)
     }
 
@@ -69,7 +88,7 @@ impl Loader<'_> {
         &self,
         file: &Placed<StageFile>,
         profile: &ChipProfile,
-        known_pins: &mut BTreeSet<String>,
+        pins: &mut PinsSoFar,
     ) -> Checked<StageProfile> {
         let stage = file.get_ref();
         let select = &stage.select;
@@ -119,8 +138,8 @@ impl Loader<'_> {
             let (verb, object) = self.step(text, profile)?;
             self.fits(text, verb, stage, profile)?;
             self.keys_are_others(text, verb, &object.name, stage)?;
-            self.dek_is_at_hand(text, verb, object, stage, profile)?;
-            let is_known = known_pins.contains(&object.name);
+            let is_known = pins.known.contains(&object.name);
+            self.dek_is_at_hand(text, (verb, object), is_known, stage, profile)?;
             self.step_is_whole(
                 text,
                 (verb, object),
@@ -129,7 +148,7 @@ impl Loader<'_> {
                 is_known,
                 &mut position,
             )?;
-            self.pin_is_settable(text, verb, object, profile, known_pins)?;
+            self.pin_is_settable(text, verb, object, profile, pins)?;
             steps.push((verb, object.name.clone()));
         }
         Ok(StageProfile {
@@ -229,16 +248,13 @@ impl Loader<'_> {
     fn dek_is_at_hand(
         &self,
         text: &Text,
-        verb: Verb,
-        object: &Object,
+        (verb, object): (Verb, &Object),
+        is_known: bool,
         stage: &StageFile,
         profile: &ChipProfile,
     ) -> Checked<()> {
-        let setting = [Dialect::SetPin, Dialect::ChangePin];
-        let setting = setting
-            .into_iter()
-            .filter(|_| verb.object() == ObjectKind::Pin);
-        let mut operations = verb.operations().iter().copied().chain(setting);
+        let operations = profile.operations_of(verb, object, is_known);
+        let mut operations = operations.into_iter();
         let needs = operations.any(|operation| profile.mentions(operation, object, DEK));
         match needs && !(stage.sealed && stage.channel.is_some()) {
             false => Ok(()),
@@ -294,10 +310,10 @@ impl Loader<'_> {
         verb: Verb,
         pin: &Object,
         profile: &ChipProfile,
-        known_pins: &mut BTreeSet<String>,
+        pins: &mut PinsSoFar,
     ) -> Checked<()> {
         let name = &pin.name;
-        let is_known = known_pins.contains(name);
+        let is_known = pins.known.contains(name);
         match verb {
             Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
                 let has_issuer =
@@ -309,6 +325,13 @@ impl Loader<'_> {
                             "PIN \"{name}\" does not say from which master key its value comes"
                         ),
                         "write issuer = \"NAME\", the name of a master key of the installation",
+                    );
+                }
+                if pins.settled.contains(name) {
+                    return self.fault(
+                        text.span(),
+                        format!("{verb} {name}: the centre has set its last value already"),
+                        "nobody could tell the holder another: set it once, in the last step about it",
                     );
                 }
                 let operation = profile.pin_setting(pin, is_known);
@@ -327,13 +350,18 @@ impl Loader<'_> {
                 }
                 // What the centre sets, no open step knows.
                 match verb {
-                    Verb::SetHolderPin | Verb::SetIssuerPin => known_pins.remove(name),
-                    _ => known_pins.insert(name.clone()),
-                };
+                    Verb::SetTemporaryPin => {
+                        pins.known.insert(name.clone());
+                    }
+                    _ => {
+                        pins.known.remove(name);
+                        pins.settled.insert(name.clone());
+                    }
+                }
                 Ok(())
             }
             Verb::RequestCertificate | Verb::CheckKey => {
-                self.consent_is_possible(text, pin, profile, known_pins)
+                self.consent_is_possible(text, pin, profile, &pins.known)
             }
             Verb::VerifyPin if !is_known => self.fault(
                 text.span(),

@@ -32,7 +32,7 @@ impl Loader<'_> {
         is_known: bool,
         position: &mut Position,
     ) -> Checked<()> {
-        let operations = operations_of(verb, object, profile, is_known);
+        let operations = profile.operations_of(verb, object, is_known);
         for operation in &operations {
             if let Some(application) = position.enters(profile, *operation, object) {
                 let home = outermost(profile, &application.name);
@@ -58,9 +58,13 @@ impl Loader<'_> {
                         "write [[operations.enter]], or select it in a stage of its own",
                     );
                 }
+                let enter = Dialect::Enter;
+                self.centre_knows(text, verb, enter, application, stage, profile)?;
                 position.entered(&application.name);
             }
+            self.centre_knows(text, verb, *operation, object, stage, profile)?;
             self.content_is_written(text, *operation, object, profile)?;
+            self.every_part_has_a_command(text, *operation, object, profile)?;
             for command in profile.commands(*operation, object) {
                 self.command_is_whole(text, *operation, command, object, stage, profile)?;
             }
@@ -155,27 +159,6 @@ impl Loader<'_> {
             );
         }
         Ok(())
-    }
-}
-
-/// Returns the operations by which a step is done.
-fn operations_of(
-    verb: Verb,
-    object: &Object,
-    profile: &ChipProfile,
-    is_known: bool,
-) -> Vec<Dialect> {
-    match verb {
-        Verb::WriteFile => vec![Dialect::CreateFile, Dialect::WriteFile],
-        Verb::CheckFile => vec![Dialect::SelectFile, Dialect::ReadFile],
-        Verb::GenerateKey => vec![Dialect::GenerateKey, Dialect::ReadPublicKey],
-        Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
-            vec![profile.pin_setting(object, is_known)]
-        }
-        Verb::ReplaceKeys if !profile.channel.protocol.is_global_platform() => {
-            vec![Dialect::PutKey]
-        }
-        _ => verb.operations().to_vec(),
     }
 }
 
