@@ -14,7 +14,7 @@ use card::gp::{
 use hsm::Token;
 use profile::{
     Challenge, ChipProfile, Cipher, Dialect, KeySet, KeySource, ObjectKind, Protocol, Renderer,
-    Scope, Value, Variables,
+    Value, Variables,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -301,10 +301,11 @@ impl KeyService {
         let unsuited = |why: String| CentralError::refused(format!("key set \"{new}\": {why}"));
         let single = Key::new(&key).map_err(|error| unsuited(error.to_string()))?;
         let kcv = cipher::kcv(&single, algorithm).map_err(|error| unsuited(error.to_string()))?;
-        let commands = Renderer::new(chip, &chip.limits, false).operation(
+        let commands = Renderer::new(chip, &chip.limits, false).operation_in(
             Dialect::PutKey,
             object,
             &[("key_set.key", Value::Bytes(key))],
+            &of_chip(serial),
         )?;
         Ok(PutKeys {
             commands: commands
@@ -356,7 +357,7 @@ impl KeyService {
             (KeySource::Known(bytes), _) => bytes.clone(),
             (KeySource::Diversified(how), context) => {
                 let context = match context {
-                    Some(context) => context.render(&Serial(serial))?,
+                    Some(context) => context.render(&of_chip(serial))?,
                     None => Zeroizing::new(Vec::new()),
                 };
                 let master = self.labels.master(name)?;
@@ -416,13 +417,11 @@ impl KeyService {
     }
 }
 
-/// The serial number of a chip, for the context of its keys.
-struct Serial<'a>(&'a str);
-
-impl Scope for Serial<'_> {
-    fn value(&self, name: &str) -> Option<Value> {
-        (name == "chip.serial").then(|| Value::text(self.0))
-    }
+/// Returns what the books know of a chip, as templates name it.
+pub(crate) fn of_chip(serial: &str) -> Variables {
+    let mut known = Variables::default();
+    known.set("chip.serial", Value::text(serial));
+    known
 }
 
 /// Reads a chip's answer to INITIALIZE UPDATE, which must be for the opening's key set.

@@ -181,7 +181,8 @@ pub(crate) fn render(
             _ => return Err(missing(step)),
         };
         if let Some(application) = position.enters(chip, operation, object) {
-            commands.extend(renderer.operation(Dialect::Enter, application, &[])?);
+            let enter = Dialect::Enter;
+            commands.extend(renderer.operation_in(enter, application, &[], made.known)?);
             position.entered(&application.name);
         }
         commands.extend(renderer.operation_in(operation, object, &values, made.known)?);

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::{CentralError, Result};
-use crate::keys::{KeyService, Opened, answer, host_challenge};
+use crate::keys::{KeyService, Opened, answer, host_challenge, of_chip};
 use crate::sealable::{prove, sets_pins};
 use crate::sealed_commands::{
     DEK, Made, check_told, import, issuer_pins, make_pins, render, uses_dek,
@@ -140,7 +140,7 @@ impl SealedStage {
         let pins = made.as_ref().or(order.pins);
         let issuers = issuer_pins(keys, order)?;
         let imported = import(order.plan, stage)?;
-        let mut known = Variables::default();
+        let mut known = of_chip(order.chip);
         if let Some(opening) = order.opening
             && uses_dek(order.plan, stage)
         {
@@ -194,6 +194,8 @@ impl SealedStage {
                 for (name, value) in &opening.answers {
                     known.set(name.clone(), Value::bytes(value.as_slice()));
                 }
+                // Whatever the station says: the books know which chip this is.
+                known.set("chip.serial", Value::text(order.chip));
                 known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
                 known.set("channel.proof", Value::Bytes(proof.proof));
                 let limits = order.limits();

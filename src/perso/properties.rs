@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use card::cipher::aes_ecb_encrypt;
+use card::gp::{Handshake, HostChallenge, InitializeUpdate};
 use card::{Channel, Limits, exchange};
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::x509::{X509Builder, X509NameBuilder, X509Req};
 use profile::{ChipProfile, Dialect, DocumentProfile, PinValues, Plan, Renderer, Shelf, Value};
-use profile::{ObjectKind, RenderError, Verb};
+use profile::{ObjectKind, RenderError, StatusPattern, Verb};
 use proptest::prelude::*;
 
 use self::chip::{Chip, key, session, signing_key};

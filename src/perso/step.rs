@@ -35,8 +35,6 @@ pub(crate) enum Begun {
     Commands(Vec<Rendered>),
     /// With a question to the centre, which gives the commands.
     PutKeys { new: String, adds: bool },
-    /// It has nothing to do: its content is empty, and may be.
-    Nothing,
 }
 
 /// What a finished step leaves.
@@ -46,6 +44,22 @@ pub(crate) struct Finished {
     pub(crate) evidence: BTreeMap<&'static str, String>,
     /// For the centre.
     pub(crate) request: Option<Request>,
+}
+
+/// Returns whether a step has nothing to do: its content is empty, and may be.
+///
+/// # Errors
+/// [`Fault::Render`] where the content cannot be told.
+pub(crate) fn has_nothing(
+    step: &Step,
+    object: &Object,
+    plan: &Plan,
+    variables: &Variables,
+) -> Result<bool, Fault> {
+    match object.optional {
+        true => content(step, object, plan, variables).map(|content| content.is_empty()),
+        false => Ok(false),
+    }
 }
 
 /// Begins a step.
@@ -66,10 +80,7 @@ pub(crate) fn begin(
     let commands = match step.verb {
         Verb::Install => operation(Dialect::Install, &[]),
         Verb::WriteFile | Verb::PutData | Verb::CheckFile | Verb::CheckData => {
-            let content = content(step, object, context)?;
-            if content.is_empty() && object.optional {
-                return Ok(Begun::Nothing);
-            }
+            let content = content(step, object, context.plan, context.variables)?;
             match step.verb {
                 Verb::WriteFile | Verb::PutData => {
                     renderer.write(object, &content, context.variables)
@@ -158,11 +169,11 @@ pub(crate) fn finish(
     };
     match step.verb {
         Verb::WriteFile | Verb::PutData => {
-            let content = content(step, object, context)?;
+            let content = content(step, object, context.plan, context.variables)?;
             finished.evidence.insert("sha256", digest_of(&content));
         }
         Verb::CheckFile | Verb::CheckData => {
-            let content = content(step, object, context)?;
+            let content = content(step, object, context.plan, context.variables)?;
             if answers.data[..] != content[..] {
                 let same = answers
                     .data
@@ -311,13 +322,12 @@ pub(crate) fn finish(
 fn content(
     step: &Step,
     object: &Object,
-    context: &StepContext<'_, '_>,
+    plan: &Plan,
+    variables: &Variables,
 ) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    profile::content(&context.plan.chip, object, context.variables).map_err(|source| {
-        Fault::Render {
-            step: step.name(),
-            source,
-        }
+    profile::content(&plan.chip, object, variables).map_err(|source| Fault::Render {
+        step: step.name(),
+        source,
     })
 }
 

@@ -303,11 +303,12 @@ fn never_fits(
     let content = content(chip, object, record).ok()?;
     let renderer = Renderer::new(chip, &chip.limits, protected);
     let error = renderer.write(object, &content, record).err()?;
-    let is_length = matches!(
+    // How much one command takes the reader says as well.
+    let is_sure = matches!(
         error,
-        RenderError::TooLarge { .. } | RenderError::TooLong { .. } | RenderError::NoCommand { .. }
+        RenderError::TooLarge { .. } | RenderError::NoCommand { .. }
     );
-    is_length.then_some(error)
+    is_sure.then_some(error)
 }
 
 /// Returns the prepared data that a step needs and the record lacks.

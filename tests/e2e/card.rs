@@ -250,7 +250,10 @@ fn a_desk_makes_a_card_and_judges_it() {
             (&json!("lateid-v2"), &json!("blank"))
         );
         let spoken = json!([{"protocol": "SCP03", "i": "70"}]);
-        assert_eq!((&info["channels"], &info["warnings"]), (&spoken, &json!([])));
+        assert_eq!(
+            (&info["channels"], &info["warnings"]),
+            (&spoken, &json!([]))
+        );
         let serial = info["serial"].as_str().unwrap().to_owned();
         desk.verify(&[], None).ends(5);
 

@@ -11,7 +11,7 @@ use crate::channel::ChannelState;
 use crate::fault::Fault;
 use crate::journal::Moment;
 use crate::request::{Opening, Request};
-use crate::step::{Begun, StepContext, begin, finish, known_digits};
+use crate::step::{Begun, StepContext, begin, finish, has_nothing, known_digits};
 
 /// The most bytes of a chip's serial number that the books take.
 const MAX_SERIAL: usize = 32;
@@ -27,7 +27,7 @@ impl Executor {
             let application = self.object(ObjectKind::Application, &stage.select)?;
             self.running = Some(Running::Select);
             self.commands = self.render(false, |renderer| {
-                renderer.operation(Dialect::Select, &application, &[])
+                renderer.operation_in(Dialect::Select, &application, &[], &self.variables)
             })?;
         } else if stage.channel.is_some() && !stage.sealed {
             self.open_challenge(stage)?;
@@ -122,6 +122,10 @@ impl Executor {
             return Ok(());
         };
         let object = self.object(step.verb.object(), &step.object)?;
+        if has_nothing(step, &object, &self.plan, &self.variables)? {
+            self.done += 1;
+            return Ok(());
+        }
         // The one by which a PIN is set is chosen by the plan; the others belong to the verb.
         let operations = step.verb.operations().iter().copied();
         for operation in operations.chain(step.operation) {
@@ -132,7 +136,7 @@ impl Executor {
                     then: index,
                 });
                 self.commands = self.render(self.is_open(), |renderer| {
-                    renderer.operation(Dialect::Enter, &application, &[])
+                    renderer.operation_in(Dialect::Enter, &application, &[], &self.variables)
                 })?;
                 return Ok(());
             }
@@ -151,10 +155,6 @@ impl Executor {
                 renderer: Renderer::new(&self.plan.chip.clone(), &self.limits, protected),
             },
         )?;
-        if matches!(begun, Begun::Nothing) {
-            self.done += 1;
-            return Ok(());
-        }
         match begun {
             Begun::Commands(commands) => {
                 if step.verb.is_lasting() {
@@ -173,7 +173,6 @@ impl Executor {
                 self.awaiting_grant = true;
                 self.ask(Asked::Step(index), Request::PutKeys { opening, new, adds });
             }
-            Begun::Nothing => {}
         }
         Ok(())
     }

@@ -4,7 +4,6 @@
 use card::{Command, Status};
 
 use crate::applet::broken;
-use crate::command::exactly;
 use crate::eid::session::{Asked, Level, offer};
 use crate::eid::turn::{Outcome, Reply, SecureChannel, Turn};
 use crate::identity::ChipSerial;
