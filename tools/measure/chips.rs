@@ -1,6 +1,6 @@
 //! Every shipped chip by its profile alone, over real PC/SC: commands and bytes of a whole
-//! personalization, beside the fewest that the plan's work needs, and beside the chip's usual
-//! tool. And what reading and proving all profiles takes.
+//! personalization, beside the fewest that its content needs, and beside the chip's usual tool.
+//! And what reading and proving all profiles takes.
 
 use std::error::Error;
 use std::fs;
@@ -8,16 +8,18 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use document::Record;
-use profile::{ChipProfile, DocumentProfile, Explanation, Plan, Shelf};
+use profile::{ChipProfile, DocumentProfile, Plan, Shelf};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use vcard::farm::{Client, Farm};
 use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
 
 use crate::demo::beside;
-use crate::{Measured, Row};
+use crate::fewest::{Certificates, Fewest, known};
+use crate::{Measured, Row, Wanted, in_turns, opensc};
 
 /// The shipped chips and a document for each.
 const CHIPS: [(&str, &str); 5] = [
@@ -28,10 +30,12 @@ const CHIPS: [(&str, &str); 5] = [
     ("mrtd-applet", "travel-chip"),
 ];
 
-/// OpenSC 0.23 on IsoApplet 0.6: creating the card, one P-256 key pair, one certificate.
-const OPENSC: (f64, f64) = (251.0, 5_420.0);
+/// The chip that is also given to its usual tool.
+const ALSO_OPENSC: &str = "isoapplet-v0";
 
-/// One key and one certificate, as OpenSC's figures are for.
+const LOADING: &str = "chips: load and prove all profiles, beside TOML alone";
+
+/// One key and one certificate, as OpenSC makes them.
 const ONE_KEY: &str = r#"
 format = 1
 name = "one-key"
@@ -56,56 +60,75 @@ digits = 8
 const MAKER: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
 const MAKER_VARIABLE: &str = "ZIMOGS_MEASURE_MAKER";
 
+/// What is counted of a chip.
+const COUNTED: [&str; 2] = ["commands", "bytes"];
+
+fn of_chip(chip: &str) -> [String; 2] {
+    COUNTED.map(|what| format!("chips {chip}: {what}"))
+}
+
+fn beside_opensc() -> [String; 2] {
+    COUNTED.map(|what| format!("chips {ALSO_OPENSC} one key, beside OpenSC: {what}"))
+}
+
+/// Returns the names of the rows.
+pub(crate) fn names() -> Vec<String> {
+    let chips = CHIPS.iter().flat_map(|(chip, _)| of_chip(chip));
+    let rest = beside_opensc().into_iter().chain([LOADING.to_owned()]);
+    chips.chain(rest).collect()
+}
+
 /// Measures.
-pub(crate) fn rows() -> Measured {
+pub(crate) fn rows(wanted: Wanted<'_>) -> Measured {
     let folder = tempfile::tempdir()?;
     let farm = Farm::start(&beside("vcard")?, &folder.path().join("farm"), 1)?;
     let mut hands = farm.client()?;
     let record = folder.path().join("record.json");
     fs::write(&record, record_json().to_string())?;
-    let one_key = folder.path().join("one-key.toml");
-    fs::write(&one_key, ONE_KEY)?;
-
-    let mut rows = Vec::new();
-    for (chip, document) in CHIPS {
-        let run = Run {
-            farm: &farm,
-            folder: folder.path(),
-            record: &record,
-        };
-        let made = run.personalize(&mut hands, chip, document)?;
-        let fewest = fewest(chip, document, &made.certificates)?;
-        let name = |what: &str| format!("chips {chip}: {what}");
-        rows.push(Row::new(
-            &name("commands"),
-            made.commands,
-            "commands",
-            fewest.0,
-        ));
-        rows.push(Row::new(&name("bytes"), made.bytes, "bytes", fewest.1));
-    }
     let run = Run {
         farm: &farm,
         folder: folder.path(),
         record: &record,
     };
-    let one_key = one_key.to_str().ok_or("a path that is no text")?;
-    let made = run.personalize(&mut hands, "isoapplet-v0", one_key)?;
-    let name = "chips isoapplet-v0 one key, beside OpenSC: ";
-    rows.push(Row::new(
-        &format!("{name}commands"),
-        made.commands,
-        "commands",
-        OPENSC.0,
-    ));
-    rows.push(Row::new(
-        &format!("{name}bytes"),
-        made.bytes,
-        "bytes",
-        OPENSC.1,
-    ));
-    rows.push(loading()?);
+    let mut rows = Vec::new();
+    for (chip, document) in CHIPS {
+        if wanted.has_one(&of_chip(chip)) {
+            let made = run.personalize(&mut hands, chip, document)?;
+            let fewest = fewest(chip, document, &made.certificates)?;
+            rows.extend(limited(of_chip(chip), &made, fewest));
+        }
+    }
+    if wanted.has_one(&beside_opensc()) {
+        let document = folder.path().join("one-key.toml");
+        fs::write(&document, ONE_KEY)?;
+        let document = document.to_str().ok_or("a path that is no text")?;
+        let made = run.personalize(&mut hands, ALSO_OPENSC, document)?;
+        if opensc::is_here() {
+            let theirs = run.by_opensc(&mut hands)?;
+            rows.extend(limited(beside_opensc(), &made, theirs));
+        } else {
+            let [commands, bytes] = beside_opensc();
+            let Fewest {
+                commands: c,
+                bytes: b,
+            } = opensc::RECORDED;
+            rows.extend([
+                Row::beside_recorded(&commands, made.commands, "commands", c as f64),
+                Row::beside_recorded(&bytes, made.bytes, "bytes", b as f64),
+            ]);
+        }
+    }
+    if wanted.has(LOADING) {
+        rows.push(loading()?);
+    }
     Ok(rows)
+}
+
+fn limited([commands, bytes]: [String; 2], made: &Made, limit: Fewest) -> [Row; 2] {
+    [
+        Row::new(&commands, made.commands, "commands", limit.commands as f64),
+        Row::new(&bytes, made.bytes, "bytes", limit.bytes as f64),
+    ]
 }
 
 struct Run<'a> {
@@ -117,18 +140,12 @@ struct Run<'a> {
 struct Made {
     commands: f64,
     bytes: f64,
-    /// By key: the certificate, DER.
-    certificates: Vec<(String, Vec<u8>)>,
+    certificates: Certificates,
 }
 
 impl Run<'_> {
-    /// Personalizes a blank and checks nothing but that it was done.
-    fn personalize(
-        &self,
-        hands: &mut Client,
-        chip: &str,
-        document: &str,
-    ) -> Result<Made, Box<dyn Error>> {
+    /// Puts a blank into the reader.
+    fn insert(&self, hands: &mut Client, chip: &str) -> Result<TempDir, Box<dyn Error>> {
         let blank = tempfile::Builder::new()
             .prefix(chip)
             .tempdir_in(self.folder)?;
@@ -142,6 +159,25 @@ impl Run<'_> {
             FileStore::create(&state)?,
         )?;
         hands.insert(0, &state, None)?;
+        Ok(blank)
+    }
+
+    /// Has OpenSC make a card with one key and one certificate.
+    fn by_opensc(&self, hands: &mut Client) -> Result<Fewest, Box<dyn Error>> {
+        let blank = self.insert(hands, ALSO_OPENSC)?;
+        let made = opensc::personalize(self.farm.pcsc(), blank.path());
+        hands.remove(0)?;
+        made
+    }
+
+    /// Personalizes a blank and checks nothing but that it was done.
+    fn personalize(
+        &self,
+        hands: &mut Client,
+        chip: &str,
+        document: &str,
+    ) -> Result<Made, Box<dyn Error>> {
+        let blank = self.insert(hands, chip)?;
         let output = Command::new(beside("zimogs")?)
             .args(["card", "personalize", "--json", "--chip", chip])
             .args([
@@ -181,7 +217,8 @@ impl Run<'_> {
     }
 }
 
-fn record_json() -> Value {
+/// Returns the record of the document on every chip.
+pub(crate) fn record_json() -> Value {
     // A portrait of the usual size, and a security object of one.
     json!({
         "number": "XA0000001", "kind": "id-card",
@@ -199,7 +236,8 @@ fn record_json() -> Value {
     })
 }
 
-fn shelf(folder: &str) -> Result<Shelf, Box<dyn Error>> {
+/// Returns the shipped profiles of a kind, `chips` or `documents`.
+pub(crate) fn shelf(folder: &str) -> Result<Shelf, Box<dyn Error>> {
     let mut shelf = Shelf::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../firmware-profiles")
@@ -216,71 +254,44 @@ fn shelf(folder: &str) -> Result<Shelf, Box<dyn Error>> {
     Ok(shelf)
 }
 
-/// Returns the commands of the plan without going from directory to directory, and the bytes that
-/// they and their answers are.
+/// Returns the least that the document needs on this chip.
 fn fewest(
     chip: &str,
     document: &str,
     certificates: &[(String, Vec<u8>)],
-) -> Result<(f64, f64), Box<dyn Error>> {
+) -> Result<Fewest, Box<dyn Error>> {
     let chip = Arc::new(ChipProfile::load(&shelf("chips")?, chip)?);
     let document = DocumentProfile::load(&shelf("documents")?, document)?;
     let record: Record = serde_json::from_value(record_json())?;
     let wanted = document.chips.first().ok_or("the document has no chip")?;
-    let limits = chip.limits;
     let plan = Plan::new(chip, &document.name, wanted, &record)?;
-    let mut known = profile::variables(&record);
-    for (key, der) in certificates {
-        let certificate = cert::Certificate::parse(der)?;
-        profile::set_certificate(&mut known, key, &certificate);
-    }
-    let explained = Explanation::of(&plan, &known, &limits);
-    let steps = || explained.steps().flat_map(|step| &step.commands);
-    let entering = steps().filter(|command| command.operation == "enter");
-    let commands = explained.figures.commands - entering.count();
-    Ok((commands as f64, explained.figures.bytes() as f64))
+    Fewest::of(&plan, &known(&plan, &record, certificates)?)
 }
 
 /// Loading and proving all shipped profiles, beside reading their TOML alone.
 fn loading() -> Result<Row, Box<dyn Error>> {
     let (chips, documents) = (shelf("chips")?, shelf("documents")?);
-    let proving = fastest(|| {
+    let mut proving = || {
+        let started = Instant::now();
         for name in chips.names() {
             black_box(ChipProfile::load(&chips, name)?);
         }
         for name in documents.names() {
             black_box(DocumentProfile::load(&documents, name)?);
         }
-        Ok(())
-    })?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
+    };
     let texts: Vec<&str> = [&chips, &documents]
         .into_iter()
         .flat_map(|shelf| shelf.names().filter_map(|name| shelf.text(name)))
         .collect();
-    let reading = fastest(|| {
+    let mut reading = || {
+        let started = Instant::now();
         for text in &texts {
             black_box(text.parse::<toml::Table>()?);
         }
-        Ok(())
-    })?;
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
-    Ok(Row::new(
-        "chips: load and prove all profiles, beside TOML alone",
-        milliseconds(proving),
-        "ms",
-        milliseconds(reading),
-    ))
-}
-
-/// Returns the shortest of some runs.
-fn fastest(
-    mut run: impl FnMut() -> Result<(), Box<dyn Error>>,
-) -> Result<Duration, Box<dyn Error>> {
-    let mut best = Duration::MAX;
-    for _ in 0..20 {
-        let started = Instant::now();
-        run()?;
-        best = best.min(started.elapsed());
-    }
-    Ok(best)
+        Ok(started.elapsed().as_secs_f64() * 1e3)
+    };
+    let [value, limit] = in_turns([&mut proving, &mut reading])?;
+    Ok(Row::new(LOADING, value, "ms", limit))
 }

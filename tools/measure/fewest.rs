@@ -1,0 +1,216 @@
+//! The least that a document needs on the wire, from what must stand on the chip and from the
+//! chip's limits alone. How the plan goes about it does not count: a command too many raises the
+//! figure and never its limit.
+//!
+//! ```text
+//! each application   selected by its AID, or made inside another: one command
+//! each file, object  made, where the chip makes them; written once, and read back once where it
+//!                    is checked, in commands and answers as long as chip and channel take
+//! each PIN           made, where the chip makes them; set once
+//! each key           made once; signs once where it gets a certificate
+//! the key set        two openings of the channel, and PUT KEY
+//! each state, and who the chip is: one command
+//! ```
+//!
+//! A command is what passes the reader, GET RESPONSE among them; a chip that answers no more than
+//! was asked for needs none.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use card::Limits;
+use document::Record;
+use profile::{
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, Value, Variables, Verb, content,
+    set_certificate, set_public_key, variables,
+};
+
+/// Bytes of a command and its answer without any data: CLA INS P1 P2, and the status word.
+const HEADER: usize = 4 + 2;
+
+/// Commands, and bytes in both directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fewest {
+    pub(crate) commands: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Fewest {
+    /// Returns the least for a plan.
+    ///
+    /// # Errors
+    /// Where the content of a file follows from something that is not known.
+    pub(crate) fn of(plan: &Plan, known: &Variables) -> Result<Self, Box<dyn Error>> {
+        let chip = &plan.chip;
+        let (write, read) = capacities(chip);
+        let (mut commands, mut payload) = (1, 0);
+        let mut homes = BTreeSet::new();
+        for object in touched(plan) {
+            homes.extend(home(chip, object));
+            commands += match &object.detail {
+                Detail::File { .. } | Detail::Data { .. } => {
+                    let length = content(chip, object, known)?.len();
+                    if length == 0 && object.optional {
+                        continue;
+                    }
+                    let is_file = matches!(object.detail, Detail::File { .. });
+                    let made = usize::from(is_file && chip.speaks(Dialect::CreateFile, object));
+                    let reads = usize::from(is_checked(plan, object));
+                    payload += (1 + reads) * length;
+                    made + length.div_ceil(write).max(1) + reads * length.div_ceil(read).max(1)
+                }
+                Detail::Application { .. } => usize::from(chip.speaks(Dialect::Install, object)),
+                Detail::Pin(_) => 1 + usize::from(chip.speaks(Dialect::CreatePin, object)),
+                Detail::Key(_) => {
+                    1 + usize::from(plan.keys.iter().any(|(name, _)| *name == object.name))
+                }
+                Detail::KeySet => 2 + 2 + 1,
+                Detail::State { .. } => 1,
+            };
+        }
+        commands += homes.len();
+        Ok(Self {
+            commands,
+            bytes: commands * HEADER + payload,
+        })
+    }
+}
+
+/// Returns what the plan makes, sets or writes, each object once. The maker's key set is not
+/// made, only left behind.
+fn touched(plan: &Plan) -> Vec<&Object> {
+    let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+    let steps = steps.filter(|step| step.verb.is_lasting());
+    let named: BTreeSet<_> = steps
+        .map(|step| (step.verb.object(), step.object.as_str()))
+        .collect();
+    let objects = named.into_iter();
+    objects
+        .filter_map(|(kind, name)| plan.chip.object(kind, name))
+        .collect()
+}
+
+/// Says whether the plan reads a file or data object back.
+fn is_checked(plan: &Plan, object: &Object) -> bool {
+    let mut steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+    steps.any(|step| {
+        matches!(step.verb, Verb::CheckFile | Verb::CheckData) && step.object == object.name
+    })
+}
+
+/// Returns the application in which an object is reached, by its AID.
+fn home<'a>(chip: &'a ChipProfile, object: &'a Object) -> Option<&'a str> {
+    let mut name = object.application.as_str();
+    while let Some(application) = chip.object(ObjectKind::Application, name) {
+        match &application.detail {
+            Detail::Application {
+                within: Some(outer),
+            } => name = outer,
+            _ => return Some(name),
+        }
+    }
+    None
+}
+
+/// Returns the most that one command writes, and one answer reads.
+fn capacities(chip: &ChipProfile) -> (usize, usize) {
+    let limits: &Limits = &chip.limits;
+    let protocol = &chip.channel.protocol;
+    let (write, read) = match protocol.mode().zip(protocol.level()) {
+        Some((mode, level)) => (
+            mode.command_capacity(level, limits.unchained()),
+            mode.response_capacity(level, limits.response),
+        ),
+        None => (limits.unchained(), limits.response),
+    };
+    (write.max(1), read.max(1))
+}
+
+/// By key: its certificate, DER.
+pub(crate) type Certificates = Vec<(String, Vec<u8>)>;
+
+/// Returns what is known of a document whose keys have these certificates, DER. Other keys have
+/// a public key of the usual length.
+///
+/// # Errors
+/// Where a certificate cannot be read.
+pub(crate) fn known(
+    plan: &Plan,
+    record: &Record,
+    certificates: &[(String, Vec<u8>)],
+) -> Result<Variables, Box<dyn Error>> {
+    let mut known = variables(record);
+    known.set("chip.serial", Value::text("0".repeat(20)));
+    for object in plan.chip.objects(ObjectKind::Key) {
+        let spki = format!("key.{}.spki", object.name);
+        known.set(spki, Value::bytes(vec![0; 162]));
+    }
+    for (key, der) in certificates {
+        let certificate = cert::Certificate::parse(der)?;
+        set_public_key(&mut known, key, certificate.public_key())?;
+        set_certificate(&mut known, key, &certificate);
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use profile::{DocumentProfile, Plan, Shelf};
+
+    use super::*;
+    use crate::chips::shelf;
+
+    fn plan(shelf: &Shelf, chip: &str, document: &str) -> (Plan, Variables) {
+        let record: Record = serde_json::from_value(crate::chips::record_json()).unwrap();
+        let chip = Arc::new(ChipProfile::load(shelf, chip).unwrap());
+        let documents = crate::chips::shelf("documents").unwrap();
+        let document = DocumentProfile::load(&documents, document).unwrap();
+        let plan = Plan::new(chip, &document.name, &document.chips[0], &record).unwrap();
+        let known = known(&plan, &record, &[]).unwrap();
+        (plan, known)
+    }
+
+    #[test]
+    fn a_travel_chip_is_counted_by_hand() {
+        let (plan, known) = plan(&shelf("chips").unwrap(), "mrtd-applet", "travel-chip");
+        let fewest = Fewest::of(&plan, &known).unwrap();
+        let lengths = [
+            // The access keys, one command; no file.
+            (2 + 2 + 9 + 2 + 6 + 2 + 6, 0),
+            // EF.COM, DG1, DG2, DG15, EF.SOD; each is made.
+            (2 + 7 + 9 + 5, 1),
+            (95, 1),
+            (15_000, 1),
+            (3 + 162, 1),
+            (1_800, 1),
+        ];
+        let writes: usize = lengths
+            .iter()
+            .map(|(length, made)| length / 255 + 1 + made)
+            .sum();
+        let bytes: usize = lengths.iter().map(|(length, _)| length).sum();
+        // Who it is, one application, one key, one state.
+        assert_eq!(fewest.commands, writes + 4);
+        assert_eq!(fewest.bytes, 6 * fewest.commands + bytes);
+    }
+
+    #[test]
+    fn what_is_done_in_vain_does_not_raise_the_limit() {
+        let shipped = shelf("chips").unwrap();
+        let text = shipped.text("mrtd-applet").unwrap();
+        let mut wasteful = shelf("chips").unwrap();
+        // A command in every writing that does nothing.
+        let more = text.replace(
+            "[[operations.write_file]]\n",
+            "[[operations.write_file]]\nheader = \"00 B0 00 00\"\nle = 1\n\n[[operations.write_file]]\n",
+        );
+        assert_ne!(more, text);
+        wasteful.put("mrtd-applet", more);
+        let (lean, known) = plan(&shipped, "mrtd-applet", "travel-chip");
+        let (fat, _) = plan(&wasteful, "mrtd-applet", "travel-chip");
+        let of = |plan| Fewest::of(plan, &known).unwrap();
+        assert_eq!(of(&fat), of(&lean));
+    }
+}
