@@ -370,12 +370,12 @@ fn a_chips_own_proof_that_a_station_has_stands_under_no_seal() {
     );
 }
 
-/// A chip that takes its transport key as a password: there is nothing to answer.
+/// A chip that takes what its transport key makes as a password: there is nothing to answer.
 fn password(config: &mut Config) {
     let channel = r#"
 [channel]
 protocol = "challenge"
-proof = "channel.key"
+proof = "sha256(channel.key)"
 [channel.keys.transport]
 diversification = "kdf3"
 context = "hex_bytes(chip.serial)"
