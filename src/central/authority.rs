@@ -231,5 +231,6 @@ fn holder(record: &Record) -> Holder {
         holder.surname.upper(),
         holder.given_names.upper(),
         holder.personal_code.to_string(),
+        record.number.to_string(),
     )
 }

@@ -15,6 +15,11 @@ use crate::certificate::CertificateError;
 const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 
+/// `id-PIV-cardAuth` (*FIPS 201-3 §4.2.2.2*): the purpose of a certificate by which a card, not its
+/// holder, is told.
+pub const CARD_AUTHENTICATION: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.6.8");
+
 /// The most extensions that a certificate may have here.
 const MAX_EXTENSIONS: usize = 64;
 

@@ -36,7 +36,7 @@ pub use algorithm::{Curve, KeyAlgorithm, RsaLength};
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use domain::DomainParameters;
 pub use emsa::{EmsaError, digest_info, emsa_pkcs1_v1_5, emsa_pss};
-pub use extensions::Extensions;
+pub use extensions::{CARD_AUTHENTICATION, Extensions};
 pub use hash::Hash;
 pub use name::{Attribute, AttributeType, DistinguishedName, NameBuilder, NameError};
 pub use path::{MAX_PATH, Path, PathError, PathVerifier};

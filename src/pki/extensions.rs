@@ -52,7 +52,10 @@ pub(crate) fn extensions(
     ];
     let purposes = profile.purposes();
     if !purposes.is_empty() {
-        list.push(extension(&ExtendedKeyUsage(purposes), false)?);
+        // FIPS 201-3 §4.2.2.2: who relies on a card's own certificate must know that it is no
+        // person's.
+        let is_critical = purposes.contains(&cert::CARD_AUTHENTICATION);
+        list.push(extension(&ExtendedKeyUsage(purposes), is_critical)?);
     }
     let policies: Vec<_> = profile
         .policy_identifiers()

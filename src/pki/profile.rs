@@ -172,10 +172,19 @@ impl CertificateProfile {
 
     fn leaf_contradictions(&self) -> Vec<(bool, &'static str, &'static str)> {
         let has = |usage| self.key.usage.contains(&usage);
-        let identifies = self
-            .subject
-            .iter()
-            .any(|a| a.attribute == AttributeName::SerialNumber && a.uses(Variable::PersonalCode));
+        let mut numbers = self.subject.iter();
+        let number = numbers.find(|a| a.attribute == AttributeName::SerialNumber);
+        let numbered_by = |variable| number.is_some_and(|number| number.uses(variable));
+        let is_cards = self
+            .key
+            .extended_usage
+            .contains(&Purpose::CardAuthentication);
+        let persons = [
+            Variable::Surname,
+            Variable::GivenNames,
+            Variable::PersonalCode,
+        ];
+        let names = |variable: &Variable| self.subject.iter().any(|a| a.uses(*variable));
         vec![
             (
                 !(1..=10).contains(&self.validity.years),
@@ -218,7 +227,24 @@ impl CertificateProfile {
                 "is a CA's: its addresses go into all that it issues",
             ),
             (
-                !identifies,
+                is_cards
+                    && (self.key.extended_usage.len() > 1
+                        || self.key.usage != [Usage::DigitalSignature]),
+                "key.extended_usage",
+                "cardAuth stands alone, with digitalSignature: such a key signs without a PIN",
+            ),
+            (
+                is_cards && persons.iter().any(names),
+                "subject",
+                "a card's own certificate can be read by anybody: it names no holder",
+            ),
+            (
+                is_cards && !numbered_by(Variable::DocumentNumber),
+                "subject",
+                "needs a serialNumber with {document_number}: a card's own is named by it",
+            ),
+            (
+                !is_cards && !numbered_by(Variable::PersonalCode),
                 "subject",
                 "needs a serialNumber with {personal_code}: names are not unique",
             ),
@@ -351,7 +377,7 @@ mod tests {
     use super::{CertificateProfile, ProfileError, ProfileKind};
     use cert::{Curve, KeyAlgorithm};
 
-    use crate::testing::{AUTHENTICATION, CA, PIV, SIGNATURE};
+    use crate::testing::{AUTHENTICATION, CA, CARD, PIV, SIGNATURE};
 
     #[test]
     fn shipped_profiles_load() {
@@ -496,6 +522,36 @@ mod tests {
                 "[key]",
                 "[key]\npath_length = 0",
                 "key.path_length",
+            ),
+            (
+                CARD,
+                "[\"cardAuth\"]",
+                "[\"cardAuth\", \"clientAuth\"]",
+                "key.extended_usage",
+            ),
+            (
+                CARD,
+                "[\"digitalSignature\"]",
+                "[\"nonRepudiation\"]",
+                "key.extended_usage",
+            ),
+            (
+                CARD,
+                "attribute = \"CN\"\nvalue = \"{document_number}\"",
+                "attribute = \"CN\"\nvalue = \"{surname}\"",
+                "subject",
+            ),
+            (
+                CARD,
+                "attribute = \"serialNumber\"\nvalue = \"{document_number}\"",
+                "attribute = \"serialNumber\"\nvalue = \"1\"",
+                "subject",
+            ),
+            (
+                AUTHENTICATION,
+                "{personal_code}\"",
+                "{document_number}\"",
+                "subject",
             ),
             (CA, "\"keyCertSign\", ", "", "key.usage"),
             (CA, "[\"p384\"]", "[\"p256\"]", "key.algorithms"),

@@ -26,32 +26,35 @@ pub enum SubjectError {
 }
 
 /// A holder's data, as far as certificates show it: in capitals with diacritics, as on the
-/// document. Wiped when dropped, not shown by `Debug`.
+/// document, and the document's number. Wiped when dropped, not shown by `Debug`.
 #[derive(Clone)]
 pub struct Holder {
     country: Zeroizing<String>,
     surname: Zeroizing<String>,
     given_names: Zeroizing<String>,
     personal_code: Zeroizing<String>,
+    document_number: Zeroizing<String>,
 }
 
 impl Holder {
     /// Returns the data of a holder.
     ///
     /// `country` is the two-letter code of the state that gave the personal code, `personal_code`
-    /// the code as it is written (`NNNNNN-NNNNN` in Latvia). A value may be empty, where the
-    /// profile does not ask for it.
+    /// the code as it is written (`NNNNNN-NNNNN` in Latvia), `document_number` the number of the
+    /// document that has the key. A value may be empty, where the profile does not ask for it.
     pub fn new(
         country: impl Into<String>,
         surname: impl Into<String>,
         given_names: impl Into<String>,
         personal_code: impl Into<String>,
+        document_number: impl Into<String>,
     ) -> Self {
         Self {
             country: Zeroizing::new(country.into()),
             surname: Zeroizing::new(surname.into()),
             given_names: Zeroizing::new(given_names.into()),
             personal_code: Zeroizing::new(personal_code.into()),
+            document_number: Zeroizing::new(document_number.into()),
         }
     }
 
@@ -61,6 +64,7 @@ impl Holder {
             Variable::Surname => &self.surname,
             Variable::GivenNames => &self.given_names,
             Variable::PersonalCode => &self.personal_code,
+            Variable::DocumentNumber => &self.document_number,
         }
     }
 }
@@ -78,14 +82,16 @@ pub(crate) enum Variable {
     Surname,
     GivenNames,
     PersonalCode,
+    DocumentNumber,
 }
 
 impl Variable {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Country,
         Self::Surname,
         Self::GivenNames,
         Self::PersonalCode,
+        Self::DocumentNumber,
     ];
 
     fn name(self) -> &'static str {
@@ -94,6 +100,7 @@ impl Variable {
             Self::Surname => "surname",
             Self::GivenNames => "given_names",
             Self::PersonalCode => "personal_code",
+            Self::DocumentNumber => "document_number",
         }
     }
 }
@@ -245,20 +252,20 @@ mod tests {
             ),
         ];
         for (given, expected) in cases {
-            let holder = Holder::new("LV", surname.clone(), given, "121282-88882");
+            let holder = Holder::new("LV", surname.clone(), given, "121282-88882", "XA0000001");
             let name = subject(&[cn()], Some(&holder)).unwrap();
             let made = name.get(AttributeType::CommonName).unwrap();
             assert_eq!(made, expected);
             assert!(made.chars().count() <= 64);
         }
-        let endless = Holder::new("LV", "B", "A".repeat(70), "121282-88882");
+        let endless = Holder::new("LV", "B", "A".repeat(70), "121282-88882", "XA0000001");
         let name = subject(&[cn()], Some(&endless)).unwrap();
         assert_eq!(name.get(AttributeType::CommonName).unwrap(), "A".repeat(64));
     }
 
     #[test]
     fn missing_data_is_named() {
-        let nameless = Holder::new("LV", "", "ANDRIS", "121282-88882");
+        let nameless = Holder::new("LV", "", "ANDRIS", "121282-88882", "XA0000001");
         let missing = subject(&[cn()], Some(&nameless)).unwrap_err();
         assert_eq!(
             missing,
@@ -282,7 +289,7 @@ mod tests {
             assert!(error.contains(fault), "{error}");
         }
         assert_eq!(
-            format!("{:?}", Holder::new("LV", "A", "B", "C")),
+            format!("{:?}", Holder::new("LV", "A", "B", "C", "D")),
             "Holder(..)"
         );
     }

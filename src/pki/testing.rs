@@ -22,6 +22,7 @@ use crate::{CertificateOrder, CertificateProfile, EmbeddedCa, Holder};
 pub(crate) const AUTHENTICATION: &str = include_str!("../../certs/eid-authentication.toml");
 pub(crate) const SIGNATURE: &str = include_str!("../../certs/eid-signature.toml");
 pub(crate) const PIV: &str = include_str!("../../certs/piv-authentication.toml");
+pub(crate) const CARD: &str = include_str!("../../certs/piv-card-authentication.toml");
 pub(crate) const CA: &str = include_str!("../../certs/pilot-ca.toml");
 
 pub(crate) fn profile(text: &str) -> CertificateProfile {
@@ -38,7 +39,13 @@ pub(crate) fn date(text: &str) -> Date {
 
 /// An invented person.
 pub(crate) fn holder() -> Holder {
-    Holder::new("LV", "PARAUDZIŅŠ", "ANDRIS JĀNIS", "121282-88882")
+    Holder::new(
+        "LV",
+        "PARAUDZIŅŠ",
+        "ANDRIS JĀNIS",
+        "121282-88882",
+        "XA0000001",
+    )
 }
 
 /// Stands for the chip that makes a request.

@@ -42,6 +42,10 @@ pub(crate) enum Purpose {
     /// *RFC 9336*.
     #[serde(rename = "documentSigning")]
     DocumentSigning,
+    /// The card shows that it is itself, and nobody's consent: `id-PIV-cardAuth` (*FIPS 201-3
+    /// §4.2.2.2*).
+    #[serde(rename = "cardAuth")]
+    CardAuthentication,
 }
 
 impl Purpose {
@@ -50,6 +54,7 @@ impl Purpose {
             Self::ClientAuth => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2") },
             Self::EmailProtection => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4") },
             Self::DocumentSigning => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36") },
+            Self::CardAuthentication => cert::CARD_AUTHENTICATION,
         }
     }
 }

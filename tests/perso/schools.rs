@@ -3,6 +3,7 @@
 //! set by changing a default, no issuer's channel, an imported key.
 
 use card::{Channel, Command, Status, exchange};
+use openssl::ecdsa::EcdsaSig;
 use openssl::x509::X509;
 use vcard::{Chip, Circumstances, Fault as ChipFault, FaultKind, InProcess, ReaderBuffer};
 
@@ -27,7 +28,7 @@ fn finished(chip: &str, document: &str) -> (Desk, crate::Outcome, Chip) {
 #[test]
 fn a_piv_card_is_issued() {
     let (desk, outcome, card) = finished("piv", "piv-card");
-    assert_eq!(outcome.certificates.len(), 2);
+    assert_eq!(outcome.certificates.len(), 3);
     let mut card = InProcess::new(card);
     assert_eq!(
         send(&mut card, "00A404000BA00000030800001000010000").1,
@@ -53,6 +54,20 @@ fn a_piv_card_is_issued() {
     std::io::Read::read_to_end(&mut reader, &mut unpacked).unwrap();
     assert_eq!(unpacked, outcome.certificates["authentication"]);
     X509::from_der(&unpacked).unwrap();
+    // SP 800-73-4 Part 1 §3.1.1: middleware asks first of all what the card can.
+    let (data, status) = send(&mut card, "00CB3FFF055C035FC10700");
+    assert_eq!(status, Status::OK);
+    assert_eq!(data[..6], [0x53, 0x33, 0xF0, 0x15, 0xA0, 0x00]);
+    // The card proves itself to whoever asks, without a PIN: SELECT has forgotten it.
+    send(&mut card, "00A404000BA00000030800001000010000");
+    let digest = [0x5A; 32];
+    let ask = format!("0087119E267C2482008120{}00", hex::encode(digest));
+    let (answer, status) = send(&mut card, &ask);
+    assert_eq!(status, Status::OK);
+    let own = X509::from_der(&outcome.certificates["card_authentication"]).unwrap();
+    let key = own.public_key().unwrap().ec_key().unwrap();
+    let signature = EcdsaSig::from_der(&answer[4..]).unwrap();
+    assert!(signature.verify(&digest, &key).unwrap());
 }
 
 #[test]

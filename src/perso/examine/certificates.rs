@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use card::tlv;
-use cert::{AttributeType, Certificate, PathVerifier};
+use cert::{AttributeType, CARD_AUTHENTICATION, Certificate, DistinguishedName, PathVerifier};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use jiff::tz::TimeZone;
 use profile::{Object, ObjectKind, set_certificate, set_public_key};
@@ -135,8 +135,12 @@ impl Examiner<'_> {
             return (Verdict::Unknown, reason.to_owned());
         };
         let holder = &record.holder;
-        let code = holder.personal_code.to_string();
         let subject = certificate.subject();
+        let purposes = &certificate.extensions().extended_key_usage;
+        if purposes.contains(&CARD_AUTHENTICATION) {
+            return judge_card(subject, &record.number.to_string());
+        }
+        let code = holder.personal_code.to_string();
         // ETSI EN 319 412-1 §5.1.3: PNO, a country, a hyphen, the code.
         let has_code = |found: &str| {
             let rest = found.strip_prefix("PNO").and_then(|rest| rest.get(2..));
@@ -168,6 +172,23 @@ impl Examiner<'_> {
             "surname, given name and personal code are those of the record".to_owned(),
         )
     }
+}
+
+/// Judges the name of a card's own certificate: the document's, and nobody's.
+fn judge_card(subject: &DistinguishedName, number: &str) -> (Verdict, String) {
+    let person = [AttributeType::Surname, AttributeType::GivenName];
+    if let Some(named) = person.iter().find(|named| subject.get(**named).is_some()) {
+        let reason = format!("{named} names the holder, in a certificate that anybody can read");
+        return (Verdict::Failed, reason);
+    }
+    if subject.get(AttributeType::SerialNumber) != Some(number) {
+        let reason = "serialNumber is not the document's number".to_owned();
+        return (Verdict::Failed, reason);
+    }
+    (
+        Verdict::Passed,
+        "it names the document and nobody".to_owned(),
+    )
 }
 
 /// Returns the keys whose certificates a file holds, by its template.

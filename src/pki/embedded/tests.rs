@@ -14,7 +14,7 @@ use crate::crl::{CrlEntry, RevocationReason};
 use crate::profile::CertificateProfile;
 use crate::subject::Holder;
 use crate::testing::{
-    AUTHENTICATION, CA, Folder, PIV, SIGNATURE, ca, date, holder, order, profile, request,
+    AUTHENTICATION, CA, CARD, Folder, PIV, SIGNATURE, ca, date, holder, order, profile, request,
     request_of, time,
 };
 
@@ -165,6 +165,37 @@ fn keys_of_every_allowed_kind_are_certified_and_others_refused() {
 }
 
 #[test]
+fn a_cards_own_certificate_names_the_document_and_nobody() {
+    with_private_tokens(
+        "embedded::tests::a_cards_own_certificate_names_the_document_and_nobody",
+        || {
+            let ca = ca("pilot");
+            let request = request_of(KeyAlgorithm::named("p256").unwrap());
+            let issued = ca.issue(&order(&profile(CARD), &request, &holder()));
+            let folder = Folder::new();
+            folder.write("card.der", issued.unwrap().certificate.as_der());
+            let said = folder.openssl(&[
+                "x509", "-inform", "DER", "-in", "card.der", "-noout", "-text",
+            ]);
+            assert!(
+                said.contains("Subject: C = LV, CN = XA0000001, serialNumber = XA0000001"),
+                "{said}"
+            );
+            // FIPS 201-3 §4.2.2.2: critical, so that nobody takes the card for its holder.
+            let purposes = section(&said, "Extended Key Usage: critical\n");
+            assert_eq!(purposes.trim(), "2.16.840.1.101.3.6.8");
+            assert_eq!(
+                section(&said, "Key Usage: critical\n").trim(),
+                "Digital Signature"
+            );
+            for personal in ["ANDRIS", "PARAUDZI", "121282-88882"] {
+                assert!(!said.contains(personal), "{said}");
+            }
+        },
+    );
+}
+
+#[test]
 fn the_hold_is_seen_by_relying_parties() {
     with_private_tokens(
         "embedded::tests::the_hold_is_seen_by_relying_parties",
@@ -303,13 +334,13 @@ fn wrong_orders_are_refused() {
             ..good
         };
         assert!(matches!(refused(&late), IssueError::OutlastsIssuer { .. }));
-        let nameless = Holder::new("LV", "", "ANDRIS", "121282-88882");
+        let nameless = Holder::new("LV", "", "ANDRIS", "121282-88882", "XA0000001");
         let nameless = CertificateOrder {
             holder: &nameless,
             ..good
         };
         assert!(matches!(refused(&nameless), IssueError::Subject(_)));
-        let foreign = Holder::new("Latvia", "A", "B", "121282-88882");
+        let foreign = Holder::new("Latvia", "A", "B", "121282-88882", "XA0000001");
         let foreign = CertificateOrder {
             holder: &foreign,
             ..good
@@ -445,6 +476,9 @@ fn pkilint_finds_no_error() {
                 leaf.as_der(),
             );
         }
+        let request = request_of(KeyAlgorithm::named("p256").unwrap());
+        let own = ca.issue(&order(&profile(CARD), &request, &holder)).unwrap();
+        lint("lint_pkix_cert", &[], own.certificate.as_der());
         let entry = CrlEntry {
             serial: vec![0x4f; 16],
             since: time("2026-03-02T08:00:00Z"),

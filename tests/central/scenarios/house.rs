@@ -306,6 +306,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         "eid-authentication",
         "eid-signature",
         "piv-authentication",
+        "piv-card-authentication",
         "piv-signature",
     ] {
         certificates.put(name, product_file(&format!("certs/{name}.toml")));
