@@ -233,7 +233,8 @@ impl Carries {
                 .unwrap_or_default(),
             match self.chaining {
                 Some(true) => ", chains",
-                Some(false) => ", no chains",
+                // Which commands come in chains is the profile's to say.
+                Some(false) => ", no chains of the command it was measured by",
                 None => "",
             }
         )
