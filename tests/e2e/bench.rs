@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use card::attempts::{AttemptStore, Budget, Guarded};
 use card::trace::{Event, Trace};
@@ -14,46 +14,19 @@ use vcard::{
     Chip, ChipNumber, Circumstances, FileStore, Product, ReaderBuffer, TransportMasterKey,
 };
 
-use crate::world::{project, zimogs};
+use crate::world::{Ran, project, zimogs};
 
 const MAKER: [u8; 16] = *b"a maker's secret";
 
-/// What a run of the program left.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Demands an exit code.
-    fn ends(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
-        self
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
-    }
-}
-
 /// A reader, chips, a folder; no keys.
-struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
-    farm: Farm,
+    pub(crate) farm: Farm,
     chips: u32,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let program = Farm::program_beside_current().expect("the vcard program");
         let farm = Farm::start(&program, &folder.path().join("farm"), 1).unwrap();
@@ -64,11 +37,11 @@ impl Bench {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn blank(&mut self, product: &str) -> PathBuf {
+    pub(crate) fn blank(&mut self, product: &str) -> PathBuf {
         self.chips += 1;
         let path = self.path(&format!("chip-{}.json", self.chips));
         let number = ChipNumber::new([0, 9], self.chips.to_be_bytes());
@@ -78,7 +51,7 @@ impl Bench {
         path
     }
 
-    fn insert(&self, chip: &Path, buffer: ReaderBuffer, recording: Option<&Path>) {
+    pub(crate) fn insert(&self, chip: &Path, buffer: ReaderBuffer, recording: Option<&Path>) {
         let mut client = self.farm.client().unwrap();
         // The first time there is none.
         let _ = client.remove(0);
@@ -92,7 +65,7 @@ impl Bench {
     }
 
     /// Runs `zimogs card`; the maker's key is in the environment.
-    fn card(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn card(&self, arguments: &[&str]) -> Ran {
         let mut command = zimogs();
         command
             .arg("card")
@@ -126,14 +99,19 @@ impl Bench {
     }
 
     fn personalize(&self, number: &str, more: &[&str]) -> Ran {
+        self.make("lateid-v2", "eid-card", number, more)
+    }
+
+    /// Personalizes the inserted chip by shipped profiles, with a trial's keys.
+    pub(crate) fn make(&self, chip: &str, document: &str, number: &str, more: &[&str]) -> Ran {
         let record = self.record(number);
         let arguments = [
             "personalize",
             "--json",
             "--chip",
-            "lateid-v2",
+            chip,
             "--document",
-            "eid-card",
+            document,
             "--record",
             record.to_str().unwrap(),
         ];

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use card::gp::Key;
 use central::KeyLabels;
@@ -12,6 +12,8 @@ use hsm::{PinSet, Secret, SoftHsmFolder, Token, TokenConfig};
 use serde_json::{Value, json};
 use vcard::farm::Farm;
 use vcard::{Chip, ChipNumber, FaultKind, FileStore, Product, TransportMasterKey};
+
+use crate::world::Ran;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_zimogs");
 const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
@@ -28,42 +30,6 @@ struct Desk {
     chips: u32,
     /// The one that is used.
     reader: usize,
-}
-
-/// What a run of the program left.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Demands an exit code.
-    fn ends(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
-        self
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
-    }
-
-    /// The verdict on one check of `card verify --json`.
-    fn verdict(&self, check: &str) -> String {
-        let report = self.json();
-        let checks = report["checks"].as_array().unwrap();
-        let found = checks.iter().find(|found| found["check"] == check);
-        let found = found.unwrap_or_else(|| panic!("no check \"{check}\" in {report:#}"));
-        found["verdict"].as_str().unwrap().to_owned()
-    }
 }
 
 /// Runs `body` in a process whose SoftHSM2 folder is private: SoftHSM2 finds its folder by the

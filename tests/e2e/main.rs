@@ -13,6 +13,7 @@ mod card;
 mod corpora;
 mod demo;
 mod leaks;
+mod middleware;
 mod names;
 mod opensc;
 mod release;

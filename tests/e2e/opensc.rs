@@ -9,7 +9,7 @@ use vcard::farm::Farm;
 use crate::world::{Demo, JUDGED, run, text, zimogs};
 
 /// OpenSC's PKCS#11 module, where Debian has it.
-const MODULES: [&str; 2] = [
+pub(crate) const MODULES: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so",
     "/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so",
 ];

@@ -41,6 +41,42 @@ pub(crate) fn json(command: &mut Command) -> Value {
     serde_json::from_slice(&run(command).stdout).unwrap()
 }
 
+/// What a run of the program left.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Demands an exit code.
+    pub(crate) fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    /// The verdict on one check of `card verify --json`.
+    pub(crate) fn verdict(&self, check: &str) -> String {
+        let report = self.json();
+        let checks = report["checks"].as_array().unwrap();
+        let found = checks.iter().find(|found| found["check"] == check);
+        let found = found.unwrap_or_else(|| panic!("no check \"{check}\" in {report:#}"));
+        found["verdict"].as_str().unwrap().to_owned()
+    }
+}
+
 /// The chip maker's transport master key in the runs that are searched for it.
 pub(crate) const CANARY: [u8; 16] =
     *b"\x9E\x37\x79\xB9\x7F\x4A\x7C\x15\xF3\x9C\xC0\x60\x5C\xED\xC8\x34";

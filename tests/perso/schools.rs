@@ -7,7 +7,7 @@ use openssl::ecdsa::EcdsaSig;
 use openssl::x509::X509;
 use vcard::{Chip, Circumstances, Fault as ChipFault, FaultKind, InProcess, ReaderBuffer};
 
-use crate::desk::{Desk, Mistake, journal_text};
+use crate::desk::{Desk, Mistake, journal_text, shelf};
 use crate::{Fault, Moment, Presented, Standard, Verdict, examine};
 
 fn send(channel: &mut dyn Channel, hex_command: &str) -> (Vec<u8>, Status) {
@@ -45,15 +45,15 @@ fn a_piv_card_is_issued() {
     assert_eq!(wrong, Status::new(0x63C4));
     let pin = hex::encode(desk.holder_pin("pin1"));
     assert_eq!(send(&mut card, &format!("0020008008{pin}")).1, Status::OK);
-    // A reader of PIV finds the certificate compressed.
+    // The certificate, with the byte that says that it is not compressed.
     let (data, status) = send(&mut card, "00CB3FFF055C035FC10500");
     assert_eq!(status, Status::OK);
-    let at = data.windows(2).position(|two| two == [0x1F, 0x8B]).unwrap();
-    let mut unpacked = Vec::new();
-    let mut reader = flate2::read::GzDecoder::new(&data[at..]);
-    std::io::Read::read_to_end(&mut reader, &mut unpacked).unwrap();
-    assert_eq!(unpacked, outcome.certificates["authentication"]);
-    X509::from_der(&unpacked).unwrap();
+    let certificate = &outcome.certificates["authentication"];
+    let at = data.len() - 5 - certificate.len();
+    assert_eq!(
+        data[at..],
+        [certificate, &[0x71, 1, 0, 0xFE, 0][..]].concat()
+    );
     // SP 800-73-4 Part 1 §3.1.1: middleware asks first of all what the card can.
     let (data, status) = send(&mut card, "00CB3FFF055C035FC10700");
     assert_eq!(status, Status::OK);
@@ -68,6 +68,41 @@ fn a_piv_card_is_issued() {
     let key = own.public_key().unwrap().ec_key().unwrap();
     let signature = EcdsaSig::from_der(&answer[4..]).unwrap();
     assert!(signature.verify(&digest, &key).unwrap());
+}
+
+#[test]
+fn certificates_are_compressed_where_a_profile_says_so() {
+    let mut chips = shelf("chips");
+    let name = "piv-compressed";
+    chips.put(name, include_str!("../profiles/chips/piv-compressed.toml"));
+    let mut desk = Desk::with(1990, &chips, name, "piv-card");
+    let (outcome, card) = desk.run(Desk::blank_of("piv"), Vec::new());
+    assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+    let mut card = InProcess::new(card);
+    send(&mut card, "00A404000BA00000030800001000010000");
+    let (data, status) = send(&mut card, "00CB3FFF055C035FC10500");
+    assert_eq!(status, Status::OK);
+    let at = data.windows(2).position(|two| two == [0x1F, 0x8B]).unwrap();
+    let mut unpacked = Vec::new();
+    let mut reader = flate2::read::GzDecoder::new(&data[at..]);
+    std::io::Read::read_to_end(&mut reader, &mut unpacked).unwrap();
+    assert_eq!(unpacked, outcome.certificates["authentication"]);
+    X509::from_der(&unpacked).unwrap();
+    // And found again by who looks at the finished card.
+    let record = desk.record().clone();
+    let standard = Standard {
+        chip: &desk.plan.chip,
+        made_from: Some((&record, &desk.plan)),
+        anchors: &[],
+        at: jiff::Timestamp::now(),
+    };
+    let report = examine(&mut card, &standard, None).unwrap();
+    for key in ["authentication", "signature", "card_authentication"] {
+        let what = format!("certificate {key}: key");
+        let mut findings = report.findings.iter();
+        let found = findings.find(|finding| finding.what == what).unwrap();
+        assert_eq!(found.verdict, Verdict::Passed, "{key}");
+    }
 }
 
 #[test]
