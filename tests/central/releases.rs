@@ -1,36 +1,15 @@
 //! What production admits of the shipped profiles and a draft beside them.
 
-use audit::{CheckpointSigner, KeyKind, SignerFault, VerifierKey};
-use ed25519_dalek::{Signer as _, SigningKey};
+use audit::CheckpointSigner as _;
 use profile::{ProfileKind, Release, Releasers, Shelf};
 
 use super::*;
 use crate::error::CentralError;
+use crate::scenarios::person::Person;
 
 const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
 const EID_CARD: &str = include_str!("../../firmware-profiles/documents/eid-card.toml");
 const DRAFT: &str = "extends = \"lateid-v2\"\nname = \"draft\"\n";
-
-struct Person(VerifierKey, SigningKey);
-
-impl Person {
-    fn new(name: &str, seed: u8) -> Self {
-        let secret = SigningKey::from_bytes(&[seed; 32]);
-        let public = secret.verifying_key();
-        let key = VerifierKey::new(KeyKind::Log, name, public.as_bytes()).unwrap();
-        Self(key, secret)
-    }
-}
-
-impl CheckpointSigner for Person {
-    fn key(&self) -> &VerifierKey {
-        &self.0
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignerFault> {
-        Ok(self.1.sign(message).to_bytes())
-    }
-}
 
 struct Bench {
     people: [Person; 2],
@@ -53,7 +32,7 @@ impl Bench {
     fn new() -> Self {
         let people = [Person::new("anna", 1), Person::new("juris", 2)];
         let mut releases = ReleaseShelf::default();
-        let list = format!("{}\n{}\n", people[0].0, people[1].0);
+        let list = format!("{}\n{}\n", people[0].key(), people[1].key());
         releases.set_releasers(Releasers::parse(&list).unwrap());
         let (mut chips, mut documents) = (Shelf::default(), Shelf::default());
         chips.put("lateid-v2", LATEID);

@@ -11,10 +11,10 @@ mod judge;
 mod key_requests;
 mod key_service;
 mod life;
-mod releasing;
-
 mod one_purpose;
+pub(crate) mod person;
 mod production;
+mod releasing;
 mod reporting;
 mod rights;
 mod sealed_pins;

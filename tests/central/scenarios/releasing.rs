@@ -1,33 +1,12 @@
 //! Production opens with released profiles only; the first start founds nothing otherwise.
 
-use audit::{CheckpointSigner, KeyKind, SignerFault, VerifierKey};
+use audit::CheckpointSigner as _;
 use document::Environment;
-use ed25519_dalek::{Signer as _, SigningKey};
 use profile::{ChipProfile, DocumentProfile, Release, Released, Releasers};
 
 use super::house::{PRODUCT, product_file, with_house};
+use super::person::Person;
 use crate::{Central, CentralError, Config};
-
-struct Person(VerifierKey, SigningKey);
-
-impl Person {
-    fn new(name: &str, seed: u8) -> Self {
-        let secret = SigningKey::from_bytes(&[seed; 32]);
-        let public = secret.verifying_key();
-        let key = VerifierKey::new(KeyKind::Log, name, public.as_bytes()).unwrap();
-        Self(key, secret)
-    }
-}
-
-impl CheckpointSigner for Person {
-    fn key(&self) -> &VerifierKey {
-        &self.0
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignerFault> {
-        Ok(self.1.sign(message).to_bytes())
-    }
-}
 
 fn release(config: &mut Config, about: Released, people: &[Person]) {
     let (kind, name) = (about.kind(), about.name().to_owned());
@@ -44,7 +23,7 @@ fn a_production_store_opens_with_released_profiles_only() {
         "scenarios::releasing::a_production_store_opens_with_released_profiles_only",
         async |house| {
             let people = [Person::new("anna", 1), Person::new("juris", 2)];
-            let list = format!("{}\n{}\n", people[0].0, people[1].0);
+            let list = format!("{}\n{}\n", people[0].key(), people[1].key());
             let config = |signed: usize| {
                 let mut config = house.config();
                 config.database = house.folder.path().join("production.db");
