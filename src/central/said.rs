@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use api::{ChannelOpening, LeaseId};
-use profile::{ChipProfile, Protocol, Template};
+use card::gp::Diversification;
+use profile::{ChipProfile, KeySet, KeySource, Protocol, Template};
 use sha2::{Digest, Sha256};
 
 use crate::channels::Purpose;
 use crate::error::{CentralError, Result};
-use crate::keys::{answer, set};
+use crate::keys::{answer, of_chip, set};
 
 /// What makes what a station gets of use to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl Said {
     ) -> Result<Self> {
         if chip.channel.protocol.is_global_platform() {
             let update = answer(chip, opening)?;
-            belongs(serial, update.diversification())?;
+            let set = set(chip, &opening.key_set)?;
+            belongs(set, serial, update.diversification())?;
             let challenge = update.card_challenge();
             return Ok(match (&chip.channel.protocol, update.sequence_counter()) {
                 (Protocol::Scp02 { .. }, Some(counter)) => Self {
@@ -147,14 +149,20 @@ fn add_words(hash: &mut Sha256, names: &[&str], opening: &ChannelOpening) -> Res
     Ok(())
 }
 
-/// Demands that diversification data are this chip's: for the products that are known, they are
-/// its serial number.
-fn belongs(serial: &str, diversification: &[u8; 10]) -> Result<()> {
-    if hex::encode_upper(diversification) == serial {
-        Ok(())
-    } else {
-        Err(CentralError::refused(
-            "the diversification data are not those of the chip that was named",
-        ))
+/// Demands that diversification data are this chip's, as its profile says that they follow from its
+/// serial number: no station gets keys for another chip by claiming to hold it. Where the keys do
+/// not follow from them they bind nothing.
+fn belongs(set: &KeySet, serial: &str, said: &[u8; 10]) -> Result<()> {
+    let fits = match (&set.context, &set.source) {
+        (Some(context), _) => *context.render(&of_chip(serial))? == said[..],
+        (None, KeySource::Known(_) | KeySource::Diversified(Diversification::None)) => true,
+        (None, KeySource::Diversified(_)) => hex::encode_upper(said) == serial,
+    };
+    match fits {
+        true => Ok(()),
+        false => Err(CentralError::refused(format!(
+            "the chip's diversification data {} do not follow from its serial number {serial} as the profile says",
+            hex::encode_upper(said)
+        ))),
     }
 }

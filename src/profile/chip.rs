@@ -249,7 +249,8 @@ pub struct KeySet {
     pub source: KeySource,
     /// What kind of key the chip wants.
     pub cipher: Cipher,
-    /// What the keys are diversified with, where the channel does not say it.
+    /// What the keys are diversified with; on a channel of GlobalPlatform, the diversification data
+    /// that the chip must answer, where they are not its serial number.
     pub context: Option<Template>,
     /// How many failed attempts lock the chip, as far as the profile knows.
     pub tries: Option<u8>,

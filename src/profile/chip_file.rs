@@ -168,8 +168,8 @@ pub(crate) struct KeySetFile {
     pub version: Option<Placed<u8>>,
     /// `kdf3` (SP 800-108), `emv` (EMV CPS 1.1), `visa2`, or `none`.
     pub diversification: Option<Text>,
-    /// Template of what the keys are diversified with, from what the identification took. For
-    /// scp02 and scp03 the chip says it itself.
+    /// Template of what the keys are diversified with, from `chip.serial` alone. A chip with scp02
+    /// or scp03 says it itself: then what it must say, its serial number unless written.
     pub context: Option<Text>,
     /// A key that all the world knows, as some chips leave their maker with, hexadecimal. In
     /// production such a key must not stay.

@@ -257,13 +257,6 @@ impl Loader<'_> {
             }
         };
         let context = match &set.context {
-            Some(text) if protocol.is_global_platform() => {
-                return self.fault(
-                    text.span(),
-                    "the chip itself says what its keys are diversified with",
-                    "leave \"context\" out",
-                );
-            }
             // The centre computes it from the serial number in its books: no station gets a key
             // for another chip by claiming to hold it.
             Some(text) => Some(self.template_of(

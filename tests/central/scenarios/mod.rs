@@ -19,5 +19,6 @@ mod reporting;
 mod rights;
 mod sealed_pins;
 mod sealing;
+mod serial_numbers;
 mod small_chips;
 mod two_chips;
