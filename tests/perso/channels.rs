@@ -176,3 +176,36 @@ fn a_chip_that_speaks_otherwise_than_its_profile_is_a_fault() {
         assert!(outcome.certificates.is_empty());
     }
 }
+
+/// Where nothing else tells chips apart, INITIALIZE UPDATE does, before any channel is opened.
+#[test]
+fn a_chip_is_known_by_what_its_keys_are_diversified_with() {
+    let mut chips = shelf("chips");
+    let name = "by-diversification";
+    let text = r#"
+extends = "lateid-v2"
+name = "by-diversification"
+[identify]
+serial = "chip.number"
+[[identify.commands]]
+header = "00 A4 04 00"
+data = "A000000151000000"
+le = 256
+[[identify.commands]]
+header = "80 CA 9F 7F"
+le = 256
+take = { "chip.cplc" = "9F7F" }
+[[identify.commands]]
+header = "80 50 00 00"
+data = "0000000000000000"
+le = 256
+take = { "chip.number" = { path = "", value = "slice(found, 0, 10)" } }
+"#;
+    chips.put(name, text);
+    let mut desk = Desk::with(1990, &chips, name, "eid-card");
+    let chip = Desk::blank_of("lateid-v2");
+    let number = chip.serial().to_string();
+    let (outcome, _) = desk.run(chip, Vec::new());
+    assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+    assert_eq!(outcome.chip, Some(number));
+}
