@@ -121,6 +121,39 @@ fn both_generations_of_isoapplet_are_issued() {
     }
 }
 
+/// Who finds a card can neither take its application away nor build in it; its holder can make a
+/// file there, and nothing else.
+#[test]
+fn a_finished_isoapplet_is_closed() {
+    for chip in ["isoapplet-v0", "isoapplet-v1"] {
+        let (desk, _, card) = finished(chip, "isoapplet-card");
+        let mut card = InProcess::new(card);
+        let pin = format!("{:0<32}", hex::encode(desk.holder_pin("pin1")));
+        for is_verified in [false, true] {
+            send(&mut card, "00A404000CF276A288BCFBA69D34F3100100");
+            if is_verified {
+                let verified = send(&mut card, &format!("0020000110{pin}")).1;
+                assert_eq!(verified, Status::OK, "{chip}");
+            }
+            assert_eq!(send(&mut card, "00A4080C025015").1, Status::OK);
+            for (what, command) in [
+                ("delete the application", "00E40000025015"),
+                ("delete a certificate", "00E40000023401"),
+                ("make a directory", "00E000000D6F0B810202008201388302 77AA"),
+                ("make a file", "00E000000D6F0B810202008201018302 77AA"),
+            ] {
+                let status = send(&mut card, command).1;
+                let is_closed = status == Status::SECURITY_STATUS_NOT_SATISFIED;
+                let is_allowed = is_verified && what == "make a file";
+                assert_eq!(
+                    is_closed, !is_allowed,
+                    "{chip}: {what}, {is_verified}: {status}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_travel_chip_is_written_and_locked() {
     let (desk, outcome, card) = finished("mrtd-applet", "travel-chip");
