@@ -385,7 +385,7 @@ le = 16
 take = {{ "channel.answer" = "" }}
 [[operations.put_key]]
 header = "00 24 00 9B"
-data = "key_set.key"
+data = "key_set.key hex_bytes(chip.serial)"
 {STAGE}"#,
         if cipher == "des3" { "des3" } else { "aes-128" }
     ))
@@ -444,7 +444,7 @@ fn answers_and_puts(token: &Arc<Token>, long: &[u8]) {
             _ => key.clone(),
         };
         assert_eq!(put.commands.len(), 1);
-        assert_eq!(put.commands[0].data(), &whole[..]);
+        assert_eq!(put.commands[0].data(), [whole, context].concat());
         let mut block = match cipher {
             "des3" => des3_ecb(Mode::Encrypt, &key, &[0; 8]),
             _ => aes_cbc(Mode::Encrypt, &key, &[1; 16]),

@@ -309,3 +309,108 @@ fn a_pin_is_changed_from_what_the_personalization_tells() {
         },
     );
 }
+
+/// A chip by challenge whose every sealed command is followed by one that names its serial number.
+fn numbered(config: &mut Config) {
+    let mut profile = r#"
+[channel]
+protocol = "challenge"
+proof = "aes_ecb(channel.key, channel.nonce)"
+[channel.keys.transport]
+diversification = "kdf3"
+context = "hex_bytes(chip.serial)"
+[applications.inner]
+within = "domain"
+[pins.inner]
+title = "inner PIN"
+application = "inner"
+reference = 0x03
+tries = 3
+minimum = 4
+stored = 4
+default = "0000"
+variant = "inner"
+[keys.inner]
+application = "inner"
+reference = 0x12
+algorithm = "p256"
+[[operations.open_channel]]
+header = "00 84 00 00"
+le = 16
+take = { "channel.nonce" = "" }
+[[operations.open_channel]]
+header = "00 82 00 00"
+data = "channel.proof"
+[[operations.enter]]
+header = "00 A4 01 0C"
+[[operations.import_key]]
+header = "00 DB 3F u8(key.reference)"
+data = "key.private"
+[[operations.change_pin]]
+for = "inner"
+header = "00 24 00 u8(pin.reference)"
+data = "pin.current pin.value"
+[[operations.verify_pin]]
+header = "00 20 00 u8(pin.reference)"
+data = "pin.value"
+[[stages]]
+name = "import"
+select = "domain"
+channel = "transport"
+sealed = true
+steps = ["verify_pin inner", "import_key inner", "set_holder_pin inner", "set_holder_pin puk", "set_holder_pin pin1", "set_state closed"]
+"#
+    .to_owned();
+    let document = "[chips.pins.inner]\ndigits = 4\n[chips.keys.inner]\n";
+    let numbered = [
+        "open_channel",
+        "enter",
+        "import_key",
+        "change_pin",
+        "verify_pin",
+    ];
+    for operation in numbered {
+        profile.push_str(&number(operation));
+    }
+    installed(config, "numbered", &profile, document);
+    // Behind what every small chip has.
+    let text = config.chips.text("numbered").unwrap().to_owned();
+    let more = ["set_pin", "set_state"].map(number).concat();
+    config.chips.put("numbered", format!("{text}{more}"));
+}
+
+fn number(operation: &str) -> String {
+    format!(
+        "[[operations.{operation}]]\nheader = \"00 FE 00 00\"\ndata = \"hex_bytes(chip.serial)\"\n"
+    )
+}
+
+#[test]
+fn a_chips_serial_number_stands_in_every_sealed_command() {
+    with_adapted_house(
+        "scenarios::sealed_pins::a_chips_serial_number_stands_in_every_sealed_command",
+        numbered,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "numbered", SERIALS[0], "a").await;
+            let opening = told("transport", &[], &[("channel.nonce", &[7; 16])]);
+            let request = sealed(&lease, SERIALS[0], "import", Some(opening));
+            let grant = house.central.seal(&operator(), &request).await.unwrap();
+            let told = grant.commands.iter().map(|command| {
+                let bytes = command.command.expose();
+                let whole = card::Command::parse(bytes).unwrap();
+                (whole.ins(), data(command))
+            });
+            let (others, numbers): (Vec<_>, Vec<_>) = told.partition(|(ins, _)| *ins != 0xFE);
+            let others: Vec<_> = others.into_iter().map(|(ins, _)| ins).collect();
+            // The proof; in the inner application VERIFY, the key and CHANGE; in the outer one
+            // PUK and PIN; the state.
+            assert_eq!(
+                others,
+                [0x82, 0xA4, 0x20, 0xDB, 0x24, 0xA4, 0x24, 0x2C, 0xF0]
+            );
+            assert_eq!(numbers.len(), others.len());
+            assert!(numbers.iter().all(|(_, data)| *data == bytes(SERIALS[0])));
+        },
+    );
+}
