@@ -77,5 +77,8 @@ mod reached;
 #[path = "../../tests/profile/guide.rs"]
 mod guide;
 #[cfg(test)]
+#[path = "../../tests/profile/rendering.rs"]
+mod rendering;
+#[cfg(test)]
 #[path = "../../tests/profile/shipped.rs"]
 mod shipped;
