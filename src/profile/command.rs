@@ -14,7 +14,7 @@ use crate::chip::{
 use crate::error::RenderError;
 use crate::template::MAX_RENDERED;
 use crate::value::{Nested, Scope, Value, Variables};
-use crate::vocabulary::{Dialect, ObjectKind};
+use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// The most bytes that one file or data object holds.
 pub const MAX_CONTENT: usize = MAX_RENDERED;
@@ -601,6 +601,19 @@ impl Position {
     /// Returns the application or dedicated file that is current.
     pub(crate) fn current(&self) -> Option<&str> {
         self.current.as_deref()
+    }
+
+    /// Notes where a step leaves the chip.
+    pub(crate) fn passes(&mut self, chip: &ChipProfile, verb: Verb, object: &Object) {
+        for operation in chip.operations_of(verb, object, false) {
+            if let Some(application) = self.enters(chip, operation, object) {
+                self.entered(&application.name);
+            }
+        }
+        // A new dedicated file is the current one (ISO/IEC 7816-9 §6.2).
+        if verb == Verb::Install {
+            self.entered(&object.name);
+        }
     }
 
     /// Notes that nothing is known any more: after a reset.

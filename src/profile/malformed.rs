@@ -345,13 +345,13 @@ steps = [
             "chip.toml:34:5 write_file note writes the holder's data while the chip still has key set \"transport\"",
             "chip.toml:7:1 all the world knows key set \"transport\", and it stays on the chip",
             "chip.toml:11:1 PIN \"puk\" keeps the value that its maker set",
-            "chip.toml:32:5 request_certificate sign signs, and no step before presents PIN \"pin\"",
+            "chip.toml:32:5 request_certificate sign signs, and no step before it presents PIN \"pin\" in this selection",
         ]
     );
     // A value that the run alone knows is lost with it.
     let lost = text.replace(
         "\"generate_key sign\"",
-        "\"set_temporary_pin puk\", \"set_temporary_pin pin\", \"generate_key sign\"",
+        "\"set_temporary_pin puk\", \"set_temporary_pin pin\", \"verify_pin pin\", \"generate_key sign\"",
     );
     let closed = lost
         .replace(
@@ -377,6 +377,21 @@ steps = [
         "{closed}\n[[stages]]\nname = \"hand over\"\nselect = \"main\"\nchannel = \"issuer\"\nsealed = true\nsteps = [\"set_holder_pin puk\", \"set_holder_pin pin\"]\n"
     );
     assert_eq!(warnings(&closed), Vec::<String>::new());
+    // Setting a value presents none, and a selection ends what was presented.
+    let unproved = |text: &str| {
+        let warnings = warnings(text).into_iter();
+        let signing = warnings.filter(|warning| warning.contains("in this selection"));
+        signing.count()
+    };
+    assert_eq!(unproved(&closed.replace("\"verify_pin pin\", ", "")), 1);
+    let ended = "]\n[[stages]]\nname = \"sign\"\nselect = \"main\"\nsteps = [\n";
+    let apart = closed.replace(
+        "\"request_certificate sign\"",
+        &format!("{ended}\"request_certificate sign\""),
+    );
+    assert_eq!(unproved(&apart), 1);
+    let open = apart.replace("channel = \"issuer\"\nsteps = [\n", "steps = [\n");
+    assert_eq!(unproved(&open), 0);
     // Keys that the maker alone has are the maker's as well.
     let makers = text.replace(
         "known = \"404142434445464748494A4B4C4D4E4F\"",

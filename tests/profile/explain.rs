@@ -143,6 +143,7 @@ fn every_shipped_chip_can_be_told() {
         for wanted in &document.chips {
             for product in &wanted.products {
                 let chip = Arc::new(ChipProfile::load(&chips, product).unwrap());
+                assert_eq!(chip.warnings(), [], "{product}");
                 let mut record: document::Record = serde_json::from_str(RECORD).unwrap();
                 for made in ["com", "dg1", "dg2", "dg14", "dg15", "sod"] {
                     let bytes = document::Prepared::new(vec![0; 9]);

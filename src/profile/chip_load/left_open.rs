@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Loader;
 use crate::chip::{ChipProfile, Detail, KeySource};
-use crate::chip_file::ChipFile;
+use crate::chip_file::{ChipFile, Text};
+use crate::command::Position;
 use crate::error::Warning;
 use crate::held_keys::HeldKeys;
 use crate::vocabulary::{ObjectKind, Verb};
@@ -83,25 +84,12 @@ impl Loader<'_> {
                 );
             }
         }
-        let mut presented = BTreeSet::new();
-        for (stage, placed) in profile.stages.iter().zip(&file.stages) {
-            for ((verb, name), text) in stage.steps.iter().zip(&placed.get_ref().steps) {
-                if verb.object() == ObjectKind::Pin && *verb != Verb::CheckTries {
-                    presented.insert(name.as_str());
-                }
-                let signs = [Verb::RequestCertificate, Verb::CheckKey].contains(verb);
-                let rules = profile
-                    .key_rules(name)
-                    .filter(|rules| signs && !rules.consent);
-                let pin = rules.and_then(|rules| rules.pin.as_deref());
-                if let Some(pin) = pin.filter(|pin| !presented.contains(pin)) {
-                    warn(
-                        text.span().start,
-                        format!("{verb} {name} signs, and no step before presents PIN \"{pin}\""),
-                        "write \"verify_pin\" before it, unless the chip signs without it until then",
-                    );
-                }
-            }
+        for (text, signing) in unproved(file, profile) {
+            warn(
+                text.span().start,
+                signing,
+                "write \"verify_pin\" before it, unless the chip signs without it until then",
+            );
         }
         warnings
     }
@@ -145,6 +133,42 @@ fn writes_personal_data(profile: &ChipProfile, verb: Verb, name: &str) -> bool {
             first.is_some_and(|first| personal.contains(&first))
         })
     })
+}
+
+/// Returns each signature whose PIN no step presents before it, since the latest selection.
+fn unproved<'f>(file: &'f ChipFile, profile: &ChipProfile) -> Vec<(&'f Text, String)> {
+    let mut found = Vec::new();
+    let mut presented = BTreeSet::new();
+    let mut position = Position::default();
+    for (stage, placed) in profile.stages.iter().zip(&file.stages) {
+        if !position.is_selected(&stage.select) {
+            position.selected(&stage.select);
+            presented.clear();
+        }
+        for ((verb, name), text) in stage.steps.iter().zip(&placed.get_ref().steps) {
+            if let Some(object) = profile.object(verb.object(), name) {
+                position.passes(profile, *verb, object);
+            }
+            if *verb == Verb::VerifyPin {
+                presented.insert(name.as_str());
+            }
+            let signs = [Verb::RequestCertificate, Verb::CheckKey].contains(verb);
+            let rules = profile
+                .key_rules(name)
+                .filter(|rules| signs && !rules.consent);
+            let pin = rules.and_then(|rules| rules.pin.as_deref());
+            if let Some(pin) = pin.filter(|pin| !presented.contains(pin)) {
+                let what = format!(
+                    "{verb} {name} signs, and no step before it presents PIN \"{pin}\" in this selection"
+                );
+                found.push((text, what));
+            }
+        }
+        if stage.sealed || stage.channel.is_some() {
+            position.lost();
+        }
+    }
+    found
 }
 
 /// Returns whether a step gives a PIN another value.
