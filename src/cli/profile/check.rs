@@ -104,7 +104,6 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
     match found.prove() {
         Err(error) => verdict.faults.push(Fault::of(error, found)),
         Ok(Proved::Chip(chip)) => {
-            verdict.misnamed(&chip.name, found);
             let odd = chip.warnings().iter();
             verdict
                 .warnings
@@ -114,7 +113,6 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
                 .for_each(|odd| verdict.warn(odd));
         }
         Ok(Proved::Document(document)) => {
-            verdict.misnamed(&document.name, found);
             verdict.products(&document, chips)?;
         }
         Ok(Proved::Certificate(_)) => {}
@@ -127,16 +125,6 @@ impl Verdict {
     fn warn(&mut self, what: String) {
         let odd = Fault::without_place(self.file.clone(), what);
         self.warnings.push(odd);
-    }
-
-    /// Documents and stock know a profile by the name inside, a shelf by that of its file.
-    fn misnamed(&mut self, inside: &str, found: &Found) {
-        if inside != found.name {
-            self.warn(format!(
-                "the file is called \"{}.toml\", the profile inside \"{inside}\"",
-                found.name
-            ));
-        }
     }
 
     fn products(
