@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::reached::is_reached;
 use crate::shipped::record;
+use crate::source::MAX_TEXT;
 use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 
 /// The profile that all others extend.
@@ -200,10 +201,22 @@ fn every_fault_has_a_message_of_its_own() {
     }
 }
 
+/// Loads a profile that is longer than any: no file of the corpus.
+fn longest() -> ProfileError {
+    let text = format!("extends = \"{BASE}\"\n#{}", "x".repeat(MAX_TEXT));
+    ChipProfile::load(&shelf(&chip_base(), "long", &text), "long").unwrap_err()
+}
+
+#[test]
+fn a_profile_of_any_length_is_refused_before_it_is_read() {
+    let error = longest().to_string();
+    assert!(error.contains("longer than 262144 bytes"), "{error}");
+}
+
 /// Every line of the loader that raises an error has a file in the corpus that reaches it.
 #[test]
 fn the_corpus_reaches_every_fault_that_there_is() {
-    let _ = (chip_faults(), document_faults());
+    let _ = (chip_faults(), document_faults(), longest());
     let mut sites = 0;
     let mut missed = Vec::new();
     for (file, source) in SOURCES {

@@ -18,6 +18,9 @@ use crate::placed::Placed;
 /// How many parents a profile may have, one above the other.
 pub(crate) const MAX_ANCESTORS: usize = 8;
 
+/// The most bytes of one profile's text: many times what a card needs.
+pub(crate) const MAX_TEXT: usize = 0x4_0000;
+
 /// A file, line and column, each counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -111,6 +114,14 @@ impl<'a> Sources<'a> {
                 });
             };
             let base = self.add(&name, text);
+            if text.len() > MAX_TEXT {
+                let end = base + MAX_TEXT;
+                return Err(self.error(
+                    end..end,
+                    format!("the profile is longer than {MAX_TEXT} bytes"),
+                    "move what other profiles share into one that this one extends",
+                ));
+            }
             let table = DeTable::parse(text).map_err(|error| {
                 let span = error.span().unwrap_or(0..0);
                 self.error(

@@ -24,6 +24,9 @@ use crate::value::{Scope, Value};
 /// How deep objects and calls may nest.
 const MAX_DEPTH: usize = 12;
 
+/// The most items that a template has, those inside objects and calls among them.
+const MAX_ITEMS: usize = 1024;
+
 /// The most bytes that a template may render: twice the largest file that a short offset
 /// reaches.
 pub(crate) const MAX_RENDERED: usize = 0x1_0000;
@@ -75,7 +78,11 @@ pub struct TemplateFault {
 impl Template {
     /// Parses a template.
     pub fn parse(text: &str) -> Result<Self, TemplateFault> {
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser {
+            text,
+            at: 0,
+            count: 0,
+        };
         let items = parser.items(0)?;
         match parser.peek()? {
             None => Ok(items),
@@ -269,6 +276,8 @@ fn fault(span: Range<usize>, fault: String, hint: &str) -> TemplateFault {
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    /// How many items there were.
+    count: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -348,6 +357,14 @@ impl<'a> Parser<'a> {
                     return Err(fault(span, format!("\"{word}\" stands alone"), hint));
                 }
                 _ => {}
+            }
+            self.count += 1;
+            if self.count > MAX_ITEMS {
+                return Err(fault(
+                    span,
+                    format!("more than {MAX_ITEMS} items"),
+                    "write the bytes of an item together: 00A40400; or split the content among objects",
+                ));
             }
             self.at = span.end;
             let following = self.peek()?.map(|(_, word)| word);
