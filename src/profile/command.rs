@@ -8,8 +8,8 @@ use card::{Command, Limits, Response, Status};
 use zeroize::Zeroizing;
 
 use crate::chip::{
-    Challenge, ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take,
-    TakePath, When,
+    ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take, TakePath,
+    When,
 };
 use crate::error::RenderError;
 use crate::template::MAX_RENDERED;
@@ -315,7 +315,7 @@ impl<'a> Renderer<'a> {
         let extra = Extra(extra);
         let of_object = Nested(&extra, object);
         let mut rendered = command.render(&Nested(&of_object, known), &self.limits)?;
-        rendered.secret = operation.is_secret() || self.proves_by_heart(operation, command, object);
+        rendered.secret = self.chip.is_secret(operation, command, object);
         if let Detail::Pin(rules) = &object.detail {
             for (_, take) in &mut rendered.take {
                 if let TakePath::TriesLeft { full } = &mut take.path {
@@ -331,21 +331,6 @@ impl<'a> Renderer<'a> {
             rendered.command = self.limits.lower_le(rendered.command.with_le(256));
         }
         Ok(rendered)
-    }
-
-    /// Returns whether a command brings a proof that follows from nothing the chip gave: it is
-    /// the same each time, and as good as the key.
-    fn proves_by_heart(
-        &self,
-        operation: Dialect,
-        command: &CommandTemplate,
-        key_set: &Object,
-    ) -> bool {
-        let set = self.chip.channel.keys.get(&key_set.name);
-        let challenge = set.and_then(|set| set.challenge.as_ref());
-        operation == Dialect::OpenChannel
-            && command.mentions("channel.proof")
-            && !challenge.is_some_and(Challenge::is_fresh)
     }
 
     /// Renders the making and writing of a file, or the putting of a data object.

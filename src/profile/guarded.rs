@@ -3,7 +3,7 @@
 
 use card::trace::{Rule, Side, Veil};
 
-use crate::chip::{ChipProfile, CommandTemplate, Detail, Object, Protocol};
+use crate::chip::{Challenge, ChipProfile, CommandTemplate, Detail, Object, Protocol};
 use crate::value::{Nested, Scope, Value};
 use crate::vocabulary::{Dialect, ObjectKind};
 
@@ -55,12 +55,28 @@ impl ChipProfile {
         Veil::default().with(self.secret_commands())
     }
 
+    /// Returns whether a command carries a PIN or a key, or a proof that follows from nothing the
+    /// chip gave: that is the same each time, and as good as the key.
+    pub(crate) fn is_secret(
+        &self,
+        operation: Dialect,
+        command: &CommandTemplate,
+        object: &Object,
+    ) -> bool {
+        let proves_by_heart = || {
+            let set = self.channel.keys.get(&object.name);
+            let challenge = set.and_then(|set| set.challenge.as_ref());
+            command.mentions("channel.proof") && !challenge.is_some_and(Challenge::is_fresh)
+        };
+        operation.is_secret() || (operation == Dialect::OpenChannel && proves_by_heart())
+    }
+
     fn secret_commands(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
-        let secret = Dialect::ALL.iter().map(|(operation, ..)| *operation);
-        for operation in secret.filter(|operation| operation.is_secret()) {
+        for (operation, ..) in Dialect::ALL {
             for object in self.objects(operation.object()) {
-                for command in self.commands(operation, object) {
+                let commands = self.commands(*operation, object).into_iter();
+                for command in commands.filter(|one| self.is_secret(*operation, one, object)) {
                     // What cannot be told from others is hidden with them.
                     let (header, mask) = match header(command, object) {
                         Some(header) => (header, ANY_CLASS),

@@ -118,6 +118,8 @@ fn a_proof_that_serves_again_is_hidden() {
             rendered.iter().map(|one| one.secret).collect::<Vec<_>>()
         };
         assert_eq!((told(false), told(true)), (vec![false], vec![is_secret]));
+        let shown = chip.veil().command(b"\x00\x82\x00\x00\x02ab").to_string();
+        assert_eq!(shown.contains("6162"), !is_secret, "{proof}: {shown}");
     }
 }
 
