@@ -469,21 +469,26 @@ steps = [\"generate_key sign\", \"request_certificate sign\", \"put_data object\
 #[test]
 fn a_content_that_no_command_reaches_is_refused_with_the_plan() {
     let extends = format!("extends = \"{BASE}\"\n");
-    let note = |until: usize| {
+    let note = |written: usize, read: usize| {
         let more = format!(
-            "[[operations.write_file]]\nheader = \"00 D6 u16(offset)\"\ndata = \"chunk\"\nchunk = 4\nuntil = {until}\n"
+            "[[operations.write_file]]\nheader = \"00 D6 u16(offset)\"\ndata = \"chunk\"\nchunk = 4\nuntil = {written}\n\
+             [[operations.read_file]]\nheader = \"00 B0 u16(offset)\"\nle = \"length\"\nchunk = 4\nuntil = {read}\n\
+             [[stages]]\nname = \"build\"\nselect = \"main\"\nsteps = [\"write_file note\", \"check_file note\", \"set_temporary_pin pin\"]\n\
+             [[stages]]\nname = \"hand over\"\nselect = \"main\"\nsealed = true\nsteps = [\"set_holder_pin pin\"]\n"
         );
-        plan(&extends, &more)
+        plan(&extends, &more).map_err(|error| error.to_string())
     };
     // Nine bytes of UTF-8, in parts of four.
-    assert!(note(9).is_ok());
-    let error = note(8).unwrap_err().to_string();
-    assert!(
-        error.contains(
-            "write_file note: no command is for the part of the content that begins at byte 8"
-        ),
-        "{error}"
-    );
+    assert!(note(9, 9).is_ok());
+    for (step, refused) in [
+        ("write_file note", note(8, 9)),
+        ("check_file note", note(9, 8)),
+    ] {
+        let error = refused.unwrap_err();
+        let what =
+            format!("{step}: no command is for the part of the content that begins at byte 8");
+        assert!(error.contains(&what), "{error}");
+    }
 }
 
 #[test]

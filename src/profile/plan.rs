@@ -288,7 +288,7 @@ impl PinKnowledge {
     }
 }
 
-/// Returns why a content that the record alone makes is never written whole.
+/// Returns why a content that the record alone makes is never written, or read again, whole.
 fn never_fits(
     chip: &ChipProfile,
     verb: Verb,
@@ -296,13 +296,15 @@ fn never_fits(
     record: &Variables,
     protected: bool,
 ) -> Option<RenderError> {
-    if ![Verb::WriteFile, Verb::PutData].contains(&verb) {
-        return None;
-    }
     let object = chip.object(verb.object(), name)?;
-    let content = content(chip, object, record).ok()?;
+    let content = || content(chip, object, record).ok();
     let renderer = Renderer::new(chip, &chip.limits, protected);
-    let error = renderer.write(object, &content, record).err()?;
+    let rendered = match verb {
+        Verb::WriteFile | Verb::PutData => renderer.write(object, &content()?, record),
+        Verb::CheckFile | Verb::CheckData => renderer.read(object, content()?.len(), record),
+        _ => return None,
+    };
+    let error = rendered.err()?;
     // How much one command takes the reader says as well.
     let is_sure = matches!(
         error,
