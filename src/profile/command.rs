@@ -1,26 +1,21 @@
-//! From steps to commands: rendering what the dialect writes, with chunks and the change of
-//! the current dedicated file.
+//! From steps to commands: rendering what the dialect writes, a content part by part.
 
 use std::collections::BTreeMap;
 
-use card::tlv;
 use card::{Command, Limits, Response, Status};
 use zeroize::Zeroizing;
 
-use crate::chip::{
-    ChipProfile, CommandTemplate, Detail, ExpectedLength, Object, StatusPattern, Take, TakePath,
-    When,
-};
+use crate::chip::{ChipProfile, Detail, Object};
+use crate::command_template::CommandTemplate;
 use crate::error::RenderError;
+use crate::status_pattern::StatusPattern;
+use crate::take::{Take, TakePath};
 use crate::template::MAX_RENDERED;
 use crate::value::{Nested, Scope, Value, Variables};
-use crate::vocabulary::{Dialect, ObjectKind, Verb};
+use crate::vocabulary::{Dialect, ObjectKind};
 
 /// The most bytes that one file or data object holds.
 pub const MAX_CONTENT: usize = MAX_RENDERED;
-
-/// What only a command for a part of a content names.
-const PARTS: [&str; 5] = ["chunk", "length", "offset", "block", "record"];
 
 /// A command ready to be sent, and what to make of its answer.
 #[derive(Debug)]
@@ -76,114 +71,8 @@ impl Rendered {
 /// What was taken out of the answers of one operation.
 pub type Taken = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
-impl Take {
-    /// Finds the result in an answer, if it stands there.
-    pub fn find(&self, answer: &Response) -> Option<Zeroizing<Vec<u8>>> {
-        let found = match &self.path {
-            TakePath::TriesLeft { full } => vec![match answer.status() {
-                Status::AUTHENTICATION_BLOCKED => 0,
-                // A PIN that stands presented has all of its tries.
-                Status::OK => (*full)?,
-                status => status.tries_left()?,
-            }],
-            TakePath::Tags(tags) => tags
-                .iter()
-                .try_fold(answer.data(), |value, part| {
-                    tlv::parse_all(value)
-                        .ok()?
-                        .into_iter()
-                        .filter(|object| part.tag.is_none_or(|tag| tag == object.tag))
-                        .nth(part.index)
-                        .map(|object| object.value)
-                })?
-                .to_vec(),
-        };
-        match &self.value {
-            None => Some(Zeroizing::new(found)),
-            Some(template) => template
-                .render(&Extra(&[("found", Value::bytes(found))]))
-                .ok(),
-        }
-    }
-}
-
-impl CommandTemplate {
-    /// Renders the command; what it carries must fit into one command, or a chain of them.
-    ///
-    /// # Errors
-    /// See [`RenderError`].
-    pub fn render(&self, scope: &dyn Scope, limits: &Limits) -> Result<Rendered, RenderError> {
-        let limit = match limits.chaining {
-            true => MAX_CONTENT,
-            false => limits.command,
-        };
-        let header = self.header.render(scope)?;
-        let header: [u8; 4] = header
-            .as_slice()
-            .try_into()
-            .map_err(|_| RenderError::Header {
-                length: header.len(),
-            })?;
-        let mut command = Command::from_header(header);
-        if let Some(data) = &self.data {
-            let data = data.render(scope)?;
-            if data.len() > limit {
-                return Err(RenderError::TooLong {
-                    length: data.len(),
-                    limit,
-                });
-            }
-            command = command.with_data(data.to_vec());
-        }
-        if let Some(le) = &self.le {
-            let le = match le {
-                ExpectedLength::Fixed(le) => *le,
-                ExpectedLength::Most => u32::try_from(limits.response).unwrap_or(u32::MAX),
-                ExpectedLength::Variable(name) => match scope.value(name) {
-                    Some(Value::Number(number)) => u32::try_from(number).unwrap_or(u32::MAX),
-                    Some(_) => {
-                        return Err(RenderError::Kind {
-                            name: name.clone(),
-                            found: "not a number",
-                            needed: "a number",
-                        });
-                    }
-                    None => return Err(RenderError::Unset { name: name.clone() }),
-                },
-            };
-            command = command.with_le(le);
-        }
-        Ok(Rendered {
-            // Before any protection, which covers the form of the length fields.
-            command: limits.lower_le(command),
-            expect: self.expect.clone(),
-            take: self.take.clone(),
-            secret: false,
-        })
-    }
-
-    /// Returns whether it is repeated for each part of a content: it names a part, or its place.
-    pub(crate) fn is_repeated(&self) -> bool {
-        PARTS.iter().any(|name| self.mentions(name))
-    }
-
-    /// Returns whether it is for the part at `offset`.
-    pub(crate) fn is_for(&self, offset: usize, is_last: bool) -> bool {
-        let place = match self.turn.when {
-            None => true,
-            Some(When::First) => offset == 0,
-            Some(When::More) => !is_last,
-            Some(When::Last) => is_last,
-        };
-        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        place
-            && self.turn.from.is_none_or(|from| offset >= from)
-            && self.turn.until.is_none_or(|until| offset < until)
-    }
-}
-
 /// Extra variables of one operation.
-struct Extra<'a>(&'a [(&'a str, Value)]);
+pub(crate) struct Extra<'a>(pub(crate) &'a [(&'a str, Value)]);
 
 impl Scope for Extra<'_> {
     fn value(&self, name: &str) -> Option<Value> {
@@ -558,75 +447,6 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// Which dedicated file is current, so that it is entered only when it must be.
-#[derive(Clone, Debug, Default)]
-pub struct Position {
-    selected: Option<String>,
-    current: Option<String>,
-}
-
-impl Position {
-    /// Returns whether `application` is the selected one, with its root current.
-    pub fn is_selected(&self, application: &str) -> bool {
-        self.selected.as_deref() == Some(application)
-            && self.current.as_deref() == Some(application)
-    }
-
-    /// Notes that `application` was selected by its identifier.
-    pub fn selected(&mut self, application: &str) {
-        self.selected = Some(application.to_owned());
-        self.current = Some(application.to_owned());
-    }
-
-    /// Notes that a dedicated file has become current.
-    pub fn entered(&mut self, application: &str) {
-        self.current = Some(application.to_owned());
-    }
-
-    /// Returns the application or dedicated file that is current.
-    pub(crate) fn current(&self) -> Option<&str> {
-        self.current.as_deref()
-    }
-
-    /// Notes where a step leaves the chip.
-    pub(crate) fn passes(&mut self, chip: &ChipProfile, verb: Verb, object: &Object) {
-        for operation in chip.operations_of(verb, object, false) {
-            if let Some(application) = self.enters(chip, operation, object) {
-                self.entered(&application.name);
-            }
-        }
-        // A new dedicated file is the current one (ISO/IEC 7816-9 §6.2).
-        if verb == Verb::Install {
-            self.entered(&object.name);
-        }
-    }
-
-    /// Notes that nothing is known any more: after a reset.
-    pub fn lost(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Returns the application that must be entered before an operation on `object`, if any.
-    pub fn enters<'c>(
-        &self,
-        chip: &'c ChipProfile,
-        operation: Dialect,
-        object: &Object,
-    ) -> Option<&'c Object> {
-        let home = match &object.detail {
-            // A new dedicated file is made inside the one that holds it.
-            Detail::Application { within } if operation == Dialect::Install => within.as_ref()?,
-            Detail::Pin(rules) if rules.global && operation != Dialect::CreatePin => return None,
-            Detail::KeySet | Detail::State { .. } => return None,
-            _ => &object.application,
-        };
-        if self.current.as_deref() == Some(home) {
-            return None;
-        }
-        chip.object(ObjectKind::Application, home)
-    }
-}
-
 /// Returns what a file or data object holds.
 ///
 /// # Errors
@@ -658,69 +478,4 @@ impl Scope for References<'_> {
             .object(kind, name)?
             .value(&format!("{}.{part}", kind.word()))
     }
-}
-
-/// The values of a PIN, of its value before and of its PUK, as the operations on PINs name them.
-#[derive(Clone, Copy)]
-pub struct PinValues<'a> {
-    /// The digits that are set or presented.
-    pub digits: &'a [u8],
-    /// The digits before, where they are known.
-    pub current: Option<&'a [u8]>,
-    /// The PUK and its digits, where they are known.
-    pub puk: Option<(&'a Object, &'a [u8])>,
-}
-
-impl<'a> PinValues<'a> {
-    /// Takes the digits alone.
-    pub fn of(digits: &'a [u8]) -> Self {
-        Self {
-            digits,
-            current: None,
-            puk: None,
-        }
-    }
-
-    /// Returns the variables of an operation on `pin`.
-    ///
-    /// # Errors
-    /// [`RenderError::Function`] when a value is longer than its field.
-    pub fn variables(&self, pin: &Object) -> Result<Vec<(&'static str, Value)>, RenderError> {
-        let mut values = vec![
-            ("pin.value", pin_field(pin, self.digits)?),
-            ("pin.digits", Value::bytes(self.digits)),
-        ];
-        if let Some(current) = self.current {
-            values.push(("pin.current", pin_field(pin, current)?));
-            values.push(("pin.current_digits", Value::bytes(current)));
-        }
-        if let Some((puk, digits)) = self.puk {
-            values.push(("pin.puk", pin_field(puk, digits)?));
-            values.push(("pin.puk_digits", Value::bytes(digits)));
-        }
-        Ok(values)
-    }
-}
-
-/// Returns a PIN value as its field stands in a command: ASCII digits, filled to its length
-/// where the chip wants that.
-fn pin_field(object: &Object, digits: &[u8]) -> Result<Value, RenderError> {
-    let Detail::Pin(rules) = &object.detail else {
-        return Err(RenderError::Unset {
-            name: "pin.value".into(),
-        });
-    };
-    let stored = usize::from(rules.stored);
-    if digits.len() > stored {
-        return Err(RenderError::Function {
-            function: "pin",
-            fault: format!("the value is longer than {stored} digits"),
-        });
-    }
-    let mut field = Zeroizing::new(Vec::with_capacity(stored));
-    field.extend_from_slice(digits);
-    if let Some(fill) = rules.fill {
-        field.resize(stored, fill);
-    }
-    Ok(Value::Bytes(field))
 }

@@ -3,7 +3,9 @@
 
 use card::trace::{Rule, Side, Veil};
 
-use crate::chip::{Challenge, ChipProfile, CommandTemplate, Detail, Object, Protocol};
+use crate::chip::{ChipProfile, Detail, Object};
+use crate::command_template::CommandTemplate;
+use crate::issuer_channel::{Challenge, Protocol};
 use crate::value::{Nested, Scope, Value};
 use crate::vocabulary::{Dialect, ObjectKind};
 

@@ -16,6 +16,7 @@ mod chip;
 mod chip_file;
 mod chip_load;
 mod command;
+mod command_template;
 mod derived;
 mod document;
 mod error;
@@ -23,8 +24,11 @@ mod explain;
 mod function;
 mod guarded;
 mod held_keys;
+mod issuer_channel;
+mod pin_values;
 mod placed;
 mod plan;
+mod position;
 mod record;
 mod release;
 mod release_error;
@@ -35,16 +39,18 @@ mod schema;
 mod sort;
 mod source;
 mod specimen;
+mod status_pattern;
+mod take;
 mod template;
 mod value;
 mod vocabulary;
 
 pub use crate::chip::{
-    AtrPattern, Challenge, ChannelProfile, ChipProfile, Cipher, CommandTemplate, Detail,
-    Expectation, Identify, Interface, KeyRules, KeySet, KeySource, Object, PinRules, Protocol,
-    RsaPadding, SignatureForm, StatusPattern, Take, Timing,
+    AtrPattern, ChipProfile, Detail, Expectation, Identify, Interface, KeyRules, Object, PinRules,
+    RsaPadding, SignatureForm, Timing,
 };
-pub use crate::command::{MAX_CONTENT, PinValues, Position, Rendered, Renderer, Taken, content};
+pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
+pub use crate::command_template::CommandTemplate;
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
 pub use crate::error::{ProfileError, RenderError, Warning};
@@ -53,7 +59,10 @@ pub use crate::explain::{
 };
 pub use crate::function::{Function, Kind};
 pub use crate::guarded::Presentation;
+pub use crate::issuer_channel::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
+pub use crate::pin_values::PinValues;
 pub use crate::plan::{Plan, Stage, Step};
+pub use crate::position::Position;
 pub use crate::record::variables;
 pub use crate::release::{Release, SIGNATURES_NEEDED};
 pub use crate::release_error::ReleaseError;
@@ -63,6 +72,8 @@ pub use crate::releasers::{Releasers, ReleasersError, ReleasersFault};
 pub use crate::schema::{chip_schema, document_schema};
 pub use crate::source::{Place, Shelf};
 pub use crate::specimen::{SPECIMEN, prepare_specimen};
+pub use crate::status_pattern::StatusPattern;
+pub use crate::take::Take;
 pub use crate::template::{Template, TemplateFault};
 pub use crate::value::{Nested, Scope, Value, Variables};
 pub use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use card::gp::{ChannelOptions, Diversification, SecurityLevel};
 
 use super::{Checked, Loader};
-use crate::chip::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
 use crate::chip_file::{ChannelFile, ChipFile, CommandFile, KeySetFile, Text};
+use crate::issuer_channel::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
 use crate::placed::Placed;
 use crate::sort::Sort;
 use crate::vocabulary::Dialect;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use card::tlv::Tag;
 
 use super::{Checked, Loader};
-use crate::chip::{
-    CommandTemplate, ExpectedLength, StatusPattern, Take, TakePath, TakeTag, Turn, When,
-};
 use crate::chip_file::{CommandFile, LeFile, TakeFile, Text, WhenName};
+use crate::command_template::{CommandTemplate, ExpectedLength, Turn, When};
 use crate::placed::Placed;
 use crate::sort::Sort;
+use crate::status_pattern::StatusPattern;
+use crate::take::{Take, TakePath, TakeTag};
 
 /// The word for as many bytes as chip and reader give.
 const MOST: &str = "most";

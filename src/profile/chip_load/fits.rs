@@ -3,8 +3,9 @@
 use card::Limits;
 
 use super::{Checked, Loader};
-use crate::chip::{ChannelProfile, CommandTemplate, ExpectedLength};
 use crate::chip_file::{ChipFile, CommandFile, LimitsFile};
+use crate::command_template::{CommandTemplate, ExpectedLength};
+use crate::issuer_channel::ChannelProfile;
 use crate::vocabulary::Dialect;
 
 impl Loader<'_> {

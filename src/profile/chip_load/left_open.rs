@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::Loader;
-use crate::chip::{ChipProfile, Detail, KeySource};
+use crate::chip::{ChipProfile, Detail};
 use crate::chip_file::{ChipFile, Text};
-use crate::command::Position;
 use crate::error::Warning;
 use crate::held_keys::HeldKeys;
+use crate::issuer_channel::KeySource;
+use crate::position::Position;
 use crate::vocabulary::{ObjectKind, Verb};
 
 impl Loader<'_> {

@@ -6,9 +6,10 @@ use cert::{Hash, KeyAlgorithm};
 use zeroize::Zeroizing;
 
 use super::{Checked, Loader};
-use crate::chip::{ChannelProfile, Detail, KeyRules, Object, PinRules, RsaPadding, SignatureForm};
+use crate::chip::{Detail, KeyRules, Object, PinRules, RsaPadding, SignatureForm};
 use crate::chip_file::{AttributeFile, Attributes, ChipFile, KeyFile, PinFile, Text};
 use crate::command::MAX_CONTENT;
+use crate::issuer_channel::ChannelProfile;
 use crate::placed::Placed;
 use crate::record::is_record_variable;
 use crate::sort::Sort;

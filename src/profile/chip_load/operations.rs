@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::objects::Objects;
 use super::{Checked, Loader};
-use crate::chip::{CommandTemplate, Object};
+use crate::chip::Object;
 use crate::chip_file::{ChipFile, CommandFile, OneOrMore};
+use crate::command_template::CommandTemplate;
 use crate::placed::Placed;
 use crate::sort::Sort;
 use crate::vocabulary::{Dialect, ObjectKind};

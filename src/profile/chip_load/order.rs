@@ -2,8 +2,9 @@
 //! the centre sealed.
 
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, Protocol};
+use crate::chip::ChipProfile;
 use crate::chip_file::{StageFile, Text};
+use crate::issuer_channel::Protocol;
 use crate::plan::{Given, needs};
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, CommandTemplate, Detail, Object};
+use crate::chip::{ChipProfile, Detail, Object};
 use crate::chip_file::Text;
 use crate::command::MAX_CONTENT;
+use crate::command_template::CommandTemplate;
 use crate::vocabulary::Dialect;
 
 impl Loader<'_> {

@@ -2,8 +2,10 @@
 //! asks for what the centre does not know.
 
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, CommandTemplate, Object, Protocol};
+use crate::chip::{ChipProfile, Object};
 use crate::chip_file::{ChipFile, StageFile, Text};
+use crate::command_template::CommandTemplate;
+use crate::issuer_channel::Protocol;
 use crate::placed::Placed;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 

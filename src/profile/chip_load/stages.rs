@@ -7,9 +7,9 @@ use super::operations::DEK;
 use super::{Checked, Loader};
 use crate::chip::{ChipProfile, Detail, Object, StageProfile};
 use crate::chip_file::{ChipFile, StageFile, Text};
-use crate::command::Position;
 use crate::placed::Placed;
 use crate::plan::Given;
+use crate::position::Position;
 use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 

@@ -2,9 +2,10 @@
 //! variable, and room in the stage's channel.
 
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, CommandTemplate, Detail, Object};
+use crate::chip::{ChipProfile, Detail, Object};
 use crate::chip_file::{StageFile, Text};
-use crate::command::Position;
+use crate::command_template::CommandTemplate;
+use crate::position::Position;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// What only RSA keys give to a template, and what only those on curves do.

@@ -4,7 +4,8 @@
 use card::Limits;
 use cert::KeyAlgorithm;
 
-use crate::chip::{ChipProfile, Cipher, Detail, KeyRules};
+use crate::chip::{ChipProfile, Detail, KeyRules};
+use crate::issuer_channel::Cipher;
 use crate::plan::Plan;
 use crate::specimen;
 use crate::value::{Value, Variables};

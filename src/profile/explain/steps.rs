@@ -9,12 +9,15 @@ use card::gp::{
 };
 use card::{Command, Limits};
 
-use crate::chip::{ChipProfile, Cipher, Detail, KeyRules, Object, PinRules, Protocol};
-use crate::command::{PinValues, Position, Rendered, Renderer, content};
+use crate::chip::{ChipProfile, Detail, KeyRules, Object, PinRules};
+use crate::command::{Rendered, Renderer, content};
 use crate::error::RenderError;
 use crate::explain::stand_in::{self, StandIn};
 use crate::explain::{ExplainedStage, ExplainedStep};
+use crate::issuer_channel::{Cipher, Protocol};
+use crate::pin_values::PinValues;
 use crate::plan::{Plan, Stage, Step};
+use crate::position::Position;
 use crate::value::Variables;
 use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 
