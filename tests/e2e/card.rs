@@ -550,3 +550,40 @@ fn opensc_reads_a_card_that_was_made_at_a_desk() {
         },
     );
 }
+
+/// What is closed to builders is open to readers.
+#[test]
+fn opensc_reads_an_isoapplet_that_was_made_at_a_desk() {
+    at_a_desk(
+        "card::opensc_reads_an_isoapplet_that_was_made_at_a_desk",
+        |mut desk| {
+            for (chip, number) in [("isoapplet-v0", "XA0000001"), ("isoapplet-v1", "XA0000002")] {
+                let blank = desk.blank(chip);
+                desk.insert(&blank, None);
+                desk.record(number, 1990);
+                let record = format!("{number}.json");
+                let chosen = ["--chip", chip, "--document", "isoapplet-card"];
+                let made = ["personalize", "--json", "--record", &record];
+                let made = desk.run(&[&made[..], &chosen].concat()).ends(0).json();
+                let folder = format!("made/{number}-{}", made["chip"].as_str().unwrap());
+                let tool = |arguments: &[&str]| {
+                    let mut command = Command::new("pkcs15-tool");
+                    command
+                        .args(arguments)
+                        .current_dir(&desk.folder)
+                        .env("PCSCLITE_CSOCK_NAME", desk.farm.pcsc());
+                    Ran::of(command.output().unwrap()).ends(0).out
+                };
+                for (id, key) in [("01", "authentication"), ("02", "signature")] {
+                    tool(&["--read-certificate", id, "--output", "read.pem"]);
+                    let read = fs::read_to_string(desk.folder.join("read.pem")).unwrap();
+                    let issued = desk.folder.join(format!("{folder}/{key}.pem"));
+                    let issued = fs::read_to_string(issued).unwrap();
+                    assert_eq!(read.trim(), issued.trim(), "{chip}: {key}");
+                }
+                let pin = desk.pin(&format!("{folder}/envelope.sealed"), number, "pin1");
+                tool(&["--verify-pin", "--auth-id", "ff", "--pin", &pin]);
+            }
+        },
+    );
+}
