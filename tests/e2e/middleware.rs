@@ -92,15 +92,28 @@ impl Made {
     }
 }
 
+/// What is closed to builders is open to readers.
 #[test]
 fn opensc_uses_an_isoapplet_as_one_of_its_own() {
-    let card = Made::of("isoapplet-v0", "isoapplet-card");
-    for (id, key) in [("01", "authentication"), ("02", "signature")] {
-        card.certificate(id, key);
-        card.signs(id, key, "ECDSA-SHA1", "sha1");
+    for chip in ["isoapplet-v0", "isoapplet-v1"] {
+        let card = Made::of(chip, "isoapplet-card");
+        let knows = chip == "isoapplet-v0";
+        for (id, key) in [("01", "authentication"), ("02", "signature")] {
+            card.certificate(id, key);
+            if knows {
+                card.signs(id, key, "ECDSA-SHA1", "sha1");
+            }
+        }
+        // OpenSC 0.23 reads the applet of the second generation, and does not sign with it.
+        if knows {
+            let tested = card.pkcs11(&["--test"]);
+            assert!(tested.contains("No errors"), "{tested}");
+        } else {
+            let pin = &card.pins["pin1"];
+            let verify = ["--verify-pin", "--auth-id", "ff", "--pin", pin];
+            card.tool("pkcs15-tool", &verify);
+        }
     }
-    let tested = card.pkcs11(&["--test"]);
-    assert!(tested.contains("No errors"), "{tested}");
 }
 
 #[test]

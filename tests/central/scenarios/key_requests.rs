@@ -167,7 +167,7 @@ fn a_chip_that_is_not_ours_or_not_in_the_books_gets_nothing() {
             };
             assert!(
                 refused(central.open_channel(&operator(), &renamed).await)
-                    .contains("not those of the chip")
+                    .contains("do not follow from its serial number")
             );
             central.open_channel(&operator(), &request).await.unwrap();
             let second = challenge(&lease, &mut other, "transport", [3; 8]);
@@ -283,7 +283,7 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
             };
             assert!(
                 refused(house.central.put_keys(&operator(), &other).await)
-                    .contains("not those of the chip")
+                    .contains("do not follow from its serial number")
             );
         },
     );
