@@ -301,7 +301,7 @@ fn chip_profile(bytes: &[u8]) {
 /// Spells what a plan writes and reads: within the limits, or not at all.
 fn render(plan: &profile::Plan, known: &profile::Variables) {
     let limits = plan.chip.limits;
-    let renderer = profile::Renderer::new(&plan.chip, &limits, false);
+    let renderer = profile::Renderer::new(&plan.chip, &limits, None);
     let most = if limits.chaining {
         profile::MAX_CONTENT
     } else {

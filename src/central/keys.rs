@@ -123,15 +123,13 @@ impl KeyService {
         serial: &str,
         opening: &ChannelOpening,
     ) -> Result<Opened> {
-        if let Protocol::None = chip.channel.protocol {
-            return Err(no_channel());
-        }
-        match &set(chip, &opening.key_set)?.challenge {
+        let set = set(chip, &opening.key_set)?;
+        match &set.challenge {
             Some(challenge) => {
                 let proof = self.proof(chip, challenge, serial, opening)?;
                 Ok(Opened::Proof(proof))
             }
-            None if chip.channel.protocol.is_global_platform() => {
+            None if set.protocol.is_global_platform() => {
                 let session = self.session_keys(chip, opening)?;
                 Ok(Opened::Session(Box::new(session)))
             }
@@ -194,7 +192,14 @@ impl KeyService {
         if opening.key_set == new {
             return Err(CentralError::invalid("a key set does not replace itself"));
         }
-        match chip.channel.protocol {
+        let protocol = &set(chip, &opening.key_set)?.protocol;
+        if protocol.name() != set(chip, new)?.protocol.name() {
+            return Err(CentralError::refused(format!(
+                "key set \"{new}\" opens another kind of channel than \"{}\"",
+                opening.key_set
+            )));
+        }
+        match protocol {
             Protocol::Challenge if adds => Err(CentralError::refused(
                 "this chip holds one key: it can be replaced, and none added",
             )),
@@ -239,7 +244,7 @@ impl KeyService {
             Cipher::Des3 => NewKeyType::Des,
         };
         let refused = |error: cipher::CipherError| CentralError::refused(error.to_string());
-        let put = if let Protocol::Scp02 { .. } = chip.channel.protocol {
+        let put = if let Protocol::Scp02 { .. } = old_set.protocol {
             let session = self.session_keys(chip, opening)?;
             let dek = session.dek.as_ref().ok_or(CentralError::WrongKeys)?;
             put_key_set(
@@ -278,7 +283,8 @@ impl KeyService {
         chip: &ChipProfile,
         opening: &ChannelOpening,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let dek = if let Protocol::Scp02 { .. } = chip.channel.protocol {
+        let protocol = &set(chip, &opening.key_set)?.protocol;
+        let dek = if let Protocol::Scp02 { .. } = protocol {
             self.session_keys(chip, opening)?
                 .dek
                 .ok_or(CentralError::WrongKeys)?
@@ -301,7 +307,7 @@ impl KeyService {
         let unsuited = |why: String| CentralError::refused(format!("key set \"{new}\": {why}"));
         let single = Key::new(&key).map_err(|error| unsuited(error.to_string()))?;
         let kcv = cipher::kcv(&single, algorithm).map_err(|error| unsuited(error.to_string()))?;
-        let commands = Renderer::new(chip, &chip.limits, false).operation_in(
+        let commands = Renderer::new(chip, &chip.limits, None).operation_in(
             Dialect::PutKey,
             object,
             &[("key_set.key", Value::Bytes(key))],
@@ -432,17 +438,18 @@ pub(crate) fn answer(chip: &ChipProfile, opening: &ChannelOpening) -> Result<Ini
         CentralError::invalid("the chip's answer to INITIALIZE UPDATE is missing")
     })?;
     let mut update = InitializeUpdate::parse(bytes).map_err(invalid)?;
-    if let Protocol::Scp02 { i, .. } = chip.channel.protocol {
-        update = update.with_i(i).map_err(invalid)?;
+    let set = set(chip, &opening.key_set)?;
+    let protocol = &set.protocol;
+    if let Protocol::Scp02 { i, .. } = protocol {
+        update = update.with_i(*i).map_err(invalid)?;
     }
-    let protocol = &chip.channel.protocol;
-    if Some(update.options().mode()) != protocol.mode() {
+    let spoken = protocol.protection().map(|protection| protection.mode);
+    if Some(update.options().mode()) != spoken {
         // The same key must never serve two protocols.
         return Err(CentralError::refused(format!(
             "the chip answered for another protocol or mode than {protocol} of its profile"
         )));
     }
-    let set = set(chip, &opening.key_set)?;
     if update.key_version() == set.version {
         Ok(update)
     } else {
@@ -467,10 +474,10 @@ pub(crate) fn host_challenge(
 
 /// Demands that the host's challenge is as long as the chip's protocol has it.
 fn check_host(chip: &ChipProfile, opening: &ChannelOpening) -> Result<()> {
-    let challenge = set(chip, &opening.key_set)?.challenge.as_ref();
-    let wanted = match challenge {
+    let set = set(chip, &opening.key_set)?;
+    let wanted = match &set.challenge {
         Some(challenge) => challenge.host,
-        None => chip.channel.protocol.host_challenge(),
+        None => set.protocol.host_challenge(),
     };
     let found = opening.host_challenge.len();
     if found == wanted {

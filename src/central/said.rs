@@ -45,12 +45,12 @@ impl Said {
         opening: &ChannelOpening,
         purpose: Purpose,
     ) -> Result<Self> {
-        if chip.channel.protocol.is_global_platform() {
+        let set = set(chip, &opening.key_set)?;
+        if set.protocol.is_global_platform() {
             let update = answer(chip, opening)?;
-            let set = set(chip, &opening.key_set)?;
             belongs(set, serial, update.diversification())?;
             let challenge = update.card_challenge();
-            return Ok(match (&chip.channel.protocol, update.sequence_counter()) {
+            return Ok(match (&set.protocol, update.sequence_counter()) {
                 (Protocol::Scp02 { .. }, Some(counter)) => Self {
                     binding: Binding::Counter,
                     books: [counter, challenge].concat(),
@@ -63,7 +63,7 @@ impl Said {
                 },
             });
         }
-        let Some(challenge) = &set(chip, &opening.key_set)?.challenge else {
+        let Some(challenge) = &set.challenge else {
             return Err(CentralError::invalid("this chip has no issuer's channel"));
         };
         let is_the_chips =

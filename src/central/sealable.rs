@@ -46,7 +46,7 @@ pub fn prove_all(plan: &Plan) -> Result<(), String> {
 }
 
 /// Demands that a sealed stage does nothing but what none else may, in a channel that hides it and
-/// proves the answers, where the chip has such a channel.
+/// proves the answers, where its application speaks through such a channel.
 pub(crate) fn prove(plan: &Plan, stage: &Stage) -> Result<(), String> {
     if let Some(step) = stage.steps.iter().find(|step| !step.verb.is_sealable()) {
         return Err(format!(
@@ -55,24 +55,25 @@ pub(crate) fn prove(plan: &Plan, stage: &Stage) -> Result<(), String> {
             step.name()
         ));
     }
-    match (plan.chip.channel.protocol.level(), &stage.channel) {
-        (Some(_), None) => Err(format!(
-            "stage \"{}\" is sealed and opens no channel; name the key set",
-            stage.name
-        )),
-        (Some(level), _) if !level.has_cenc() => Err(
+    let Some(key_set) = &stage.channel else {
+        return match plan.chip.opens_a_tunnel(&stage.select) {
+            false => Ok(()),
+            true => Err(format!(
+                "stage \"{}\" is sealed and opens no channel; name the key set",
+                stage.name
+            )),
+        };
+    };
+    let protocol = plan.chip.channel.protocol(key_set);
+    match protocol.level() {
+        Some(level) if !level.has_cenc() => Err(
             "a sealed stage needs encrypted commands (c-enc); correct the chip profile".to_owned(),
         ),
         // SCP02 stock mostly has no R-MAC: there the status words must do.
-        (Some(level), _)
-            if !level.has_rmac()
-                && !matches!(plan.chip.channel.protocol, Protocol::Scp02 { .. }) =>
-        {
-            Err(
-                "a sealed stage needs authenticated answers (r-mac); correct the chip profile"
-                    .to_owned(),
-            )
-        }
+        Some(level) if !level.has_rmac() && !matches!(protocol, Protocol::Scp02 { .. }) => Err(
+            "a sealed stage needs authenticated answers (r-mac); correct the chip profile"
+                .to_owned(),
+        ),
         _ => Ok(()),
     }
 }

@@ -147,7 +147,8 @@ pub(crate) fn render(
 ) -> Result<Vec<Rendered>> {
     let chip = &*order.plan.chip;
     let limits = order.limits();
-    let renderer = Renderer::new(chip, &limits, chip.channel.protocol.level().is_some());
+    let protection = chip.channel.protection(stage.channel.as_deref());
+    let renderer = Renderer::new(chip, &limits, protection);
     let mut position = Position::default();
     position.selected(&stage.select);
     let stages = order.plan.stages.iter();

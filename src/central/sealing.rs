@@ -176,7 +176,7 @@ impl SealedStage {
                 let host = host_challenge(chip, opening)?;
                 let handshake =
                     Handshake::new(*session, host, &update).map_err(|_| CentralError::WrongKeys)?;
-                let level = chip.channel.protocol.level();
+                let level = chip.channel.protocol(&opening.key_set).level();
                 let level = level.ok_or_else(|| {
                     CentralError::invalid("this chip's channel has no security level")
                 })?;
@@ -199,7 +199,7 @@ impl SealedStage {
                 known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
                 known.set("channel.proof", Value::Bytes(proof.proof));
                 let limits = order.limits();
-                let renderer = Renderer::new(chip, &limits, false);
+                let renderer = Renderer::new(chip, &limits, None);
                 for rendered in renderer.open_channel(set, true, &known)? {
                     self.add(rendered)?;
                 }

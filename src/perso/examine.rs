@@ -24,9 +24,6 @@ use crate::examine::certificates::certified_keys;
 use crate::inspect::{InspectError, Inspector, PinAnswer};
 use crate::step::verifies;
 
-/// The key set with which a chip leaves its maker, as every chip profile names it.
-const MAKERS_KEYS: &str = "transport";
-
 /// What a chip is judged by.
 pub struct Standard<'a> {
     /// Its profile.
@@ -197,33 +194,37 @@ impl Examiner<'_> {
         Ok(same)
     }
 
+    /// Asks for the maker's keys of GlobalPlatform. Of others nothing but an attempt would tell, and
+    /// a card counts those.
     fn makers_keys(&mut self) -> Result<(), InspectError> {
         const WHAT: &str = "maker's keys";
-        let chip = self.standard.chip;
-        if !chip.channel.protocol.is_global_platform() {
-            // Nothing but an attempt would tell, and a card counts those.
+        let channel = &self.standard.chip.channel;
+        if channel.of_global_platform().next().is_none() {
             return Ok(());
         }
-        let Some(set) = chip.channel.keys.get(MAKERS_KEYS) else {
-            let reason = format!("the chip profile names no key set \"{MAKERS_KEYS}\"");
+        let makers = channel.of_global_platform();
+        let makers: Vec<_> = makers.filter(|(name, _)| channel.is_makers(name)).collect();
+        if makers.is_empty() {
+            let reason = "the chip profile names no key set of the maker's".to_owned();
             self.report.note(WHAT, Verdict::Unknown, reason);
-            return Ok(());
-        };
-        let version = set.version;
-        let (verdict, reason) = match unless_device(self.inspector.takes_version(version))? {
-            Ok(true) => (
-                Verdict::Failed,
-                format!(
-                    "the chip still takes version {version:02X}: whoever has the maker's keys can open it"
+        }
+        for (_, set) in makers {
+            let version = set.version;
+            let (verdict, reason) = match unless_device(self.inspector.takes_keys(set))? {
+                Ok(true) => (
+                    Verdict::Failed,
+                    format!(
+                        "the chip still takes version {version:02X}: whoever has the maker's keys can open it"
+                    ),
                 ),
-            ),
-            Ok(false) => (
-                Verdict::Passed,
-                format!("there is no version {version:02X} any more"),
-            ),
-            Err(error) => (Verdict::Unknown, error.to_string()),
-        };
-        self.report.note(WHAT, verdict, reason);
+                Ok(false) => (
+                    Verdict::Passed,
+                    format!("there is no version {version:02X} any more"),
+                ),
+                Err(error) => (Verdict::Unknown, error.to_string()),
+            };
+            self.report.note(WHAT, verdict, reason);
+        }
         Ok(())
     }
 

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use card::gp::{HostChallenge, ScpError};
 use card::{Limits, Response, Status};
 use profile::{
-    Detail, Object, ObjectKind, Plan, Position, Protocol, Rendered, Renderer, Taken, Value,
-    Variables, Verb,
+    Detail, Object, ObjectKind, Plan, Position, Protection, Protocol, Rendered, Renderer, Taken,
+    Value, Variables, Verb,
 };
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -449,22 +449,16 @@ impl Executor {
     }
 
     fn refused(&self, sent: &Rendered, status: Status) -> Fault {
-        let global = self.plan.chip.channel.protocol.is_global_platform();
-        let is_challenge = matches!(self.running, Some(Running::Challenge)) && global;
+        let key_set = self.stage_key_set();
+        let set = self.plan.chip.channel.keys.get(&key_set);
+        let set = set.filter(|set| set.protocol.is_global_platform());
+        let is_challenge = matches!(self.running, Some(Running::Challenge));
         // No other refusal says that the version is not there (GP 2.3 §E.5.1.6).
-        if is_challenge && status == Status::REFERENCE_NOT_FOUND {
-            let key_set = self.stage_key_set();
-            let version = self
-                .plan
-                .chip
-                .channel
-                .keys
-                .get(&key_set)
-                .map_or(0, |set| set.version);
+        if let Some(set) = set.filter(|_| is_challenge && status == Status::REFERENCE_NOT_FOUND) {
             return Fault::AlreadyPersonalized {
                 chip: self.chip.clone().unwrap_or_default(),
+                version: set.version,
                 key_set,
-                version,
             };
         }
         let (step, header) = (self.what(), hex::encode_upper(sent.command.header()));
@@ -543,10 +537,10 @@ impl Executor {
 
     fn render(
         &self,
-        protected: bool,
+        protection: Option<Protection>,
         what: impl FnOnce(&Renderer<'_>) -> Result<Vec<Rendered>, profile::RenderError>,
     ) -> Result<VecDeque<Rendered>, Fault> {
-        what(&Renderer::new(&self.plan.chip, &self.limits, protected))
+        what(&Renderer::new(&self.plan.chip, &self.limits, protection))
             .map(VecDeque::from)
             .map_err(|source| Fault::Render {
                 step: self.what(),

@@ -4,8 +4,8 @@
 use card::gp::{self, Cplc, KeyInfo, get_data, initialize_update, parse_key_information};
 use card::{Channel, ExchangeError, Limits, Response, Status, exchange};
 use profile::{
-    ChipProfile, Detail, Dialect, KeyRules, Object, ObjectKind, PinValues, Position, RenderError,
-    Rendered, Renderer, Taken, Value, Variables,
+    ChipProfile, Detail, Dialect, KeyRules, KeySet, Object, ObjectKind, PinValues, Position,
+    RenderError, Rendered, Renderer, Taken, Value, Variables,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -304,7 +304,7 @@ impl<'a> Inspector<'a> {
         let what = format!("read {} {}", kind(object).word(), object.name);
         let operation = reading(object);
         self.go_to(operation, object)?;
-        let renderer = Renderer::new(self.chip, &self.limits, false);
+        let renderer = Renderer::new(self.chip, &self.limits, None);
         if self.chip.speaks(Dialect::SelectFile, object) && kind(object) == ObjectKind::File {
             self.run(Dialect::SelectFile, object, &[])?;
         }
@@ -370,20 +370,20 @@ impl<'a> Inspector<'a> {
         }
     }
 
-    /// Returns whether the chip opens a channel for a key version: it is asked for a challenge,
-    /// which is not answered, so that no attempt is used.
+    /// Returns whether the chip opens a channel of GlobalPlatform for a key set: it is asked for a
+    /// challenge, which is not answered, so that no attempt is used.
     ///
     /// # Errors
     /// [`InspectError`] where the chip says neither yes nor that it has no such version (`6A88`,
     /// *GP Amendment D §7.1.1*).
-    pub fn takes_version(&mut self, version: u8) -> Result<bool, InspectError> {
+    pub fn takes_keys(&mut self, set: &KeySet) -> Result<bool, InspectError> {
+        let version = set.version;
         let what = format!("ask for key version {version:02X}");
         self.lost();
         self.send(&what, &Rendered::plain(gp::select(&[])))?;
         // Which challenge does not matter: nobody answers it.
-        let protocol = &self.chip.channel.protocol;
         let mut zeros: Random = Box::new(|bytes| bytes.fill(0));
-        let host = host_challenge(protocol, &mut zeros).unwrap_or_else(|_| [0; 8].into());
+        let host = host_challenge(&set.protocol, &mut zeros).unwrap_or_else(|_| [0; 8].into());
         let ask = Rendered::plain(initialize_update(version, &host));
         match self.send(&what, &ask) {
             Ok(_) => Ok(true),
@@ -461,7 +461,7 @@ impl<'a> Inspector<'a> {
         object: &Object,
         values: &[(&str, Value)],
     ) -> Result<Vec<Rendered>, InspectError> {
-        let commands = Renderer::new(self.chip, &self.limits, false)
+        let commands = Renderer::new(self.chip, &self.limits, None)
             .operation_in(operation, object, values, &self.known)
             .map_err(|source| InspectError::Render {
                 what: format!("{operation} {}", object.name),

@@ -644,7 +644,9 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
             }
         },
         (_, Request::Seal { pins, opening, .. }) => {
-            let renderer = Renderer::new(&plan.chip, &case.limits, opening.is_some());
+            let key_set = opening.as_ref().map(|opening| opening.key_set.as_str());
+            let protection = plan.chip.channel.protection(key_set);
+            let renderer = Renderer::new(&plan.chip, &case.limits, protection);
             let pin = plan.chip.object(ObjectKind::Pin, "pin")?;
             let known = pins.get("pin").and_then(Value::as_bytes);
             let values = PinValues {
@@ -669,7 +671,7 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
                 let host = HostChallenge::try_from(&opening.host_challenge[..]).ok()?;
                 let update = InitializeUpdate::parse(update).ok()?;
                 let handshake = Handshake::new(keys, host, &update).ok()?;
-                let level = plan.chip.channel.protocol.level()?;
+                let level = protection?.level;
                 let (authenticate, opened) = handshake.external_authenticate(level).ok()?;
                 let mut channel = opened.assume_accepted();
                 for (command, _) in &mut commands {

@@ -126,7 +126,7 @@ pub(crate) fn begin(
         Verb::SetState => operation(Dialect::SetState, &[]),
         Verb::CheckRefused => {
             let version = version(step, context.plan)?;
-            let protocol = &context.plan.chip.channel.protocol;
+            let protocol = context.plan.chip.channel.protocol(name);
             let host =
                 host_challenge(protocol, context.random).map_err(|source| Fault::Channel {
                     step: step.name(),

@@ -390,6 +390,14 @@ impl ChipProfile {
         self.object(ObjectKind::Application, &stage.select)
     }
 
+    /// Returns whether some stage speaks to an application through a channel that protects commands.
+    pub fn opens_a_tunnel(&self, application: &str) -> bool {
+        self.stages.iter().any(|stage| {
+            let protection = self.channel.protection(stage.channel.as_deref());
+            stage.select == application && protection.is_some()
+        })
+    }
+
     /// Returns whether a finished chip has a key set.
     pub fn keeps_keys(&self, key_set: &str) -> bool {
         let mut held = HeldKeys::at_first(&self.stages);
@@ -444,7 +452,7 @@ impl ChipProfile {
             Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
                 vec![self.pin_setting(object, is_known)]
             }
-            Verb::ReplaceKeys if !self.channel.protocol.is_global_platform() => {
+            Verb::ReplaceKeys if !self.channel.protocol(&object.name).is_global_platform() => {
                 vec![Dialect::PutKey]
             }
             _ => verb.operations().to_vec(),

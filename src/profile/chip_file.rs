@@ -136,7 +136,7 @@ pub(crate) struct LimitsFile {
     pub chaining: bool,
 }
 
-/// The issuer's channel to the chip.
+/// The issuer's channel to the chip; a key set may say its own.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChannelFile {
@@ -160,6 +160,17 @@ pub(crate) struct ChannelFile {
     pub keys: BTreeMap<String, Placed<KeySetFile>>,
 }
 
+impl ChannelFile {
+    /// Returns whether a key set opens a channel of GlobalPlatform.
+    pub(crate) fn has_global_platform(&self) -> bool {
+        let mut sets = self.keys.values().map(Placed::get_ref);
+        sets.any(|set| {
+            let protocol = set.protocol.as_ref().unwrap_or(&self.protocol);
+            ["scp02", "scp03"].contains(&protocol.get_ref().as_str())
+        })
+    }
+}
+
 /// One key set of the channel.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -178,11 +189,18 @@ pub(crate) struct KeySetFile {
     pub cipher: Option<Text>,
     /// How many failed attempts lock the chip; for the budget of attempts.
     pub tries: Option<u8>,
-    /// Of challenge: where this key set proves itself otherwise than the channel says.
+    /// Where this set opens a channel of another kind than the others, as that of the security
+    /// domain beside an application's: as the channel's own, and then nothing of that holds here.
+    pub protocol: Option<Text>,
+    /// As the channel's own.
+    pub level: Option<Text>,
+    /// As the channel's own.
     pub host: Option<Placed<usize>>,
-    /// Of challenge: as the channel's own.
+    /// As the channel's own.
+    pub i: Option<Placed<u8>>,
+    /// As the channel's own.
     pub proof: Option<Text>,
-    /// Of challenge: as the channel's own.
+    /// As the channel's own.
     pub answer: Option<Text>,
     /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::chip::{ChipProfile, Detail, Object};
 use crate::command_template::CommandTemplate;
 use crate::error::RenderError;
+use crate::issuer_channel::Protection;
 use crate::status_pattern::StatusPattern;
 use crate::take::{Take, TakePath};
 use crate::template::MAX_RENDERED;
@@ -115,17 +116,15 @@ pub struct Renderer<'a> {
     limits: Limits,
     /// How many bytes one command reads.
     step: usize,
-    protected: bool,
+    protection: Option<Protection>,
 }
 
 impl<'a> Renderer<'a> {
-    /// Makes a renderer for what chip and reader take; `protected` leaves room for the secure
-    /// channel's additions.
-    pub fn new(chip: &'a ChipProfile, limits: &Limits, protected: bool) -> Self {
+    /// Makes a renderer for what chip and reader take; a secure channel's protection leaves room for
+    /// its additions.
+    pub fn new(chip: &'a ChipProfile, limits: &Limits, protection: Option<Protection>) -> Self {
         let mut limits = *limits;
-        let protocol = &chip.channel.protocol;
-        let protection = protocol.mode().zip(protocol.level()).filter(|_| protected);
-        if let Some((mode, level)) = protection {
+        if let Some(Protection { mode, level }) = protection {
             limits.command = mode.command_capacity(level, limits.command);
             // A chain carries one protected command, not many: what is rendered fits into one.
             limits.chaining = false;
@@ -134,11 +133,11 @@ impl<'a> Renderer<'a> {
             chip,
             limits,
             step: match protection {
-                Some((mode, level)) => mode.response_capacity(level, limits.response),
+                Some(Protection { mode, level }) => mode.response_capacity(level, limits.response),
                 None => limits.response,
             }
             .max(1),
-            protected: protection.is_some(),
+            protection,
         }
     }
 
@@ -212,10 +211,10 @@ impl<'a> Renderer<'a> {
                 }
             }
         }
-        let level = self.chip.channel.protocol.level();
         // Asks for an answer where the chip has nothing to say but its R-MAC: without Le a chip
         // has to announce it by 61xx, and each command costs a GET RESPONSE more.
-        let needs_le = self.protected && level.is_some_and(|level| level.has_rmac());
+        let mut protection = self.protection.iter();
+        let needs_le = protection.any(|protection| protection.level.has_rmac());
         if needs_le && rendered.command.le().is_none() {
             rendered.command = self.limits.lower_le(rendered.command.with_le(256));
         }

@@ -126,7 +126,7 @@ impl Explanation {
             .fold(identify.figures, |sum, stage| sum + stage.figures);
         Self {
             chip: plan.chip.name.clone(),
-            protocol: plan.chip.channel.protocol.to_string(),
+            protocol: plan.chip.channel.to_string(),
             identify,
             stages,
             figures,

@@ -122,8 +122,8 @@ impl ChipProfile {
                 self.present(&mut found, Dialect::SetPin, pin, puk, &names);
             }
         }
-        if matches!(self.channel.protocol, Protocol::Challenge) {
-            for set in self.objects(ObjectKind::KeySet) {
+        for set in self.objects(ObjectKind::KeySet) {
+            if matches!(self.channel.protocol(&set.name), Protocol::Challenge) {
                 let names = ["channel.proof"];
                 self.present(&mut found, Dialect::OpenChannel, set, set, &names);
             }

@@ -1,6 +1,6 @@
 //! The issuer's channel to a chip: how it is opened, and where its keys come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use card::gp::{ChannelMode, Diversification, SecurityLevel};
@@ -8,13 +8,65 @@ use zeroize::Zeroizing;
 
 use crate::template::Template;
 
-/// The issuer's channel to the chip.
+/// The name of the maker's key set.
+const TRANSPORT: &str = "transport";
+
+/// The version of the keys with which a chip of GlobalPlatform leaves its maker (*GP Card
+/// Specification 2.3 §11.8.2.1*).
+const INITIAL_KEYS: u8 = 0xFF;
+
+/// The issuer's channels to the chip: that of an application, and that of the security domain, may
+/// be of different kinds.
 #[derive(Clone, Debug)]
 pub struct ChannelProfile {
-    /// How it is opened, and what it does to commands.
-    pub protocol: Protocol,
     /// The key sets by name.
     pub keys: BTreeMap<String, KeySet>,
+}
+
+impl ChannelProfile {
+    /// Returns how the channel of a key set is opened; [`Protocol::None`] where there is no such
+    /// set.
+    pub fn protocol(&self, key_set: &str) -> &Protocol {
+        let set = self.keys.get(key_set);
+        set.map_or(&Protocol::None, |set| &set.protocol)
+    }
+
+    /// Returns what the channel of a stage does to commands, where it opens one that does.
+    pub fn protection(&self, key_set: Option<&str>) -> Option<Protection> {
+        self.protocol(key_set?).protection()
+    }
+
+    /// Returns whether a key set is the maker's, with which a blank comes.
+    pub fn is_makers(&self, key_set: &str) -> bool {
+        let set = self.keys.get(key_set);
+        set.is_some_and(|set| key_set == TRANSPORT || set.version == INITIAL_KEYS)
+    }
+
+    /// Returns the key sets of GlobalPlatform's channels.
+    pub fn of_global_platform(&self) -> impl Iterator<Item = (&str, &KeySet)> {
+        let sets = self.keys.iter();
+        let sets = sets.map(|(name, set)| (name.as_str(), set));
+        sets.filter(|(_, set)| set.protocol.is_global_platform())
+    }
+}
+
+impl fmt::Display for ChannelProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: BTreeSet<_> = self.keys.values().map(|set| set.protocol.name()).collect();
+        match kinds.is_empty() {
+            true => f.write_str(Protocol::None.name()),
+            false => f.write_str(&kinds.into_iter().collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// What a secure channel does to commands and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// How.
+    pub mode: ChannelMode,
+    /// How much.
+    pub level: SecurityLevel,
 }
 
 /// How an issuer's channel is opened, and what it does to commands.
@@ -51,13 +103,14 @@ impl Protocol {
     }
 
     /// Returns how commands are protected, where they are.
-    pub fn mode(&self) -> Option<ChannelMode> {
-        match self {
-            Self::Scp02 { .. } => Some(ChannelMode::Scp02),
-            Self::Scp03 { host: 16, .. } => Some(ChannelMode::Scp03S16),
-            Self::Scp03 { .. } => Some(ChannelMode::Scp03S8),
-            Self::None | Self::Challenge => None,
-        }
+    pub fn protection(&self) -> Option<Protection> {
+        let mode = match self {
+            Self::Scp02 { .. } => ChannelMode::Scp02,
+            Self::Scp03 { host: 16, .. } => ChannelMode::Scp03S16,
+            Self::Scp03 { .. } => ChannelMode::Scp03S8,
+            Self::None | Self::Challenge => return None,
+        };
+        self.level().map(|level| Protection { mode, level })
     }
 
     /// Returns how many random bytes the host gives to a chip of GlobalPlatform.
@@ -72,16 +125,21 @@ impl Protocol {
     pub fn is_global_platform(&self) -> bool {
         matches!(self, Self::Scp02 { .. } | Self::Scp03 { .. })
     }
-}
 
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// Returns its name in profiles.
+    pub fn name(&self) -> &'static str {
+        match self {
             Self::None => "none",
             Self::Scp02 { .. } => "scp02",
             Self::Scp03 { .. } => "scp03",
             Self::Challenge => "challenge",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -106,9 +164,11 @@ impl Challenge {
     }
 }
 
-/// One key set of the channel.
+/// One key set, and the channel that it opens.
 #[derive(Clone, Debug)]
 pub struct KeySet {
+    /// How the channel is opened, and what it does to commands.
+    pub protocol: Protocol,
     /// The key version number on the chip; 0 where there are no versions.
     pub version: u8,
     /// Where its keys come from.

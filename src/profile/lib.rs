@@ -59,7 +59,9 @@ pub use crate::explain::{
 };
 pub use crate::function::{Function, Kind};
 pub use crate::guarded::Presentation;
-pub use crate::issuer_channel::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
+pub use crate::issuer_channel::{
+    Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protection, Protocol,
+};
 pub use crate::pin_values::PinValues;
 pub use crate::plan::{Plan, Stage, Step};
 pub use crate::position::Position;

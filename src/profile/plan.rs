@@ -12,6 +12,7 @@ use crate::chip::{ChipProfile, Detail, Object, PinRules};
 use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
 use crate::error::{ProfileError, RenderError, nearest};
+use crate::issuer_channel::Protection;
 use crate::record::variables;
 use crate::value::Variables;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
@@ -162,8 +163,8 @@ impl Plan {
                         "data preparation gives it, in the record's \"prepared\"",
                     ));
                 }
-                let protected = stage.channel.is_some();
-                if let Some(fault) = never_fits(&chip, *verb, name, &record_alone, protected) {
+                let protection = chip.channel.protection(stage.channel.as_deref());
+                if let Some(fault) = never_fits(&chip, *verb, name, &record_alone, protection) {
                     return Err(mismatch(
                         format!("{verb} {name}: {fault}"),
                         "shorten what data preparation gives, or correct the chip profile",
@@ -294,11 +295,11 @@ fn never_fits(
     verb: Verb,
     name: &str,
     record: &Variables,
-    protected: bool,
+    protection: Option<Protection>,
 ) -> Option<RenderError> {
     let object = chip.object(verb.object(), name)?;
     let content = || content(chip, object, record).ok();
-    let renderer = Renderer::new(chip, &chip.limits, protected);
+    let renderer = Renderer::new(chip, &chip.limits, protection);
     let rendered = match verb {
         Verb::WriteFile | Verb::PutData => renderer.write(object, &content()?, record),
         Verb::CheckFile | Verb::CheckData => renderer.read(object, content()?.len(), record),

@@ -51,13 +51,8 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
     /// has none, and then all such chips share one account. `force` makes the attempt that could
     /// lock the card nevertheless.
     pub fn new(inner: C, store: S, chip: &ChipProfile, serial: Option<&str>, force: bool) -> Self {
-        let versions = match chip.channel.protocol.is_global_platform() {
-            true => {
-                let sets = chip.channel.keys.values();
-                sets.map(|set| (set.version, set.tries)).collect()
-            }
-            false => Vec::new(),
-        };
+        let sets = chip.channel.of_global_platform();
+        let versions = sets.map(|(_, set)| (set.version, set.tries)).collect();
         Self {
             inner,
             store,

@@ -289,7 +289,7 @@ impl Desk {
     fn static_keys(&self, key_set: &str, diversification: &[u8; 10]) -> StaticKeys {
         let master = match (key_set, self.mistake) {
             (_, Mistake::WrongKeys) => *b"some other key!!",
-            ("transport", _) => MAKER,
+            (name, _) if self.plan.chip.channel.is_makers(name) => MAKER,
             _ => ISSUER,
         };
         let KeySource::Diversified(how) = &self.plan.chip.channel.keys[key_set].source else {
@@ -303,7 +303,7 @@ impl Desk {
         let answer = &opening.answers[Opening::INITIALIZE_UPDATE];
         let host = HostChallenge::try_from(&opening.host_challenge[..]).unwrap();
         let mut update = InitializeUpdate::parse(answer).unwrap();
-        if let Protocol::Scp02 { i, .. } = self.plan.chip.channel.protocol {
+        if let Protocol::Scp02 { i, .. } = *self.plan.chip.channel.protocol(&opening.key_set) {
             update = update.with_i(i).unwrap();
         }
         (update, host)
@@ -334,10 +334,10 @@ impl Desk {
 
     fn put_keys(&self, chip: &str, opening: &Opening, new: &str, adds: bool) -> Grant {
         let profile = &self.plan.chip;
-        if !profile.channel.protocol.is_global_platform() {
+        if !profile.channel.protocol(new).is_global_platform() {
             let set = profile.object(ObjectKind::KeySet, new).unwrap();
             let key = Value::Bytes(self.single_key(new, chip));
-            let commands = Renderer::new(profile, &self.limits, false)
+            let commands = Renderer::new(profile, &self.limits, None)
                 .operation(Dialect::PutKey, set, &[("key_set.key", key)])
                 .unwrap();
             return Grant::PutKeys {
@@ -380,7 +380,8 @@ impl Desk {
                 return None;
             }
             Request::OpenChannel(opening) => {
-                match self.plan.chip.channel.protocol.is_global_platform() {
+                let protocol = self.plan.chip.channel.protocol(&opening.key_set);
+                match protocol.is_global_platform() {
                     true => Grant::SessionKeys(Box::new(self.session(&opening))),
                     false => self.proof(chip, &opening),
                 }
@@ -401,7 +402,8 @@ impl Desk {
                 if let Some(opening) = &opening {
                     let (update, host) = self.update(opening);
                     let handshake = Handshake::new(self.session(opening), host, &update).unwrap();
-                    let level = self.plan.chip.channel.protocol.level().unwrap();
+                    let level = self.plan.chip.channel.protocol(&opening.key_set).level();
+                    let level = level.unwrap();
                     let (first, opened) = handshake.external_authenticate(level).unwrap();
                     commands.push((
                         first,
@@ -440,7 +442,8 @@ impl Desk {
         let chip = &self.plan.chip;
         let mut stages = self.plan.stages.iter();
         let stage = stages.find(|found| found.name == stage).unwrap();
-        let renderer = Renderer::new(chip, &chip.limits, true);
+        let protection = chip.channel.protection(stage.channel.as_deref());
+        let renderer = Renderer::new(chip, &chip.limits, protection);
         let mut position = Position::default();
         position.selected(&stage.select);
         let mut commands = Vec::new();

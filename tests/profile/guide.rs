@@ -135,7 +135,7 @@ fn tell_every_step(chip: &ChipProfile) {
             taken.set(name.clone(), Value::bytes([0x31; 42]));
         }
     }
-    let renderer = Renderer::new(chip, &chip.limits, false);
+    let renderer = Renderer::new(chip, &chip.limits, None);
     let extra: Vec<(&str, Value)> = Dialect::ALL
         .iter()
         .flat_map(|(_, _, _, names, _)| names.iter().copied())
@@ -387,7 +387,7 @@ fn the_guides_chips_get_a_plan() {
 #[test]
 fn an_openpgp_card_is_told_in_its_own_words() {
     let chip = load("openpgp", OPENPGP).unwrap();
-    let renderer = Renderer::new(&chip, &chip.limits, false);
+    let renderer = Renderer::new(&chip, &chip.limits, None);
     let told = |rendered: Vec<crate::Rendered>| -> Vec<String> {
         let bytes = rendered.iter().map(|one| one.command.encode().unwrap());
         bytes.map(|bytes| hex::encode_upper(&bytes[..])).collect()
@@ -448,7 +448,7 @@ steps = [\"check_data note\"]
     let text = text.replace("content = \"u16", "variant = \"note\"\ncontent = \"u16");
     let chip = load("offset", &named("offset", &text)).unwrap_or_else(|error| panic!("{error}"));
     let note = chip.object(crate::ObjectKind::Data, "note").unwrap();
-    let renderer = Renderer::new(&chip, &chip.limits, false);
+    let renderer = Renderer::new(&chip, &chip.limits, None);
     let read = renderer.read(note, 250, &Variables::default()).unwrap();
     let headers = read.iter().map(|one| one.command.encode().unwrap());
     let headers: Vec<_> = headers

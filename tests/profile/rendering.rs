@@ -22,7 +22,7 @@ fn object<'c>(chip: &'c ChipProfile, kind: ObjectKind, name: &str) -> &'c Object
 /// Writes the note of a chip, and returns what each command carries.
 fn written(more: &str, content: &[u8]) -> Vec<Vec<u8>> {
     let chip = load(more);
-    let renderer = Renderer::new(&chip, &chip.limits, false);
+    let renderer = Renderer::new(&chip, &chip.limits, None);
     let note = object(&chip, ObjectKind::File, "note");
     let rendered = renderer.write(note, content, &Variables::default());
     let commands = rendered.unwrap().into_iter();
@@ -66,7 +66,7 @@ fn a_pin_that_stands_presented_has_all_of_its_tries() {
     let chip = load(
         "[[operations.read_tries]]\nheader = \"00 20 00 u8(pin.reference)\"\nexpect = [\"63CX\", \"9000\"]\ntake = { tries = \"SW\" }\n",
     );
-    let renderer = Renderer::new(&chip, &chip.limits, false);
+    let renderer = Renderer::new(&chip, &chip.limits, None);
     let pin = object(&chip, ObjectKind::Pin, "pin");
     let rendered = renderer.operation(crate::Dialect::ReadTries, pin, &[]);
     let command = &rendered.unwrap()[0];
@@ -109,7 +109,7 @@ fn a_proof_that_serves_again_is_hidden() {
         ("aes_cmac(channel.key, channel.host)", true),
     ] {
         let chip = by_challenge(proof);
-        let renderer = Renderer::new(&chip, &chip.limits, false);
+        let renderer = Renderer::new(&chip, &chip.limits, None);
         let set = object(&chip, ObjectKind::KeySet, "transport");
         let mut known = Variables::default();
         known.set("channel.proof", Value::bytes([1; 16]));

@@ -7,7 +7,7 @@ use card::{Channel, Command, Limits, Response, exchange};
 use central::Opened;
 use clap::Args;
 use perso::Inspector;
-use profile::{ChipProfile, KeySet, ObjectKind, Protocol, Renderer, Value, Variables};
+use profile::{ChipProfile, KeySet, ObjectKind, Renderer, Value, Variables};
 use serde::Serialize;
 use station::Budgeted;
 use zeroize::Zeroizing;
@@ -90,7 +90,8 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
     let mut session = options.trace.begin(connection, Some(&chip))?;
     let (serial, known) = identify(&chip, &mut session, &limits)?;
 
-    let recognition = match chip.channel.protocol.is_global_platform() {
+    let protocol = chip.channel.protocol(&name);
+    let recognition = match protocol.is_global_platform() {
         true => recognition::ask(&mut session, &limits)?,
         false => Recognition::default(),
     };
@@ -137,7 +138,7 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
         version: set
             .filter(|set| set.version != 0)
             .map(|set| format!("{:02X}", set.version)),
-        protocol: chip.channel.protocol.to_string(),
+        protocol: protocol.to_string(),
         mode: None,
         i: None,
         level: None,
@@ -145,7 +146,7 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
         warnings: Vec::new(),
         exchanges: Vec::new(),
     };
-    let contradiction = recognition.contradicts(&chip.channel.protocol);
+    let contradiction = recognition.contradicts(protocol);
     report.warnings.extend(contradiction);
     if chip.channel_home(&name).is_none()
         && let Some(aid) = &recognition.aid
@@ -155,10 +156,10 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
     }
     let mut secured = match opened {
         Opened::Session(session) => {
-            let update = issuer::update(&chip.channel.protocol, &opening)?;
+            let update = issuer::update(protocol, &opening)?;
             let host = HostChallenge::try_from(&opening.host_challenge[..]).or_fail(Kind::Usage)?;
             let handshake = Handshake::new(*session, host, &update).or_fail(Kind::Refused)?;
-            let level = chip.channel.protocol.level();
+            let level = protocol.level();
             let level =
                 level.ok_or_else(|| Failure::new(Kind::Usage, "the profile names no level"))?;
             report.mode = Some(mode(update.options().mode()).to_owned());
@@ -231,7 +232,7 @@ pub(crate) fn identify(
 
 fn key_set(chip: &ChipProfile, named: Option<&str>) -> Result<String, Failure> {
     let known: Vec<_> = chip.channel.keys.keys().map(String::as_str).collect();
-    if matches!(chip.channel.protocol, Protocol::None) {
+    if known.is_empty() {
         let fault = format!("chip \"{}\" has no issuer's channel", chip.name);
         return Err(
             Failure::new(Kind::Usage, fault).with_hint("send commands with `zimogs card apdu`")
@@ -308,7 +309,7 @@ fn prove(
     let Some(object) = chip.object(ObjectKind::KeySet, name) else {
         return Ok(None);
     };
-    let renderer = Renderer::new(chip, limits, false);
+    let renderer = Renderer::new(chip, limits, None);
     for rendered in renderer
         .open_channel(object, true, known)
         .or_fail(Kind::Usage)?

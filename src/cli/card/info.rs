@@ -18,9 +18,6 @@ use crate::cli::card::tables;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
-/// The key set with which a chip leaves its maker, as every chip profile names it.
-const MAKERS_KEYS: &str = "transport";
-
 /// Options of `card info`.
 #[derive(Args)]
 pub(crate) struct Info {
@@ -192,7 +189,9 @@ pub(crate) fn run(options: &Info) -> Result<ExitCode, Failure> {
         options.fresh,
     )?);
     report.state = fits.map_or("unknown", |chip| state(chip, &domain));
-    let contradiction = fits.and_then(|chip| recognition.contradicts(&chip.channel.protocol));
+    let sets = fits.map(|chip| chip.channel.of_global_platform());
+    let mut sets = sets.into_iter().flatten();
+    let contradiction = sets.find_map(|(_, set)| recognition.contradicts(&set.protocol));
     report.warnings.extend(contradiction);
     report.channels = recognition.spoken;
     report.keys = domain
@@ -273,23 +272,14 @@ fn pins(chip: &ChipProfile, inspector: &mut Inspector<'_>) -> Result<Vec<Pin>, F
 }
 
 fn state(chip: &ChipProfile, domain: &Domain) -> &'static str {
-    if !chip.channel.protocol.is_global_platform() {
-        // Nothing but an attempt would tell, and a card counts those.
-        return "unknown";
-    }
-    let is_makers = |name: &str| name == MAKERS_KEYS;
-    let mut sets = chip.channel.keys.iter();
-    let makers = sets
-        .find(|(name, _)| is_makers(name))
-        .and_then(|(_, set)| domain.has_version(set.version));
-    let others = chip
-        .channel
-        .keys
-        .iter()
-        .filter(|(name, _)| !is_makers(name));
-    let issuers = others
-        .into_iter()
-        .any(|(_, set)| domain.has_version(set.version) == Some(true));
+    // Of other sets nothing but an attempt would tell, and a card counts those.
+    let channel = &chip.channel;
+    let sets = channel.of_global_platform();
+    let (makers, others): (Vec<_>, Vec<_>) = sets.partition(|(name, _)| channel.is_makers(name));
+    let makers = makers.first();
+    let makers = makers.and_then(|(_, set)| domain.has_version(set.version));
+    let mut others = others.into_iter();
+    let issuers = others.any(|(_, set)| domain.has_version(set.version) == Some(true));
     match (makers, issuers) {
         (Some(true), false) => "blank",
         (Some(true), true) => "half-way",

@@ -56,7 +56,7 @@ pub(crate) fn ask(
     let mut send =
         |rendered: &Rendered| exchange(channel, &rendered.command, limits).or_fail(Kind::Device);
     let spelled = |error: profile::RenderError| Failure::of(Kind::Usage, &error);
-    let renderer = Renderer::new(chip, limits, false);
+    let renderer = Renderer::new(chip, limits, None);
     let selects = match chip.channel_home(key_set) {
         Some(home) => renderer
             .operation_in(Dialect::Select, home, &[], known)
@@ -70,12 +70,13 @@ pub(crate) fn ask(
         }
     }
     let set = chip.channel.keys.get(key_set);
+    let protocol = chip.channel.protocol(key_set);
     let challenge = set.and_then(|set| set.challenge.as_ref());
-    let length = challenge.map_or(chip.channel.protocol.host_challenge(), |one| one.host);
+    let length = challenge.map_or(protocol.host_challenge(), |one| one.host);
     let mut host = Zeroizing::new(vec![0; length]);
     random::system()(&mut host);
     let mut answers = BTreeMap::new();
-    if chip.channel.protocol.is_global_platform() {
+    if protocol.is_global_platform() {
         let version = set.map_or(0, |set| set.version);
         let challenge = HostChallenge::try_from(&host[..]).or_fail(Kind::Usage)?;
         let answer = send(&Rendered::plain(initialize_update(version, &challenge)))?;
@@ -140,7 +141,7 @@ pub(crate) fn judge(
     };
     match &set.challenge {
         Some(challenge) => prove(challenge, key, set.cipher, opening).map(Fit::Ours),
-        None => session(&chip.channel.protocol, key, opening),
+        None => session(&set.protocol, key, opening),
     }
 }
 
@@ -153,13 +154,11 @@ pub(crate) fn odd_challenge(
     aid: &[u8],
 ) -> Result<Option<String>, Failure> {
     let set = chip.channel.keys.get(&opening.key_set);
-    let Some(KeySource::Known(key)) = set.map(|set| &set.source) else {
+    let set = set.filter(|set| set.protocol.is_global_platform());
+    let Some((set, KeySource::Known(key))) = set.map(|set| (set, &set.source)) else {
         return Ok(None);
     };
-    if !chip.channel.protocol.is_global_platform() {
-        return Ok(None);
-    }
-    let update = update(&chip.channel.protocol, opening)?;
+    let update = update(&set.protocol, opening)?;
     let checked = update.verify_pseudo_random(&three_of(key)?, aid);
     Ok(checked.err().map(|_| {
         format!(

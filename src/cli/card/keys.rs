@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use perso::{Domain, Inspector};
-use profile::{ChipProfile, KeySource, Protocol};
+use profile::{ChipProfile, KeySource};
 use serde::Serialize;
 
 use crate::cli::card::channel::identify;
@@ -18,9 +18,6 @@ use crate::cli::card::trial::KeysOption;
 use crate::cli::card::{profiles, tables};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
-
-/// The key set with which a chip leaves its maker, as every chip profile names it.
-const MAKERS_KEYS: &str = "transport";
 
 /// Options of `card keys`.
 #[derive(Args)]
@@ -81,7 +78,7 @@ pub(crate) fn run(options: &Keys) -> Result<ExitCode, Failure> {
     let limits = state.limits(&mut connection, &chip)?;
     let mut session = options.trace.begin(connection, Some(&chip))?;
     let (serial, known) = identify(&chip, &mut session, &limits)?;
-    let domain = match chip.channel.protocol.is_global_platform() {
+    let domain = match chip.channel.of_global_platform().next().is_some() {
         true => {
             let mut inspector = Inspector::new(&chip, &mut session).within(limits);
             inspector.domain().or_fail(Kind::Device)?
@@ -149,7 +146,7 @@ impl Set {
         serial: &str,
         opening: &api::ChannelOpening,
     ) -> Result<(), Failure> {
-        if !chip.channel.protocol.is_global_platform() {
+        if !chip.channel.protocol(&self.name).is_global_platform() {
             // Whoever holds a key by challenge shows it only to the right answer.
             self.reason =
                 "only an attempt would tell: zimogs card channel makes one, and counts it".into();
@@ -179,20 +176,21 @@ impl Set {
 /// above all, when nobody may guess which of both the chip holds.
 fn conclude(chip: &ChipProfile, sets: &[Set]) -> (String, String) {
     let say = |finding: &str, next: &str| (finding.to_owned(), next.to_owned());
-    match chip.channel.protocol {
-        Protocol::None => {
-            return say("the chip has no issuer's keys", "nothing is to be done");
-        }
-        Protocol::Challenge => {
-            return say(
-                "which key the chip holds, only an attempt would tell",
-                "try the newer key first, once: zimogs card channel --key-set NAME; after a key change that was interrupted it is one of the two",
-            );
-        }
-        Protocol::Scp02 { .. } | Protocol::Scp03 { .. } => {}
+    if sets.is_empty() {
+        return say("the chip has no issuer's keys", "nothing is to be done");
     }
-    let makers = sets.iter().find(|set| set.name == MAKERS_KEYS);
-    let others: Vec<_> = sets.iter().filter(|set| set.name != MAKERS_KEYS).collect();
+    // Those of GlobalPlatform: of the others only an attempt would tell.
+    let told = |set: &&Set| chip.channel.protocol(&set.name).is_global_platform();
+    let sets: Vec<_> = sets.iter().filter(told).collect();
+    if sets.is_empty() {
+        return say(
+            "which key the chip holds, only an attempt would tell",
+            "try the newer key first, once: zimogs card channel --key-set NAME; after a key change that was interrupted it is one of the two",
+        );
+    }
+    let is_makers = |set: &&&Set| chip.channel.is_makers(&set.name);
+    let makers = sets.iter().find(is_makers);
+    let others: Vec<_> = sets.iter().filter(|set| !is_makers(set)).collect();
     let there: Vec<_> = others.iter().filter(|set| set.is_there()).collect();
     let wrong = sets.iter().find(|set| set.judged == "others");
     if let Some(wrong) = wrong {
@@ -203,7 +201,7 @@ fn conclude(chip: &ChipProfile, sets: &[Set]) -> (String, String) {
     }
     let names: Vec<_> = there.iter().map(|set| set.name.as_str()).collect();
     let names = names.join(", ");
-    match (makers.map(Set::is_there), there.is_empty()) {
+    match (makers.map(|set| set.is_there()), there.is_empty()) {
         (Some(true), true) => say(
             "blank: the chip holds its maker's keys alone; no key change was begun, or none took effect",
             "the blank can be used: zimogs card personalize",

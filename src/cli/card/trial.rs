@@ -31,8 +31,6 @@ use crate::cli::shipped;
 const TOKEN: &str = "trial";
 /// The name of the file that says where the keys are.
 const KEYS_FILE: &str = "keys.toml";
-/// The key set with which a chip leaves its maker, as every chip profile names it.
-const MAKERS_KEYS: &str = "transport";
 
 /// Where the keys are.
 #[derive(Args)]
@@ -195,7 +193,7 @@ impl Trial {
             };
             let label = format!("{name}-{}-{}", how.name(), slug(set.cipher));
             let is_there = there.iter().any(|key| key.label == label);
-            let comes = name == MAKERS_KEYS;
+            let comes = chip.channel.is_makers(name);
             match (is_there, given.filter(|_| comes)) {
                 (true, Some(given)) => compare(&token, &label, given, set.cipher)?,
                 (true, None) => {}

@@ -119,7 +119,7 @@ impl Line {
     fn chip(&mut self, chip: &ChipProfile) {
         self.title = Some(chip.title.clone());
         self.interface = Some(chip.interface.to_string());
-        self.channel = Some(chip.channel.protocol.to_string());
+        self.channel = Some(chip.channel.to_string());
         for (kind, one, many) in [
             (ObjectKind::Application, "application", "applications"),
             (ObjectKind::File, "file", "files"),

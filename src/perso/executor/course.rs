@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use card::gp::initialize_update;
-use profile::{Dialect, ObjectKind, Rendered, Renderer, Stage, Value, Variables, Verb};
+use profile::{Dialect, ObjectKind, Protection, Rendered, Renderer, Stage, Value, Variables, Verb};
 
 use super::{Answers, Asked, Executor, Running, host_challenge};
 use crate::channel::ChannelState;
@@ -26,7 +26,7 @@ impl Executor {
         if !self.position.is_selected(&stage.select) {
             let application = self.object(ObjectKind::Application, &stage.select)?;
             self.running = Some(Running::Select);
-            self.commands = self.render(false, |renderer| {
+            self.commands = self.render(None, |renderer| {
                 renderer.operation_in(Dialect::Select, &application, &[], &self.variables)
             })?;
         } else if stage.channel.is_some() && !stage.sealed {
@@ -47,8 +47,8 @@ impl Executor {
         let set = channel.keys.get(&name).ok_or_else(missing)?;
         self.answers = Answers::default();
         self.running = Some(Running::Challenge);
-        if channel.protocol.is_global_platform() {
-            let host = host_challenge(&channel.protocol, &mut self.random).map_err(|source| {
+        if set.protocol.is_global_platform() {
+            let host = host_challenge(&set.protocol, &mut self.random).map_err(|source| {
                 Fault::Channel {
                     step: stage.name.clone(),
                     source,
@@ -63,7 +63,7 @@ impl Executor {
             (self.random)(&mut host);
             self.variables.set("channel.host", Value::bytes(host));
             let object = self.object(ObjectKind::KeySet, &name)?;
-            self.commands = self.render(false, |renderer| {
+            self.commands = self.render(None, |renderer| {
                 renderer.open_channel(&object, false, &self.variables)
             })?;
         }
@@ -135,14 +135,14 @@ impl Executor {
                     application: application.name.clone(),
                     then: index,
                 });
-                self.commands = self.render(self.is_open(), |renderer| {
+                self.commands = self.render(self.protection(), |renderer| {
                     renderer.operation_in(Dialect::Enter, &application, &[], &self.variables)
                 })?;
                 return Ok(());
             }
         }
         self.answers = Answers::default();
-        let protected = self.is_open();
+        let protection = self.protection();
         let name = step.name();
         let begun = begin(
             step,
@@ -152,7 +152,7 @@ impl Executor {
                 variables: &mut self.variables,
                 subjects: &self.subjects,
                 random: &mut self.random,
-                renderer: Renderer::new(&self.plan.chip.clone(), &self.limits, protected),
+                renderer: Renderer::new(&self.plan.chip.clone(), &self.limits, protection),
             },
         )?;
         match begun {
@@ -177,8 +177,10 @@ impl Executor {
         Ok(())
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.channel.is_protected()
+    /// Returns what the open channel does to commands, where one is open that does.
+    pub(super) fn protection(&self) -> Option<Protection> {
+        let open = self.channel.is_protected().then(|| self.stage_key_set());
+        self.plan.chip.channel.protection(open.as_deref())
     }
 
     /// Goes on after the last command of a piece of work was answered.
@@ -302,7 +304,8 @@ impl Executor {
             return Ok(());
         };
         let mut answers = BTreeMap::new();
-        if plan.chip.channel.protocol.is_global_platform() {
+        let key_set = self.stage_key_set();
+        if plan.chip.channel.protocol(&key_set).is_global_platform() {
             let name = Opening::INITIALIZE_UPDATE.to_owned();
             answers.insert(name, self.answers.data.to_vec());
         } else {
@@ -313,7 +316,7 @@ impl Executor {
             }
         }
         let opening = Opening {
-            key_set: self.stage_key_set(),
+            key_set,
             host_challenge: self
                 .variables
                 .bytes("channel.host")
@@ -342,7 +345,7 @@ impl Executor {
         };
         let object = self.object(step.verb.object(), &step.object)?;
         let answers = std::mem::take(&mut self.answers);
-        let protected = self.is_open();
+        let protection = self.protection();
         let result = finish(
             step,
             &object,
@@ -352,7 +355,7 @@ impl Executor {
                 variables: &mut self.variables,
                 subjects: &self.subjects,
                 random: &mut self.random,
-                renderer: Renderer::new(&plan.chip, &self.limits, protected),
+                renderer: Renderer::new(&plan.chip, &self.limits, protection),
             },
         )?;
         if step.verb == Verb::Install {

@@ -89,7 +89,8 @@ impl Executor {
 
     fn authenticate(&mut self, grant: Grant) -> Result<(), Fault> {
         self.awaiting_grant = false;
-        let protocol = &self.plan.chip.channel.protocol;
+        let key_set = self.stage_key_set();
+        let protocol = self.plan.chip.channel.protocol(&key_set);
         let Some(level) = protocol.level() else {
             return Err(self.out_of_turn());
         };
@@ -127,7 +128,7 @@ impl Executor {
         let object = self.object(ObjectKind::KeySet, &self.stage_key_set())?;
         self.running = Some(Running::Authenticate);
         self.answers = Answers::default();
-        self.commands = self.render(false, |renderer| {
+        self.commands = self.render(None, |renderer| {
             renderer.open_channel(&object, true, &self.variables)
         })?;
         self.variables.forget("channel.proof");

@@ -17,53 +17,49 @@ const KEY: &str = "channel.key";
 /// The most random bytes that a host gives.
 const MAX_HOST: usize = 64;
 
+/// How a key set opens its channel, as the file says it.
+struct Asked<'f> {
+    protocol: &'f Text,
+    level: Option<&'f Text>,
+    host: Option<&'f Placed<usize>>,
+    i: Option<&'f Placed<u8>>,
+    proof: Option<&'f Text>,
+    answer: Option<&'f Text>,
+}
+
+impl<'f> Asked<'f> {
+    /// A set that names its protocol says all by itself; another differs in what it says.
+    fn of(channel: &'f ChannelFile, set: &'f KeySetFile) -> Self {
+        let own = Self {
+            protocol: set.protocol.as_ref().unwrap_or(&channel.protocol),
+            level: set.level.as_ref(),
+            host: set.host.as_ref(),
+            i: set.i.as_ref(),
+            proof: set.proof.as_ref(),
+            answer: set.answer.as_ref(),
+        };
+        if set.protocol.is_some() {
+            return own;
+        }
+        Self {
+            level: own.level.or(channel.level.as_ref()),
+            host: own.host.or(channel.host.as_ref()),
+            i: own.i.or(channel.i.as_ref()),
+            proof: own.proof.or(channel.proof.as_ref()),
+            answer: own.answer.or(channel.answer.as_ref()),
+            ..own
+        }
+    }
+}
+
 impl Loader<'_> {
     pub(super) fn channel(&self, file: &ChipFile) -> Checked<ChannelProfile> {
-        let Some(channel) = &file.channel else {
-            return Ok(ChannelProfile {
-                protocol: Protocol::None,
-                keys: BTreeMap::new(),
-            });
-        };
-        let protocol = match channel.protocol.get_ref().as_str() {
-            "scp02" => Protocol::Scp02 {
-                level: self.level(channel, false)?,
-                i: self.parameter(channel)?,
-            },
-            "scp03" => Protocol::Scp03 {
-                level: self.level(channel, true)?,
-                host: self.scp03_challenge(channel)?,
-            },
-            "challenge" => Protocol::Challenge,
-            other => {
-                let known = ["scp02", "scp03", "challenge"];
-                return self.unknown(
-                    channel.protocol.span(),
-                    "no channel protocol is named",
-                    other,
-                    known.into_iter(),
-                );
-            }
-        };
-        let own = channel.keys.values().map(Placed::get_ref);
-        let own = own.flat_map(|set| [("proof", &set.proof), ("answer", &set.answer)]);
-        let texts = [("proof", &channel.proof), ("answer", &channel.answer)];
-        for (name, text) in texts.into_iter().chain(own) {
-            if let Some(text) = text.as_ref().filter(|_| protocol.is_global_platform()) {
-                return self.fault(
-                    text.span(),
-                    format!("\"{name}\" is for protocol \"challenge\""),
-                    "GlobalPlatform's channels prove their keys by themselves",
-                );
-            }
-        }
         let mut keys = BTreeMap::new();
+        let Some(channel) = &file.channel else {
+            return Ok(ChannelProfile { keys });
+        };
         for (name, set) in &channel.keys {
-            let mut loaded = self.key_set(&protocol, set)?;
-            if let Protocol::Challenge = protocol {
-                loaded.challenge = Some(self.challenge(file, channel, set.get_ref())?);
-            }
-            keys.insert(name.clone(), loaded);
+            keys.insert(name.clone(), self.key_set(file, channel, set)?);
         }
         if keys.is_empty() {
             return self.fault(
@@ -72,17 +68,46 @@ impl Loader<'_> {
                 "write [channel.keys.issuer]",
             );
         }
-        Ok(ChannelProfile { protocol, keys })
+        Ok(ChannelProfile { keys })
     }
 
-    fn level(
-        &self,
-        channel: &ChannelFile,
-        has_response_encryption: bool,
-    ) -> Checked<SecurityLevel> {
+    fn protocol(&self, asked: &Asked<'_>) -> Checked<Protocol> {
+        let protocol = match asked.protocol.get_ref().as_str() {
+            "scp02" => Protocol::Scp02 {
+                level: self.level(asked, false)?,
+                i: self.parameter(asked)?,
+            },
+            "scp03" => Protocol::Scp03 {
+                level: self.level(asked, true)?,
+                host: self.scp03_challenge(asked)?,
+            },
+            "challenge" => Protocol::Challenge,
+            other => {
+                let known = ["scp02", "scp03", "challenge"];
+                return self.unknown(
+                    asked.protocol.span(),
+                    "no channel protocol is named",
+                    other,
+                    known.into_iter(),
+                );
+            }
+        };
+        for (name, text) in [("proof", asked.proof), ("answer", asked.answer)] {
+            if let Some(text) = text.filter(|_| protocol.is_global_platform()) {
+                return self.fault(
+                    text.span(),
+                    format!("\"{name}\" is for protocol \"challenge\""),
+                    "GlobalPlatform's channels prove their keys by themselves",
+                );
+            }
+        }
+        Ok(protocol)
+    }
+
+    fn level(&self, asked: &Asked<'_>, has_response_encryption: bool) -> Checked<SecurityLevel> {
         const HINT: &str = "write level = \"c-mac c-enc r-mac\"";
-        let Some(text) = &channel.level else {
-            return self.fault(channel.protocol.span(), "the channel has no level", HINT);
+        let Some(text) = asked.level else {
+            return self.fault(asked.protocol.span(), "the channel has no level", HINT);
         };
         let mut words: Vec<_> = text.get_ref().split_whitespace().collect();
         words.sort_unstable();
@@ -101,7 +126,7 @@ impl Loader<'_> {
                 format!(
                     "\"{}\" is no security level of {}",
                     text.get_ref(),
-                    channel.protocol.get_ref()
+                    asked.protocol.get_ref()
                 ),
                 HINT,
             ),
@@ -109,9 +134,9 @@ impl Loader<'_> {
     }
 
     /// The parameter "i" of SCP02, which no chip says in its answer.
-    fn parameter(&self, channel: &ChannelFile) -> Checked<u8> {
+    fn parameter(&self, asked: &Asked<'_>) -> Checked<u8> {
         let protocol = ChannelOptions::SCP02_DEFAULT.protocol();
-        let Some(i) = &channel.i else {
+        let Some(i) = asked.i else {
             return Ok(ChannelOptions::SCP02_DEFAULT.i());
         };
         match ChannelOptions::new(protocol, *i.get_ref()) {
@@ -124,8 +149,8 @@ impl Loader<'_> {
         }
     }
 
-    fn scp03_challenge(&self, channel: &ChannelFile) -> Checked<usize> {
-        match channel.host.as_ref().map(|host| (host, *host.get_ref())) {
+    fn scp03_challenge(&self, asked: &Asked<'_>) -> Checked<usize> {
+        match asked.host.map(|host| (host, *host.get_ref())) {
             None => Ok(8),
             Some((_, length @ (8 | 16))) => Ok(length),
             Some((placed, length)) => self.fault(
@@ -136,24 +161,16 @@ impl Loader<'_> {
         }
     }
 
-    fn challenge(
-        &self,
-        file: &ChipFile,
-        channel: &ChannelFile,
-        set: &KeySetFile,
-    ) -> Checked<Challenge> {
-        let placed_host = set.host.as_ref().or(channel.host.as_ref());
-        let proof = set.proof.as_ref().or(channel.proof.as_ref());
-        let answer_text = set.answer.as_ref().or(channel.answer.as_ref());
-        if let Some(level) = &channel.level {
+    fn challenge(&self, file: &ChipFile, asked: &Asked<'_>) -> Checked<Challenge> {
+        if let Some(level) = asked.level {
             return self.fault(
                 level.span(),
                 "a channel by challenge has no level: its commands stay in the clear",
                 "leave \"level\" out",
             );
         }
-        let host = placed_host.map_or(0, |host| *host.get_ref());
-        if let Some(placed) = placed_host.filter(|_| host > MAX_HOST) {
+        let host = asked.host.map_or(0, |host| *host.get_ref());
+        if let Some(placed) = asked.host.filter(|_| host > MAX_HOST) {
             return self.fault(
                 placed.span(),
                 format!("the host gives {host} random bytes"),
@@ -192,15 +209,15 @@ impl Loader<'_> {
                 }
             }
         };
-        let Some(proof) = proof else {
+        let Some(proof) = asked.proof else {
             return self.fault(
-                channel.protocol.span(),
+                asked.protocol.span(),
                 "the channel has no proof",
                 "for example proof = \"des3_ecb(channel.key, channel.challenge)\"",
             );
         };
-        let answer = answer_text.map(template).transpose()?;
-        if let Some(text) = answer_text.filter(|_| !taken.contains("channel.answer")) {
+        let answer = asked.answer.map(template).transpose()?;
+        if let Some(text) = asked.answer.filter(|_| !taken.contains("channel.answer")) {
             return self.fault(
                 text.span(),
                 "no command of open_channel takes \"channel.answer\"",
@@ -214,9 +231,16 @@ impl Loader<'_> {
         })
     }
 
-    fn key_set(&self, protocol: &Protocol, set: &Placed<KeySetFile>) -> Checked<KeySet> {
+    fn key_set(
+        &self,
+        file: &ChipFile,
+        channel: &ChannelFile,
+        set: &Placed<KeySetFile>,
+    ) -> Checked<KeySet> {
         let span = set.span();
         let set = set.get_ref();
+        let asked = Asked::of(channel, set);
+        let protocol = self.protocol(&asked)?;
         let version = match (&set.version, protocol.is_global_platform()) {
             (Some(version), true) if matches!(*version.get_ref(), 0x01..=0x7F | 0xFF) => {
                 *version.get_ref()
@@ -237,7 +261,7 @@ impl Loader<'_> {
             }
             (version, false) => version.as_ref().map_or(0, |version| *version.get_ref()),
         };
-        let cipher = self.cipher(protocol, set)?;
+        let cipher = self.cipher(&protocol, set)?;
         let source = match (&set.diversification, &set.known) {
             (Some(how), None) => KeySource::Diversified(self.diversification(how)?),
             (None, Some(known)) => KeySource::Known(self.known_key(known, cipher)?),
@@ -293,13 +317,18 @@ impl Loader<'_> {
                 "write context = \"hex_bytes(chip.serial)\"",
             );
         }
+        let challenge = match protocol {
+            Protocol::Challenge => Some(self.challenge(file, &asked)?),
+            _ => None,
+        };
         Ok(KeySet {
+            protocol,
             version,
             source,
             cipher,
             context,
             tries: set.tries,
-            challenge: None,
+            challenge,
         })
     }
 

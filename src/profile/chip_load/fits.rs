@@ -5,7 +5,7 @@ use card::Limits;
 use super::{Checked, Loader};
 use crate::chip_file::{ChipFile, CommandFile, LimitsFile};
 use crate::command_template::{CommandTemplate, ExpectedLength};
-use crate::issuer_channel::ChannelProfile;
+use crate::issuer_channel::{ChannelProfile, Protection, Protocol};
 use crate::vocabulary::Dialect;
 
 impl Loader<'_> {
@@ -75,17 +75,21 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Proves that the secure channel leaves room in a command and in a response, also for the
+    /// Proves that every secure channel leaves room in a command and in a response, also for the
     /// host's challenge and cryptogram that open it.
     pub(super) fn channel_leaves_room(
         &self,
         file: &LimitsFile,
         channel: &ChannelProfile,
     ) -> Checked<()> {
-        let Some((mode, level)) = channel.protocol.mode().zip(channel.protocol.level()) else {
+        let mut protocols = channel.keys.values().map(|set| &set.protocol);
+        protocols.try_for_each(|protocol| self.protocol_leaves_room(file, protocol))
+    }
+
+    fn protocol_leaves_room(&self, file: &LimitsFile, protocol: &Protocol) -> Checked<()> {
+        let Some(Protection { mode, level }) = protocol.protection() else {
             return Ok(());
         };
-        let protocol = &channel.protocol;
         // EXTERNAL AUTHENTICATE brings a cryptogram as long as the challenge, and its MAC.
         let opening = mode.host_challenge_length() + mode.mac_length();
         if mode.command_capacity(level, *file.command.get_ref()) == 0

@@ -103,19 +103,12 @@ const SETTERS: [Verb; 3] = [
     Verb::SetIssuerPin,
 ];
 
-/// The name of the maker's key set.
-const TRANSPORT: &str = "transport";
-
-/// The version of the keys with which a chip of GlobalPlatform leaves its maker (*GP Card
-/// Specification 2.3 §11.8.2.1*).
-const INITIAL_KEYS: u8 = 0xFF;
-
 /// Says who else has a key set, where somebody does.
 fn who_has(profile: &ChipProfile, name: &str) -> Option<&'static str> {
     let set = profile.channel.keys.get(name)?;
     match &set.source {
         KeySource::Known(_) => Some("all the world knows"),
-        _ if name == TRANSPORT || set.version == INITIAL_KEYS => Some("the maker has"),
+        _ if profile.channel.is_makers(name) => Some("the maker has"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::objects::Objects;
 use super::{Checked, Loader};
 use crate::chip::Object;
-use crate::chip_file::{ChipFile, CommandFile, OneOrMore};
+use crate::chip_file::{ChannelFile, ChipFile, CommandFile, OneOrMore};
 use crate::command_template::CommandTemplate;
 use crate::placed::Placed;
 use crate::sort::Sort;
@@ -22,11 +22,8 @@ impl Loader<'_> {
         taken: &BTreeSet<String>,
     ) -> Checked<BTreeMap<Dialect, Vec<CommandTemplate>>> {
         let mut operations = BTreeMap::new();
-        let protocol = file
-            .channel
-            .as_ref()
-            .map(|channel| channel.protocol.get_ref().as_str());
-        let global = matches!(protocol, Some("scp02" | "scp03"));
+        let channel = file.channel.as_ref();
+        let global = channel.is_some_and(ChannelFile::has_global_platform);
         for (name, commands) in &file.operations {
             let Some(operation) = Dialect::named(name.get_ref()) else {
                 return self.unknown(

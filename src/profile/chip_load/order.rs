@@ -62,7 +62,10 @@ impl Loader<'_> {
                 "who had the channel's keys could undo what the centre set: move it before, or seal it",
             );
         }
-        if !matches!(profile.channel.protocol, Protocol::Challenge) {
+        if !matches!(
+            profile.channel.protocol(channel.get_ref()),
+            Protocol::Challenge
+        ) {
             return Ok(());
         }
         let Some(set) = profile.object(ObjectKind::KeySet, channel.get_ref()) else {

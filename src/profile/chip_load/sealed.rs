@@ -10,8 +10,8 @@ use crate::placed::Placed;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 impl Loader<'_> {
-    /// Proves that a sealed stage has a channel that hides its commands and proves the answers,
-    /// on a chip with such a channel.
+    /// Proves that a sealed stage hides its commands and proves the answers, where its application
+    /// speaks through a channel that can.
     pub(super) fn sealing_is_tight(
         &self,
         placed: &Placed<StageFile>,
@@ -19,20 +19,28 @@ impl Loader<'_> {
         profile: &ChipProfile,
     ) -> Checked<()> {
         let stage = placed.get_ref();
-        let protocol = &profile.channel.protocol;
-        let Some(level) = protocol.level().filter(|_| stage.sealed) else {
+        if !stage.sealed {
+            return Ok(());
+        }
+        let Some(name) = &stage.channel else {
+            return match profile.opens_a_tunnel(stage.select.get_ref()) {
+                false => Ok(()),
+                true => self.fault(
+                    placed.span(),
+                    format!("stage \"{}\" is sealed and opens no channel", stage.name),
+                    "name the key set: channel = \"issuer\"",
+                ),
+            };
+        };
+        let protocol = profile.channel.protocol(name.get_ref());
+        let Some(level) = protocol.level() else {
             return Ok(());
         };
         let channel = file.channel.as_ref();
-        let written = channel.and_then(|channel| channel.level.as_ref());
+        let set = channel.and_then(|channel| channel.keys.get(name.get_ref()));
+        let own = set.and_then(|set| set.get_ref().level.as_ref());
+        let written = own.or(channel.and_then(|channel| channel.level.as_ref()));
         let written = written.map_or(placed.span(), Placed::span);
-        if stage.channel.is_none() {
-            return self.fault(
-                placed.span(),
-                format!("stage \"{}\" is sealed and opens no channel", stage.name),
-                "name the key set: channel = \"issuer\"",
-            );
-        }
         if !level.has_cenc() {
             return self.fault(
                 written,

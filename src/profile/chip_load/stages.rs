@@ -136,7 +136,7 @@ impl Loader<'_> {
         position.selected(select.get_ref());
         for text in &stage.steps {
             let (verb, object) = self.step(text, profile)?;
-            self.fits(text, verb, stage, profile)?;
+            self.fits(text, (verb, &object.name), stage, profile)?;
             self.keys_are_others(text, verb, &object.name, stage)?;
             let is_known = pins.known.contains(&object.name);
             self.dek_is_at_hand(text, (verb, object), is_known, stage, profile)?;
@@ -196,7 +196,7 @@ impl Loader<'_> {
     fn fits(
         &self,
         text: &Text,
-        verb: Verb,
+        (verb, name): (Verb, &str),
         stage: &StageFile,
         profile: &ChipProfile,
     ) -> Checked<()> {
@@ -210,17 +210,23 @@ impl Loader<'_> {
                 "a sealed stage sets the holder's PINs, imports keys and sets states, and nothing else",
             );
         }
-        let global = profile.channel.protocol.is_global_platform();
+        let new = profile.channel.protocol(name);
+        let global = new.is_global_platform();
+        let open = stage.channel.as_ref();
+        let open = open.map(|set| profile.channel.protocol(set.get_ref()));
         let (fits, needs) = match verb {
-            Verb::ReplaceKeys => (stage.channel.is_some(), "a stage with a channel"),
+            Verb::ReplaceKeys => (
+                open.is_some_and(|open| open.name() == new.name()),
+                "a stage with a channel of the same protocol",
+            ),
             Verb::AddKeys | Verb::RemoveKeys => (
-                stage.channel.is_some() && global,
+                global && open.is_some_and(|open| open.name() == new.name()),
                 "a stage with a channel of GlobalPlatform",
             ),
             // INITIALIZE UPDATE would end an open channel.
             Verb::CheckRefused => (
                 stage.channel.is_none() && global,
-                "a stage without a channel, on a chip with one of GlobalPlatform",
+                "a stage without a channel, and a key set of GlobalPlatform",
             ),
             _ => (true, ""),
         };
@@ -256,12 +262,14 @@ impl Loader<'_> {
         let operations = profile.operations_of(verb, object, is_known);
         let mut operations = operations.into_iter();
         let needs = operations.any(|operation| profile.mentions(operation, object, DEK));
-        match needs && !(stage.sealed && stage.channel.is_some()) {
+        let key_set = stage.channel.as_ref().map(|set| set.get_ref().as_str());
+        let is_protected = profile.channel.protection(key_set).is_some();
+        match needs && !(stage.sealed && is_protected) {
             false => Ok(()),
             true => self.fault(
                 text.span(),
                 format!("{verb} encrypts under {DEK}, which only the centre has"),
-                "put the step into a sealed stage with a channel",
+                "put the step into a sealed stage with a channel of GlobalPlatform",
             ),
         }
     }

@@ -5,6 +5,7 @@ use super::{Checked, Loader};
 use crate::chip::{ChipProfile, Detail, Object};
 use crate::chip_file::{StageFile, Text};
 use crate::command_template::CommandTemplate;
+use crate::issuer_channel::Protection;
 use crate::position::Position;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
@@ -145,9 +146,8 @@ impl Loader<'_> {
                 "change the object's value, or write commands of its own with \"for\"",
             );
         }
-        let channel = &profile.channel.protocol;
-        let protection = channel.mode().zip(channel.level());
-        let Some((mode, level)) = protection.filter(|_| stage.channel.is_some()) else {
+        let key_set = stage.channel.as_ref().map(|set| set.get_ref().as_str());
+        let Some(Protection { mode, level }) = profile.channel.protection(key_set) else {
             return Ok(());
         };
         let most = mode.command_capacity(level, profile.limits.command);

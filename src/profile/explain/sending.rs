@@ -8,6 +8,7 @@ use crate::explain::pieces::Marks;
 use crate::explain::stand_in::{self, VARIANTS};
 use crate::explain::steps::{Draft, Explainer, Rendering, Work};
 use crate::explain::{ExplainedCommand, ExplainedStep, Figures};
+use crate::issuer_channel::Protection;
 
 /// Most data bytes of a short command.
 const SHORT: usize = 255;
@@ -17,8 +18,13 @@ const CHAINED: u8 = 0x10;
 impl Explainer<'_> {
     /// Adds a piece of work to a step: its commands, each byte told by what it follows from, and
     /// what they cost.
-    pub(super) fn tell(&self, explained: &mut ExplainedStep, work: &Work<'_>, protected: bool) {
-        let told = self.commands(work, protected);
+    pub(super) fn tell(
+        &self,
+        explained: &mut ExplainedStep,
+        work: &Work<'_>,
+        protection: Option<Protection>,
+    ) {
+        let told = self.commands(work, protection);
         match told {
             Ok((commands, figures)) => {
                 explained.commands.extend(commands);
@@ -33,11 +39,11 @@ impl Explainer<'_> {
     fn commands(
         &self,
         work: &Work<'_>,
-        protected: bool,
+        protection: Option<Protection>,
     ) -> Rendering<(Vec<ExplainedCommand>, Figures)> {
         let mut variables = self.variables.clone();
         stand_in::set_all(&mut variables, &work.own);
-        let base = self.as_sent((work.draft)(&variables)?, protected);
+        let base = self.as_sent((work.draft)(&variables)?, protection);
         let mut marks: Vec<_> = base
             .iter()
             .map(|draft| {
@@ -53,7 +59,7 @@ impl Explainer<'_> {
                 let Ok(varied) = (work.draft)(&varied) else {
                     continue;
                 };
-                let varied = self.as_sent(varied, protected);
+                let varied = self.as_sent(varied, protection);
                 for ((draft, other), (header, data)) in base.iter().zip(&varied).zip(&mut marks) {
                     let (a, b) = (&draft.rendered.command, &other.rendered.command);
                     header.compare(&a.header(), &b.header(), cause);
@@ -79,13 +85,13 @@ impl Explainer<'_> {
                 0 => (None, bytes.get(4..)),
                 _ => (bytes.get(4..start), bytes.get(start + length..)),
             };
-            let protection = protected.then(|| self.protected_length(command)).flatten();
+            let protected = protection.map(|protection| protected_length(command, protection));
             let asked = command.le().map_or(0, |le| le as usize);
             let answer = answers.min(asked);
             answers -= answer;
             figures.commands += 1;
-            figures.sent += protection.unwrap_or(bytes.len());
-            figures.received += self.answer_length(answer, protection.is_some());
+            figures.sent += protected.unwrap_or(bytes.len());
+            figures.received += answer_length(answer, protection);
             told.push(ExplainedCommand {
                 operation: draft.operation.clone(),
                 header: header.text(&command.header()),
@@ -94,7 +100,7 @@ impl Explainer<'_> {
                 length,
                 le: hex::encode_upper(le.unwrap_or_default()),
                 secret: draft.rendered.secret,
-                protected: protection,
+                protected,
                 expect: draft
                     .rendered
                     .expect
@@ -114,14 +120,14 @@ impl Explainer<'_> {
 
     /// Returns commands as `card::exchange` sends them: Le lowered, in pieces where they are too
     /// long for one. A secure channel's commands fit.
-    fn as_sent(&self, drafts: Vec<Draft>, protected: bool) -> Vec<Draft> {
+    fn as_sent(&self, drafts: Vec<Draft>, protection: Option<Protection>) -> Vec<Draft> {
         let mut sent = Vec::new();
         for draft in drafts {
             let limits = &self.limits;
             let command = limits.lower_le(draft.rendered.command.clone());
             let size = limits.command.min(SHORT);
             let pieces: Vec<&[u8]> = match command.data().len() > limits.unchained() {
-                true if !protected && size > 0 => command.data().chunks(size).collect(),
+                true if protection.is_none() && size > 0 => command.data().chunks(size).collect(),
                 _ => Vec::new(),
             };
             let Some((last, before)) = pieces.split_last() else {
@@ -150,34 +156,32 @@ impl Explainer<'_> {
         }
         sent
     }
+}
 
-    /// Returns how many bytes a command has inside the channel (*GP Card Specification 2.3
-    /// §E.4.4, §E.4.6; Amendment D §6.2.4, §6.2.6*).
-    fn protected_length(&self, command: &Command) -> Option<usize> {
-        let protocol = &self.chip.channel.protocol;
-        let (mode, level) = protocol.mode().zip(protocol.level())?;
-        let mac = mode.mac_length();
-        let data = command.data().len();
-        let sealed = match mode.overhead(level) - mac {
-            // No data stay none.
-            block if block > 0 && data > 0 => (data / block + 1) * block,
-            _ => data,
-        } + mac;
-        let extended = sealed > SHORT || command.le().is_some_and(|le| le > 256);
-        let le = command.le().map_or(0, |_| if extended { 2 } else { 1 });
-        Some(4 + if extended { 3 } else { 1 } + sealed + le)
-    }
+/// Returns how many bytes a command has inside the channel (*GP Card Specification 2.3 §E.4.4,
+/// §E.4.6; Amendment D §6.2.4, §6.2.6*).
+fn protected_length(command: &Command, protection: Protection) -> usize {
+    let Protection { mode, level } = protection;
+    let mac = mode.mac_length();
+    let data = command.data().len();
+    let sealed = match mode.overhead(level) - mac {
+        // No data stay none.
+        block if block > 0 && data > 0 => (data / block + 1) * block,
+        _ => data,
+    } + mac;
+    let extended = sealed > SHORT || command.le().is_some_and(|le| le > 256);
+    let le = command.le().map_or(0, |_| if extended { 2 } else { 1 });
+    4 + if extended { 3 } else { 1 } + sealed + le
+}
 
-    fn answer_length(&self, data: usize, protected: bool) -> usize {
-        let protocol = &self.chip.channel.protocol;
-        let (Some((mode, level)), true) = (protocol.mode().zip(protocol.level()), protected) else {
-            return data + 2;
-        };
-        let mac = mode.mac_length();
-        let sealed = match level.has_renc() && data > 0 {
-            true => (data / mac.max(8) + 1) * mac.max(8),
-            false => data,
-        };
-        sealed + if level.has_rmac() { mac } else { 0 } + 2
-    }
+fn answer_length(data: usize, protection: Option<Protection>) -> usize {
+    let Some(Protection { mode, level }) = protection else {
+        return data + 2;
+    };
+    let mac = mode.mac_length();
+    let sealed = match level.has_renc() && data > 0 {
+        true => (data / mac.max(8) + 1) * mac.max(8),
+        false => data,
+    };
+    sealed + if level.has_rmac() { mac } else { 0 } + 2
 }

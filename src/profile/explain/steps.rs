@@ -14,7 +14,7 @@ use crate::command::{Rendered, Renderer, content};
 use crate::error::RenderError;
 use crate::explain::stand_in::{self, StandIn};
 use crate::explain::{ExplainedStage, ExplainedStep};
-use crate::issuer_channel::{Cipher, Protocol};
+use crate::issuer_channel::{Cipher, Protection, Protocol};
 use crate::pin_values::PinValues;
 use crate::plan::{Plan, Stage, Step};
 use crate::position::Position;
@@ -138,17 +138,17 @@ impl<'a> Explainer<'a> {
             answers: 64 * chip.identify.commands.len(),
             ..Cost::default()
         };
-        self.tell(&mut explained, &work.costing(cost), false);
+        self.tell(&mut explained, &work.costing(cost), None);
         explained
     }
 
     /// Explains one stage.
     pub(super) fn stage(&mut self, stage: &Stage) -> ExplainedStage {
         let opening = self.open(stage);
-        let protected = stage.channel.is_some() && self.chip.channel.protocol.is_global_platform();
+        let protection = self.chip.channel.protection(stage.channel.as_deref());
         let steps = stage.steps.iter();
         let steps = steps
-            .map(|step| self.step(stage, step, protected))
+            .map(|step| self.step(stage, step, protection))
             .collect();
         if stage.channel.is_some() || stage.sealed {
             self.position.lost();
@@ -164,22 +164,24 @@ impl<'a> Explainer<'a> {
                 None => format!("select {}", stage.select),
             },
         );
-        explained.centre = match (stage.sealed, &stage.channel, &self.chip.channel.protocol) {
-            (true, ..) => Some("every command of this stage, ready".into()),
-            (false, Some(_), Protocol::Challenge) => Some("the issuer's proof".into()),
-            (false, Some(_), _) => Some("session keys".into()),
-            (false, None, _) => None,
+        let channels = &self.chip.channel;
+        let protocol = stage.channel.as_deref().map(|set| channels.protocol(set));
+        explained.centre = match (stage.sealed, protocol) {
+            (true, _) => Some("every command of this stage, ready".into()),
+            (false, Some(Protocol::Challenge)) => Some("the issuer's proof".into()),
+            (false, Some(_)) => Some("session keys".into()),
+            (false, None) => None,
         };
         if !self.position.is_selected(&stage.select) {
             let chip = self.chip;
             if let Some(application) = chip.object(ObjectKind::Application, &stage.select) {
-                let work = self.operation(Dialect::Select, application, false);
-                self.tell(&mut explained, &work, false);
+                let work = self.operation(Dialect::Select, application, None);
+                self.tell(&mut explained, &work, None);
                 self.position.selected(&stage.select);
             }
         }
         if let Some(set) = &stage.channel {
-            match self.chip.channel.protocol.is_global_platform() {
+            match channels.protocol(set).is_global_platform() {
                 true => self.open_global_platform(&mut explained, set),
                 false => self.open_by_challenge(&mut explained, set),
             }
@@ -188,8 +190,8 @@ impl<'a> Explainer<'a> {
     }
 
     fn open_global_platform(&self, explained: &mut ExplainedStep, set: &str) {
-        let protocol = &self.chip.channel.protocol;
-        let Some((mode, level)) = protocol.mode().zip(protocol.level()) else {
+        let protocol = self.chip.channel.protocol(set);
+        let Some(Protection { mode, level }) = protocol.protection() else {
             return;
         };
         let version = self.chip.channel.keys.get(set).map_or(0, |set| set.version);
@@ -218,14 +220,14 @@ impl<'a> Explainer<'a> {
             answers,
             ..Cost::default()
         };
-        self.tell(explained, &work.with(own).costing(cost), false);
+        self.tell(explained, &work.with(own).costing(cost), None);
     }
 
     fn open_by_challenge(&self, explained: &mut ExplainedStep, set: &str) {
         let Some(object) = self.chip.object(ObjectKind::KeySet, set) else {
             return;
         };
-        let renderer = self.renderer(false);
+        let renderer = self.renderer(None);
         let work = Work::of(move |variables| {
             let before = renderer.open_channel(object, false, variables)?;
             let proof = renderer.open_channel(object, true, variables)?;
@@ -239,10 +241,15 @@ impl<'a> Explainer<'a> {
             answers: 16,
             ..Cost::default()
         };
-        self.tell(explained, &work.with(own).costing(cost), false);
+        self.tell(explained, &work.with(own).costing(cost), None);
     }
 
-    fn step(&mut self, stage: &Stage, step: &Step, protected: bool) -> ExplainedStep {
+    fn step(
+        &mut self,
+        stage: &Stage,
+        step: &Step,
+        protection: Option<Protection>,
+    ) -> ExplainedStep {
         let chip = self.chip;
         let Some(object) = chip.object(step.verb.object(), &step.object) else {
             let mut explained = ExplainedStep::named(step.name(), "");
@@ -265,15 +272,15 @@ impl<'a> Explainer<'a> {
         let operations = step.verb.operations().iter().copied();
         for operation in operations.chain(step.operation) {
             if let Some(application) = self.position.enters(chip, operation, object) {
-                let work = self.operation(Dialect::Enter, application, protected);
-                self.tell(&mut explained, &work, protected);
+                let work = self.operation(Dialect::Enter, application, protection);
+                self.tell(&mut explained, &work, protection);
                 self.position.entered(&application.name);
             }
         }
-        match self.work(step, object, protected) {
+        match self.work(step, object, protection) {
             Ok(works) => {
                 for work in works {
-                    self.tell(&mut explained, &work, protected);
+                    self.tell(&mut explained, &work, protection);
                 }
             }
             Err(fault) => explained.fault = Some(fault),
@@ -325,12 +332,17 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    fn renderer(&self, protected: bool) -> Renderer<'a> {
-        Renderer::new(self.chip, &self.limits, protected)
+    fn renderer(&self, protection: Option<Protection>) -> Renderer<'a> {
+        Renderer::new(self.chip, &self.limits, protection)
     }
 
-    fn operation(&self, operation: Dialect, object: &'a Object, protected: bool) -> Work<'a> {
-        let renderer = self.renderer(protected);
+    fn operation(
+        &self,
+        operation: Dialect,
+        object: &'a Object,
+        protection: Option<Protection>,
+    ) -> Work<'a> {
+        let renderer = self.renderer(protection);
         Work::of(move |variables| {
             let rendered = renderer.operation_in(operation, object, &[], variables)?;
             Ok(drafts(operation, rendered))
@@ -342,9 +354,9 @@ impl<'a> Explainer<'a> {
         &self,
         step: &Step,
         object: &'a Object,
-        protected: bool,
+        protection: Option<Protection>,
     ) -> Result<Vec<Work<'a>>, String> {
-        let plain = |operation| Ok(vec![self.operation(operation, object, protected)]);
+        let plain = |operation| Ok(vec![self.operation(operation, object, protection)]);
         let timing = &self.chip.timing;
         match step.verb {
             Verb::Install => plain(Dialect::Install),
@@ -355,14 +367,14 @@ impl<'a> Explainer<'a> {
                     answers: TRIES,
                     ..Cost::default()
                 };
-                let work = self.operation(Dialect::ReadTries, object, protected);
+                let work = self.operation(Dialect::ReadTries, object, protection);
                 Ok(vec![work.costing(cost)])
             }
             Verb::WriteFile | Verb::PutData | Verb::CheckFile | Verb::CheckData => {
-                Ok(vec![self.content(step.verb, object, protected)])
+                Ok(vec![self.content(step.verb, object, protection)])
             }
             Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin | Verb::VerifyPin => {
-                self.pin(step, object, protected).map(|work| vec![work])
+                self.pin(step, object, protection).map(|work| vec![work])
             }
             Verb::GenerateKey => {
                 let rules = key_rules(object)?;
@@ -375,10 +387,10 @@ impl<'a> Explainer<'a> {
                         .unwrap_or(0.0),
                     ..Cost::default()
                 };
-                let generate = self.operation(Dialect::GenerateKey, object, protected);
+                let generate = self.operation(Dialect::GenerateKey, object, protection);
                 let mut works = vec![generate];
                 if self.chip.speaks(Dialect::ReadPublicKey, object) {
-                    works.push(self.operation(Dialect::ReadPublicKey, object, protected));
+                    works.push(self.operation(Dialect::ReadPublicKey, object, protection));
                 }
                 // The last one gives the key.
                 let last = works.pop().map(|work| work.costing(cost));
@@ -388,7 +400,7 @@ impl<'a> Explainer<'a> {
             Verb::ImportKey => {
                 let rules = key_rules(object)?;
                 let own = stand_in::imported(rules);
-                let renderer = self.renderer(protected);
+                let renderer = self.renderer(protection);
                 let work = Work::of(move |variables| {
                     let operation = Dialect::ImportKey;
                     Ok(drafts(
@@ -410,12 +422,12 @@ impl<'a> Explainer<'a> {
                     work: timing.sign,
                     ..Cost::default()
                 };
-                let work = self.operation(Dialect::Sign, object, protected);
+                let work = self.operation(Dialect::Sign, object, protection);
                 // Where the key wants that, its PIN is presented just before.
                 let consent = rules.pin.as_ref().filter(|_| rules.consent);
                 let pin = consent.and_then(|pin| self.chip.object(ObjectKind::Pin, pin));
                 let mut works: Vec<_> = pin
-                    .map(|pin| self.present(pin, protected))
+                    .map(|pin| self.present(pin, protection))
                     .into_iter()
                     .collect();
                 works.push(work.with(own).costing(cost));
@@ -425,7 +437,7 @@ impl<'a> Explainer<'a> {
                 let version = self.version(step)?;
                 let own = vec![StandIn::bytes(
                     "channel.host",
-                    self.chip.channel.protocol.host_challenge(),
+                    self.chip.channel.protocol(&step.object).host_challenge(),
                 )];
                 let work = Work::of(move |variables| {
                     let host = host_challenge(variables.bytes("channel.host").unwrap_or_default());
@@ -454,8 +466,8 @@ impl<'a> Explainer<'a> {
             .ok_or_else(|| "the chip has no such key set".into())
     }
 
-    fn content(&self, verb: Verb, object: &'a Object, protected: bool) -> Work<'a> {
-        let (chip, renderer) = (self.chip, self.renderer(protected));
+    fn content(&self, verb: Verb, object: &'a Object, protection: Option<Protection>) -> Work<'a> {
+        let (chip, renderer) = (self.chip, self.renderer(protection));
         let length = content(chip, object, &self.variables).map_or(0, |content| content.len());
         let writes = matches!(verb, Verb::WriteFile | Verb::PutData);
         let name = match (writes, &object.detail) {
@@ -484,7 +496,12 @@ impl<'a> Explainer<'a> {
         })
     }
 
-    fn pin(&self, step: &Step, object: &'a Object, protected: bool) -> Result<Work<'a>, String> {
+    fn pin(
+        &self,
+        step: &Step,
+        object: &'a Object,
+        protection: Option<Protection>,
+    ) -> Result<Work<'a>, String> {
         let Detail::Pin(rules) = &object.detail else {
             return Err("it is not a PIN".into());
         };
@@ -513,7 +530,7 @@ impl<'a> Explainer<'a> {
             .contains(&object.name)
             .then(|| stand_in::digits(&object.name));
         let puk = self.puk(step, rules);
-        let renderer = self.renderer(protected);
+        let renderer = self.renderer(protection);
         let is_verified = step.verb == Verb::VerifyPin;
         let work = Work::of(move |variables| {
             let digits = |name: &str| variables.bytes(name).unwrap_or_default();
@@ -530,8 +547,8 @@ impl<'a> Explainer<'a> {
     }
 
     /// Presents the value that the personalization knows of a PIN.
-    fn present(&self, pin: &'a Object, protected: bool) -> Work<'a> {
-        let renderer = self.renderer(protected);
+    fn present(&self, pin: &'a Object, protection: Option<Protection>) -> Work<'a> {
+        let renderer = self.renderer(protection);
         Work::of(move |variables| {
             let digits = variables.bytes(&stand_in::digits(&pin.name));
             let values = PinValues::of(digits.unwrap_or_default()).variables(pin)?;
@@ -561,8 +578,8 @@ impl<'a> Explainer<'a> {
             .get(&step.object)
             .ok_or("the chip has no such key set")?;
         let key = stand_in::single_key(new.cipher);
-        if !self.chip.channel.protocol.is_global_platform() {
-            let renderer = self.renderer(false);
+        if !new.protocol.is_global_platform() {
+            let renderer = self.renderer(None);
             let work = Work::of(move |variables| {
                 let operation = Dialect::PutKey;
                 Ok(drafts(
@@ -580,7 +597,7 @@ impl<'a> Explainer<'a> {
             (Verb::AddKeys, _) | (_, INITIAL_KEYS) => 0,
             (_, version) => version,
         };
-        let is_scp02 = matches!(self.chip.channel.protocol, Protocol::Scp02 { .. });
+        let is_scp02 = matches!(old.protocol, Protocol::Scp02 { .. });
         // Triple DES keys of GlobalPlatform have two parts.
         let lengths = [old.cipher, new.cipher].map(|cipher| match cipher {
             Cipher::Aes(bits) => usize::from(bits) / 8,
