@@ -5,11 +5,13 @@
 //! ```text
 //! each application   selected by its AID, or made inside another: one command
 //! each file, object  made, where the chip makes them; written once, and read back once where it
-//!                    is checked, in commands and answers as long as chip and channel take
+//!                    is checked, in commands and answers as long as the chip takes there: a
+//!                    secure channel leaves less
 //! each PIN           made, where the chip makes them; set once
 //! each key           made once; signs once where it gets a certificate
-//! the key set        two openings of the channel, and PUT KEY
-//! each state, and who the chip is: one command
+//! each key set       opened once where a channel is under it, two commands; changed once where
+//!                    it is changed
+//! each state         one command, and one for who the chip is where it is asked
 //! ```
 //!
 //! A command is what passes the reader, GET RESPONSE among them; a chip that answers no more than
@@ -18,10 +20,10 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use card::Limits;
+use card::gp::{ChannelMode, SecurityLevel};
 use document::Record;
 use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, Value, Variables, Verb, content,
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, Stage, Value, Variables, Verb, content,
     set_certificate, set_public_key, variables,
 };
 
@@ -42,31 +44,42 @@ impl Fewest {
     /// Where the content of a file follows from something that is not known.
     pub(crate) fn of(plan: &Plan, known: &Variables) -> Result<Self, Box<dyn Error>> {
         let chip = &plan.chip;
-        let (write, read) = capacities(chip);
-        let (mut commands, mut payload) = (1, 0);
+        let channels = plan.stages.iter().map(|stage| stage.channel.as_deref());
+        let opened: BTreeSet<_> = channels.flatten().collect();
+        let mut commands = chip.identify.commands.len().min(1) + 2 * opened.len();
+        let mut payload = 0;
         let mut homes = BTreeSet::new();
         for object in touched(plan) {
-            homes.extend(home(chip, object));
-            commands += match &object.detail {
+            let needed = match &object.detail {
                 Detail::File { .. } | Detail::Data { .. } => {
                     let length = content(chip, object, known)?.len();
                     if length == 0 && object.optional {
                         continue;
                     }
                     let is_file = matches!(object.detail, Detail::File { .. });
-                    let made = usize::from(is_file && chip.speaks(Dialect::CreateFile, object));
-                    let reads = usize::from(is_checked(plan, object));
-                    payload += (1 + reads) * length;
-                    made + length.div_ceil(write).max(1) + reads * length.div_ceil(read).max(1)
+                    let mut needed =
+                        usize::from(is_file && chip.speaks(Dialect::CreateFile, object));
+                    let written = stages(plan, object, [Verb::WriteFile, Verb::PutData]);
+                    let read = stages(plan, object, [Verb::CheckFile, Verb::CheckData]);
+                    let most = [
+                        written.map(|stage| most_written(chip, stage)).max(),
+                        read.map(|stage| most_read(chip, stage)).max(),
+                    ];
+                    for most in most.into_iter().flatten() {
+                        needed += length.div_ceil(most).max(1);
+                        payload += length;
+                    }
+                    needed
                 }
                 Detail::Application { .. } => usize::from(chip.speaks(Dialect::Install, object)),
                 Detail::Pin(_) => 1 + usize::from(chip.speaks(Dialect::CreatePin, object)),
                 Detail::Key(_) => {
                     1 + usize::from(plan.keys.iter().any(|(name, _)| *name == object.name))
                 }
-                Detail::KeySet => 2 + 2 + 1,
-                Detail::State { .. } => 1,
+                Detail::KeySet | Detail::State { .. } => 1,
             };
+            commands += needed;
+            homes.extend(home(chip, object));
         }
         commands += homes.len();
         Ok(Self {
@@ -76,8 +89,7 @@ impl Fewest {
     }
 }
 
-/// Returns what the plan makes, sets or writes, each object once. The maker's key set is not
-/// made, only left behind.
+/// Returns what the plan makes, sets or writes, each object once.
 fn touched(plan: &Plan) -> Vec<&Object> {
     let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
     let steps = steps.filter(|step| step.verb.is_lasting());
@@ -88,14 +100,6 @@ fn touched(plan: &Plan) -> Vec<&Object> {
     objects
         .filter_map(|(kind, name)| plan.chip.object(kind, name))
         .collect()
-}
-
-/// Says whether the plan reads a file or data object back.
-fn is_checked(plan: &Plan, object: &Object) -> bool {
-    let mut steps = plan.stages.iter().flat_map(|stage| &stage.steps);
-    steps.any(|step| {
-        matches!(step.verb, Verb::CheckFile | Verb::CheckData) && step.object == object.name
-    })
 }
 
 /// Returns the application in which an object is reached, by its AID.
@@ -112,18 +116,37 @@ fn home<'a>(chip: &'a ChipProfile, object: &'a Object) -> Option<&'a str> {
     None
 }
 
-/// Returns the most that one command writes, and one answer reads.
-fn capacities(chip: &ChipProfile) -> (usize, usize) {
-    let limits: &Limits = &chip.limits;
+/// Returns the stages in which the plan does something with a file or data object.
+fn stages<'a>(
+    plan: &'a Plan,
+    object: &'a Object,
+    verbs: [Verb; 2],
+) -> impl Iterator<Item = &'a Stage> {
+    plan.stages.iter().filter(move |stage| {
+        let mut steps = stage.steps.iter();
+        steps.any(|step| verbs.contains(&step.verb) && step.object == object.name)
+    })
+}
+
+/// Returns the most that one command of a stage writes.
+fn most_written(chip: &ChipProfile, stage: &Stage) -> usize {
+    let plain = chip.limits.unchained();
+    let sealed = channel(chip, stage).map(|(mode, level)| mode.command_capacity(level, plain));
+    sealed.unwrap_or(plain).max(1)
+}
+
+/// Returns the most that one answer of a stage reads.
+fn most_read(chip: &ChipProfile, stage: &Stage) -> usize {
+    let plain = chip.limits.response;
+    let sealed = channel(chip, stage).map(|(mode, level)| mode.response_capacity(level, plain));
+    sealed.unwrap_or(plain).max(1)
+}
+
+/// Returns what protects the commands of a stage.
+fn channel(chip: &ChipProfile, stage: &Stage) -> Option<(ChannelMode, SecurityLevel)> {
     let protocol = &chip.channel.protocol;
-    let (write, read) = match protocol.mode().zip(protocol.level()) {
-        Some((mode, level)) => (
-            mode.command_capacity(level, limits.unchained()),
-            mode.response_capacity(level, limits.response),
-        ),
-        None => (limits.unchained(), limits.response),
-    };
-    (write.max(1), read.max(1))
+    stage.channel.as_ref()?;
+    protocol.mode().zip(protocol.level())
 }
 
 /// By key: its certificate, DER.

@@ -166,7 +166,8 @@ fn measure(arguments: &Arguments) -> Measured {
     if !groups.iter().any(|(names, _)| wanted.has_one(names)) {
         let known = groups.into_iter().flat_map(|(names, _)| names);
         return Err(format!(
-            "no row has such a name; the rows are\n  {}",
+            "no row's name contains {:?}; the rows are\n  {}",
+            arguments.name.as_deref().unwrap_or_default(),
             known.collect::<Vec<_>>().join("\n  ")
         )
         .into());

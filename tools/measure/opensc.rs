@@ -83,6 +83,8 @@ impl Tools<'_> {
             .args(arguments)
             .current_dir(self.folder)
             .env("PCSCLITE_CSOCK_NAME", self.pcsc)
+            // What it remembers of other cards would spare it commands.
+            .env("XDG_CACHE_HOME", self.folder)
             // The level at which the log has every command, those with a PIN among them.
             .env("OPENSC_DEBUG", "9")
             .output()?;
