@@ -389,6 +389,10 @@ fn kept(remark: &str, timed: bool) -> Option<String> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -489,15 +493,15 @@ mod tests {
 
     #[test]
     fn recorded_sessions_are_read_and_written_to_the_byte() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/chips");
-        let Ok(files) = std::fs::read_dir(std::env::var("ZIMOGS_TRACES").unwrap_or(folder.into()))
-        else {
-            println!("SKIPPED: no recorded traces; ZIMOGS_TRACES names their folder");
+        let Some(folder) = missing::recordings() else {
             return;
         };
-        let traces = files
+        let traces: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
             .map(|file| file.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|end| end == "trace"));
+            .filter(|path| path.extension().is_some_and(|end| end == "trace"))
+            .collect();
+        assert!(!traces.is_empty(), "a folder of recorded sessions");
         for path in traces {
             let text = std::fs::read_to_string(&path).unwrap();
             let trace: Trace = text

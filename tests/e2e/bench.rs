@@ -14,6 +14,7 @@ use vcard::{
     Chip, ChipNumber, Circumstances, FileStore, Product, ReaderBuffer, TransportMasterKey,
 };
 
+use crate::missing;
 use crate::world::{Ran, project, zimogs};
 
 const MAKER: [u8; 16] = *b"a maker's secret";
@@ -520,12 +521,6 @@ fn a_reader_with_a_small_buffer_serves() {
     assert_eq!(fresh["carries"]["command"], *command);
 }
 
-/// The folder with the recordings; the same that the virtual chips' own tests look into.
-fn recordings() -> PathBuf {
-    let named = std::env::var_os("ZIMOGS_RECORDINGS").map(PathBuf::from);
-    named.unwrap_or_else(|| project("../shared/chips"))
-}
-
 #[test]
 fn recorded_sessions_of_real_chips_go_over_pcsc_as_they_went() {
     let mut bench = Bench::new();
@@ -535,13 +530,9 @@ fn recorded_sessions_of_real_chips_go_over_pcsc_as_they_went() {
         ("mrtd-applet", "mrtd-applet-personalization.trace"),
         ("piv", "piv.trace"),
     ] {
-        let recording = recordings().join(file);
-        if !recording.is_file() {
-            eprintln!(
-                "SKIPPED: {product}: no {file}; set ZIMOGS_RECORDINGS to the folder of the recordings"
-            );
+        let Some(recording) = missing::recording(file) else {
             continue;
-        }
+        };
         let blank = bench.blank(product);
         bench.insert(&blank, ReaderBuffer::default(), Some(&recording));
         let played = bench.card(&["replay", recording.to_str().unwrap(), "--force", "--json"]);

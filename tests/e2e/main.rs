@@ -14,6 +14,8 @@ mod corpora;
 mod demo;
 mod leaks;
 mod middleware;
+#[path = "../missing/missing.rs"]
+mod missing;
 mod names;
 mod opensc;
 mod release;

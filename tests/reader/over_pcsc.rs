@@ -1,18 +1,21 @@
 //! Probing, recording and replaying over a real pcscd with a virtual chip behind it. Without
-//! pcscd, vpcd, namespaces or the built farm the test says so and passes.
+//! pcscd, vpcd, namespaces or the built farm the test says so and passes, except in `tools/test`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use card::trace::Veil;
-use vcard::farm::{ClientError, Farm};
+use vcard::farm::Farm;
 use vcard::{Chip, ChipNumber, Fault, FaultKind, FileStore, Product, TransportMasterKey};
 
 use super::*;
 use crate::{
     CapabilityCache, CapabilityKey, Connection, LOOKING, ReaderState, Readers, Recorder, Replay,
 };
+
+#[path = "../missing/missing.rs"]
+mod missing;
 
 /// Names the working folder to the process that sees the farm's pcscd.
 const FOLDER: &str = "ZIMOGS_TEST_PROBE";
@@ -29,14 +32,14 @@ fn program() -> Option<PathBuf> {
 /// with a fresh chip in each slot, under the slot's fault.
 fn over_farm(inside: &str, faults: &[Option<Fault>]) {
     let Some(program) = program() else {
-        println!("SKIPPED: the farm is not built (cargo build -p vcard)");
+        missing::program("the program vcard (cargo build -p vcard)");
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let farm = match Farm::start(&program, &folder.path().join("farm"), faults.len()) {
         Ok(farm) => farm,
-        Err(ClientError::Start(why)) if why.contains("not found") || why.contains("permitted") => {
-            println!("SKIPPED: {why}");
+        Err(error) if error.is_lack() => {
+            missing::program(&error.to_string());
             return;
         }
         Err(error) => panic!("{error}"),

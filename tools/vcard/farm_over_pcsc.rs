@@ -1,12 +1,11 @@
 //! The farm with a real pcscd, judged by OpenSC's tools and by the PC/SC library.
-//! Without pcscd, vpcd or namespaces the test says so and passes.
+//! Without pcscd, vpcd or namespaces the test says so and passes, except in
+//! `tools/test`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a test"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +26,18 @@ fn blank(folder: &Path, product: &str, serial: u8) -> PathBuf {
     let product = Product::find(product).unwrap();
     Chip::blank(product, number, &key, FileStore::create(&path).unwrap()).unwrap();
     path
+}
+
+/// Starts a farm; `None` where this machine lacks something, which is said.
+fn start(folder: &Path, readers: usize) -> Option<Farm> {
+    match Farm::start(Path::new(PROGRAM), folder, readers) {
+        Ok(farm) => Some(farm),
+        Err(error) if error.is_lack() => {
+            missing::program(&error.to_string());
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 fn tool(farm: &Farm, arguments: &[&str]) -> String {
@@ -54,13 +65,8 @@ fn a_farm_lives_and_dies() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("farm");
     let began = Instant::now();
-    let farm = match Farm::start(Path::new(PROGRAM), &place, 2) {
-        Ok(farm) => farm,
-        Err(ClientError::Start(why)) if why.contains("not found") || why.contains("permitted") => {
-            println!("SKIPPED: {why}");
-            return;
-        }
-        Err(error) => panic!("{error}"),
+    let Some(farm) = start(&place, 2) else {
+        return;
     };
     assert!(
         began.elapsed() < Duration::from_secs(5),
@@ -101,7 +107,7 @@ fn a_farm_lives_and_dies() {
         let name = tool(&farm, &["-r", "zimogs slot 2 00 00", "-n"]);
         assert!(name.contains("EstEID 2018"), "{name}");
     } else {
-        println!("SKIPPED: opensc-tool is not installed");
+        missing::program("opensc-tool");
     }
 
     client.remove(0).unwrap();
@@ -127,12 +133,11 @@ fn a_farm_lives_and_dies() {
 #[test]
 fn slots_have_their_own_chips_and_circumstances() {
     let folder = tempfile::tempdir().unwrap();
-    let Ok(farm) = Farm::start(Path::new(PROGRAM), &folder.path().join("farm"), 2) else {
-        println!("SKIPPED: no farm here; the other test says why");
+    let Some(farm) = start(&folder.path().join("farm"), 2) else {
         return;
     };
     if Command::new("opensc-tool").arg("-v").output().is_err() {
-        println!("SKIPPED: opensc-tool is not installed");
+        missing::program("opensc-tool");
         return;
     }
     let recording = folder.path().join("session.trace");
@@ -180,8 +185,7 @@ fn slots_have_their_own_chips_and_circumstances() {
 #[test]
 fn stopping_over_the_socket_ends_the_farm() {
     let folder = tempfile::tempdir().unwrap();
-    let Ok(farm) = Farm::start(Path::new(PROGRAM), folder.path(), 1) else {
-        println!("SKIPPED: no farm here; the other test says why");
+    let Some(farm) = start(folder.path(), 1) else {
         return;
     };
     let mut client = Client::connect(&folder.path().join("farm.sock")).unwrap();

@@ -28,9 +28,14 @@ mod identity;
 mod in_process;
 mod isoapplet;
 mod java_card;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 mod mrtd;
 mod objects;
 mod openpgp;
+#[cfg(test)]
+mod opensc;
 mod piv;
 mod product;
 mod recording;

@@ -18,6 +18,9 @@ use crate::testing::{
     request_of, time,
 };
 
+#[path = "../../../tests/missing/missing.rs"]
+mod missing;
+
 /// The part of openssl's text between two of its headings.
 fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let after = text
@@ -449,7 +452,7 @@ fn a_ca_is_opened_with_its_own_key_and_profile_only() {
 #[test]
 fn pkilint_finds_no_error() {
     let Ok(programs) = std::env::var("ZIMOGS_PKILINT") else {
-        println!("not run: ZIMOGS_PKILINT is not set");
+        missing::program("pkilint; ZIMOGS_PKILINT names the folder of its programs");
         return;
     };
     with_private_tokens("embedded::tests::pkilint_finds_no_error", || {

@@ -40,6 +40,14 @@ pub enum ClientError {
     Refused(String),
 }
 
+impl ClientError {
+    /// Says whether this machine lacks what a farm needs: a program, the driver, or the right to
+    /// namespaces of its own.
+    pub fn is_lack(&self) -> bool {
+        matches!(self, Self::Start(why) if why.contains("not found") || why.contains("permitted"))
+    }
+}
+
 /// A running farm. Dropping it ends it: chips, pcscd, namespaces.
 #[derive(Debug)]
 pub struct Farm {

@@ -1,7 +1,7 @@
 //! OpenSC, as people have it, judges a personalized card through a real pcscd. Without
-//! pcscd, OpenSC or the `vcard` program beside the test, the test says so and passes.
+//! pcscd, OpenSC or the `vcard` program beside the test, the test says so and passes, except in
+//! `tools/test`.
 
-use std::path::Path;
 use std::process::Command;
 
 use openssl::x509::X509;
@@ -11,11 +11,10 @@ use super::personalized::{FIRST, PIN1, PIN2, PUK};
 use crate::chip::Chip;
 use crate::farm::Farm;
 use crate::identity::ChipNumber;
+use crate::opensc;
 use crate::product::Product;
 use crate::store::FileStore;
 use crate::transport::TransportMasterKey;
-
-const MODULE: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 
 struct Desk {
     farm: Farm,
@@ -23,10 +22,9 @@ struct Desk {
 }
 
 impl Desk {
-    /// Puts a personalized card that Debian's OpenSC knows into a reader of its own.
+    /// Puts a personalized card that Debian's OpenSC knows into a reader of its own; `None`
+    /// where this machine lacks something, which is said.
     fn new() -> Option<Self> {
-        let program = Farm::program_beside_current()?;
-        Command::new("pkcs15-tool").arg("--version").output().ok()?;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("card.json");
         let number = ChipNumber::new([0, 0], [0, 0, 0, 9]);
@@ -36,7 +34,7 @@ impl Desk {
         let mut host = Host::of(Chip::blank(product, number, &keys, store).unwrap());
         host.personalize(&FIRST);
         drop(host);
-        let farm = Farm::start(&program, &folder.path().join("farm"), 1).ok()?;
+        let farm = opensc::farm(&folder.path().join("farm"), 1)?;
         farm.client().unwrap().insert(0, &path, None).unwrap();
         let desk = Self { farm, folder };
         let name = desk.run("timeout", &["10", "opensc-tool", "--name"]);
@@ -49,6 +47,8 @@ impl Desk {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
+            // What OpenSC remembers of other cards is no judge of this one.
+            .env("XDG_CACHE_HOME", self.folder.path())
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -58,7 +58,7 @@ impl Desk {
     fn sign(&self, id: &str, pin: &[&str]) -> bool {
         std::fs::write(self.folder.path().join("hash"), [7; 48]).unwrap();
         let _ = std::fs::remove_file(self.folder.path().join("signature"));
-        let head = ["--module", MODULE, "--sign", "-m", "ECDSA", "--id", id];
+        let head = ["--sign", "-m", "ECDSA", "--id", id];
         let files = ["-i", "hash", "-o", "signature"];
         self.run("pkcs11-tool", &[&head, pin, &files].concat());
         let Ok(signature) = std::fs::read(self.folder.path().join("signature")) else {
@@ -78,8 +78,7 @@ impl Desk {
 
 #[test]
 fn opensc_finds_everything_signs_and_unblocks() {
-    let Some(desk) = Desk::new().filter(|_| Path::new(MODULE).exists()) else {
-        println!("SKIPPED: needs pcscd, vpcd, OpenSC and the vcard program");
+    let Some(desk) = Desk::new() else {
         return;
     };
     let dump = desk.run("pkcs15-tool", &["--dump"]);

@@ -1,8 +1,7 @@
 //! OpenSC 0.23, as Debian has it, personalizes a blank through a real pcscd and uses the card;
 //! openssl judges what it gets. Without pcscd, OpenSC or the `vcard` program beside the test,
-//! the test says so and passes.
+//! the test says so and passes, except in `tools/test`.
 
-use std::path::Path;
 use std::process::Command;
 
 use openssl::asn1::Asn1Time;
@@ -17,11 +16,11 @@ use openssl::x509::{X509, X509NameBuilder};
 use crate::chip::Chip;
 use crate::farm::Farm;
 use crate::identity::ChipNumber;
+use crate::opensc;
 use crate::product::Product;
 use crate::store::FileStore;
 use crate::transport::TransportMasterKey;
 
-const MODULE: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 const PIN: &str = "471147";
 /// The readers' names in PC/SC.
 const FIRST: &str = "zimogs slot 1 00 00";
@@ -34,16 +33,11 @@ struct Desk {
 }
 
 impl Desk {
-    /// Puts blanks of these products into readers, one each.
+    /// Puts blanks of these products into readers, one each; `None` where this machine lacks
+    /// something, which is said.
     fn new(products: &[&str]) -> Option<Self> {
-        let program = Farm::program_beside_current()?;
-        Command::new("pkcs15-init").arg("--version").output().ok()?;
-        if !Path::new(MODULE).exists() {
-            return None;
-        }
         let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("farm");
-        let farm = Farm::start(&program, &place, products.len()).ok()?;
+        let farm = opensc::farm(&folder.path().join("farm"), products.len())?;
         let mut client = farm.client().unwrap();
         for (reader, id) in products.iter().enumerate() {
             let path = folder.path().join(format!("{id}.json"));
@@ -63,6 +57,8 @@ impl Desk {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
+            // What OpenSC remembers of other cards is no judge of this one.
+            .env("XDG_CACHE_HOME", self.folder.path())
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].concat();
@@ -116,7 +112,6 @@ fn certificate(public: &PKey<openssl::pkey::Public>) -> X509 {
 #[test]
 fn opensc_personalizes_and_uses_the_card() {
     let Some(desk) = Desk::new(&["isoapplet-v0", "isoapplet-v0-import"]) else {
-        println!("SKIPPED: needs pcscd, vpcd, OpenSC and the vcard program");
         return;
     };
     let name = desk.run("opensc-tool", &["-r", FIRST, "--name"]);
@@ -152,7 +147,7 @@ fn opensc_personalizes_and_uses_the_card() {
     assert_eq!(read.to_der().unwrap(), certificate.to_der().unwrap());
 
     std::fs::write(desk.folder.path().join("message"), b"to be signed").unwrap();
-    let head = ["--module", MODULE, "--slot", "0", "--login", "--pin", PIN];
+    let head = ["--slot", "0", "--login", "--pin", PIN];
     let sign = ["--sign", "-m", "ECDSA-SHA1", "--id", "01"];
     let files = [
         "-i",
