@@ -16,8 +16,6 @@ mod passport;
 mod personalization;
 mod reading;
 #[cfg(test)]
-mod recorded;
-#[cfg(test)]
 mod scenarios;
 mod secure_messaging;
 

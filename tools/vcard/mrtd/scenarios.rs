@@ -1,7 +1,7 @@
 //! Whole lives of a chip: personalization, lock, inspection, refusals.
 
 use card::tlv::{self, Tag};
-use card::{Command, Status};
+use card::{Command, Response, Status};
 
 use super::des::{Keys, pad, unpad};
 use super::passport::Passport;
@@ -529,4 +529,18 @@ fn unknown_parameters_of_select_are_refused() {
     let mut chip = blank();
     let command = Command::new(0, 0xA4, 0x04, 0x02).with_data(unhex("A0000002471001"));
     assert_eq!(chip.select(&command), Err(Status::WRONG_P1_P2));
+}
+
+#[test]
+fn what_the_chip_drew_is_not_foreseen_with_other_keys() {
+    let mut applet = Passport::default();
+    let command = Command::new(0, 0x82, 0, 0)
+        .with_data([0x55; 40])
+        .with_le(40);
+    let recorded = Response::new([0x66; 40], Status::OK);
+    let mut entropy = Entropy::default();
+    applet.foresee(&command, &recorded, &mut entropy);
+    let mut drawn = [0x66; 16];
+    entropy.draw(&mut drawn).unwrap();
+    assert_ne!(drawn, [0x66; 16]);
 }

@@ -19,8 +19,6 @@ mod key_pair;
 mod management;
 mod references;
 #[cfg(test)]
-mod replay;
-#[cfg(test)]
 mod scenarios;
 mod slots;
 mod use_of_keys;

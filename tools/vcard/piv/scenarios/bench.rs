@@ -59,10 +59,6 @@ impl Bench {
         self.applet.memory().unwrap()
     }
 
-    pub(crate) fn reset(&mut self) {
-        self.applet.reset();
-    }
-
     pub(crate) fn foresee(&mut self, command: &Command, answer: &Response) {
         self.applet.foresee(command, answer, &mut self.entropy);
     }
