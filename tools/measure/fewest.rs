@@ -20,11 +20,10 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use card::gp::{ChannelMode, SecurityLevel};
 use document::Record;
 use profile::{
-    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, Stage, Value, Variables, Verb, content,
-    set_certificate, set_public_key, variables,
+    ChipProfile, Detail, Dialect, Object, ObjectKind, Plan, Protection, Stage, Value, Variables,
+    Verb, content, set_certificate, set_public_key, variables,
 };
 
 /// Bytes of a command and its answer without any data: CLA INS P1 P2, and the status word.
@@ -131,22 +130,20 @@ fn stages<'a>(
 /// Returns the most that one command of a stage writes.
 fn most_written(chip: &ChipProfile, stage: &Stage) -> usize {
     let plain = chip.limits.unchained();
-    let sealed = channel(chip, stage).map(|(mode, level)| mode.command_capacity(level, plain));
+    let sealed = protection(chip, stage).map(|is| is.mode.command_capacity(is.level, plain));
     sealed.unwrap_or(plain).max(1)
 }
 
 /// Returns the most that one answer of a stage reads.
 fn most_read(chip: &ChipProfile, stage: &Stage) -> usize {
     let plain = chip.limits.response;
-    let sealed = channel(chip, stage).map(|(mode, level)| mode.response_capacity(level, plain));
+    let sealed = protection(chip, stage).map(|is| is.mode.response_capacity(is.level, plain));
     sealed.unwrap_or(plain).max(1)
 }
 
 /// Returns what protects the commands of a stage.
-fn channel(chip: &ChipProfile, stage: &Stage) -> Option<(ChannelMode, SecurityLevel)> {
-    let protocol = &chip.channel.protocol;
-    stage.channel.as_ref()?;
-    protocol.mode().zip(protocol.level())
+fn protection(chip: &ChipProfile, stage: &Stage) -> Option<Protection> {
+    chip.channel.protection(stage.channel.as_deref())
 }
 
 /// By key: its certificate, DER.
