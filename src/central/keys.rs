@@ -495,7 +495,10 @@ fn no_channel() -> CentralError {
 
 /// Returns a key set of a chip profile.
 pub(crate) fn set<'a>(chip: &'a ChipProfile, name: &str) -> Result<&'a KeySet> {
-    chip.channel.keys.get(name).ok_or_else(unknown_set)
+    match chip.channel.keys.is_empty() {
+        true => Err(no_channel()),
+        false => chip.channel.keys.get(name).ok_or_else(unknown_set),
+    }
 }
 
 fn unknown_set() -> CentralError {

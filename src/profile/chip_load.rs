@@ -197,6 +197,9 @@ impl Loader<'_> {
             warnings: Vec::new(),
         };
         profile.stages = self.stages(&file, &profile)?;
+        for stage in &file.stages {
+            self.sealing_is_tight(stage, &file, &profile)?;
+        }
         self.sources.named(&file.name)?;
         profile.warnings = self.unused(&file, &profile);
         profile.warnings.extend(self.left_open(&file, &profile));

@@ -15,7 +15,7 @@ use vcard::{
 };
 
 use crate::missing;
-use crate::world::{Ran, project, zimogs};
+use crate::world::{Ran, zimogs};
 
 const MAKER: [u8; 16] = *b"a maker's secret";
 

@@ -25,6 +25,8 @@ struct Asked<'f> {
     i: Option<&'f Placed<u8>>,
     proof: Option<&'f Text>,
     answer: Option<&'f Text>,
+    /// Whether the key set says all of it.
+    by_itself: bool,
 }
 
 impl<'f> Asked<'f> {
@@ -37,8 +39,9 @@ impl<'f> Asked<'f> {
             i: set.i.as_ref(),
             proof: set.proof.as_ref(),
             answer: set.answer.as_ref(),
+            by_itself: set.protocol.is_some(),
         };
-        if set.protocol.is_some() {
+        if own.by_itself {
             return own;
         }
         Self {
@@ -107,7 +110,11 @@ impl Loader<'_> {
     fn level(&self, asked: &Asked<'_>, has_response_encryption: bool) -> Checked<SecurityLevel> {
         const HINT: &str = "write level = \"c-mac c-enc r-mac\"";
         let Some(text) = asked.level else {
-            return self.fault(asked.protocol.span(), "the channel has no level", HINT);
+            let what = match asked.by_itself {
+                true => "a key set that says its protocol says its level too",
+                false => "the channel has no level",
+            };
+            return self.fault(asked.protocol.span(), what, HINT);
         };
         let mut words: Vec<_> = text.get_ref().split_whitespace().collect();
         words.sort_unstable();

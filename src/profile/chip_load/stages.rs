@@ -54,7 +54,6 @@ impl Loader<'_> {
             }
             let loaded = self.stage(stage, profile, &mut pins)?;
             self.channel_is_open_here(stage.get_ref(), profile, sealed_before)?;
-            self.sealing_is_tight(stage, file, profile)?;
             self.centre_knows_the_proof(stage.get_ref(), profile)?;
             self.needs_are_given(stage.get_ref(), &loaded.steps, profile, &mut given)?;
             if loaded.sealed {
@@ -217,7 +216,10 @@ impl Loader<'_> {
         let (fits, needs) = match verb {
             Verb::ReplaceKeys => (
                 open.is_some_and(|open| open.name() == new.name()),
-                "a stage with a channel of the same protocol",
+                match open {
+                    None => "a stage with a channel",
+                    Some(_) => "a stage with a channel of the same protocol",
+                },
             ),
             Verb::AddKeys | Verb::RemoveKeys => (
                 global && open.is_some_and(|open| open.name() == new.name()),
