@@ -105,12 +105,40 @@ fn certificates_are_compressed_where_a_profile_says_so() {
     }
 }
 
+/// A security domain's channel and an application's of another kind, in one file.
+#[test]
+fn a_card_and_its_application_are_taken_over_each_by_its_own_channel() {
+    let mut chips = shelf("chips");
+    let name = "piv-java-card";
+    chips.put(name, include_str!("../profiles/chips/piv-java-card.toml"));
+    let mut desk = Desk::with(2014, &chips, name, "piv-card");
+    let (outcome, card) = desk.run(Desk::blank_of("piv"), Vec::new());
+    assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+    let mut card = InProcess::new(card);
+    is_closed(&mut card);
+    send(&mut card, "00A404000BA00000030800001000010000");
+    let (challenge, _) = send(&mut card, "0087089B047C02810000");
+    assert_eq!(challenge[..4], [0x7C, 0x12, 0x81, 0x10], "AES-128 now");
+}
+
+/// The card's security domain holds the issuer's keys and no others.
+fn is_closed(card: &mut InProcess) {
+    send(card, "00A4040008A00000015100000000");
+    let (_, gone) = send(card, "8050FF00085C5C5C5C5C5C5C5C00");
+    assert_eq!(gone, Status::REFERENCE_NOT_FOUND);
+    let (keys, _) = send(card, "80CA00E000");
+    assert_eq!(keys[2..5], [0xC0, 4, 1]);
+    assert_eq!(keys[5], 1, "the issuer's version");
+    assert_eq!(keys.len(), 2 + 3 * 6, "one set");
+}
+
 #[test]
 fn both_generations_of_isoapplet_are_issued() {
     for chip in ["isoapplet-v0", "isoapplet-v1"] {
         let (desk, outcome, card) = finished(chip, "isoapplet-card");
         assert_eq!(outcome.certificates.len(), 2, "{chip}");
         let mut card = InProcess::new(card);
+        is_closed(&mut card);
         send(&mut card, "00A404000CF276A288BCFBA69D34F3100100");
         let pin = format!("{:0<32}", hex::encode(desk.holder_pin("pin1")));
         let verified = send(&mut card, &format!("0020000110{pin}")).1;
@@ -159,6 +187,7 @@ fn a_travel_chip_is_written_and_locked() {
     let (desk, outcome, card) = finished("mrtd-applet", "travel-chip");
     assert!(outcome.certificates.is_empty());
     let mut card = InProcess::new(card);
+    is_closed(&mut card);
     assert_eq!(send(&mut card, "00A4040C07A0000002471001").1, Status::OK);
     let locked = Status::CONDITIONS_NOT_SATISFIED;
     assert_eq!(send(&mut card, "00DADEAD").1, locked);
@@ -166,7 +195,7 @@ fn a_travel_chip_is_written_and_locked() {
     let last = desk.journal.last().unwrap();
     assert_eq!(
         (last.step.as_str(), last.moment),
-        ("set_state locked", Moment::Outcome)
+        ("close", Moment::Outcome)
     );
 }
 

@@ -211,8 +211,8 @@ mod tests {
             .map(|(length, made)| length / 255 + 1 + made)
             .sum();
         let bytes: usize = lengths.iter().map(|(length, _)| length).sum();
-        // Who it is, one application, one key, one state.
-        assert_eq!(fewest.commands, writes + 4);
+        // Who it is, one application, one key, two states; two channels, and one key set put.
+        assert_eq!(fewest.commands, writes + 5 + 2 * 2 + 1);
         assert_eq!(fewest.bytes, 6 * fewest.commands + bytes);
     }
 
