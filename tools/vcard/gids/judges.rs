@@ -1,92 +1,15 @@
 //! The GIDS applet over a real pcscd, judged by OpenSC and openssl, neither of which knows
-//! that the card is virtual. Where one of them is missing, the test says
-//! so and passes, except in `tools/test`.
+//! that the card is virtual.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+use crate::Desk;
 
-#[path = "../../../tests/missing/missing.rs"]
-mod missing;
-
-use std::path::Path;
-use std::process::Command;
-
-use vcard::farm::Farm;
-use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vcard");
 const ADMIN: &str = "a1a2a3a4a5a6a7a8b1b2b3b4b5b6b7b8c1c2c3c4c5c6c7c8";
 const NEW_ADMIN: &str = "0102030405060708111213141516171821222324252627f8";
 const SERIAL: &str = "00112233445566778899aabbccddeeff";
 
-/// A farm with one GIDS card, and a folder for what the tools write.
-struct Desk {
-    farm: Farm,
-    folder: tempfile::TempDir,
-}
+const TOOLS: &[&str] = &["gids-tool", "pkcs15-tool", "pkcs11-tool", "openssl"];
 
 impl Desk {
-    /// Starts one; `None` where this machine lacks something, which is said.
-    fn new() -> Option<Self> {
-        for tool in ["gids-tool", "pkcs15-tool", "pkcs11-tool", "openssl"] {
-            if Command::new(tool).arg("--version").output().is_err() {
-                missing::program(tool);
-                return None;
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let farm = match Farm::start(Path::new(PROGRAM), &folder.path().join("farm"), 1) {
-            Ok(farm) => farm,
-            Err(error) if error.is_lack() => {
-                missing::program(&error.to_string());
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        let state = folder.path().join("card.json");
-        let key = TransportMasterKey::new([0x55; 16]);
-        let number = ChipNumber::new([0, 1], [0, 0, 0, 1]);
-        let product = Product::find("gids").unwrap();
-        Chip::blank(product, number, &key, FileStore::create(&state).unwrap()).unwrap();
-        farm.client().unwrap().insert(0, &state, None).unwrap();
-        Some(Self { farm, folder })
-    }
-
-    /// Runs a tool in the folder; returns whether it was content, and all that it said.
-    fn run(&self, tool: &str, arguments: &str) -> (bool, String) {
-        let output = Command::new("timeout")
-            .args(["60", tool])
-            .args(arguments.split_whitespace())
-            .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
-            // What OpenSC remembers of other cards is no judge of this one.
-            .env("XDG_CACHE_HOME", self.folder.path())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        (output.status.success(), said)
-    }
-
-    fn good(&self, tool: &str, arguments: &str) -> String {
-        let (content, said) = self.run(tool, arguments);
-        assert!(content, "{tool} {arguments}: {said}");
-        said
-    }
-
-    fn refused(&self, tool: &str, arguments: &str) -> String {
-        let (content, said) = self.run(tool, arguments);
-        assert!(!content, "{tool} {arguments}: {said}");
-        said
-    }
-
-    fn write(&self, name: &str, content: &[u8]) {
-        std::fs::write(self.folder.path().join(name), content).unwrap();
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.folder.path().join(name)).unwrap()
-    }
-
     /// Reads a data object as the card has it, in hexadecimal.
     fn object(&self, file: &str, tag: &str) -> String {
         let select = "-s 00:A4:04:00:0B:A0:00:00:03:97:42:54:46:59:02:01";
@@ -119,7 +42,7 @@ impl Desk {
 
 #[test]
 fn opensc_personalizes_and_uses_the_card() {
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("gids", TOOLS) else {
         return;
     };
     desk.initialize();
@@ -224,7 +147,7 @@ fn opensc_personalizes_and_uses_the_card() {
 
 #[test]
 fn opensc_imports_deletes_and_administers() {
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("gids", TOOLS) else {
         return;
     };
     desk.initialize();

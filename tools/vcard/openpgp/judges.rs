@@ -1,87 +1,24 @@
 //! The OpenPGP application over a real pcscd, judged by OpenSC, openssl and, where it has its
-//! smart card daemon, GnuPG; none of them knows that the card is virtual. Where one is
-//! missing, the test says so and passes, except in `tools/test`.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
-
-#[path = "../../../tests/missing/missing.rs"]
-mod missing;
+//! smart card daemon, GnuPG; none of them knows that the card is virtual.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use vcard::farm::Farm;
-use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
+use crate::{Desk, missing};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vcard");
 /// Names GnuPG's smart card daemon where it is not in its usual place.
 const DAEMON: &str = "ZIMOGS_SCDAEMON";
 
-/// A farm with one OpenPGP card, and a folder for what the tools write.
-struct Desk {
-    farm: Farm,
-    folder: tempfile::TempDir,
-}
+const TOOLS: &[&str] = &[
+    "opensc-tool",
+    "openpgp-tool",
+    "pkcs15-tool",
+    "pkcs11-tool",
+    "openssl",
+];
 
 impl Desk {
-    /// Starts one; `None` where this machine lacks something, which is said.
-    fn new() -> Option<Self> {
-        for tool in [
-            "opensc-tool",
-            "openpgp-tool",
-            "pkcs15-tool",
-            "pkcs11-tool",
-            "openssl",
-        ] {
-            if Command::new(tool).arg("--version").output().is_err() {
-                missing::program(tool);
-                return None;
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let farm = match Farm::start(Path::new(PROGRAM), &folder.path().join("farm"), 1) {
-            Ok(farm) => farm,
-            Err(error) if error.is_lack() => {
-                missing::program(&error.to_string());
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        let state = folder.path().join("card.json");
-        let key = TransportMasterKey::new([0x55; 16]);
-        let number = ChipNumber::new([0, 1], [0, 0, 0, 1]);
-        let product = Product::find("openpgp").unwrap();
-        Chip::blank(product, number, &key, FileStore::create(&state).unwrap()).unwrap();
-        farm.client().unwrap().insert(0, &state, None).unwrap();
-        Some(Self { farm, folder })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs a tool in the folder; returns whether it was content, and all that it said.
-    fn run(&self, tool: &str, arguments: &str) -> (bool, String) {
-        let output = Command::new("timeout")
-            .args(["60", tool])
-            .args(arguments.split_whitespace())
-            .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
-            .env("GNUPGHOME", self.path("gnupg"))
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        (output.status.success(), said)
-    }
-
-    fn good(&self, tool: &str, arguments: &str) -> String {
-        let (content, said) = self.run(tool, arguments);
-        assert!(content, "{tool} {arguments}: {said}");
-        said
-    }
-
     /// Has a certificate made for the public key in `<key>.pub`, and puts it on the card.
     fn certify(&self, key: &str, occurrence: u8) {
         self.good(
@@ -126,7 +63,7 @@ const VERIFY_PW3: &str = "00200083083132333435363738";
 
 #[test]
 fn opensc_personalizes_and_uses_the_card() {
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("openpgp", TOOLS) else {
         return;
     };
     desk.good(
@@ -249,7 +186,7 @@ fn gnupg_makes_and_uses_keys() {
         missing::program(&format!("scdaemon; {DAEMON} may name it"));
         return;
     }
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("openpgp", TOOLS) else {
         return;
     };
     std::fs::create_dir(desk.path("gnupg")).unwrap();

@@ -1,90 +1,23 @@
 //! The PIV applet over a real pcscd, judged by yubico-piv-tool, OpenSC and openssl, none of
-//! which knows that the card is virtual. Where one of them is missing, the test says
-//! so and passes, except in `tools/test`.
+//! which knows that the card is virtual.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+use crate::Desk;
 
-#[path = "../../../tests/missing/missing.rs"]
-mod missing;
-
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use vcard::farm::Farm;
-use vcard::{Chip, ChipNumber, FileStore, Product, TransportMasterKey};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_vcard");
 const NEW_KEY: &str = "a1a2a3a4a5a6a7a8b1b2b3b4b5b6b7b8c1c2c3c4c5c6c7c8";
 
-/// A farm with one PIV card, and a folder for what the tools write.
-struct Desk {
-    farm: Farm,
-    folder: tempfile::TempDir,
-}
+const TOOLS: &[&str] = &["yubico-piv-tool", "pkcs15-tool", "pkcs11-tool", "openssl"];
 
 impl Desk {
-    /// Starts one; `None` where this machine lacks something, which is said.
-    fn new() -> Option<Self> {
-        for tool in ["yubico-piv-tool", "pkcs15-tool", "pkcs11-tool", "openssl"] {
-            if Command::new(tool).arg("--version").output().is_err() {
-                missing::program(tool);
-                return None;
-            }
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let farm = match Farm::start(Path::new(PROGRAM), &folder.path().join("farm"), 1) {
-            Ok(farm) => farm,
-            Err(error) if error.is_lack() => {
-                missing::program(&error.to_string());
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        let state = folder.path().join("card.json");
-        let key = TransportMasterKey::new([0x55; 16]);
-        let number = ChipNumber::new([0, 1], [0, 0, 0, 1]);
-        let product = Product::find("piv").unwrap();
-        Chip::blank(product, number, &key, FileStore::create(&state).unwrap()).unwrap();
-        farm.client().unwrap().insert(0, &state, None).unwrap();
-        Some(Self { farm, folder })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs a tool in the folder; returns whether it was content, and all that it said.
-    fn run(&self, tool: &str, arguments: &str) -> (bool, String) {
-        let output = Command::new("timeout")
-            .args(["30", tool])
-            .args(arguments.split_whitespace())
-            .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        (output.status.success(), said)
-    }
-
-    fn good(&self, tool: &str, arguments: &str) -> String {
-        let (content, said) = self.run(tool, arguments);
-        assert!(content, "{tool} {arguments}: {said}");
-        said
-    }
-
     fn yubico(&self, arguments: &str) -> String {
         self.good("yubico-piv-tool", &format!("-r zimogs {arguments}"))
     }
 
     fn yubico_refused(&self, arguments: &str) -> String {
-        let (content, said) = self.run("yubico-piv-tool", &format!("-r zimogs {arguments}"));
-        assert!(!content, "{arguments}: {said}");
-        said
+        self.refused("yubico-piv-tool", &format!("-r zimogs {arguments}"))
     }
 
     /// Has a certificate made for the public key in `<slot>.pub`, into `<slot>.pem`.
-    fn certify(&self, slot: &str) {
+    fn certify_slot(&self, slot: &str) {
         self.good(
             "openssl",
             &format!(
@@ -97,7 +30,7 @@ impl Desk {
 
 #[test]
 fn foreign_tools_personalize_and_use_the_card() {
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("piv", TOOLS) else {
         return;
     };
     desk.good(
@@ -122,7 +55,7 @@ fn foreign_tools_personalize_and_use_the_card() {
         desk.yubico(&format!(
             "-a generate -s {slot} -A {algorithm} -o {slot}.pub"
         ));
-        desk.certify(slot);
+        desk.certify_slot(slot);
         desk.yubico(&format!("-a import-certificate -s {slot} -i {slot}.pem"));
         desk.yubico(&format!("-a read-certificate -s {slot} -o {slot}.read"));
         let read = |end| std::fs::read(desk.path(&format!("{slot}.{end}"))).unwrap();
@@ -179,7 +112,7 @@ fn foreign_tools_personalize_and_use_the_card() {
 
 #[test]
 fn foreign_tools_manage_pins_and_keys() {
-    let Some(desk) = Desk::new() else {
+    let Some(desk) = Desk::with("piv", TOOLS) else {
         return;
     };
     desk.yubico("-a change-pin -P 123456 -N 654321");
