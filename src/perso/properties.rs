@@ -43,6 +43,9 @@ const LEVELS: [(&str, u8); 5] = [
     ("c-mac c-enc r-mac r-enc", 0x33),
 ];
 
+/// The level at which a card's manager is spoken to.
+const MANAGERS: usize = 3;
+
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layout {
@@ -103,6 +106,9 @@ enum Centre {
     Confuses,
 }
 
+/// The shortest command in which a card's manager is spoken to.
+const MANAGED: usize = 48;
+
 /// A random profile and what happens to it.
 #[derive(Clone)]
 struct Case {
@@ -118,6 +124,8 @@ struct Case {
     is_certified: bool,
     /// Whether other keys are put before anything else is done.
     takes_over: bool,
+    /// Whether the card has a manager with a channel of another kind, who is met first.
+    is_managed: bool,
     /// Whether the centre's oldest answer comes before the next action; by turns.
     eager: Vec<bool>,
     /// Which line of the journal cannot be written.
@@ -139,7 +147,7 @@ impl fmt::Debug for Case {
             .collect();
         write!(
             f,
-            "{:?} {:?} chunk {:?}, files {files:?}, data {data:?}, default {}, {}, the centre {:?}, certified {}, takes over {}, eager {:?}, unwritten {:?}, moods {:?}",
+            "{:?} {:?} chunk {:?}, files {files:?}, data {data:?}, default {}, {}, the centre {:?}, certified {}, takes over {}, managed {}, eager {:?}, unwritten {:?}, moods {:?}",
             self.way,
             self.limits,
             self.chunk,
@@ -148,6 +156,7 @@ impl fmt::Debug for Case {
             self.centre,
             self.is_certified,
             self.takes_over,
+            self.is_managed,
             self.eager,
             self.unwritten,
             self.moods,
@@ -238,8 +247,7 @@ fn case() -> impl Strategy<Value = Case> {
         any::<bool>(),
         (spelling, centre),
         (
-            any::<bool>(),
-            any::<bool>(),
+            any::<[bool; 3]>(),
             proptest::collection::vec(any::<bool>(), 1..6),
             proptest::option::weighted(0.2, 0..12usize),
         ),
@@ -253,11 +261,14 @@ fn case() -> impl Strategy<Value = Case> {
                 data,
                 has_default,
                 (spelling, centre),
-                (is_certified, takes_over, eager, unwritten),
+                ([is_certified, takes_over, is_managed], eager, unwritten),
                 moods,
             )| Case {
                 is_certified,
                 takes_over: takes_over && !matches!(way, Way::Clear),
+                is_managed: is_managed
+                    && matches!(way, Way::Challenge { .. })
+                    && limits.command >= MANAGED,
                 eager,
                 unwritten,
                 limits,
@@ -331,6 +342,16 @@ impl Case {
                 .unwrap();
             }
         }
+        if self.is_managed {
+            writeln!(
+                text,
+                "[channel.keys.manager]\nprotocol = \"scp03\"\nlevel = \"{}\"\nversion = 3\nknown = \"{}\"\n\
+                 [applications.domain]\naid = \"A0000000030000\"\n[states.begun]\ntitle = \"begun\"",
+                LEVELS[MANAGERS].0,
+                hex::encode(KEY)
+            )
+            .unwrap();
+        }
         let mut writes = Vec::new();
         let mut checks = Vec::new();
         for (index, (_, layout, deep)) in self.files.iter().enumerate() {
@@ -373,6 +394,9 @@ impl Case {
             (_, false) => "channel = \"issuer\"\n",
             (_, true) => "channel = \"next\"\n",
         };
+        if self.is_managed {
+            text.push_str("[[stages]]\nname = \"manage\"\nselect = \"domain\"\nchannel = \"manager\"\nsteps = [\"set_state begun\"]\n");
+        }
         if self.takes_over {
             text.push_str("[[stages]]\nname = \"take over\"\nselect = \"main\"\nchannel = \"issuer\"\nsteps = [\"replace_keys next\"]\n");
         }
@@ -394,6 +418,14 @@ impl Case {
         )
         .unwrap();
         text
+    }
+
+    /// Returns the level of SCP03 on this chip, and whether it is in S16 mode.
+    fn scp03(&self) -> Option<(usize, bool)> {
+        match self.way {
+            Way::Scp03 { level, s16 } => Some((level, s16)),
+            _ => self.is_managed.then_some((MANAGERS, false)),
+        }
     }
 
     /// Writes the key set that takes the issuer's place.
@@ -628,21 +660,23 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
             kcv: Vec::new(),
         }),
         (_, Request::Certify { request, .. }) => Some(Grant::Certificate(certify(&request))),
-        (_, Request::OpenChannel(opening)) => match case.way {
-            Way::Scp03 { .. } => {
-                let update = opening.answers.get(Opening::INITIALIZE_UPDATE)?;
-                let keys = session(update, &opening.host_challenge)?;
-                Some(Grant::SessionKeys(Box::new(keys)))
+        (_, Request::OpenChannel(opening)) => {
+            match opening.answers.get(Opening::INITIALIZE_UPDATE) {
+                Some(update) => {
+                    let keys = session(update, &opening.host_challenge)?;
+                    Some(Grant::SessionKeys(Box::new(keys)))
+                }
+                None => {
+                    let nonce = opening.answers.get("channel.nonce")?;
+                    let answer = aes_ecb_encrypt(&key(), &opening.host_challenge).ok()?;
+                    Some(Grant::Proof {
+                        proof: aes_ecb_encrypt(&key(), nonce).ok()?,
+                        answer: matches!(case.way, Way::Challenge { mutual: true })
+                            .then_some(answer),
+                    })
+                }
             }
-            _ => {
-                let nonce = opening.answers.get("channel.nonce")?;
-                let answer = aes_ecb_encrypt(&key(), &opening.host_challenge).ok()?;
-                Some(Grant::Proof {
-                    proof: aes_ecb_encrypt(&key(), nonce).ok()?,
-                    answer: matches!(case.way, Way::Challenge { mutual: true }).then_some(answer),
-                })
-            }
-        },
+        }
         (_, Request::Seal { pins, opening, .. }) => {
             let key_set = opening.as_ref().map(|opening| opening.key_set.as_str());
             let protection = plan.chip.channel.protection(key_set);

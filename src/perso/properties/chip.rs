@@ -178,9 +178,9 @@ impl Chip {
             self.session = None;
         }
         if command.ins() == 0x82 && secured {
-            let (level, mac) = match self.case.way {
-                Way::Scp03 { level, s16 } => (LEVELS[level].1, if s16 { 16 } else { 8 }),
-                _ => (0, 8),
+            let (level, mac) = match self.case.scp03() {
+                Some((level, s16)) => (LEVELS[level].1, if s16 { 16 } else { 8 }),
+                None => (0, 8),
             };
             assert_eq!(command.p1(), level);
             self.session = self.handshake.take().map(|keys| Session {
@@ -323,7 +323,7 @@ impl Chip {
     }
 
     fn initialize(&mut self, version: u8, host: &[u8]) -> Vec<u8> {
-        let Way::Scp03 { s16, .. } = self.case.way else {
+        let Some((_, s16)) = self.case.scp03() else {
             return Vec::new();
         };
         let length = if s16 { 16 } else { 8 };
