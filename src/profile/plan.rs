@@ -184,7 +184,9 @@ impl Plan {
                     operation: values.step(&chip, *verb, name),
                 });
             }
-            if !steps.is_empty() {
+            // To open a channel is work by itself: it proves the key.
+            let only_proves = stage.steps.is_empty() && stage.channel.is_some();
+            if !steps.is_empty() || only_proves {
                 stages.push(Stage {
                     name: stage.name.clone(),
                     select: stage.select.clone(),

@@ -242,3 +242,25 @@ take = { "chip.number" = { path = "", value = "slice(found, 0, 10)" } }
     assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
     assert_eq!(outcome.chip, Some(number));
 }
+
+/// A new key is proved by opening a channel under it, where nothing else is to be done.
+#[test]
+fn a_stage_that_only_opens_a_channel_is_carried_out() {
+    let shipped = shelf("chips");
+    let text = shipped.text("lateid-v2").unwrap();
+    let proving = "[[stages]]\nname = \"prove\"\nselect = \"domain\"\nchannel = \"issuer\"\nsteps = []\n\n[[stages]]\nname = \"build\"\n";
+    let more = text.replacen("[[stages]]\nname = \"build\"\n", proving, 1);
+    assert_ne!(more, text);
+    let commands = |text: &str| {
+        let mut desk = Desk::with_profile(1990, text);
+        let (outcome, _) = desk.run(Desk::blank_of("lateid-v2"), Vec::new());
+        assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
+        desk.commands
+    };
+    // SELECT, INITIALIZE UPDATE, EXTERNAL AUTHENTICATE; and the next stage selects once more.
+    assert_eq!(commands(&more), commands(text) + 4);
+    let mut desk = Desk::with_profile(1990, &more);
+    desk.mistake = Mistake::WrongKeys;
+    let (outcome, _) = desk.run(Desk::blank_of("lateid-v2"), Vec::new());
+    assert!(matches!(outcome.fault, Some(Fault::WrongKeys { .. })));
+}
