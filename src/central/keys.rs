@@ -169,9 +169,17 @@ impl KeyService {
         }
         known.set("channel.host", Value::bytes(&opening.host_challenge[..]));
         known.set("channel.key", Value::Bytes(key));
-        let proof = challenge.proof.render(&known)?;
+        let told = |what: &str, error: profile::RenderError| {
+            CentralError::refused(format!(
+                "the {what} of key set \"{}\" cannot be made: {error}; correct the chip profile",
+                opening.key_set
+            ))
+        };
+        let proof = challenge.proof.render(&known);
+        let proof = proof.map_err(|error| told("proof", error))?;
         let answer = challenge.answer.as_ref();
-        let answer = answer.map(|answer| answer.render(&known)).transpose()?;
+        let answer = answer.map(|answer| answer.render(&known)).transpose();
+        let answer = answer.map_err(|error| told("chip's answer", error))?;
         Ok(Proof { proof, answer })
     }
 

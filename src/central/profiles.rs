@@ -47,20 +47,20 @@ pub(crate) fn check_keys(chip: &ChipProfile, environment: Environment) -> Result
         return Ok(());
     }
     for (name, set) in &chip.channel.keys {
+        if set.is_anybodys() {
+            return Err(format!(
+                "chip profile \"{}\": anybody opens the channel of key set \"{name}\", for all the world knows its key or the proof is made without it, and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified",
+                chip.name
+            ));
+        }
         match set.source {
-            KeySource::Known(_) => {
-                return Err(format!(
-                    "chip profile \"{}\": all the world knows the key of key set \"{name}\", and a production installation refuses it; have the maker deliver the chips under a transport key of your own, and write how it is diversified in place of \"known\"",
-                    chip.name
-                ));
-            }
             KeySource::Diversified(Diversification::None) if chip.keeps_keys(name) => {
                 return Err(format!(
                     "chip profile \"{}\": every finished chip would have the same key set \"{name}\", and a production installation refuses it; write another diversification than \"none\", or take the set away in a step",
                     chip.name
                 ));
             }
-            KeySource::Diversified(_) => {}
+            KeySource::Known(_) | KeySource::Diversified(_) => {}
         }
     }
     Ok(())

@@ -284,10 +284,8 @@ impl Examiner<'_> {
 
     /// Returns the objects of a kind, without those of keys that the holder does not have.
     fn wanted(&self, kind: ObjectKind) -> Vec<Object> {
-        let wants = |object: &&Object| {
-            let key = object.key.as_ref();
-            key.is_none_or(|key| self.keys.contains(key))
-        };
+        let has = |key: &str| self.keys.iter().any(|known| known == key);
+        let wants = |object: &&Object| object.is_wanted(has);
         let objects = self.standard.chip.objects(kind);
         objects.filter(wants).cloned().collect()
     }

@@ -154,11 +154,20 @@ pub struct Object {
     pub variant: Option<String>,
     /// The holder's key without which this object is not wanted.
     pub key: Option<String>,
+    /// The holder's key with which this object is not wanted.
+    pub without_key: Option<String>,
     /// Whether it is left out when its content is empty.
     pub optional: bool,
     /// What is particular to its kind.
     pub detail: Detail,
     pub(crate) values: BTreeMap<String, Value>,
+}
+
+impl Object {
+    /// Returns whether it is for a holder who gets the keys of which `has` says so.
+    pub fn is_wanted(&self, has: impl Fn(&str) -> bool) -> bool {
+        self.key.as_deref().is_none_or(&has) && !self.without_key.as_deref().is_some_and(&has)
+    }
 }
 
 impl Scope for Object {

@@ -234,6 +234,8 @@ pub(crate) struct ApplicationFile {
     pub variant: Option<String>,
     /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// The holder's key with which it is not wanted.
+    pub without_key: Option<Text>,
     /// What only the templates of this file know: `application.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
@@ -258,6 +260,8 @@ pub(crate) struct FileFile {
     pub variant: Option<String>,
     /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// The holder's key with which it is not wanted.
+    pub without_key: Option<Text>,
     /// What only the templates of this file know: `file.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
@@ -280,6 +284,8 @@ pub(crate) struct DataFile {
     pub variant: Option<String>,
     /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// The holder's key with which it is not wanted.
+    pub without_key: Option<Text>,
     /// What only the templates of this file know: `data.NAME`.
     #[serde(default)]
     pub attributes: Attributes,
@@ -315,6 +321,8 @@ pub(crate) struct PinFile {
     pub puk: Option<Text>,
     /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
+    /// The holder's key with which it is not wanted.
+    pub without_key: Option<Text>,
     /// Which commands of an operation apply: those without `for`, and those for this.
     pub variant: Option<String>,
     /// What only the templates of this file know: `pin.NAME`.

@@ -184,6 +184,16 @@ pub struct KeySet {
     pub challenge: Option<Challenge>,
 }
 
+impl KeySet {
+    /// Returns whether anybody opens the channel: all the world knows the key, or what is shown to
+    /// the chip is made without it.
+    pub fn is_anybodys(&self) -> bool {
+        let key = "channel.key";
+        let shows = |challenge: &Challenge| challenge.proof.mentions(key);
+        matches!(self.source, KeySource::Known(_)) || !self.challenge.as_ref().is_none_or(shows)
+    }
+}
+
 /// Where the keys of a set come from.
 #[derive(Clone)]
 pub enum KeySource {
@@ -212,6 +222,14 @@ pub enum Cipher {
 }
 
 impl Cipher {
+    /// Returns how many bytes a key has; of triple DES as many as it is written with at most.
+    pub fn length(self) -> usize {
+        match self {
+            Self::Aes(bits) => usize::from(bits) / 8,
+            Self::Des3 => 24,
+        }
+    }
+
     /// Returns whether a key may have so many bytes.
     pub fn fits(self, length: usize) -> bool {
         match self {

@@ -137,14 +137,10 @@ impl Plan {
                 keys.push((name.clone(), certificate.clone()));
             }
         }
-        let wants = |object_key: &Option<String>| {
-            object_key
-                .as_ref()
-                .is_none_or(|key| wanted_keys.contains(key))
-        };
+        let gets = |key: &str| wanted_keys.iter().any(|wanted| wanted == key);
         let is_wanted = |verb: Verb, name: &str| {
-            chip.object(verb.object(), name)
-                .is_some_and(|object| wants(&object.key))
+            let object = chip.object(verb.object(), name);
+            object.is_some_and(|object| object.is_wanted(gets))
         };
         let mut stages = Vec::new();
         let mut values = PinKnowledge::new(&chip);

@@ -15,6 +15,13 @@ pub struct Take {
     pub(crate) value: Option<Template>,
 }
 
+impl Take {
+    /// Returns whether it is the whole of the answer.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.value.is_none() && matches!(&self.path, TakePath::Tags(tags) if tags.is_empty())
+    }
+}
+
 /// Where in an answer a result stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TakePath {

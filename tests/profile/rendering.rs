@@ -183,3 +183,58 @@ steps = ["verify_pin pin", "set_temporary_pin pin", "check_tries pin"]
 "#,
     );
 }
+
+/// A set whose key nobody has to show is anybody's, however its key is made.
+#[test]
+fn a_channel_that_is_opened_without_a_key_is_anybodys() {
+    let commands = "[[operations.open_channel]]\nheader = \"00 84 00 00\"\nle = 16\ntake = { \"channel.nonce\" = \"\" }\n[[operations.open_channel]]\nheader = \"00 82 00 00\"\ndata = \"channel.proof\"\n";
+    let diversified = "diversification = \"kdf3\"\ncontext = \"hex_bytes(chip.serial)\"";
+    let known = "known = \"404142434445464748494A4B4C4D4E4F\"";
+    for (proof, source, is_anybodys) in [
+        ("aes_ecb(channel.key, channel.nonce)", diversified, false),
+        ("sha256(channel.key)", diversified, false),
+        ("", diversified, true),
+        ("channel.nonce", diversified, true),
+        ("aes_ecb(channel.key, channel.nonce)", known, true),
+    ] {
+        let chip = load(&format!(
+            "[channel]\nprotocol = \"challenge\"\nproof = \"{proof}\"\n[channel.keys.issuer]\n{source}\n{commands}"
+        ));
+        assert_eq!(
+            chip.channel.keys["issuer"].is_anybodys(),
+            is_anybodys,
+            "{proof}"
+        );
+    }
+}
+
+/// What stands in the place of another is for who does not get the key.
+#[test]
+fn one_place_holds_one_thing_with_a_key_and_another_without() {
+    use std::sync::Arc;
+
+    use crate::shipped::record;
+    use crate::{DocumentProfile, Plan};
+
+    let chip = Arc::new(load(
+        "[files.full]\napplication = \"main\"\nid = \"0002\"\nkey = \"sign\"\ncontent = \"01\"\n\
+         [files.plain]\napplication = \"main\"\nid = \"0002\"\nwithout_key = \"sign\"\ncontent = \"00\"\n\
+         [[stages]]\nname = \"build\"\nselect = \"main\"\nsteps = [\"write_file full\", \"write_file plain\", \"generate_key sign\"]\n",
+    ));
+    let mut shelf = Shelf::default();
+    shelf.put(
+        "card",
+        "format = 1\nname = \"card\"\ntitle = \"card\"\nkinds = [\"id-card\"]\n[[chips]]\ninterface = \"contact\"\nproducts = [\"chip\"]\n[chips.keys.sign]\nminimum_age = 14\n",
+    );
+    let document = DocumentProfile::load(&shelf, "card").unwrap();
+    for (age, expected) in [
+        (30, &["write_file full", "generate_key sign"][..]),
+        (5, &["write_file plain"]),
+    ] {
+        let record = record(age, true);
+        let plan = Plan::new(Arc::clone(&chip), "card", &document.chips[0], &record).unwrap();
+        let steps: Vec<_> = plan.stages.iter().flat_map(|stage| &stage.steps).collect();
+        let steps: Vec<_> = steps.iter().map(|step| step.name()).collect();
+        assert_eq!(steps, expected, "{age}");
+    }
+}

@@ -232,9 +232,8 @@ impl Carries {
                 .unwrap_or_default(),
             match self.chaining {
                 Some(true) => ", chains",
-                // Which commands come in chains is the profile's to say.
-                Some(false) => ", no chains of the command it was measured by",
-                None => "",
+                // Which commands come in chains is the profile's to say: this was one of them.
+                Some(false) | None => "",
             }
         )
     }

@@ -256,9 +256,9 @@ pub(crate) fn warnings(chip: &ChipProfile) -> Vec<String> {
         }
     }
     for (name, set) in &chip.channel.keys {
-        if matches!(set.source, profile::KeySource::Known(_)) {
+        if set.is_anybodys() {
             warnings.push(format!(
-                "key set \"{name}\" is known to the world: in production it must not stay"
+                "anybody opens the channel of key set \"{name}\": production refuses this chip"
             ));
         }
         if set.tries.is_none() {

@@ -9,6 +9,7 @@ use crate::chip_file::{ChannelFile, ChipFile, CommandFile, KeySetFile, Text};
 use crate::issuer_channel::{Challenge, ChannelProfile, Cipher, KeySet, KeySource, Protocol};
 use crate::placed::Placed;
 use crate::sort::Sort;
+use crate::value::{Value, Variables};
 use crate::vocabulary::Dialect;
 
 /// The key that a proof shows without giving it away.
@@ -168,7 +169,7 @@ impl Loader<'_> {
         }
     }
 
-    fn challenge(&self, file: &ChipFile, asked: &Asked<'_>) -> Checked<Challenge> {
+    fn challenge(&self, file: &ChipFile, asked: &Asked<'_>, cipher: Cipher) -> Checked<Challenge> {
         if let Some(level) = asked.level {
             return self.fault(
                 level.span(),
@@ -194,6 +195,10 @@ impl Loader<'_> {
             .flat_map(|command: &CommandFile| command.take.keys())
             .map(|name| name.get_ref().as_str())
             .collect();
+        // How long these are is known already; what the chip says is not.
+        let mut known = Variables::default();
+        known.set("channel.host", Value::bytes(vec![0; host]));
+        known.set(KEY, Value::bytes(vec![0; cipher.length()]));
         let hint = "known are channel.host, channel.key, and what open_channel's commands take";
         let template = |text: &Text| {
             let template = self.template_of(
@@ -204,6 +209,14 @@ impl Loader<'_> {
                 },
                 hint,
             )?;
+            if let Some((span, error)) = template.failing(&known) {
+                let start = self.sources.inside(text.span()) + span.start;
+                return self.fault(
+                    start..start,
+                    format!("with a \"host\" of {host} bytes this never succeeds: {error}"),
+                    "correct it; a key set that writes its own \"protocol\" takes nothing over from [channel]",
+                );
+            }
             match template.bare(KEY) {
                 None => Ok(template),
                 Some(span) => {
@@ -325,7 +338,7 @@ impl Loader<'_> {
             );
         }
         let challenge = match protocol {
-            Protocol::Challenge => Some(self.challenge(file, &asked)?),
+            Protocol::Challenge => Some(self.challenge(file, &asked, cipher)?),
             _ => None,
         };
         Ok(KeySet {

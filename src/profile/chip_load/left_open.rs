@@ -108,6 +108,7 @@ fn who_has(profile: &ChipProfile, name: &str) -> Option<&'static str> {
     let set = profile.channel.keys.get(name)?;
     match &set.source {
         KeySource::Known(_) => Some("all the world knows"),
+        _ if set.is_anybodys() => Some("anybody opens"),
         _ if profile.channel.is_makers(name) => Some("the maker has"),
         _ => None,
     }

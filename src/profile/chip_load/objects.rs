@@ -144,6 +144,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: name.clone(),
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    without_key: self.wanted_key(&raw.without_key)?,
                     optional: false,
                     detail: Detail::Application { within },
                     values,
@@ -174,7 +175,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
     }
 
     fn files(&mut self) -> Checked<()> {
-        let mut ids: BTreeMap<(String, Vec<u8>), String> = BTreeMap::new();
+        let mut places = Places::default();
         for (name, raw) in &self.file.files {
             let raw = raw.get_ref();
             let home = self.application(&raw.application)?;
@@ -186,7 +187,8 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     "ISO/IEC 7816-4 §7.3.1; a data object has its own table, [data.…]",
                 );
             }
-            if let Some(other) = ids.insert((home.clone(), id.clone()), name.clone()) {
+            let place = (home.clone(), id.clone(), None);
+            if let Some(other) = places.take(place, name, (&raw.key, &raw.without_key)) {
                 return self.loader.fault(
                     raw.id.span(),
                     format!(
@@ -230,6 +232,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    without_key: self.wanted_key(&raw.without_key)?,
                     optional: raw.optional,
                     detail: Detail::File { content, size },
                     values,
@@ -241,7 +244,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
 
     fn data(&mut self) -> Checked<()> {
         // Where several stand under one number, their variants tell them apart.
-        let mut ids = BTreeMap::new();
+        let mut places = Places::default();
         for (name, raw) in &self.file.data {
             let raw = raw.get_ref();
             let home = self.application(&raw.application)?;
@@ -254,7 +257,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                 );
             }
             let place = (home.clone(), id.clone(), raw.variant.clone());
-            if let Some(other) = ids.insert(place, name.clone()) {
+            if let Some(other) = places.take(place, name, (&raw.key, &raw.without_key)) {
                 return self.loader.fault(
                     raw.id.span(),
                     format!(
@@ -283,6 +286,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    without_key: self.wanted_key(&raw.without_key)?,
                     optional: raw.optional,
                     detail: Detail::Data { content },
                     values,
@@ -339,6 +343,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: self.wanted_key(&raw.key)?,
+                    without_key: self.wanted_key(&raw.without_key)?,
                     optional: false,
                     detail: Detail::Pin(rules),
                     values,
@@ -454,6 +459,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: home,
                     variant: raw.variant.clone(),
                     key: Some(name.clone()),
+                    without_key: None,
                     optional: false,
                     detail: Detail::Key(rules),
                     values,
@@ -581,6 +587,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: String::new(),
                     variant: raw.variant.clone(),
                     key: None,
+                    without_key: None,
                     optional: false,
                     detail: Detail::KeySet,
                     values,
@@ -604,6 +611,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
                     application: String::new(),
                     variant: raw.variant.clone(),
                     key: None,
+                    without_key: None,
                     optional: false,
                     detail: Detail::State {
                         reversible: raw.reversible,
@@ -657,6 +665,35 @@ impl Loader<'_> {
 }
 
 /// Returns whether a variable is one that a key or a PIN of this file gives.
+/// Where files and data objects stand: by application, number and variant. Two may stand in one place
+/// where no holder gets both.
+#[derive(Default)]
+struct Places<'f>(BTreeMap<(String, Vec<u8>, Option<String>), Vec<(&'f str, Holders<'f>)>>);
+
+/// The holder's key without which, and the one with which, an object is not wanted.
+type Holders<'f> = (Option<&'f str>, Option<&'f str>);
+
+impl<'f> Places<'f> {
+    /// Takes a place; returns who has it already.
+    fn take(
+        &mut self,
+        place: (String, Vec<u8>, Option<String>),
+        name: &'f str,
+        (key, without_key): (&'f Option<Text>, &'f Option<Text>),
+    ) -> Option<&'f str> {
+        let of = |text: &'f Option<Text>| text.as_ref().map(|text| text.get_ref().as_str());
+        let own = (of(key), of(without_key));
+        let excludes = |(with, without): Holders<'_>, other: Holders<'_>| {
+            (with.is_some() && with == other.1) || (without.is_some() && without == other.0)
+        };
+        let there = self.0.entry(place).or_default();
+        let other = there.iter().find(|(_, other)| !excludes(own, *other));
+        let other = other.map(|(name, _)| *name);
+        there.push((name, own));
+        other
+    }
+}
+
 fn object_variable(file: &ChipFile, variable: &str) -> bool {
     let mut parts = variable.split('.');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {

@@ -5,6 +5,7 @@ use card::Limits;
 use cert::KeyAlgorithm;
 
 use crate::chip::{ChipProfile, Detail, KeyRules};
+use crate::command_template::ExpectedLength;
 use crate::issuer_channel::Cipher;
 use crate::plan::Plan;
 use crate::specimen;
@@ -272,24 +273,32 @@ pub(super) fn challenge(chip: &ChipProfile, key_set: &str) -> Vec<StandIn> {
     let Some(challenge) = &set.challenge else {
         return Vec::new();
     };
-    let (key, block) = match set.cipher {
-        Cipher::Aes(bits) => (usize::from(bits) / 8, 16),
-        Cipher::Des3 => (24, 8),
+    let block = match set.cipher {
+        Cipher::Aes(_) => 16,
+        Cipher::Des3 => 8,
     };
     let mut found = vec![StandIn::bytes("channel.host", challenge.host)];
     if let Some(object) = chip.object(ObjectKind::KeySet, key_set) {
         for command in chip.commands(Dialect::OpenChannel, object) {
-            let names = command.take.iter().map(|(name, _)| name);
-            let new = names.filter(|name| found.iter().all(|known| known.name != **name));
-            found.extend(
-                new.map(|name| StandIn::bytes(name, block))
-                    .collect::<Vec<_>>(),
-            );
+            // The whole of an answer is as long as was asked for.
+            let asked = match command.le {
+                Some(ExpectedLength::Fixed(le)) if le < 256 => Some(le as usize),
+                _ => None,
+            };
+            for (name, take) in &command.take {
+                let length = asked.filter(|_| take.is_whole()).unwrap_or(block);
+                if found.iter().all(|known| known.name != *name) {
+                    found.push(StandIn::bytes(name, length));
+                }
+            }
         }
     }
     let mut known = Variables::default();
     set_all(&mut known, &found);
-    known.set("channel.key", StandIn::bytes("channel.key", key).value(0));
+    known.set(
+        "channel.key",
+        StandIn::bytes("channel.key", set.cipher.length()).value(0),
+    );
     let proof = challenge.proof.render(&known);
     let length = proof.map_or(challenge.host + block, |proof| proof.len());
     found.push(StandIn::bytes("channel.proof", length));
@@ -298,11 +307,7 @@ pub(super) fn challenge(chip: &ChipProfile, key_set: &str) -> Vec<StandIn> {
 
 /// Returns the one key of a chip that is opened by challenge.
 pub(super) fn single_key(cipher: Cipher) -> StandIn {
-    let length = match cipher {
-        Cipher::Aes(bits) => usize::from(bits) / 8,
-        Cipher::Des3 => 24,
-    };
-    StandIn::bytes("key_set.key", length).secret()
+    StandIn::bytes("key_set.key", cipher.length()).secret()
 }
 
 /// A scope in which one stand-in has another value.
