@@ -7,7 +7,7 @@ use api::{
     Actor, ChannelGrant, ChannelOpening, ChannelRequest, LeaseId, PutKeyGrant, PutKeyRequest,
 };
 use audit::Control;
-use profile::Verb;
+use profile::{Plan, Stage, Verb};
 use sqlx::{Row, SqliteConnection};
 
 use crate::audit_log::Deed;
@@ -142,6 +142,8 @@ impl Central {
         let profile = self.chip(&chip.product)?;
         let said = Said::read(profile, (held.id, &chip.serial), opening, purpose)?;
         if purpose == Purpose::Station {
+            self.check_opened(tx, &held, &chip, &opening.key_set)
+                .await?;
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
@@ -306,6 +308,30 @@ impl Central {
 }
 
 impl Central {
+    async fn plan_of(&self, tx: &mut Write, held: &Held, chip: &BookedChip) -> Result<Plan> {
+        let document = Document::load(tx, &held.document).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        self.plan(profile, &chip.product, &document.record)
+    }
+
+    /// Demands that the station opens a channel with this key set in the document's plan: what only
+    /// the centre opens, no station gets keys for.
+    async fn check_opened(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        chip: &BookedChip,
+        key_set: &str,
+    ) -> Result<()> {
+        let plan = self.plan_of(tx, held, chip).await?;
+        match open_stages(&plan, key_set).next() {
+            Some(_) => Ok(()),
+            None => Err(CentralError::refused(format!(
+                "the plan of this document opens no channel with key set \"{key_set}\" from the station"
+            ))),
+        }
+    }
+
     /// Demands that the plan puts this key set in a channel of that one: no station puts keys as
     /// it likes.
     async fn check_planned(
@@ -315,16 +341,12 @@ impl Central {
         chip: &BookedChip,
         request: &PutKeyRequest,
     ) -> Result<()> {
-        let document = Document::load(tx, &held.document).await?;
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let plan = self.plan_of(tx, held, chip).await?;
         let verb = match request.adds {
             true => Verb::AddKeys,
             false => Verb::ReplaceKeys,
         };
-        let mut stages = plan.stages.iter().filter(|stage| {
-            !stage.sealed && stage.channel.as_ref() == Some(&request.opening.key_set)
-        });
+        let mut stages = open_stages(&plan, &request.opening.key_set);
         let is_planned = stages.any(|stage| {
             let mut steps = stage.steps.iter();
             steps.any(|step| step.verb == verb && step.object == request.new)
@@ -360,4 +382,10 @@ async fn refuse_once_sealed(
             chip.serial
         )))
     }
+}
+
+/// Returns the stages in which a station opens a channel with a key set.
+fn open_stages<'p>(plan: &'p Plan, key_set: &str) -> impl Iterator<Item = &'p Stage> {
+    let stages = plan.stages.iter();
+    stages.filter(move |stage| !stage.sealed && stage.channel.as_deref() == Some(key_set))
 }

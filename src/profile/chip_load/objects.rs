@@ -665,10 +665,12 @@ impl Loader<'_> {
 }
 
 /// Returns whether a variable is one that a key or a PIN of this file gives.
-/// Where files and data objects stand: by application, number and variant. Two may stand in one place
-/// where no holder gets both.
+/// Where files and data objects stand. Two may stand in one place where no holder gets both.
 #[derive(Default)]
-struct Places<'f>(BTreeMap<(String, Vec<u8>, Option<String>), Vec<(&'f str, Holders<'f>)>>);
+struct Places<'f>(BTreeMap<Place, Vec<(&'f str, Holders<'f>)>>);
+
+/// Application, number and variant.
+type Place = (String, Vec<u8>, Option<String>);
 
 /// The holder's key without which, and the one with which, an object is not wanted.
 type Holders<'f> = (Option<&'f str>, Option<&'f str>);
@@ -677,7 +679,7 @@ impl<'f> Places<'f> {
     /// Takes a place; returns who has it already.
     fn take(
         &mut self,
-        place: (String, Vec<u8>, Option<String>),
+        place: Place,
         name: &'f str,
         (key, without_key): (&'f Option<Text>, &'f Option<Text>),
     ) -> Option<&'f str> {

@@ -87,8 +87,19 @@ fn a_chips_challenge_is_one_whatever_is_said_beside_it() {
     );
 }
 
-/// A chip of SCP02 under a key that the world knows.
+/// A chip of SCP02 under a key that the world knows, which the station looks at under both.
 fn old_stock(config: &mut Config) {
+    let look =
+        "[[stages]]\nname = \"look\"\nselect = \"domain\"\nchannel = \"issuer\"\nsteps = []\n";
+    stock(config, look);
+}
+
+/// The same, where only the centre speaks under the issuer's keys.
+fn closed_stock(config: &mut Config) {
+    stock(config, "");
+}
+
+fn stock(config: &mut Config, look: &str) {
     let channel = r#"
 [channel]
 protocol = "scp02"
@@ -106,7 +117,30 @@ channel = "transport"
 steps = ["replace_keys issuer"]
 "#;
     let stages = stages("channel = \"issuer\"");
-    installed(config, "old-stock", &format!("{channel}{stages}"), "");
+    installed(config, "old-stock", &format!("{channel}{look}{stages}"), "");
+}
+
+#[test]
+fn a_station_gets_no_keys_for_what_only_the_centre_opens() {
+    with_adapted_house(
+        "scenarios::one_purpose::a_station_gets_no_keys_for_what_only_the_centre_opens",
+        closed_stock,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = leased(&house, "old-stock", SERIALS[0], "a").await;
+            let serial: [u8; 10] = bytes(SERIALS[0]).try_into().unwrap();
+            let key: Vec<u8> = (0x50..0x60).collect();
+            let host = [1; 8];
+            let Side { answer, .. } = scp02([&key, &key], serial, 0x21, [0, 1], [1; 6], host);
+            let update = perso::Opening::INITIALIZE_UPDATE;
+            let opening = told("issuer", &host, &[(update, &answer)]);
+            let request = asked(&lease, &opening);
+            let said = refused(house.central.open_channel(&operator(), &request).await);
+            assert!(said.contains("from the station"), "{said}");
+            let request = sealed(&lease, SERIALS[0], "first", Some(opening));
+            house.central.seal(&operator(), &request).await.unwrap();
+        },
+    );
 }
 
 #[test]
