@@ -40,6 +40,19 @@ pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService)
             });
         }
     }
+    for (key, certificate) in &plan.keys {
+        let has_pin = chip.key_rules(key).is_some_and(|rules| rules.pin.is_some());
+        let reason = match (has_pin, authority.profile(certificate)?.is_cards_own()) {
+            (true, false) | (false, true) => continue,
+            (true, true) => format!(
+                "certificate profile \"{certificate}\" is for a card's own key, and key \"{key}\" wants its holder's PIN; name another one in the document profile"
+            ),
+            (false, false) => format!(
+                "certificate profile \"{certificate}\" names the holder, and key \"{key}\" has no PIN: whoever has the card could sign in its holder's name; name one with cardAuth in the document profile, or say in the chip profile which PIN the key wants"
+            ),
+        };
+        return Err(CentralError::Unfit { reason });
+    }
     for master in masters(plan) {
         keys.check_master(&master)?;
     }

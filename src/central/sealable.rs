@@ -55,17 +55,13 @@ pub(crate) fn prove(plan: &Plan, stage: &Stage) -> Result<(), String> {
             step.name()
         ));
     }
-    let Some(key_set) = &stage.channel else {
-        return match plan.chip.opens_a_tunnel(&stage.select) {
-            false => Ok(()),
-            true => Err(format!(
-                "stage \"{}\" is sealed and opens no channel; name the key set",
-                stage.name
-            )),
-        };
-    };
+    let key_set = stage.channel.as_deref().unwrap_or_default();
     let protocol = plan.chip.channel.protocol(key_set);
     match protocol.level() {
+        None if plan.chip.hides(&stage.select) => Err(format!(
+            "stage \"{}\" is sealed and opens no channel that hides it; name the key set",
+            stage.name
+        )),
         Some(level) if !level.has_cenc() => Err(
             "a sealed stage needs encrypted commands (c-enc); correct the chip profile".to_owned(),
         ),

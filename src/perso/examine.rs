@@ -208,9 +208,9 @@ impl Examiner<'_> {
             let reason = "the chip profile names no key set of the maker's".to_owned();
             self.report.note(WHAT, Verdict::Unknown, reason);
         }
-        for (_, set) in makers {
+        for (name, set) in makers {
             let version = set.version;
-            let (verdict, reason) = match unless_device(self.inspector.takes_keys(set))? {
+            let (verdict, reason) = match unless_device(self.inspector.takes_keys(name))? {
                 Ok(true) => (
                     Verdict::Failed,
                     format!(

@@ -4,8 +4,8 @@
 use card::gp::{self, Cplc, KeyInfo, get_data, initialize_update, parse_key_information};
 use card::{Channel, ExchangeError, Limits, Response, Status, exchange};
 use profile::{
-    ChipProfile, Detail, Dialect, KeyRules, KeySet, Object, ObjectKind, PinValues, Position,
-    RenderError, Rendered, Renderer, Taken, Value, Variables,
+    ChipProfile, Detail, Dialect, KeyRules, Object, ObjectKind, PinValues, Position, RenderError,
+    Rendered, Renderer, Taken, Value, Variables,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -376,14 +376,25 @@ impl<'a> Inspector<'a> {
     /// # Errors
     /// [`InspectError`] where the chip says neither yes nor that it has no such version (`6A88`,
     /// *GP Amendment D §7.1.1*).
-    pub fn takes_keys(&mut self, set: &KeySet) -> Result<bool, InspectError> {
-        let version = set.version;
+    pub fn takes_keys(&mut self, name: &str) -> Result<bool, InspectError> {
+        let chip = self.chip;
+        let set = chip.channel.keys.get(name);
+        let version = set.map_or(0, |set| set.version);
         let what = format!("ask for key version {version:02X}");
         self.lost();
-        self.send(&what, &Rendered::plain(gp::select(&[])))?;
+        // Where a stage opens a channel under it; else the issuer security domain, which is the
+        // one that is selected without a name (GP 2.3 §11.9.2.3).
+        let selects = match chip.channel_home(name) {
+            Some(home) => self.render(Dialect::Select, home, &[])?,
+            None => vec![Rendered::plain(gp::select(&[]))],
+        };
+        for select in &selects {
+            self.send(&what, select)?;
+        }
         // Which challenge does not matter: nobody answers it.
         let mut zeros: Random = Box::new(|bytes| bytes.fill(0));
-        let host = host_challenge(&set.protocol, &mut zeros).unwrap_or_else(|_| [0; 8].into());
+        let host = host_challenge(chip.channel.protocol(name), &mut zeros);
+        let host = host.unwrap_or_else(|_| [0; 8].into());
         let ask = Rendered::plain(initialize_update(version, &host));
         match self.send(&what, &ask) {
             Ok(_) => Ok(true),

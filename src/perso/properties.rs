@@ -408,7 +408,7 @@ impl Case {
                 format!("{channel}steps = [\"set_state closed\"]")
             }
             Way::Scp03 { .. } => format!("{channel}{sealed}"),
-            _ => sealed.into(),
+            _ => format!("clear = true\n{sealed}"),
         };
         writeln!(
             text,

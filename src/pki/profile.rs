@@ -175,10 +175,7 @@ impl CertificateProfile {
         let mut numbers = self.subject.iter();
         let number = numbers.find(|a| a.attribute == AttributeName::SerialNumber);
         let numbered_by = |variable| number.is_some_and(|number| number.uses(variable));
-        let is_cards = self
-            .key
-            .extended_usage
-            .contains(&Purpose::CardAuthentication);
+        let is_cards = self.is_cards_own();
         let persons = [
             Variable::Surname,
             Variable::GivenNames,
@@ -312,6 +309,12 @@ impl CertificateProfile {
     /// Returns what the profile is for.
     pub fn kind(&self) -> ProfileKind {
         self.kind
+    }
+
+    /// Returns whether it is for a key by which a card is told, not its holder (`cardAuth`).
+    pub fn is_cards_own(&self) -> bool {
+        let purposes = &self.key.extended_usage;
+        purposes.contains(&Purpose::CardAuthentication)
     }
 
     /// Returns the longest validity in years.

@@ -399,11 +399,18 @@ impl ChipProfile {
         self.object(ObjectKind::Application, &stage.select)
     }
 
-    /// Returns whether some stage speaks to an application through a channel that protects commands.
-    pub fn opens_a_tunnel(&self, application: &str) -> bool {
+    /// Returns whether some stage speaks to an application, by whatever name, through a channel that
+    /// protects commands.
+    pub fn hides(&self, application: &str) -> bool {
+        let aid = |name: &str| {
+            let found = self.object(ObjectKind::Application, name);
+            found.and_then(|found| found.value("application.aid"))
+        };
+        let own = aid(application);
+        let is_it = |name: &str| name == application || (own.is_some() && aid(name) == own);
         self.stages.iter().any(|stage| {
             let protection = self.channel.protection(stage.channel.as_deref());
-            stage.select == application && protection.is_some()
+            protection.is_some() && is_it(&stage.select)
         })
     }
 

@@ -469,6 +469,10 @@ pub(crate) struct StageFile {
     /// what follows.
     #[serde(default)]
     pub sealed: bool,
+    /// Of a sealed stage: its commands may pass in the clear, since its application speaks through no
+    /// channel that would hide them, on a chip that has one elsewhere.
+    #[serde(default)]
+    pub clear: bool,
     /// The steps, each a verb and an object: `write_file certificate`.
     pub steps: Vec<Text>,
 }

@@ -200,6 +200,7 @@ impl Loader<'_> {
         for stage in &file.stages {
             self.sealing_is_tight(stage, &file, &profile)?;
         }
+        self.versions_tell_sets_apart(&file, &profile)?;
         self.sources.named(&file.name)?;
         profile.warnings = self.unused(&file, &profile);
         profile.warnings.extend(self.left_open(&file, &profile));

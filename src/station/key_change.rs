@@ -51,25 +51,25 @@ pub(crate) fn cut_off(lines: &[JournalLine]) -> Option<CutOff> {
 /// answers, so that no attempt is used; where nothing but an attempt would tell, it is not asked.
 pub(crate) fn probe(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> JournalEntry {
     let mut evidence = BTreeMap::from([("chip", serial.to_owned())]);
-    let mut sets = chip.channel.of_global_platform().peekable();
-    let found = if sets.peek().is_some() {
-        // Whatever channel was open is not any more.
-        let reset = channel.reset();
-        let mut inspector = Inspector::new(chip, channel);
-        let sets = sets.map(|(name, set)| {
-            let version = set.version;
-            let found = match (&reset, inspector.takes_keys(set)) {
-                (Err(error), _) => format!("not known: {error}"),
-                (Ok(_), Ok(true)) => "there".to_owned(),
-                (Ok(_), Ok(false)) => "not there".to_owned(),
-                (Ok(_), Err(error)) => format!("not known: {error}"),
-            };
-            format!("{name} (version {version:02X}) {found}")
-        });
-        sets.collect::<Vec<_>>().join("; ")
-    } else {
-        "not asked: only an attempt would tell, and the chip counts those".to_owned()
-    };
+    // Whatever channel was open is not any more.
+    let reset = channel.reset();
+    let mut inspector = Inspector::new(chip, channel);
+    let sets = chip.channel.keys.iter().map(|(name, set)| {
+        if !set.protocol.is_global_platform() {
+            return format!(
+                "{name} not asked: only an attempt would tell, and the chip counts those"
+            );
+        }
+        let version = set.version;
+        let found = match (&reset, inspector.takes_keys(name)) {
+            (Err(error), _) => format!("not known: {error}"),
+            (Ok(_), Ok(true)) => "there".to_owned(),
+            (Ok(_), Ok(false)) => "not there".to_owned(),
+            (Ok(_), Err(error)) => format!("not known: {error}"),
+        };
+        format!("{name} (version {version:02X}) {found}")
+    });
+    let found = sets.collect::<Vec<_>>().join("; ");
     evidence.insert("key-sets", found);
     JournalEntry {
         step: STEP.into(),

@@ -9,7 +9,7 @@ use vcard::ReaderBuffer;
 
 use crate::bench::Bench;
 use crate::opensc::MODULES;
-use crate::world::Ran;
+use crate::world::{Ran, project};
 
 /// A card of a trial in its reader.
 struct Made {
@@ -152,4 +152,33 @@ fn piv_software_uses_a_piv_card() {
         "authentication.pem",
     ]);
     assert!(tested.contains("Successful ECDSA verification"), "{tested}");
+}
+
+/// A key without PIN gets no certificate with the holder's name: whoever has the card could log in.
+#[test]
+fn a_card_signs_for_nobody_but_itself() {
+    let mut bench = Bench::new();
+    let blank = bench.blank("piv");
+    bench.insert(&blank, ReaderBuffer::default(), None);
+    let shipped = fs::read_to_string(project("firmware-profiles/documents/piv-card.toml")).unwrap();
+    let own = "certificate = \"piv-card-authentication\"";
+    let persons = "certificate = \"piv-authentication\"";
+    for (from, to, fault) in [
+        (own, persons, "key \"card_authentication\" has no PIN"),
+        (
+            persons,
+            own,
+            "key \"authentication\" wants its holder's PIN",
+        ),
+    ] {
+        let altered = shipped.replacen(from, to, 1);
+        assert_ne!(altered, shipped);
+        let document = bench.path("piv-card.toml");
+        fs::write(&document, altered).unwrap();
+        let document = document.to_str().unwrap();
+        let made = bench.make("piv", document, "XA0000001", &[]);
+        assert_ne!(made.code, 0);
+        assert!(made.err.contains(fault), "{}", made.err);
+    }
+    bench.make("piv", "piv-card", "XA0000001", &[]).ends(0);
 }

@@ -181,13 +181,27 @@ fn conclude(chip: &ChipProfile, sets: &[Set]) -> (String, String) {
     }
     // Those of GlobalPlatform: of the others only an attempt would tell.
     let told = |set: &&Set| chip.channel.protocol(&set.name).is_global_platform();
-    let sets: Vec<_> = sets.iter().filter(told).collect();
+    let (sets, untold): (Vec<_>, Vec<_>) = sets.iter().partition(told);
     if sets.is_empty() {
         return say(
             "which key the chip holds, only an attempt would tell",
             "try the newer key first, once: zimogs card channel --key-set NAME; after a key change that was interrupted it is one of the two",
         );
     }
+    let (finding, next) = conclude_of_global_platform(chip, &sets);
+    let untold: Vec<_> = untold.iter().map(|set| set.name.as_str()).collect();
+    let finding = match untold.is_empty() {
+        true => finding,
+        false => format!(
+            "{finding}; of {} only an attempt would tell",
+            untold.join(", ")
+        ),
+    };
+    (finding, next)
+}
+
+fn conclude_of_global_platform(chip: &ChipProfile, sets: &[&Set]) -> (String, String) {
+    let say = |finding: &str, next: &str| (finding.to_owned(), next.to_owned());
     let is_makers = |set: &&&Set| chip.channel.is_makers(&set.name);
     let makers = sets.iter().find(is_makers);
     let others: Vec<_> = sets.iter().filter(|set| !is_makers(set)).collect();

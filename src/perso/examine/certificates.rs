@@ -72,7 +72,7 @@ impl Examiner<'_> {
             self.report.note(what("chain"), verdict, reason);
             let (verdict, reason) = self.judge_validity(&certificate);
             self.report.note(what("validity"), verdict, reason);
-            let (verdict, reason) = self.judge_subject(&certificate);
+            let (verdict, reason) = self.judge_subject(&key, &certificate);
             self.report.note(what("subject"), verdict, reason);
 
             let public = certificate.public_key().to_spki_der().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Examiner<'_> {
         }
     }
 
-    fn judge_subject(&self, certificate: &Certificate) -> (Verdict, String) {
+    fn judge_subject(&self, key: &str, certificate: &Certificate) -> (Verdict, String) {
         let Some((record, _)) = self.standard.made_from else {
             let reason = "whose it must be, the record says, which is not at hand";
             return (Verdict::Unknown, reason.to_owned());
@@ -137,7 +137,16 @@ impl Examiner<'_> {
         let holder = &record.holder;
         let subject = certificate.subject();
         let purposes = &certificate.extensions().extended_key_usage;
-        if purposes.contains(&CARD_AUTHENTICATION) {
+        let is_cards = purposes.contains(&CARD_AUTHENTICATION);
+        let rules = self.standard.chip.key_rules(key);
+        if rules.is_some_and(|rules| rules.pin.is_none() != is_cards) {
+            let reason = match is_cards {
+                true => "it is a card's own, and the key wants its holder's PIN",
+                false => "it is a person's, and the key signs for whoever has the card",
+            };
+            return (Verdict::Failed, reason.to_owned());
+        }
+        if is_cards {
             return judge_card(subject, &record.number.to_string());
         }
         let code = holder.personal_code.to_string();
@@ -174,16 +183,26 @@ impl Examiner<'_> {
     }
 }
 
-/// Judges the name of a card's own certificate: the document's, and nobody's.
+/// Judges the name of a card's own certificate: a country and the document's number, and nobody's.
 fn judge_card(subject: &DistinguishedName, number: &str) -> (Verdict, String) {
-    let person = [AttributeType::Surname, AttributeType::GivenName];
-    if let Some(named) = person.iter().find(|named| subject.get(**named).is_some()) {
-        let reason = format!("{named} names the holder, in a certificate that anybody can read");
+    let allowed = [
+        AttributeType::Country,
+        AttributeType::CommonName,
+        AttributeType::SerialNumber,
+    ];
+    let mut attributes = subject.attributes().iter();
+    if let Some(other) = attributes.find(|found| !allowed.contains(&found.kind)) {
+        let kind = other.kind;
+        let reason = format!("{kind} says more than which document it is, and anybody can read it");
         return (Verdict::Failed, reason);
     }
-    if subject.get(AttributeType::SerialNumber) != Some(number) {
-        let reason = "serialNumber is not the document's number".to_owned();
-        return (Verdict::Failed, reason);
+    for kind in [AttributeType::CommonName, AttributeType::SerialNumber] {
+        if subject.get(kind) != Some(number) {
+            return (
+                Verdict::Failed,
+                format!("{kind} is not the document's number"),
+            );
+        }
     }
     (
         Verdict::Passed,
@@ -264,4 +283,38 @@ fn unpack(reader: impl std::io::Read) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
     reader.take(UNPACKED).read_to_end(&mut unpacked).ok()?;
     Some(unpacked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cards_own_name_says_which_document_and_nothing_else() {
+        let number = "XA0000001";
+        let named = |kind, value: &str| {
+            let name = DistinguishedName::builder()
+                .with(AttributeType::Country, "LV")
+                .with(AttributeType::CommonName, number)
+                .with(AttributeType::SerialNumber, number);
+            let replaced = match kind {
+                AttributeType::CommonName => DistinguishedName::builder()
+                    .with(AttributeType::Country, "LV")
+                    .with(AttributeType::CommonName, value)
+                    .with(AttributeType::SerialNumber, number),
+                AttributeType::Country => name,
+                other => name.with(other, value),
+            };
+            judge_card(&replaced.build().unwrap(), number).0
+        };
+        assert_eq!(named(AttributeType::Country, "LV"), Verdict::Passed);
+        for (kind, value) in [
+            (AttributeType::CommonName, "ANDRIS PARAUDZINS"),
+            (AttributeType::Surname, "PARAUDZINS"),
+            (AttributeType::GivenName, "ANDRIS"),
+            (AttributeType::Organization, "Office"),
+        ] {
+            assert_eq!(named(kind, value), Verdict::Failed, "{kind}");
+        }
+    }
 }

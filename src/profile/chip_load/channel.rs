@@ -303,11 +303,21 @@ impl Loader<'_> {
         let context = match &set.context {
             // The centre computes it from the serial number in its books: no station gets a key
             // for another chip by claiming to hold it.
-            Some(text) => Some(self.template_of(
-                text,
-                &|name| (name == "chip.serial").then_some(Sort::Text),
-                "it follows from chip.serial alone, for example \"hex_bytes(chip.serial)\"",
-            )?),
+            Some(text) => {
+                let context = self.template_of(
+                    text,
+                    &|name| (name == "chip.serial").then_some(Sort::Text),
+                    "it follows from chip.serial alone, for example \"hex_bytes(chip.serial)\"",
+                )?;
+                if !context.mentions("chip.serial") {
+                    return self.fault(
+                        text.span(),
+                        "diversified so, all chips would have the same keys",
+                        "name the serial number: hex_bytes(chip.serial)",
+                    );
+                }
+                Some(context)
+            }
             None => None,
         };
         let single = matches!(

@@ -1,9 +1,10 @@
 //! That the stages agree with the key sets which the chip holds.
 
 use super::{Checked, Loader};
-use crate::chip::StageProfile;
+use crate::chip::{ChipProfile, StageProfile};
 use crate::chip_file::ChipFile;
 use crate::held_keys::HeldKeys;
+use crate::placed::Placed;
 use crate::vocabulary::Verb;
 
 impl Loader<'_> {
@@ -53,6 +54,35 @@ impl Loader<'_> {
                     );
                 }
                 held.step(*verb, name, channel);
+            }
+        }
+        Ok(())
+    }
+
+    /// Proves that no two security domains hold sets of one version: attempts are counted by the
+    /// version, which is all that the chip says of a set.
+    pub(super) fn versions_tell_sets_apart(
+        &self,
+        file: &ChipFile,
+        profile: &ChipProfile,
+    ) -> Checked<()> {
+        let sets: Vec<_> = profile.channel.of_global_platform().collect();
+        for (index, (name, set)) in sets.iter().enumerate() {
+            let home = |name: &str| profile.channel_home(name).map(|home| &home.name);
+            let twin = sets.iter().take(index).find(|(other, twin)| {
+                let homes = home(name).zip(home(other));
+                twin.version == set.version && homes.is_some_and(|(own, other)| own != other)
+            });
+            if let Some((other, _)) = twin {
+                let channel = file.channel.as_ref();
+                let placed = channel.and_then(|channel| channel.keys.get(*name));
+                return self.fault(
+                    placed.map_or(0..0, Placed::span),
+                    format!(
+                        "key sets \"{other}\" and \"{name}\" of two applications have the same version"
+                    ),
+                    "attempts are counted by the version: give one of them another",
+                );
             }
         }
         Ok(())

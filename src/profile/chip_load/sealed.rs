@@ -5,7 +5,7 @@ use super::{Checked, Loader};
 use crate::chip::{ChipProfile, Object};
 use crate::chip_file::{ChipFile, StageFile, Text};
 use crate::command_template::CommandTemplate;
-use crate::issuer_channel::Protocol;
+use crate::issuer_channel::{Protection, Protocol};
 use crate::placed::Placed;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
@@ -22,22 +22,13 @@ impl Loader<'_> {
         if !stage.sealed {
             return Ok(());
         }
-        let Some(name) = &stage.channel else {
-            return match profile.opens_a_tunnel(stage.select.get_ref()) {
-                false => Ok(()),
-                true => self.fault(
-                    placed.span(),
-                    format!("stage \"{}\" is sealed and opens no channel", stage.name),
-                    "name the key set: channel = \"issuer\"",
-                ),
-            };
-        };
-        let protocol = profile.channel.protocol(name.get_ref());
-        let Some(level) = protocol.level() else {
-            return Ok(());
+        let key_set = stage.channel.as_ref().map(|set| set.get_ref().as_str());
+        let Some(Protection { level, .. }) = profile.channel.protection(key_set) else {
+            return self.clear_is_meant(placed, profile);
         };
         let channel = file.channel.as_ref();
-        let set = channel.and_then(|channel| channel.keys.get(name.get_ref()));
+        let set = channel.zip(key_set);
+        let set = set.and_then(|(channel, key_set)| channel.keys.get(key_set));
         let own = set.and_then(|set| set.get_ref().level.as_ref());
         let written = own.or(channel.and_then(|channel| channel.level.as_ref()));
         let written = written.map_or(placed.span(), Placed::span);
@@ -52,7 +43,9 @@ impl Loader<'_> {
             );
         }
         // SCP02 stock mostly has no R-MAC: there the status words must do.
-        if !level.has_rmac() && !matches!(protocol, Protocol::Scp02 { .. }) {
+        let is_scp02 = key_set
+            .is_some_and(|set| matches!(profile.channel.protocol(set), Protocol::Scp02 { .. }));
+        if !level.has_rmac() && !is_scp02 {
             return self.fault(
                 written,
                 format!(
@@ -63,6 +56,33 @@ impl Loader<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Where a chip has a channel that hides what passes, what the centre seals passes in the clear
+    /// only where its application speaks through none, and where that is written.
+    fn clear_is_meant(&self, placed: &Placed<StageFile>, profile: &ChipProfile) -> Checked<()> {
+        let stage = placed.get_ref();
+        if profile.hides(stage.select.get_ref()) {
+            return self.fault(
+                placed.span(),
+                format!(
+                    "stage \"{}\" is sealed and opens no channel that hides it, as other stages of its application do",
+                    stage.name
+                ),
+                "name the key set: channel = \"issuer\"",
+            );
+        }
+        match stage.clear || profile.channel.of_global_platform().next().is_none() {
+            true => Ok(()),
+            false => self.fault(
+                placed.span(),
+                format!(
+                    "stage \"{}\" is sealed, and its commands would pass in the clear",
+                    stage.name
+                ),
+                "name the key set; or write clear = true, where its application speaks through no channel",
+            ),
+        }
     }
 
     /// Proves that an operation which the centre renders names nothing that the station alone

@@ -19,10 +19,12 @@ fn importing(config: &mut Config) {
 application = "domain"
 reference = 0x11
 algorithm = "rsa2048"
+pin = "pin1"
 [keys.ec]
 application = "domain"
 reference = 0x12
 algorithm = "p384"
+pin = "pin1"
 [[operations.import_key]]
 header = "00 DB 3F u8(key.reference)"
 data = "key.private"
