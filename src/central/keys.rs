@@ -426,6 +426,27 @@ impl KeyService {
         Ok(self.token.kcv(label).map(drop)?)
     }
 
+    /// Checks that the token derives keys of a set that are of the set's cipher, for a chip that
+    /// there is not.
+    pub(crate) fn check_key_set(&self, chip: &ChipProfile, name: &str) -> Result<()> {
+        const NOBODYS: [u8; 10] = [0; 10];
+        let set = set(chip, name)?;
+        match &set.source {
+            KeySource::Known(_) => Ok(()),
+            KeySource::Diversified(_) if set.protocol.is_global_platform() => {
+                self.static_keys(chip, name, &NOBODYS).map(drop)
+            }
+            KeySource::Diversified(how) => {
+                let master = self.labels.master(name)?;
+                let key = self.token.diversify_one(*how, master, &NOBODYS)?;
+                match set.cipher.fits(key.as_bytes().len()) {
+                    true => Ok(()),
+                    false => Err(unfit(name, set.cipher)),
+                }
+            }
+        }
+    }
+
     pub(crate) fn token(&self) -> &Token {
         &self.token
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pki::ProfileKind;
-use profile::{Detail, KeySource, ObjectKind, Plan, Verb};
+use profile::{Plan, Verb};
 
 use crate::authority::IssuingAuthority;
 use crate::error::{CentralError, Result};
@@ -53,37 +53,44 @@ pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService)
         };
         return Err(CentralError::Unfit { reason });
     }
-    for master in masters(plan) {
-        keys.check_master(&master)?;
+    let derived = Derived::of(plan);
+    for set in derived.sets {
+        keys.check_key_set(chip, set)?;
+    }
+    for master in derived.pins {
+        keys.check_master(master)?;
     }
     Ok(())
 }
 
-/// Returns the names of the master keys from which a plan's steps derive keys and PINs.
-fn masters(plan: &Plan) -> BTreeSet<String> {
-    let mut sets: BTreeSet<&str> = BTreeSet::new();
-    let mut masters = BTreeSet::new();
-    for stage in &plan.stages {
-        sets.extend(stage.channel.as_deref());
-        for step in &stage.steps {
-            match step.verb {
-                Verb::AddKeys | Verb::ReplaceKeys => {
-                    sets.insert(&step.object);
-                }
-                Verb::SetIssuerPin => {
-                    let pin = plan.chip.object(ObjectKind::Pin, &step.object);
-                    if let Some(Detail::Pin(rules)) = pin.map(|pin| &pin.detail) {
-                        masters.extend(rules.issuer.clone());
+/// What a plan derives from master keys.
+#[derive(Default)]
+struct Derived<'p> {
+    /// The key sets.
+    sets: BTreeSet<&'p str>,
+    /// The names of the masters of its issuer's PINs.
+    pins: BTreeSet<&'p str>,
+}
+
+impl<'p> Derived<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let mut derived = Self::default();
+        for stage in &plan.stages {
+            derived.sets.extend(stage.channel.as_deref());
+            for step in &stage.steps {
+                match step.verb {
+                    Verb::AddKeys | Verb::ReplaceKeys => {
+                        derived.sets.insert(&step.object);
                     }
+                    Verb::SetIssuerPin => {
+                        let rules = plan.chip.pin_rules(&step.object);
+                        let master = rules.and_then(|rules| rules.issuer.as_deref());
+                        derived.pins.extend(master);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
+        derived
     }
-    let derived = sets.into_iter().filter(|name| {
-        let set = plan.chip.channel.keys.get(*name);
-        set.is_some_and(|set| matches!(set.source, KeySource::Diversified(_)))
-    });
-    masters.extend(derived.map(str::to_owned));
-    masters
 }

@@ -166,3 +166,26 @@ fn a_draft_that_does_not_load_stops_no_production() {
         },
     );
 }
+
+/// Masters of AES make no keys for a chip of triple DES: the installation says so when it opens,
+/// before anything is leased.
+#[test]
+fn masters_of_another_kind_than_a_chip_wants_are_found_at_the_start() {
+    with_house(
+        "scenarios::production::masters_of_another_kind_than_a_chip_wants_are_found_at_the_start",
+        async |house| {
+            let own = "diversification = \"kdf3\"";
+            let old = keyed("diversification = \"emv\"", "diversification = \"emv\"")
+                .replace("scp03", "scp02")
+                .replace("c-mac c-enc r-mac", "c-mac c-enc");
+            for (chip, opens) in [(keyed(own, own), true), (old, false)] {
+                let mut config = house.config();
+                config.chips.put("open", chip);
+                config.documents.put("eid-card", TAKING_IT);
+                config.database = house.folder.path().join(format!("{opens}.db"));
+                let opened = Central::open(config).await;
+                assert_eq!(opened.is_ok(), opens, "{:?}", opened.err());
+            }
+        },
+    );
+}
