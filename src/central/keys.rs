@@ -22,11 +22,6 @@ use zeroize::Zeroizing;
 use crate::config::KeyLabels;
 use crate::error::{CentralError, Result};
 
-/// The version of the keys with which a chip leaves its maker. They are not replaced by version:
-/// the first set that is added takes their place (*GP Card Specification 2.3 §11.8.2.1*: P1 is 01
-/// to 7F, or 00 for a new set).
-const INITIAL_KEYS: u8 = 0xFF;
-
 /// The name of a chip's answer to INITIALIZE UPDATE in an opening.
 const INITIALIZE_UPDATE: &str = "initialize_update";
 
@@ -229,7 +224,7 @@ impl KeyService {
         let update = answer(chip, opening)?;
         let diversification = update.diversification();
         let (old_set, new_set) = (set(chip, &opening.key_set)?, set(chip, new)?);
-        if new_set.version == INITIAL_KEYS {
+        if new_set.is_initial() {
             // GP Card Specification 2.3 §11.8.2.1: PUT KEY names versions 01 to 7F.
             return Err(CentralError::refused(format!(
                 "key set \"{new}\" is the maker's first, and no command puts that version again"
@@ -242,10 +237,9 @@ impl KeyService {
             )));
         }
         let keys = self.static_keys(chip, new, diversification)?;
-        let replaced = match old_set.version {
-            _ if adds => 0,
-            INITIAL_KEYS => 0,
-            version => version,
+        let replaced = match adds {
+            true => 0,
+            false => old_set.replaced_version(),
         };
         let kind = match new_set.cipher {
             Cipher::Aes(_) => NewKeyType::Aes,

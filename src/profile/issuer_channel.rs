@@ -39,7 +39,7 @@ impl ChannelProfile {
     /// Returns whether a key set is the maker's, with which a blank comes.
     pub fn is_makers(&self, key_set: &str) -> bool {
         let set = self.keys.get(key_set);
-        set.is_some_and(|set| key_set == TRANSPORT || set.version == INITIAL_KEYS)
+        set.is_some_and(|set| key_set == TRANSPORT || set.is_initial())
     }
 
     /// Returns the key sets of GlobalPlatform's channels.
@@ -185,6 +185,21 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    /// Returns whether it is the set with which a chip of GlobalPlatform leaves its maker.
+    pub fn is_initial(&self) -> bool {
+        self.version == INITIAL_KEYS
+    }
+
+    /// Returns the version that PUT KEY names to put another set in the place of this one: none for
+    /// the maker's first, which the first one added replaces (*GP Card Specification 2.3
+    /// §11.8.2.1*).
+    pub fn replaced_version(&self) -> u8 {
+        match self.is_initial() {
+            true => 0,
+            false => self.version,
+        }
+    }
+
     /// Returns whether anybody opens the channel: all the world knows the key, or what is shown to
     /// the chip is made without it.
     pub fn is_anybodys(&self) -> bool {

@@ -19,6 +19,14 @@ impl StatusPattern {
         mask: 0xFFFF,
     };
 
+    /// Returns the pattern of one status word.
+    pub(crate) fn of(status: Status) -> Self {
+        Self {
+            value: status.value(),
+            mask: 0xFFFF,
+        }
+    }
+
     /// Returns whether a status word is one of these.
     pub fn matches(&self, status: Status) -> bool {
         status.value() & self.mask == self.value

@@ -7,7 +7,7 @@ use card::cipher::Key;
 use card::gp::{
     Dek, HostChallenge, NewKeyType, StaticKeys, delete_key, initialize_update, put_key_set,
 };
-use card::{Command, Limits};
+use card::{Command, Limits, Status};
 
 use crate::chip::{ChipProfile, Detail, KeyRules, Object, PinRules};
 use crate::command::{Rendered, Renderer, content};
@@ -18,6 +18,7 @@ use crate::issuer_channel::{Cipher, Protection, Protocol};
 use crate::pin_values::PinValues;
 use crate::plan::{Plan, Stage, Step};
 use crate::position::Position;
+use crate::status_pattern::StatusPattern;
 use crate::value::Variables;
 use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 
@@ -25,9 +26,6 @@ use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
 const TRIES: usize = 20;
 /// What an encoded public key has around it, in bytes.
 const AROUND_A_KEY: usize = 10;
-/// The version of the keys with which a chip leaves its maker (*GP Card Specification 2.3
-/// §11.8.2.1*): they are replaced by adding.
-const INITIAL_KEYS: u8 = 0xFF;
 /// EXTERNAL AUTHENTICATE (*GP Card Specification 2.3 §E.5.2*).
 const EXTERNAL_AUTHENTICATE: [u8; 2] = [0x84, 0x82];
 
@@ -441,7 +439,10 @@ impl<'a> Explainer<'a> {
                 )];
                 let work = Work::of(move |variables| {
                     let host = host_challenge(variables.bytes("channel.host").unwrap_or_default());
-                    let ask = Rendered::asking(initialize_update(version, &host));
+                    let ask = Rendered {
+                        expect: vec![StatusPattern::of(Status::REFERENCE_NOT_FOUND)],
+                        ..Rendered::plain(initialize_update(version, &host))
+                    };
                     Ok(vec![Draft::of("INITIALIZE UPDATE", ask)])
                 });
                 Ok(vec![work.with(own)])
@@ -593,8 +594,8 @@ impl<'a> Explainer<'a> {
         let mut holding = stages.filter(|stage| stage.steps.contains(step));
         let old = holding.find_map(|stage| keys.get(stage.channel.as_ref()?));
         let old = old.ok_or("no channel is open")?;
-        let replaced = match (step.verb, old.version) {
-            (Verb::AddKeys, _) | (_, INITIAL_KEYS) => 0,
+        let replaced = match (step.verb, old.replaced_version()) {
+            (Verb::AddKeys, _) => 0,
             (_, version) => version,
         };
         let is_scp02 = matches!(old.protocol, Protocol::Scp02 { .. });
