@@ -436,6 +436,10 @@ fn a_key_that_all_the_world_knows_opens_a_channel_without_a_token() {
         "transport",
         "--json",
     ];
+    // What cannot be sent is found before an attempt is made.
+    let malformed = ["--apdu", "00CB3FFF055C"];
+    bench.card(&[&channel[..], &malformed].concat()).ends(2);
+    assert!(!bench.path("state/attempts.sqlite").exists());
     let opened = bench.card(&channel).ends(0).json();
     assert_eq!(opened["chip_proof"], "answer", "{opened:#}");
     let mut ledger = AttemptFile::open(&bench.path("state/attempts.sqlite")).unwrap();

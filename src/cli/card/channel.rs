@@ -78,7 +78,10 @@ type Counted = Budgeted<Session, reader::AttemptFile>;
 
 /// Opens the channel.
 pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
-    let commands = apdu::read(&options.apdu, &mut std::io::stdin().lock())?;
+    let texts = apdu::read(&options.apdu, &mut std::io::stdin().lock())?;
+    // All of them before the first attempt is made.
+    let commands = texts.iter().map(|text| Command::parse(text));
+    let commands: Vec<_> = commands.collect::<Result<_, _>>().or_fail(Kind::Usage)?;
     let chip = profiles::chip(&options.chip)?;
     let name = key_set(&chip, options.key_set.as_deref())?;
     let set = chip.channel.keys.get(&name);
@@ -195,9 +198,9 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
             None
         }
     };
-    for command in &commands {
+    for (text, command) in texts.iter().zip(&commands) {
         let answer = send(&mut channel, secured.as_mut(), command, &limits)?;
-        report.exchanges.push(Exchange::new(command, &answer));
+        report.exchanges.push(Exchange::new(text, &answer));
     }
     if options.json {
         output::json(&report)?;
@@ -332,11 +335,10 @@ fn prove(
 fn send(
     channel: &mut Counted,
     secured: Option<&mut Secured>,
-    command: &[u8],
+    command: &Command,
     limits: &Limits,
 ) -> Result<Response, Failure> {
-    let command = Command::parse(command).or_fail(Kind::Usage)?;
-    let command = limits.lower_le(command);
+    let command = limits.lower_le(command.clone());
     match secured {
         Some(secured) => {
             let wrapped = secured.wrap(&command).or_fail(Kind::Device)?;
