@@ -136,7 +136,7 @@ impl Verdict {
         for product in products {
             match chips.get(product) {
                 None => self.warn(format!(
-                    "no sound chip profile \"{product}\" is at hand: whether the two fit is not known"
+                    "no sound chip profile \"{product}\" is at hand: whether the two fit is not known; name its file in the same command, or a folder of profiles by --profiles"
                 )),
                 Some(chip) => {
                     if let Some(fault) = found::mismatch(document, chip)? {
