@@ -20,8 +20,13 @@ struct Made {
 
 impl Made {
     fn of(chip: &str, document: &str) -> Self {
+        Self::by(chip, chip, document)
+    }
+
+    /// Makes one of a product by a chip profile, shipped or a file.
+    fn by(product: &str, chip: &str, document: &str) -> Self {
         let mut bench = Bench::new();
-        let blank = bench.blank(chip);
+        let blank = bench.blank(product);
         bench.insert(&blank, ReaderBuffer::default(), None);
         let number = "XA0000001";
         let made = bench.make(chip, document, number, &[]).ends(0).json();
@@ -43,6 +48,8 @@ impl Made {
         command
             .args(arguments)
             .current_dir(self.bench.path(""))
+            // What OpenSC remembers of other cards is no judge of this one.
+            .env("XDG_CACHE_HOME", self.bench.path("cache"))
             .env("PCSCLITE_CSOCK_NAME", self.bench.farm.pcsc());
         let ran = Ran::of(command.output().unwrap()).ends(0);
         ran.out + &ran.err
@@ -84,11 +91,16 @@ impl Made {
         };
         let files = ["--input-file", input, "--output-file", "signature"];
         self.pkcs11(&[&["--sign", "--id", id], &form[..], &files].concat());
+        self.verifies(key, &digest);
+    }
+
+    /// Has openssl verify the signature over the message by the certificate that the card gave.
+    fn verifies(&self, key: &str, digest: &str) {
         let pem = format!("{key}.pem");
         let public = ["x509", "-in", &pem, "-noout", "-pubkey", "-out", "public"];
         self.tool("openssl", &public);
         let verify = ["-verify", "public", "-signature", "signature", "message"];
-        self.tool("openssl", &[&["dgst", &digest], &verify[..]].concat());
+        self.tool("openssl", &[&["dgst", digest], &verify[..]].concat());
     }
 }
 
@@ -181,4 +193,18 @@ fn a_card_signs_for_nobody_but_itself() {
         assert!(made.err.contains(fault), "{}", made.err);
     }
     bench.make("piv", "piv-card", "XA0000001", &[]).ends(0);
+}
+
+/// A chip of another school, by a file that was written from the manuals alone.
+#[test]
+fn opensc_uses_a_gids_card_that_no_profile_was_shipped_for() {
+    let profile = |path: &str| project(&format!("tests/profiles/{path}.toml"));
+    let (chip, document) = (profile("chips/gids"), profile("documents/gids-card"));
+    let card = Made::by("gids", chip.to_str().unwrap(), document.to_str().unwrap());
+    card.certificate("00", "authentication");
+    fs::write(card.bench.path("message"), b"what is signed").unwrap();
+    let sign = ["--sign", "--id", "00", "--mechanism", "SHA256-RSA-PKCS"];
+    let files = ["--input-file", "message", "--output-file", "signature"];
+    card.pkcs11(&[&sign[..], &files].concat());
+    card.verifies("authentication", "-sha256");
 }
