@@ -14,7 +14,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use zeroize::Zeroizing;
 
-use super::{Case, KEY, LEVELS, Mood, POINT, Way};
+use super::case::{Case, Mood, Way};
+use super::{KEY, LEVELS, POINT};
 
 pub(super) fn key() -> Key {
     Key::new(&KEY).unwrap()
