@@ -119,7 +119,7 @@ impl KeyService {
         opening: &ChannelOpening,
     ) -> Result<Opened> {
         let set = set(chip, &opening.key_set)?;
-        match &set.challenge {
+        match set.protocol.challenge() {
             Some(challenge) => {
                 let proof = self.proof(chip, challenge, serial, opening)?;
                 Ok(Opened::Proof(proof))
@@ -203,10 +203,10 @@ impl KeyService {
             )));
         }
         match protocol {
-            Protocol::Challenge if adds => Err(CentralError::refused(
+            Protocol::Challenge(_) if adds => Err(CentralError::refused(
                 "this chip holds one key: it can be replaced, and none added",
             )),
-            Protocol::Challenge => self.put_single_key(chip, serial, new),
+            Protocol::Challenge(_) => self.put_single_key(chip, serial, new),
             Protocol::Scp02 { .. } | Protocol::Scp03 { .. } => {
                 self.put_key_set(chip, opening, new, adds)
             }
@@ -498,7 +498,7 @@ pub(crate) fn host_challenge(
 /// Demands that the host's challenge is as long as the chip's protocol has it.
 fn check_host(chip: &ChipProfile, opening: &ChannelOpening) -> Result<()> {
     let set = set(chip, &opening.key_set)?;
-    let wanted = match &set.challenge {
+    let wanted = match set.protocol.challenge() {
         Some(challenge) => challenge.host,
         None => set.protocol.host_challenge(),
     };

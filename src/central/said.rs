@@ -63,7 +63,7 @@ impl Said {
                 },
             });
         }
-        let Some(challenge) = &set.challenge else {
+        let Some(challenge) = set.protocol.challenge() else {
             return Err(CentralError::invalid("this chip has no issuer's channel"));
         };
         let is_the_chips =

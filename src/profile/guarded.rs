@@ -5,7 +5,7 @@ use card::trace::{Rule, Side, Veil};
 
 use crate::chip::{ChipProfile, Detail, Object};
 use crate::command_template::CommandTemplate;
-use crate::issuer_channel::{Challenge, Protocol};
+use crate::issuer_channel::Challenge;
 use crate::value::{Nested, Scope, Value};
 use crate::vocabulary::{Dialect, ObjectKind};
 
@@ -67,7 +67,7 @@ impl ChipProfile {
     ) -> bool {
         let proves_by_heart = || {
             let set = self.channel.keys.get(&object.name);
-            let challenge = set.and_then(|set| set.challenge.as_ref());
+            let challenge = set.and_then(|set| set.protocol.challenge());
             command.mentions("channel.proof") && !challenge.is_some_and(Challenge::is_fresh)
         };
         operation.is_secret() || (operation == Dialect::OpenChannel && proves_by_heart())
@@ -123,7 +123,7 @@ impl ChipProfile {
             }
         }
         for set in self.objects(ObjectKind::KeySet) {
-            if matches!(self.channel.protocol(&set.name), Protocol::Challenge) {
+            if self.channel.protocol(&set.name).challenge().is_some() {
                 let names = ["channel.proof"];
                 self.present(&mut found, Dialect::OpenChannel, set, set, &names);
             }

@@ -90,7 +90,7 @@ pub enum Protocol {
     },
     /// The issuer proves a key; commands stay in the clear (ISO/IEC 7816-4 §11.5.3 EXTERNAL
     /// and MUTUAL AUTHENTICATE).
-    Challenge,
+    Challenge(Challenge),
 }
 
 impl Protocol {
@@ -98,7 +98,7 @@ impl Protocol {
     pub fn level(&self) -> Option<SecurityLevel> {
         match self {
             Self::Scp02 { level, .. } | Self::Scp03 { level, .. } => Some(*level),
-            Self::None | Self::Challenge => None,
+            Self::None | Self::Challenge(_) => None,
         }
     }
 
@@ -108,7 +108,7 @@ impl Protocol {
             Self::Scp02 { .. } => ChannelMode::Scp02,
             Self::Scp03 { host: 16, .. } => ChannelMode::Scp03S16,
             Self::Scp03 { .. } => ChannelMode::Scp03S8,
-            Self::None | Self::Challenge => return None,
+            Self::None | Self::Challenge(_) => return None,
         };
         self.level().map(|level| Protection { mode, level })
     }
@@ -118,6 +118,14 @@ impl Protocol {
         match self {
             Self::Scp03 { host, .. } => *host,
             _ => 8,
+        }
+    }
+
+    /// Returns how a key is proved, where it is by challenge.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match self {
+            Self::Challenge(challenge) => Some(challenge),
+            _ => None,
         }
     }
 
@@ -132,7 +140,7 @@ impl Protocol {
             Self::None => "none",
             Self::Scp02 { .. } => "scp02",
             Self::Scp03 { .. } => "scp03",
-            Self::Challenge => "challenge",
+            Self::Challenge(_) => "challenge",
         }
     }
 }
@@ -180,8 +188,6 @@ pub struct KeySet {
     pub context: Option<Template>,
     /// How many failed attempts lock the chip, as far as the profile knows.
     pub tries: Option<u8>,
-    /// How this key is proved, on a channel by challenge.
-    pub challenge: Option<Challenge>,
 }
 
 impl KeySet {
@@ -205,7 +211,7 @@ impl KeySet {
     pub fn is_anybodys(&self) -> bool {
         let key = "channel.key";
         let shows = |challenge: &Challenge| challenge.proof.mentions(key);
-        matches!(self.source, KeySource::Known(_)) || !self.challenge.as_ref().is_none_or(shows)
+        matches!(self.source, KeySource::Known(_)) || !self.protocol.challenge().is_none_or(shows)
     }
 }
 

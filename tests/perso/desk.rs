@@ -317,7 +317,7 @@ impl Desk {
 
     fn proof(&self, chip: &str, opening: &Opening) -> Grant {
         let set = &self.plan.chip.channel.keys[&opening.key_set];
-        let challenge = set.challenge.as_ref().unwrap();
+        let challenge = set.protocol.challenge().unwrap();
         let mut known = Variables::default();
         for (name, value) in &opening.answers {
             known.set(name.clone(), Value::bytes(value.as_slice()));

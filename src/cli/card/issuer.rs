@@ -71,7 +71,7 @@ pub(crate) fn ask(
     }
     let set = chip.channel.keys.get(key_set);
     let protocol = chip.channel.protocol(key_set);
-    let challenge = set.and_then(|set| set.challenge.as_ref());
+    let challenge = set.and_then(|set| set.protocol.challenge());
     let length = challenge.map_or(protocol.host_challenge(), |one| one.host);
     let mut host = Zeroizing::new(vec![0; length]);
     random::system()(&mut host);
@@ -139,7 +139,7 @@ pub(crate) fn judge(
             "its keys come from a master key: name where that is, --keys KEYS.toml".into(),
         ));
     };
-    match &set.challenge {
+    match set.protocol.challenge() {
         Some(challenge) => prove(challenge, key, set.cipher, opening).map(Fit::Ours),
         None => session(&set.protocol, key, opening),
     }

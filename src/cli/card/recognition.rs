@@ -86,7 +86,7 @@ impl Recognition {
             Protocol::Scp02 { level, i } => (level, format!("SCP02, i {i:02X}")),
             Protocol::Scp03 { level, host: 16 } => (level, "SCP03 S16".to_owned()),
             Protocol::Scp03 { level, .. } => (level, "SCP03 S8".to_owned()),
-            Protocol::None | Protocol::Challenge => return None,
+            Protocol::None | Protocol::Challenge(_) => return None,
         };
         let mut fitting = spoken.iter().filter(|one| one.fits(protocol));
         let said: Vec<_> = spoken.iter().map(Spoken::text).collect();
@@ -140,7 +140,7 @@ mod tests {
             (&[(3, 0x10)], scp03(full, 8), Some("level")),
             // Nothing is said, or nothing to compare with.
             (&[], scp02(0x15), None),
-            (&[(2, 0x55)], Protocol::Challenge, None),
+            (&[(2, 0x55)], Protocol::None, None),
         ] {
             let found = says(spoken).contradicts(&protocol);
             match (&found, fault) {

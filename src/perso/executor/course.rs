@@ -59,7 +59,12 @@ impl Executor {
             let command = initialize_update(set.version, &host);
             self.commands.push_back(Rendered::plain(command));
         } else {
-            let mut host = vec![0; set.challenge.as_ref().map_or(0, |challenge| challenge.host)];
+            let mut host = vec![
+                0;
+                set.protocol
+                    .challenge()
+                    .map_or(0, |challenge| challenge.host)
+            ];
             (self.random)(&mut host);
             self.variables.set("channel.host", Value::bytes(host));
             let object = self.object(ObjectKind::KeySet, &name)?;

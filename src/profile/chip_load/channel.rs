@@ -75,7 +75,7 @@ impl Loader<'_> {
         Ok(ChannelProfile { keys })
     }
 
-    fn protocol(&self, asked: &Asked<'_>) -> Checked<Protocol> {
+    fn protocol(&self, file: &ChipFile, asked: &Asked<'_>, cipher: Cipher) -> Checked<Protocol> {
         let protocol = match asked.protocol.get_ref().as_str() {
             "scp02" => Protocol::Scp02 {
                 level: self.level(asked, false)?,
@@ -85,7 +85,7 @@ impl Loader<'_> {
                 level: self.level(asked, true)?,
                 host: self.scp03_challenge(asked)?,
             },
-            "challenge" => Protocol::Challenge,
+            "challenge" => Protocol::Challenge(self.challenge(file, asked, cipher)?),
             other => {
                 let known = ["scp02", "scp03", "challenge"];
                 return self.unknown(
@@ -260,7 +260,8 @@ impl Loader<'_> {
         let span = set.span();
         let set = set.get_ref();
         let asked = Asked::of(channel, set);
-        let protocol = self.protocol(&asked)?;
+        let cipher = self.cipher(asked.protocol.get_ref(), set)?;
+        let protocol = self.protocol(file, &asked, cipher)?;
         let version = match (&set.version, protocol.is_global_platform()) {
             (Some(version), true) if matches!(*version.get_ref(), 0x01..=0x7F | 0xFF) => {
                 *version.get_ref()
@@ -281,7 +282,6 @@ impl Loader<'_> {
             }
             (version, false) => version.as_ref().map_or(0, |version| *version.get_ref()),
         };
-        let cipher = self.cipher(&protocol, set)?;
         let source = match (&set.diversification, &set.known) {
             (Some(how), None) => KeySource::Diversified(self.diversification(how)?),
             (None, Some(known)) => KeySource::Known(self.known_key(known, cipher)?),
@@ -347,10 +347,6 @@ impl Loader<'_> {
                 "write context = \"hex_bytes(chip.serial)\"",
             );
         }
-        let challenge = match protocol {
-            Protocol::Challenge => Some(self.challenge(file, &asked, cipher)?),
-            _ => None,
-        };
         Ok(KeySet {
             protocol,
             version,
@@ -358,11 +354,10 @@ impl Loader<'_> {
             cipher,
             context,
             tries: set.tries,
-            challenge,
         })
     }
 
-    fn cipher(&self, protocol: &Protocol, set: &KeySetFile) -> Checked<Cipher> {
+    fn cipher(&self, protocol: &str, set: &KeySetFile) -> Checked<Cipher> {
         const KNOWN: [(&str, Cipher); 4] = [
             ("aes-128", Cipher::Aes(128)),
             ("aes-192", Cipher::Aes(192)),
@@ -370,7 +365,7 @@ impl Loader<'_> {
             ("des3", Cipher::Des3),
         ];
         let default = match protocol {
-            Protocol::Scp02 { .. } => Cipher::Des3,
+            "scp02" => Cipher::Des3,
             _ => Cipher::Aes(128),
         };
         let Some(text) = &set.cipher else {
@@ -389,8 +384,8 @@ impl Loader<'_> {
             );
         };
         let fits = match protocol {
-            Protocol::Scp02 { .. } => cipher == Cipher::Des3,
-            Protocol::Scp03 { .. } => cipher != Cipher::Des3,
+            "scp02" => cipher == Cipher::Des3,
+            "scp03" => cipher != Cipher::Des3,
             _ => true,
         };
         match fits {

@@ -4,7 +4,6 @@
 use super::{Checked, Loader};
 use crate::chip::ChipProfile;
 use crate::chip_file::{StageFile, Text};
-use crate::issuer_channel::Protocol;
 use crate::plan::{Given, needs};
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
@@ -62,10 +61,12 @@ impl Loader<'_> {
                 "who had the channel's keys could undo what the centre set: move it before, or seal it",
             );
         }
-        if !matches!(
-            profile.channel.protocol(channel.get_ref()),
-            Protocol::Challenge
-        ) {
+        if profile
+            .channel
+            .protocol(channel.get_ref())
+            .challenge()
+            .is_none()
+        {
             return Ok(());
         }
         let Some(set) = profile.object(ObjectKind::KeySet, channel.get_ref()) else {

@@ -270,7 +270,7 @@ pub(super) fn challenge(chip: &ChipProfile, key_set: &str) -> Vec<StandIn> {
     let Some(set) = chip.channel.keys.get(key_set) else {
         return Vec::new();
     };
-    let Some(challenge) = &set.challenge else {
+    let Some(challenge) = set.protocol.challenge() else {
         return Vec::new();
     };
     let block = match set.cipher {

@@ -166,7 +166,7 @@ impl<'a> Explainer<'a> {
         let protocol = stage.channel.as_deref().map(|set| channels.protocol(set));
         explained.centre = match (stage.sealed, protocol) {
             (true, _) => Some("every command of this stage, ready".into()),
-            (false, Some(Protocol::Challenge)) => Some("the issuer's proof".into()),
+            (false, Some(Protocol::Challenge(_))) => Some("the issuer's proof".into()),
             (false, Some(_)) => Some("session keys".into()),
             (false, None) => None,
         };
