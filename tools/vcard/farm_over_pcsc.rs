@@ -182,6 +182,37 @@ fn slots_have_their_own_chips_and_circumstances() {
     assert!(atr.starts_with("3b:db:96"), "{atr}");
 }
 
+/// Sixteen chips of four kinds in one pcscd: each answers in its own reader.
+#[test]
+fn sixteen_readers_serve_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(farm) = start(&folder.path().join("farm"), 16) else {
+        return;
+    };
+    if Command::new("opensc-tool").arg("-v").output().is_err() {
+        missing::program("opensc-tool");
+        return;
+    }
+    let mut client = farm.client().unwrap();
+    let products = ["lateid-v2", "isoapplet-v0", "piv", "mrtd-applet"];
+    for (slot, product) in (0..16u8).zip(products.iter().cycle()) {
+        let chip = blank(folder.path(), product, slot);
+        client.insert(usize::from(slot), &chip, None).unwrap();
+    }
+    assert_eq!(farm.readers().len(), 16);
+    for (slot, reader) in (0..16u8).zip(farm.readers()) {
+        // The issuer security domain and its CPLC, in rows of sixteen bytes.
+        let commands = ["-s", "00A4040008A00000015100000000", "-s", "80CA9F7F2D"];
+        let said = tool(
+            &farm,
+            &[&["-r", reader, "-c", "default"], &commands[..]].concat(),
+        );
+        // The second row begins with the rest of the number; the batch follows.
+        let row = format!("\n00 00 {slot:02X} 00 01 ");
+        assert!(said.contains(&row), "{reader}: {said}");
+    }
+}
+
 #[test]
 fn stopping_over_the_socket_ends_the_farm() {
     let folder = tempfile::tempdir().unwrap();
