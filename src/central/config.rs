@@ -52,7 +52,8 @@ pub struct Config {
 /// The labels of the keys in the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLabels {
-    /// The master keys of chips, by the key set's name in the chip profiles.
+    /// The master keys of chips, by the key set's name in the chip profiles; `CHIP/SET` names that
+    /// of one chip profile alone, which counts before the other.
     pub masters: BTreeMap<String, String>,
     /// The certificate authority's key, P-384.
     pub authority: String,
@@ -82,7 +83,7 @@ impl Default for KeyLabels {
 impl KeyLabels {
     /// Makes every key that the token does not hold yet, and returns their labels.
     ///
-    /// The master key of the key set `transport` is not made: it is the chip maker's, and is
+    /// The master key of a key set `transport` is not made: it is the chip maker's, and is
     /// imported ([`Token::import_master_key`]).
     ///
     /// # Errors
@@ -98,7 +99,11 @@ impl KeyLabels {
             made.push(label.clone());
             Ok(())
         };
-        for (_, label) in self.masters.iter().filter(|(set, _)| *set != "transport") {
+        let own = self.masters.iter().filter(|(set, _)| {
+            let (_, set) = set.rsplit_once('/').unwrap_or(("", set));
+            set != "transport"
+        });
+        for (_, label) in own {
             make(label, &|| {
                 token.generate_master_key(label, MasterKeySize::Aes128)
             })?;
@@ -115,6 +120,14 @@ impl KeyLabels {
             token.generate_envelope_key(&self.envelope).map(drop)
         })?;
         Ok(made)
+    }
+
+    /// Returns the label of the master key of a chip's key set.
+    pub fn master_of(&self, chip: &str, key_set: &str) -> Result<&str> {
+        match self.masters.get(&format!("{chip}/{key_set}")) {
+            Some(label) => Ok(label),
+            None => self.master(key_set),
+        }
     }
 
     /// Returns the label of the master key of a key set, or of an issuer's PIN.

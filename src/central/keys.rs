@@ -343,7 +343,7 @@ impl KeyService {
                 }
             }
             KeySource::Diversified(how) => {
-                let master = self.labels.master(name)?;
+                let master = self.labels.master_of(&chip.name, name)?;
                 self.token.diversify_by(*how, master, diversification)?
             }
         };
@@ -368,7 +368,7 @@ impl KeyService {
                     Some(context) => context.render(&of_chip(serial))?,
                     None => Zeroizing::new(Vec::new()),
                 };
-                let master = self.labels.master(name)?;
+                let master = self.labels.master_of(&chip.name, name)?;
                 let key = self.token.diversify_one(*how, master, &context)?;
                 Zeroizing::new(key.as_bytes().to_vec())
             }
@@ -431,7 +431,7 @@ impl KeyService {
                 self.static_keys(chip, name, &NOBODYS).map(drop)
             }
             KeySource::Diversified(how) => {
-                let master = self.labels.master(name)?;
+                let master = self.labels.master_of(&chip.name, name)?;
                 let key = self.token.diversify_one(*how, master, &NOBODYS)?;
                 match set.cipher.fits(key.as_bytes().len()) {
                     true => Ok(()),

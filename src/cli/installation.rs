@@ -14,6 +14,7 @@
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -52,6 +53,10 @@ struct Settings {
     environment: Environment,
     series: String,
     origin: String,
+    /// Master keys beside the usual ones, or in their place: key set, or `CHIP/SET` = label in the
+    /// token.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    masters: BTreeMap<String, String>,
 }
 
 impl Installation {
@@ -82,6 +87,7 @@ impl Installation {
             environment: Environment::Test,
             series: "XA".into(),
             origin: "test.zimogs.example/central".into(),
+            masters: BTreeMap::new(),
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
         fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
@@ -210,7 +216,7 @@ impl Installation {
             database: self.folder.join("central.db"),
             environment: self.settings.environment,
             token: Arc::new(token),
-            keys: KeyLabels::default(),
+            keys: self.labels(),
             chips: profiles.chips.clone(),
             documents: profiles.documents.clone(),
             releases: released,
@@ -223,6 +229,12 @@ impl Installation {
         })
         .await
         .map_err(Failure::from)
+    }
+
+    fn labels(&self) -> KeyLabels {
+        let mut labels = KeyLabels::default();
+        labels.masters.extend(self.settings.masters.clone());
+        labels
     }
 
     /// Returns a `keys.toml` for a desk on this installation's token.

@@ -124,7 +124,7 @@ pub(crate) fn run(options: &OpenChannel) -> Result<ExitCode, Failure> {
             let fault = format!(
                 "the {name} keys are not those of this chip: its cryptogram does not fit; no attempt was used"
             );
-            let kcv = keys.as_ref().and_then(|keys| keys.kcv(&name));
+            let kcv = keys.as_ref().and_then(|keys| keys.kcv(&chip.name, &name));
             return Err(Failure::new(Kind::Refused, fault).with_hint(match kcv {
                 Some(kcv) => format!(
                     "compare the check value of the token's master key, {kcv}, with the delivery's"

@@ -73,9 +73,9 @@ impl Desk {
         &self.0.keys.authority_file
     }
 
-    /// Returns the key check value of a key set's master key.
-    pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
-        self.0.keys.chips.kcv(key_set)
+    /// Returns the key check value of the master key of a chip's key set.
+    pub(crate) fn kcv(&self, chip: &str, key_set: &str) -> Option<String> {
+        self.0.keys.chips.kcv(chip, key_set)
     }
 
     /// Does what blocks, the token's and the disk's work, beside the async threads.

@@ -101,9 +101,10 @@ impl ChipKeys {
         })
     }
 
-    /// Returns the key check value of a key set's master key, for a person to compare.
-    pub(crate) fn kcv(&self, key_set: &str) -> Option<String> {
-        let kcv = self.token.kcv(self.labels.masters.get(key_set)?).ok()?;
+    /// Returns the key check value of the master key of a chip's key set, for a person to compare.
+    pub(crate) fn kcv(&self, chip: &str, key_set: &str) -> Option<String> {
+        let label = self.labels.master_of(chip, key_set).ok()?;
+        let kcv = self.token.kcv(label).ok()?;
         Some(hex::encode_upper(kcv))
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Keys) -> Result<ExitCode, Failure> {
             present: None,
             judged: "not-judged",
             reason: String::new(),
-            kcv: keys.as_ref().and_then(|keys| keys.kcv(name)),
+            kcv: keys.as_ref().and_then(|keys| keys.kcv(&chip.name, name)),
         };
         match issuer::ask(&mut session, &chip, &limits, name, &known)? {
             Asked::Absent => {

@@ -377,7 +377,7 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
     if matches!(fault, Fault::WrongKeys { .. }) {
         let sets = plan.chip.channel.keys.keys();
         let kcvs: Vec<_> = sets
-            .filter_map(|set| Some(format!("{set} {}", desk.kcv(set)?)))
+            .filter_map(|set| Some(format!("{set} {}", desk.kcv(&plan.chip.name, set)?)))
             .collect();
         return Failure::of(Kind::Refused, fault).with_hint(format!(
             "compare the key check values of the token's master keys with the delivery's: {}",

@@ -178,13 +178,25 @@ fn masters_of_another_kind_than_a_chip_wants_are_found_at_the_start() {
             let old = keyed("diversification = \"emv\"", "diversification = \"emv\"")
                 .replace("scp03", "scp02")
                 .replace("c-mac c-enc r-mac", "c-mac c-enc");
-            for (chip, opens) in [(keyed(own, own), true), (old, false)] {
+            let own_labels = ["open/transport", "open/issuer"].map(|set| (set, "of-des"));
+            house.token.generate_des3_master_key("of-des").unwrap();
+            for (case, chip, labels, opens) in [
+                ("aes", keyed(own, own), &[][..], true),
+                ("des", old.clone(), &[], false),
+                // A chip may have masters of its own beside the others.
+                ("its-own", old, &own_labels, true),
+                ("of-others", keyed(own, own), &own_labels, false),
+            ] {
                 let mut config = house.config();
                 config.chips.put("open", chip);
                 config.documents.put("eid-card", TAKING_IT);
-                config.database = house.folder.path().join(format!("{opens}.db"));
+                config.database = house.folder.path().join(format!("{case}.db"));
+                let labels = labels
+                    .iter()
+                    .map(|(set, label)| (set.to_string(), label.to_string()));
+                config.keys.masters.extend(labels);
                 let opened = Central::open(config).await;
-                assert_eq!(opened.is_ok(), opens, "{:?}", opened.err());
+                assert_eq!(opened.is_ok(), opens, "{case}: {:?}", opened.err());
             }
         },
     );
