@@ -22,6 +22,13 @@ impl Loader<'_> {
         if !stage.sealed {
             return Ok(());
         }
+        if stage.steps.is_empty() {
+            return self.fault(
+                placed.span(),
+                format!("stage \"{}\" is sealed and has no steps", stage.name),
+                "give it steps; to prove a key, open its channel in an open stage before",
+            );
+        }
         let key_set = stage.channel.as_ref().map(|set| set.get_ref().as_str());
         let Some(Protection { level, .. }) = profile.channel.protection(key_set) else {
             return self.clear_is_meant(placed, profile);
