@@ -8,10 +8,8 @@ use cert::request::Request;
 use document::Record;
 use hsm::Token;
 use jiff::Timestamp;
-use pki::{
-    CertificateAuthority, CertificateOrder, CertificateProfile, CrlEntry, EmbeddedCa, Holder,
-    IssueError,
-};
+use jiff::tz::TimeZone;
+use pki::{CertificateOrder, CertificateProfile, CrlEntry, EmbeddedCa, Holder, IssueError};
 use profile::Released;
 
 use crate::error::{CentralError, Result};
@@ -52,7 +50,13 @@ impl CertificateShelf {
                 });
             }
             let digest = *Released::certificate(name, text)?.digest();
-            profiles.insert(name.clone(), Shelved { profile, digest });
+            profiles.insert(
+                name.clone(),
+                Shelved {
+                    profile: Arc::new(profile),
+                    digest,
+                },
+            );
         }
         Ok(profiles)
     }
@@ -67,7 +71,7 @@ pub struct IssuingAuthority {
 
 /// A certificate profile that was proved.
 struct Shelved {
-    profile: CertificateProfile,
+    profile: Arc<CertificateProfile>,
     /// What a release of it is about.
     digest: [u8; 32],
 }
@@ -129,7 +133,7 @@ impl IssuingAuthority {
 
     /// Returns the certificate profile of this name.
     pub(crate) fn profile(&self, name: &str) -> Result<&CertificateProfile> {
-        self.shelved(name).map(|shelved| &shelved.profile)
+        self.shelved(name).map(|shelved| &*shelved.profile)
     }
 
     /// Returns the digest of the certificate profile of this name, as a release has it.
@@ -174,21 +178,32 @@ impl IssuingAuthority {
         record: &Record,
         at: Timestamp,
     ) -> Result<Certificate> {
-        let order = CertificateOrder {
-            profile: self.profile(profile)?,
-            request,
-            holder: &holder(record),
-            document_expires: record.expires,
-            at,
-        };
-        match self.ca.issue(&order) {
-            Ok(issued) => Ok(issued.certificate),
+        let order = self.order(profile, request, record)?;
+        match self.ca.issue(&order, at) {
+            Ok(issued) => Ok(issued),
             // What was asked for is at fault, not the authority.
             Err(error @ (IssueError::Key { .. } | IssueError::DocumentExpired { .. })) => {
                 Err(CentralError::refused(error.to_string()))
             }
             Err(error) => Err(fault("no certificate was issued")(error.into())),
         }
+    }
+
+    /// Returns the order for a document's certificate under a profile.
+    fn order(&self, profile: &str, request: &Request, record: &Record) -> Result<CertificateOrder> {
+        let profile = &self.shelved(profile)?.profile;
+        let subject = profile.subject(Some(&holder(record)));
+        let last = record.expires.at(23, 59, 59, 0).to_zoned(TimeZone::UTC);
+        Ok(CertificateOrder {
+            profile: Arc::clone(profile),
+            public_key: request.public_key().clone(),
+            request: None,
+            subject: subject
+                .map_err(|source| fault("the holder cannot be named")(source.into()))?,
+            not_after: last
+                .map_err(|source| fault("the document's last day is no day")(source.into()))?
+                .timestamp(),
+        })
     }
 
     /// Returns a signed revocation list in DER.
@@ -218,7 +233,7 @@ fn own_profile<'a>(
     profiles: &'a BTreeMap<String, Shelved>,
     own: &str,
 ) -> Result<&'a CertificateProfile> {
-    let shelved = profiles.get(own).map(|shelved| &shelved.profile);
+    let shelved = profiles.get(own).map(|shelved| &*shelved.profile);
     shelved.ok_or_else(|| CentralError::Setup {
         reason: format!("the authority's own certificate profile \"{own}\" is not on the shelf"),
     })

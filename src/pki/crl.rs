@@ -13,6 +13,7 @@ use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 
 use crate::extensions::{authority_key_identifier, extension};
+use crate::register::RegisterError;
 use crate::to_be_signed::{ECDSA_SHA384, asn1_time, signed};
 
 /// Why a certificate is on the list (*§5.3.1*).
@@ -78,6 +79,12 @@ pub enum CrlError {
     /// The CA's key does not serve.
     #[error("the CA's token does not serve")]
     Token(#[source] HsmError),
+    /// The authority's register does not serve.
+    #[error("the authority's register does not serve")]
+    Register(#[source] RegisterError),
+    /// The program is ending.
+    #[error("the program is ending")]
+    Ending,
     /// The token gave a wrong signature; nothing was given out.
     #[error("the CA's token gave a signature that does not verify; take it out of service")]
     WrongSignature(#[source] SignatureError),

@@ -5,54 +5,23 @@ use std::sync::Arc;
 
 use cert::{Certificate, DistinguishedName, KeyUsage, PublicKey};
 use hsm::{HsmError, RandomSource, SignatureAlgorithm, Signer};
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use crate::authority::{CertificateAuthority, CertificateOrder, IssueError, IssuedCertificate};
+use crate::authority::CertificateOrder;
 use crate::crl::{self, CrlEntry, CrlError};
 use crate::extensions::{extensions, key_identifier};
 use crate::profile::{CertificateProfile, ProfileKind, Publication};
-use crate::subject::SubjectError;
 use crate::to_be_signed::Content;
 
-/// Why the embedded CA was not made or not opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CaError {
-    /// The profile is not a CA's.
-    #[error("certificate profile {name:?} is a holder's, not a CA's")]
-    NotACaProfile {
-        /// The profile's name.
-        name: String,
-    },
-    /// The signer's key is not a P-384 key.
-    #[error("the CA's key must be a P-384 key")]
-    Key,
-    /// The profile's subject does not make a name.
-    #[error("the CA cannot be named")]
-    Subject(#[source] SubjectError),
-    /// The certificate is not this profile's and this key's.
-    #[error("the CA certificate {serial} does not fit: {reason}")]
-    Mismatch {
-        /// The certificate's serial number.
-        serial: String,
-        /// What does not fit.
-        reason: &'static str,
-    },
-    /// The certificate was not made.
-    #[error("the CA's certificate was not made")]
-    Issue(#[source] Box<IssueError>),
-}
+mod error;
+mod serving;
 
-impl From<IssueError> for CaError {
-    fn from(error: IssueError) -> Self {
-        Self::Issue(Box::new(error))
-    }
-}
+pub use error::{CaError, IssueError};
+pub use serving::ServingCa;
 
 /// A self-signed certification authority whose key is in an HSM. It never claims a qualified
-/// status: profiles that do are refused when loaded.
+/// status. It signs, and keeps no book of what: that is [`crate::ServingCa`]'s.
 pub struct EmbeddedCa {
     certificate: Certificate,
     publication: Publication,
@@ -63,7 +32,7 @@ pub struct EmbeddedCa {
 
 impl EmbeddedCa {
     /// Makes a CA: its self-signed certificate for the signer's key, holding from `at`. The caller
-    /// keeps the certificate ([`CertificateAuthority::certificate`]) for [`EmbeddedCa::open`].
+    /// keeps the certificate ([`EmbeddedCa::certificate`]) for [`EmbeddedCa::open`].
     ///
     /// # Errors
     /// [`CaError`].
@@ -165,19 +134,28 @@ impl EmbeddedCa {
     }
 }
 
-impl CertificateAuthority for EmbeddedCa {
-    fn certificate(&self) -> &Certificate {
+impl EmbeddedCa {
+    /// Returns the certificate that the authority signs with.
+    pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    fn issue(&self, order: &CertificateOrder<'_>) -> Result<IssuedCertificate, IssueError> {
-        let profile = order.profile;
+    /// Signs a certificate for an order, holding from `at`.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub fn issue(
+        &self,
+        order: &CertificateOrder,
+        at: Timestamp,
+    ) -> Result<Certificate, IssueError> {
+        let profile = &*order.profile;
         if profile.kind() != ProfileKind::Leaf {
             return Err(IssueError::NotALeafProfile {
                 name: profile.name().to_owned(),
             });
         }
-        let key = order.request.public_key();
+        let key = &order.public_key;
         let algorithm = key.algorithm();
         if !algorithm.is_some_and(|algorithm| profile.allows(algorithm)) {
             return Err(IssueError::Key {
@@ -185,16 +163,19 @@ impl CertificateAuthority for EmbeddedCa {
                 algorithm,
             });
         }
+        profile
+            .check_subject(&order.subject)
+            .map_err(|reason| IssueError::Subject {
+                name: profile.name().to_owned(),
+                reason,
+            })?;
         let unreadable = |error| IssueError::Unreadable(cert::CertificateError::PublicKey(error));
-        let subject = profile
-            .subject(Some(order.holder))
-            .map_err(IssueError::Subject)?;
-        let (not_before, not_after) = self.period(order)?;
+        let (not_before, not_after) = self.period(order, at)?;
         let identifier = key_identifier(&key.subject_public_key().map_err(unreadable)?);
         let content = Content {
             serial: &serial(&*self.random).map_err(IssueError::Token)?,
             issuer: self.certificate.subject().as_der(),
-            subject: subject.as_der(),
+            subject: order.subject.as_der(),
             public_key: &key.to_spki_der().map_err(unreadable)?,
             not_before,
             not_after,
@@ -207,25 +188,23 @@ impl CertificateAuthority for EmbeddedCa {
             .map_err(IssueError::Encoding)?,
         };
         let der = content.sign(&*self.signer)?;
-        Ok(IssuedCertificate {
-            certificate: proved(&der, self.certificate.public_key())?,
-            on_hold_since: not_before,
-        })
+        proved(&der, self.certificate.public_key())
     }
-}
 
-impl EmbeddedCa {
     /// Returns first and last second of a certificate: as long as the profile has it, within the
     /// document's days and the CA's own.
-    fn period(&self, order: &CertificateOrder<'_>) -> Result<(Timestamp, Timestamp), IssueError> {
-        let from = whole_seconds(order.at)?;
-        let last_of_document = last_second_of(order.document_expires)?;
-        if last_of_document < from {
+    fn period(
+        &self,
+        order: &CertificateOrder,
+        at: Timestamp,
+    ) -> Result<(Timestamp, Timestamp), IssueError> {
+        let from = whole_seconds(at)?;
+        if order.not_after < from {
             return Err(IssueError::DocumentExpired {
-                expires: order.document_expires,
+                expires: order.not_after,
             });
         }
-        let until = last_second(from, order.profile.years())?.min(last_of_document);
+        let until = last_second(from, order.profile.years())?.min(whole_seconds(order.not_after)?);
         let own = self.certificate.validity();
         if from < own.not_before {
             return Err(IssueError::IssuerNotYetValid {
@@ -293,14 +272,6 @@ fn last_second(from: Timestamp, years: u8) -> Result<Timestamp, IssueError> {
         .to_zoned(TimeZone::UTC)
         .checked_add(Span::new().years(years))
         .and_then(|end| end.timestamp().checked_sub(SignedDuration::from_secs(1)))
-        .map_err(|_| IssueError::Time)
-}
-
-/// Returns the last second of a day, UTC.
-fn last_second_of(day: Date) -> Result<Timestamp, IssueError> {
-    day.at(23, 59, 59, 0)
-        .to_zoned(TimeZone::UTC)
-        .map(|end| end.timestamp())
         .map_err(|_| IssueError::Time)
 }
 

@@ -3,7 +3,6 @@
 use const_oid::AssociatedOid;
 use der::Encode;
 use der::asn1::{Ia5String, OctetString};
-use der::flagset::FlagSet;
 use sha2::{Digest, Sha256};
 use spki::ObjectIdentifier;
 use x509_cert::ext::Extension;
@@ -12,7 +11,7 @@ use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints,
-    CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+    CertificatePolicies, CrlDistributionPoints, ExtendedKeyUsage, SubjectKeyIdentifier,
 };
 
 use crate::profile::{CertificateProfile, ProfileKind, Publication};
@@ -43,12 +42,9 @@ pub(crate) fn extensions(
         ca: is_ca,
         path_len_constraint: profile.path_length(),
     };
-    let usage = profile
-        .usage_bits()
-        .fold(FlagSet::default(), |all, bit| all | bit);
     let mut list = vec![
         extension(&constraints, true)?,
-        extension(&KeyUsage(usage), true)?,
+        extension(&profile.key_usage(), true)?,
     ];
     let purposes = profile.purposes();
     if !purposes.is_empty() {

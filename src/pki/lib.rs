@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!   certs/*.toml ──► CertificateProfile ─┐
-//!   request (proof of possession) ───────┤
-//!   holder, document's expiry, time ─────┴─► CertificateAuthority::issue ──► IssuedCertificate
-//!                                              │                             (on hold)
-//!                                              └─ EmbeddedCa: key in the HSM; crl()
+//!   key, proof of possession ────────────┤
+//!   subject, document's last second ─────┴─► CertificateOrder
+//!                                                 │
+//!      trait CertificateAuthority ◄───────────────┘        judge(order, certificate)
+//!        ├─ ServingCa: EmbeddedCa (key in the HSM) and its Register; crl()
+//!        └─ Paired: one channel issues, another revokes
 //! ```
 //!
 //! What is certified comes from the application and the profile; of the request only the public
@@ -15,15 +17,26 @@ mod authority;
 mod crl;
 mod embedded;
 mod extensions;
+mod judge;
+mod paired;
 mod profile;
+mod register;
 mod subject;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
 #[cfg(test)]
 mod testing;
 mod to_be_signed;
 mod vocabulary;
 
-pub use authority::{CertificateAuthority, CertificateOrder, IssueError, IssuedCertificate};
+pub use authority::{
+    Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Promises, Status,
+    Verdict,
+};
 pub use crl::{CrlEntry, CrlError, RevocationReason};
-pub use embedded::{CaError, EmbeddedCa};
+pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
+pub use judge::{Misissued, judge};
+pub use paired::Paired;
 pub use profile::{CertificateProfile, ProfileError, ProfileKind, Publication};
+pub use register::{Entry, Register, RegisterError};
 pub use subject::{Holder, SubjectError};

@@ -1,11 +1,12 @@
 //! Certificate profiles: what a certificate of a kind contains, as `certs/*.toml` says it.
 
 use cert::{Curve, DistinguishedName, KeyAlgorithm};
+use der::flagset::FlagSet;
 use serde::Deserialize;
 use spki::ObjectIdentifier;
-use x509_cert::ext::pkix::KeyUsages;
+use x509_cert::ext::pkix::KeyUsage;
 
-use crate::subject::{Holder, SubjectAttribute, SubjectError, Variable, subject};
+use crate::subject::{Holder, SubjectAttribute, SubjectError, Variable, check, subject};
 use crate::vocabulary::{AttributeName, HttpUrl, KeyName, Policy, Purpose, Usage};
 
 /// Why a certificate profile was refused.
@@ -350,12 +351,20 @@ impl CertificateProfile {
         subject(&self.subject, holder)
     }
 
+    /// Checks that a name is one that the profile has for some holder. Returns what differs, no
+    /// value of it.
+    pub(crate) fn check_subject(&self, name: &DistinguishedName) -> Result<(), String> {
+        check(&self.subject, name)
+    }
+
     pub(crate) fn path_length(&self) -> Option<u8> {
         self.key.path_length
     }
 
-    pub(crate) fn usage_bits(&self) -> impl Iterator<Item = KeyUsages> {
-        self.key.usage.iter().map(|usage| usage.bit())
+    /// Returns `keyUsage` as certificates of this profile have it.
+    pub(crate) fn key_usage(&self) -> KeyUsage {
+        let bits = self.key.usage.iter().map(|usage| usage.bit());
+        KeyUsage(bits.fold(FlagSet::default(), |all, bit| all | bit))
     }
 
     pub(crate) fn purposes(&self) -> Vec<ObjectIdentifier> {

@@ -151,6 +151,27 @@ impl TryFrom<String> for Template {
     }
 }
 
+impl Template {
+    /// Returns whether a value could be this template filled in.
+    fn fits(&self, value: &str) -> bool {
+        fn rest_fits(pieces: &[Piece], value: &str) -> bool {
+            match pieces.split_first() {
+                None => value.is_empty(),
+                Some((Piece::Text(text), rest)) => value
+                    .strip_prefix(text.as_str())
+                    .is_some_and(|value| rest_fits(rest, value)),
+                Some((Piece::Variable(_), rest)) => value
+                    .char_indices()
+                    .skip(1)
+                    .map(|(at, _)| at)
+                    .chain((!value.is_empty()).then_some(value.len()))
+                    .any(|at| value.get(at..).is_some_and(|value| rest_fits(rest, value))),
+            }
+        }
+        rest_fits(&self.0, value)
+    }
+}
+
 /// One attribute of a profile's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +235,35 @@ impl SubjectAttribute {
     }
 }
 
+/// Checks that a name could be one that the attributes make: these attributes in this order, each
+/// with the template's own text around values that are not empty. Returns what differs.
+pub(crate) fn check(
+    attributes: &[SubjectAttribute],
+    name: &DistinguishedName,
+) -> Result<(), String> {
+    let found = name.attributes();
+    if found.len() != attributes.len() {
+        return Err(format!(
+            "it has {} attributes, not {}",
+            found.len(),
+            attributes.len()
+        ));
+    }
+    for (wanted, found) in attributes.iter().zip(found) {
+        let kind = wanted.attribute.kind();
+        if found.kind != kind {
+            return Err(format!("{} stands in the place of {kind}", found.kind));
+        }
+        // A common name that was cut to its length has lost its end.
+        let is_cut =
+            kind == AttributeType::CommonName && found.value.chars().count() == kind.max_length();
+        if !is_cut && !wanted.value.fits(&found.value) {
+            return Err(format!("{kind} has not the profile's form"));
+        }
+    }
+    Ok(())
+}
+
 /// Returns the name that the attributes make for a holder, or for nobody in particular.
 pub(crate) fn subject(
     attributes: &[SubjectAttribute],
@@ -228,9 +278,9 @@ pub(crate) fn subject(
 
 #[cfg(test)]
 mod tests {
-    use cert::AttributeType;
+    use cert::{AttributeType, DistinguishedName};
 
-    use super::{Holder, SubjectAttribute, SubjectError, Template, subject};
+    use super::{Holder, SubjectAttribute, SubjectError, Template, check, subject};
     use crate::vocabulary::AttributeName;
 
     fn cn() -> SubjectAttribute {
@@ -261,6 +311,45 @@ mod tests {
         let endless = Holder::new("LV", "B", "A".repeat(70), "121282-88882", "XA0000001");
         let name = subject(&[cn()], Some(&endless)).unwrap();
         assert_eq!(name.get(AttributeType::CommonName).unwrap(), "A".repeat(64));
+    }
+
+    #[test]
+    fn a_name_is_known_as_the_templates_own() {
+        let serial = SubjectAttribute {
+            attribute: AttributeName::SerialNumber,
+            value: Template::try_from("PNO{country}-{personal_code}".to_owned()).unwrap(),
+        };
+        let template = [cn(), serial];
+        let name = |cn: &str, number: &str| {
+            DistinguishedName::builder()
+                .with(AttributeType::CommonName, cn)
+                .with(AttributeType::SerialNumber, number)
+                .build()
+                .unwrap()
+        };
+        let good = "PNOLV-121282-88882";
+        assert_eq!(check(&template, &name("ANDRIS PARAUDZIŅŠ", good)), Ok(()));
+        assert_eq!(check(&template, &name(&"A".repeat(64), good)), Ok(()));
+        for (cn, number, fault) in [
+            ("ANDRIS", good, "common name"),
+            ("A B", "PASLV-121282-88882", "serial number"),
+            ("A B", "PNOLV-", "serial number"),
+            ("A B", "PNO-1", "serial number"),
+        ] {
+            let told = check(&template, &name(cn, number)).unwrap_err();
+            assert!(
+                told.to_lowercase().contains(fault) || told.contains("has not"),
+                "{told}"
+            );
+            assert!(!told.contains(number), "{told}");
+        }
+        let short = DistinguishedName::builder()
+            .with(AttributeType::SerialNumber, good)
+            .build()
+            .unwrap();
+        assert!(check(&template, &short).is_err());
+        let turned = [template[1].clone(), template[0].clone()];
+        assert!(check(&turned, &name("A B", good)).is_err());
     }
 
     #[test]

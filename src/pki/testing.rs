@@ -7,7 +7,6 @@ use cert::request::{Request, RequestInfo};
 use cert::{Curve, Hash, KeyAlgorithm, PublicKey};
 use hsm::{Curve as TokenCurve, test_support};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -30,10 +29,6 @@ pub(crate) fn profile(text: &str) -> CertificateProfile {
 }
 
 pub(crate) fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-pub(crate) fn date(text: &str) -> Date {
     text.parse().unwrap()
 }
 
@@ -108,17 +103,20 @@ pub(crate) fn ca(label: &str) -> EmbeddedCa {
     .unwrap()
 }
 
-pub(crate) fn order<'a>(
-    profile: &'a CertificateProfile,
-    request: &'a Request,
-    holder: &'a Holder,
-) -> CertificateOrder<'a> {
+/// When orders are given.
+pub(crate) const AT: &str = "2026-03-02T08:00:00Z";
+
+pub(crate) fn order(
+    profile: &CertificateProfile,
+    request: &Request,
+    holder: &Holder,
+) -> CertificateOrder {
     CertificateOrder {
-        profile,
-        request,
-        holder,
-        document_expires: date("2036-03-01"),
-        at: time("2026-03-02T08:00:00Z"),
+        profile: Arc::new(profile.clone()),
+        public_key: request.public_key().clone(),
+        request: None,
+        subject: profile.subject(Some(holder)).unwrap(),
+        not_after: time("2036-03-01T23:59:59Z"),
     }
 }
 

@@ -10,7 +10,7 @@ use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 use x509_cert::ext::Extension;
 use x509_cert::time::Time;
 
-use crate::authority::IssueError;
+use crate::embedded::IssueError;
 
 /// ecdsa-with-SHA384 (*RFC 5758 §3.2*), without parameters.
 pub(crate) const ECDSA_SHA384: ObjectIdentifier =

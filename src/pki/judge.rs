@@ -1,0 +1,140 @@
+//! Whether a certificate is the one that was ordered: the registration authority's own look at
+//! what any authority gives it, before a card gets it.
+
+use cert::{Certificate, DistinguishedName, PathError, PathVerifier};
+use jiff::{SignedDuration, Timestamp};
+use spki::ObjectIdentifier;
+
+use crate::authority::CertificateOrder;
+
+/// How far an authority's clock may be ahead of ours: a certificate that holds from a little later
+/// is not refused.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
+
+/// Why a certificate is not the one that was ordered. No name is shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misissued {
+    /// It certifies another key.
+    #[error("certificate {serial} is for another key")]
+    Key {
+        /// Its serial number.
+        serial: String,
+    },
+    /// It names somebody else.
+    #[error("certificate {serial} names another subject than was ordered")]
+    Subject {
+        /// Its serial number.
+        serial: String,
+    },
+    /// It is not of this authority, has expired, or does not hold yet.
+    #[error("the certificate is not the authority's own, or does not hold now")]
+    Path(#[source] PathError),
+    /// It would hold longer than the document, or than its profile allows.
+    #[error("certificate {serial} holds until {until}, longer than was ordered ({ordered})")]
+    Outlasts {
+        /// Its serial number.
+        serial: String,
+        /// Its last second.
+        until: Timestamp,
+        /// The last second that was ordered.
+        ordered: Timestamp,
+    },
+    /// Another profile's: an extension is not as ordered.
+    #[error("certificate {serial} is not of profile {profile:?}: {field} is not the profile's")]
+    Profile {
+        /// Its serial number.
+        serial: String,
+        /// The profile's name.
+        profile: String,
+        /// What differs.
+        field: &'static str,
+    },
+}
+
+/// Checks a certificate against its order and its authority's chain (the anchor first), at `at`.
+///
+/// # Errors
+/// [`Misissued`]: such a certificate goes on no card, and is revoked.
+pub fn judge(
+    order: &CertificateOrder,
+    certificate: &Certificate,
+    chain: &[Certificate],
+    at: Timestamp,
+) -> Result<(), Misissued> {
+    let serial = certificate.serial_hex();
+    if !certificate.matches(&order.public_key) {
+        return Err(Misissued::Key { serial });
+    }
+    if !names_the_same(certificate.subject(), &order.subject) {
+        return Err(Misissued::Subject { serial });
+    }
+    let from = certificate.validity().not_before;
+    let ahead = from > at && from.duration_since(at) <= CLOCKS;
+    let (anchors, intermediates) = chain.split_at(1.min(chain.len()));
+    let verifier = PathVerifier {
+        anchors,
+        intermediates,
+    };
+    let as_of = if ahead { from } else { at };
+    verifier
+        .verify(certificate, as_of)
+        .map_err(Misissued::Path)?;
+    let (until, ordered) = (certificate.validity().not_after, last_second(order, from));
+    if until > ordered {
+        return Err(Misissued::Outlasts {
+            serial,
+            until,
+            ordered,
+        });
+    }
+    match foreign_field(order, certificate) {
+        None => Ok(()),
+        Some(field) => Err(Misissued::Profile {
+            serial,
+            profile: order.profile.name().to_owned(),
+            field,
+        }),
+    }
+}
+
+/// Returns the last second that an order allows to a certificate that begins at `from`. An authority
+/// may count its years to the same second of the clock.
+fn last_second(order: &CertificateOrder, from: Timestamp) -> Timestamp {
+    let years = jiff::Span::new().years(order.profile.years());
+    let until = from
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .checked_add(years)
+        .map_or(Timestamp::MAX, |end| end.timestamp());
+    until.min(order.not_after)
+}
+
+/// Authorities choose their own string types: names are compared by what they say.
+fn names_the_same(one: &DistinguishedName, other: &DistinguishedName) -> bool {
+    one.attributes() == other.attributes()
+}
+
+/// Returns the first extension that is not as the profile has it.
+fn foreign_field(order: &CertificateOrder, certificate: &Certificate) -> Option<&'static str> {
+    let (said, profile) = (certificate.extensions(), &*order.profile);
+    let usage = profile.key_usage();
+    let is_same = |mut one: Vec<ObjectIdentifier>, mut other: Vec<ObjectIdentifier>| {
+        one.sort_unstable();
+        other.sort_unstable();
+        one == other
+    };
+    let policies = profile.policy_identifiers();
+    // An authority may assert more policies than were asked for; never fewer.
+    let has_policies = policies.iter().all(|policy| said.policies.contains(policy));
+    [
+        (said.ca, "basicConstraints"),
+        (said.key_usage != Some(usage), "keyUsage"),
+        (
+            !is_same(said.extended_key_usage.clone(), profile.purposes()),
+            "extendedKeyUsage",
+        ),
+        (!has_policies, "certificatePolicies"),
+    ]
+    .into_iter()
+    .find_map(|(differs, field)| differs.then_some(field))
+}
