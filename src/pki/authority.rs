@@ -65,7 +65,7 @@ impl fmt::Debug for Exchange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It issued this certificate. Nobody looked at it yet ([`crate::judge`]).
-    Issued(Certificate),
+    Issued(Box<Certificate>),
     /// It takes its time: submit this exchange, not before this long from now.
     Waiting {
         /// The exchange as it stands now; it takes the place of the one that was submitted.

@@ -123,7 +123,7 @@ impl CertificateAuthority for ServingCa {
             return Err(AuthorityError::Exchange);
         }
         if let Some(entry) = self.register.issued(exchange.as_bytes()).await? {
-            return Ok(Answer::Issued(entry.certificate));
+            return Ok(Answer::Issued(Box::new(entry.certificate)));
         }
         let order = order.clone();
         let made = self.blocking(move |ca| ca.issue(&order, at)).await;
@@ -132,7 +132,7 @@ impl CertificateAuthority for ServingCa {
         })??;
         // What was signed and not entered never leaves this function.
         let entry = self.register.enter(exchange.as_bytes(), &made, at).await?;
-        Ok(Answer::Issued(entry.certificate))
+        Ok(Answer::Issued(Box::new(entry.certificate)))
     }
 
     async fn conclude(
