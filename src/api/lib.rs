@@ -5,7 +5,8 @@
 //! station ── lease ──────────► a document to make, and the profiles it is made with
 //!         ── open_channel ───► session keys or a proof for one chip and one challenge
 //!         ── put_keys ───────► ready commands that put another key set
-//!         ── certify ────────► a certificate, on hold until the hand-over
+//!         ── certify ────────► a certificate, on hold until the hand-over, and a challenge
+//!         ── prove ──────────► the chip's signature over that challenge
 //!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
 //!         ── report ─────────► how it ended, exactly once, in order
 //! ```
@@ -20,8 +21,9 @@ pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
 pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{
-    Carries, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, ClaimRequest,
-    ConfirmRequest, PutKeyGrant, PutKeyRequest, SealGrant, SealRequest, SealedCommand,
+    Carries, CertifyGrant, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
+    ClaimRequest, ConfirmRequest, ProveRequest, PutKeyGrant, PutKeyRequest, SealGrant, SealRequest,
+    SealedCommand,
 };
 pub use secret::Secret;
 
@@ -66,8 +68,16 @@ pub trait Centre: Send + Sync {
         request: &PutKeyRequest,
     ) -> Result<PutKeyGrant, ApiError>;
 
-    /// Issues a certificate, DER, on hold, for a key whose possession the request proves.
-    async fn certify(&self, actor: &Actor, request: &CertifyRequest) -> Result<Vec<u8>, ApiError>;
+    /// Gets a certificate, on hold, for a key whose possession the request proves.
+    async fn certify(
+        &self,
+        actor: &Actor,
+        request: &CertifyRequest,
+    ) -> Result<CertifyGrant, ApiError>;
+
+    /// Takes the chip's signature under a certificate over the challenge that came with it. Without
+    /// it no certificate becomes active, and no stage that sets the holder's PINs is sealed.
+    async fn prove(&self, actor: &Actor, request: &ProveRequest) -> Result<(), ApiError>;
 
     /// Gives the commands of a sealed stage; the channel's keys stay at the centre.
     async fn seal(&self, actor: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError>;

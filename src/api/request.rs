@@ -115,6 +115,42 @@ pub struct CertifyRequest {
     pub request: Vec<u8>,
 }
 
+/// What becomes of the request for a certificate.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum CertifyGrant {
+    /// It was issued, and is on hold.
+    Issued {
+        /// The certificate, DER.
+        #[serde_as(as = "Hex")]
+        certificate: Vec<u8>,
+        /// What the chip is to sign under it once it has it.
+        #[serde_as(as = "Hex")]
+        challenge: Vec<u8>,
+    },
+    /// The authority takes its time: ask the same again.
+    Pending {
+        /// Not before this many milliseconds from now.
+        after: u64,
+    },
+}
+
+/// Shows that a certificate is on its chip: the chip signed the challenge that came with it.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProveRequest {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The chip's serial number.
+    pub chip: String,
+    /// The key's name in the chip profile.
+    pub key: String,
+    /// The signature, in the chip's own form.
+    #[serde_as(as = "Hex")]
+    pub signature: Vec<u8>,
+}
+
 /// What a chip and its reader take in one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carries {
@@ -267,6 +303,26 @@ mod tests {
                 kcv: vec![1, 2, 3],
             },
             json!({"commands": ["gNgAgQ=="], "answer": null, "kcv": "010203"}),
+        );
+        travels(
+            &CertifyGrant::Issued {
+                certificate: vec![0x30, 0x00],
+                challenge: vec![1, 2],
+            },
+            json!({"state": "issued", "certificate": "3000", "challenge": "0102"}),
+        );
+        travels(
+            &CertifyGrant::Pending { after: 1500 },
+            json!({"state": "pending", "after": 1500}),
+        );
+        travels(
+            &ProveRequest {
+                lease,
+                chip: "00".into(),
+                key: "signature".into(),
+                signature: vec![0x30],
+            },
+            json!({"lease": nil, "chip": "00", "key": "signature", "signature": "30"}),
         );
         let key = |byte| Secret::new([byte; 3]);
         travels(

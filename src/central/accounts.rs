@@ -9,10 +9,10 @@ use document::{Act, Role, compatible, may};
 use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::database::{parsed, stored};
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 /// The longest name of an account or a station.
 const MAX_NAME: usize = 64;

@@ -7,10 +7,10 @@ use document::{Act, Application, Reference, four_eyes};
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::{Person, authorise, name_of};
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::database::{parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::scribe::Deed;
 use document::DocumentNumber;
 
 impl Central {

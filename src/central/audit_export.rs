@@ -10,9 +10,9 @@ use document::Act;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 /// How many entries are read at once: a full bundle.
 const PAGE: i64 = 256;

@@ -11,71 +11,23 @@ use std::collections::BTreeMap;
 
 use api::Actor;
 use audit::{
-    Action, Cause, CheckpointSigner, Control, Details, Entry, EntryId, Hash, KeyKind, NodeId,
-    NodeRow, Outcome, Reference, SignedCheckpoint, SignerFault, Subject, SubjectKind, Tree,
+    CheckpointSigner, Hash, KeyKind, NodeId, NodeRow, Outcome, SignedCheckpoint, SignerFault, Tree,
     VerifierKey,
 };
 use hsm::{Signer, TokenSigner};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{Row, SqliteConnection};
-use uuid::Uuid;
 
-use crate::accounts::known_as;
 use crate::central::Central;
 use crate::database::{Write, moment, stored};
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 /// How many entries one run of the sequencer takes into one transaction.
 const BATCH: i64 = 4096;
 
 /// An entry that waits longer for its leaf is an alarm.
 const BOUND: SignedDuration = SignedDuration::from_secs(60);
-
-/// What an entry says of an act, before it is known how it ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Deed {
-    action: &'static str,
-    control: Control,
-    kind: &'static str,
-    reference: String,
-    details: Vec<(&'static str, String)>,
-}
-
-impl Deed {
-    /// An act on one thing, which is named by a pseudonymous reference.
-    pub(crate) fn new(
-        action: &'static str,
-        control: Control,
-        kind: &'static str,
-        reference: impl ToString,
-    ) -> Self {
-        Self {
-            action,
-            control,
-            kind,
-            reference: reference.to_string(),
-            details: Vec::new(),
-        }
-    }
-
-    /// Names the act otherwise, once it is known what it was.
-    pub(crate) fn named(mut self, action: &'static str) -> Self {
-        self.action = action;
-        self
-    }
-
-    /// Names the thing, once it is there.
-    pub(crate) fn about(mut self, reference: impl ToString) -> Self {
-        self.reference = reference.to_string();
-        self
-    }
-
-    /// Adds a fact. It must not be about a holder.
-    pub(crate) fn with(mut self, key: &'static str, value: impl ToString) -> Self {
-        self.details.push((key, value.to_string()));
-        self
-    }
-}
 
 /// The state of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +95,9 @@ impl Central {
         actor: Option<&Actor>,
         deed: &Deed,
     ) -> Result<()> {
-        self.write_entry(tx, actor, deed, Outcome::Done, None).await
+        self.scribe()
+            .write(tx, actor, deed, Outcome::Done, None)
+            .await
     }
 
     /// Passes a result on. Where the act was refused or failed, and so left nothing behind, the
@@ -159,7 +113,8 @@ impl Central {
             return result;
         };
         let mut tx = self.write().await?;
-        self.write_entry(&mut tx, Some(actor), deed, outcome, Some(&error.chain()))
+        self.scribe()
+            .write(&mut tx, Some(actor), deed, outcome, Some(&error.chain()))
             .await?;
         tx.commit().await?;
         result
@@ -174,78 +129,9 @@ impl Central {
         error: &CentralError,
     ) -> Result<()> {
         let cause = error.chain();
-        self.write_entry(tx, Some(actor), deed, Outcome::Refused, Some(&cause))
+        self.scribe()
+            .write(tx, Some(actor), deed, Outcome::Refused, Some(&cause))
             .await
-    }
-
-    async fn write_entry(
-        &self,
-        tx: &mut SqliteConnection,
-        actor: Option<&Actor>,
-        deed: &Deed,
-        outcome: Outcome,
-        cause: Option<&str>,
-    ) -> Result<()> {
-        let (person, station) = match actor {
-            Some(actor) => (
-                Some(known_as(tx, &actor.person).await?),
-                actor.station.as_str(),
-            ),
-            None => (None, self.station()),
-        };
-        let bytes = self
-            .encode(deed, person, station, outcome, cause)
-            .map_err(CentralError::audit("an entry"))?;
-        sqlx::query("INSERT INTO audit_entry (entry, committed) VALUES (?, ?)")
-            .bind(bytes)
-            .bind(stored(self.now()))
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
-
-    fn encode(
-        &self,
-        deed: &Deed,
-        person: Option<String>,
-        station: &str,
-        outcome: Outcome,
-        cause: Option<&str>,
-    ) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-        let mut details = Details::new();
-        for (key, value) in &deed.details {
-            details.insert(*key, line(value))?;
-        }
-        // What a caller sent may not fit a reference; the log takes no text of unknown content.
-        let reference =
-            Reference::new(&*deed.reference).or_else(|_| Reference::new("unreadable"))?;
-        let station = Reference::new(format!("station/{station}"))
-            .or_else(|_| Reference::new("station/unreadable"))?;
-        let cause = match cause.map(line) {
-            Some(text) => Some(
-                Cause::new(text).or_else(|_| Cause::new("the cause cannot be repeated here"))?,
-            ),
-            None => None,
-        };
-        let entry = Entry {
-            id: EntryId::new(Uuid::now_v7().to_string())?,
-            time: audit::Timestamp::new(self.now().to_string())?,
-            clock: self.clock().quality(),
-            actor: audit::Actor {
-                person: person.map(Reference::new).transpose()?,
-                station: Some(station),
-            },
-            action: Action::new(deed.action)?,
-            subject: Subject {
-                kind: SubjectKind::new(deed.kind)?,
-                reference,
-            },
-            outcome,
-            cause,
-            control: deed.control,
-            details,
-        };
-        Ok(entry.encode()?)
     }
 
     /// Puts the waiting entries into the tree, in the order in which they were committed, and
@@ -401,21 +287,4 @@ async fn fetch_node(tx: &mut SqliteConnection, node: NodeId) -> Result<Hash> {
             .await?;
     hash.and_then(|hash| Hash::try_from(hash.as_slice()).ok())
         .ok_or_else(|| CentralError::damaged("a node of the audit tree"))
-}
-
-/// Makes one line of at most 512 bytes of a text, as entries take it.
-fn line(text: impl AsRef<str>) -> String {
-    let mut line = String::new();
-    for character in text.as_ref().chars() {
-        let character = if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            ' '
-        } else {
-            character
-        };
-        if line.len() + character.len_utf8() > 512 {
-            break;
-        }
-        line.push(character);
-    }
-    line
 }

@@ -8,19 +8,27 @@ use document::{Environment, Kind, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use pki::ServingCa;
 use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
 use sqlx::{Row, SqliteConnection};
+use tokio::sync::Mutex;
 
-use crate::audit_log::{Deed, LogKey};
+use crate::audit_log::LogKey;
+use crate::authorities::Authorities;
 use crate::authority::IssuingAuthority;
-use crate::config::{Clock, Config, KeyLabels};
+use crate::certificate_profiles::CertificateProfiles;
+use crate::config::{Config, KeyLabels};
 use crate::database::{Database, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
 use crate::profiles::{check_keys, load_chips, load_documents};
+use crate::register::StoredRegister;
 use crate::releases::{self, Candidates};
+use crate::scribe::Deed;
+use crate::scribe::Scribe;
 use crate::sealed_stages::SealedSessions;
+use crate::turns::Turns;
 
 /// The issuance store. Clones are the same store.
 ///
@@ -37,12 +45,15 @@ struct Inner {
     token: Arc<Token>,
     envelope_key: EnvelopeKey,
     log_key: Arc<LogKey>,
-    authority: Arc<IssuingAuthority>,
+    authorities: Authorities,
+    certificate_profiles: CertificateProfiles,
     chips: BTreeMap<String, Arc<ChipProfile>>,
     documents: Vec<DocumentProfile>,
-    station: String,
-    clock: Arc<dyn Clock>,
+    scribe: Arc<Scribe>,
     sealed: SealedSessions,
+    turns: Turns,
+    /// Held while a revocation list is made.
+    listing: Mutex<()>,
 }
 
 impl Central {
@@ -111,8 +122,23 @@ impl Central {
             )?,
         };
         let keys = KeyService::new(Arc::clone(&config.token), config.keys.clone());
+        let scribe = Arc::new(Scribe {
+            clock: config.clock,
+            station: config.station,
+        });
+        let (ca, certificate_profiles) = authority.into_parts();
+        let register = StoredRegister {
+            database: database.clone(),
+            scribe: Arc::clone(&scribe),
+        };
+        let random = Arc::clone(&config.token);
+        let embedded = ServingCa::new(ca, Arc::new(register), random);
+        let authorities = Authorities::new(embedded, config.authorities)?;
         for plan in &plans {
-            check_means(plan, &authority, &keys)?;
+            check_means(plan, &certificate_profiles, &keys)?;
+            for (_, certificate) in &plan.keys {
+                authorities.check(certificate_profiles.get(certificate)?)?;
+            }
         }
         let central = Self(Arc::new(Inner {
             database,
@@ -122,12 +148,14 @@ impl Central {
             token: config.token,
             envelope_key,
             log_key: Arc::new(log_key),
-            authority: Arc::new(authority),
+            authorities,
+            certificate_profiles,
             chips,
             documents,
-            station: config.station,
-            clock: config.clock,
+            scribe,
             sealed: SealedSessions::default(),
+            turns: Turns::default(),
+            listing: Mutex::default(),
         }));
         if found.is_none() {
             central.found_installation(series).await?;
@@ -183,7 +211,7 @@ impl Central {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        self.0.scribe.clock.now()
     }
 
     /// Returns the present day in UTC.
@@ -191,12 +219,8 @@ impl Central {
         self.now().to_zoned(jiff::tz::TimeZone::UTC).date()
     }
 
-    pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
-    }
-
-    pub(crate) fn station(&self) -> &str {
-        &self.0.station
+    pub(crate) fn scribe(&self) -> &Scribe {
+        &self.0.scribe
     }
 
     pub(crate) fn token(&self) -> Arc<Token> {
@@ -223,12 +247,31 @@ impl Central {
         &self.0.log_key
     }
 
-    pub(crate) fn authority(&self) -> Arc<IssuingAuthority> {
-        Arc::clone(&self.0.authority)
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.0.authorities
     }
 
-    pub(crate) fn authority_ref(&self) -> &IssuingAuthority {
-        &self.0.authority
+    pub(crate) fn certificate_profiles(&self) -> &CertificateProfiles {
+        &self.0.certificate_profiles
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
+    }
+
+    pub(crate) fn listing(&self) -> &Mutex<()> {
+        &self.0.listing
+    }
+
+    /// Returns the embedded authority, for what it serves beside this store: its lists, its
+    /// responder, its other registration authorities.
+    pub fn embedded_authority(&self) -> &Arc<ServingCa> {
+        self.0.authorities.embedded()
+    }
+
+    /// Returns its certificate, DER.
+    pub fn authority_certificate(&self) -> &[u8] {
+        self.embedded_authority().certificate().as_der()
     }
 
     pub(crate) fn sealed(&self) -> &SealedSessions {

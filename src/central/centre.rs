@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ClaimRequest,
-    ConfirmRequest, Lease, LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant,
-    SealRequest,
+    Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
+    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
+    Report, SealGrant, SealRequest,
 };
 use async_trait::async_trait;
 
@@ -40,7 +40,8 @@ centre! {
     claim(ClaimRequest) -> () = claim_chip;
     open_channel(ChannelRequest) -> ChannelGrant = give_channel;
     put_keys(PutKeyRequest) -> PutKeyGrant = give_put_keys;
-    certify(CertifyRequest) -> Vec<u8> = certify_key;
+    certify(CertifyRequest) -> CertifyGrant = certify_key;
+    prove(ProveRequest) -> () = prove_key;
     seal(SealRequest) -> SealGrant = seal_stage;
     confirm(ConfirmRequest) -> () = confirm_stage;
     report(Report) -> () = take_report;

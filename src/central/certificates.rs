@@ -1,38 +1,72 @@
-//! Certificates: on hold from their issue, active from the hand-over, revoked with a reason; and
-//! the list that shows it.
+//! The certificate saga: from a key that was born on a chip to a certificate that the chip signs
+//! under.
+//!
+//! ```text
+//!   proof of possession ─► requested ─► issued on hold ─► judged, concluded ─► given to the station
+//!                              │              │                                     │
+//!                    given up: in doubt       └── misissued, spoiled ─► revoked   written, read back
+//!                              │                                                    │
+//!                       sweep: revoked or abandoned        active ◄─ handed over ─ ready ◄─ challenge signed
+//! ```
+//!
+//! No authority is asked inside a transaction, and each is asked only for what was written down
+//! before. Where the books have a certificate, and where its authority has it, are two columns:
+//! what differs is work left (`standing.rs`).
 
-use api::{Actor, CertifyRequest};
+use api::{Actor, CertifyGrant, CertifyRequest, ProveRequest};
 use audit::Control;
+use cert::Certificate;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
-use jiff::SignedDuration;
-use pki::CrlEntry;
+use hsm::RandomSource;
+use pki::{
+    Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Misissued, Verdict,
+};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::SqliteConnection;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
 
-use crate::audit_log::Deed;
+use crate::authorities::Authorities;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
-use crate::database::{Write, moment, parsed, stored};
+use crate::certificate_rows::{Ordered, Standing};
+use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 use crate::possession::prove_possession;
+use crate::scribe::Deed;
 
-/// How long a revocation list may be relied on.
-const CRL_TERM: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The length of the challenge that a chip signs under its certificate, in bytes.
+const CHALLENGE: usize = 32;
+
+/// When a station is to ask again for a certificate that somebody else is just asking for.
+const SOON: Duration = Duration::from_millis(500);
+
+/// When a station is to ask again after its authority did not answer.
+const LATER: Duration = Duration::from_secs(2);
+
+fn pending(after: Duration) -> CertifyGrant {
+    CertifyGrant::Pending {
+        after: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// A certificate on order, and all that is needed to ask its authority.
+struct Errand {
+    ordered: Ordered,
+    order: CertificateOrder,
+    authority: Arc<dyn CertificateAuthority>,
+}
 
 impl Central {
-    /// Returns the certificate of the embedded authority, DER.
-    pub fn authority_certificate(&self) -> &[u8] {
-        self.authority_ref().der()
-    }
-
-    /// Issues a certificate, on hold.
+    /// Gets a certificate, on hold, or says that it takes a while.
     pub(crate) async fn certify_key(
         &self,
         actor: &Actor,
         request: &CertifyRequest,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<CertifyGrant> {
         let deed = Deed::new(
             "certificate.issued",
             Control::CRYPTOGRAPHY,
@@ -48,11 +82,114 @@ impl Central {
         actor: &Actor,
         deed: &Deed,
         request: &CertifyRequest,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<CertifyGrant> {
+        let errand = self.errand(actor, request).await?;
+        let Some(_turn) = self.turns().take(&errand.ordered.id) else {
+            return Ok(pending(SOON));
+        };
+        // Whoever had the turn before may have gone on.
+        let id = errand.ordered.id.clone();
+        let ordered = Ordered::load(&mut *self.read().await?, &id).await?;
+        let errand = Errand { ordered, ..errand };
+        let ordered = match errand.ordered.state {
+            CertificateState::Requested => match self.ask(actor, deed, errand).await? {
+                Ok(errand) => errand,
+                Err(later) => return Ok(later),
+            },
+            CertificateState::IssuedOnHold | CertificateState::Ready => errand,
+            _ => {
+                return Err(CentralError::refused(
+                    "the certificate of this key was given up; report the blank as spoiled",
+                ));
+            }
+        };
+        self.hand_out(ordered).await
+    }
+
+    /// Finds the order that this request is about, or writes it down: judged by the lease, the
+    /// plan and the chip's proof of possession.
+    async fn errand(&self, actor: &Actor, request: &CertifyRequest) -> Result<Errand> {
         let mut tx = self.write().await?;
-        let held = self.held(&mut tx, actor, request.lease).await?;
-        let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
-        let document = Document::load(&mut tx, &held.document).await?;
+        let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
+        let name = Authorities::name_for(&order.profile).to_owned();
+        let authority = self.authorities().get(&name)?;
+        let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
+        tx.commit().await?;
+        if let Some(ordered) = known {
+            return Ok(Errand {
+                authority: self.authorities().get(&ordered.authority)?,
+                ordered,
+                order,
+            });
+        }
+
+        let exchange = authority.prepare(&order, self.now()).await;
+        let exchange = exchange.map_err(|error| not_asked(&error))?;
+        let mut challenge = vec![0; CHALLENGE];
+        self.token().fill(&mut challenge)?;
+        let mut tx = self.write().await?;
+        // The lease may have ended meanwhile, and somebody else may have been quicker.
+        let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
+        let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
+        if let Some(ordered) = known {
+            return Ok(Errand {
+                ordered,
+                order,
+                authority,
+            });
+        }
+        let ordered = Ordered {
+            id: Uuid::now_v7().to_string(),
+            document: held.document.clone(),
+            number: held.number.clone(),
+            lease: held.id.to_string(),
+            chip: chip.serial.clone(),
+            key: request.key.clone(),
+            profile: request.profile.clone(),
+            authority: name,
+            exchange: exchange.as_bytes().to_vec(),
+            is_sent: false,
+            challenge,
+            state: CertificateState::INITIAL,
+            standing: Standing::None,
+            is_concluded: false,
+            certificate: None,
+            tries: 0,
+        };
+        ordered
+            .enter(&mut tx, &public_key, &request.request, self.now())
+            .await?;
+        let deed = Deed::new(
+            "certificate.requested",
+            Control::CRYPTOGRAPHY,
+            "lease",
+            held.id,
+        )
+        .with("document", &held.number)
+        .with("chip", &chip.serial)
+        .with("key", &request.key)
+        .with("profile", &request.profile)
+        .with("authority", &ordered.authority);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(Errand {
+            ordered,
+            order,
+            authority,
+        })
+    }
+
+    /// Judges a request by the lease, the plan and the proof of possession. Returns the lease, the
+    /// chip, the order, and the digest of the public key.
+    async fn judged(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        request: &CertifyRequest,
+    ) -> Result<(Held, BookedChip, CertificateOrder, Vec<u8>)> {
+        let held = self.held(tx, actor, request.lease).await?;
+        let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
+        let document = Document::load(tx, &held.document).await?;
         self.check_key(&chip, &document, request)?;
         let proved = prove_possession(self.chip(&chip.product)?, &request.key, &request.request)?;
         if document.subjects.get(&request.key).map(Vec::as_slice) != Some(proved.subject().as_der())
@@ -65,54 +202,13 @@ impl Central {
         let public_key = public_key.map_err(|error| {
             CentralError::refused(format!("the public key is not accepted: {error}"))
         })?;
-        let public_key = Sha256::digest(&public_key).to_vec();
-        if let Some(der) = issued_before(&mut tx, &held, &chip, request, &public_key).await? {
-            tx.commit().await?;
-            return Ok(der);
-        }
-
-        let profile_digest = self.authority_ref().profile_digest(&request.profile)?;
-        let state = advance(CertificateState::INITIAL, CertificateEvent::Issue)?;
-        let (authority, profile, record, now) = (
-            self.authority(),
-            request.profile.clone(),
-            document.record.clone(),
-            self.now(),
-        );
-        let certificate = self
-            .blocking(move || authority.issue(&profile, &proved, &record, now))
-            .await??;
-        let (serial, validity) = (certificate.serial_hex(), certificate.validity());
-        sqlx::query(
-            "INSERT INTO certificate (serial, document, number, lease, chip, key_name, profile, public_key, der, state, not_before, not_after, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&serial)
-        .bind(&document.id)
-        .bind(document.number().to_string())
-        .bind(held.id.to_string())
-        .bind(&chip.serial)
-        .bind(&request.key)
-        .bind(&request.profile)
-        .bind(public_key)
-        .bind(certificate.as_der())
-        .bind(state.to_string())
-        .bind(stored(validity.not_before))
-        .bind(stored(validity.not_after))
-        .bind(stored(validity.not_before))
-        .execute(&mut *tx)
-        .await?;
-        let deed = deed
-            .clone()
-            .with("document", document.number())
-            .with("chip", &chip.serial)
-            .with("certificate", &serial)
-            .with("key", &request.key)
-            .with("profile", &request.profile)
-            .with("profile-digest", hex::encode(profile_digest));
-        self.record(&mut tx, Some(actor), &deed).await?;
-        tx.commit().await?;
-        Ok(certificate.as_der().to_vec())
+        let order = self.certificate_profiles().order(
+            &request.profile,
+            &proved,
+            &request.request,
+            &document.record,
+        )?;
+        Ok((held, chip, order, Sha256::digest(&public_key).to_vec()))
     }
 
     /// Demands that the document gets this key on this chip, by the holder's age, and under this
@@ -138,6 +234,238 @@ impl Central {
         }
     }
 
+    /// Asks the authority, and records what it issued. Inside: the errand as it stands now, or when
+    /// to ask again.
+    async fn ask(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        mut errand: Errand,
+    ) -> Result<std::result::Result<Errand, CertifyGrant>> {
+        if errand.ordered.is_sent && !errand.authority.promises().finds_again {
+            // It may have been issued, and nobody can tell: this key is never certified again.
+            let why = "the authority did not answer, and cannot be asked what it did";
+            self.give_up(&mut errand.ordered, CertificateEvent::Doubt, why)
+                .await?;
+            return Err(CentralError::refused(format!(
+                "{why}; report the blank as spoiled"
+            )));
+        }
+        if !errand.ordered.is_sent {
+            errand.ordered.is_sent = true;
+            self.keep_exchange(&errand.ordered).await?;
+        }
+        let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
+        let now = self.now();
+        let answer = errand.authority.submit(&errand.order, &exchange, now).await;
+        match answer {
+            Ok(Answer::Issued(certificate)) => {
+                self.take(actor, deed, errand, *certificate).await.map(Ok)
+            }
+            Ok(Answer::Waiting { exchange, after }) => {
+                errand.ordered.exchange = exchange.as_bytes().to_vec();
+                self.keep_exchange(&errand.ordered).await?;
+                Ok(Err(pending(after)))
+            }
+            Err(AuthorityError::Lost { reason }) => {
+                // What it may have issued is withdrawn: it is asked anew.
+                let exchange = errand.authority.prepare(&errand.order, now).await;
+                let exchange = exchange.map_err(|error| not_asked(&error))?;
+                errand.ordered.exchange = exchange.as_bytes().to_vec();
+                errand.ordered.is_sent = false;
+                let mut tx = self.write().await?;
+                errand.ordered.store_exchange(&mut tx).await?;
+                let deed = errand
+                    .ordered
+                    .deed("certificate.requested-again")
+                    .with("cause", reason);
+                self.record(&mut tx, Some(actor), &deed).await?;
+                tx.commit().await?;
+                Ok(Err(pending(SOON)))
+            }
+            Err(error) if error.is_passing() => {
+                self.note_trouble(&mut errand.ordered, &error).await?;
+                Ok(Err(pending(LATER)))
+            }
+            Err(error) => {
+                let why = CentralError::from(error).chain();
+                self.give_up(&mut errand.ordered, CertificateEvent::Abandon, &why)
+                    .await?;
+                Err(CentralError::refused(why))
+            }
+        }
+    }
+
+    /// Writes down how an exchange stands, and whether it may have been sent.
+    pub(crate) async fn keep_exchange(&self, ordered: &Ordered) -> Result<()> {
+        let mut tx = self.write().await?;
+        ordered.store_exchange(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Judges and records a certificate that came from an authority.
+    async fn take(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        mut errand: Errand,
+        certificate: Certificate,
+    ) -> Result<Errand> {
+        let judged = pki::judge(
+            &errand.order,
+            &certificate,
+            errand.authority.chain(),
+            self.now(),
+        );
+        if let Err(Misissued::Key { serial }) = &judged {
+            // Somebody else's, for all that is known: not ours to revoke.
+            let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
+            let now = self.now();
+            let rejected = errand
+                .authority
+                .conclude(&exchange, &certificate, Verdict::Rejected, now)
+                .await;
+            let rejected = rejected.map_or_else(|error| format!("; {error}"), |()| String::new());
+            let why = format!("the authority gave certificate {serial}, of another key{rejected}");
+            self.give_up(&mut errand.ordered, CertificateEvent::Doubt, &why)
+                .await?;
+            return Err(CentralError::refused(why));
+        }
+        let mut tx = self.write().await?;
+        let state = Ordered::load(&mut tx, &errand.ordered.id).await?.state;
+        let standing = match errand.authority.promises().issues_on_hold {
+            true => Standing::OnHold,
+            false => Standing::Good,
+        };
+        errand.ordered.state = match (state, &judged) {
+            (CertificateState::Requested, _) => advance(state, CertificateEvent::Issue)?,
+            // Given up while the authority was at work.
+            _ => state,
+        };
+        errand.ordered.standing = standing;
+        errand.ordered.certificate = Some(certificate);
+        if judged.is_err() || errand.ordered.state == CertificateState::InDoubt {
+            let revoke = CertificateEvent::Revoke(RevocationReason::Superseded);
+            errand.ordered.state = advance(errand.ordered.state, revoke)?;
+        }
+        errand.ordered.store_issued(&mut tx, self.now()).await?;
+        let profile_digest = self
+            .certificate_profiles()
+            .digest(&errand.ordered.profile)?;
+        let ordered = &errand.ordered;
+        let deed = deed
+            .clone()
+            .with("document", &ordered.number)
+            .with("chip", &ordered.chip)
+            .with("certificate", ordered.serial())
+            .with("key", &ordered.key)
+            .with("profile", &ordered.profile)
+            .with("profile-digest", hex::encode(profile_digest))
+            .with("authority", &ordered.authority);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        if let Err(fault) = &judged {
+            let deed = ordered.deed("certificate.misissued").with("fault", fault);
+            self.record(&mut tx, Some(actor), &deed).await?;
+        }
+        tx.commit().await?;
+        if errand.ordered.state.is_final() {
+            self.move_at_authority(&mut errand.ordered).await?;
+            let why = judged.map_or_else(
+                |fault| fault.to_string(),
+                |()| "the blank was given up meanwhile".to_owned(),
+            );
+            return Err(CentralError::refused(format!(
+                "the certificate is not used, and is being revoked: {why}"
+            )));
+        }
+        Ok(errand)
+    }
+
+    /// Gives an issued certificate to the station, once its authority has it accepted and on hold:
+    /// a card gets nothing that could be used before its hand-over.
+    async fn hand_out(&self, mut errand: Errand) -> Result<CertifyGrant> {
+        if !self.move_at_authority(&mut errand.ordered).await? {
+            return Ok(pending(LATER));
+        }
+        match errand.ordered.certificate {
+            Some(certificate) => Ok(CertifyGrant::Issued {
+                certificate: certificate.as_der().to_vec(),
+                challenge: errand.ordered.challenge,
+            }),
+            None => Err(CentralError::damaged("an issued certificate")),
+        }
+    }
+
+    /// Takes a chip's signature under its certificate.
+    pub(crate) async fn prove_key(&self, actor: &Actor, request: &ProveRequest) -> Result<()> {
+        let deed = Deed::new(
+            "certificate.proved",
+            Control::CRYPTOGRAPHY,
+            "lease",
+            request.lease,
+        );
+        let result = self.try_prove(actor, &deed, request).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_prove(&self, actor: &Actor, deed: &Deed, request: &ProveRequest) -> Result<()> {
+        let mut tx = self.write().await?;
+        let held = self.held(&mut tx, actor, request.lease).await?;
+        let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
+        let ordered = Ordered::of_key(&mut tx, &held, &chip, &request.key).await?;
+        let issued = ordered.and_then(|ordered| ordered.certificate.clone().zip(Some(ordered)));
+        let (certificate, mut ordered) = issued.ok_or_else(|| CentralError::NotFound {
+            what: "certificate for this key under this lease".into(),
+        })?;
+        let rules = self.chip(&chip.product)?.key_rules(&request.key);
+        let signs = rules.is_some_and(|rules| {
+            let key = certificate.public_key();
+            rules.verifies(key, &ordered.challenge, &request.signature)
+        });
+        if !signs {
+            return Err(CentralError::refused(format!(
+                "the chip does not sign under the certificate of key \"{}\"; report the blank as spoiled",
+                request.key
+            )));
+        }
+        if ordered.state == CertificateState::Ready {
+            // Repeated after a lost answer.
+            return Ok(());
+        }
+        ordered.state = advance(ordered.state, CertificateEvent::Prove)?;
+        ordered.store_state(&mut tx, self.now()).await?;
+        let deed = deed
+            .clone()
+            .with("document", &ordered.number)
+            .with("chip", &chip.serial)
+            .with("certificate", ordered.serial())
+            .with("key", &request.key);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Demands that every certificate that a chip gets is on it, and that its key signed under it.
+    pub(crate) async fn check_proved(
+        &self,
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+        keys: &[(String, String)],
+    ) -> Result<()> {
+        for (key, _) in keys {
+            let ordered = Ordered::of_key(tx, held, chip, key).await?;
+            if ordered.is_none_or(|ordered| ordered.state != CertificateState::Ready) {
+                return Err(CentralError::refused(format!(
+                    "key \"{key}\" of chip {} has not signed under a certificate that was issued under this lease",
+                    chip.serial
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Activates the certificates of a document that is handed over.
     pub(crate) async fn activate_certificates(
         &self,
@@ -145,17 +473,16 @@ impl Central {
         actor: &Actor,
         document: &Document,
     ) -> Result<()> {
-        self.move_certificates(
-            tx,
-            actor,
-            document,
-            CertificateEvent::Activate,
-            "certificate.activated",
-        )
-        .await
+        for mut ordered in Ordered::live(tx, &document.id).await? {
+            ordered.state = advance(ordered.state, CertificateEvent::Activate)?;
+            ordered.store_state(tx, self.now()).await?;
+            let deed = ordered.deed("certificate.activated");
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        Ok(())
     }
 
-    /// Revokes the certificates of a document whose card will not be handed over. A card that was
+    /// Gives up the certificates of a document whose card will not be handed over. A card that was
     /// spoiled is replaced: hence `superseded` (*RFC 5280 §5.3.1*).
     pub(crate) async fn revoke_certificates(
         &self,
@@ -163,146 +490,64 @@ impl Central {
         actor: &Actor,
         document: &Document,
     ) -> Result<()> {
-        let event = CertificateEvent::Revoke(RevocationReason::Superseded);
-        self.move_certificates(tx, actor, document, event, "certificate.revoked")
-            .await
-    }
-
-    /// Moves on every certificate of the document that is not revoked yet.
-    async fn move_certificates(
-        &self,
-        tx: &mut Write,
-        actor: &Actor,
-        document: &Document,
-        event: CertificateEvent,
-        action: &'static str,
-    ) -> Result<()> {
-        let rows =
-            sqlx::query("SELECT serial, state FROM certificate WHERE document = ? ORDER BY serial")
-                .bind(&document.id)
-                .fetch_all(&mut **tx)
-                .await?;
-        for row in &rows {
-            let (serial, state): (&str, CertificateState) = (
-                row.get("serial"),
-                parsed("a certificate's state", row.get("state"))?,
-            );
-            // Those of an earlier blank ended with it.
-            if state.is_final() {
-                continue;
-            }
-            let next = advance(state, event)?;
-            sqlx::query("UPDATE certificate SET state = ?, changed = ? WHERE serial = ?")
-                .bind(next.to_string())
-                .bind(stored(self.now()))
-                .bind(serial)
-                .execute(&mut **tx)
-                .await?;
-            let deed = Deed::new(action, Control::CRYPTOGRAPHY, "certificate", serial)
-                .with("document", document.number())
-                .with("state", next);
+        for mut ordered in Ordered::live(tx, &document.id).await? {
+            let (event, action) = match (ordered.state, ordered.is_sent) {
+                (CertificateState::Requested, false) => {
+                    (CertificateEvent::Abandon, "certificate.abandoned")
+                }
+                // It may come yet: the sweep asks, and revokes it.
+                (CertificateState::Requested, true) => {
+                    (CertificateEvent::Doubt, "certificate.in-doubt")
+                }
+                _ => (
+                    CertificateEvent::Revoke(RevocationReason::Superseded),
+                    "certificate.revoked",
+                ),
+            };
+            ordered.state = advance(ordered.state, event)?;
+            ordered.store_state(tx, self.now()).await?;
+            let deed = ordered.deed(action);
             self.record(tx, Some(actor), &deed).await?;
         }
         Ok(())
     }
 
-    /// Makes a new revocation list, DER: every certificate that is on hold or revoked, and not
-    /// expired. Lists are numbered without gaps, and kept.
-    ///
-    /// # Errors
-    /// The authority's and the database's failures.
-    pub async fn crl(&self) -> Result<Vec<u8>> {
+    /// Gives up an order.
+    async fn give_up(
+        &self,
+        ordered: &mut Ordered,
+        event: CertificateEvent,
+        why: &str,
+    ) -> Result<()> {
         let mut tx = self.write().await?;
-        let now = self.now();
-        let rows = sqlx::query(
-            "SELECT serial, state, changed FROM certificate WHERE not_after >= ? ORDER BY serial",
-        )
-        .bind(stored(now))
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut entries = Vec::new();
-        for row in &rows {
-            let reason = match parsed("a certificate's state", row.get("state"))? {
-                CertificateState::IssuedOnHold => pki::RevocationReason::CertificateHold,
-                CertificateState::Revoked(reason) => listed(reason),
-                CertificateState::Requested
-                | CertificateState::Abandoned
-                | CertificateState::Active => continue,
-            };
-            let serial = hex::decode(row.get::<&str, _>("serial"))
-                .map_err(|_| CentralError::damaged("a certificate's serial number"))?;
-            entries.push(CrlEntry {
-                serial,
-                since: moment(row.get("changed"))?,
-                reason,
-            });
+        // A blank that was given up meanwhile has moved it already.
+        ordered.state = Ordered::load(&mut tx, &ordered.id).await?.state;
+        if !ordered.state.is_final() && ordered.state != CertificateState::InDoubt {
+            ordered.state = advance(ordered.state, event)?;
         }
-        let number: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM crl")
-            .fetch_one(&mut *tx)
-            .await?;
-        let (authority, count) = (self.authority(), entries.len());
-        let der = self
-            .blocking(move || authority.crl(&entries, now, now + CRL_TERM, number.unsigned_abs()))
-            .await??;
-        sqlx::query("INSERT INTO crl (number, issued, der) VALUES (?, ?, ?)")
-            .bind(number)
-            .bind(stored(now))
-            .bind(&der)
-            .execute(&mut *tx)
-            .await?;
-        let deed = Deed::new("crl.issued", Control::CRYPTOGRAPHY, "crl", number)
-            .with("certificates", count);
+        ordered.store_trouble(&mut tx, why, self.now()).await?;
+        ordered.store_state(&mut tx, self.now()).await?;
+        let action = match ordered.state {
+            CertificateState::InDoubt => "certificate.in-doubt",
+            _ => "certificate.abandoned",
+        };
+        let deed = ordered.deed(action).with("cause", why);
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;
-        Ok(der)
+        Ok(())
     }
 }
 
-/// Returns the certificate that was issued for the same key before; refuses a key that is
-/// another's, and another key in the place of one that was certified.
-async fn issued_before(
-    tx: &mut Write,
-    held: &Held,
-    chip: &BookedChip,
-    request: &CertifyRequest,
-    public_key: &[u8],
-) -> Result<Option<Vec<u8>>> {
-    let rows = sqlx::query("SELECT lease, chip, key_name, public_key, der FROM certificate WHERE public_key = ? OR (lease = ? AND chip = ? AND key_name = ?)")
-        .bind(public_key)
-        .bind(held.id.to_string())
-        .bind(&chip.serial)
-        .bind(&request.key)
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut found = None;
-    for row in &rows {
-        let same_place = row.get::<&str, _>("lease") == held.id.to_string()
-            && row.get::<&str, _>("chip") == chip.serial
-            && row.get::<&str, _>("key_name") == request.key;
-        let same_key = row.get::<&[u8], _>("public_key") == public_key;
-        match (same_place, same_key) {
-            (true, true) => found = Some(row.get("der")),
-            (_, true) => {
-                return Err(CentralError::refused(
-                    "this public key was certified before, for another document or another key",
-                ));
-            }
-            _ => {
-                return Err(CentralError::refused(
-                    "another key was certified in this place already; report the blank as spoiled",
-                ));
-            }
+impl From<AuthorityError> for CentralError {
+    fn from(error: AuthorityError) -> Self {
+        Self::Authority {
+            reason: error.to_string(),
+            source: error.into(),
         }
     }
-    Ok(found)
 }
 
-fn listed(reason: RevocationReason) -> pki::RevocationReason {
-    match reason {
-        RevocationReason::KeyCompromise => pki::RevocationReason::KeyCompromise,
-        RevocationReason::AffiliationChanged => pki::RevocationReason::AffiliationChanged,
-        RevocationReason::Superseded => pki::RevocationReason::Superseded,
-        RevocationReason::CessationOfOperation => pki::RevocationReason::CessationOfOperation,
-        RevocationReason::PrivilegeWithdrawn => pki::RevocationReason::PrivilegeWithdrawn,
-    }
+/// Says why an order never reached its authority.
+fn not_asked(error: &AuthorityError) -> CentralError {
+    CentralError::refused(format!("this certificate cannot be ordered: {error}"))
 }

@@ -10,7 +10,6 @@ use audit::Control;
 use profile::{Plan, Stage, Verb};
 use sqlx::{Row, SqliteConnection};
 
-use crate::audit_log::Deed;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
@@ -19,6 +18,7 @@ use crate::error::{CentralError, Result};
 use crate::key_grants;
 use crate::lease::Held;
 use crate::said::{Binding, Said};
+use crate::scribe::Deed;
 
 /// The most channels of a kind that one chip opens under a lease. A plan needs three or four; more are
 /// repetitions after faults, which must end somewhere.

@@ -4,12 +4,12 @@ use api::{Actor, ClaimRequest};
 use audit::Control;
 use document::life_cycle::BlankEvent;
 
-use crate::audit_log::Deed;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::Write;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
+use crate::scribe::Deed;
 
 impl Central {
     /// Takes note of a chip: the first one of a lease binds its blank, later ones must be of it.

@@ -9,9 +9,10 @@ use card::gp::Key;
 use document::Environment;
 use hsm::{Curve, HsmError, MasterKeySize, Token};
 use jiff::Timestamp;
+use pki::CertificateAuthority;
 use profile::{ReleaseShelf, Shelf};
 
-use crate::authority::CertificateShelf;
+use crate::certificate_profiles::CertificateShelf;
 use crate::error::{CentralError, Result};
 
 /// The master key that the GlobalPlatform specifications print: the whole world has it.
@@ -39,6 +40,8 @@ pub struct Config {
     /// The embedded certificate authority's own profile on that shelf. Its certificate is made
     /// at the first start.
     pub authority: String,
+    /// Other certification authorities, by the names that certificate profiles have for them.
+    pub authorities: BTreeMap<String, Arc<dyn CertificateAuthority>>,
     /// The two letters of the number series, opened whole at the first start.
     pub series: String,
     /// The name of the audit log: the name of its key, and the origin of its checkpoints.

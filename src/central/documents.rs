@@ -127,6 +127,24 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Gives its certificates other subjects, in hexadecimal by the key's name.
+    pub(crate) async fn rename(
+        &self,
+        tx: &mut SqliteConnection,
+        subjects: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let subjects = serde_json::to_string(subjects)
+            .map_err(|_| CentralError::damaged("a document's subjects"))?;
+        sqlx::query("UPDATE document SET subjects = ? WHERE id = ?")
+            .bind(subjects)
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
 /// Takes the next number of the series for a document.
 pub(crate) async fn allot(
     tx: &mut SqliteConnection,

@@ -8,7 +8,6 @@ use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, Le
 use profile::Verb;
 use sqlx::SqliteConnection;
 
-use crate::audit_log::Deed;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Write, stored};
@@ -16,6 +15,7 @@ use crate::documents::{Document, account_number};
 use crate::envelopes;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
+use crate::scribe::Deed;
 
 impl Central {
     /// Judges whether a report can be true, by the books and by its own journal. Changes nothing.
@@ -132,20 +132,7 @@ impl Central {
     ) -> Result<()> {
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
-        for (key, _) in &plan.keys {
-            let issued: i64 = sqlx::query_scalar("SELECT count(*) FROM certificate WHERE lease = ? AND chip = ? AND key_name = ? AND state = 'issued-on-hold'")
-                .bind(held.id.to_string())
-                .bind(&chip.serial)
-                .bind(key)
-                .fetch_one(&mut *tx)
-                .await?;
-            if issued != 1 {
-                return Err(CentralError::refused(format!(
-                    "no certificate was issued for key \"{key}\" of chip {} under this lease",
-                    chip.serial
-                )));
-            }
-        }
+        self.check_proved(tx, held, chip, &plan.keys).await?;
         for stage in plan.stages.iter().filter(|stage| stage.sealed) {
             let confirmed: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ? AND answers IS NOT NULL",
@@ -255,6 +242,10 @@ impl Central {
             self.record(tx, Some(actor), &deed).await?;
         }
         let new = document.renumber(tx, self.environment()).await?;
+        // A subject may have the number in it.
+        let profile = self.document_profile(document.record.kind)?;
+        let subjects = self.subjects(profile, &document.record)?;
+        document.rename(tx, &subjects).await?;
         let deed = Deed::new("document.renumbered", Control::RECORDS, "document", new)
             .with("spoiled", old);
         self.record(tx, Some(actor), &deed).await

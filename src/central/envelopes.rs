@@ -10,11 +10,11 @@ use hsm::PinSet;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::database::{parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 /// Where a PIN envelope stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::applications::{self, check_cause};
-use crate::audit_log::Deed;
 use crate::blanks::Blank;
 use crate::central::Central;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 impl Central {
     /// Passes a finished document.
@@ -88,6 +88,7 @@ impl Central {
         self.give_up_blank(&mut tx, actor, &lease, &mut document)
             .await?;
         tx.commit().await?;
+        self.settle_document(&document.id).await;
         Ok(document.number())
     }
 
@@ -117,6 +118,7 @@ impl Central {
         applications::apply(&mut tx, &document.application, ApplicationEvent::Complete).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
+        self.settle_document(&document.id).await;
         Ok(())
     }
 }

@@ -5,22 +5,34 @@ use std::collections::BTreeSet;
 use pki::ProfileKind;
 use profile::{Plan, Verb};
 
-use crate::authority::IssuingAuthority;
+use crate::certificate_profiles::CertificateProfiles;
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 
-/// Checks that the authority certifies each key of a plan as it is to be certified, and that the
+/// Checks that a profile certifies each key of a plan as it is to be certified, and that the
 /// token holds each master key that its steps derive from. Blocks on the token.
 ///
 /// # Errors
 /// [`CentralError::Unfit`] says what does not fit, and what to do; the token's failures.
-pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService) -> Result<()> {
+pub fn check_means(plan: &Plan, profiles: &CertificateProfiles, keys: &KeyService) -> Result<()> {
     let chip = &plan.chip;
     for (key, certificate) in &plan.keys {
         let Some(rules) = chip.key_rules(key) else {
             continue;
         };
-        let profile = authority.profile(certificate)?;
+        let is_checked = plan.stages.iter().any(|stage| {
+            let mut steps = stage.steps.iter();
+            !stage.sealed && steps.any(|step| step.verb == Verb::CheckKey && step.object == *key)
+        });
+        if !is_checked {
+            return Err(CentralError::Unfit {
+                reason: format!(
+                    "no stage of chip \"{}\" has \"check_key {key}\": without it no certificate becomes active; add it after \"request_certificate {key}\"",
+                    chip.name
+                ),
+            });
+        }
+        let profile = profiles.get(certificate)?;
         if profile.kind() != ProfileKind::Leaf {
             return Err(CentralError::Unfit {
                 reason: format!(
@@ -42,7 +54,7 @@ pub fn check_means(plan: &Plan, authority: &IssuingAuthority, keys: &KeyService)
     }
     for (key, certificate) in &plan.keys {
         let has_pin = chip.key_rules(key).is_some_and(|rules| rules.pin.is_some());
-        let reason = match (has_pin, authority.profile(certificate)?.is_cards_own()) {
+        let reason = match (has_pin, profiles.get(certificate)?.is_cards_own()) {
             (true, false) | (false, true) => continue,
             (true, true) => format!(
                 "certificate profile \"{certificate}\" is for a card's own key, and key \"{key}\" wants its holder's PIN; name another one in the document profile"

@@ -58,8 +58,12 @@ pub struct CertificateLine {
     pub key: String,
     /// The certificate profile.
     pub profile: String,
+    /// The name of the authority that issued it.
+    pub authority: String,
     /// Its state.
     pub state: CertificateState,
+    /// Where its authority has it: `on-hold`, `good` or `revoked`.
+    pub standing: String,
     /// From when it holds.
     pub not_before: Timestamp,
     /// Until when.
@@ -112,7 +116,7 @@ impl Central {
             "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
                     (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.state IN ('open', 'expired', 'completed')) AS blank,
                     (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state <> 'destroyed') AS envelope,
-                    (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'active')) AS certificates
+                    (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
              FROM document d ORDER BY d.urgent DESC, d.due, d.number",
         )
         .fetch_all(&mut *tx)
@@ -165,8 +169,8 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let document = Document::numbered(&mut tx, number).await?;
         let rows = sqlx::query(
-            "SELECT serial, number, key_name, profile, state, not_before, not_after, der FROM certificate
-             WHERE document = ? ORDER BY not_before, key_name",
+            "SELECT serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
+             WHERE document = ? AND serial IS NOT NULL ORDER BY not_before, key_name",
         )
         .bind(&document.id)
         .fetch_all(&mut *tx)
@@ -177,7 +181,9 @@ impl Central {
                 number: row.get("number"),
                 key: row.get("key_name"),
                 profile: row.get("profile"),
+                authority: row.get("authority"),
                 state: parsed("a certificate's state", row.get("state"))?,
+                standing: row.get("standing"),
                 not_before: moment(row.get("not_before"))?,
                 not_after: moment(row.get("not_after"))?,
                 der: row.get("der"),

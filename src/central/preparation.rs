@@ -12,11 +12,11 @@ use jiff::civil::{Date, Weekday};
 use profile::DocumentProfile;
 use uuid::Uuid;
 
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::database::Write;
 use crate::documents::allot;
 use crate::error::{CentralError, Result, advance};
+use crate::scribe::Deed;
 
 impl Central {
     /// Prepares the document of an application and puts it into the queue.
@@ -74,7 +74,7 @@ impl Central {
     }
 
     /// Returns the subject of each certificate, in hexadecimal, by the key's name.
-    fn subjects(
+    pub(crate) fn subjects(
         &self,
         profile: &DocumentProfile,
         record: &Record,
@@ -82,7 +82,7 @@ impl Central {
         let mut subjects = BTreeMap::new();
         for product in profile.chips.iter().flat_map(|chip| &chip.products) {
             for (key, certificate) in self.plan(profile, product, record)?.keys {
-                let subject = self.authority_ref().subject(&certificate, record)?;
+                let subject = self.certificate_profiles().subject(&certificate, record)?;
                 subjects.insert(key, hex::encode(subject));
             }
         }

@@ -10,12 +10,12 @@ use sqlx::{AssertSqlSafe, SqliteConnection};
 use uuid::Uuid;
 
 use crate::accounts::authorise;
-use crate::audit_log::Deed;
 use crate::central::Central;
 use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
+use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
 
 /// How long a lease lasts after the last that was heard of it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use document::Environment;
 use profile::{ChipProfile, DocumentProfile, ReleaseError, ReleaseShelf, Released};
 
-use crate::authority::CertificateShelf;
+use crate::certificate_profiles::CertificateShelf;
 use crate::error::Result;
 
 /// What an installation would run with.

@@ -8,7 +8,6 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
-use crate::audit_log::Deed;
 use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
 use crate::database::stored;
@@ -16,6 +15,7 @@ use crate::documents::Document;
 use crate::endings::foreign;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
+use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
 
 /// The most lines of a journal.
@@ -114,6 +114,7 @@ impl Central {
         }
         tx.commit().await?;
         self.sealed().forget(self.now(), held.id);
+        self.settle_document(&document.id).await;
         Ok(())
     }
 

@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 use subtle::ConstantTimeEq;
 
-use crate::audit_log::Deed;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::channels::{Challenge, Purpose};
@@ -25,6 +24,7 @@ use crate::documents::Document;
 use crate::envelopes::context;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
+use crate::scribe::Deed;
 use crate::sealable::{completes_pins, sets_pins, stages_before};
 use crate::sealing::{SealOrder, SealedStage};
 
@@ -130,6 +130,11 @@ impl Central {
         let document = Document::load(&mut tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
+        let stage = plan.stages.iter().find(|stage| stage.name == request.stage);
+        if stage.is_some_and(sets_pins) {
+            // From then on the chip is its holder's: nothing may be left to prove.
+            self.check_proved(&mut tx, held, chip, &plan.keys).await?;
+        }
         if let Some(opening) = request.opening.as_ref().filter(|_| !challenge.repeated) {
             self.note_challenge(&mut tx, &challenge, opening, Purpose::Sealed)
                 .await?;

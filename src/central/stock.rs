@@ -9,11 +9,11 @@ use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
 use sqlx::SqliteConnection;
 
 use crate::accounts::authorise;
-use crate::audit_log::Deed;
 use crate::blanks::{Blank, blank_serial, chip_serial};
 use crate::central::Central;
 use crate::database::stored;
 use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
 
 /// The most blanks that one delivery lists.
 const MAX_BLANKS: usize = 100_000;

@@ -222,6 +222,7 @@ impl Installation {
             releases: released,
             certificates,
             authority: AUTHORITY.into(),
+            authorities: BTreeMap::new(),
             series: self.settings.series.clone(),
             origin: self.settings.origin.clone(),
             station: "central".into(),

@@ -22,7 +22,6 @@ use zeroize::Zeroizing;
 use crate::Random;
 use crate::examine::certificates::certified_keys;
 use crate::inspect::{InspectError, Inspector, PinAnswer};
-use crate::step::verifies;
 
 /// What a chip is judged by.
 pub struct Standard<'a> {
@@ -429,7 +428,7 @@ impl Examiner<'_> {
         let signature = self
             .inspector
             .sign(&key, &rules, &challenge, &mut presented.random)?;
-        let verified = verifies(&rules, certificate.public_key(), &challenge, &signature);
+        let verified = rules.verifies(certificate.public_key(), &challenge, &signature);
         Ok(match verified {
             true => (
                 Verdict::Passed,

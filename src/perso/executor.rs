@@ -98,6 +98,7 @@ enum Asked {
     Confirm,
     Step(usize),
     Certificate(String),
+    Proof,
 }
 
 impl Executor {
@@ -351,7 +352,16 @@ impl Executor {
             return self.complete(running).map(|()| None);
         }
         let plan = self.plan.clone();
-        let Some(stage) = plan.stages.get(self.stage) else {
+        let stage = plan.stages.get(self.stage);
+        // What the centre has not believed is neither sealed nor finished.
+        let is_proving = self
+            .outstanding
+            .values()
+            .any(|asked| matches!(asked, Asked::Proof));
+        if is_proving && stage.is_none_or(|stage| stage.sealed) {
+            return Ok(Some(Action::Wait));
+        }
+        let Some(stage) = stage else {
             return Ok(Some(self.finish_all()));
         };
         if !self.entered {

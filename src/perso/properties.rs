@@ -58,14 +58,15 @@ fn of_chip() -> Variables {
 fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
     match (case.centre, request) {
         (Centre::Refuses, _) => None,
-        (Centre::Confuses, _) => Some(Grant::Certificate(vec![0x30, 0x00])),
+        (Centre::Confuses, _) => Some(certificate(vec![0x30, 0x00])),
         (_, Request::Claim) => Some(Grant::Claimed),
         (_, Request::PutKeys { .. }) => Some(Grant::PutKeys {
             commands: vec![card::Command::new(0x80, 0xD8, 0x00, 0x81).with_data(vec![2; 16])],
             answer: None,
             kcv: Vec::new(),
         }),
-        (_, Request::Certify { request, .. }) => Some(Grant::Certificate(certify(&request))),
+        (_, Request::Certify { request, .. }) => Some(certificate(certify(&request))),
+        (_, Request::Prove { .. }) => Some(Grant::Proved),
         (_, Request::OpenChannel(opening)) => {
             match opening.answers.get(Opening::INITIALIZE_UPDATE) {
                 Some(update) => {
@@ -129,6 +130,13 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
 }
 
 /// Makes a certificate for the key of a request.
+fn certificate(der: Vec<u8>) -> Grant {
+    Grant::Certificate {
+        der,
+        challenge: vec![7; 32],
+    }
+}
+
 fn certify(request: &[u8]) -> Vec<u8> {
     let request = X509Req::from_der(request).unwrap();
     let key = request.public_key().unwrap();

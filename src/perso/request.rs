@@ -49,6 +49,13 @@ pub enum Request {
         /// The certification request, DER, signed by the chip (RFC 2986).
         request: Vec<u8>,
     },
+    /// That the chip has signed the challenge that came with a key's certificate.
+    Prove {
+        /// The key's name in the chip profile.
+        key: String,
+        /// The signature, in the chip's own form.
+        signature: Vec<u8>,
+    },
     /// The ready commands of a sealed stage, whose keys and PINs stay at the centre.
     Seal {
         /// The stage's name in the plan.
@@ -91,8 +98,15 @@ pub enum Grant {
         /// The key check values, as evidence.
         kcv: Vec<u8>,
     },
-    /// To [`Request::Certify`]: the certificate, DER.
-    Certificate(Vec<u8>),
+    /// To [`Request::Certify`].
+    Certificate {
+        /// The certificate, DER.
+        der: Vec<u8>,
+        /// What the chip is to sign under it once it has it.
+        challenge: Vec<u8>,
+    },
+    /// To [`Request::Prove`].
+    Proved,
     /// To [`Request::Seal`].
     Sealed {
         /// The commands, protected where there is a secure channel, and the status words that

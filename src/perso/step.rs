@@ -6,12 +6,11 @@ use card::Status;
 use card::gp::{delete_key, initialize_update, parse_delete};
 use cert::request::{Request as CertificationRequest, RequestInfo};
 use cert::{
-    Certificate, DistinguishedName, EcdsaSignature, Hash, PublicKey, digest_info, emsa_pkcs1_v1_5,
-    emsa_pss,
+    Certificate, DistinguishedName, Hash, PublicKey, digest_info, emsa_pkcs1_v1_5, emsa_pss,
 };
 use profile::{
     Detail, Dialect, KeyRules, Object, PinRules, PinValues, Plan, Rendered, Renderer, RsaPadding,
-    SignatureForm, Step, Value, Variables, Verb, set_public_key,
+    Step, Value, Variables, Verb, set_public_key,
 };
 use zeroize::Zeroizing;
 
@@ -115,13 +114,9 @@ pub(crate) fn begin(
             sign(object, context, request.to_be_signed())
         }
         Verb::CheckKey => {
-            let mut challenge = vec![0; 32];
-            (context.random)(&mut challenge);
-            let commands = sign(object, context, &challenge);
-            context
-                .variables
-                .set(format!("challenge.{name}"), Value::bytes(challenge));
-            commands
+            // The registration authority's, which came with the certificate.
+            let challenge = challenge_of(context.variables, name);
+            sign(object, context, &challenge)
         }
         Verb::SetState => operation(Dialect::SetState, &[]),
         Verb::CheckRefused => {
@@ -226,7 +221,7 @@ pub(crate) fn finish(
             };
             let rules = key_rules(step, object)?;
             let info = request_info(step, object, context)?;
-            let signature = signature(rules, taken("signature")?);
+            let signature = rules.plain_signature(taken("signature")?);
             let request = info
                 .assemble(&signature.ok_or_else(|| Fault::Signature { key: name.clone() })?)
                 .map_err(unproved)?;
@@ -254,25 +249,21 @@ pub(crate) fn finish(
                 .variables
                 .bytes(&format!("certificate.{name}"))
                 .unwrap_or_default();
-            let challenge = context
-                .variables
-                .bytes(&format!("challenge.{name}"))
-                .unwrap_or_default();
             let certificate =
                 Certificate::parse(certificate).map_err(|error| Fault::Certificate {
                     key: name.clone(),
                     cause: error.to_string(),
                 })?;
             let rules = key_rules(step, object)?;
-            let verified = verifies(
-                rules,
-                certificate.public_key(),
-                challenge,
-                taken("signature")?,
-            );
-            if !verified {
+            let challenge = challenge_of(context.variables, name);
+            let signature = taken("signature")?;
+            if !rules.verifies(certificate.public_key(), &challenge, signature) {
                 return Err(Fault::Signature { key: name.clone() });
             }
+            finished.request = Some(Request::Prove {
+                key: name.clone(),
+                signature: signature.to_vec(),
+            });
         }
         Verb::CheckRefused => match answers.last {
             // No other refusal proves that the version is gone (GP 2.3 §E.5.1.6).
@@ -357,6 +348,17 @@ fn version(step: &Step, plan: &Plan) -> Result<u8, Fault> {
         Some(set) => Ok(set.version),
         None => Err(plan_fault(step, "the chip has no such key set")),
     }
+}
+
+/// Returns what a key is to sign under its certificate; nothing where no certificate came.
+fn challenge_of(variables: &Variables, key: &str) -> Vec<u8> {
+    let challenge = variables.bytes(&challenge_variable(key));
+    challenge.unwrap_or_default().to_vec()
+}
+
+/// Returns the variable in which a key's challenge stands.
+pub(crate) fn challenge_variable(key: &str) -> String {
+    format!("challenge.{key}")
 }
 
 /// Returns the digits that this personalization knows of a PIN; none where it knows none.
@@ -452,33 +454,6 @@ pub(crate) fn signing_values(
         values.push(("padded", Value::bytes(padded)));
     }
     Some(values)
-}
-
-/// Returns a signature as the rest of the house has it: r ‖ s, or the RSA block.
-fn signature(rules: &KeyRules, bytes: &[u8]) -> Option<Vec<u8>> {
-    match (rules.algorithm.curve(), rules.form) {
-        (Some(curve), SignatureForm::Der) => cert::ecdsa_der_to_raw(curve, bytes).ok(),
-        _ => Some(bytes.to_vec()),
-    }
-}
-
-/// Returns whether a chip's signature over a message verifies under a public key.
-pub(crate) fn verifies(
-    rules: &KeyRules,
-    key: &PublicKey,
-    message: &[u8],
-    signature_of_chip: &[u8],
-) -> bool {
-    let Some(raw) = signature(rules, signature_of_chip) else {
-        return false;
-    };
-    match rules.algorithm.curve() {
-        Some(curve) => EcdsaSignature::from_raw(curve, &raw)
-            .is_ok_and(|signature| key.verify_message(rules.hash, message, &signature).is_ok()),
-        None => key
-            .verify(rules.signature_algorithm(), message, &raw)
-            .is_ok(),
-    }
 }
 
 /// Reads the public key that the chip gave.

@@ -45,6 +45,8 @@ pub enum ProfileKind {
 pub struct CertificateProfile {
     name: String,
     kind: ProfileKind,
+    /// The installation's name of the authority that issues; none: the embedded one.
+    authority: Option<String>,
     validity: ValidityRule,
     subject: Vec<SubjectAttribute>,
     key: KeyRule,
@@ -220,6 +222,13 @@ impl CertificateProfile {
                 "is a CA's, not a holder's",
             ),
             (
+                self.authority
+                    .as_ref()
+                    .is_some_and(|name| name.trim().is_empty()),
+                "authority",
+                "is empty; leave it out for the embedded authority",
+            ),
+            (
                 self.publication.is_some(),
                 "publication",
                 "is a CA's: its addresses go into all that it issues",
@@ -258,6 +267,11 @@ impl CertificateProfile {
                 !(1..=30).contains(&self.validity.years),
                 "validity.years",
                 "is not within 1 to 30",
+            ),
+            (
+                self.authority.is_some(),
+                "authority",
+                "the embedded CA signs itself",
             ),
             (
                 !signs,
@@ -310,6 +324,12 @@ impl CertificateProfile {
     /// Returns what the profile is for.
     pub fn kind(&self) -> ProfileKind {
         self.kind
+    }
+
+    /// Returns the installation's name of the authority that issues by this profile; none: its
+    /// embedded one.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// Returns whether it is for a key by which a card is told, not its holder (`cardAuth`).

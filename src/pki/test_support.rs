@@ -20,14 +20,9 @@ impl MemoryRegister {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns how many certificates were entered.
-    pub fn len(&self) -> usize {
-        self.with(|entries| entries.len())
-    }
-
-    /// Returns whether none was.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Returns every certificate that was entered.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.with(|entries| entries.values().cloned().collect())
     }
 }
 

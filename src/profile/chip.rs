@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use card::{Limits, Status};
-use cert::{Curve, Hash, KeyAlgorithm, SignatureAlgorithm};
+use cert::{Curve, EcdsaSignature, Hash, KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use zeroize::Zeroizing;
 
 use crate::command_template::CommandTemplate;
@@ -290,6 +290,30 @@ impl KeyRules {
             (false, _) => SignatureAlgorithm::Ecdsa(self.hash),
             (true, RsaPadding::Pkcs1) => SignatureAlgorithm::RsaPkcs1(self.hash),
             (true, RsaPadding::Pss) => SignatureAlgorithm::rsa_pss(self.hash),
+        }
+    }
+
+    /// Returns a signature of the chip's as the rest of the house has it: r ‖ s, or the RSA block.
+    /// Nothing where it is none.
+    pub fn plain_signature(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        match (self.algorithm.curve(), self.form) {
+            (Some(curve), SignatureForm::Der) => cert::ecdsa_der_to_raw(curve, signature).ok(),
+            _ => Some(signature.to_vec()),
+        }
+    }
+
+    /// Returns whether a signature in the chip's own form verifies over a message under a public
+    /// key.
+    pub fn verifies(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        let Some(plain) = self.plain_signature(signature) else {
+            return false;
+        };
+        match self.algorithm.curve() {
+            Some(curve) => EcdsaSignature::from_raw(curve, &plain)
+                .is_ok_and(|signature| key.verify_message(self.hash, message, &signature).is_ok()),
+            None => key
+                .verify(self.signature_algorithm(), message, &plain)
+                .is_ok(),
         }
     }
 }

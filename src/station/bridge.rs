@@ -5,8 +5,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use api::{
-    Actor, ApiError, Carries, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
-    ClaimRequest, ConfirmRequest, LeaseId, PutKeyRequest, SealRequest, SealedCommand, Secret,
+    Actor, ApiError, Carries, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelOpening,
+    ChannelRequest, ClaimRequest, ConfirmRequest, LeaseId, ProveRequest, PutKeyRequest,
+    SealRequest, SealedCommand, Secret,
 };
 use card::Command;
 use card::gp::{Key, SessionKeys};
@@ -17,8 +18,13 @@ use zeroize::Zeroizing;
 
 use crate::drive::Answer;
 
-/// How long the centre may take for one answer. A certificate authority may need a while.
+/// How long the centre may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may take to get a certificate: an authority may have a queue, or be away for a
+/// while, and a blank with its keys on it is worth waiting for.
+const CERTIFICATE_PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// The longest pause between two questions after a certificate.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long is waited before each repetition of a request.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(250),
@@ -86,15 +92,19 @@ impl Bridge {
             id,
             answer: None,
         };
+        let patience = match request {
+            Request::Certify { .. } => CERTIFICATE_PATIENCE,
+            _ => PATIENCE,
+        };
         self.runtime.spawn(async move {
-            let fetched = tokio::time::timeout(PATIENCE, bridge.insist(chip, request)).await;
+            let fetched = tokio::time::timeout(patience, bridge.insist(chip, request)).await;
             reply.give(match fetched {
                 Ok(Ok(grant)) => Ok(grant),
                 Ok(Err(ApiError::WrongKeys)) => Err(Refusal::WrongKeys),
                 Ok(Err(other)) => Err(Refusal::Other(other.to_string())),
                 Err(_) => Err(Refusal::Other(format!(
                     "it did not answer within {} s",
-                    PATIENCE.as_secs()
+                    patience.as_secs()
                 ))),
             });
         });
@@ -155,7 +165,28 @@ impl Bridge {
                     profile,
                     request,
                 };
-                Grant::Certificate(centre.certify(actor, &request).await?)
+                loop {
+                    match centre.certify(actor, &request).await? {
+                        CertifyGrant::Issued {
+                            certificate: der,
+                            challenge,
+                        } => break Grant::Certificate { der, challenge },
+                        CertifyGrant::Pending { after } => {
+                            let after = Duration::from_millis(after);
+                            tokio::time::sleep(after.clamp(PAUSES[0], LONGEST_PAUSE)).await;
+                        }
+                    }
+                }
+            }
+            Request::Prove { key, signature } => {
+                let request = ProveRequest {
+                    lease,
+                    chip,
+                    key,
+                    signature,
+                };
+                centre.prove(actor, &request).await?;
+                Grant::Proved
             }
             Request::Seal {
                 stage,
@@ -322,7 +353,11 @@ mod tests {
             Ok(self.put.clone())
         }
 
-        async fn certify(&self, _: &Actor, _: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+        async fn certify(&self, _: &Actor, _: &CertifyRequest) -> Result<CertifyGrant, ApiError> {
+            unavailable()
+        }
+
+        async fn prove(&self, _: &Actor, _: &ProveRequest) -> Result<(), ApiError> {
             unavailable()
         }
 

@@ -1,17 +1,19 @@
 //! A desk: what the centre is for a station, one person with a token is here. The same keys, the
 //! same sealing, the same authority; no store, no stock, no second person.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{
-    Actor, ApiError, Centre, CertifyRequest, ChannelGrant, ChannelRequest, ClaimRequest,
-    ConfirmRequest, Lease, LeaseRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant,
-    SealRequest,
+    Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
+    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
+    Report, SealGrant, SealRequest,
 };
 use async_trait::async_trait;
 use central::{CentralError, SealOrder, SealedStage, prove_possession};
+use cert::Certificate;
 use document::DocumentNumber;
 use hsm::PinSet;
 use jiff::Timestamp;
@@ -33,7 +35,17 @@ struct Inner {
     chip: String,
     folder: PathBuf,
     sealed: Mutex<Option<(String, SealedStage)>>,
+    issued: Mutex<BTreeMap<String, Issued>>,
 }
+
+/// A certificate that was issued for a key of the chip.
+struct Issued {
+    certificate: Certificate,
+    challenge: Vec<u8>,
+}
+
+/// The length of a challenge that a chip signs.
+const CHALLENGE: usize = 32;
 
 /// What a desk calls a document's envelope while not all its PINs are on the chip.
 const UNCONFIRMED: &str = "envelope.unconfirmed";
@@ -65,6 +77,7 @@ impl Desk {
             chip,
             folder,
             sealed: Mutex::default(),
+            issued: Mutex::default(),
         }))
     }
 
@@ -113,7 +126,11 @@ impl Inner {
         self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn certify(&self, request: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+    fn issued(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Issued>> {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn certify(&self, request: &CertifyRequest) -> Result<CertifyGrant, ApiError> {
         let refused = |reason: String| ApiError::Refused { reason };
         let wanted = (request.key.clone(), request.profile.clone());
         if !self.plan.keys.contains(&wanted) {
@@ -137,6 +154,7 @@ impl Inner {
             .issue(
                 &request.profile,
                 &proved,
+                &request.request,
                 &self.lease.record,
                 Timestamp::now(),
             )
@@ -147,7 +165,39 @@ impl Inner {
             certificate.as_der(),
         )
         .map_err(|error| unwritten(&error))?;
-        Ok(certificate.as_der().to_vec())
+        let mut challenge = vec![0; CHALLENGE];
+        getrandom::fill(&mut challenge).map_err(|error| ApiError::Unavailable {
+            reason: format!("the operating system gives no random bytes: {error}"),
+        })?;
+        let issued = Issued {
+            certificate,
+            challenge: challenge.clone(),
+        };
+        let der = issued.certificate.as_der().to_vec();
+        self.issued().insert(request.key.clone(), issued);
+        Ok(CertifyGrant::Issued {
+            certificate: der,
+            challenge,
+        })
+    }
+
+    fn prove(&self, request: &ProveRequest) -> Result<(), ApiError> {
+        let issued = self.issued();
+        let issued = issued.get(&request.key);
+        let rules = self.plan.chip.key_rules(&request.key);
+        let is_proved = issued.zip(rules).is_some_and(|(issued, rules)| {
+            let key = issued.certificate.public_key();
+            rules.verifies(key, &issued.challenge, &request.signature)
+        });
+        match is_proved {
+            true => Ok(()),
+            false => Err(ApiError::Refused {
+                reason: format!(
+                    "the chip does not sign under the certificate of key \"{}\"",
+                    request.key
+                ),
+            }),
+        }
     }
 
     fn seal(&self, request: &SealRequest) -> Result<SealGrant, ApiError> {
@@ -296,12 +346,18 @@ impl Centre for Desk {
         .await
     }
 
-    async fn certify(&self, _: &Actor, request: &CertifyRequest) -> Result<Vec<u8>, ApiError> {
+    async fn certify(&self, _: &Actor, request: &CertifyRequest) -> Result<CertifyGrant, ApiError> {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| {
             desk.certify(&asked)
         })
         .await
+    }
+
+    async fn prove(&self, _: &Actor, request: &ProveRequest) -> Result<(), ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| desk.prove(&asked))
+            .await
     }
 
     async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {

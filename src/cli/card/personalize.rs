@@ -124,7 +124,8 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     only_test_numbers(&record)?;
     let keys = DeskKeys::open(&options.keys.desk_file(&plan.chip)?)?;
     central::prove_all(&plan).map_err(|fault| Failure::new(Kind::Usage, fault))?;
-    central::check_means(&plan, &keys.authority, &keys.chips.service).or_fail(Kind::Usage)?;
+    central::check_means(&plan, keys.authority.profiles(), &keys.chips.service)
+        .or_fail(Kind::Usage)?;
     let state = options.state.open()?;
     let ledger = state.ledger()?;
     let runs = Runs::open(&keys.out).or_fail(Kind::Failed)?;
@@ -289,6 +290,7 @@ fn lease(
     for (key, certificate) in &plan.keys {
         let subject = keys
             .authority
+            .profiles()
             .subject(certificate, record)
             .or_fail(Kind::Usage)?;
         subjects.insert(key.clone(), subject);

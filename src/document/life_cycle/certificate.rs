@@ -48,10 +48,14 @@ impl RevocationReason {
 pub enum CertificateState {
     /// Asked of the CA.
     Requested,
-    /// Given up before the CA issued it.
+    /// Given up after the CA was asked, before it is known whether it issued.
+    InDoubt,
+    /// Given up, and the CA issued nothing.
     Abandoned,
     /// Issued, and on hold until the document is handed over.
     IssuedOnHold,
+    /// On the chip, whose key signed a challenge under it; still on hold.
+    Ready,
     /// In use.
     Active,
     /// Revoked for good.
@@ -63,8 +67,12 @@ pub enum CertificateState {
 pub enum CertificateEvent {
     /// The CA issues it, on hold.
     Issue,
-    /// It is given up before.
+    /// It is given up, and nothing was issued.
     Abandon,
+    /// It is given up while the CA may have issued it.
+    Doubt,
+    /// The chip signs the registration authority's challenge under it.
+    Prove,
     /// The document is handed over.
     Activate,
     /// It is revoked.
@@ -84,8 +92,10 @@ impl LifeCycle for CertificateState {
     fn all() -> &'static [Self] {
         &[
             Self::Requested,
+            Self::InDoubt,
             Self::Abandoned,
             Self::IssuedOnHold,
+            Self::Ready,
             Self::Active,
             Self::Revoked(KeyCompromise),
             Self::Revoked(AffiliationChanged),
@@ -96,10 +106,12 @@ impl LifeCycle for CertificateState {
     }
 
     fn events() -> &'static [CertificateEvent] {
-        use CertificateEvent::{Abandon, Activate, Issue, Revoke};
+        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Revoke};
         &[
             Issue,
+            Doubt,
             Abandon,
+            Prove,
             Activate,
             Revoke(KeyCompromise),
             Revoke(AffiliationChanged),
@@ -110,12 +122,16 @@ impl LifeCycle for CertificateState {
     }
 
     fn step(self, event: CertificateEvent) -> Option<(Self, &'static [Guard])> {
-        use CertificateEvent::{Abandon, Activate, Issue, Revoke};
+        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Revoke};
         match (self, event) {
             (Self::Requested, Issue) => Some((Self::IssuedOnHold, &[Guard::PossessionProved])),
-            (Self::Requested, Abandon) => Some((Self::Abandoned, &[Guard::ReasonGiven])),
-            (Self::IssuedOnHold, Activate) => Some((Self::Active, &[Guard::DocumentHandedOver])),
-            (Self::IssuedOnHold | Self::Active, Revoke(reason)) => {
+            (Self::Requested, Doubt) => Some((Self::InDoubt, &[Guard::ReasonGiven])),
+            (Self::Requested | Self::InDoubt, Abandon) => {
+                Some((Self::Abandoned, &[Guard::ReasonGiven]))
+            }
+            (Self::IssuedOnHold, Prove) => Some((Self::Ready, &[Guard::ChallengeSigned])),
+            (Self::Ready, Activate) => Some((Self::Active, &[Guard::DocumentHandedOver])),
+            (Self::InDoubt | Self::IssuedOnHold | Self::Ready | Self::Active, Revoke(reason)) => {
                 Some((Self::Revoked(reason), &[Guard::ReasonGiven]))
             }
             _ => None,
@@ -125,8 +141,10 @@ impl LifeCycle for CertificateState {
     fn label(self) -> &'static str {
         match self {
             Self::Requested => "requested",
+            Self::InDoubt => "in-doubt",
             Self::Abandoned => "abandoned",
             Self::IssuedOnHold => "issued-on-hold",
+            Self::Ready => "ready",
             Self::Active => "active",
             Self::Revoked(_) => "revoked",
         }
@@ -135,7 +153,9 @@ impl LifeCycle for CertificateState {
     fn event_label(event: CertificateEvent) -> &'static str {
         match event {
             CertificateEvent::Issue => "issue",
+            CertificateEvent::Doubt => "doubt",
             CertificateEvent::Abandon => "abandon",
+            CertificateEvent::Prove => "prove",
             CertificateEvent::Activate => "activate",
             CertificateEvent::Revoke(_) => "revoke",
         }

@@ -43,6 +43,7 @@ guards! {
     CountAgrees = "count-agrees": "the place's count agrees with the books",
     IncidentOpen = "incident-open": "an incident is open",
     PossessionProved = "possession-proved": "the chip proved that it holds the private key",
+    ChallengeSigned = "challenge-signed": "the certificate is on the chip, and the chip signed the registration authority's challenge under it",
     CertificatesOnHold = "certificates-on-hold": "every certificate of the blank is issued and on hold",
     CertificatesRevoked = "certificates-revoked": "every certificate of the blank is revoked, or was never issued",
     HolderIdentified = "holder-identified": "the holder, or who may act for them, was identified",

@@ -368,7 +368,11 @@ impl Executor {
             self.position.entered(&step.object);
         }
         if let Some(request) = result.request {
-            self.ask(Asked::Certificate(step.object.clone()), request);
+            let asked = match &request {
+                Request::Prove { .. } => Asked::Proof,
+                _ => Asked::Certificate(step.object.clone()),
+            };
+            self.ask(asked, request);
         }
         if step.verb.is_lasting() {
             self.note(step.name(), Moment::Outcome, result.evidence);

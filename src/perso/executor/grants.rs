@@ -11,6 +11,10 @@ use crate::channel::{Authenticate, ChannelState};
 use crate::fault::Fault;
 use crate::journal::Moment;
 use crate::request::Grant;
+use crate::step::challenge_variable;
+
+/// The least bytes of a challenge: fewer could have been signed before.
+const LEAST_CHALLENGE: usize = 16;
 
 impl Executor {
     pub(super) fn given(&mut self, id: u32, grant: Grant) -> Result<(), Fault> {
@@ -19,13 +23,16 @@ impl Executor {
         };
         if self.fault.is_some() {
             // A certificate that arrives after the fault is still one to revoke.
-            if let (Asked::Certificate(key), Grant::Certificate(der)) = (asked, grant) {
+            if let (Asked::Certificate(key), Grant::Certificate { der, .. }) = (asked, grant) {
                 self.certificates.insert(key, der);
             }
             return Ok(());
         }
         match (asked, grant) {
-            (Asked::Certificate(key), Grant::Certificate(der)) => self.certified(key, der),
+            (Asked::Certificate(key), Grant::Certificate { der, challenge }) => {
+                self.certified(key, der, challenge)
+            }
+            (Asked::Proof, Grant::Proved) => Ok(()),
             (Asked::Claim, Grant::Claimed) => {
                 self.awaiting_grant = false;
                 Ok(())
@@ -153,8 +160,19 @@ impl Executor {
         }
     }
 
-    pub(super) fn certified(&mut self, key: String, der: Vec<u8>) -> Result<(), Fault> {
+    pub(super) fn certified(
+        &mut self,
+        key: String,
+        der: Vec<u8>,
+        challenge: Vec<u8>,
+    ) -> Result<(), Fault> {
         self.certificates.insert(key.clone(), der.clone());
+        if challenge.len() < LEAST_CHALLENGE {
+            return Err(Fault::Centre {
+                step: self.what(),
+                cause: "it gave no challenge for the chip to sign".into(),
+            });
+        }
         let wrong = |cause: String| Fault::Certificate {
             key: key.clone(),
             cause,
@@ -170,6 +188,8 @@ impl Executor {
             ));
         }
         set_certificate(&mut self.variables, &key, &certificate);
+        self.variables
+            .set(challenge_variable(&key), Value::bytes(challenge));
         Ok(())
     }
 }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use api::{
-    Actor, ApiError, BlankEnd, Carries, Centre, CertifyRequest, ChannelGrant, ChannelOpening,
-    ChannelRequest, ClaimRequest, ConfirmRequest, JournalLine, Lease, PutKeyRequest, Report,
-    ReportedChip, SealRequest, Secret,
+    Actor, ApiError, BlankEnd, Carries, Centre, CertifyGrant, CertifyRequest, ChannelGrant,
+    ChannelOpening, ChannelRequest, ClaimRequest, ConfirmRequest, JournalLine, Lease, ProveRequest,
+    PutKeyRequest, Report, ReportedChip, SealRequest, Secret,
 };
 use audit::Entry;
 use card::gp::{Key, SessionKeys};
 use card::{Channel, Command, exchange};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use perso::{Action, Assignment, Event, Executor, Grant, Moment, Opening, Outcome, Request};
 use profile::Plan;
 use vcard::{Chip, Fault, InProcess};
@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 use super::house::{House, PRODUCT, operator};
 use crate::documents::Document;
 use crate::lease::Held;
+
+/// How often a station asks after a certificate here.
+const PATIENCE: usize = 4;
 
 /// What a run asked of the store, and what it left.
 pub(super) struct Run {
@@ -182,7 +185,35 @@ impl Log {
                     request,
                 };
                 self.certified.push(request.clone());
-                Grant::Certificate(centre.certify(&actor, &request).await?)
+                let mut asked = 0;
+                loop {
+                    match centre.certify(&actor, &request).await? {
+                        CertifyGrant::Issued {
+                            certificate: der,
+                            challenge,
+                        } => break Grant::Certificate { der, challenge },
+                        CertifyGrant::Pending { .. } if asked == PATIENCE => {
+                            return Err(ApiError::Unavailable {
+                                reason: "no certificate in time".into(),
+                            });
+                        }
+                        CertifyGrant::Pending { after } => {
+                            asked += 1;
+                            let after = i64::try_from(after).unwrap();
+                            house.clock.pass(SignedDuration::from_millis(after));
+                        }
+                    }
+                }
+            }
+            Request::Prove { key, signature } => {
+                let request = ProveRequest {
+                    lease,
+                    chip,
+                    key,
+                    signature,
+                };
+                centre.prove(&actor, &request).await?;
+                Grant::Proved
             }
             Request::Seal {
                 stage,

@@ -1,5 +1,6 @@
 //! An installation for a test: its own token, database, clock and people.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -321,6 +322,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         releases: profile::ReleaseShelf::default(),
         certificates,
         authority: "pilot-ca".into(),
+        authorities: BTreeMap::new(),
         series: "XA".into(),
         origin: "test.example/central".into(),
         station: "central".into(),

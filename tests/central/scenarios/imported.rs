@@ -39,7 +39,7 @@ select = "domain"
 sealed = true
 steps = ["set_holder_pin pin1", "set_holder_pin puk", "set_state closed"]
 "#;
-    let document = "[chips.keys.rsa]\ncertificate = \"piv-authentication\"\n[chips.keys.ec]\ncertificate = \"eid-signature\"\n";
+    let document = "[chips.keys.rsa]\n[chips.keys.ec]\n";
     installed(config, IMPORTING, keys, document);
 }
 

@@ -168,7 +168,7 @@ fn only_a_whole_document_is_personalized() {
             let entry = put_aside(&house, &half).await;
             assert_eq!(entry.details.get("put-aside"), Some("true"));
             let cause = entry.cause.unwrap();
-            assert!(cause.as_str().contains("was not confirmed"), "{cause:?}");
+            assert!(cause.as_str().contains("has not signed under"), "{cause:?}");
             let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);
             assert_eq!(blank.state, BlankState::Spoiled);
             assert_eq!(house.scalar("SELECT state FROM document").await, "queued");
@@ -290,7 +290,12 @@ fn torn_anywhere_there_is_one_document_or_one_accounted_blank() {
                     | BlankState::Returned
                     | BlankState::InStock
             )));
-            assert_eq!(house.number("SELECT count(*) FROM certificate WHERE state IN ('issued-on-hold', 'active')").await, 2);
+            assert_eq!(
+                house
+                    .number("SELECT count(*) FROM certificate WHERE state IN ('ready', 'active')")
+                    .await,
+                2
+            );
             assert_eq!(
                 house
                     .number("SELECT count(*) FROM envelope WHERE sealed IS NOT NULL")

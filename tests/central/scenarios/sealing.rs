@@ -130,17 +130,23 @@ async fn make_without_report(house: &House) -> (api::Lease, super::bench::Run) {
     (lease, run)
 }
 
-/// A blank whose keys were replaced, so that it can be challenged with the issuer's, and how its
-/// first channel was asked for.
-async fn taken_over(house: &House) -> (api::Lease, Chip, ChannelRequest) {
+/// A blank that has its files and its proved keys, and is about to get the holder's PINs; and how
+/// its first channel was asked for.
+async fn about_to_seal(house: &House) -> (api::Lease, Chip, ChannelRequest) {
     let chip = house.blank().await;
     let lease = house.lease("slot-1").await.unwrap();
     let fault = vcard::Fault {
-        at: 14,
+        at: 89,
         kind: vcard::FaultKind::RemoveBefore,
     };
     let run = personalize(house, &lease, chip, vec![fault]).await;
-    assert!(run.outcome.touched && run.certified.is_empty());
+    assert_eq!(
+        house
+            .number("SELECT count(*) FROM certificate WHERE state = 'ready'")
+            .await,
+        2
+    );
+    assert!(run.sealed.is_empty());
     (lease, run.chip, run.channels[0].clone())
 }
 
@@ -151,7 +157,7 @@ fn answers_that_were_tampered_with_confirm_nothing() {
         async |house| {
             let central = &house.central;
             house.prepared("01-adult").await;
-            let (lease, mut chip, _) = taken_over(&house).await;
+            let (lease, mut chip, _) = about_to_seal(&house).await;
             let stage = "set the holder's PINs";
             let seal = async |chip: &mut Chip, host: u8| {
                 let channel = challenge(&lease, chip, "issuer", [host; 8]);
@@ -232,7 +238,7 @@ fn from_the_first_sealed_stage_on_no_station_gets_keys() {
         async |house| {
             let central = &house.central;
             house.prepared("01-adult").await;
-            let (lease, mut chip, taken) = taken_over(&house).await;
+            let (lease, mut chip, taken) = about_to_seal(&house).await;
             let before = challenge(&lease, &mut chip, "issuer", [30; 8]);
             central.open_channel(&operator(), &before).await.unwrap();
             let put = PutKeyRequest {

@@ -1,0 +1,362 @@
+//! Certificates as they are stored: what was ordered, what came, where it stands.
+
+use api::CertifyRequest;
+use audit::Control;
+use cert::Certificate;
+use document::life_cycle::{CertificateState, LifeCycle};
+use jiff::Timestamp;
+use pki::Status;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::blanks::BookedChip;
+use crate::database::{parsed, stored};
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+use crate::register::listed;
+use crate::scribe::Deed;
+
+/// Where an authority has a certificate, as it said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing was issued, as far as is known.
+    None,
+    /// On hold.
+    OnHold,
+    /// In use.
+    Good,
+    /// Revoked.
+    Revoked,
+}
+
+impl Standing {
+    /// Returns its name in the database and in lists.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::OnHold => "on-hold",
+            Self::Good => "good",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        [Self::None, Self::OnHold, Self::Good, Self::Revoked]
+            .into_iter()
+            .find(|standing| standing.name() == text)
+            .ok_or_else(|| CentralError::damaged("a certificate's standing"))
+    }
+
+    /// Returns the standing that a status is.
+    pub(crate) fn of(status: Status) -> Self {
+        match status {
+            Status::OnHold => Self::OnHold,
+            Status::Good => Self::Good,
+            Status::Revoked(_) => Self::Revoked,
+        }
+    }
+}
+
+/// A certificate that was ordered.
+#[derive(Clone)]
+pub(crate) struct Ordered {
+    pub(crate) id: String,
+    pub(crate) document: String,
+    pub(crate) number: String,
+    pub(crate) lease: String,
+    pub(crate) chip: String,
+    pub(crate) key: String,
+    pub(crate) profile: String,
+    pub(crate) authority: String,
+    pub(crate) exchange: Vec<u8>,
+    /// Whether the authority may have seen the exchange.
+    pub(crate) is_sent: bool,
+    pub(crate) challenge: Vec<u8>,
+    pub(crate) state: CertificateState,
+    pub(crate) standing: Standing,
+    /// Whether the authority was told that the certificate is accepted, or rejected.
+    pub(crate) is_concluded: bool,
+    pub(crate) certificate: Option<Certificate>,
+    /// How often the authority was asked in vain.
+    pub(crate) tries: u32,
+}
+
+const COLUMNS: &str = "SELECT id, document, number, lease, chip, key_name, profile, authority, exchange, sent, challenge, state, standing, concluded, der, tries FROM certificate";
+
+/// What the sweep looks for: see the index of this name in the migrations.
+const UNSETTLED: &str = "(state = 'in-doubt'
+    OR (state IN ('issued-on-hold', 'ready') AND (standing <> 'on-hold' OR concluded = 0))
+    OR (state = 'active' AND standing <> 'good')
+    OR (state LIKE 'revoked%' AND standing <> 'revoked'))";
+
+impl Ordered {
+    fn read(row: &SqliteRow) -> Result<Self> {
+        let der: Option<&[u8]> = row.get("der");
+        let certificate = der.map(Certificate::parse).transpose();
+        Ok(Self {
+            id: row.get("id"),
+            document: row.get("document"),
+            number: row.get("number"),
+            lease: row.get("lease"),
+            chip: row.get("chip"),
+            key: row.get("key_name"),
+            profile: row.get("profile"),
+            authority: row.get("authority"),
+            exchange: row.get("exchange"),
+            is_sent: row.get("sent"),
+            challenge: row.get("challenge"),
+            state: parsed("a certificate's state", row.get("state"))?,
+            standing: Standing::read(row.get("standing"))?,
+            is_concluded: row.get("concluded"),
+            certificate: certificate.map_err(|_| CentralError::damaged("a certificate"))?,
+            tries: u32::try_from(row.get::<i64, _>("tries")).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Loads the one of this name.
+    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = ?")))
+            .bind(id)
+            .fetch_optional(tx)
+            .await?;
+        let row = row.ok_or_else(|| CentralError::damaged("a certificate that is on order"))?;
+        Self::read(&row)
+    }
+
+    /// Finds the one that was ordered for a key of a lease's chip.
+    pub(crate) async fn of_key(
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+        key: &str,
+    ) -> Result<Option<Self>> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE lease = ? AND chip = ? AND key_name = ?"
+        )))
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(key)
+        .fetch_optional(tx)
+        .await?;
+        row.as_ref().map(Self::read).transpose()
+    }
+
+    /// Finds the one that was ordered for the same key before; refuses a key that is another's,
+    /// and another key in the place of one that was ordered.
+    pub(crate) async fn before(
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+        request: &CertifyRequest,
+        public_key: &[u8],
+    ) -> Result<Option<Self>> {
+        let same: Option<String> =
+            sqlx::query_scalar("SELECT id FROM certificate WHERE public_key = ?")
+                .bind(public_key)
+                .fetch_optional(&mut *tx)
+                .await?;
+        match (same, Self::of_key(tx, held, chip, &request.key).await?) {
+            (None, None) => Ok(None),
+            (Some(same), Some(there)) if same == there.id => Ok(Some(there)),
+            (Some(_), _) => Err(CentralError::refused(
+                "this public key was certified before, for another document or another key",
+            )),
+            (None, Some(_)) => Err(CentralError::refused(
+                "another key was certified in this place already; report the blank as spoiled",
+            )),
+        }
+    }
+
+    /// Returns those of a document that are not over.
+    pub(crate) async fn live(tx: &mut SqliteConnection, document: &str) -> Result<Vec<Self>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE document = ? ORDER BY id"
+        )))
+        .bind(document)
+        .fetch_all(tx)
+        .await?;
+        let mut live = Vec::new();
+        for row in &rows {
+            let ordered = Self::read(row)?;
+            // One in doubt is the sweep's.
+            if !ordered.state.is_final() && ordered.state != CertificateState::InDoubt {
+                live.push(ordered);
+            }
+        }
+        Ok(live)
+    }
+
+    /// Returns those whose authority has them elsewhere than the books, or has not said, and may be
+    /// asked now: of one document, or of all.
+    pub(crate) async fn unsettled(
+        tx: &mut SqliteConnection,
+        document: Option<&str>,
+        now: Timestamp,
+        most: i64,
+    ) -> Result<Vec<Self>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= ? AND (? IS NULL OR document = ?) ORDER BY next_try LIMIT ?"
+        )))
+        .bind(stored(now))
+        .bind(document)
+        .bind(document)
+        .bind(most)
+        .fetch_all(tx)
+        .await?;
+        rows.iter().map(Self::read).collect()
+    }
+
+    /// Counts what is not settled.
+    pub(crate) async fn count_unsettled(tx: &mut SqliteConnection) -> Result<u64> {
+        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT count(*) FROM certificate WHERE {UNSETTLED}"
+        )))
+        .fetch_one(tx)
+        .await?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Returns where the authority is to have it; nothing where it has issued nothing.
+    pub(crate) fn wanted(&self) -> Option<Status> {
+        match self.state {
+            CertificateState::IssuedOnHold | CertificateState::Ready => Some(Status::OnHold),
+            CertificateState::Active => Some(Status::Good),
+            CertificateState::Revoked(reason) => Some(Status::Revoked(listed(reason))),
+            CertificateState::Requested
+            | CertificateState::InDoubt
+            | CertificateState::Abandoned => None,
+        }
+    }
+
+    /// Returns the serial number in hexadecimal, or nothing.
+    pub(crate) fn serial(&self) -> String {
+        let serial = self.certificate.as_ref().map(Certificate::serial_hex);
+        serial.unwrap_or_default()
+    }
+
+    /// Returns what an entry of the log says of an act on it.
+    pub(crate) fn deed(&self, action: &'static str) -> Deed {
+        let deed = match &self.certificate {
+            Some(certificate) => Deed::new(
+                action,
+                Control::CRYPTOGRAPHY,
+                "certificate",
+                certificate.serial_hex(),
+            ),
+            None => Deed::new(action, Control::CRYPTOGRAPHY, "lease", &self.lease)
+                .with("key", &self.key),
+        };
+        deed.with("document", &self.number)
+            .with("state", self.state)
+    }
+
+    /// Stores a new one.
+    pub(crate) async fn enter(
+        &self,
+        tx: &mut SqliteConnection,
+        public_key: &[u8],
+        request: &[u8],
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&self.id)
+        .bind(&self.document)
+        .bind(&self.number)
+        .bind(&self.lease)
+        .bind(&self.chip)
+        .bind(&self.key)
+        .bind(&self.profile)
+        .bind(&self.authority)
+        .bind(public_key)
+        .bind(request)
+        .bind(&self.exchange)
+        .bind(self.is_sent)
+        .bind(&self.challenge)
+        .bind(self.state.to_string())
+        .bind(self.standing.name())
+        .bind(self.is_concluded)
+        .bind(stored(now))
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Stores the exchange.
+    pub(crate) async fn store_exchange(&self, tx: &mut SqliteConnection) -> Result<()> {
+        sqlx::query("UPDATE certificate SET exchange = ?, sent = ? WHERE id = ?")
+            .bind(&self.exchange)
+            .bind(self.is_sent)
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores the certificate that came, with state and standing.
+    pub(crate) async fn store_issued(
+        &self,
+        tx: &mut SqliteConnection,
+        now: Timestamp,
+    ) -> Result<()> {
+        let validity = self.certificate.as_ref().map(Certificate::validity);
+        sqlx::query("UPDATE certificate SET serial = ?, der = ?, not_before = ?, not_after = ?, state = ?, standing = ?, changed = ?, tries = 0, next_try = 0, trouble = NULL WHERE id = ?")
+            .bind(self.certificate.as_ref().map(Certificate::serial_hex))
+            .bind(self.certificate.as_ref().map(Certificate::as_der))
+            .bind(validity.map(|validity| stored(validity.not_before)))
+            .bind(validity.map(|validity| stored(validity.not_after)))
+            .bind(self.state.to_string())
+            .bind(self.standing.name())
+            .bind(stored(now))
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores the state; its authority is told at once.
+    pub(crate) async fn store_state(
+        &self,
+        tx: &mut SqliteConnection,
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query("UPDATE certificate SET state = ?, changed = ?, next_try = 0 WHERE id = ?")
+            .bind(self.state.to_string())
+            .bind(stored(now))
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores where the authority has it now.
+    pub(crate) async fn store_standing(&self, tx: &mut SqliteConnection) -> Result<()> {
+        sqlx::query("UPDATE certificate SET standing = ?, concluded = ?, tries = 0, next_try = 0, trouble = NULL WHERE id = ?")
+            .bind(self.standing.name())
+            .bind(self.is_concluded)
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores that the authority was asked in vain, and when it is asked again.
+    pub(crate) async fn store_trouble(
+        &mut self,
+        tx: &mut SqliteConnection,
+        trouble: &str,
+        next_try: Timestamp,
+    ) -> Result<()> {
+        self.tries = self.tries.saturating_add(1);
+        sqlx::query("UPDATE certificate SET tries = ?, next_try = ?, trouble = ? WHERE id = ?")
+            .bind(self.tries)
+            .bind(stored(next_try))
+            .bind(trouble)
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! Revocation lists of the embedded authority.
+
+use std::time::Duration;
+
+use audit::Control;
+
+use crate::central::Central;
+use crate::certificate_profiles::fault;
+use crate::database::stored;
+use crate::error::Result;
+use crate::scribe::Deed;
+
+/// How long a revocation list may be relied on.
+const CRL_TERM: Duration = Duration::from_secs(7 * 24 * 3600);
+
+impl Central {
+    /// Makes a new revocation list of the embedded authority, DER: every certificate that is on
+    /// hold or revoked, and not expired. Lists are numbered without gaps, and kept.
+    ///
+    /// # Errors
+    /// The authority's and the database's failures.
+    pub async fn crl(&self) -> Result<Vec<u8>> {
+        // One list at a time: each has the number after the one before.
+        let _turn = self.listing().lock().await;
+        let now = self.now();
+        let number: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM crl")
+            .fetch_one(&mut *self.read().await?)
+            .await?;
+        let embedded = self.authorities().embedded();
+        let der = embedded
+            .crl(now, CRL_TERM, number.unsigned_abs())
+            .await
+            .map_err(|source| fault("no revocation list was made")(source.into()))?;
+        let mut tx = self.write().await?;
+        sqlx::query("INSERT INTO crl (number, issued, der) VALUES (?, ?, ?)")
+            .bind(number)
+            .bind(stored(now))
+            .bind(&der)
+            .execute(&mut *tx)
+            .await?;
+        let deed = Deed::new("crl.issued", Control::CRYPTOGRAPHY, "crl", number);
+        self.record(&mut tx, None, &deed).await?;
+        tx.commit().await?;
+        Ok(der)
+    }
+}

@@ -1,0 +1,328 @@
+//! Where authorities have certificates, brought to where the books have them: at once after an
+//! act, and by a sweep for what was not to be had then.
+
+use api::Actor;
+use document::Act;
+use document::life_cycle::{CertificateEvent, CertificateState, RevocationReason};
+use jiff::{SignedDuration, Timestamp};
+use pki::{Answer, AuthorityError, CertificateAuthority, Exchange, Misissued, Status, Verdict};
+use sqlx::Row;
+
+use crate::accounts::authorise;
+use crate::central::Central;
+use crate::certificate_rows::{Ordered, Standing};
+use crate::database::moment;
+use crate::documents::Document;
+use crate::error::{CentralError, Result, advance};
+use crate::possession::prove_possession;
+
+/// How many certificates one run of the sweep takes up at a time.
+const BATCH: i64 = 256;
+
+/// The longest time between two tries.
+const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many certificates are now where the books have them.
+    pub settled: u64,
+    /// How many are not: their authority was not to be had, or a person is needed.
+    pub left: u64,
+}
+
+/// A certificate whose authority has it elsewhere than the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// This house's name of the order.
+    pub order: String,
+    /// The document number that it was ordered under.
+    pub number: String,
+    /// The key's name in the chip profile.
+    pub key: String,
+    /// The authority's name.
+    pub authority: String,
+    /// Its serial number in hexadecimal, if it was issued.
+    pub serial: Option<String>,
+    /// Where the books have it.
+    pub state: CertificateState,
+    /// Where the authority has it: `none`, `on-hold`, `good` or `revoked`.
+    pub standing: String,
+    /// How often the authority was asked in vain.
+    pub tries: u32,
+    /// When it is asked again.
+    pub next_try: Timestamp,
+    /// What went wrong last.
+    pub trouble: Option<String>,
+}
+
+impl Central {
+    /// Tells the authorities of everything that they have not taken yet, and asks after what was
+    /// given up before they answered: a certificate that nobody holds is revoked. Work that failed
+    /// lately waits for its turn.
+    ///
+    /// # Errors
+    /// The database's failures; an authority's are noted with the certificate.
+    pub async fn sweep_certificates(&self) -> Result<Swept> {
+        let mut swept = Swept::default();
+        loop {
+            let now = self.now();
+            let work = Ordered::unsettled(&mut *self.read().await?, None, now, BATCH).await?;
+            if work.is_empty() {
+                break;
+            }
+            for ordered in work {
+                swept.settled += u64::from(self.settle_one(ordered).await?);
+            }
+        }
+        swept.left = Ordered::count_unsettled(&mut *self.read().await?).await?;
+        Ok(swept)
+    }
+
+    /// Tells the authorities of what an act changed. What they do not take now, the sweep will tell
+    /// them: the act was done.
+    pub(crate) async fn settle_document(&self, document: &str) {
+        let settled = async {
+            let now = self.now();
+            let mut reader = self.read().await?;
+            let work = Ordered::unsettled(&mut reader, Some(document), now, BATCH).await?;
+            reader.commit().await?;
+            for ordered in work {
+                self.settle_one(ordered).await?;
+            }
+            Ok::<_, CentralError>(())
+        };
+        if let Err(error) = settled.await {
+            tracing::warn!(error = error.chain(), "certificates are left to the sweep");
+        }
+    }
+
+    /// Settles one certificate. Returns whether it is settled now; either way it is not asked again
+    /// at once.
+    async fn settle_one(&self, ordered: Ordered) -> Result<bool> {
+        let Some(_turn) = self.turns().take(&ordered.id) else {
+            // Whoever has the turn settles it; until then it waits.
+            let mut waiting = ordered;
+            self.note_trouble(&mut waiting, &busy()).await?;
+            return Ok(false);
+        };
+        let id = ordered.id;
+        let mut ordered = Ordered::load(&mut *self.read().await?, &id).await?;
+        if ordered.state == CertificateState::InDoubt && !self.ask_after(&mut ordered).await? {
+            return Ok(false);
+        }
+        self.move_at_authority(&mut ordered).await
+    }
+
+    /// Asks an authority what became of a request that was given up before it answered. Returns
+    /// whether that is known now.
+    async fn ask_after(&self, ordered: &mut Ordered) -> Result<bool> {
+        let authority = self.authorities().get(&ordered.authority)?;
+        if !authority.promises().finds_again {
+            let person = AuthorityError::SecondChannel {
+                protocol: "this connection",
+                act: "say what became of a request",
+            };
+            self.note_trouble(ordered, &person).await?;
+            return Ok(false);
+        }
+        let order = self.order_again(ordered).await?;
+        let exchange = Exchange::from_bytes(ordered.exchange.clone());
+        let answer = authority.submit(&order, &exchange, self.now()).await;
+        let event = match answer {
+            Ok(Answer::Issued(certificate)) => {
+                let judged = pki::judge(&order, &certificate, authority.chain(), self.now());
+                if let Err(fault @ Misissued::Key { .. }) = judged {
+                    let foreign = AuthorityError::Foreign {
+                        reason: fault.to_string(),
+                    };
+                    self.note_trouble(ordered, &foreign).await?;
+                    return Ok(false);
+                }
+                ordered.certificate = Some(*certificate);
+                ordered.standing = match authority.promises().issues_on_hold {
+                    true => Standing::OnHold,
+                    false => Standing::Good,
+                };
+                CertificateEvent::Revoke(RevocationReason::Superseded)
+            }
+            Ok(Answer::Waiting { exchange, .. }) => {
+                ordered.exchange = exchange.as_bytes().to_vec();
+                self.keep_exchange(ordered).await?;
+                let waiting = AuthorityError::Unanswered {
+                    reason: "it takes its time".into(),
+                };
+                self.note_trouble(ordered, &waiting).await?;
+                return Ok(false);
+            }
+            Err(error) if error.is_passing() => {
+                self.note_trouble(ordered, &error).await?;
+                return Ok(false);
+            }
+            // Nothing was issued, or it is withdrawn.
+            Err(_) => CertificateEvent::Abandon,
+        };
+        let mut tx = self.write().await?;
+        ordered.state = advance(ordered.state, event)?;
+        ordered.store_issued(&mut tx, self.now()).await?;
+        let action = match ordered.state {
+            CertificateState::Abandoned => "certificate.abandoned",
+            _ => "certificate.orphan-found",
+        };
+        self.record(&mut tx, None, &ordered.deed(action)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Makes the order of a certificate again, from the books.
+    async fn order_again(&self, ordered: &Ordered) -> Result<pki::CertificateOrder> {
+        let mut tx = self.read().await?;
+        let row = sqlx::query("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = ?")
+            .bind(&ordered.id)
+            .fetch_one(&mut *tx)
+            .await?;
+        let request: &[u8] = row.get("request");
+        let mut document = Document::load(&mut tx, &ordered.document).await?;
+        // The document may have another number by now.
+        document.record.number = ordered
+            .number
+            .parse()
+            .map_err(|_| CentralError::damaged("a document's number"))?;
+        let proved = prove_possession(self.chip(row.get("product"))?, &ordered.key, request)?;
+        self.certificate_profiles()
+            .order(&ordered.profile, &proved, request, &document.record)
+    }
+
+    /// Brings the authority to where the books have a certificate: accepts or rejects it, puts it
+    /// on hold, releases or revokes it. Returns whether it is there.
+    pub(crate) async fn move_at_authority(&self, ordered: &mut Ordered) -> Result<bool> {
+        let Some((wanted, certificate)) = ordered.wanted().zip(ordered.certificate.clone()) else {
+            return Ok(true);
+        };
+        let authority = self.authorities().get(&ordered.authority)?;
+        let before = (ordered.standing, ordered.is_concluded);
+        let moved = self
+            .try_move(&*authority, ordered, &certificate, wanted)
+            .await;
+        if (ordered.standing, ordered.is_concluded) != before {
+            let mut tx = self.write().await?;
+            ordered.store_standing(&mut tx).await?;
+            if ordered.standing != before.0 {
+                let deed = ordered
+                    .deed("certificate.settled")
+                    .with("authority", &ordered.authority);
+                self.record(&mut tx, None, &deed).await?;
+            }
+            tx.commit().await?;
+        }
+        match moved {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                self.note_trouble(ordered, &error).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn try_move(
+        &self,
+        authority: &dyn CertificateAuthority,
+        ordered: &mut Ordered,
+        certificate: &cert::Certificate,
+        wanted: Status,
+    ) -> Result<(), AuthorityError> {
+        let is_wanted = !matches!(wanted, Status::Revoked(_));
+        if !ordered.is_concluded {
+            let verdict = match is_wanted {
+                true => Verdict::Accepted,
+                false => Verdict::Rejected,
+            };
+            let exchange = Exchange::from_bytes(ordered.exchange.clone());
+            match authority
+                .conclude(&exchange, certificate, verdict, self.now())
+                .await
+            {
+                Ok(()) => ordered.is_concluded = true,
+                // Whatever the exchange came to: a revocation needs none.
+                Err(AuthorityError::Lost { .. } | AuthorityError::Refused { .. }) if !is_wanted => {
+                    ordered.is_concluded = true;
+                }
+                Err(error) => return Err(error),
+            }
+            if !is_wanted && authority.promises().withdraws_unconfirmed {
+                ordered.standing = Standing::Revoked;
+            }
+        }
+        if ordered.standing != Standing::of(wanted) {
+            authority
+                .set_status(certificate, wanted, self.now())
+                .await?;
+            ordered.standing = Standing::of(wanted);
+        }
+        Ok(())
+    }
+
+    /// Notes that an authority was asked in vain, and when it is asked again: after ever longer
+    /// pauses.
+    pub(crate) async fn note_trouble(
+        &self,
+        ordered: &mut Ordered,
+        error: &AuthorityError,
+    ) -> Result<()> {
+        let pause = SignedDuration::from_secs(1_i64 << ordered.tries.clamp(1, 12)).min(LONGEST);
+        let next = self.now().checked_add(pause).unwrap_or(Timestamp::MAX);
+        tracing::warn!(
+            order = ordered.id,
+            authority = ordered.authority,
+            tries = ordered.tries,
+            %error,
+            "a certificate is not settled with its authority"
+        );
+        let mut tx = self.write().await?;
+        ordered
+            .store_trouble(&mut tx, &error.to_string(), next)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Returns the certificates that are not settled with their authorities, the longest tried
+    /// first.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to reports.
+    pub async fn unsettled_certificates(&self, actor: &Actor) -> Result<Vec<Unsettled>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let mut list = Vec::new();
+        for ordered in Ordered::unsettled(&mut tx, None, Timestamp::MAX, i64::MAX).await? {
+            let row = sqlx::query("SELECT next_try, trouble FROM certificate WHERE id = ?")
+                .bind(&ordered.id)
+                .fetch_one(&mut *tx)
+                .await?;
+            list.push(Unsettled {
+                serial: ordered
+                    .certificate
+                    .as_ref()
+                    .map(cert::Certificate::serial_hex),
+                order: ordered.id,
+                number: ordered.number,
+                key: ordered.key,
+                authority: ordered.authority,
+                state: ordered.state,
+                standing: ordered.standing.name().into(),
+                tries: ordered.tries,
+                next_try: moment(row.get("next_try"))?,
+                trouble: row.get("trouble"),
+            });
+        }
+        list.sort_by_key(|one| std::cmp::Reverse(one.tries));
+        Ok(list)
+    }
+}
+
+fn busy() -> AuthorityError {
+    AuthorityError::Unanswered {
+        reason: "somebody else is asking just now".into(),
+    }
+}

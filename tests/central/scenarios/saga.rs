@@ -1,0 +1,302 @@
+//! The certificate saga, with an authority outside that fails in every way there is: nothing is
+//! issued twice, nothing that nobody holds stays usable, and everything is said.
+
+use api::{ApiError, BlankEnd, Centre, CertifyGrant, CertifyRequest, ProveRequest};
+use audit::Outcome;
+use document::life_cycle::CertificateState;
+use jiff::SignedDuration;
+use pki::Status;
+use vcard::{Fault, FaultKind};
+
+use super::bench::{Run, personalize, report, spoiled};
+use super::house::{House, actor, operator, with_adapted_house};
+use super::moody::{Mood, moody, outside};
+
+/// Personalizes the next document, and reports how it ended.
+async fn made(house: &House, sequence: u64) -> (api::Lease, Run) {
+    let lease = house.lease("a").await.unwrap();
+    let run = personalize(house, &lease, house.blank().await, Vec::new()).await;
+    let end = match run.outcome.fault {
+        None => BlankEnd::Personalized,
+        Some(_) => spoiled(),
+    };
+    let report = report(&lease, sequence, &run, end);
+    house.central.report(&operator(), &report).await.unwrap();
+    (lease, run)
+}
+
+async fn states(house: &House) -> String {
+    house
+        .scalar("SELECT group_concat(state || '/' || standing, ' ') FROM (SELECT state, standing FROM certificate WHERE key_name = 'authentication' ORDER BY id)")
+        .await
+}
+
+fn fault(run: &Run) -> String {
+    format!("{:?}", run.outcome.fault)
+}
+
+#[test]
+fn two_authorities_serve_one_document_and_each_is_told() {
+    with_adapted_house(
+        "scenarios::saga::two_authorities_serve_one_document_and_each_is_told",
+        outside,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let (lease, run) = made(&house, 1).await;
+            assert!(run.outcome.fault.is_none(), "{}", fault(&run));
+            let number = lease.record.number.to_string();
+            let certificates = central
+                .certificates(&actor("quality"), &number)
+                .await
+                .unwrap();
+            let by: Vec<_> = certificates
+                .iter()
+                .map(|one| (&*one.key, &*one.authority))
+                .collect();
+            assert_eq!(
+                by,
+                [("authentication", "outside"), ("signature", "embedded")]
+            );
+            let outsides = &certificates[0].der;
+            assert_eq!(moody().status(outsides).await, Status::OnHold);
+            central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+
+            // The hand-over is done, whether or not the authority is there to hear of it.
+            moody().be(Mood::Down);
+            central.hand_over(&actor("clerk"), &number).await.unwrap();
+            assert_eq!(states(&house).await, "active/on-hold");
+            assert_eq!(moody().status(outsides).await, Status::OnHold);
+            let left = central
+                .unsettled_certificates(&actor("auditor"))
+                .await
+                .unwrap();
+            assert_eq!(left.len(), 1);
+            assert_eq!(
+                (&*left[0].authority, &*left[0].standing),
+                ("outside", "on-hold")
+            );
+            assert!(left[0].trouble.as_ref().unwrap().contains("no route"));
+            moody().be(Mood::Good);
+            let swept = central.sweep_certificates().await.unwrap();
+            assert_eq!(
+                (swept.settled, swept.left),
+                (0, 1),
+                "not asked again at once"
+            );
+            house.clock.pass(SignedDuration::from_mins(5));
+            let swept = central.sweep_certificates().await.unwrap();
+            assert_eq!((swept.settled, swept.left), (1, 0));
+            assert_eq!(states(&house).await, "active/good");
+            assert_eq!(moody().status(outsides).await, Status::Good);
+            assert_eq!(moody().issued(), 1);
+        },
+    );
+}
+
+#[test]
+fn whatever_the_authority_does_nothing_is_issued_twice_and_no_orphan_lives() {
+    with_adapted_house(
+        "scenarios::saga::whatever_the_authority_does_nothing_is_issued_twice_and_no_orphan_lives",
+        outside,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            // The mood, whether the blank becomes the document, and how the order ends.
+            let moods = [
+                (Mood::Down, "revoked:superseded/revoked"),
+                (Mood::Mute, "revoked:superseded/revoked"),
+                (Mood::Slow(9), "revoked:superseded/revoked"),
+                (Mood::Garbage, "revoked:superseded/revoked"),
+                (Mood::Refuses, "abandoned/none"),
+                (Mood::OtherProfile, "revoked:superseded/revoked"),
+                (Mood::Expired, "revoked:superseded/revoked"),
+                (Mood::Ahead, "revoked:superseded/revoked"),
+                (Mood::Stubborn, "revoked:superseded/revoked"),
+            ];
+            let mut ends: Vec<&str> = Vec::new();
+            for (sequence, (mood, end)) in (1..).zip(moods) {
+                moody().be(mood);
+                let (_, run) = made(&house, sequence).await;
+                assert!(run.outcome.fault.is_some(), "{mood:?}");
+                // The authority recovers, and the sweep asks what it did.
+                moody().be(Mood::Good);
+                house.clock.pass(SignedDuration::from_hours(2));
+                let swept = central.sweep_certificates().await.unwrap();
+                assert_eq!(swept.left, 0, "{mood:?}");
+                ends.push(end);
+                assert_eq!(states(&house).await, ends.join(" "), "{mood:?}");
+                assert_eq!(moody().live(), 0, "{mood:?}");
+                assert_eq!(house.number("SELECT count(*) FROM authority_register WHERE status NOT LIKE 'revoked%'").await, 0);
+            }
+            // A slow one, and one that had lost the first request, serve in the end.
+            for (sequence, mood) in (10..).zip([Mood::Slow(3), Mood::Forgets]) {
+                house
+                    .prepared(if sequence == 10 {
+                        "06-twenty"
+                    } else {
+                        "05-nineteen"
+                    })
+                    .await;
+                moody().be(mood);
+                let (_, run) = made(&house, sequence).await;
+                assert!(run.outcome.fault.is_none(), "{mood:?}: {}", fault(&run));
+            }
+            assert_eq!(moody().live(), 2);
+            let orders = house
+                .number("SELECT count(*) FROM certificate WHERE key_name = 'authentication'")
+                .await;
+            assert!(moody().issued() <= usize::try_from(orders).unwrap());
+            assert!(house.count("certificate.misissued", Outcome::Done).await >= 3);
+        },
+    );
+}
+
+#[test]
+fn a_certificate_of_another_key_is_never_used_and_never_ours_to_revoke() {
+    with_adapted_house(
+        "scenarios::saga::a_certificate_of_another_key_is_never_used_and_never_ours_to_revoke",
+        outside,
+        async |house| {
+            house.prepared("01-adult").await;
+            moody().be(Mood::OtherKey);
+            let (_, run) = made(&house, 1).await;
+            assert!(fault(&run).contains("of another key"), "{}", fault(&run));
+            house.clock.pass(SignedDuration::from_hours(2));
+            let swept = house.central.sweep_certificates().await.unwrap();
+            // It stays in doubt, and in sight.
+            assert_eq!(swept.left, 1);
+            assert_eq!(states(&house).await, "in-doubt/none");
+            let left = house
+                .central
+                .unsettled_certificates(&actor("auditor"))
+                .await
+                .unwrap();
+            assert_eq!(left[0].state, CertificateState::InDoubt);
+            assert!(left[0].trouble.as_ref().unwrap().contains("another key"));
+            // Once the authority says what it did, it is settled.
+            moody().be(Mood::Good);
+            house.clock.pass(SignedDuration::from_hours(2));
+            assert_eq!(house.central.sweep_certificates().await.unwrap().left, 0);
+            assert_eq!(moody().live(), 0);
+        },
+    );
+}
+
+#[test]
+fn one_that_cannot_be_asked_again_certifies_a_key_once_or_never() {
+    with_adapted_house(
+        "scenarios::saga::one_that_cannot_be_asked_again_certifies_a_key_once_or_never",
+        outside,
+        async |house| {
+            house.prepared("01-adult").await;
+            // As over EST: an answer that was lost is not found again.
+            moody().promise(|promises| promises.finds_again = false);
+            moody().be(Mood::Mute);
+            let (_, run) = made(&house, 1).await;
+            assert!(fault(&run).contains("cannot be asked"), "{}", fault(&run));
+            assert_eq!(moody().issued(), 1, "it was asked once");
+            house.clock.pass(SignedDuration::from_hours(2));
+            moody().be(Mood::Good);
+            assert_eq!(house.central.sweep_certificates().await.unwrap().left, 1);
+            let left = house
+                .central
+                .unsettled_certificates(&actor("auditor"))
+                .await
+                .unwrap();
+            assert!(left[0].trouble.as_ref().unwrap().contains("second channel"));
+        },
+    );
+}
+
+#[test]
+fn what_is_not_issued_on_hold_is_put_on_hold_before_a_card_gets_it() {
+    with_adapted_house(
+        "scenarios::saga::what_is_not_issued_on_hold_is_put_on_hold_before_a_card_gets_it",
+        outside,
+        async |house| {
+            house.prepared("01-adult").await;
+            moody().promise(|promises| promises.issues_on_hold = false);
+            let (lease, run) = made(&house, 1).await;
+            assert!(run.outcome.fault.is_none(), "{}", fault(&run));
+            let number = lease.record.number.to_string();
+            let certificates = house
+                .central
+                .certificates(&actor("quality"), &number)
+                .await
+                .unwrap();
+            assert_eq!(moody().status(&certificates[0].der).await, Status::OnHold);
+            let settled = house.count("certificate.settled", Outcome::Done).await;
+            assert_eq!(settled, 1, "the hold was noted");
+        },
+    );
+}
+
+#[test]
+fn a_certificate_is_ready_when_its_key_signed_the_centres_challenge() {
+    with_adapted_house(
+        "scenarios::saga::a_certificate_is_ready_when_its_key_signed_the_centres_challenge",
+        outside,
+        async |house| {
+            let central = &house.central;
+            house.prepared("01-adult").await;
+            let lease = house.lease("a").await.unwrap();
+            // Both certificates are there, and nothing is proved.
+            let at = |at| {
+                vec![Fault {
+                    at,
+                    kind: FaultKind::RemoveBefore,
+                }]
+            };
+            let run = personalize(&house, &lease, house.blank().await, at(70)).await;
+            assert_eq!(states(&house).await, "issued-on-hold/on-hold");
+            let chip = run.chip.serial().to_string();
+            let again: &CertifyRequest = &run.certified[0];
+            let CertifyGrant::Issued { challenge, .. } =
+                central.certify(&operator(), again).await.unwrap()
+            else {
+                panic!("it was issued");
+            };
+            assert_eq!(challenge.len(), 32);
+            let prove = async |key: &str, signature: Vec<u8>| {
+                let request = ProveRequest {
+                    lease: lease.id,
+                    chip: chip.clone(),
+                    key: key.into(),
+                    signature,
+                };
+                central.prove(&operator(), &request).await
+            };
+            for (key, signature) in [
+                ("authentication", Vec::new()),
+                ("authentication", vec![1; 96]),
+                ("authentication", challenge.clone()),
+            ] {
+                assert!(matches!(
+                    prove(key, signature).await,
+                    Err(ApiError::Refused { .. })
+                ));
+            }
+            assert!(matches!(
+                prove("none", vec![1; 96]).await,
+                Err(ApiError::NotFound { .. })
+            ));
+            assert_eq!(house.count("certificate.proved", Outcome::Refused).await, 4);
+            assert_eq!(states(&house).await, "issued-on-hold/on-hold");
+            // A document whose keys were not proved is not whole, whatever its station says.
+            let claim = report(&lease, 1, &run, BlankEnd::Personalized);
+            central.report(&operator(), &claim).await.unwrap();
+            assert_eq!(states(&house).await, "revoked:superseded/revoked");
+            let revoked = Status::Revoked(pki::RevocationReason::Superseded);
+            let der = run.outcome.certificates["authentication"].clone();
+            assert_eq!(moody().status(&der).await, revoked);
+            assert_eq!(
+                house.number("SELECT count(*) FROM authority_register WHERE status = 'revoked:superseded'").await,
+                1
+            );
+        },
+    );
+}
