@@ -10,6 +10,7 @@
 //!   gp       SCP02, SCP03, PUT KEY, card data GlobalPlatform Card Specification, Amendment D
 //!   trace    Trace, Veil                      a session as readable text, secrets hidden
 //!   attempts Account, Budget, AttemptStore    how often a secret may still be tried
+//!   pin_policy PinPolicy, PinFault            which values a PIN may have, and which are weak
 //! ```
 //!
 //! A card is an adversary until it has proved otherwise: every parser here is bounded and
@@ -21,10 +22,12 @@ pub mod attempts;
 mod channel;
 pub mod cipher;
 pub mod gp;
+mod pin_policy;
 mod status;
 pub mod tlv;
 pub mod trace;
 
 pub use apdu::{ApduError, Command, Masked, Response};
 pub use channel::{Channel, ChannelError, ExchangeError, Limits, exchange, get_response};
+pub use pin_policy::{PinFault, PinLengthError, PinPolicy, WeakRule};
 pub use status::Status;

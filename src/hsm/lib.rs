@@ -35,6 +35,7 @@ pub mod test_support;
 mod token;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
+pub use card::{PinFault, PinPolicy};
 pub use config::{
     DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
     KeyCheckValue, Mechanisms, SessionLimits, TokenConfig,
@@ -43,7 +44,7 @@ pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH}
 pub use error::{ConfigError, HsmError};
 pub use inventory::{KeyInfo, KeyKind};
 pub use keys::MasterKeySize;
-pub use pin::{Pin, PinError, PinPolicy, PinSet};
+pub use pin::{Pin, PinError, PinSet};
 pub use random::RandomSource;
 pub use secret::Secret;
 pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};

@@ -409,13 +409,74 @@ impl<'a> Inspector<'a> {
     /// [`InspectError`] where the chip answers neither yes nor no.
     pub fn verify_pin(&mut self, pin: &Object, digits: &[u8]) -> Result<PinAnswer, InspectError> {
         self.go_to(Dialect::VerifyPin, pin)?;
-        let values = PinValues::of(digits).variables(pin);
-        let values = values.map_err(|source| InspectError::Render {
-            what: format!("verify {}", pin.title),
-            source,
-        })?;
-        match self.run(Dialect::VerifyPin, pin, &values) {
-            Ok(_) => Ok(PinAnswer::Accepted),
+        let values = spelled(Dialect::VerifyPin, pin, PinValues::of(digits))?;
+        self.present(Dialect::VerifyPin, pin, &values)
+    }
+
+    /// Gives a PIN another value by the one before, and uses a try when that is wrong.
+    ///
+    /// # Errors
+    /// [`InspectError`] where the chip answers neither yes nor no, or does not take the new value.
+    pub fn change_pin(
+        &mut self,
+        pin: &Object,
+        current: &[u8],
+        new: &[u8],
+    ) -> Result<PinAnswer, InspectError> {
+        let values = PinValues {
+            current: Some(current),
+            ..PinValues::of(new)
+        };
+        self.go_to(Dialect::ChangePin, pin)?;
+        let values = spelled(Dialect::ChangePin, pin, values)?;
+        self.present(Dialect::ChangePin, pin, &values)
+    }
+
+    /// Gives a PIN a new value and its tries back by its PUK, and uses a try of the PUK when that
+    /// is wrong.
+    ///
+    /// # Errors
+    /// [`InspectError`] where the chip answers neither yes nor no, or does not take the new value.
+    pub fn unblock_pin(
+        &mut self,
+        pin: &Object,
+        (puk, digits): (&Object, &[u8]),
+        new: &[u8],
+    ) -> Result<PinAnswer, InspectError> {
+        let values = PinValues {
+            puk: Some((puk, digits)),
+            ..PinValues::of(new)
+        };
+        self.go_to(Dialect::UnblockPin, pin)?;
+        let values = spelled(Dialect::UnblockPin, pin, values)?;
+        self.present(Dialect::UnblockPin, pin, &values)
+    }
+
+    /// Reads whether the holder has changed a PIN since it was issued.
+    ///
+    /// # Errors
+    /// [`InspectError`]; [`InspectError::Unspoken`] where the chip does not say.
+    pub fn was_changed(&mut self, pin: &Object) -> Result<bool, InspectError> {
+        self.go_to(Dialect::ReadChanged, pin)?;
+        let result = self.result(Dialect::ReadChanged, pin, &[], "changed")?;
+        match result[..] {
+            [byte] => Ok(byte != 0),
+            _ => Err(InspectError::NoResult {
+                what: format!("read whether {} was changed", pin.title),
+                result: "changed".into(),
+            }),
+        }
+    }
+
+    /// Sends an operation that presents a secret, and reads how the chip took it.
+    fn present(
+        &mut self,
+        operation: Dialect,
+        pin: &Object,
+        values: &[(&str, Value)],
+    ) -> Result<PinAnswer, InspectError> {
+        match self.run(operation, pin, values) {
+            Ok(()) => Ok(PinAnswer::Accepted),
             Err(InspectError::Refused { status, .. }) if status.tries_left().is_some() => {
                 Ok(PinAnswer::Wrong(status.tries_left().unwrap_or(0)))
             }
@@ -553,6 +614,20 @@ impl<'a> Inspector<'a> {
             meaning: self.chip.meaning(status),
         }
     }
+}
+
+/// Returns the values of an operation on a PIN, as its commands name them.
+fn spelled(
+    operation: Dialect,
+    pin: &Object,
+    values: PinValues<'_>,
+) -> Result<Vec<(&'static str, Value)>, InspectError> {
+    values
+        .variables(pin)
+        .map_err(|source| InspectError::Render {
+            what: format!("{operation} {}", pin.name),
+            source,
+        })
 }
 
 /// Returns whether an object is a file or a data object.

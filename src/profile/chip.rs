@@ -238,6 +238,8 @@ pub struct PinRules {
     pub issuer: Option<String>,
     /// The PIN that unblocks it.
     pub puk: Option<String>,
+    /// Whether `change_pin` is its holder's alone.
+    pub changed_by_holder: bool,
 }
 
 impl fmt::Debug for PinRules {
@@ -468,10 +470,11 @@ impl ChipProfile {
             .any(CommandTemplate::is_repeated)
     }
 
-    /// Returns the operation by which a PIN is set: knowing the value before, where one is
-    /// known and the chip has commands for that, else without.
+    /// Returns the operation by which a step sets a PIN: knowing the value before, where one is
+    /// known and the chip has commands for that which are not its holder's alone, else without.
     pub fn pin_setting(&self, pin: &Object, is_known: bool) -> Dialect {
-        match is_known && self.speaks(Dialect::ChangePin, pin) {
+        let is_holders = matches!(&pin.detail, Detail::Pin(rules) if rules.changed_by_holder);
+        match is_known && !is_holders && self.speaks(Dialect::ChangePin, pin) {
             true => Dialect::ChangePin,
             false => Dialect::SetPin,
         }

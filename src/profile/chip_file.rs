@@ -319,6 +319,10 @@ pub(crate) struct PinFile {
     pub issuer: Option<Text>,
     /// The PIN that unblocks it: gives `pin.puk` and `pin.puk_digits`.
     pub puk: Option<Text>,
+    /// Whether `change_pin` is its holder's alone: then steps always set it by `set_pin`, also
+    /// where the value before is known.
+    #[serde(default)]
+    pub changed_by_holder: bool,
     /// The holder's key without which it is not wanted.
     pub key: Option<Text>,
     /// The holder's key with which it is not wanted.

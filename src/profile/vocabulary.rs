@@ -95,10 +95,14 @@ operations! {
         "Sets a PIN's value without knowing the one before.";
     "change_pin" ChangePin Pin ["pin.value", "pin.digits", "pin.current", "pin.current_digits"]
         "Sets a PIN's value, knowing the one before.";
+    "unblock_pin" UnblockPin Pin ["pin.value", "pin.digits", "pin.puk", "pin.puk_digits"]
+        "Gives a PIN a new value and all its tries, by its PUK: its holder's, and no step's.";
     "verify_pin" VerifyPin Pin ["pin.value", "pin.digits"]
         "Presents a PIN.";
     "read_tries" ReadTries Pin []
         "Reads how many tries a PIN has left.";
+    "read_changed" ReadChanged Pin []
+        "Reads whether the holder has changed a PIN since it was issued: a byte, 00 where not yet.";
     "generate_key" GenerateKey Key []
         "Has the chip make a key pair, and gives its public key.";
     "read_public_key" ReadPublicKey Key []
@@ -155,6 +159,7 @@ impl Dialect {
         match self {
             Self::ReadFile | Self::GetData => &["content"],
             Self::ReadTries => &["tries"],
+            Self::ReadChanged => &["changed"],
             Self::GenerateKey | Self::ReadPublicKey => &["public", "modulus", "exponent"],
             Self::Sign => &["signature"],
             _ => &[],
@@ -173,7 +178,12 @@ impl Dialect {
     pub fn is_secret(self) -> bool {
         matches!(
             self,
-            Self::SetPin | Self::ChangePin | Self::VerifyPin | Self::ImportKey | Self::PutKey
+            Self::SetPin
+                | Self::ChangePin
+                | Self::UnblockPin
+                | Self::VerifyPin
+                | Self::ImportKey
+                | Self::PutKey
         )
     }
 }

@@ -402,6 +402,7 @@ impl<'a, 's> ObjectLoader<'a, 's> {
             default,
             issuer: raw.issuer.as_ref().map(|master| master.get_ref().clone()),
             puk: raw.puk.as_ref().map(|puk| puk.get_ref().clone()),
+            changed_by_holder: raw.changed_by_holder,
         })
     }
 

@@ -143,6 +143,7 @@ impl Loader<'_> {
     }
 
     /// Every key that the chip makes must come out of the chip; every signature, and the tries.
+    /// What unblocks a PIN is known.
     fn keys_give_their_public_part(
         &self,
         file: &ChipFile,
@@ -185,9 +186,22 @@ impl Loader<'_> {
                     }
                     &[(Dialect::Sign, "signature")]
                 }
-                (ObjectKind::Pin, _) => &[(Dialect::ReadTries, "tries")],
+                (ObjectKind::Pin, _) => &[
+                    (Dialect::ReadTries, "tries"),
+                    (Dialect::ReadChanged, "changed"),
+                ],
                 _ => &[],
             };
+            if let crate::chip::Detail::Pin(rules) = &object.detail
+                && speaks(Dialect::UnblockPin, object)
+                && rules.puk.is_none()
+            {
+                return self.fault(
+                    span(Dialect::UnblockPin),
+                    format!("unblock_pin is for \"{name}\" too, which names no PUK"),
+                    "write puk = \"NAME\" at the PIN, or keep the commands to others with \"for\"",
+                );
+            }
             for (operation, result) in wanted {
                 if speaks(*operation, object) && !gives(*operation, object, result) {
                     return self.fault(
