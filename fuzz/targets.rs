@@ -23,6 +23,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("atr", atr),
     ("trace", trace),
     ("exchange", exchange),
+    ("pin_pad", pin_pad),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -392,4 +393,11 @@ fn exchange(bytes: &[u8]) {
     if let Ok(response) = card::exchange(&mut Scripted(bytes), &command, &limits) {
         assert!(response.data().len() <= limits.total);
     }
+}
+
+fn pin_pad(bytes: &[u8]) {
+    if let Ok(features) = reader::Features::parse(bytes) {
+        assert!(bytes.len() >= 6 || features == reader::Features::default());
+    }
+    let _ = reader::Properties::parse(bytes);
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::grip::{Exclusive, Grip, Held};
 use crate::hand::{Ask, Hand, Told};
+use crate::on_pad::Control;
 
 /// How long a card may take for one answer while somebody looks at it: its longest work is
 /// to measure it.
@@ -173,6 +174,12 @@ impl Channel for Connection {
     }
 }
 
+impl Control for Connection {
+    fn control(&mut self, code: u32, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelError> {
+        self.ask(Ask::Control(code, data.to_vec()))
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(line) = self.line.take() {
@@ -227,6 +234,10 @@ mod tests {
             let given = self.answers.recv().map_err(|_| pcsc::Error::RemovedCard)?;
             answer[..given.len()].copy_from_slice(&given);
             Ok(given.len())
+        }
+
+        fn control(&mut self, _: u32, _: &[u8], answer: &mut [u8]) -> Result<usize, pcsc::Error> {
+            self.transmit(&[], answer)
         }
 
         fn reconnect(&mut self, _: Protocols, _: Disposition) -> Result<(), pcsc::Error> {

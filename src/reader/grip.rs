@@ -19,6 +19,8 @@ pub(crate) struct Held {
 pub(crate) trait Grip {
     /// Sends a command and returns how many bytes of `answer` are the card's.
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, pcsc::Error>;
+    /// Sends a command to the reader's driver and returns how many bytes of `answer` are its.
+    fn control(&mut self, code: u32, data: &[u8], answer: &mut [u8]) -> Result<usize, pcsc::Error>;
     /// Holds the card anew.
     fn reconnect(&mut self, protocols: Protocols, how: Disposition) -> Result<(), pcsc::Error>;
     /// Looks at what is held.
@@ -57,6 +59,11 @@ impl Exclusive {
 impl Grip for Exclusive {
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, pcsc::Error> {
         self.card()?.transmit(command, answer).map(<[u8]>::len)
+    }
+
+    fn control(&mut self, code: u32, data: &[u8], answer: &mut [u8]) -> Result<usize, pcsc::Error> {
+        let card = self.card()?;
+        card.control(code.into(), data, answer).map(<[u8]>::len)
     }
 
     fn reconnect(&mut self, protocols: Protocols, how: Disposition) -> Result<(), pcsc::Error> {

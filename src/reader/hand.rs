@@ -20,6 +20,8 @@ const DONE: [u8; 2] = [0x90, 0x00];
 pub(crate) enum Ask {
     /// Send a command and return its answer.
     Transmit(Zeroizing<Vec<u8>>),
+    /// Send a command to the reader's driver and return its answer.
+    Control(u32, Vec<u8>),
     /// Reset the card and return its answer to reset.
     Reset,
 }
@@ -53,6 +55,7 @@ impl<G: Grip> Hand<G> {
         for ask in asks {
             let done = match ask {
                 Ask::Transmit(command) => self.transmit(&command),
+                Ask::Control(code, data) => self.control(code, &data),
                 Ask::Reset => self.reset().map(Zeroizing::new),
             };
             if told.send(done).is_err() {
@@ -108,6 +111,18 @@ impl<G: Grip> Hand<G> {
         }
     }
 
+    /// Asks the reader's driver: what it answers may be empty.
+    fn control(&mut self, code: u32, data: &[u8]) -> Told {
+        let length = self
+            .grip
+            .control(code, data, &mut self.answer)
+            .map_err(|error| channel_error(&self.reader, "asking the reader's driver", error))?;
+        let used = self.answer.get_mut(..length).unwrap_or_default();
+        let answer = Zeroizing::new(used.to_vec());
+        used.zeroize();
+        Ok(answer)
+    }
+
     fn reset(&mut self) -> Result<Vec<u8>, ChannelError> {
         let protocols = match self.is_t0 {
             true => Protocols::T0,
@@ -144,6 +159,10 @@ mod tests {
             let says = hex::decode(says).unwrap();
             answer[..says.len()].copy_from_slice(&says);
             Ok(says.len())
+        }
+
+        fn control(&mut self, code: u32, _: &[u8], _: &mut [u8]) -> Result<usize, pcsc::Error> {
+            panic!("no command {code:08X} to the driver was expected");
         }
 
         fn reconnect(&mut self, _: Protocols, _: Disposition) -> Result<(), pcsc::Error> {

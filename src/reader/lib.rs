@@ -5,6 +5,8 @@
 //!                                       ▲
 //!                  Meter, Recorder, Tear wrap any Channel
 //!
+//! PinPad ── asks for PINs on the reader's own keys; OnPad wraps a Connection
+//!
 //! probe ──► Capabilities ──► CapabilityCache      what reader and card carry
 //! Replay ── plays a card::trace::Trace            AttemptFile ── is an AttemptStore
 //! ```
@@ -16,6 +18,8 @@ mod error;
 mod grip;
 mod hand;
 mod meter;
+mod on_pad;
+mod pin_pad;
 mod probe;
 mod readers;
 mod recorder;
@@ -28,6 +32,8 @@ pub use cache::{CacheError, CacheWarning, CapabilityCache, CapabilityKey};
 pub use connection::{Connection, LOOKING, MAKING};
 pub use error::ReaderError;
 pub use meter::{Meter, Traffic};
+pub use on_pad::{Control, OnPad, PinPad};
+pub use pin_pad::{Asked, Features, PinEntry, PinField, PinPadFault, Properties};
 pub use probe::{Capabilities, ProbeError, ProbePlan, probe};
 pub use readers::{Insertion, ReaderState, Readers};
 pub use recorder::Recorder;

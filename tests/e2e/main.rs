@@ -18,5 +18,6 @@ mod middleware;
 mod missing;
 mod names;
 mod opensc;
+mod pins;
 mod release;
 mod world;

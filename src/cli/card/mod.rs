@@ -12,6 +12,7 @@ mod keys;
 mod list;
 mod pem;
 mod personalize;
+mod pin;
 mod place;
 pub(crate) mod profiles;
 mod progress;
@@ -53,6 +54,10 @@ pub(crate) enum Command {
     /// Reads a finished chip back through the holder's own door and judges it. Example:
     /// zimogs card verify --reader "slot 1" --chip CHIP --record record.json --trust authority.pem
     Verify(verify::Verify),
+    /// Looks at a holder's PINs, changes one, or unblocks one by its PUK. Example:
+    /// zimogs card pin status
+    #[command(subcommand)]
+    Pin(pin::Command),
     /// Opens the issuer's channel and says what came of it; then sends commands inside it. Wrong
     /// keys are found on our side and use no attempt. Example:
     /// zimogs card channel --chip CHIP --keys keys.toml --key-set issuer
@@ -81,6 +86,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Personalize(options) => personalize::run(options),
         Command::Envelope(options) => envelope::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Pin(command) => pin::run(command),
         Command::Channel(options) => channel::run(options),
         Command::Keys(options) => keys::run(options),
         Command::Files(options) => files::run(options),

@@ -10,7 +10,7 @@ use card::trace::Veil;
 use card::{Channel, ChannelError};
 use clap::Args;
 use profile::ChipProfile;
-use reader::{Connection, Recorder};
+use reader::Recorder;
 
 use crate::cli::failure::{Failure, Kind};
 
@@ -33,10 +33,13 @@ pub(crate) struct Session {
     link: Link,
 }
 
+/// A connection, or one whose PINs are entered on the reader's pad.
+type Line = Box<dyn Channel>;
+
 enum Link {
-    Plain(Connection),
+    Plain(Line),
     /// The recorder leaves when the trace is written.
-    Recorded(Option<Recorder<Connection>>, File, PathBuf),
+    Recorded(Option<Recorder<Line>>, File, PathBuf),
 }
 
 impl TraceOption {
@@ -44,9 +47,10 @@ impl TraceOption {
     /// says what else is secret.
     pub(crate) fn begin(
         &self,
-        connection: Connection,
+        connection: impl Channel + 'static,
         chip: Option<&ChipProfile>,
     ) -> Result<Session, Failure> {
+        let connection: Line = Box::new(connection);
         let Some(path) = &self.trace else {
             return Ok(Session {
                 link: Link::Plain(connection),

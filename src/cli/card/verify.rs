@@ -10,11 +10,14 @@ use clap::Args;
 use document::Record;
 use jiff::Timestamp;
 use perso::{Examination, Inspector, Presented, Standard, Verdict, examine};
-use profile::{ChipProfile, ObjectKind, Plan};
+use profile::{ChipProfile, Dialect, ObjectKind, Plan};
+use reader::{Connection, OnPad, PinPad};
 use serde::Serialize;
 use station::Budgeted;
 use zeroize::Zeroizing;
 
+use crate::cli::card::pin::digits::Digits;
+use crate::cli::card::pin::pad;
 use crate::cli::card::place::Place;
 use crate::cli::card::session::{Session, TraceOption};
 use crate::cli::card::state::{self, State, StateOption};
@@ -45,7 +48,10 @@ pub(crate) struct Verify {
     /// wrong; the last try is never used.
     #[arg(long)]
     pin: bool,
-    /// The same, the PIN from standard input.
+    /// Ask for the PIN here although the reader has a PIN pad.
+    #[arg(long, requires = "pin")]
+    no_pin_pad: bool,
+    /// The same as --pin, the PIN from standard input.
     #[arg(long, conflicts_with = "pin")]
     pin_stdin: bool,
     /// The key that signs, by its name in the chip profile.
@@ -93,14 +99,13 @@ pub(crate) fn run(options: &Verify) -> Result<ExitCode, Failure> {
         .map(pem::read)
         .transpose()?
         .unwrap_or_default();
-    let digits = pin(options)?;
     let state = options.state.open()?;
     let mut connection = options.place.connect()?;
     let reader = connection.reader().to_owned();
     // Through this reader the chip takes no more than this.
     let mut narrowed = (*chip).clone();
     narrowed.limits = state.limits(&mut connection, &chip)?;
-    let mut session = options.trace.begin(connection, Some(&chip))?;
+    let (mut session, digits) = begin(options, &narrowed, connection)?;
     let standard = Standard {
         chip: &narrowed,
         made_from: made_from.as_ref().map(|(record, plan)| (record, plan)),
@@ -135,6 +140,42 @@ pub(crate) fn run(options: &Verify) -> Result<ExitCode, Failure> {
         Verdict::Unknown => ExitCode::from(Kind::Failed as u8),
         Verdict::Failed => ExitCode::from(Kind::Integrity as u8),
     })
+}
+
+/// Begins the session, and asks for the PIN where one is wanted: here, or on the reader's pad,
+/// where what stands for it goes nowhere.
+fn begin(
+    options: &Verify,
+    chip: &ChipProfile,
+    mut connection: Connection,
+) -> Result<(Session, Option<Digits>), Failure> {
+    let key = chip.key_rules(&options.key);
+    let object = key
+        .and_then(|rules| rules.pin.as_ref())
+        .and_then(|pin| chip.object(ObjectKind::Pin, pin));
+    if options.pin
+        && !options.no_pin_pad
+        && let Some(pin) = object
+        && let Some(entry) = pad::entry(chip, &chip.limits, Dialect::VerifyPin, pin, pin)
+        && let Some(found) = PinPad::ask(&mut connection).or_fail(Kind::Device)?
+    {
+        match OnPad::new(connection, &found, vec![entry]) {
+            Ok(on_pad) => {
+                // Beside the report, which may be for a program.
+                tracing::warn!("enter {} on the reader's pad when it asks", pin.title);
+                let stand_in = pad::stand_in(pin, pin).before;
+                let session = options.trace.begin(on_pad, Some(chip))?;
+                return Ok((session, Some(stand_in.into())));
+            }
+            Err((back, fault)) => {
+                tracing::warn!("the reader's pad is not used: {fault}");
+                connection = back;
+            }
+        }
+    }
+    let digits = pin(options)?;
+    let session = options.trace.begin(connection, Some(chip))?;
+    Ok((session, digits))
 }
 
 /// Judges the chip with a PIN, within the budget of attempts.
@@ -184,7 +225,7 @@ fn made_from(options: &Verify, chip: &Arc<ChipProfile>) -> Result<Option<(Record
     Ok(Some((record, plan)))
 }
 
-fn pin(options: &Verify) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+fn pin(options: &Verify) -> Result<Option<Digits>, Failure> {
     let text = if options.pin {
         rpassword::prompt_password(format!("PIN of key {}: ", options.key)).or_fail(Kind::Usage)?
     } else if options.pin_stdin {
