@@ -10,6 +10,7 @@ mod output;
 mod profile;
 mod releases;
 mod shipped;
+mod terminal;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

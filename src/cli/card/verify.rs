@@ -1,6 +1,5 @@
 //! `zimogs card verify`: judges a finished chip through the holder's own door.
 
-use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use crate::cli::card::session::{Session, TraceOption};
 use crate::cli::card::state::{self, State, StateOption};
 use crate::cli::card::{pem, profiles, random, tables};
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::output;
+use crate::cli::{output, terminal};
 
 /// Options of `card verify`.
 #[derive(Args)]
@@ -226,20 +225,14 @@ fn made_from(options: &Verify, chip: &Arc<ChipProfile>) -> Result<Option<(Record
 }
 
 fn pin(options: &Verify) -> Result<Option<Digits>, Failure> {
-    let text = if options.pin {
-        rpassword::prompt_password(format!("PIN of key {}: ", options.key)).or_fail(Kind::Usage)?
+    let digits = if options.pin {
+        terminal::hidden(&format!("PIN of key {}: ", options.key)).or_fail(Kind::Usage)?
     } else if options.pin_stdin {
-        let mut line = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut line)
-            .or_fail(Kind::Usage)?;
-        line
+        let line = terminal::line(&mut std::io::stdin().lock(), 64).or_fail(Kind::Usage)?;
+        Zeroizing::new(line.trim_ascii().to_vec())
     } else {
         return Ok(None);
     };
-    let text = Zeroizing::new(text);
-    let digits = Zeroizing::new(text.trim().as_bytes().to_vec());
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Failure::new(
             Kind::Usage,

@@ -1,7 +1,7 @@
 //! Where digits come from: the terminal, without echo, or a program's pipe.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 
 use card::PinPolicy;
@@ -9,6 +9,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::terminal;
 
 /// The longest line that is read: no PIN has more digits than a command's field.
 const LONGEST: usize = 64;
@@ -44,7 +45,7 @@ impl Source {
 
     /// Demands that somebody can be asked.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if self.stdin || std::io::stdin().is_terminal() {
+        if self.stdin || io::stdin().is_terminal() {
             return Ok(());
         }
         Err(
@@ -86,56 +87,19 @@ impl Source {
     fn ask(&self, prompt: &str) -> Result<Digits, Failure> {
         if self.stdin {
             // Not through the buffer of standard input, in which a copy would stay.
-            let input = std::io::stdin().as_fd().try_clone_to_owned();
-            return line(&mut File::from(input.or_fail(Kind::Usage)?));
+            let input = io::stdin().as_fd().try_clone_to_owned();
+            let mut input = File::from(input.or_fail(Kind::Usage)?);
+            return terminal::line(&mut input, LONGEST).map_err(|error| unread(&error));
         }
-        let text = Zeroizing::new(rpassword::prompt_password(prompt).or_fail(Kind::Usage)?);
-        Ok(Zeroizing::new(text.trim().as_bytes().to_vec()))
+        terminal::hidden(prompt).or_fail(Kind::Usage)
     }
 }
 
-/// Reads a line, byte by byte, so that the next reader finds the next one.
-fn line(input: &mut impl Read) -> Result<Digits, Failure> {
-    let mut digits = Zeroizing::new(Vec::with_capacity(LONGEST));
-    let mut byte = Zeroizing::new([0]);
-    loop {
-        let read = input.read(&mut *byte).or_fail(Kind::Usage)?;
-        match (read, byte[0]) {
-            (0, _) if digits.is_empty() => {
-                return Err(Failure::new(
-                    Kind::Usage,
-                    "standard input ended before the last value; nothing was tried",
-                ));
-            }
-            (0, _) | (_, b'\n') => break,
-            (_, b'\r') => {}
-            (_, byte) if digits.len() < LONGEST => digits.push(byte),
-            _ => {
-                return Err(Failure::new(
-                    Kind::Usage,
-                    "a line of standard input is too long for a PIN; nothing was tried",
-                ));
-            }
-        }
-    }
-    Ok(digits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_line_is_one_value_and_bounded() {
-        let mut input = &b"1234\r\n5678\n\n90"[..];
-        let mut next = || line(&mut input).map(|digits| digits.to_vec());
-        assert_eq!(next().unwrap(), b"1234");
-        assert_eq!(next().unwrap(), b"5678");
-        assert_eq!(next().unwrap(), b"");
-        assert_eq!(next().unwrap(), b"90");
-        assert!(next().is_err());
-        let long = [b'1'; 65];
-        let error = line(&mut &long[..]).unwrap_err();
-        assert!(error.message().contains("too long"), "{error:?}");
-    }
+fn unread(error: &io::Error) -> Failure {
+    let fault = match error.kind() {
+        ErrorKind::UnexpectedEof => "standard input ended before the last value".to_owned(),
+        ErrorKind::InvalidData => "a line of standard input is too long for a PIN".to_owned(),
+        _ => format!("standard input cannot be read: {error}"),
+    };
+    Failure::new(Kind::Usage, format!("{fault}; nothing was tried"))
 }
