@@ -225,6 +225,11 @@ impl PinPolicy {
         self.most
     }
 
+    /// Returns the rules by which a value is weak.
+    pub fn rules(&self) -> &[WeakRule] {
+        &self.rules
+    }
+
     /// Returns the fewest digits.
     pub fn least(&self) -> u8 {
         self.least

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
 use crate::chip_load::Loader;
+use crate::document_pin::{DocumentPin, DocumentPinFile};
 use crate::error::{ProfileError, nearest};
 use crate::placed::Placed;
 use crate::source::{Place, Shelf, Sources};
@@ -44,8 +45,8 @@ pub struct DocumentChip {
     pub products: Vec<String>,
     /// The holder's keys by the chip profile's names.
     pub keys: BTreeMap<String, DocumentKey>,
-    /// The holder's PINs by the chip profile's names: how many digits each has.
-    pub pins: BTreeMap<String, u8>,
+    /// The holder's PINs by the chip profile's names.
+    pub pins: BTreeMap<String, DocumentPin>,
 }
 
 /// What one key of the holder needs.
@@ -98,14 +99,6 @@ struct DocumentKeyFile {
     /// The age in years from which a holder gets it.
     #[serde(default)]
     minimum_age: u16,
-}
-
-/// What the value of one PIN is.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct DocumentPinFile {
-    /// How many digits it has, 4 to 12.
-    digits: Placed<u8>,
 }
 
 impl DocumentProfile {
@@ -161,14 +154,7 @@ impl DocumentProfile {
             }
             let mut pins = BTreeMap::new();
             for (name, pin) in chip.pins {
-                if !(4..=12).contains(pin.digits.get_ref()) {
-                    return loader.fault(
-                        pin.digits.span(),
-                        format!("a PIN of {} digits", pin.digits.get_ref()),
-                        "from 4 to 12",
-                    );
-                }
-                pins.insert(name, pin.digits.into_inner());
+                pins.insert(name, pin.load(&loader)?);
             }
             chips.push(DocumentChip {
                 interface: match chip.interface {

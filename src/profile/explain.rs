@@ -21,9 +21,11 @@ use card::Limits;
 use serde::Serialize;
 
 use self::steps::Explainer;
+use crate::chip::PinRules;
+use crate::document_pin::PinKind;
 use crate::plan::{Plan, Stage};
 use crate::value::Variables;
-use crate::vocabulary::Effect;
+use crate::vocabulary::{Effect, ObjectKind};
 
 pub use self::figures::Figures;
 pub use self::pieces::Piece;
@@ -39,8 +41,49 @@ pub struct Explanation {
     pub identify: ExplainedStep,
     /// The stages in order.
     pub stages: Vec<ExplainedStage>,
+    /// The PINs that the holder gets.
+    pub pins: Vec<ExplainedPin>,
     /// All of it.
     pub figures: Figures,
+}
+
+/// One PIN that the holder gets.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainedPin {
+    /// Its name in the chip profile.
+    pub name: String,
+    /// What a person calls it.
+    pub title: String,
+    /// How many digits it has.
+    pub digits: u8,
+    /// Whether the holder may keep its value, or must change it.
+    pub kind: PinKind,
+    /// The rules by which a value is weak, and not made.
+    pub weak: Vec<&'static str>,
+    /// How many wrong tries block it.
+    pub tries: u8,
+    /// The PIN that unblocks it.
+    pub unblocked_by: Option<String>,
+}
+
+impl ExplainedPin {
+    fn of(plan: &Plan) -> Vec<Self> {
+        let explain = |(name, rules, digits): &(String, PinRules, u8)| {
+            let demand = plan.pin_demands.get(name)?;
+            let object = plan.chip.object(ObjectKind::Pin, name)?;
+            let weak = demand.policy.rules().iter();
+            Some(Self {
+                name: name.clone(),
+                title: object.title.clone(),
+                digits: *digits,
+                kind: demand.kind,
+                weak: weak.map(|rule| rule.name()).collect(),
+                tries: rules.tries,
+                unblocked_by: rules.puk.clone(),
+            })
+        };
+        plan.pins.iter().filter_map(explain).collect()
+    }
 }
 
 /// One stage.
@@ -129,6 +172,7 @@ impl Explanation {
             protocol: plan.chip.channel.to_string(),
             identify,
             stages,
+            pins: ExplainedPin::of(plan),
             figures,
         }
     }

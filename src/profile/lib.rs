@@ -19,6 +19,7 @@ mod command;
 mod command_template;
 mod derived;
 mod document;
+mod document_pin;
 mod error;
 mod explain;
 mod function;
@@ -53,9 +54,10 @@ pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
 pub use crate::command_template::CommandTemplate;
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
+pub use crate::document_pin::{DocumentPin, PinKind};
 pub use crate::error::{ProfileError, RenderError, Warning};
 pub use crate::explain::{
-    ExplainedCommand, ExplainedStage, ExplainedStep, Explanation, Figures, Piece,
+    ExplainedCommand, ExplainedPin, ExplainedStage, ExplainedStep, Explanation, Figures, Piece,
 };
 pub use crate::function::{Function, Kind};
 pub use crate::guarded::Presentation;

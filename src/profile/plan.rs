@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use document::Record;
+use card::PinPolicy;
+use document::{Holder, Record};
 
 use crate::chip::{ChipProfile, Detail, Object, PinRules};
 use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
+use crate::document_pin::{DocumentPin, PinKind, own_numbers};
 use crate::error::{ProfileError, RenderError, nearest};
 use crate::issuer_channel::Protection;
 use crate::record::variables;
@@ -30,6 +32,8 @@ pub struct Plan {
     pub keys: Vec<(String, String)>,
     /// The holder's PINs: the chip profile's name of each, its rules, and its digits.
     pub pins: Vec<(String, PinRules, u8)>,
+    /// What each of them is, by its name.
+    pub pin_demands: BTreeMap<String, DocumentPin>,
 }
 
 /// A part of the plan with one selected application and at most one secure channel. A stage
@@ -198,6 +202,7 @@ impl Plan {
             return Err(mismatch(fault, &hint));
         }
         let mut pins = Vec::new();
+        let mut pin_demands = BTreeMap::new();
         for object in chip.objects(ObjectKind::Pin) {
             let Detail::Pin(rules) = &object.detail else {
                 continue;
@@ -209,13 +214,14 @@ impl Plan {
             if !is_set {
                 continue;
             }
-            let Some(digits) = wanted.pins.get(&object.name) else {
+            let Some(demand) = wanted.pins.get(&object.name) else {
                 return Err(mismatch(
                     format!("it does not say how many digits {} has", object.title),
                     &format!("write [chips.pins.{}] with \"digits\"", object.name),
                 ));
             };
-            if !(rules.minimum..=rules.stored).contains(digits) {
+            let digits = demand.policy.length();
+            if !(rules.minimum..=rules.stored).contains(&digits) {
                 return Err(mismatch(
                     format!(
                         "{} has {digits} digits, the chip takes {} to {}",
@@ -224,7 +230,17 @@ impl Plan {
                     "change \"digits\" in the document profile",
                 ));
             }
-            pins.push((object.name.clone(), rules.clone(), *digits));
+            if demand.kind == PinKind::Transport && !chip.speaks(Dialect::ChangePin, object) {
+                return Err(mismatch(
+                    format!(
+                        "{} is a transport PIN, which its holder must change, and the chip has no change_pin for it",
+                        object.title
+                    ),
+                    "write kind = \"holder\" in the document profile, or [[operations.change_pin]] in the chip's",
+                ));
+            }
+            pins.push((object.name.clone(), rules.clone(), digits));
+            pin_demands.insert(object.name.clone(), demand.clone());
         }
         Ok(Self {
             chip,
@@ -232,7 +248,20 @@ impl Plan {
             wanted_keys,
             keys,
             pins,
+            pin_demands,
         })
+    }
+
+    /// Returns which values the holder's PINs may have, by name, in the order of
+    /// [`pins`](Self::pins): none weak, none that the holder's own numbers give away.
+    pub fn pin_policies(&self, holder: &Holder) -> Vec<(String, PinPolicy)> {
+        let own = own_numbers(holder);
+        let policy = |(name, ..): &(String, PinRules, u8)| {
+            let demand = self.pin_demands.get(name)?;
+            let policy = demand.policy.clone().forbidding(own.iter().cloned());
+            Some((name.clone(), policy))
+        };
+        self.pins.iter().filter_map(policy).collect()
     }
 
     /// Returns how many steps there are in all.

@@ -9,6 +9,7 @@
 //! A child says only what differs from its parent, so that nothing is required of its tables.
 //! Its arrays replace the parent's: what stands in them is whole.
 
+use card::WeakRule;
 use card::gp::Diversification;
 use cert::KeyAlgorithm;
 use document::Kind;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::chip_file::ChipFile;
 use crate::document::DocumentFile;
+use crate::document_pin::PinKind;
 use crate::function::Function;
 use crate::vocabulary::{Dialect, Verb};
 
@@ -137,6 +139,11 @@ pub fn document_schema() -> Value {
     schema.refine("DocumentFile", "kinds", kinds);
     let digits = json!({ "minimum": 4, "maximum": 12 });
     schema.refine("DocumentPinFile", "digits", digits);
+    let kinds: Vec<_> = PinKind::ALL.iter().map(|(_, name)| *name).collect();
+    schema.refine("DocumentPinFile", "kind", json!({ "enum": kinds }));
+    let rules: Vec<_> = WeakRule::ALL.iter().map(|(_, name, _)| *name).collect();
+    let weak = json!({ "items": { "enum": rules }, "minItems": 1, "uniqueItems": true });
+    schema.refine("DocumentPinFile", "weak", weak);
     schema.finish("DocumentFile", "A zimogs document profile")
 }
 

@@ -37,6 +37,33 @@ fn plan_of(record: &document::Record) -> Plan {
 }
 
 #[test]
+fn a_document_may_say_that_a_pin_is_to_be_changed_and_what_is_weak() {
+    let text = EID_CARD.replacen(
+        "[chips.pins.pin1]\ndigits = 4",
+        "[chips.pins.pin1]\ndigits = 5\nkind = \"transport\"\nweak = [\"run\"]",
+        1,
+    );
+    let document = DocumentProfile::load(&shelf("eid-card", &text), "eid-card").unwrap();
+    let record = record(30, true);
+    let wanted = &document.chips[0];
+    let plan = Plan::new(Arc::new(chip()), &document.name, wanted, &record).unwrap();
+    let pin = &plan.pin_demands["pin1"];
+    assert_eq!(pin.kind, crate::PinKind::Transport);
+    assert_eq!(plan.pin_demands["puk"].kind, crate::PinKind::Holder);
+    let (_, policy) = &plan.pin_policies(&record.holder)[0];
+    assert_eq!(policy.judge(b"12345"), Err(card::PinFault::Run));
+    // The rule about the holder's own numbers is not among those that are named.
+    assert_eq!(policy.judge(b"02031"), Ok(()));
+    let explained = crate::Explanation::of(&plan, &crate::variables(&record), &plan.chip.limits);
+    let pin = &explained.pins[0];
+    assert_eq!(
+        (pin.title.as_str(), pin.digits, pin.kind, &pin.weak[..]),
+        ("PIN1", 5, crate::PinKind::Transport, &["run"][..])
+    );
+    assert_eq!((pin.tries, pin.unblocked_by.as_deref()), (3, Some("puk")));
+}
+
+#[test]
 fn an_adult_gets_keys_and_pins_and_a_child_does_not() {
     let adult = plan(30);
     assert_eq!(adult.keys.len(), 2);
@@ -48,6 +75,20 @@ fn an_adult_gets_keys_and_pins_and_a_child_does_not() {
             .collect::<Vec<_>>(),
         [("pin1", 4), ("pin2", 6), ("puk", 8)]
     );
+    // Born on 1996-03-02, personal code 321996-12347.
+    let policies = adult.pin_policies(&record(30, true).holder);
+    let names: Vec<_> = policies.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["pin1", "pin2", "puk"]);
+    let [(_, pin1), (_, pin2), (_, puk)] = &policies[..] else {
+        panic!("{names:?}")
+    };
+    for weak in ["0203", "9603", "3219", "9612", "2347", "1111", "2345"] {
+        assert!(pin1.judge(weak.as_bytes()).is_err(), "{weak}");
+    }
+    assert_eq!(pin1.judge(b"7391"), Ok(()));
+    assert_eq!(pin2.judge(b"020396"), Err(card::PinFault::Holder));
+    assert_eq!(puk.judge(b"73960302"), Err(card::PinFault::Holder));
+    assert_eq!(puk.judge(b"84026173"), Ok(()));
     assert!(adult.stages.iter().any(|stage| stage.sealed));
     for age in [0, 13] {
         let child = plan(age);

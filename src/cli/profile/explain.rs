@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use profile::{
-    ChipProfile, DocumentProfile, ExplainedCommand, ExplainedStage, ExplainedStep, Explanation,
-    Figures, Piece, Plan, Shelf,
+    ChipProfile, DocumentProfile, ExplainedCommand, ExplainedPin, ExplainedStage, ExplainedStep,
+    Explanation, Figures, Piece, PinKind, Plan, Shelf,
 };
 use serde::Serialize;
 
@@ -196,6 +196,10 @@ impl Text {
         }
         if !self.filtered {
             lines.push(String::new());
+            if !explanation.pins.is_empty() {
+                lines.extend(["the holder's PINs".to_owned(), pins(&explanation.pins)]);
+                lines.push(String::new());
+            }
             lines.push(summary(explanation));
         }
         lines.join("\n")
@@ -276,6 +280,25 @@ fn cost(figures: &Figures) -> String {
         figures.bytes(),
         figures.seconds
     )
+}
+
+fn pins(pins: &[ExplainedPin]) -> String {
+    let mut table = tables::headed(["PIN", "digits", "kind", "tries", "unblocked by", "not made"]);
+    for pin in pins {
+        let kind = match pin.kind {
+            PinKind::Holder => "holder",
+            PinKind::Transport => "transport: changed before the first use",
+        };
+        table.add_row([
+            pin.title.as_str(),
+            &pin.digits.to_string(),
+            kind,
+            &pin.tries.to_string(),
+            pin.unblocked_by.as_deref().unwrap_or("-"),
+            &pin.weak.join(", "),
+        ]);
+    }
+    table.to_string()
 }
 
 fn summary(explanation: &Explanation) -> String {
