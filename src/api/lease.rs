@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::Record;
+use document::{Environment, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::hex::Hex;
@@ -23,6 +23,8 @@ impl std::fmt::Display for LeaseId {
 /// What a slot can make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRequest {
+    /// What the station is for: a document of the other environment never gets into its hands.
+    pub environment: Environment,
     /// The slot's name at the station.
     pub slot: String,
     /// The chip profiles of the blanks that are loaded there: one for each chip of a blank.
@@ -46,6 +48,8 @@ pub struct ProfilePin {
 pub struct Lease {
     /// The lease.
     pub id: LeaseId,
+    /// What the document is for.
+    pub environment: Environment,
     /// The document as it was prepared.
     pub record: Record,
     /// The chip profiles it is made with: one for each chip of the blank.

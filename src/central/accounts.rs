@@ -35,6 +35,23 @@ pub(crate) struct Person {
     pub(crate) name: String,
 }
 
+impl Person {
+    /// Finds a person by the account's name, whatever their rights.
+    pub(crate) async fn named(tx: &mut SqliteConnection, name: &str) -> Result<Self> {
+        let name = name.to_lowercase();
+        let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = ?")
+            .bind(&name)
+            .fetch_optional(tx)
+            .await?;
+        match id {
+            Some(id) => Ok(Self { id, name }),
+            None => Err(CentralError::NotFound {
+                what: "account of this name".into(),
+            }),
+        }
+    }
+}
+
 impl Central {
     /// Makes the very first account: an administrator, who then adds the others.
     ///

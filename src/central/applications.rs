@@ -3,7 +3,7 @@
 use api::{Actor, CAUSE_LIMIT};
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
-use document::{Act, Application, Reference, four_eyes};
+use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::{Person, authorise, name_of};
@@ -11,7 +11,6 @@ use crate::central::Central;
 use crate::database::{parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
-use document::DocumentNumber;
 
 impl Central {
     /// Takes in an application, JSON format 1.
@@ -190,6 +189,16 @@ pub(crate) async fn apply(
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// Returns the office that hands the document of an application over.
+pub(crate) async fn office(tx: &mut SqliteConnection, reference: &str) -> Result<OfficeCode> {
+    let found = Found::load(tx, reference).await?;
+    let damaged = || CentralError::damaged("an application");
+    let content: serde_json::Value =
+        serde_json::from_slice(&found.content).map_err(|_| damaged())?;
+    let office = content.get("office").and_then(serde_json::Value::as_str);
+    OfficeCode::parse(office.ok_or_else(damaged)?).map_err(|_| damaged())
 }
 
 /// An application as it is stored.

@@ -19,6 +19,7 @@ use crate::authority::IssuingAuthority;
 use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
 use crate::database::{Database, Write, stored};
+use crate::environment::{bind_token, check_certificates, check_masters};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
@@ -28,6 +29,7 @@ use crate::releases::{self, Candidates};
 use crate::scribe::Deed;
 use crate::scribe::Scribe;
 use crate::sealed_stages::SealedSessions;
+use crate::sealing::EnvelopeKeys;
 use crate::turns::Turns;
 
 /// The issuance store. Clones are the same store.
@@ -43,7 +45,7 @@ struct Inner {
     keys: KeyService,
     labels: KeyLabels,
     token: Arc<Token>,
-    envelope_key: EnvelopeKey,
+    envelope_keys: EnvelopeKeys,
     log_key: Arc<LogKey>,
     authorities: Authorities,
     certificate_profiles: CertificateProfiles,
@@ -66,17 +68,21 @@ impl Central {
     /// published one; [`CentralError::Release`] where a profile is not released as it is; the
     /// profile's, the token's and the database's failures.
     pub async fn open(config: Config) -> Result<Self> {
-        config
-            .keys
-            .check_masters(&config.token, config.environment)?;
+        check_masters(&config.keys, &config.token, config.environment)?;
         let mut loaded = load_chips(&config)?;
         let (documents, plans) = load_documents(&config, &mut loaded)?;
         let mut chips = loaded.sound;
         for (chip, error) in loaded.unsound {
             tracing::warn!(chip, %error, "this chip profile is not sound and left out");
         }
-        let envelope_key =
-            EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
+        let own = EnvelopeKey::from_spki_der(&config.token.public_key(&config.keys.envelope)?)?;
+        let envelope_keys = EnvelopeKeys {
+            printer: config
+                .envelope_printer
+                .clone()
+                .unwrap_or_else(|| own.clone()),
+            own,
+        };
         let log_key = LogKey::new(&config.origin, config.token.signer(&config.keys.audit)?)?;
         let series =
             Series::new(config.environment, &config.series, 1, 9_999_999).map_err(|error| {
@@ -127,6 +133,17 @@ impl Central {
             station: config.station,
         });
         let (ca, certificate_profiles) = authority.into_parts();
+        let used: Vec<String> = plans
+            .iter()
+            .flat_map(|plan| plan.keys.iter().map(|(_, profile)| profile.clone()))
+            .collect();
+        check_certificates(
+            &certificate_profiles,
+            &config.authority,
+            &used,
+            config.environment,
+        )?;
+        bind_token(&config.token, config.environment)?;
         let register = StoredRegister {
             database: database.clone(),
             scribe: Arc::clone(&scribe),
@@ -146,7 +163,7 @@ impl Central {
             keys,
             labels: config.keys,
             token: config.token,
-            envelope_key,
+            envelope_keys,
             log_key: Arc::new(log_key),
             authorities,
             certificate_profiles,
@@ -235,8 +252,8 @@ impl Central {
         &self.0.labels
     }
 
-    pub(crate) fn envelope_key(&self) -> &EnvelopeKey {
-        &self.0.envelope_key
+    pub(crate) fn envelope_keys(&self) -> &EnvelopeKeys {
+        &self.0.envelope_keys
     }
 
     pub(crate) fn log_key(&self) -> Arc<LogKey> {

@@ -5,18 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit::ClockQuality;
-use card::gp::Key;
 use document::Environment;
-use hsm::{Curve, HsmError, MasterKeySize, Token};
+use hsm::{Curve, EnvelopeKey, HsmError, MasterKeySize, Token};
 use jiff::Timestamp;
 use pki::CertificateAuthority;
 use profile::{ReleaseShelf, Shelf};
 
 use crate::certificate_profiles::CertificateShelf;
 use crate::error::{CentralError, Result};
-
-/// The master key that the GlobalPlatform specifications print: the whole world has it.
-const WELL_KNOWN: [u8; 16] = *b"@ABCDEFGHIJKLMNO";
 
 /// What an installation is told when it starts.
 pub struct Config {
@@ -42,6 +38,9 @@ pub struct Config {
     pub authority: String,
     /// Other certification authorities, by the names that certificate profiles have for them.
     pub authorities: BTreeMap<String, Arc<dyn CertificateAuthority>>,
+    /// The key of the envelope printer, where it has one of its own: then nobody here opens an
+    /// envelope. None: the key in the token.
+    pub envelope_printer: Option<EnvelopeKey>,
     /// The two letters of the number series, opened whole at the first start.
     pub series: String,
     /// The name of the audit log: the name of its key, and the origin of its checkpoints.
@@ -144,22 +143,6 @@ impl KeyLabels {
                 ),
             })
     }
-
-    /// Checks that every master key is there, and in production that none is a published one.
-    pub(crate) fn check_masters(&self, token: &Token, environment: Environment) -> Result<()> {
-        let well_known = Key::new(&WELL_KNOWN).map(|key| key.kcv()).ok();
-        for (set, label) in &self.masters {
-            let kcv = token.kcv(label)?;
-            if environment == Environment::Production && Some(kcv) == well_known {
-                return Err(CentralError::Setup {
-                    reason: format!(
-                        "the master key of key set \"{set}\" is the published one of GlobalPlatform; a production installation refuses it, import the maker's own"
-                    ),
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Tells the time. A test has a clock of its own.
@@ -180,15 +163,5 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_published_key_is_the_one_of_globalplatform() {
-        assert_eq!(hex::encode(WELL_KNOWN), "404142434445464748494a4b4c4d4e4f");
     }
 }

@@ -10,9 +10,8 @@ use sqlx::SqliteConnection;
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
-use crate::database::{Write, stored};
+use crate::database::Write;
 use crate::documents::{Document, account_number};
-use crate::envelopes;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 use crate::scribe::Deed;
@@ -237,10 +236,7 @@ impl Central {
     ) -> Result<()> {
         self.revoke_certificates(tx, actor, document).await?;
         let old = document.number();
-        if envelopes::destroy(tx, lease, stored(self.now())).await? {
-            let deed = Deed::new("envelope.destroyed", Control::DELETION, "document", old);
-            self.record(tx, Some(actor), &deed).await?;
-        }
+        self.annul_envelope(tx, actor, lease).await?;
         let new = document.renumber(tx, self.environment()).await?;
         // A subject may have the number in it.
         let profile = self.document_profile(document.record.kind)?;

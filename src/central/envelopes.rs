@@ -1,68 +1,66 @@
-//! PIN envelopes: sealed to the envelope key, handed out once, opened by the token alone.
+//! PIN envelopes: items of their own, sealed to the printer's key, printed once, sent another way
+//! than their cards.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::str::FromStr;
 
 use api::Actor;
 use audit::Control;
-use document::{Act, DocumentNumber};
-use hsm::PinSet;
-use sqlx::{Row, SqliteConnection};
+use document::life_cycle::{EnvelopeEvent, EnvelopeState};
+use document::{Act, DocumentNumber, OfficeCode, four_eyes};
+use hsm::{EnvelopeKey, PinSet};
+use jiff::Timestamp;
+use profile::ObjectKind;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use zeroize::Zeroizing;
 
-use crate::accounts::authorise;
+use crate::accounts::{Person, authorise};
+use crate::applications::{self, check_cause};
+use crate::blanks::BookedChip;
 use crate::central::Central;
-use crate::database::{parsed, stored};
+use crate::database::{Write, moment, parsed, stored};
 use crate::documents::Document;
-use crate::error::{CentralError, Result};
+use crate::error::{CentralError, Result, advance};
+use crate::lease::Held;
 use crate::scribe::Deed;
 
-/// Where a PIN envelope stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnvelopeState {
-    /// Its PINs are on their way to the chip: not proved to be on it.
-    Sealed,
-    /// The chip confirmed them: it may be printed.
-    Ready,
-    /// It went to the printer. It is not given again.
-    HandedOut,
-    /// Its chip was spoiled, and what it held is deleted.
-    Destroyed,
+/// What a printer gets of an envelope.
+#[derive(Clone)]
+pub struct PrintJob {
+    /// The envelope's serial number, which stands on it.
+    pub serial: String,
+    /// The document's number.
+    pub number: DocumentNumber,
+    /// The holder's name, as on the document.
+    pub holder: Zeroizing<String>,
+    /// The office that hands the document over.
+    pub office: OfficeCode,
+    /// The PINs (an [`hsm::PinSet`]), sealed to the printer's key.
+    pub sealed: Vec<u8>,
+    /// What they are sealed for.
+    pub context: Vec<u8>,
 }
 
-impl EnvelopeState {
-    const ALL: [Self; 4] = [Self::Sealed, Self::Ready, Self::HandedOut, Self::Destroyed];
-
-    /// Returns the state's wire name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sealed => "sealed",
-            Self::Ready => "ready",
-            Self::HandedOut => "handed-out",
-            Self::Destroyed => "destroyed",
-        }
-    }
-}
-
-impl fmt::Display for EnvelopeState {
+impl fmt::Debug for PrintJob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        write!(f, "PrintJob({})", self.serial)
     }
 }
 
-/// Says that a text names no state of an envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an envelope is sealed, ready, handed-out or destroyed")]
-pub struct UnknownEnvelopeState;
-
-impl FromStr for EnvelopeState {
-    type Err = UnknownEnvelopeState;
-
-    fn from_str(text: &str) -> std::result::Result<Self, UnknownEnvelopeState> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.name() == text)
-            .ok_or(UnknownEnvelopeState)
-    }
+/// An envelope in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeLine {
+    /// Its serial number.
+    pub serial: String,
+    /// The number of its document at that time.
+    pub number: String,
+    /// Where it stands.
+    pub state: EnvelopeState,
+    /// How it was sent.
+    pub way: Option<String>,
+    /// Since when it stands there.
+    pub since: Timestamp,
 }
 
 /// Returns what an envelope is sealed for: it opens for this document number only.
@@ -70,80 +68,315 @@ pub(crate) fn context(number: DocumentNumber) -> Vec<u8> {
     format!("document {number}").into_bytes()
 }
 
+/// Takes the next serial number of envelopes.
+pub(crate) async fn next_serial(tx: &mut SqliteConnection) -> Result<String> {
+    let last: i64 = sqlx::query_scalar(
+        "UPDATE envelope_series SET last = last + 1 WHERE id = 1 RETURNING last",
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(format!("PE{last:07}"))
+}
+
+/// An envelope as it is stored.
+struct Envelope {
+    serial: String,
+    number: String,
+    state: EnvelopeState,
+    sealed: Option<Vec<u8>>,
+}
+
+const COLUMNS: &str = "SELECT serial, number, state, sealed FROM envelope";
+
+impl Envelope {
+    fn read(row: &SqliteRow) -> Result<Self> {
+        Ok(Self {
+            serial: row.get("serial"),
+            number: row.get("number"),
+            state: parsed("an envelope's state", row.get("state"))?,
+            sealed: row.get("sealed"),
+        })
+    }
+
+    /// Finds the envelope of this serial number.
+    async fn find(tx: &mut SqliteConnection, serial: &str) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE serial = ?")))
+            .bind(serial)
+            .fetch_optional(tx)
+            .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: "PIN envelope of this serial number".into(),
+        })?;
+        Self::read(&row)
+    }
+
+    /// Finds the one whose PINs open a document's chip.
+    async fn of_document(tx: &mut SqliteConnection, number: DocumentNumber) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed')"
+        )))
+        .bind(number.to_string())
+        .fetch_optional(tx)
+        .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: format!("PIN envelope of document {number}"),
+        })?;
+        Self::read(&row)
+    }
+
+    /// Moves the envelope on. What it holds is deleted once it is not to be printed any more.
+    async fn apply(
+        &mut self,
+        tx: &mut SqliteConnection,
+        event: EnvelopeEvent,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.state = advance(self.state, event)?;
+        let holds = matches!(
+            self.state,
+            EnvelopeState::Sealed | EnvelopeState::Ready | EnvelopeState::Printing
+        );
+        sqlx::query("UPDATE envelope SET state = ?, sealed = CASE WHEN ? THEN sealed END, changed = ? WHERE serial = ?")
+            .bind(self.state.name())
+            .bind(holds)
+            .bind(stored(now))
+            .bind(&self.serial)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    fn deed(&self, action: &'static str, control: Control) -> Deed {
+        Deed::new(action, control, "envelope", &self.serial).with("document", &self.number)
+    }
+}
+
+const CONTROL: Control = Control::AUTHENTICATION_INFORMATION;
+
 impl Central {
-    /// Gives a document's PIN envelope to the printer: sealed, and once.
+    /// Gives a document's PINs to the printer: sealed, and to one printer once. How the printing
+    /// ended is to be said by [`Central::envelope_printed`] or [`Central::envelope_not_printed`];
+    /// after a crash in between nobody knows whether there is paper, and the envelope must be
+    /// [destroyed](Central::destroy_envelope).
     ///
     /// # Errors
-    /// [`CentralError::Refused`] unless the actor is an envelope clerk, and where it was given
-    /// before; [`CentralError::Conflict`] while the chip did not confirm its PINs;
-    /// [`CentralError::NotFound`] for a document without PINs.
-    pub async fn envelope(&self, actor: &Actor, number: &str) -> Result<Vec<u8>> {
-        let deed = Deed::new(
-            "envelope.handed-out",
-            Control::AUTHENTICATION_INFORMATION,
-            "document",
-            number,
-        );
-        let result = self.try_envelope(actor, &deed, number).await;
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk; [`CentralError::Conflict`]
+    /// while the chip did not confirm its PINs, and where they were printed before: a holder
+    /// without them gets new ones; [`CentralError::NotFound`] for a document without PINs.
+    pub async fn print_envelope(&self, actor: &Actor, number: &str) -> Result<PrintJob> {
+        let deed = Deed::new("envelope.printing", CONTROL, "document", number);
+        let result = self.try_print(actor, number).await;
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_envelope(&self, actor: &Actor, deed: &Deed, number: &str) -> Result<Vec<u8>> {
+    async fn try_print(&self, actor: &Actor, number: &str) -> Result<PrintJob> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::PrintEnvelope).await?;
         let document = Document::numbered(&mut tx, number).await?;
-        let row = sqlx::query(
-            "SELECT state, sealed FROM envelope WHERE number = ? AND state <> 'destroyed'",
-        )
-        .bind(document.number().to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
-        let row = row.ok_or_else(|| CentralError::NotFound {
-            what: format!("PIN envelope of document {}", document.number()),
-        })?;
-        match parsed("an envelope's state", row.get("state"))? {
+        let mut envelope = Envelope::of_document(&mut tx, document.number()).await?;
+        match envelope.state {
             EnvelopeState::Ready => {}
-            EnvelopeState::HandedOut => {
-                return Err(CentralError::refused(
-                    "this envelope was handed out already; a holder without it gets new PINs",
-                ));
-            }
-            EnvelopeState::Sealed | EnvelopeState::Destroyed => {
+            EnvelopeState::Sealed => {
                 return Err(CentralError::conflict(
                     "the chip has not confirmed these PINs; wait for the end of its personalization",
                 ));
             }
+            EnvelopeState::Printing => {
+                return Err(CentralError::conflict(format!(
+                    "envelope {} went to a printer, and nobody said how that ended: look for it, and destroy it before a witness",
+                    envelope.serial
+                )));
+            }
+            _ => {
+                return Err(CentralError::conflict(format!(
+                    "envelope {} was printed; it is never printed again: a holder without it gets new PINs",
+                    envelope.serial
+                )));
+            }
         }
-        sqlx::query("UPDATE envelope SET state = 'handed-out', changed = ? WHERE number = ? AND state = 'ready'")
-            .bind(stored(self.now()))
-            .bind(document.number().to_string())
-            .execute(&mut *tx)
+        let office = applications::office(&mut tx, &document.application).await?;
+        envelope
+            .apply(&mut tx, EnvelopeEvent::Print, self.now())
             .await?;
-        self.record(&mut tx, Some(actor), deed).await?;
-        let sealed: Option<Vec<u8>> = row.get("sealed");
+        self.record(
+            &mut tx,
+            Some(actor),
+            &envelope.deed("envelope.printing", CONTROL),
+        )
+        .await?;
         tx.commit().await?;
-        sealed.ok_or_else(|| CentralError::damaged("an envelope without content"))
+        let holder = &document.record.holder;
+        Ok(PrintJob {
+            holder: Zeroizing::new(format!(
+                "{} {}",
+                holder.given_names.upper(),
+                holder.surname.upper()
+            )),
+            office,
+            number: document.number(),
+            sealed: envelope
+                .sealed
+                .ok_or_else(|| CentralError::damaged("an envelope without content"))?,
+            context: context(document.number()),
+            serial: envelope.serial,
+        })
     }
 
-    /// Opens an envelope through the token, for an installation whose printer has no key of its
-    /// own.
+    /// Notes that the printer has printed and sealed an envelope: what it holds is deleted here.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk; [`CentralError::Conflict`]
+    /// for one that is not being printed; [`CentralError::NotFound`].
+    pub async fn envelope_printed(&self, actor: &Actor, serial: &str) -> Result<()> {
+        let moved = Moved {
+            act: Act::PrintEnvelope,
+            event: EnvelopeEvent::Finish,
+            action: "envelope.printed",
+            detail: None,
+        };
+        self.move_envelope(actor, serial, moved).await
+    }
+
+    /// Notes that the printer took nothing of an envelope, which may then be printed again.
+    ///
+    /// # Errors
+    /// As [`Central::envelope_printed`]; [`CentralError::Invalid`] without a cause.
+    pub async fn envelope_not_printed(
+        &self,
+        actor: &Actor,
+        serial: &str,
+        cause: &str,
+    ) -> Result<()> {
+        check_cause(cause)?;
+        let moved = Moved {
+            act: Act::PrintEnvelope,
+            event: EnvelopeEvent::Return,
+            action: "envelope.not-printed",
+            detail: Some(("cause", cause)),
+        };
+        self.move_envelope(actor, serial, moved).await
+    }
+
+    /// Notes that an envelope is on its way, apart from its card; `way` says how: a consignment's
+    /// number, say.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk; [`CentralError::Invalid`]
+    /// without a way; [`CentralError::Conflict`] for one that is not printed;
+    /// [`CentralError::NotFound`].
+    pub async fn dispatch_envelope(&self, actor: &Actor, serial: &str, way: &str) -> Result<()> {
+        check_cause(way)?;
+        let moved = Moved {
+            act: Act::DispatchEnvelope,
+            event: EnvelopeEvent::Dispatch,
+            action: "envelope.dispatched",
+            detail: Some(("way", way)),
+        };
+        self.move_envelope(actor, serial, moved).await
+    }
+
+    /// Notes that the holder has the envelope.
+    ///
+    /// # Errors
+    /// As [`Central::dispatch_envelope`].
+    pub async fn deliver_envelope(&self, actor: &Actor, serial: &str) -> Result<()> {
+        let moved = Moved {
+            act: Act::DispatchEnvelope,
+            event: EnvelopeEvent::Deliver,
+            action: "envelope.delivered",
+            detail: None,
+        };
+        self.move_envelope(actor, serial, moved).await
+    }
+
+    async fn move_envelope(&self, actor: &Actor, serial: &str, moved: Moved<'_>) -> Result<()> {
+        let deed = Deed::new(moved.action, CONTROL, "envelope", serial);
+        let result = self.try_move_envelope(actor, serial, &moved).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_move_envelope(
+        &self,
+        actor: &Actor,
+        serial: &str,
+        moved: &Moved<'_>,
+    ) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, moved.act).await?;
+        let mut envelope = Envelope::find(&mut tx, serial).await?;
+        envelope.apply(&mut tx, moved.event, self.now()).await?;
+        let mut deed = envelope.deed(moved.action, CONTROL);
+        if let Some((name, detail)) = moved.detail {
+            deed = deed.with(name, detail);
+            if name == "way" {
+                sqlx::query("UPDATE envelope SET way = ? WHERE serial = ?")
+                    .bind(detail)
+                    .bind(serial)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Notes that an envelope was destroyed, before a witness: another account.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk, and where the witness is
+    /// the same person or nobody; [`CentralError::Invalid`] without a cause;
+    /// [`CentralError::Conflict`] for one that was never on paper, or is no more;
+    /// [`CentralError::NotFound`].
+    pub async fn destroy_envelope(
+        &self,
+        actor: &Actor,
+        serial: &str,
+        witness: &str,
+        cause: &str,
+    ) -> Result<()> {
+        let deed = Deed::new("envelope.destroyed", Control::DELETION, "envelope", serial);
+        let result = self.try_destroy(actor, serial, witness, cause).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_destroy(
+        &self,
+        actor: &Actor,
+        serial: &str,
+        witness: &str,
+        cause: &str,
+    ) -> Result<()> {
+        check_cause(cause)?;
+        let mut tx = self.write().await?;
+        let person = authorise(&mut tx, actor, Act::PrintEnvelope).await?;
+        let witness = Person::named(&mut tx, witness).await?;
+        four_eyes(&person.name, &witness.name).map_err(|_| {
+            CentralError::refused("an envelope is destroyed before a witness; name another person")
+        })?;
+        let mut envelope = Envelope::find(&mut tx, serial).await?;
+        envelope
+            .apply(&mut tx, EnvelopeEvent::Destroy, self.now())
+            .await?;
+        let deed = envelope
+            .deed("envelope.destroyed", Control::DELETION)
+            .with("witness", &witness.id)
+            .with("cause", cause);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Opens what a printer got through the token, for an installation whose printer has no key of
+    /// its own.
     ///
     /// # Errors
     /// [`CentralError::Refused`] unless the actor is an envelope clerk, and for an envelope that
-    /// was not handed out; [`CentralError::Envelope`] for one that is another document's.
-    pub async fn open_envelope(
-        &self,
-        actor: &Actor,
-        number: &str,
-        sealed: &[u8],
-    ) -> Result<PinSet> {
-        let deed = Deed::new(
-            "envelope.opened",
-            Control::AUTHENTICATION_INFORMATION,
-            "document",
-            number,
-        );
-        let result = self.try_open_envelope(actor, &deed, number, sealed).await;
+    /// is not being printed; [`CentralError::Envelope`] for content that is another document's, or
+    /// sealed to a printer's own key.
+    pub async fn open_envelope(&self, actor: &Actor, job: &PrintJob) -> Result<PinSet> {
+        let deed = Deed::new("envelope.opened", CONTROL, "envelope", &job.serial);
+        let result = self.try_open_envelope(actor, &deed, job).await;
         self.settle(actor, &deed, result).await
     }
 
@@ -151,45 +384,176 @@ impl Central {
         &self,
         actor: &Actor,
         deed: &Deed,
-        number: &str,
-        sealed: &[u8],
+        job: &PrintJob,
     ) -> Result<PinSet> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::PrintEnvelope).await?;
-        let document = Document::numbered(&mut tx, number).await?;
-        let state: Option<String> = sqlx::query_scalar(
-            "SELECT state FROM envelope WHERE number = ? AND state <> 'destroyed'",
-        )
-        .bind(document.number().to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
-        if state.as_deref() != Some(EnvelopeState::HandedOut.name()) {
+        let envelope = Envelope::find(&mut tx, &job.serial).await?;
+        if envelope.state != EnvelopeState::Printing {
             return Err(CentralError::refused(
-                "only an envelope that was handed out is opened",
+                "only an envelope that is being printed is opened",
             ));
         }
         // The entry first: nobody sees a PIN of which the log does not say so.
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
-        let (token, label, sealed, context) = (
-            self.token(),
-            self.labels().envelope.clone(),
-            sealed.to_vec(),
-            context(document.number()),
-        );
+        self.opened(job.sealed.clone(), job.context.clone()).await
+    }
+
+    async fn opened(&self, sealed: Vec<u8>, context: Vec<u8>) -> Result<PinSet> {
+        let (token, label) = (self.token(), self.labels().envelope.clone());
         let content = self
             .blocking(move || token.open_envelope(&label, &sealed, &context))
             .await??;
         PinSet::decode(&content).map_err(|_| CentralError::damaged("an envelope's content"))
     }
+
+    /// Returns the envelopes, the last first.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk or sees reports.
+    pub async fn envelopes(&self, actor: &Actor) -> Result<Vec<EnvelopeLine>> {
+        let mut tx = self.read().await?;
+        if authorise(&mut tx, actor, Act::DispatchEnvelope)
+            .await
+            .is_err()
+        {
+            authorise(&mut tx, actor, Act::ViewReports).await?;
+        }
+        let rows = sqlx::query(
+            "SELECT serial, number, state, way, changed FROM envelope ORDER BY serial DESC",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let line = |row: &SqliteRow| {
+            Ok(EnvelopeLine {
+                serial: row.get("serial"),
+                number: row.get("number"),
+                state: parsed("an envelope's state", row.get("state"))?,
+                way: row.get("way"),
+                since: moment(row.get("changed"))?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    /// Makes the envelope of a chip whose PINs are all set ready for printing; of what was kept to
+    /// set them, the PUKs stay.
+    pub(crate) async fn confirm_envelope(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        chip: &BookedChip,
+    ) -> Result<()> {
+        let row = sqlx::query(
+            "SELECT serial, number, state, sealed, kept FROM envelope WHERE lease = ? AND chip = ? AND state = 'sealed'",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .fetch_optional(&mut **tx)
+        .await?;
+        // The envelope stands with the first of the stages that set PINs.
+        let row = row.ok_or_else(|| CentralError::damaged("PINs without their envelope"))?;
+        let mut envelope = Envelope::read(&row)?;
+        let number = held
+            .number
+            .parse()
+            .map_err(|_| CentralError::damaged("a document's number"))?;
+        let kept: Option<Vec<u8>> = row.get("kept");
+        let puks = match kept {
+            Some(kept) => self.puks(chip, kept, context(number)).await?,
+            None => None,
+        };
+        envelope
+            .apply(tx, EnvelopeEvent::Confirm, self.now())
+            .await?;
+        sqlx::query("UPDATE envelope SET kept = ? WHERE serial = ?")
+            .bind(puks)
+            .bind(&envelope.serial)
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns the PUKs of what was kept, sealed again; nothing where there are none.
+    async fn puks(
+        &self,
+        chip: &BookedChip,
+        kept: Vec<u8>,
+        context: Vec<u8>,
+    ) -> Result<Option<Vec<u8>>> {
+        let profile = self.chip(&chip.product)?;
+        let names: BTreeSet<&str> = profile
+            .objects(ObjectKind::Pin)
+            .filter_map(|pin| profile.pin_rules(&pin.name)?.puk.as_deref())
+            .collect();
+        let all = self.opened(kept, context.clone()).await?;
+        let puks = all.only(|name| names.contains(name));
+        if puks.iter().next().is_none() {
+            return Ok(None);
+        }
+        let content = puks
+            .encode()
+            .map_err(|error| CentralError::refused(error.to_string()))?;
+        let own: &EnvelopeKey = &self.envelope_keys().own;
+        Ok(Some(own.seal(&content, &context)?))
+    }
+
+    /// Deletes the PUK of a document that is handed over: from then on its holder alone has it.
+    pub(crate) async fn delete_puk(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        document: &Document,
+    ) -> Result<()> {
+        let deleted =
+            sqlx::query("UPDATE envelope SET kept = NULL WHERE document = ? AND kept IS NOT NULL")
+                .bind(&document.id)
+                .execute(&mut **tx)
+                .await?;
+        if deleted.rows_affected() > 0 {
+            let number = document.number();
+            let deed = Deed::new("puk.deleted", Control::DELETION, "document", number);
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the PINs of a lease's chip, which was given up, out of the world: those that are not
+    /// on paper are destroyed, the others are void and wait for a person.
+    pub(crate) async fn annul_envelope(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        lease: &str,
+    ) -> Result<()> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE lease = ? AND state NOT IN ('delivered', 'void', 'destroyed')"
+        )))
+        .bind(lease)
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in &rows {
+            let mut envelope = Envelope::read(row)?;
+            envelope.apply(tx, EnvelopeEvent::Annul, self.now()).await?;
+            sqlx::query("UPDATE envelope SET kept = NULL WHERE serial = ?")
+                .bind(&envelope.serial)
+                .execute(&mut **tx)
+                .await?;
+            let deed = match envelope.state {
+                EnvelopeState::Destroyed => envelope.deed("envelope.destroyed", Control::DELETION),
+                _ => envelope.deed("envelope.void", CONTROL),
+            };
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        Ok(())
+    }
 }
 
-/// Deletes what a lease's envelope holds. Returns whether there was one.
-pub(crate) async fn destroy(tx: &mut SqliteConnection, lease: &str, now: i64) -> Result<bool> {
-    let done = sqlx::query("UPDATE envelope SET state = 'destroyed', sealed = NULL, changed = ? WHERE lease = ? AND state <> 'destroyed'")
-        .bind(now)
-        .bind(lease)
-        .execute(tx)
-        .await?;
-    Ok(done.rows_affected() > 0)
+/// A move of an envelope, by whom it may be made, and what the log says of it.
+struct Moved<'a> {
+    act: Act,
+    event: EnvelopeEvent,
+    action: &'static str,
+    detail: Option<(&'static str, &'a str)>,
 }

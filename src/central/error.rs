@@ -53,6 +53,12 @@ pub enum CentralError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// What is for a test was to serve in production, or the reverse.
+    #[error("the installation cannot start: {reason}")]
+    Environment {
+        /// What is not of this environment, and what to do.
+        reason: String,
+    },
     /// A plan asks for what authority or token do not have.
     #[error("{reason}")]
     Unfit {
@@ -182,6 +188,7 @@ impl CentralError {
             | Self::File { .. }
             | Self::Damaged { .. } => Some(Outcome::Failed),
             Self::Setup { .. }
+            | Self::Environment { .. }
             | Self::Release(_)
             | Self::Audit { .. }
             | Self::Database(_)

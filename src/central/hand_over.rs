@@ -115,6 +115,7 @@ impl Central {
         document.apply(&mut tx, DocumentEvent::HandOver).await?;
         self.activate_certificates(&mut tx, actor, &document)
             .await?;
+        self.delete_puk(&mut tx, actor, &document).await?;
         applications::apply(&mut tx, &document.application, ApplicationEvent::Complete).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;

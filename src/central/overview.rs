@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{Actor, JournalLine};
-use document::life_cycle::{BlankState, CertificateState, DocumentState};
+use document::life_cycle::{BlankState, CertificateState, DocumentState, EnvelopeState};
 use document::{Act, Kind};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,7 +13,6 @@ use crate::accounts::authorise;
 use crate::central::Central;
 use crate::database::{moment, parsed};
 use crate::documents::Document;
-use crate::envelopes::EnvelopeState;
 use crate::error::{CentralError, Result};
 use crate::stock::DeliveredChip;
 
@@ -115,7 +114,7 @@ impl Central {
         let rows = sqlx::query(
             "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
                     (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.state IN ('open', 'expired', 'completed')) AS blank,
-                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state <> 'destroyed') AS envelope,
+                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed')) AS envelope,
                     (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
              FROM document d ORDER BY d.urgent DESC, d.due, d.number",
         )

@@ -45,6 +45,13 @@ impl Central {
                 "a slot's name has 1 to 128 bytes on one line",
             ));
         }
+        if request.environment != self.environment() {
+            return Err(CentralError::refused(format!(
+                "this is a {} store and the station is a {} one; connect it to its own store",
+                self.environment(),
+                request.environment
+            )));
+        }
         self.check_products(&request.products)?;
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
@@ -134,6 +141,7 @@ impl Central {
         };
         Ok(Lease {
             id: held.id,
+            environment: self.environment(),
             chips: held
                 .chips
                 .iter()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::Secret;
-use hsm::{PinPolicy, PinSet};
+use hsm::PinSet;
 use profile::{
     Detail, Dialect, Object, ObjectKind, PinValues, Plan, Position, Rendered, Renderer, Scope,
     Stage, Step, Value, Variables, Verb,
@@ -16,33 +16,9 @@ use crate::imported_key::ImportedKey;
 use crate::keys::KeyService;
 use crate::sealing::SealOrder;
 
-/// Makes the holder's PINs: none weak, none that the holder's own dates and codes give away.
+/// Makes the holder's PINs, by the policies of the document profile.
 pub(crate) fn make_pins(keys: &KeyService, order: &SealOrder<'_>) -> Result<PinSet> {
-    let born = order.holder.birth_date;
-    let known = [
-        born.strftime("%d%m%Y").to_string(),
-        born.strftime("%Y%m%d").to_string(),
-        born.strftime("%d%m%y").to_string(),
-        born.strftime("%y%m%d").to_string(),
-        order.holder.personal_code.digits(),
-    ];
-    // Digits are ASCII, so that every window is text.
-    let windows = |text: &String| {
-        text.as_bytes()
-            .windows(4)
-            .map(|four| four.iter().copied().map(char::from).collect())
-            .collect()
-    };
-    let forbidden: Vec<String> = known
-        .iter()
-        .flat_map(|text| -> Vec<String> { windows(text) })
-        .collect();
-    let mut policies = Vec::new();
-    for (name, _, digits) in &order.plan.pins {
-        let policy =
-            PinPolicy::digits(*digits).map_err(|error| CentralError::refused(error.to_string()))?;
-        policies.push((name.clone(), policy.forbidding(forbidden.iter().cloned())));
-    }
+    let policies = order.plan.pin_policies(order.holder);
     Ok(PinSet::generate(keys.token(), &policies)?)
 }
 

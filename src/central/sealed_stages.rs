@@ -21,7 +21,7 @@ use crate::central::Central;
 use crate::channels::{Challenge, Purpose};
 use crate::database::{Write, stored};
 use crate::documents::Document;
-use crate::envelopes::context;
+use crate::envelopes::{self, context};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::scribe::Deed;
@@ -142,9 +142,9 @@ impl Central {
         let before = self
             .pins_before(&mut tx, actor, (held, chip), &plan, &request.stage)
             .await?;
-        let (keys, envelope_key, holder, serial) = (
+        let (keys, envelope_keys, holder, serial) = (
             self.keys().clone(),
-            self.envelope_key().clone(),
+            self.envelope_keys().clone(),
             document.record.holder.clone(),
             chip.serial.clone(),
         );
@@ -172,7 +172,7 @@ impl Central {
                     holder: &holder,
                     context: &context,
                 };
-                SealedStage::seal(&keys, &envelope_key, &order)
+                SealedStage::seal(&keys, &envelope_keys, &order)
             })
             .await??;
         sqlx::query(
@@ -191,8 +191,8 @@ impl Central {
             .with("chip", &chip.serial)
             .with("stage", &request.stage);
         self.record(&mut tx, Some(actor), &deed).await?;
-        if let Some(envelope) = stage.envelope() {
-            self.keep_envelope(&mut tx, actor, &challenge, &request.stage, envelope)
+        if let Some(content) = stage.envelope().zip(stage.kept()) {
+            self.keep_envelope(&mut tx, actor, &challenge, &request.stage, content)
                 .await?;
         }
         tx.commit().await?;
@@ -252,7 +252,7 @@ impl Central {
             }
         }
         let sealed: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT sealed FROM envelope WHERE lease = ? AND chip = ? AND stage = ?",
+            "SELECT kept FROM envelope WHERE lease = ? AND chip = ? AND stage = ?",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)
@@ -267,29 +267,45 @@ impl Central {
         Ok(Some(sealed))
     }
 
-    /// Keeps the envelope of the stage that sets the PINs, in the place of the one before.
+    /// Keeps the envelope of the stage that sets the PINs, in the place of the one before: what that
+    /// one held was never confirmed, and its serial number stands on nothing.
     async fn keep_envelope(
         &self,
         tx: &mut Write,
         actor: &Actor,
         challenge: &Challenge,
         stage: &str,
-        envelope: &[u8],
+        (sealed, kept): (&[u8], &[u8]),
     ) -> Result<()> {
         let held = &challenge.held;
-        sqlx::query(
-            "INSERT INTO envelope (lease, chip, stage, document, number, state, sealed, changed) VALUES (?, ?, ?, ?, ?, 'sealed', ?, ?)
-             ON CONFLICT (lease, chip, stage) DO UPDATE SET sealed = excluded.sealed, changed = excluded.changed",
+        let replaced = sqlx::query(
+            "UPDATE envelope SET sealed = ?, kept = ?, changed = ? WHERE lease = ? AND chip = ? AND stage = ? AND state = 'sealed'",
         )
+        .bind(sealed)
+        .bind(kept)
+        .bind(stored(self.now()))
         .bind(held.id.to_string())
         .bind(&challenge.chip.serial)
         .bind(stage)
-        .bind(&held.document)
-        .bind(&held.number)
-        .bind(envelope)
-        .bind(stored(self.now()))
         .execute(&mut **tx)
         .await?;
+        if replaced.rows_affected() == 0 {
+            let serial = envelopes::next_serial(tx).await?;
+            sqlx::query(
+                "INSERT INTO envelope (serial, lease, chip, stage, document, number, state, sealed, kept, changed) VALUES (?, ?, ?, ?, ?, ?, 'sealed', ?, ?, ?)",
+            )
+            .bind(serial)
+            .bind(held.id.to_string())
+            .bind(&challenge.chip.serial)
+            .bind(stage)
+            .bind(&held.document)
+            .bind(&held.number)
+            .bind(sealed)
+            .bind(kept)
+            .bind(stored(self.now()))
+            .execute(&mut **tx)
+            .await?;
+        }
         let deed = pins("pins.sealed", held, &challenge.chip);
         self.record(tx, Some(actor), &deed).await
     }
@@ -365,13 +381,7 @@ impl Central {
             .completes_pins(&mut tx, &held, &chip, &request.stage)
             .await?
         {
-            // The envelope stands with the first of the stages that set PINs.
-            sqlx::query("UPDATE envelope SET state = 'ready', changed = ? WHERE lease = ? AND chip = ? AND state = 'sealed'")
-                .bind(stored(self.now()))
-                .bind(held.id.to_string())
-                .bind(&chip.serial)
-                .execute(&mut *tx)
-                .await?;
+            self.confirm_envelope(&mut tx, &held, &chip).await?;
             let deed = pins("pins.confirmed", &held, &chip);
             self.record(&mut tx, Some(actor), &deed).await?;
         }

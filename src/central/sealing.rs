@@ -67,10 +67,20 @@ impl SealOrder<'_> {
     }
 }
 
+/// To whom PINs are sealed.
+#[derive(Clone)]
+pub struct EnvelopeKeys {
+    /// The envelope printer.
+    pub printer: EnvelopeKey,
+    /// Whoever seals, until all PINs are set.
+    pub own: EnvelopeKey,
+}
+
 /// A stage that was sealed. The channel's keys are inside; they are wiped when the answers were
 /// checked, and when this is dropped.
 pub struct SealedStage {
     envelope: Option<Vec<u8>>,
+    kept: Option<Vec<u8>>,
     commands: Vec<SealedCommand>,
     judges: Vec<Judge>,
     channel: Option<Secured>,
@@ -100,7 +110,7 @@ impl SealedStage {
     /// failures.
     pub fn seal(
         keys: &KeyService,
-        envelope_key: &EnvelopeKey,
+        envelopes: &EnvelopeKeys,
         order: &SealOrder<'_>,
     ) -> Result<Self> {
         let stage = order
@@ -120,6 +130,7 @@ impl SealedStage {
         }
         let mut sealed = Self {
             envelope: None,
+            kept: None,
             commands: Vec::new(),
             judges: Vec::new(),
             channel: None,
@@ -134,7 +145,8 @@ impl SealedStage {
             let content = pins
                 .encode()
                 .map_err(|error| CentralError::refused(error.to_string()))?;
-            sealed.envelope = Some(envelope_key.seal(&content, order.context)?);
+            sealed.envelope = Some(envelopes.printer.seal(&content, order.context)?);
+            sealed.kept = Some(envelopes.own.seal(&content, order.context)?);
             made = Some(pins);
         }
         let pins = made.as_ref().or(order.pins);
@@ -261,6 +273,12 @@ impl SealedStage {
     /// PINs, or not the first, has none.
     pub fn envelope(&self) -> Option<&[u8]> {
         self.envelope.as_deref()
+    }
+
+    /// Returns the same PINs, sealed to whoever sealed the stage: for the stages that set the others
+    /// of one envelope.
+    pub fn kept(&self) -> Option<&[u8]> {
+        self.kept.as_deref()
     }
 
     /// Judges the answers, R-APDUs in the order of the commands: each must be what was expected,

@@ -168,12 +168,14 @@ fn envelope(one: &OneDocument) -> Result<(), Failure> {
     output::must_be_seen()?;
     one.place
         .with_central("envelope-clerk", async |central, actor| {
-            let sealed = central.envelope(&actor, &one.number).await?;
-            let pins = central.open_envelope(&actor, &one.number, &sealed).await?;
+            let job = central.print_envelope(&actor, &one.number).await?;
+            let pins = central.open_envelope(&actor, &job).await?;
             output::pins(&pins, one.place.json()).map_err(|error| {
                 let fault = format!("the PINs could not be shown and are lost: {error}");
                 Failure::new(Kind::Failed, fault).with_hint("the holder needs new PINs")
-            })
+            })?;
+            central.envelope_printed(&actor, &job.serial).await?;
+            Ok(())
         })
 }
 

@@ -88,7 +88,8 @@ impl From<CentralError> for Failure {
             CentralError::Application { .. }
             | CentralError::Refused { .. }
             | CentralError::NotFound { .. }
-            | CentralError::Conflict { .. } => Kind::Refused,
+            | CentralError::Conflict { .. }
+            | CentralError::Environment { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,
             CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,
             CentralError::Release(ref error) if !error.is_alteration() => Kind::Refused,

@@ -117,6 +117,11 @@ impl Installation {
         Ok(Self { folder, settings })
     }
 
+    /// Returns what the installation is for.
+    pub(crate) fn environment(&self) -> Environment {
+        self.settings.environment
+    }
+
     /// Returns the folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
@@ -223,6 +228,7 @@ impl Installation {
             certificates,
             authority: AUTHORITY.into(),
             authorities: BTreeMap::new(),
+            envelope_printer: None,
             series: self.settings.series.clone(),
             origin: self.settings.origin.clone(),
             station: "central".into(),

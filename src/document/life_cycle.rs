@@ -6,6 +6,7 @@
 //!                         -> quality-passed -> handed-over -> revoked
 //!  blank         in-stock -> at-station -> personalized | spoiled | returned | missing
 //!  certificate   requested -> issued-on-hold -> active -> revoked
+//!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost
 //! ```
 //!
@@ -20,6 +21,7 @@ mod blank;
 mod certificate;
 mod document;
 mod drawing;
+mod envelope;
 mod guard;
 mod lease;
 
@@ -32,6 +34,7 @@ pub use blank::{BlankEvent, BlankState};
 pub use certificate::{CertificateEvent, CertificateState, RevocationReason};
 pub use document::{DocumentEvent, DocumentState};
 pub use drawing::{mermaid, table};
+pub use envelope::{EnvelopeEvent, EnvelopeState};
 pub use guard::Guard;
 pub use lease::{LeaseEvent, LeaseState};
 

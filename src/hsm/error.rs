@@ -114,6 +114,16 @@ pub enum HsmError {
         /// What was asked for.
         purpose: &'static str,
     },
+    /// The token serves another environment.
+    #[error(
+        "token {token:?} was bound to {bound:?} for good; use a token of its own for another environment"
+    )]
+    BoundOtherwise {
+        /// The token.
+        token: String,
+        /// What it is bound to.
+        bound: String,
+    },
     /// No key has this label.
     #[error("token {token:?} holds no {kind} labelled {label:?}")]
     KeyNotFound {

@@ -15,6 +15,7 @@
 //! is wiped when dropped.
 
 mod attributes;
+mod binding;
 mod config;
 mod diversify;
 mod envelope;

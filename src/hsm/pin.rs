@@ -137,6 +137,13 @@ impl PinSet {
             .find_map(|(known, pin)| (known == name).then_some(pin))
     }
 
+    /// Returns the set of those whose names are wanted.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let pins = self.0.iter().filter(|(name, _)| wanted(name));
+        Self(pins.cloned().collect())
+    }
+
     /// Returns the names and PINs in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Pin)> {
         self.0.iter().map(|(name, pin)| (name.as_str(), pin))

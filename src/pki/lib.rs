@@ -16,6 +16,7 @@
 mod authority;
 mod crl;
 mod embedded;
+mod environment;
 mod extensions;
 mod judge;
 mod paired;

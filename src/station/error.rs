@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use document::Environment;
 use thiserror::Error;
 
 /// Why a station cannot work.
@@ -49,6 +50,16 @@ pub enum StationError {
     /// The centre refused, or could not be reached.
     #[error("the centre: {0}")]
     Centre(#[from] api::ApiError),
+    /// The centre is of the other environment.
+    #[error(
+        "this is a {own} station, and the centre leased a {lease} document; connect it to its own centre, and return the lease"
+    )]
+    Environment {
+        /// What this station is for.
+        own: Environment,
+        /// What the document is for.
+        lease: Environment,
+    },
     /// A profile cannot be used.
     #[error(transparent)]
     Profile(#[from] profile::ProfileError),

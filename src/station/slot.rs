@@ -137,6 +137,7 @@ impl Slot {
         here: &dyn Fn() -> Result<bool, ReaderError>,
     ) -> Result<Option<Lease>, StationError> {
         let request = LeaseRequest {
+            environment: self.shared.environment,
             slot: self.config.name.clone(),
             products: self
                 .config
@@ -152,7 +153,13 @@ impl Slot {
                 .runtime
                 .block_on(self.shared.centre.lease(&self.shared.actor, &request))?
             {
-                return Ok(Some(lease));
+                return match lease.environment == self.shared.environment {
+                    true => Ok(Some(lease)),
+                    false => Err(StationError::Environment {
+                        own: self.shared.environment,
+                        lease: lease.environment,
+                    }),
+                };
             }
             if !told {
                 self.tell(Happening::NothingToDo);

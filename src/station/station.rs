@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use api::{Actor, Centre};
+use document::Environment;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
@@ -21,6 +22,8 @@ const EVENTS: usize = 4096;
 
 /// How a station is set up.
 pub struct StationConfig {
+    /// What the station is for; it takes no document of the other environment.
+    pub environment: Environment,
     /// The station and the operator who is signed in.
     pub actor: Actor,
     /// The journal's file.
@@ -51,6 +54,7 @@ pub struct SlotChip {
 
 /// What all slots share.
 pub(crate) struct Shared {
+    pub(crate) environment: Environment,
     pub(crate) centre: Arc<dyn Centre>,
     pub(crate) actor: Actor,
     pub(crate) runtime: Handle,
@@ -92,6 +96,7 @@ impl Station {
         let journal = Arc::new(Mutex::new(journal));
         let (events, _) = broadcast::channel(EVENTS);
         let shared = Arc::new(Shared {
+            environment: config.environment,
             centre,
             actor: config.actor,
             runtime,

@@ -32,7 +32,7 @@ fn every_sample_becomes_a_verified_document() {
         );
         let certificates = document["certificates"].as_array().unwrap();
         for certificate in certificates {
-            assert_eq!(certificate["state"], "issued-on-hold");
+            assert_eq!(certificate["state"], "ready");
         }
     }
     // Samples that get none: under five, under fourteen, and one who did not agree.

@@ -246,23 +246,42 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
         "--data",
     ];
     run(zimogs().args(demo).arg(&data));
-    let documents = |data: &Path| {
+    // What is shipped is an example: whoever means it puts their own in.
+    let own = office.path("own/certificates");
+    fs::create_dir_all(&own).unwrap();
+    for name in ["eid-authentication", "eid-signature", "pilot-ca"] {
+        let text = fs::read_to_string(project("certs").join(format!("{name}.toml"))).unwrap();
+        let text = text
+            .replace("1.3.6.1.4.1.32473", "1.3.6.1.4.1.32061")
+            .replace("example.org", "office.lv")
+            .replace("NTRLV-00000000000", "NTRLV-40003011203")
+            .replace("\"PILOT eID CA\"", "\"Office eID CA\"");
+        fs::write(own.join(format!("{name}.toml")), text).unwrap();
+    }
+    let opened = |data: &Path, options: &[&str]| {
         let mut command = zimogs();
         let output = command
             .args(["central", "documents", "--data"])
             .arg(data)
+            .args(options)
             .output();
         let output = output.unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         (output.status.code().unwrap(), said)
     };
-    assert_eq!(documents(&data).0, 0, "a test installation demands nothing");
+    let folder = office.path("own");
+    let documents = |data: &Path| opened(data, &["--profiles", folder.to_str().unwrap()]);
+    assert_eq!(
+        opened(&data, &[]).0,
+        0,
+        "a test installation demands nothing"
+    );
 
     // What is altered runs nowhere.
     let releases = data.join("releases/documents");
     fs::create_dir_all(&releases).unwrap();
     fs::write(releases.join("eid-card.release"), "nonsense\n").unwrap();
-    let (code, said) = documents(&data);
+    let (code, said) = opened(&data, &[]);
     assert_eq!(code, 5, "{said}");
     assert!(said.contains("\"eid-card\""), "{said}");
     fs::remove_dir_all(data.join("releases")).unwrap();
@@ -315,12 +334,40 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
             let file = format!("releases/certificates/{name}.release");
             let release = data.join(file);
             let release = release.to_str().unwrap();
-            let arguments = ["sign", name, "--as", person, "--key", key, "--out", release];
+            let text = own.join(format!("{name}.toml"));
+            let text = text.to_str().unwrap();
+            let arguments = ["sign", text, "--as", person, "--key", key, "--out", release];
             office.ends(&arguments).with(0, "kind certificate");
         }
     }
+    // The keys were a test's, and stay one.
+    let (code, said) = documents(&data);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("bound to \"test\""), "{said}");
+    // A token that is bound to nothing is what `zimogs hsm init` makes.
+    let pin = fs::read_to_string(data.join("token/pin")).unwrap();
+    let mut unbind = Command::new("pkcs11-tool");
+    SoftHsmFolder::prepare(&data.join("token"))
+        .unwrap()
+        .apply(&mut unbind);
+    let arguments = [
+        "--token-label",
+        "zimogs",
+        "--login",
+        "--pin",
+        &pin,
+        "--delete-object",
+    ];
+    let config = hsm::TokenConfig::parse(include_str!("../../hsm-config/softhsm2.toml")).unwrap();
+    let module = config
+        .modules()
+        .iter()
+        .find(|module| module.exists())
+        .unwrap();
+    unbind.arg("--module").arg(module).args(arguments);
+    run(unbind.args(["--type", "data", "--label", "zimogs environment"]));
     // A store that nobody was given an account in opens, and refuses the one who asks.
     let (code, said) = documents(&data);
     assert_eq!(code, 4, "{said}");
-    assert!(!said.contains("release"), "{said}");
+    assert!(said.contains("no such account"), "{said}");
 }

@@ -12,7 +12,7 @@ use api::{
     Report, SealGrant, SealRequest,
 };
 use async_trait::async_trait;
-use central::{CentralError, SealOrder, SealedStage, prove_possession};
+use central::{CentralError, EnvelopeKeys, SealOrder, SealedStage, prove_possession};
 use cert::Certificate;
 use document::DocumentNumber;
 use hsm::PinSet;
@@ -206,7 +206,10 @@ impl Inner {
         let pins = self.pins_before(&context)?;
         let sealed = SealedStage::seal(
             &self.keys.chips.service,
-            &self.keys.envelope,
+            &EnvelopeKeys {
+                printer: self.keys.envelope.clone(),
+                own: self.keys.envelope.clone(),
+            },
             &SealOrder {
                 plan: &self.plan,
                 stage: &request.stage,

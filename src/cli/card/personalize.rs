@@ -297,6 +297,8 @@ fn lease(
     }
     Ok(Lease {
         id: LeaseId(Uuid::now_v7()),
+        // A desk is for trials: documents that are meant come from a store.
+        environment: Environment::Test,
         record: record.clone(),
         chips: vec![ProfilePin {
             name: plan.chip.name.clone(),

@@ -112,6 +112,7 @@ async fn demo(
         })
         .collect();
     let config = StationConfig {
+        environment: installation.environment(),
         actor: by(Role::Operator),
         journal: installation.journal(),
         catalogue: Catalogue::new(profiles.chips, profiles.documents),

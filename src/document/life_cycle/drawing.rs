@@ -67,7 +67,7 @@ fn joined(mut lines: Vec<String>) -> String {
 mod tests {
     use super::*;
     use crate::life_cycle::{
-        ApplicationState, BlankState, CertificateState, DocumentState, LeaseState,
+        ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LeaseState,
     };
 
     const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
@@ -87,6 +87,7 @@ mod tests {
         is_documented::<DocumentState>();
         is_documented::<BlankState>();
         is_documented::<CertificateState>();
+        is_documented::<EnvelopeState>();
         is_documented::<LeaseState>();
     }
 

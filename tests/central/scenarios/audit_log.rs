@@ -151,7 +151,7 @@ fn what_a_caller_sends_does_not_get_into_the_log() {
                 central.approve(&actor("approver"), text).await.unwrap_err();
                 central.hand_over(&actor("clerk"), text).await.unwrap_err();
                 central
-                    .envelope(&actor("envelopes"), text)
+                    .print_envelope(&actor("envelopes"), text)
                     .await
                     .unwrap_err();
             }

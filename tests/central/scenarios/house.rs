@@ -258,6 +258,7 @@ impl House {
 /// What a slot asks for.
 pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
     LeaseRequest {
+        environment: Environment::Test,
         slot: slot.into(),
         products: products.iter().map(|&product| product.into()).collect(),
     }
@@ -323,6 +324,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         certificates,
         authority: "pilot-ca".into(),
         authorities: BTreeMap::new(),
+        envelope_printer: None,
         series: "XA".into(),
         origin: "test.example/central".into(),
         station: "central".into(),

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use audit::{Outcome, Trust, verify_export_with};
 use card::Status;
-use document::life_cycle::{BlankState, CertificateState, DocumentState};
+use document::life_cycle::{BlankState, CertificateState, DocumentState, EnvelopeState};
 use openssl::x509::{CrlStatus, X509, X509Crl};
 use vcard::{Chip, InProcess};
 
 use super::bench::make;
 use super::house::{House, actor, is_conflict, is_refused, printed, with_house};
-use crate::{Central, EnvelopeState};
+use crate::{Central, PrintJob};
 
 fn send(card: &mut InProcess, command: &str) -> Status {
     use card::{Channel as _, Response};
@@ -136,23 +136,21 @@ async fn one_life(house: House) {
     // The PIN envelope: once, and what is in it opens the chip.
     let clerk = actor("envelopes");
     assert!(is_refused(
-        &central.envelope(&actor("operator"), &number).await
+        &central.print_envelope(&actor("operator"), &number).await
     ));
-    let sealed = central.envelope(&clerk, &number).await.unwrap();
-    assert!(is_refused(&central.envelope(&clerk, &number).await));
-    let pins = central
-        .open_envelope(&clerk, &number, &sealed)
-        .await
-        .unwrap();
+    let job = central.print_envelope(&clerk, &number).await.unwrap();
+    assert!(is_conflict(&central.print_envelope(&clerk, &number).await));
+    let pins = central.open_envelope(&clerk, &job).await.unwrap();
     pins_open(run.chip, &pins);
-    let mut altered = sealed.clone();
+    let mut altered = job.sealed.clone();
     *altered.last_mut().unwrap() ^= 1;
-    assert!(
-        central
-            .open_envelope(&clerk, &number, &altered)
-            .await
-            .is_err()
-    );
+    let altered = PrintJob {
+        sealed: altered,
+        ..job.clone()
+    };
+    assert!(central.open_envelope(&clerk, &altered).await.is_err());
+    central.envelope_printed(&clerk, &job.serial).await.unwrap();
+    assert!(is_refused(&central.open_envelope(&clerk, &job).await));
 
     // Nobody hands over what nobody judged.
     assert!(is_conflict(
@@ -321,7 +319,10 @@ fn a_child_gets_neither_keys_nor_pins() {
             }
             let line = house.central.documents(&actor("clerk")).await.unwrap();
             assert_eq!((line[0].envelope, line[0].certificates), (None, 0));
-            let envelope = house.central.envelope(&actor("envelopes"), &number).await;
+            let envelope = house
+                .central
+                .print_envelope(&actor("envelopes"), &number)
+                .await;
             assert!(matches!(
                 envelope,
                 Err(crate::CentralError::NotFound { .. })

@@ -3,6 +3,7 @@
 
 mod audit_log;
 mod bench;
+mod envelopes;
 mod house;
 mod imported;
 mod incidents;

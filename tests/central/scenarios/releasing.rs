@@ -1,5 +1,7 @@
 //! Production opens with released profiles only; the first start founds nothing otherwise.
 
+use std::sync::Arc;
+
 use audit::CheckpointSigner as _;
 use document::Environment;
 use profile::{ChipProfile, DocumentProfile, Release, Released, Releasers};
@@ -17,6 +19,14 @@ fn release(config: &mut Config, about: Released, people: &[Person]) {
     config.releases.put(kind, name, release.to_string());
 }
 
+/// Returns a shipped certificate profile with values of somebody's own.
+fn meant(text: &str) -> String {
+    text.replace("1.3.6.1.4.1.32473", "1.3.6.1.4.1.32061")
+        .replace("example.org", "office.lv")
+        .replace("NTRLV-00000000000", "NTRLV-40003011203")
+        .replace("\"PILOT eID CA\"", "\"Office eID CA\"")
+}
+
 #[test]
 fn a_production_store_opens_with_released_profiles_only() {
     with_house(
@@ -24,10 +34,16 @@ fn a_production_store_opens_with_released_profiles_only() {
         async |house| {
             let people = [Person::new("anna", 1), Person::new("juris", 2)];
             let list = format!("{}\n{}\n", people[0].key(), people[1].key());
+            // The keys of a test never serve in production.
+            let token = Arc::new(hsm::test_support::token("production"));
+            let maker = card::gp::Key::new(b"another maker's!").unwrap();
+            token.import_master_key("transport-master", &maker).unwrap();
+            house.config().keys.generate_missing(&token).unwrap();
             let config = |signed: usize| {
                 let mut config = house.config();
                 config.database = house.folder.path().join("production.db");
                 (config.environment, config.series) = (Environment::Production, "PA".into());
+                config.token = Arc::clone(&token);
                 config
                     .releases
                     .set_releasers(Releasers::parse(&list).unwrap());
@@ -36,7 +52,8 @@ fn a_production_store_opens_with_released_profiles_only() {
                 let document = Released::document(&document).unwrap();
                 release(&mut config, document, &people);
                 for name in ["pilot-ca", "eid-authentication", "eid-signature"] {
-                    let text = product_file(&format!("certs/{name}.toml"));
+                    let text = meant(&product_file(&format!("certs/{name}.toml")));
+                    config.certificates.put(name, text.as_str());
                     let certificate = Released::certificate(name, &text).unwrap();
                     release(&mut config, certificate, &people);
                 }
@@ -70,6 +87,28 @@ fn a_production_store_opens_with_released_profiles_only() {
             assert_eq!(central.environment(), Environment::Production);
             central.close().await;
             assert!(Central::open(config(1)).await.is_err(), "nor later");
+
+            let mut tests = config(2);
+            tests.database = house.folder.path().join("other.db");
+            tests.token = Arc::clone(&house.token);
+            let refused = Central::open(tests).await;
+            assert!(
+                matches!(refused, Err(CentralError::Environment { reason }) if reason.contains("bound to \"test\""))
+            );
+            let example = [("pilot-ca", "PILOT"), ("eid-signature", "example")];
+            for (name, word) in example {
+                let mut config = config(2);
+                config.database = house.folder.path().join(format!("{name}.db"));
+                let text = product_file(&format!("certs/{name}.toml"));
+                config.certificates.put(name, text.as_str());
+                let certificate = Released::certificate(name, &text).unwrap();
+                release(&mut config, certificate, &people);
+                let refused = Central::open(config).await;
+                assert!(
+                    matches!(refused, Err(CentralError::Environment { reason }) if reason.contains(name)),
+                    "{word}"
+                );
+            }
         },
     );
 }

@@ -124,7 +124,7 @@ fn a_spoiled_blank_takes_everything_with_it_but_the_document() {
             assert_eq!(numbers.next.as_deref(), Some("XA0000003"));
             assert!(matches!(
                 central
-                    .envelope(&actor("envelopes"), &old.to_string())
+                    .print_envelope(&actor("envelopes"), &old.to_string())
                     .await,
                 Err(crate::CentralError::NotFound { .. })
             ));

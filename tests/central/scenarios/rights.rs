@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use api::{
     ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ConfirmRequest,
-    LeaseId, PutKeyRequest, SealRequest,
+    LeaseId, ProveRequest, PutKeyRequest, SealRequest,
 };
 use audit::Outcome;
 use card::gp::Key;
 use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
-use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery};
+use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, PrintJob};
 
 const PEOPLE: [&str; 9] = [
     "clerk",
@@ -77,6 +77,20 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         profile: "p".into(),
         request: Vec::new(),
     };
+    let prove = ProveRequest {
+        lease,
+        chip: "00".into(),
+        key: "k".into(),
+        signature: Vec::new(),
+    };
+    let job = PrintJob {
+        serial: "PE0000009".into(),
+        number: number.parse().unwrap(),
+        holder: Default::default(),
+        office: document::OfficeCode::parse("RIGA-1").unwrap(),
+        sealed: Vec::new(),
+        context: Vec::new(),
+    };
     let confirm = ConfirmRequest {
         lease,
         chip: "00".into(),
@@ -112,11 +126,35 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.fail_quality(&who, number, "no").await),
         ),
         ("hand_over", of(central.hand_over(&who, number).await)),
-        ("envelope", of(central.envelope(&who, number).await)),
         (
-            "open_envelope",
-            of(central.open_envelope(&who, number, &[]).await),
+            "print_envelope",
+            of(central.print_envelope(&who, number).await),
         ),
+        ("open_envelope", of(central.open_envelope(&who, &job).await)),
+        (
+            "envelope_printed",
+            of(central.envelope_printed(&who, "PE0000009").await),
+        ),
+        (
+            "envelope_not_printed",
+            of(central.envelope_not_printed(&who, "PE0000009", "no").await),
+        ),
+        (
+            "dispatch_envelope",
+            of(central.dispatch_envelope(&who, "PE0000009", "post").await),
+        ),
+        (
+            "deliver_envelope",
+            of(central.deliver_envelope(&who, "PE0000009").await),
+        ),
+        (
+            "destroy_envelope",
+            of(central
+                .destroy_envelope(&who, "PE0000009", "clerk", "no")
+                .await),
+        ),
+        ("envelopes", of(central.envelopes(&who).await)),
+        ("unsettled", of(central.unsettled_certificates(&who).await)),
         (
             "export_audit",
             of(central.export_audit(&who, &folder.join(person)).await),
@@ -133,6 +171,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ),
         ("put_keys", at(central.put_keys(&who, &put).await)),
         ("certify", at(central.certify(&who, &certify).await)),
+        ("prove", at(central.prove(&who, &prove).await)),
         (
             "seal",
             at(central
@@ -165,7 +204,7 @@ fn every_act_is_one_roles_business() {
         "scenarios::rights::every_act_is_one_roles_business",
         async |house| {
             let looks = ["documents", "certificates", "journal"];
-            let reports = ["blanks", "numbers"];
+            let reports = ["blanks", "numbers", "envelopes", "unsettled"];
             for person in PEOPLE {
                 let may = tried(&house.central, person, house.folder.path()).await;
                 let expected: Vec<&str> = match person {
@@ -178,6 +217,7 @@ fn every_act_is_one_roles_business() {
                             "open_channel",
                             "put_keys",
                             "certify",
+                            "prove",
                             "seal",
                             "confirm",
                             "report",
@@ -186,7 +226,20 @@ fn every_act_is_one_roles_business() {
                     .concat(),
                     "quality" => [&["pass_quality", "fail_quality"][..], &looks, &reports].concat(),
                     "keeper" => [&["receive_blanks", "restock"][..], &looks, &reports].concat(),
-                    "envelopes" => [&["envelope", "open_envelope"][..], &looks].concat(),
+                    "envelopes" => [
+                        &[
+                            "print_envelope",
+                            "open_envelope",
+                            "envelope_printed",
+                            "envelope_not_printed",
+                            "dispatch_envelope",
+                            "deliver_envelope",
+                            "destroy_envelope",
+                            "envelopes",
+                        ][..],
+                        &looks,
+                    ]
+                    .concat(),
                     "officer" | "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
                     _ => [&["add_account", "accounts"][..], &reports].concat(),
                 };
@@ -318,7 +371,7 @@ fn production_refuses_the_published_key() {
             config.database = house.folder.path().join("other.db");
             (config.environment, config.series) = (Environment::Production, "PA".into());
             assert!(
-                matches!(Central::open(config).await, Err(CentralError::Setup { reason }) if reason.contains("published"))
+                matches!(Central::open(config).await, Err(CentralError::Environment { reason }) if reason.contains("published"))
             );
             let mut missing = house.config();
             missing.keys.audit = "nowhere".into();

@@ -100,11 +100,8 @@ fn stages_of_one_envelope_set_the_same_pins_and_the_last_makes_it_ready() {
             }
 
             let clerk = actor("envelopes");
-            let envelope = central.envelope(&clerk, &number).await.unwrap();
-            let pins = central
-                .open_envelope(&clerk, &number, &envelope)
-                .await
-                .unwrap();
+            let job = central.print_envelope(&clerk, &number).await.unwrap();
+            let pins = central.open_envelope(&clerk, &job).await.unwrap();
             for (name, digits) in [("pin1", &pin1), ("puk", &puk)] {
                 assert_eq!(pins.get(name).unwrap().digits(), &digits[..], "{name}");
                 assert!(!is_written(&house, digits), "{name} stands in a file");

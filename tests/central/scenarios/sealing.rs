@@ -207,7 +207,7 @@ fn answers_that_were_tampered_with_confirm_nothing() {
             let number = lease.record.number.to_string();
             assert!(
                 central
-                    .envelope(&super::house::actor("envelopes"), &number)
+                    .print_envelope(&super::house::actor("envelopes"), &number)
                     .await
                     .is_err()
             );

@@ -1,7 +1,7 @@
 //! A document of two chips: one blank, one lease, one end.
 
 use api::{ApiError, BlankEnd, Centre, PutKeyRequest, Report};
-use document::life_cycle::{BlankState, DocumentState};
+use document::life_cycle::{BlankState, DocumentState, EnvelopeState};
 use vcard::Chip;
 
 use super::bench::{Run, disbelieved, journal, personalize_chip, reported, spoiled};
@@ -9,7 +9,7 @@ use super::house::{
     House, PRODUCT, actor, delivered, operator, request, unbooked, with_adapted_house,
 };
 use super::key_requests::{challenge, refused};
-use crate::{Central, CentralError, Config, EnvelopeState};
+use crate::{Central, CentralError, Config};
 
 const SECOND: &str = "second-chip";
 const EID_CARD: &str = include_str!("../../../firmware-profiles/documents/eid-card.toml");
