@@ -24,6 +24,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("trace", trace),
     ("exchange", exchange),
     ("pin_pad", pin_pad),
+    ("pjl", pjl),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -400,4 +401,12 @@ fn pin_pad(bytes: &[u8]) {
         assert!(bytes.len() >= 6 || features == reader::Features::default());
     }
     let _ = reader::Properties::parse(bytes);
+}
+
+fn pjl(bytes: &[u8]) {
+    // In whatever pieces it comes, it says the same.
+    let whole = print::Ear::default().hear(bytes);
+    let mut ear = print::Ear::default();
+    let pieces: Result<Vec<_>, _> = bytes.chunks(7).map(|piece| ear.hear(piece)).collect();
+    assert_eq!(whole, pieces.map(|said| said.concat()));
 }

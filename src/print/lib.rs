@@ -11,13 +11,21 @@
 //! A letter never touches a disk: it is made in memory and streamed. Which of them was paper and
 //! which was not is the caller's to account for; the error says what is known.
 
+mod address;
 mod envelope_letter;
 mod layout;
 mod letter;
+mod pjl;
+mod pjl_printer;
+mod printer;
 mod typeface;
 mod words;
 
+pub use address::{Address, AddressError};
 pub use envelope_letter::{EnvelopeLetter, LetterError, LetterPin};
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;
+pub use pjl::{Device, Ear, Gibberish, Said};
+pub use pjl_printer::{Patience, PjlPrinter};
+pub use printer::{EnvelopePrinter, PrintError, PrintedReceipt, SpentCause};
 pub use words::Language;
