@@ -8,6 +8,12 @@ use zeroize::Zeroizing;
 
 /// The controlling terminal, wherever standard input and output go.
 const TERMINAL: &str = "/dev/tty";
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const CTRL_U: u8 = 0x15;
+const CTRL_BACKSLASH: u8 = 0x1C;
+const DELETE: u8 = 0x7F;
 /// The longest answer.
 const LONGEST: usize = 256;
 
@@ -19,7 +25,7 @@ pub(crate) fn hidden(prompt: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut silent = Silent::new(terminal)?;
     silent.terminal.write_all(prompt.as_bytes())?;
     silent.terminal.flush()?;
-    let answer = line(&mut silent.terminal, LONGEST);
+    let answer = typed(&mut silent.terminal, LONGEST);
     // The holder's own end of line was not echoed either.
     silent.terminal.write_all(b"\n")?;
     let answer = answer?;
@@ -36,9 +42,10 @@ impl Silent {
     fn new(terminal: File) -> io::Result<Self> {
         let before = tcgetattr(&terminal)?;
         let mut modes = before.clone();
+        // Key by key: else Ctrl+C would end the program and leave the terminal silent.
         modes
             .local_modes
-            .remove(LocalModes::ECHO | LocalModes::ECHONL);
+            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
         tcsetattr(&terminal, OptionalActions::Flush, &modes)?;
         Ok(Self { terminal, before })
     }
@@ -48,6 +55,25 @@ impl Drop for Silent {
     fn drop(&mut self) {
         // A terminal that is gone shows nothing.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+/// Reads what is typed, key by key, up to the end of the line.
+fn typed(input: &mut impl Read, longest: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(longest));
+    let mut key = Zeroizing::new([0]);
+    loop {
+        match (input.read(&mut *key)?, key[0]) {
+            (0, _) | (_, CTRL_D) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            (_, CTRL_C | CTRL_BACKSLASH) => return Err(io::Error::other("cancelled")),
+            (_, b'\r' | b'\n') => return Ok(line),
+            (_, BACKSPACE | DELETE) => {
+                line.pop();
+            }
+            (_, CTRL_U) => line.clear(),
+            (_, key) if line.len() < longest => line.push(key),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 }
 
@@ -70,6 +96,22 @@ pub(crate) fn line(input: &mut impl Read, longest: usize) -> io::Result<Zeroizin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_do_what_they_do() {
+        let read = |keys: &[u8]| typed(&mut &keys[..], 8).map(|line| line.to_vec());
+        assert_eq!(read(b"1234\n56").unwrap(), b"1234");
+        assert_eq!(read(b"12\x7F34\x08\x7F\x7F\x7F\x7F5\r").unwrap(), b"5");
+        assert_eq!(read(b"99\x1512\n").unwrap(), b"12");
+        for (keys, kind) in [
+            (&b"12\x03"[..], io::ErrorKind::Other),
+            (b"12\x04", io::ErrorKind::UnexpectedEof),
+            (b"12", io::ErrorKind::UnexpectedEof),
+            (b"123456789", io::ErrorKind::InvalidData),
+        ] {
+            assert_eq!(read(keys).unwrap_err().kind(), kind);
+        }
+    }
 
     #[test]
     fn each_line_is_one_value_and_bounded() {

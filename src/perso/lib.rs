@@ -37,6 +37,9 @@ mod desk;
 #[path = "../../tests/perso/examined.rs"]
 mod examined;
 #[cfg(test)]
+#[path = "../../tests/perso/holders_pins.rs"]
+mod holders_pins;
+#[cfg(test)]
 #[path = "../../tests/perso/schools.rs"]
 mod schools;
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //!
 //! A letter never touches a disk: it is made in memory and streamed. Which of them was paper and
 //! which was not is the caller's to account for; the error says what is known.
+//! [`PjlPrinter::look`] says how a printer is, without printing.
 
 mod address;
 mod envelope_letter;

@@ -44,6 +44,39 @@ impl PjlPrinter {
         Self { address, patience }
     }
 
+    /// Asks the printer how it is. Nothing is printed.
+    ///
+    /// # Errors
+    /// [`PrintError::Unreachable`], [`PrintError::NoPrinter`].
+    pub fn look(&self) -> Result<Device, PrintError> {
+        Ok(self.call("zimogs")?.1)
+    }
+
+    /// Connects, and asks the printer how it is.
+    fn call(&self, word: &str) -> Result<(Line, Device), PrintError> {
+        let stream = self.connect().map_err(|source| PrintError::Unreachable {
+            printer: self.address.to_string(),
+            source,
+        })?;
+        let mut line = Line {
+            stream,
+            ear: Ear::default(),
+            said: Vec::new().into_iter(),
+            until: Instant::now() + self.patience.answer,
+        };
+        match line.ask(word) {
+            Ok(device) => Ok((line, device)),
+            Err(source) => Err(self.no_printer(source)),
+        }
+    }
+
+    fn no_printer(&self, source: io::Error) -> PrintError {
+        PrintError::NoPrinter {
+            printer: self.address.to_string(),
+            source,
+        }
+    }
+
     fn connect(&self) -> io::Result<TcpStream> {
         let mut last = io::ErrorKind::NotFound.into();
         for address in self.address.resolve()? {
@@ -61,26 +94,11 @@ impl PjlPrinter {
 
 impl EnvelopePrinter for PjlPrinter {
     fn print(&mut self, letter: Letter) -> Result<PrintedReceipt, PrintError> {
-        let printer = self.address.to_string();
         let holds_exit = |bytes: &[u8]| bytes.windows(pjl::EXIT.len()).any(|at| at == pjl::EXIT);
         if holds_exit(letter.pdf()) {
             return Err(PrintError::Ambiguous);
         }
-        let stream = self.connect().map_err(|source| PrintError::Unreachable {
-            printer: printer.clone(),
-            source,
-        })?;
-        let mut line = Line {
-            stream,
-            ear: Ear::default(),
-            said: Vec::new().into_iter(),
-            until: Instant::now() + self.patience.answer,
-        };
-        let no_printer = |source| PrintError::NoPrinter {
-            printer: printer.clone(),
-            source,
-        };
-        let device = line.ask(letter.serial()).map_err(no_printer)?;
+        let (mut line, device) = self.call(letter.serial())?;
         if !device.is_ready() {
             return Err(PrintError::NotReady {
                 code: device.code,
@@ -88,8 +106,8 @@ impl EnvelopePrinter for PjlPrinter {
             });
         }
         // A job without data prints nothing.
-        let begin = pjl::begin(letter.serial());
-        line.say(&begin).map_err(no_printer)?;
+        line.say(&pjl::begin(letter.serial()))
+            .map_err(|source| self.no_printer(source))?;
         line.until = Instant::now() + self.patience.paper;
         line.send(&letter).map_err(|cause| PrintError::Spent {
             serial: letter.serial().to_owned(),
@@ -97,7 +115,7 @@ impl EnvelopePrinter for PjlPrinter {
         })?;
         Ok(PrintedReceipt {
             serial: letter.serial().to_owned(),
-            printer,
+            printer: self.address.to_string(),
         })
     }
 }

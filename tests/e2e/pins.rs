@@ -354,6 +354,14 @@ fn a_terminal_shows_no_digit() {
     assert!(shown.contains("PIN is changed"), "{shown}");
     assert!(!shown.contains(pin) && !shown.contains("739184"), "{shown}");
 
+    // Nothing is sent where it is cancelled.
+    let mut terminal = holder.terminal("change");
+    terminal.answer("\nPIN: ", "73918\x03");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 2, "{shown}");
+    assert!(shown.contains("cancelled"), "{shown}");
+    assert_eq!(holder.left("pin1"), 5);
+
     // Neither a terminal nor a program that says so.
     let nobody = holder.command(&["change"]).stdin(Stdio::null()).output();
     let nobody = Ran::of(nobody.unwrap()).ends(2);

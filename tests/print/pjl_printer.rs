@@ -88,6 +88,10 @@ fn a_printer_that_is_not_ready_gets_nothing() {
         let (printed, paper, faults) = print(&[trouble]);
         let error = printed.unwrap_err();
         assert!(!error.is_spent(), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let virtual_printer = VirtualPrinter::start(folder.path(), &[trouble]).unwrap();
+        let device = printer(&virtual_printer.address()).look().unwrap();
+        assert_eq!(device.code, expected);
         assert!(
             matches!(error, PrintError::NotReady { code, .. } if code == expected),
             "{error}"
