@@ -6,10 +6,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use print::{EnvelopeLetter, EnvelopePrinter, Language, LetterPin, Patience, PjlPrinter};
 use serde_json::{Value, json};
 use vcard::ReaderBuffer;
+use vprinter::VirtualPrinter;
 
 use crate::bench::Bench;
+use crate::missing;
 use crate::world::{Ran, zimogs};
 
 /// A holder's card in a reader.
@@ -366,4 +369,50 @@ fn a_terminal_shows_no_digit() {
     let nobody = holder.command(&["change"]).stdin(Stdio::null()).output();
     let nobody = Ran::of(nobody.unwrap()).ends(2);
     assert!(nobody.err.contains("--stdin"), "{}", nobody.err);
+}
+
+/// From the sealed envelope to the paper, and from the paper back to the card.
+#[test]
+fn the_pin_on_the_paper_is_the_cards() {
+    let holder = Holder::of("lateid-v2", "eid-card");
+    let titles = [("pin1", "PIN1"), ("pin2", "PIN2"), ("puk", "PUK")];
+    let letter = EnvelopeLetter {
+        serial: "E-2026-000001".into(),
+        document: document::DocumentNumber::parse("XA0000001").unwrap(),
+        lines: vec!["Anna Izdomāta".to_owned(), "Rīga".to_owned()].into(),
+        pins: titles
+            .map(|(name, title)| LetterPin {
+                title: title.into(),
+                digits: holder.own(name).as_bytes().to_vec().into(),
+                must_change: false,
+            })
+            .into(),
+        languages: vec![Language::Latvian, Language::English],
+    };
+    let virtual_printer = VirtualPrinter::start(&holder.bench.path("paper"), &[]).unwrap();
+    let address = virtual_printer.address().parse().unwrap();
+    let mut printer = PjlPrinter::new(address, Patience::default());
+    printer.print(letter.render().unwrap()).unwrap();
+    let papers = virtual_printer.paper().unwrap();
+    let Ok(text) = fs::read_to_string(papers[0].with_extension("txt")) else {
+        missing::program("pdftotext");
+        return;
+    };
+    let read = |title: &str| {
+        let mut lines = text.lines().map(str::split_whitespace);
+        let mut words = lines
+            .find(|words| words.clone().next() == Some(title))
+            .unwrap();
+        words.nth(1).unwrap().to_owned()
+    };
+    holder
+        .pin(&["change", "--pin", "pin1"], &[&read("PIN1"), "739184"])
+        .ends(0);
+    holder
+        .pin(&["change", "--pin", "pin2"], &[&read("PIN2"), "739184"])
+        .ends(0);
+    holder
+        .pin(&["unblock", "--pin", "pin1"], &[&read("PUK"), "506273"])
+        .ends(0);
+    assert_eq!(virtual_printer.stop(), [""; 0]);
 }
