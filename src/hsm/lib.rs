@@ -16,10 +16,12 @@
 
 mod attributes;
 mod binding;
+mod component;
 mod config;
 mod diversify;
 mod envelope;
 mod error;
+mod gf256;
 mod handle;
 mod inventory;
 mod keys;
@@ -28,15 +30,20 @@ mod pin;
 mod pool;
 mod random;
 mod secret;
+mod share;
 mod signer;
 mod softhsm;
 mod spki;
+mod split;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 mod token;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
 pub use card::{PinFault, PinPolicy};
+pub use component::{
+    ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
+};
 pub use config::{
     DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
     KeyCheckValue, Mechanisms, SessionLimits, TokenConfig,
@@ -48,6 +55,8 @@ pub use keys::MasterKeySize;
 pub use pin::{Pin, PinError, PinSet};
 pub use random::RandomSource;
 pub use secret::Secret;
+pub use share::{KeyShare, MAX_CUSTODIANS, ShareError, ShareInfo};
 pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};
 pub use softhsm::SoftHsmFolder;
+pub use split::{join_key, split_key};
 pub use token::{Token, TokenInfo};
