@@ -31,6 +31,8 @@ pub struct KeyAttributes {
     pub sign: bool,
     /// `CKA_DERIVE`: key agreement.
     pub derive: bool,
+    /// `CKA_UNWRAP`: other keys come in under it.
+    pub unwrap: bool,
 }
 
 impl KeyAttributes {
@@ -68,6 +70,7 @@ impl KeyAttributes {
                     AttributeType::Local,
                     AttributeType::Sign,
                     AttributeType::Derive,
+                    AttributeType::Unwrap,
                 ],
             )
             .map_err(device("read a key's attributes"))?;
@@ -79,6 +82,7 @@ impl KeyAttributes {
             origin: KeyOrigin::Imported,
             sign: false,
             derive: false,
+            unwrap: false,
         };
         for attribute in told {
             match attribute {
@@ -89,6 +93,7 @@ impl KeyAttributes {
                 Attribute::Local(true) => read.origin = KeyOrigin::Generated,
                 Attribute::Sign(value) => read.sign = value,
                 Attribute::Derive(value) => read.derive = value,
+                Attribute::Unwrap(value) => read.unwrap = value,
                 _ => {}
             }
         }
@@ -110,6 +115,7 @@ mod tests {
             origin: KeyOrigin::Generated,
             sign: true,
             derive: false,
+            unwrap: false,
         };
         assert_eq!(good.fault(), None);
         let imported = KeyAttributes {

@@ -51,6 +51,9 @@ pub struct Mechanisms {
     pub key_check_value: KeyCheckValue,
     /// Opening of PIN envelopes.
     pub envelope: Envelope,
+    /// Keys that suppliers send under a zone key.
+    #[serde(default)]
+    pub key_wrap: KeyWrap,
 }
 
 /// How a token makes an ECDSA signature.
@@ -115,6 +118,17 @@ pub enum KeyCheckValue {
     /// `CKM_DES3_ECB` over eight bytes 00.
     AesEcb,
     /// Not used.
+    None,
+}
+
+/// How a key comes in under a zone key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyWrap {
+    /// `CKM_AES_KEY_WRAP` (*RFC 3394*) in the token.
+    AesKeyWrap,
+    /// Not used.
+    #[default]
     None,
 }
 

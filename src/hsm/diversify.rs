@@ -244,7 +244,11 @@ impl Token {
         })
     }
 
-    fn check_block(&self, session: &Session, key: ObjectHandle) -> Result<Vec<u8>, HsmError> {
+    pub(crate) fn check_block(
+        &self,
+        session: &Session,
+        key: ObjectHandle,
+    ) -> Result<Vec<u8>, HsmError> {
         let encrypted = if kind_of(session, key)? == KeyKind::Des3 {
             if self.config().mechanisms().diversification_des == DesDiversification::None {
                 return Err(self.not_configured("triple DES"));

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use cryptoki::error::Error as Pkcs11Error;
+use cryptoki::error::{Error as Pkcs11Error, RvError};
+
+use crate::share::hex;
 
 /// Why a token kind's configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +162,28 @@ pub enum HsmError {
         /// The attribute that is wrong, as PKCS#11 names it, with its value.
         attribute: &'static str,
     },
+    /// A key has another check value than was said of it; it was not taken in.
+    #[error(
+        "key {label:?} has check value {found}, not {expected}: it was not taken in",
+        found = hex(found), expected = hex(expected)
+    )]
+    CheckValue {
+        /// The label that it was to have.
+        label: String,
+        /// Its check value.
+        found: [u8; 3],
+        /// What was said of it.
+        expected: [u8; 3],
+    },
+    /// What was sent is no key under this zone key, or was altered.
+    #[error("what was sent does not unwrap under key {zone:?}: another zone key, or altered")]
+    Unwrap {
+        /// The zone key's label.
+        zone: String,
+        /// What the token said.
+        #[source]
+        source: Pkcs11Error,
+    },
     /// The key is not of a kind that serves this use.
     #[error("key {label:?} cannot be used for {purpose}")]
     KeyUnsuited {
@@ -188,6 +212,26 @@ pub enum HsmError {
         #[source]
         source: Pkcs11Error,
     },
+}
+
+impl HsmError {
+    /// Tells a wrapped key that is refused from a token that fails.
+    pub(crate) fn of_unwrapping(zone: &str, source: Pkcs11Error) -> Self {
+        let refused = matches!(
+            source,
+            Pkcs11Error::Pkcs11(
+                // SoftHSM 2.6.1 has no better word for an integrity check that fails.
+                RvError::WrappedKeyInvalid | RvError::WrappedKeyLenRange | RvError::GeneralError,
+                _
+            )
+        );
+        if refused {
+            let zone = zone.to_owned();
+            Self::Unwrap { zone, source }
+        } else {
+            device("unwrap a key")(source)
+        }
+    }
 }
 
 fn show(paths: &[PathBuf]) -> String {

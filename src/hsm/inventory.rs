@@ -138,17 +138,30 @@ pub(crate) fn value_of(
 }
 
 /// Returns the length of a secret key in bytes.
+///
+/// SoftHSM 2.6.1 does not note the length of a key that it unwraps, and takes none from who has it
+/// unwrapped: such a key has it in `CKA_ID` ([`length_id`]).
 pub(crate) fn secret_key_length(session: &Session, key: ObjectHandle) -> Result<usize, HsmError> {
     let told = session
-        .get_attributes(key, &[AttributeType::ValueLen])
+        .get_attributes(key, &[AttributeType::ValueLen, AttributeType::Id])
         .map_err(device("read a key's attributes"))?;
-    match told.as_slice() {
-        [Attribute::ValueLen(length)] => Ok((*length).into()),
-        _ => Err(HsmError::Answer {
-            operation: "read a key's length",
-            reason: "no value",
-        }),
+    let mut noted = None;
+    for attribute in told {
+        match attribute {
+            Attribute::ValueLen(length) if usize::from(length) > 0 => return Ok(length.into()),
+            Attribute::Id(id) => noted = [16, 24, 32].into_iter().find(|n| length_id(*n) == id),
+            _ => {}
+        }
     }
+    noted.ok_or(HsmError::Answer {
+        operation: "read a key's length",
+        reason: "no value",
+    })
+}
+
+/// Returns the `CKA_ID` that notes the length of an AES key: "AES-128" and so on.
+pub(crate) fn length_id(length: usize) -> Vec<u8> {
+    format!("AES-{}", 8 * length).into_bytes()
 }
 
 pub(crate) fn kind_of(session: &Session, key: ObjectHandle) -> Result<KeyKind, HsmError> {

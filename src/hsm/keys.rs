@@ -181,18 +181,37 @@ impl Token {
                 (des3_template(label), three_des_keys(label, key)?)
             }
         };
-        for attribute in &mut template {
-            match attribute {
-                Attribute::Sensitive(sensitive) => *sensitive = false,
-                Attribute::Extractable(extractable) => *extractable = true,
-                // It makes no other keys: nothing but its check value is computed with it.
-                Attribute::Sign(sign) => *sign = false,
-                _ => {}
-            }
+        readable(&mut template);
+        self.make_imported(label, true, |session| {
+            import(session, template.clone(), &value)
+        })
+    }
+
+    /// Makes a secret key of a value and a template, and keeps it only if it cannot leave the
+    /// token.
+    pub(crate) fn import_value(
+        &self,
+        label: &str,
+        template: Vec<Attribute>,
+        value: &[u8],
+    ) -> Result<(), HsmError> {
+        self.make_imported(label, false, |session| {
+            import(session, template.clone(), value)
+        })
+    }
+
+    /// Makes a key that others have as well; one that is readable may leave the token.
+    pub(crate) fn make_imported(
+        &self,
+        label: &str,
+        readable: bool,
+        create: impl FnMut(&Session) -> Result<ObjectHandle, HsmError>,
+    ) -> Result<(), HsmError> {
+        if readable {
+            self.alone(|| self.make_any(label, create)).map(drop)
+        } else {
+            self.make(label, create)
         }
-        let made = self
-            .alone(|| self.make_any(label, |session| import(session, template.clone(), &value)));
-        made.map(drop)
     }
 
     /// Destroys the key labelled `label`, its public key with it. There is no way back.
@@ -334,8 +353,21 @@ impl Token {
     }
 }
 
+/// Makes a master key's template one of a transport key, whose value can be read.
+pub(crate) fn readable(template: &mut [Attribute]) {
+    for attribute in template {
+        match attribute {
+            Attribute::Sensitive(sensitive) => *sensitive = false,
+            Attribute::Extractable(extractable) => *extractable = true,
+            // It makes no other keys: nothing but its check value is computed with it.
+            Attribute::Sign(sign) => *sign = false,
+            _ => {}
+        }
+    }
+}
+
 /// Returns a triple DES key as a token holds it: three DES keys.
-fn three_des_keys(label: &str, key: &Key) -> Result<Zeroizing<Vec<u8>>, HsmError> {
+pub(crate) fn three_des_keys(label: &str, key: &Key) -> Result<Zeroizing<Vec<u8>>, HsmError> {
     let bytes = key.as_bytes();
     if !matches!(bytes.len(), 16 | 24) {
         return Err(HsmError::KeyUnsuited {
@@ -368,7 +400,7 @@ fn import(
 }
 
 /// A triple DES master key encrypts, which is how card keys and its check value are made.
-fn des3_template(label: &str) -> Vec<Attribute> {
+pub(crate) fn des3_template(label: &str) -> Vec<Attribute> {
     let mut template = master_key_template(label);
     for attribute in &mut template {
         match attribute {
@@ -383,7 +415,7 @@ fn des3_template(label: &str) -> Vec<Attribute> {
 /// A master key makes MACs, which is how card keys are derived, and encrypts one known block for
 /// its check value. Whoever may do the first can derive every card's keys, so that the second
 /// gives nothing away.
-fn master_key_template(label: &str) -> Vec<Attribute> {
+pub(crate) fn master_key_template(label: &str) -> Vec<Attribute> {
     vec![
         Attribute::KeyType(KeyType::AES),
         Attribute::Token(true),

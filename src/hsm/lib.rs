@@ -38,6 +38,7 @@ mod split;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 mod token;
+mod zone;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
 pub use card::{PinFault, PinPolicy};
@@ -46,7 +47,7 @@ pub use component::{
 };
 pub use config::{
     DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
-    KeyCheckValue, Mechanisms, SessionLimits, TokenConfig,
+    KeyCheckValue, KeyWrap, Mechanisms, SessionLimits, TokenConfig,
 };
 pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
 pub use error::{ConfigError, HsmError};
@@ -60,3 +61,4 @@ pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};
 pub use softhsm::SoftHsmFolder;
 pub use split::{join_key, split_key};
 pub use token::{Token, TokenInfo};
+pub use zone::{KeyRole, WrappedKey};

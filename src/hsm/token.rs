@@ -12,7 +12,8 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 
 use crate::config::{
-    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, TokenConfig,
+    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, KeyWrap,
+    TokenConfig,
 };
 use crate::error::{HsmError, device};
 use crate::handle::{Handles, KeyClass};
@@ -317,6 +318,9 @@ fn check_mechanisms(
     }
     if chosen.envelope == Envelope::Ecdh1Derive {
         needed.push((MechanismType::ECDH1_DERIVE, "opening envelopes"));
+    }
+    if chosen.key_wrap == KeyWrap::AesKeyWrap {
+        needed.push((MechanismType::AES_KEY_WRAP, "keys under a zone key"));
     }
     let offered = module
         .get_mechanism_list(slot)
