@@ -27,6 +27,27 @@ pub enum KeyKind {
     Other,
 }
 
+impl KeyKind {
+    /// Returns its name, as the command line writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ec(Curve::P256) => "p256",
+            Self::Ec(Curve::P384) => "p384",
+            Self::Ed25519 => "ed25519",
+            Self::Aes(MasterKeySize::Aes128) => "aes128",
+            Self::Aes(MasterKeySize::Aes192) => "aes192",
+            Self::Aes(MasterKeySize::Aes256) => "aes256",
+            Self::Des3 => "des3",
+            Self::Other => "other",
+        }
+    }
+
+    /// Says whether it is a secret key, which has a check value.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Aes(_) | Self::Des3)
+    }
+}
+
 /// One key in a token's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyInfo {

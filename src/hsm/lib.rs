@@ -6,6 +6,12 @@
 //!   for what                │  ├──► random()        C_GenerateRandom    PINs, serial numbers
 //!                           │  └──► open_envelope() ECDH P-384 (HPKE)   PIN envelopes
 //!                           └── pool of logged-in sessions
+//!
+//!   ceremonies:  split_key ──► KeyShare… ──► join_key        m of n, shares on paper
+//!                join_components                             a supplier's letters, XOR
+//!                Token::unwrap_key                           a supplier's key under a zone key
+//!                SignedEntry, verify_protocol                two people sign who did what
+//!                Backup                                      SoftHSM2's files, sealed
 //! ```
 //!
 //! Private and master keys are made in the token as sensitive and non-extractable, and the
@@ -16,6 +22,7 @@
 
 mod attributes;
 mod binding;
+mod backup;
 mod component;
 mod config;
 mod diversify;
@@ -28,7 +35,9 @@ mod keys;
 mod module;
 mod pin;
 mod pool;
+mod protocol;
 mod random;
+mod record;
 mod secret;
 mod share;
 mod signer;
@@ -42,6 +51,7 @@ mod zone;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
 pub use card::{PinFault, PinPolicy};
+pub use backup::{Backup, BackupError, BackupFile, MAX_BACKUP, Manifest};
 pub use component::{
     ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
 };
@@ -54,7 +64,13 @@ pub use error::{ConfigError, HsmError};
 pub use inventory::{KeyInfo, KeyKind};
 pub use keys::MasterKeySize;
 pub use pin::{Pin, PinError, PinSet};
+pub use pin::{Pin, PinError, PinPolicy, PinSet};
+pub use protocol::{
+    Act, Entry, KeyRecord, OFFICERS_NEEDED, ProtocolError, ProtocolReport, ShareRecord,
+    SignedEntry, Stage, TokenRecord, check_officers, sha256_hex, verify_protocol,
+};
 pub use random::RandomSource;
+pub use record::Proof;
 pub use secret::Secret;
 pub use share::{KeyShare, MAX_CUSTODIANS, ShareError, ShareInfo};
 pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};
