@@ -34,7 +34,7 @@ use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
 
 /// The label of the installation's token.
-const TOKEN: &str = "zimogs";
+pub(crate) const TOKEN: &str = "zimogs";
 /// The certificate profile of the embedded authority.
 const AUTHORITY: &str = "pilot-ca";
 
@@ -57,6 +57,20 @@ struct Settings {
     /// token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     masters: BTreeMap<String, String>,
+}
+
+/// Starts this program again with the same arguments so that it finds the tokens of a folder,
+/// unless it does already.
+pub(crate) fn enter(softhsm: &SoftHsmFolder) -> Result<(), Failure> {
+    if softhsm.is_named_by(std::env::var_os(SoftHsmFolder::VARIABLE).as_deref()) {
+        return Ok(());
+    }
+    let program = std::env::current_exe().or_fail(Kind::Failed)?;
+    let mut command = Command::new(program);
+    command.args(std::env::args_os().skip(1));
+    softhsm.apply(&mut command);
+    // It comes back only when it failed.
+    Err(Failure::of(Kind::Failed, &command.exec()))
 }
 
 impl Installation {
@@ -127,7 +141,8 @@ impl Installation {
         &self.folder
     }
 
-    fn softhsm(&self) -> Result<SoftHsmFolder, Failure> {
+    /// Returns the folder of the installation's token.
+    pub(crate) fn softhsm(&self) -> Result<SoftHsmFolder, Failure> {
         SoftHsmFolder::prepare(&self.folder.join("token")).or_fail(Kind::Failed)
     }
 
@@ -140,19 +155,11 @@ impl Installation {
     /// Starts this program again with the same arguments so that it finds this installation's
     /// token, unless it does already: a process cannot safely change its own environment.
     pub(crate) fn enter(&self) -> Result<(), Failure> {
-        let softhsm = self.softhsm()?;
-        if softhsm.is_named_by(std::env::var_os(SoftHsmFolder::VARIABLE).as_deref()) {
-            return Ok(());
-        }
-        let program = std::env::current_exe().or_fail(Kind::Failed)?;
-        let mut command = Command::new(program);
-        command.args(std::env::args_os().skip(1));
-        softhsm.apply(&mut command);
-        // It comes back only when it failed.
-        Err(Failure::of(Kind::Failed, &command.exec()))
+        enter(&self.softhsm()?)
     }
 
-    fn pin_path(&self) -> PathBuf {
+    /// Returns the file of the PIN that opens the token.
+    pub(crate) fn pin_path(&self) -> PathBuf {
         self.folder.join("token").join("pin")
     }
 

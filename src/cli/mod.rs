@@ -5,6 +5,7 @@ mod card;
 mod central;
 mod demo;
 mod failure;
+mod hsm;
 mod installation;
 mod output;
 mod profile;
@@ -43,6 +44,9 @@ enum Command {
     /// Works with chip and document profiles.
     #[command(subcommand, after_help = CHIP)]
     Profile(profile::Command),
+    /// Works with the keys in PKCS#11 tokens: ceremonies, imports, backups.
+    #[command(subcommand)]
+    Hsm(hsm::Command),
     /// Looks into the central store.
     #[command(subcommand)]
     Central(central::Command),
@@ -59,6 +63,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Card(command) => card::run(&command),
         Command::Profile(command) => profile::run(&command),
+        Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Audit(command) => audit::run(&command),
     };

@@ -28,6 +28,7 @@ mod config;
 mod diversify;
 mod envelope;
 mod error;
+mod examine;
 mod gf256;
 mod handle;
 mod inventory;
@@ -61,6 +62,7 @@ pub use config::{
 };
 pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
 pub use error::{ConfigError, HsmError};
+pub use examine::{Finding, Verdict, examine};
 pub use inventory::{KeyInfo, KeyKind};
 pub use keys::MasterKeySize;
 pub use pin::{Pin, PinError, PinSet};

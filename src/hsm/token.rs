@@ -210,7 +210,11 @@ pub(crate) fn check_label(label: &str) -> Result<(), HsmError> {
     })
 }
 
-fn find_token(module: &Pkcs11, path: PathBuf, label: &str) -> Result<(Slot, TokenInfo), HsmError> {
+pub(crate) fn find_token(
+    module: &Pkcs11,
+    path: PathBuf,
+    label: &str,
+) -> Result<(Slot, TokenInfo), HsmError> {
     let slots = module
         .get_slots_with_initialized_token()
         .map_err(device("list its slots"))?;
@@ -284,14 +288,8 @@ fn name_pin_fault(error: HsmError, label: &str) -> HsmError {
     }
 }
 
-/// Compares the token's mechanism list with what its configuration counts on, so that a wrong file
-/// is found when the token is opened and not at the first card.
-fn check_mechanisms(
-    module: &Pkcs11,
-    slot: Slot,
-    config: &TokenConfig,
-    label: &str,
-) -> Result<(), HsmError> {
+/// Returns the mechanisms that a configuration counts on, each with what it serves.
+pub(crate) fn needed_mechanisms(config: &TokenConfig) -> Vec<(MechanismType, &'static str)> {
     let chosen = config.mechanisms();
     let mut needed = Vec::new();
     if chosen.ecdsa == Ecdsa::Raw {
@@ -322,6 +320,18 @@ fn check_mechanisms(
     if chosen.key_wrap == KeyWrap::AesKeyWrap {
         needed.push((MechanismType::AES_KEY_WRAP, "keys under a zone key"));
     }
+    needed
+}
+
+/// Compares the token's mechanism list with what its configuration counts on, so that a wrong file
+/// is found when the token is opened and not at the first card.
+fn check_mechanisms(
+    module: &Pkcs11,
+    slot: Slot,
+    config: &TokenConfig,
+    label: &str,
+) -> Result<(), HsmError> {
+    let needed = needed_mechanisms(config);
     let offered = module
         .get_mechanism_list(slot)
         .map_err(device("list its mechanisms"))?;

@@ -8,7 +8,7 @@ mod paint;
 mod released;
 mod schema;
 mod sign;
-mod signing_key;
+pub(crate) mod signing_key;
 
 use std::process::ExitCode;
 

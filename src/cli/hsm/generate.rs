@@ -1,0 +1,51 @@
+//! `zimogs hsm generate`: a key made in the token.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use hsm::Act;
+
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::hsm::key_name::NewKey;
+use crate::cli::hsm::officers::{OfficerChoice, Outcome};
+use crate::cli::hsm::place::{TokenChoice, record_of};
+use crate::cli::hsm::shown;
+
+/// Makes a key in the token, from where it cannot leave; the token's own word for that is read
+/// back. A key that custodians shall be able to bring back is made by `ceremony split`.
+#[derive(Args)]
+pub(crate) struct Generate {
+    /// Which key.
+    #[arg(value_name = "KIND")]
+    kind: NewKey,
+    /// Its label, 1 to 32 bytes; a label is never used twice.
+    #[arg(long)]
+    label: String,
+    #[command(flatten)]
+    token: TokenChoice,
+    #[command(flatten)]
+    officers: OfficerChoice,
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &Generate) -> Result<ExitCode, Failure> {
+    let place = options.token.place()?;
+    let officers = options.officers.open(&place)?;
+    let token = place.open()?;
+    let act = Act::Generate {
+        label: options.label.clone(),
+        key: options.kind.name().to_owned(),
+    };
+    let outcome = officers.carry_out(record_of(&token), &act, || {
+        options
+            .kind
+            .make(&token, &options.label)
+            .or_fail(Kind::Device)?;
+        Ok(Outcome {
+            keys: vec![shown::record(&token, &options.label)?],
+            ..Outcome::default()
+        })
+    })?;
+    shown::done(&outcome, "made:", options.token.json)?;
+    Ok(ExitCode::SUCCESS)
+}
