@@ -12,6 +12,7 @@ mod bench;
 mod card;
 mod corpora;
 mod demo;
+mod hsm;
 mod leaks;
 mod middleware;
 #[path = "../missing/missing.rs"]
