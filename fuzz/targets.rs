@@ -18,6 +18,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("audit_entry", audit_entry),
     ("checkpoint", checkpoint),
     ("profile_release", profile_release),
+    ("key_ceremony", key_ceremony),
     ("template", template),
     ("chip_profile", chip_profile),
     ("atr", atr),
@@ -250,6 +251,37 @@ fn profile_release(bytes: &[u8]) {
             "a list of releasers survives its text"
         );
     }
+}
+
+/// What people type and what lies on disks: shares, components, protocol entries, backups.
+fn key_ceremony(bytes: &[u8]) {
+    if let Ok(entry) = hsm::SignedEntry::parse(bytes) {
+        assert_eq!(
+            entry.to_string().as_bytes(),
+            bytes,
+            "there is one spelling of an entry"
+        );
+        assert!(entry.verify(&[]).is_err());
+    }
+    if let Ok(backup) = hsm::Backup::parse(bytes) {
+        assert_eq!(backup.to_bytes(), bytes);
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let _ = hsm::parse_component(text);
+    let mut shares = Vec::new();
+    for line in text.lines().take(20) {
+        if let Ok(share) = hsm::KeyShare::parse(line) {
+            let again = hsm::KeyShare::parse(&share.text());
+            assert!(
+                again.is_ok_and(|again| again == share),
+                "a share survives its text"
+            );
+            shares.push(share);
+        }
+    }
+    let _ = hsm::join_key(&shares);
 }
 
 fn template(bytes: &[u8]) {

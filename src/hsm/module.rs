@@ -37,11 +37,16 @@ pub(crate) fn load(config: &TokenConfig) -> Result<(PathBuf, Pkcs11), HsmError> 
         source,
     };
     let module = Pkcs11::new(&path).map_err(unusable)?;
-    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-        // Another library of this process may have started it.
-        Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-        Err(source) => return Err(unusable(source)),
-    }
+    start(&module).map_err(unusable)?;
     modules.insert(path.clone(), module.clone());
     Ok((path, module))
+}
+
+/// Starts a module, unless it is started: another library of this process may have done so, or may
+/// have ended it.
+pub(crate) fn start(module: &Pkcs11) -> Result<(), Pkcs11Error> {
+    match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
+        Err(source) => Err(source),
+    }
 }

@@ -3,6 +3,9 @@
 //! A session serves one thread at a time. Login belongs to the token, not to the session, and ends
 //! when the last session closes; so a session is checked, and logged in where needed, when it is
 //! opened, and the pool keeps what it has opened.
+//!
+//! What is lost is got again once in a call: a session, the login, the token's slot, the module
+//! itself. Where that fails, the call says so, and a later one tries anew.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -12,13 +15,20 @@ use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 
 use crate::error::{HsmError, device};
+use crate::handle::Handles;
+use crate::module;
 use crate::secret::Secret;
+use crate::token::{TokenInfo, find_token};
 
 pub(crate) struct SessionPool {
     module: Pkcs11,
-    slot: Slot,
+    /// Where the token was last; another slot after a restart, perhaps.
+    slot: Mutex<Slot>,
+    info: TokenInfo,
     pin: Secret,
     max: usize,
+    /// The key handles found so far: they mean nothing after a restart, or another key.
+    handles: Handles,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -40,15 +50,27 @@ impl Drop for Loan<'_> {
 }
 
 impl SessionPool {
-    pub(crate) fn new(module: Pkcs11, slot: Slot, pin: Secret, max: usize) -> Self {
+    pub(crate) fn new(
+        module: Pkcs11,
+        slot: Slot,
+        info: TokenInfo,
+        pin: Secret,
+        max: usize,
+    ) -> Self {
         Self {
             module,
-            slot,
+            slot: Mutex::new(slot),
+            info,
             pin,
             max,
+            handles: Handles::default(),
             state: Mutex::default(),
             freed: Condvar::new(),
         }
+    }
+
+    pub(crate) fn handles(&self) -> &Handles {
+        &self.handles
     }
 
     pub(crate) fn pin(&self) -> &Secret {
@@ -61,7 +83,8 @@ impl SessionPool {
     /// would seem right.
     pub(crate) fn prove_pin(&self) -> Result<(), HsmError> {
         let open = device("open a session");
-        let session = self.module.open_rw_session(self.slot).map_err(open)?;
+        let slot = *self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = self.module.open_rw_session(slot).map_err(open)?;
         if state_of(&session)? == SessionState::RwUser {
             session.logout().map_err(device("log out"))?;
         }
@@ -73,18 +96,15 @@ impl SessionPool {
     }
 
     /// Runs `act` on a logged-in session; once more on a new one where the session was lost.
-    ///
-    /// `lost` is called before the second try: object handles of a lost session mean nothing.
     pub(crate) fn run<T>(
         &self,
         mut act: impl FnMut(&Session) -> Result<T, HsmError>,
-        lost: impl FnOnce(),
     ) -> Result<T, HsmError> {
         let first = self.run_once(&mut act, false);
         match first {
             Err(error) if session_lost(&error) => {
+                self.handles.forget();
                 self.lock().idle.clear();
-                lost();
                 self.run_once(&mut act, true)
             }
             settled => settled,
@@ -121,8 +141,37 @@ impl SessionPool {
     }
 
     fn open(&self) -> Result<Session, HsmError> {
+        let slot = *self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.open_at(slot) {
+            Err(error) if token_lost(&error) => self.open_at(self.find_again()?),
+            settled => settled,
+        }
+    }
+
+    /// Finds the token where it is now; the module is started where somebody ended it.
+    fn find_again(&self) -> Result<Slot, HsmError> {
+        module::start(&self.module).map_err(|source| HsmError::ModuleUnusable {
+            path: self.info.module.clone(),
+            source,
+        })?;
+        let path = self.info.module.clone();
+        let (slot, info) = find_token(&self.module, path, &self.info.label)?;
+        if info != self.info {
+            // Another token under the same label has other keys.
+            return Err(HsmError::TokenNotFound {
+                label: self.info.label.clone(),
+                found: vec![info.label],
+            });
+        }
+        // Before any session is there in which an old handle could be another key's.
+        self.handles.forget();
+        *self.slot.lock().unwrap_or_else(PoisonError::into_inner) = slot;
+        Ok(slot)
+    }
+
+    fn open_at(&self, slot: Slot) -> Result<Session, HsmError> {
         let open = device("open a session");
-        let session = self.module.open_rw_session(self.slot).map_err(open)?;
+        let session = self.module.open_rw_session(slot).map_err(open)?;
         if state_of(&session)? != SessionState::RwUser {
             match session.login(UserType::User, Some(&self.pin.to_auth_pin())) {
                 // Another thread was quicker.
@@ -147,21 +196,45 @@ pub(crate) fn state_of(session: &Session) -> Result<SessionState, HsmError> {
 /// Tells whether the session, its login or the key handles of its time are gone, so that nothing
 /// was done and the same call on a new session is right.
 fn session_lost(error: &HsmError) -> bool {
-    let HsmError::Device {
-        source: Pkcs11Error::Pkcs11(code, _),
-        ..
-    } = error
-    else {
-        return false;
+    let gone = |code: &RvError| {
+        matches!(
+            code,
+            RvError::SessionHandleInvalid
+                | RvError::SessionClosed
+                | RvError::UserNotLoggedIn
+                | RvError::ObjectHandleInvalid
+                | RvError::KeyHandleInvalid
+        )
     };
-    matches!(
-        code,
-        RvError::SessionHandleInvalid
-            | RvError::SessionClosed
-            | RvError::UserNotLoggedIn
-            | RvError::DeviceRemoved
-            | RvError::TokenNotPresent
-            | RvError::ObjectHandleInvalid
-            | RvError::KeyHandleInvalid
-    )
+    token_lost(error) || code_of(error).is_some_and(gone)
 }
+
+/// Tells whether the token is not where it was: a card pulled, a network HSM's client restarted,
+/// the module ended by another library of this process.
+fn token_lost(error: &HsmError) -> bool {
+    let gone = |code: &RvError| {
+        matches!(
+            code,
+            RvError::DeviceRemoved
+                | RvError::TokenNotPresent
+                | RvError::TokenNotRecognized
+                | RvError::SlotIdInvalid
+                | RvError::CryptokiNotInitialized
+        )
+    };
+    code_of(error).is_some_and(gone)
+}
+
+fn code_of(error: &HsmError) -> Option<&RvError> {
+    match error {
+        HsmError::Device {
+            source: Pkcs11Error::Pkcs11(code, _),
+            ..
+        } => Some(code),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/hsm/pool.rs"]
+mod tests;

@@ -16,7 +16,7 @@ use crate::config::{
     TokenConfig,
 };
 use crate::error::{HsmError, device};
-use crate::handle::{Handles, KeyClass};
+use crate::handle::KeyClass;
 use crate::module;
 use crate::pool::SessionPool;
 use crate::secret::Secret;
@@ -29,7 +29,6 @@ struct Inner {
     config: TokenConfig,
     info: TokenInfo,
     pool: SessionPool,
-    handles: Handles,
     /// Held from looking whether a label is free until the key is made.
     making: Mutex<()>,
 }
@@ -80,14 +79,13 @@ impl Token {
             };
         }
         check_mechanisms(&module, slot, config, label)?;
-        let pool = SessionPool::new(module, slot, pin, config.sessions().max);
+        let pool = SessionPool::new(module, slot, info.clone(), pin, config.sessions().max);
         pool.prove_pin()
             .map_err(|error| name_pin_fault(error, label))?;
         let inner = Arc::new(Inner {
             config: config.clone(),
             info,
             pool,
-            handles: Handles::default(),
             making: Mutex::default(),
         });
         open.push(Arc::downgrade(&inner));
@@ -153,7 +151,7 @@ impl Token {
         &self,
         act: impl FnMut(&Session) -> Result<T, HsmError>,
     ) -> Result<T, HsmError> {
-        self.0.pool.run(act, || self.0.handles.forget())
+        self.0.pool.run(act)
     }
 
     /// Returns the handle of the one key of this class and label.
@@ -164,12 +162,13 @@ impl Token {
         label: &str,
     ) -> Result<ObjectHandle, HsmError> {
         self.0
-            .handles
+            .pool
+            .handles()
             .get(session, &self.0.info.label, class, label)
     }
 
     pub(crate) fn forget_handles(&self) {
-        self.0.handles.forget();
+        self.0.pool.handles().forget();
     }
 
     /// Runs `make` while no other thread of this process makes a key in this token.
