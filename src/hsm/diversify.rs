@@ -24,8 +24,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::config::{DesDiversification, Diversification, KeyCheckValue};
 use crate::error::{HsmError, device};
-use crate::handle::KeyClass;
-use crate::inventory::{KeyKind, kind_of, secret_key_length, value_of};
+use crate::handle::{KeyClass, SecretKey};
+use crate::inventory::{KeyKind, kind_of, value_of};
 use crate::token::Token;
 
 const BLOCK: usize = 16;
@@ -70,15 +70,18 @@ impl Token {
                 dek: key,
             });
         }
-        self.check_master(method, master)?;
-        let key = |k| match method.des_blocks(k, diversification) {
-            Some(blocks) => self.encrypt_des3(master, &blocks),
-            None => self.derive(master, k, diversification),
-        };
-        Ok(StaticKeys {
-            enc: key(1)?,
-            mac: key(2)?,
-            dek: key(3)?,
+        self.check_configured(method)?;
+        self.with_session(|session| {
+            let secret = self.master(session, master)?;
+            let key = |k| match method.des_blocks(k, diversification) {
+                Some(blocks) => encrypt_des3(session, master, secret, &blocks),
+                None => derive(session, master, secret, k, diversification),
+            };
+            Ok(StaticKeys {
+                enc: key(1)?,
+                mac: key(2)?,
+                dek: key(3)?,
+            })
         })
     }
 
@@ -101,8 +104,11 @@ impl Token {
         match method {
             Method::None => self.value(master),
             Method::Kdf3 if (1..=MAX_CONTEXT).contains(&context.len()) => {
-                self.check_master(method, master)?;
-                self.derive(master, SINGLE_KEY, context)
+                self.check_configured(method)?;
+                self.with_session(|session| {
+                    let secret = self.master(session, master)?;
+                    derive(session, master, secret, SINGLE_KEY, context)
+                })
             }
             Method::Kdf3 => Err(unsuited(
                 "diversification: the context has not 1 to 32 bytes",
@@ -113,85 +119,31 @@ impl Token {
         }
     }
 
-    fn check_master(&self, method: Method, master: &str) -> Result<(), HsmError> {
+    fn check_configured(&self, method: Method) -> Result<(), HsmError> {
         let mechanisms = self.config().mechanisms();
         match method {
             Method::Kdf3 if mechanisms.diversification == Diversification::None => {
-                return Err(self.not_configured("diversification"));
+                Err(self.not_configured("diversification"))
             }
             Method::EmvCps11 | Method::Visa2
                 if mechanisms.diversification_des == DesDiversification::None =>
             {
-                return Err(self.not_configured("diversification with triple DES"));
+                Err(self.not_configured("diversification with triple DES"))
             }
-            _ => {}
+            _ => Ok(()),
         }
-        if self.key_attributes(master)?.fault().is_some() {
+    }
+
+    /// Finds a master key, which cannot leave the token.
+    fn master(&self, session: &Session, master: &str) -> Result<SecretKey, HsmError> {
+        let secret = self.secret_key(session, master)?;
+        if secret.can_leave {
             return Err(HsmError::KeyUnsuited {
                 label: master.to_owned(),
                 purpose: "diversification: it could leave the token",
             });
         }
-        Ok(())
-    }
-
-    fn derive(&self, master: &str, k: u8, context: &[u8]) -> Result<Key, HsmError> {
-        let unsuited = || HsmError::KeyUnsuited {
-            label: master.to_owned(),
-            purpose: "diversification: it is not an AES key",
-        };
-        let derived = self.with_session(|session| {
-            let key = self.handle(session, KeyClass::Secret, master)?;
-            // A triple DES key has no length to ask for, and makes no AES-CMAC.
-            if !matches!(kind_of(session, key)?, KeyKind::Aes(_)) {
-                return Err(unsuited());
-            }
-            let length = secret_key_length(session, key)?;
-            let mut derived = Zeroizing::new(Vec::with_capacity(length + BLOCK));
-            let mut counter = 0;
-            while derived.len() < length {
-                counter += 1;
-                let input = gp::kdf3_input(counter, k, context);
-                let mut block = session
-                    .sign(&Mechanism::AesCMac, key, &input)
-                    .map_err(device("compute an AES-CMAC"))?;
-                if block.len() != BLOCK {
-                    return Err(HsmError::Answer {
-                        operation: "compute an AES-CMAC",
-                        reason: "a block of the wrong length",
-                    });
-                }
-                derived.extend_from_slice(&block);
-                block.zeroize();
-            }
-            derived.truncate(length);
-            Ok(derived)
-        })?;
-        Key::new(&derived).map_err(|_| unsuited())
-    }
-
-    fn encrypt_des3(&self, master: &str, blocks: &[u8; BLOCK]) -> Result<Key, HsmError> {
-        let derived = self.with_session(|session| {
-            let key = self.handle(session, KeyClass::Secret, master)?;
-            if kind_of(session, key)? != KeyKind::Des3 {
-                return Err(HsmError::KeyUnsuited {
-                    label: master.to_owned(),
-                    purpose: "diversification: it is not a triple DES key",
-                });
-            }
-            session
-                .encrypt(&Mechanism::Des3Ecb, key, blocks)
-                .map(Zeroizing::new)
-                .map_err(device("encrypt with triple DES"))
-        })?;
-        match derived.len() {
-            BLOCK => Key::new(&derived).ok(),
-            _ => None,
-        }
-        .ok_or(HsmError::Answer {
-            operation: "encrypt with triple DES",
-            reason: "blocks of the wrong length",
-        })
+        Ok(secret)
     }
 
     /// Reads the value of a transport key.
@@ -259,6 +211,69 @@ impl Token {
         };
         encrypted.map_err(device("compute a key check value"))
     }
+}
+
+/// Derives a key as long as the master key, by SP 800-108 over AES-CMAC.
+fn derive(
+    session: &Session,
+    master: &str,
+    secret: SecretKey,
+    k: u8,
+    context: &[u8],
+) -> Result<Key, HsmError> {
+    let unsuited = || HsmError::KeyUnsuited {
+        label: master.to_owned(),
+        purpose: "diversification: it is not an AES key",
+    };
+    let KeyKind::Aes(size) = secret.kind else {
+        return Err(unsuited());
+    };
+    let length = size.bytes();
+    let mut derived = Zeroizing::new(Vec::with_capacity(length + BLOCK));
+    let mut counter = 0;
+    while derived.len() < length {
+        counter += 1;
+        let input = gp::kdf3_input(counter, k, context);
+        let mut block = session
+            .sign(&Mechanism::AesCMac, secret.handle, &input)
+            .map_err(device("compute an AES-CMAC"))?;
+        if block.len() != BLOCK {
+            return Err(HsmError::Answer {
+                operation: "compute an AES-CMAC",
+                reason: "a block of the wrong length",
+            });
+        }
+        derived.extend_from_slice(&block);
+        block.zeroize();
+    }
+    derived.truncate(length);
+    Key::new(&derived).map_err(|_| unsuited())
+}
+
+fn encrypt_des3(
+    session: &Session,
+    master: &str,
+    secret: SecretKey,
+    blocks: &[u8; BLOCK],
+) -> Result<Key, HsmError> {
+    if secret.kind != KeyKind::Des3 {
+        return Err(HsmError::KeyUnsuited {
+            label: master.to_owned(),
+            purpose: "diversification: it is not a triple DES key",
+        });
+    }
+    let derived = session
+        .encrypt(&Mechanism::Des3Ecb, secret.handle, blocks)
+        .map(Zeroizing::new)
+        .map_err(device("encrypt with triple DES"))?;
+    match derived.len() {
+        BLOCK => Key::new(&derived).ok(),
+        _ => None,
+    }
+    .ok_or(HsmError::Answer {
+        operation: "encrypt with triple DES",
+        reason: "blocks of the wrong length",
+    })
 }
 
 #[cfg(test)]

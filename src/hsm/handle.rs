@@ -8,7 +8,9 @@ use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 
+use crate::attributes::KeyAttributes;
 use crate::error::{HsmError, device};
+use crate::inventory::{KeyKind, kind_of};
 use crate::pool::state_of;
 
 /// Which object of a key is meant.
@@ -42,14 +44,50 @@ impl KeyClass {
 /// The handles found so far: a search goes through the whole token, a handle stays good until the
 /// token is restarted.
 #[derive(Default)]
-pub(crate) struct Handles(Mutex<HashMap<(KeyClass, String), ObjectHandle>>);
+pub(crate) struct Handles {
+    found: Mutex<HashMap<(KeyClass, String), ObjectHandle>>,
+    secrets: Mutex<HashMap<String, SecretKey>>,
+}
+
+/// A secret key with what does not change as long as it is: its kind and length never do, and what
+/// cannot leave a token never can again (*PKCS#11*, `CKA_SENSITIVE` and `CKA_EXTRACTABLE`).
+#[derive(Clone, Copy)]
+pub(crate) struct SecretKey {
+    pub(crate) handle: ObjectHandle,
+    pub(crate) kind: KeyKind,
+    /// Whether its attributes let it leave the token.
+    pub(crate) can_leave: bool,
+}
 
 impl Handles {
     pub(crate) fn forget(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let held = self.found.lock();
+        held.unwrap_or_else(PoisonError::into_inner).clear();
+        let held = self.secrets.lock();
+        held.unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Returns the one secret key of this label.
+    pub(crate) fn secret(
+        &self,
+        session: &Session,
+        token: &str,
+        label: &str,
+    ) -> Result<SecretKey, HsmError> {
+        let known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(label) {
+            return Ok(*key);
+        }
+        drop(known);
+        let handle = self.get(session, token, KeyClass::Secret, label)?;
+        let key = SecretKey {
+            handle,
+            kind: kind_of(session, handle)?,
+            can_leave: KeyAttributes::read(session, handle)?.fault().is_some(),
+        };
+        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(label.to_owned(), key);
+        Ok(key)
     }
 
     /// Returns the one key of this class and label.
@@ -62,7 +100,7 @@ impl Handles {
     ) -> Result<ObjectHandle, HsmError> {
         let key = (class, label.to_owned());
         let known = self
-            .0
+            .found
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&key)
@@ -86,7 +124,7 @@ impl Handles {
                 });
             }
         };
-        self.0
+        self.found
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, handle);

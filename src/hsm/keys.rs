@@ -31,12 +31,17 @@ pub enum MasterKeySize {
 }
 
 impl MasterKeySize {
-    fn length(self) -> Ulong {
+    /// Returns the number of bytes.
+    pub(crate) const fn bytes(self) -> usize {
         match self {
-            Self::Aes128 => Ulong::new(16),
-            Self::Aes192 => Ulong::new(24),
-            Self::Aes256 => Ulong::new(32),
+            Self::Aes128 => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 => 32,
         }
+    }
+
+    fn length(self) -> Ulong {
+        Ulong::new(self.bytes() as u64)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::{
     TokenConfig,
 };
 use crate::error::{HsmError, device};
-use crate::handle::KeyClass;
+use crate::handle::{KeyClass, SecretKey};
 use crate::module;
 use crate::pool::SessionPool;
 use crate::secret::Secret;
@@ -165,6 +165,12 @@ impl Token {
             .pool
             .handles()
             .get(session, &self.0.info.label, class, label)
+    }
+
+    /// Returns the one secret key of this label, with what is known of it.
+    pub(crate) fn secret_key(&self, session: &Session, label: &str) -> Result<SecretKey, HsmError> {
+        let handles = self.0.pool.handles();
+        handles.secret(session, &self.0.info.label, label)
     }
 
     pub(crate) fn forget_handles(&self) {

@@ -9,6 +9,7 @@
 mod chips;
 mod demo;
 mod fewest;
+mod keys;
 mod opensc;
 mod protection;
 mod wire;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Measure only the wire to this reader, in seconds a command.
     #[arg(long, hide = true)]
     wire: Option<String>,
+    /// Measure only what keys do, those rows whose name contains this, where SoftHSM2 has a folder.
+    #[arg(long, hide = true)]
+    keys: Option<String>,
 }
 
 /// One figure.
@@ -112,6 +116,18 @@ fn main() -> ExitCode {
             }
         };
     }
+    if let Some(name) = &arguments.keys {
+        return match keys::measure(Wanted(Some(name))) {
+            Ok(rows) => {
+                println!("{}", serde_json::to_string(&rows).unwrap_or_default());
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("measure: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match measure(&arguments) {
         Ok(rows) if arguments.json => {
             println!(
@@ -156,8 +172,9 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 3] = [
+    let groups: [Group; 4] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
+        (keys::names(), |wanted, _| keys::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
         (demo::names(), |_, arguments| {
             demo::rows(arguments.documents)
@@ -209,6 +226,7 @@ mod tests {
             json: false,
             documents: 0,
             wire: None,
+            keys: None,
         }
     }
 
