@@ -221,6 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn every_template_loads() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../hsm-config");
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let config = TokenConfig::parse(&text);
+            let config = config.unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+            names.push(config.name().to_owned());
+            // A template says that it is one.
+            assert!(config.name() == "SoftHSM2" || text.contains("Not tried on the"));
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 5, "{names:?}");
+    }
+
+    #[test]
     fn faults_are_named() {
         let unknown = SOFTHSM2.replace("[mechanisms]", "[mechanisms]\necdsaa = \"raw\"");
         let error = TokenConfig::parse(&unknown).unwrap_err();
