@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use serde_json::Value;
 
-use crate::world::{Ran, json, run, text, zimogs};
+use crate::world::{Ran, SAMPLES, json, run, text, zimogs};
 
 /// A vault: a folder with a token, two officers and a protocol.
 struct Vault {
@@ -431,6 +431,79 @@ fn a_custodian_who_writes_nothing_down_stops_the_ceremony() {
         let ran = Vault::ran(&mut without_terminal(&command));
         assert_eq!(ran.code, code, "{}", ran.err);
     }
+}
+
+#[test]
+fn a_ceremony_that_is_stopped_leaves_nothing_on_the_screen() {
+    let vault = Vault::new();
+    let arguments = [
+        "hsm",
+        "ceremony",
+        "split",
+        "aes128",
+        "--label",
+        "stopped",
+        "--as",
+        "master",
+        "--threshold",
+        "2",
+        "--custodian",
+        "ilze",
+        "--custodian",
+        "zane",
+    ];
+    let mut stage = Stage::new(&vault.officers_do(&arguments));
+    stage.until("Press Enter");
+    stage.type_line("");
+    stage.until("Write it down");
+    stage.until("last six characters");
+    // What Ctrl-C types.
+    stage.keyboard.write_all(&[3]).unwrap();
+    stage.keyboard.flush().unwrap();
+    stage.until("\x1b[3J\x1b[?1049l");
+    let (code, seen) = stage.end();
+    assert_eq!(code, 1, "{seen}");
+    assert!(!vault.objects().contains("stopped"));
+    assert_eq!(vault.protocol()["open"], serde_json::json!([3]));
+    // The next act is ordered beside the one that stays open.
+    run(&mut vault.officers_do(&["hsm", "generate", "aes128", "--label", "next"]));
+    assert_eq!(vault.protocol()["open"], serde_json::json!([3]));
+}
+
+#[test]
+fn an_installations_token_is_listed_and_serves() {
+    let data = &SAMPLES.data;
+    let at = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command
+            .args(["hsm"])
+            .args(arguments)
+            .arg("--data")
+            .arg(data);
+        command
+    };
+    let list = json(&mut at(&["list", "--json"]));
+    let labels = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| key["label"].as_str().unwrap());
+    assert!(
+        labels.clone().any(|label| label == "issuer-master"),
+        "{list}"
+    );
+    let doctor = json(&mut at(&["doctor", "--json"]));
+    assert_eq!(doctor["serves"], true, "{doctor}");
+    // Nobody may do anything to its keys before there are officers.
+    let key = data.with_file_name("anna.pem");
+    run(zimogs()
+        .args(["profile", "sign", "--as", "anna", "--new-key"])
+        .arg(&key));
+    let officer = format!("anna={}", key.display());
+    let signed = ["generate", "aes128", "--label", "x", "--officer", &officer];
+    let ran = Vault::ran(&mut at(&signed));
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("officers.txt"), "{}", ran.err);
 }
 
 /// *RFC 3394 §4.1*; the check values are openssl's, of sixteen bytes 01 under each key.

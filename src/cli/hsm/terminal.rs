@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 
 use hsm::{KeyShare, ShareError};
+use rustix::process::DumpableBehavior;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind};
@@ -22,22 +25,66 @@ const FIRST_SCREEN: &str = "\x1b[H\x1b[2J\x1b[3J\x1b[?1049l";
 pub(crate) struct Terminal {
     out: File,
     typed: BufReader<File>,
+    /// How the terminal was found.
+    found: Termios,
 }
+
+/// The exit code of a ceremony that was stopped: what was ordered was not done.
+const STOPPED: i32 = 1;
 
 /// What is on the screen until this is dropped: then the screen is cleared.
 pub(crate) struct Screen<'a>(&'a mut Terminal);
 
 impl Drop for Screen<'_> {
     fn drop(&mut self) {
-        // Nothing can be done where the terminal is gone.
-        let _ = write!(self.0.out, "{FIRST_SCREEN}");
-        let _ = self.0.out.flush();
+        leave(&mut self.0.out, &self.0.found);
     }
+}
+
+/// Clears the screen and leaves the terminal as it was found. Nothing can be done where it is gone.
+fn leave(out: &mut File, found: &Termios) {
+    let _ = write!(out, "{FIRST_SCREEN}");
+    let _ = out.flush();
+    let _ = tcsetattr(out, OptionalActions::Now, found);
 }
 
 fn no_terminal(error: &std::io::Error) -> Failure {
     Failure::new(Kind::Usage, format!("a ceremony needs a terminal: {error}"))
         .with_hint("run it where the custodians can sit down, not from a script")
+}
+
+/// Clears the screen where the program is told to stop: a share must not stay there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the main thread waits for the keyboard and cannot be woken; what is in memory goes with the process, of which no core is dumped"
+)]
+fn clear_when_stopped(mut out: File, found: Termios) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| no_terminal(&error))?;
+    let stops = {
+        let _inside = runtime.enter();
+        let stop = |kind| signal(kind).map_err(|error| no_terminal(&error));
+        (
+            stop(SignalKind::interrupt())?,
+            stop(SignalKind::terminate())?,
+            stop(SignalKind::hangup())?,
+        )
+    };
+    std::thread::spawn(move || {
+        let (mut interrupt, mut terminate, mut hangup) = stops;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        leave(&mut out, &found);
+        std::process::exit(STOPPED);
+    });
+    Ok(())
 }
 
 impl Terminal {
@@ -49,7 +96,13 @@ impl Terminal {
             Ok((tty.try_clone()?, BufReader::new(tty)))
         };
         let (out, typed) = open().map_err(|error: std::io::Error| no_terminal(&error))?;
-        Ok(Self { out, typed })
+        // No core dump, and no debugger of the same user.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .map_err(|error| no_terminal(&error.into()))?;
+        let found = tcgetattr(&out).map_err(|error| no_terminal(&error.into()))?;
+        let at_the_end = out.try_clone().map_err(|error| no_terminal(&error))?;
+        clear_when_stopped(at_the_end, found.clone())?;
+        Ok(Self { out, typed, found })
     }
 
     /// Asks one custodian to come, the others to look away; what is shown then is gone afterwards.
@@ -59,6 +112,7 @@ impl Terminal {
         ))?;
         let screen = Screen(self);
         screen.0.line()?;
+        screen.0.echo(false)?;
         screen.0.say("\x1b[H\x1b[2J\x1b[3J")?;
         Ok(screen)
     }
@@ -67,6 +121,14 @@ impl Terminal {
         let said = self.out.write_all(text.as_bytes());
         said.and_then(|()| self.out.flush())
             .map_err(|error| no_terminal(&error))
+    }
+
+    /// Has what is typed from now on shown, or not.
+    fn echo(&mut self, shown: bool) -> Result<(), Failure> {
+        let mut modes = self.found.clone();
+        modes.local_modes.set(LocalModes::ECHO, shown);
+        tcsetattr(&self.out, OptionalActions::Now, &modes)
+            .map_err(|error| no_terminal(&error.into()))
     }
 
     fn line(&mut self) -> Result<Zeroizing<String>, Failure> {
@@ -87,17 +149,20 @@ impl Screen<'_> {
 
     /// Asks for something that others may see.
     pub(crate) fn ask(&mut self, prompt: &str) -> Result<Zeroizing<String>, Failure> {
+        self.0.echo(true)?;
         self.0.say(prompt)?;
         let line = self.0.line()?;
         Ok(Zeroizing::new(line.trim().to_owned()))
     }
 
-    /// Asks for something that nobody may see: nothing of it is shown.
+    /// Asks for something that nobody may see. Nothing is shown from before the prompt on until
+    /// something is asked for that may be seen: also not what is typed ahead.
     pub(crate) fn ask_hidden(&mut self, prompt: &str) -> Result<Zeroizing<String>, Failure> {
-        let typed = rpassword::prompt_password(prompt);
-        typed
-            .map(Zeroizing::new)
-            .map_err(|error| no_terminal(&error))
+        self.0.echo(false)?;
+        self.0.say(prompt)?;
+        let line = self.0.line()?;
+        self.0.say("\n")?;
+        Ok(Zeroizing::new(line.trim().to_owned()))
     }
 
     /// Shows a share until its custodian has shown to have written it down.
