@@ -322,6 +322,52 @@ fn custodians_bring_a_key_back() {
 }
 
 #[test]
+fn a_token_that_is_gone_in_the_middle_loses_nothing() {
+    let vault = Vault::new();
+    let arguments = [
+        "hsm",
+        "ceremony",
+        "split",
+        "aes128",
+        "--label",
+        "issuer",
+        "--as",
+        "master",
+        "--threshold",
+        "2",
+        "--custodian",
+        "ilze",
+        "--custodian",
+        "zane",
+    ];
+    let mut stage = Stage::new(&vault.officers_do(&arguments));
+    let ilze = stage.write_down("ilze");
+    let (here, away) = (vault.path("softhsm/tokens"), vault.path("away"));
+    fs::rename(&here, &away).unwrap();
+    let zane = stage.write_down("zane");
+    let (code, seen) = stage.end();
+    assert_eq!(code, 3, "{seen}");
+    assert!(seen.contains("the shares are good"), "{seen}");
+    fs::rename(&away, &here).unwrap();
+    assert!(!vault.objects().contains("issuer"));
+
+    let mut stage = join(&vault, "issuer", ["zane", "ilze"]);
+    stage.bring("zane", &zane);
+    stage.bring("ilze", &ilze);
+    let (code, seen) = stage.end();
+    assert_eq!(code, 0, "{seen}");
+    let protocol = vault.protocol();
+    let stages = protocol["entries"].as_array().unwrap().iter();
+    let stages: Vec<_> = stages
+        .map(|entry| entry["stage"]["is"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        stages,
+        ["ordered", "done", "ordered", "failed", "ordered", "done"]
+    );
+}
+
+#[test]
 fn wrong_shares_make_no_key() {
     let vault = Vault::new();
     let papers = split(&vault, "first", "aes128", "master");
