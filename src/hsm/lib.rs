@@ -21,8 +21,8 @@
 //! is wiped when dropped.
 
 mod attributes;
-mod binding;
 mod backup;
+mod binding;
 mod component;
 mod config;
 mod diversify;
@@ -51,8 +51,8 @@ mod token;
 mod zone;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
-pub use card::{PinFault, PinPolicy};
 pub use backup::{Backup, BackupError, BackupFile, MAX_BACKUP, Manifest};
+pub use card::{PinFault, PinPolicy};
 pub use component::{
     ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
 };
@@ -66,7 +66,6 @@ pub use examine::{Finding, Verdict, examine};
 pub use inventory::{KeyInfo, KeyKind};
 pub use keys::MasterKeySize;
 pub use pin::{Pin, PinError, PinSet};
-pub use pin::{Pin, PinError, PinPolicy, PinSet};
 pub use protocol::{
     Act, Entry, KeyRecord, OFFICERS_NEEDED, ProtocolError, ProtocolReport, ShareRecord,
     SignedEntry, Stage, TokenRecord, check_officers, sha256_hex, verify_protocol,

@@ -10,6 +10,7 @@ use hsm::Secret;
 use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind};
+use crate::cli::terminal;
 
 /// More than any PIN has.
 const LONGEST: u64 = 1024;
@@ -70,11 +71,13 @@ pub(crate) fn read_or_make(path: &Path) -> Result<Secret, Failure> {
 
 /// Asks for a PIN at the terminal.
 pub(crate) fn ask(prompt: &str) -> Result<Secret, Failure> {
-    let typed = rpassword::prompt_password(prompt).map_err(|error| {
+    let typed = terminal::hidden(prompt).map_err(|error| {
         Failure::new(Kind::Usage, format!("no PIN could be asked for: {error}"))
             .with_hint("run it at a terminal, or name a PIN file (mode 600)")
     })?;
-    Ok(Secret::new(Zeroizing::new(typed).as_str()))
+    let text = std::str::from_utf8(&typed)
+        .map_err(|_| Failure::new(Kind::Usage, "what was typed is no text"))?;
+    Ok(Secret::new(text))
 }
 
 /// Asks for a new PIN at the terminal, twice.
