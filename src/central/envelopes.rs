@@ -10,7 +10,7 @@ use document::life_cycle::{EnvelopeEvent, EnvelopeState};
 use document::{Act, DocumentNumber, OfficeCode, four_eyes};
 use hsm::{EnvelopeKey, PinSet};
 use jiff::Timestamp;
-use profile::ObjectKind;
+use profile::{ObjectKind, PinKind};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use zeroize::Zeroizing;
@@ -36,10 +36,23 @@ pub struct PrintJob {
     pub holder: Zeroizing<String>,
     /// The office that hands the document over.
     pub office: OfficeCode,
+    /// The PINs in the order in which they are printed.
+    pub pins: Vec<PrintedPin>,
     /// The PINs (an [`hsm::PinSet`]), sealed to the printer's key.
     pub sealed: Vec<u8>,
     /// What they are sealed for.
     pub context: Vec<u8>,
+}
+
+/// What a letter says of a PIN beside its digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrintedPin {
+    /// Its name in the PIN set.
+    pub name: String,
+    /// What the holder calls it.
+    pub title: String,
+    /// Whether the holder must change it before the first use.
+    pub must_change: bool,
 }
 
 impl fmt::Debug for PrintJob {
@@ -81,17 +94,19 @@ pub(crate) async fn next_serial(tx: &mut SqliteConnection) -> Result<String> {
 /// An envelope as it is stored.
 struct Envelope {
     serial: String,
+    chip: String,
     number: String,
     state: EnvelopeState,
     sealed: Option<Vec<u8>>,
 }
 
-const COLUMNS: &str = "SELECT serial, number, state, sealed FROM envelope";
+const COLUMNS: &str = "SELECT serial, chip, number, state, sealed FROM envelope";
 
 impl Envelope {
     fn read(row: &SqliteRow) -> Result<Self> {
         Ok(Self {
             serial: row.get("serial"),
+            chip: row.get("chip"),
             number: row.get("number"),
             state: parsed("an envelope's state", row.get("state"))?,
             sealed: row.get("sealed"),
@@ -194,6 +209,7 @@ impl Central {
                 )));
             }
         }
+        let pins = self.printed_pins(&mut tx, &document, &envelope).await?;
         let office = applications::office(&mut tx, &document.application).await?;
         envelope
             .apply(&mut tx, EnvelopeEvent::Print, self.now())
@@ -214,12 +230,36 @@ impl Central {
             )),
             office,
             number: document.number(),
+            pins,
             sealed: envelope
                 .sealed
                 .ok_or_else(|| CentralError::damaged("an envelope without content"))?,
             context: context(document.number()),
             serial: envelope.serial,
         })
+    }
+
+    /// Returns what a letter says of each PIN of an envelope.
+    async fn printed_pins(
+        &self,
+        tx: &mut SqliteConnection,
+        document: &Document,
+        envelope: &Envelope,
+    ) -> Result<Vec<PrintedPin>> {
+        let chip = BookedChip::find(tx, &envelope.chip).await?;
+        let chip = chip.ok_or_else(|| CentralError::damaged("an envelope without its chip"))?;
+        let profile = self.document_profile(document.record.kind)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let pins = plan.pins.iter().map(|(name, ..)| {
+            let object = plan.chip.object(ObjectKind::Pin, name);
+            let demand = plan.pin_demands.get(name);
+            PrintedPin {
+                title: object.map_or_else(|| name.clone(), |object| object.title.clone()),
+                must_change: demand.is_some_and(|demand| demand.kind == PinKind::Transport),
+                name: name.clone(),
+            }
+        });
+        Ok(pins.collect())
     }
 
     /// Notes that the printer has printed and sealed an envelope: what it holds is deleted here.
@@ -446,7 +486,7 @@ impl Central {
         chip: &BookedChip,
     ) -> Result<()> {
         let row = sqlx::query(
-            "SELECT serial, number, state, sealed, kept FROM envelope WHERE lease = ? AND chip = ? AND state = 'sealed'",
+            "SELECT serial, chip, number, state, sealed, kept FROM envelope WHERE lease = ? AND chip = ? AND state = 'sealed'",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)

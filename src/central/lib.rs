@@ -69,7 +69,7 @@ pub use authority::IssuingAuthority;
 pub use central::Central;
 pub use certificate_profiles::{CertificateProfiles, CertificateShelf};
 pub use config::{Clock, Config, KeyLabels, SystemClock};
-pub use envelopes::{EnvelopeLine, PrintJob};
+pub use envelopes::{EnvelopeLine, PrintJob, PrintedPin};
 pub use error::CentralError;
 pub use keys::{KeyService, Opened, Proof, PutKeys};
 pub use means::check_means;

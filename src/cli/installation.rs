@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use central::{Central, CertificateShelf, KeyLabels, SystemClock};
 use document::Environment;
-use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
+use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -57,6 +57,24 @@ struct Settings {
     /// token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     masters: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Envelopes::is_silent")]
+    envelopes: Envelopes,
+}
+
+/// Where PIN envelopes go.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelopes {
+    /// The printer that seals, `tcp://HOST` or `tcp://HOST:PORT`.
+    printer: Option<String>,
+    /// The file of the printer's own public key (P-384, PEM): then nobody here opens an envelope.
+    key: Option<PathBuf>,
+}
+
+impl Envelopes {
+    fn is_silent(&self) -> bool {
+        self.printer.is_none() && self.key.is_none()
+    }
 }
 
 /// Starts this program again with the same arguments so that it finds the tokens of a folder,
@@ -102,6 +120,7 @@ impl Installation {
             series: "XA".into(),
             origin: "test.zimogs.example/central".into(),
             masters: BTreeMap::new(),
+            envelopes: Envelopes::default(),
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
         fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
@@ -235,7 +254,7 @@ impl Installation {
             certificates,
             authority: AUTHORITY.into(),
             authorities: BTreeMap::new(),
-            envelope_printer: None,
+            envelope_printer: self.envelope_key()?,
             series: self.settings.series.clone(),
             origin: self.settings.origin.clone(),
             station: "central".into(),
@@ -243,6 +262,34 @@ impl Installation {
         })
         .await
         .map_err(Failure::from)
+    }
+
+    /// Returns the address of the envelope printer.
+    pub(crate) fn printer(&self) -> Result<Option<print::Address>, Failure> {
+        let address = self.settings.envelopes.printer.as_deref();
+        address.map(str::parse).transpose().or_fail(Kind::Usage)
+    }
+
+    /// Returns the envelope printer's own public key.
+    fn envelope_key(&self) -> Result<Option<EnvelopeKey>, Failure> {
+        let Some(file) = &self.settings.envelopes.key else {
+            return Ok(None);
+        };
+        let path = self.folder.join(file);
+        let fault = |reason: String| {
+            let fault = format!("the envelope printer's key {}: {reason}", path.display());
+            Failure::new(Kind::Usage, fault)
+                .with_hint("a P-384 public key in PEM: pkcs11-tool --read-object --type pubkey gives it in DER, openssl ec -pubin -inform DER makes it PEM")
+        };
+        let text = fs::read(&path).map_err(|error| fault(error.to_string()))?;
+        let (label, der) =
+            pem_rfc7468::decode_vec(&text).map_err(|error| fault(error.to_string()))?;
+        if label != "PUBLIC KEY" {
+            return Err(fault(format!("it is a {label}")));
+        }
+        EnvelopeKey::from_spki_der(&der)
+            .map(Some)
+            .map_err(|error| fault(error.to_string()))
     }
 
     fn labels(&self) -> KeyLabels {

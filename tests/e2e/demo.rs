@@ -244,7 +244,7 @@ fn what_is_shown_once_is_not_thrown_away() {
     let envelope = || {
         let mut command = zimogs();
         command
-            .args(["central", "envelope", number, "--json", "--data"])
+            .args(["central", "envelope", "show", number, "--json", "--data"])
             .arg(&demo.data);
         command.arg("--profiles").arg(project("tests/profiles"));
         command

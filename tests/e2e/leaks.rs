@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use vprinter::VirtualPrinter;
 
-use crate::world::{CANARY, Demo, judged, project, text, zimogs};
+use crate::missing;
+use crate::world::{CANARY, Demo, judged, run};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -52,10 +54,10 @@ fn forms(raw: &[u8]) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Demands that none of the secrets, in any of its forms, stands in any file of a run.
-fn assert_nowhere(demo: &Demo, secrets: &[Secret]) {
+/// Demands that none of the secrets, in any of its forms, stands in any file of a folder.
+fn assert_nowhere(folder: &Path, secrets: &[Secret]) {
     let mut all = Vec::new();
-    files(&demo.data, &mut all);
+    files(folder, &mut all);
     assert!(all.len() > 10);
     for path in &all {
         let bytes = std::fs::read(path).unwrap();
@@ -72,28 +74,60 @@ fn assert_nowhere(demo: &Demo, secrets: &[Secret]) {
 #[test]
 fn no_pin_and_no_key_stays_in_any_file() {
     let demo = judged();
-    let mut secrets = pins_of(&demo, demo.with_certificates(1)["number"].as_str().unwrap());
-    assert_eq!(secrets.len(), 3, "PIN1, PIN2 and PUK of twelve digits");
+    let rest = tempfile::tempdir().unwrap();
+    let printer = VirtualPrinter::start(&rest.path().join("paper"), &[]).unwrap();
+    let address = printer.address();
+    // Every document's PINs go to paper, with everything told that a program can tell.
+    let numbers: Vec<_> = demo
+        .documents()
+        .iter()
+        .map(|document| document["number"].as_str().unwrap())
+        .collect();
+    let mut printed = 0;
+    for (place, number) in numbers.iter().enumerate() {
+        let ran = demo
+            .central(&["envelope", "print", number, "--printer", &address])
+            .env("ZIMOGS_LOG", "trace")
+            .output()
+            .unwrap();
+        let said = [ran.stdout, ran.stderr].concat();
+        // Who has no key has no PIN.
+        printed += usize::from(ran.status.success());
+        std::fs::write(demo.data.join(format!("said-{place}")), said).unwrap();
+    }
+    assert!(printed >= 3);
+    let exported = demo.central(&["documents", "--json"]).output().unwrap();
+    std::fs::write(demo.data.join("documents.json"), exported.stdout).unwrap();
+    let out = demo.data.join("exported");
+    run(demo
+        .command(&["audit", "export", "--data"])
+        .arg(&demo.data)
+        .arg("--out")
+        .arg(&out));
+    let papers = printer.paper().unwrap();
+    assert_eq!(papers.len(), printed);
+    let mut secrets = Vec::new();
+    for paper in &papers {
+        let Ok(text) = std::fs::read_to_string(paper.with_extension("txt")) else {
+            missing::program("pdftotext");
+            return;
+        };
+        let words = text.split_whitespace();
+        let pins =
+            words.filter(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        secrets.extend(pins.map(|pin| ("a PIN", forms_of_pin(pin))));
+    }
+    assert_eq!(
+        secrets.len(),
+        3 * printed,
+        "PIN1, PIN2 and PUK of twelve digits each"
+    );
     secrets.extend(keys_of(&demo));
-    assert_nowhere(&demo, &secrets);
+    assert_nowhere(&demo.data, &secrets);
+    assert_eq!(printer.stop(), [""; 0], "the printer had nothing to object");
 }
 
 type Secret = (&'static str, Vec<Vec<u8>>);
-
-fn pins_of(demo: &Demo, number: &str) -> Vec<Secret> {
-    let profiles = project("tests/profiles");
-    let said = text(
-        zimogs()
-            .args(["central", "envelope", number, "--data"])
-            .arg(&demo.data)
-            .arg("--profiles")
-            .arg(profiles),
-    );
-    let pins = said
-        .split_whitespace()
-        .filter(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit()));
-    pins.map(|pin| ("a PIN", forms_of_pin(pin))).collect()
-}
 
 fn keys_of(demo: &Demo) -> Vec<Secret> {
     let master = card::gp::Key::new(&CANARY).unwrap();

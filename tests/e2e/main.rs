@@ -12,6 +12,7 @@ mod bench;
 mod card;
 mod corpora;
 mod demo;
+mod envelopes;
 mod hsm;
 mod leaks;
 mod middleware;

@@ -80,7 +80,7 @@ fn pins(demo: &Demo, number: &str) -> BTreeMap<String, String> {
     let profiles = crate::world::project("tests/profiles");
     let said = text(
         zimogs()
-            .args(["central", "envelope", number, "--data"])
+            .args(["central", "envelope", "show", number, "--data"])
             .arg(&demo.data)
             .arg("--profiles")
             .arg(profiles),

@@ -109,6 +109,22 @@ impl Demo {
         }
     }
 
+    /// The program, on this installation with the profiles for judges.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = zimogs();
+        command.args(arguments);
+        command.arg("--profiles").arg(project("tests/profiles"));
+        command
+    }
+
+    /// `zimogs central` on this installation.
+    pub(crate) fn central(&self, arguments: &[&str]) -> Command {
+        let arguments = [&["central"], arguments].concat();
+        let mut command = self.command(&arguments);
+        command.arg("--data").arg(&self.data);
+        command
+    }
+
     /// The documents.
     pub(crate) fn documents(&self) -> &[Value] {
         self.report["documents"].as_array().unwrap()

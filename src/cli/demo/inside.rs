@@ -517,7 +517,7 @@ fn next_steps(
         "  zimogs audit export --data {folder} --out LOG && zimogs audit verify LOG"
     ))?;
     output::line(&format!(
-        "  zimogs central envelope {number} --data {folder}        the holder's PINs, once"
+        "  zimogs central envelope show {number} --data {folder}        the holder's PINs, once"
     ))?;
     output::line(&format!(
         "  openssl x509 -inform DER -in {folder}/authority.der -noout -text"

@@ -22,6 +22,8 @@ mod split;
 mod terminal;
 mod verify;
 
+pub(crate) use place::ForeignToken;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;

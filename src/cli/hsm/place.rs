@@ -224,3 +224,19 @@ pub(crate) fn record_of(token: &Token) -> TokenRecord {
         model: Some(info.model.clone()),
     }
 }
+
+/// A token beside an installation's own: a printer station's, for example. Its module finds it where
+/// it finds the installation's.
+pub(crate) struct ForeignToken(Place);
+
+impl ForeignToken {
+    /// Reads the file that describes it.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        Place::read(path).map(Self)
+    }
+
+    /// Opens it.
+    pub(crate) fn open(&self) -> Result<Token, Failure> {
+        self.0.open()
+    }
+}

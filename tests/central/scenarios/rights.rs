@@ -88,6 +88,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         number: number.parse().unwrap(),
         holder: Default::default(),
         office: document::OfficeCode::parse("RIGA-1").unwrap(),
+        pins: Vec::new(),
         sealed: Vec::new(),
         context: Vec::new(),
     };

@@ -1,5 +1,8 @@
 //! `zimogs central`: looks into the central store of an installation.
 
+mod certificates;
+mod envelope;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +13,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
 
+use crate::cli::central::certificates::Certificates;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
 use crate::cli::{output, shipped};
@@ -32,9 +36,12 @@ pub(crate) enum Command {
     /// Hands a document over: its certificates become active. Example:
     /// zimogs central hand-over XA0000001 --data FOLDER
     HandOver(OneDocument),
-    /// Opens the PIN envelope of a test installation, once. Example:
-    /// zimogs central envelope XA0000001 --data FOLDER
-    Envelope(OneDocument),
+    /// PIN envelopes, from the printer to the holder.
+    #[command(subcommand)]
+    Envelope(envelope::Command),
+    /// Shows the certificates that are not settled with their authorities. Example:
+    /// zimogs central certificates --sweep --data FOLDER
+    Certificates(Certificates),
 }
 
 /// Which installation, and who acts.
@@ -123,6 +130,11 @@ impl Place {
         })
     }
 
+    /// Returns the installation.
+    pub(crate) fn installation(&self) -> Result<Installation, Failure> {
+        Installation::open(&self.data)
+    }
+
     /// Returns whether a program reads the output.
     pub(crate) fn json(&self) -> bool {
         self.json
@@ -158,25 +170,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
             central.hand_over(&actor, &one.number).await?;
             one.tell("handed-over", "is handed over; its certificates are active")
         }),
-        Command::Envelope(one) => envelope(one),
+        Command::Envelope(command) => envelope::run(command),
+        Command::Certificates(options) => certificates::run(options),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Shows the holder's PINs, once: what an envelope is for.
-fn envelope(one: &OneDocument) -> Result<(), Failure> {
-    output::must_be_seen()?;
-    one.place
-        .with_central("envelope-clerk", async |central, actor| {
-            let job = central.print_envelope(&actor, &one.number).await?;
-            let pins = central.open_envelope(&actor, &job).await?;
-            output::pins(&pins, one.place.json()).map_err(|error| {
-                let fault = format!("the PINs could not be shown and are lost: {error}");
-                Failure::new(Kind::Failed, fault).with_hint("the holder needs new PINs")
-            })?;
-            central.envelope_printed(&actor, &job.serial).await?;
-            Ok(())
-        })
 }
 
 fn import(options: &Import) -> Result<(), Failure> {

@@ -1,0 +1,89 @@
+//! `zimogs central certificates`: what is not settled with a certification authority.
+
+use clap::Args;
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use serde_json::json;
+
+use crate::cli::central::Place;
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::output;
+
+/// What to do about certificates.
+#[derive(Args)]
+pub(crate) struct Certificates {
+    /// Asks the authorities once more: what was given up before they answered is revoked.
+    #[arg(long)]
+    sweep: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Shows the certificates whose authority has them elsewhere than the books.
+pub(crate) fn run(options: &Certificates) -> Result<(), Failure> {
+    options
+        .place
+        .with_central("auditor", async |central, actor| {
+            let swept = match options.sweep {
+                true => Some(central.sweep_certificates().await?),
+                false => None,
+            };
+            let left = central.unsettled_certificates(&actor).await?;
+            if options.place.json() {
+                let lines: Vec<_> = left
+                    .iter()
+                    .map(|one| {
+                        json!({
+                            "order": one.order, "number": one.number, "key": one.key,
+                            "authority": one.authority, "serial": one.serial,
+                            "state": one.state.to_string(), "standing": one.standing,
+                            "tries": one.tries, "next_try": one.next_try, "trouble": one.trouble,
+                        })
+                    })
+                    .collect();
+                let settled = swept.map(|swept| swept.settled);
+                output::json(&json!({ "settled": settled, "left": lines }))?;
+            } else {
+                if let Some(swept) = swept {
+                    output::line(&format!("{} settled", swept.settled))?;
+                }
+                if left.is_empty() {
+                    return output::line(
+                        "every authority has every certificate where the books have it",
+                    );
+                }
+                let mut table = Table::new();
+                table.load_preset(UTF8_FULL_CONDENSED).set_header([
+                    "document",
+                    "key",
+                    "authority",
+                    "serial",
+                    "books",
+                    "authority's",
+                    "tries",
+                    "trouble",
+                ]);
+                for one in &left {
+                    table.add_row([
+                        one.number.clone(),
+                        one.key.clone(),
+                        one.authority.clone(),
+                        one.serial.clone().unwrap_or_default(),
+                        one.state.to_string(),
+                        one.standing.clone(),
+                        one.tries.to_string(),
+                        one.trouble.clone().unwrap_or_default(),
+                    ]);
+                }
+                output::line(&table.to_string())?;
+            }
+            match left.is_empty() {
+                true => Ok(()),
+                false => Err(Failure::new(
+                    Kind::Failed,
+                    format!("{} certificates are not settled", left.len()),
+                )
+                .with_hint("--sweep asks the authorities again")),
+            }
+        })
+}
