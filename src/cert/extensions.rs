@@ -11,6 +11,8 @@ use x509_cert::ext::pkix::{
 };
 
 use crate::certificate::CertificateError;
+use crate::policies::{self, PolicyQualifier};
+use crate::qc_statements::{QC_STATEMENTS, QcStatements};
 
 const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
@@ -36,6 +38,10 @@ pub struct Extensions {
     pub extended_key_usage: Vec<ObjectIdentifier>,
     /// `certificatePolicies`, the identifiers.
     pub policies: Vec<ObjectIdentifier>,
+    /// `certificatePolicies`, what is said beside them.
+    pub policy_qualifiers: Vec<PolicyQualifier>,
+    /// `qcStatements`.
+    pub qc_statements: Option<QcStatements>,
     /// `subjectKeyIdentifier`.
     pub subject_key_identifier: Option<Vec<u8>>,
     /// `authorityKeyIdentifier.keyIdentifier`.
@@ -80,8 +86,17 @@ impl Extensions {
                 self.extended_key_usage = value::<ExtendedKeyUsage>(extension)?.0;
             }
             CertificatePolicies::OID => {
-                let policies: CertificatePolicies = value(extension)?;
-                self.policies = policies.0.iter().map(|p| p.policy_identifier).collect();
+                (self.policies, self.policy_qualifiers) =
+                    policies::read(extension.extn_value.as_bytes())
+                        .map_err(|_| malformed(extension))?;
+            }
+            QC_STATEMENTS => {
+                let statements = QcStatements::read(extension)?;
+                // A statement that is not read, in an extension that must be understood.
+                if extension.critical && !statements.others.is_empty() {
+                    self.unknown_critical.push(QC_STATEMENTS);
+                }
+                self.qc_statements = Some(statements);
             }
             SubjectKeyIdentifier::OID => {
                 let identifier: SubjectKeyIdentifier = value(extension)?;
@@ -124,9 +139,13 @@ impl Extensions {
 }
 
 fn value<T: for<'a> Decode<'a>>(extension: &Extension) -> Result<T, CertificateError> {
-    T::from_der(extension.extn_value.as_bytes()).map_err(|_| CertificateError::Extension {
+    T::from_der(extension.extn_value.as_bytes()).map_err(|_| malformed(extension))
+}
+
+fn malformed(extension: &Extension) -> CertificateError {
+    CertificateError::Extension {
         oid: extension.extn_id,
-    })
+    }
 }
 
 fn url(name: &GeneralName) -> Option<String> {

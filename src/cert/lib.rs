@@ -23,7 +23,9 @@ mod extensions;
 mod hash;
 mod name;
 mod path;
+mod policies;
 mod public_key;
+mod qc_statements;
 pub mod request;
 mod rsa;
 mod signature;
@@ -40,7 +42,13 @@ pub use extensions::{CARD_AUTHENTICATION, Extensions};
 pub use hash::Hash;
 pub use name::{Attribute, AttributeType, DistinguishedName, NameBuilder, NameError};
 pub use path::{MAX_PATH, Path, PathError, PathVerifier};
+pub use policies::{PolicyQualifier, QualifierKind};
 pub use public_key::{EcPublicKey, PublicKey, PublicKeyError};
+pub use qc_statements::{
+    DisclosureStatement, QC_COMPLIANCE, QC_DISCLOSURE, QC_LEGISLATION, QC_RETENTION,
+    QC_SECURE_DEVICE, QC_STATEMENTS, QC_SYNTAX, QC_TYPE, QC_TYPE_SIGNATURE, QcStatements,
+    SEMANTICS_NATURAL,
+};
 pub use rsa::RsaPublicKey;
 pub use signature::{
     EcdsaSignature, SignatureError, certificate_form, ecdsa_der_to_raw, ecdsa_raw_to_der,
