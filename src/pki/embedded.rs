@@ -155,6 +155,11 @@ impl EmbeddedCa {
                 name: profile.name().to_owned(),
             });
         }
+        if profile.is_qualified() {
+            return Err(IssueError::Qualified {
+                name: profile.name().to_owned(),
+            });
+        }
         let key = &order.public_key;
         let algorithm = key.algorithm();
         if !algorithm.is_some_and(|algorithm| profile.allows(algorithm)) {

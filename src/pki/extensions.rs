@@ -1,12 +1,15 @@
 //! The extensions of the certificates issued here (*RFC 5280 §4.2*).
 
+use cert::QualifierKind;
 use const_oid::AssociatedOid;
 use der::Encode;
-use der::asn1::{Ia5String, OctetString};
+use der::asn1::{Any, Ia5String, OctetString};
 use sha2::{Digest, Sha256};
 use spki::ObjectIdentifier;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::certpolicy::PolicyInformation;
+use x509_cert::ext::pkix::certpolicy::{
+    DisplayText, PolicyInformation, PolicyQualifierInfo, UserNotice,
+};
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
@@ -18,6 +21,8 @@ use crate::profile::{CertificateProfile, ProfileKind, Publication};
 
 const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
 const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+const PRACTICE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1");
+const NOTICE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.2");
 
 /// Returns the key identifier of a public key: the first 20 bytes of SHA-256 over the key's bits,
 /// the content of `subjectPublicKey` (*RFC 7093 §2*, method 1).
@@ -56,11 +61,8 @@ pub(crate) fn extensions(
     let policies: Vec<_> = profile
         .policy_identifiers()
         .into_iter()
-        .map(|policy_identifier| PolicyInformation {
-            policy_identifier,
-            policy_qualifiers: None,
-        })
-        .collect();
+        .map(|policy| policy_information(profile, policy))
+        .collect::<der::Result<_>>()?;
     if !policies.is_empty() {
         list.push(extension(&CertificatePolicies(policies), false)?);
     }
@@ -72,6 +74,39 @@ pub(crate) fn extensions(
         list.extend(authority_information_access(publication)?);
     }
     Ok(list)
+}
+
+/// Returns a policy with what the profile says beside it (*§4.2.1.4*).
+fn policy_information(
+    profile: &CertificateProfile,
+    policy_identifier: ObjectIdentifier,
+) -> der::Result<PolicyInformation> {
+    let said = profile.policy_qualifiers().into_iter();
+    let qualifiers = said
+        .filter(|said| said.policy == policy_identifier)
+        .map(|said| {
+            let (policy_qualifier_id, qualifier) = match said.kind {
+                QualifierKind::Practice(url) => {
+                    (PRACTICE, Any::encode_from(&Ia5String::new(&url)?)?)
+                }
+                QualifierKind::Notice(text) => {
+                    let notice = UserNotice {
+                        notice_ref: None,
+                        explicit_text: Some(DisplayText::Utf8String(text)),
+                    };
+                    (NOTICE, Any::encode_from(&notice)?)
+                }
+            };
+            Ok(PolicyQualifierInfo {
+                policy_qualifier_id,
+                qualifier: Some(qualifier),
+            })
+        })
+        .collect::<der::Result<Vec<_>>>()?;
+    Ok(PolicyInformation {
+        policy_identifier,
+        policy_qualifiers: (!qualifiers.is_empty()).then_some(qualifiers),
+    })
 }
 
 /// Returns `authorityKeyIdentifier`, of certificates and of CRLs.

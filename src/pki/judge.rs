@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use spki::ObjectIdentifier;
 
 use crate::authority::CertificateOrder;
+use crate::qualified;
+use crate::vocabulary::Policy;
 
 /// How far an authority's clock may be ahead of ours: a certificate that holds from a little later
 /// is not refused.
@@ -124,8 +126,19 @@ fn foreign_field(order: &CertificateOrder, certificate: &Certificate) -> Option<
         one == other
     };
     let policies = profile.policy_identifiers();
-    // An authority may assert more policies than were asked for; never fewer.
+    // An authority may assert more policies than were asked for; never fewer, and none that claims
+    // more of the holder's key.
     let has_policies = policies.iter().all(|policy| said.policies.contains(policy));
+    let mut claims = said.policies.iter();
+    let claims_more =
+        claims.any(|policy| Policy(*policy).claims_qualified() && !policies.contains(policy));
+    let mut qualifiers = profile.policy_qualifiers().into_iter();
+    let has_qualifiers = qualifiers.all(|wanted| said.policy_qualifiers.contains(&wanted));
+    let stated = said.qc_statements.clone().unwrap_or_default();
+    let ordered = profile.qc_statements().unwrap_or_default();
+    // EN 319 412-2 §4.3.11, §4.4.1: whoever relies on it must find its status and its issuer.
+    let has_status = !(said.crl_urls.is_empty() && said.ocsp_urls.is_empty());
+    let is_findable = has_status && !said.issuer_urls.is_empty();
     [
         (said.ca, "basicConstraints"),
         (said.key_usage != Some(usage), "keyUsage"),
@@ -133,8 +146,17 @@ fn foreign_field(order: &CertificateOrder, certificate: &Certificate) -> Option<
             !is_same(said.extended_key_usage.clone(), profile.purposes()),
             "extendedKeyUsage",
         ),
-        (!has_policies, "certificatePolicies"),
+        (!has_policies || claims_more, "certificatePolicies"),
+        (!has_qualifiers, "certificatePolicies: a qualifier"),
+        (
+            profile.is_qualified() && !is_findable,
+            "authorityInfoAccess or cRLDistributionPoints",
+        ),
     ]
     .into_iter()
     .find_map(|(differs, field)| differs.then_some(field))
+    .or_else(|| qualified::difference(&stated, &ordered))
 }
+
+#[cfg(test)]
+mod tests;

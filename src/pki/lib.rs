@@ -19,8 +19,12 @@ mod embedded;
 mod environment;
 mod extensions;
 mod judge;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 mod paired;
 mod profile;
+mod qualified;
 mod register;
 mod subject;
 #[cfg(any(test, feature = "test-support"))]

@@ -1,13 +1,16 @@
 //! Certificate profiles: what a certificate of a kind contains, as `certs/*.toml` says it.
 
-use cert::{Curve, DistinguishedName, KeyAlgorithm};
+use cert::{Curve, DistinguishedName, KeyAlgorithm, PolicyQualifier, QcStatements, QualifierKind};
 use der::flagset::FlagSet;
 use serde::Deserialize;
 use spki::ObjectIdentifier;
 use x509_cert::ext::pkix::KeyUsage;
 
+use crate::qualified::QcRule;
 use crate::subject::{Holder, SubjectAttribute, SubjectError, Variable, check, subject};
-use crate::vocabulary::{AttributeName, HttpUrl, KeyName, Policy, Purpose, Usage};
+use crate::vocabulary::{
+    AttributeName, HttpUrl, KeyName, Notice, Policy, Purpose, QCP_NATURAL_DEVICE, Usage,
+};
 
 /// Why a certificate profile was refused.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +50,13 @@ pub struct CertificateProfile {
     kind: ProfileKind,
     /// The installation's name of the authority that issues; none: the embedded one.
     authority: Option<String>,
+    #[serde(default)]
+    qualified: bool,
     validity: ValidityRule,
     subject: Vec<SubjectAttribute>,
     key: KeyRule,
     policies: Option<PolicyRule>,
+    qc_statements: Option<QcRule>,
     publication: Option<Publication>,
 }
 
@@ -76,6 +82,32 @@ struct KeyRule {
 #[serde(deny_unknown_fields)]
 struct PolicyRule {
     identifiers: Vec<Policy>,
+    #[serde(default)]
+    qualifiers: Vec<QualifierRule>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QualifierRule {
+    policy: Policy,
+    cps: Option<HttpUrl>,
+    notice: Option<Notice>,
+}
+
+impl QualifierRule {
+    fn said(&self) -> Vec<PolicyQualifier> {
+        let cps = self.cps.iter();
+        let practice = cps.map(|url| QualifierKind::Practice(url.0.clone()));
+        let notice = self.notice.iter();
+        let notice = notice.map(|text| QualifierKind::Notice(text.0.clone()));
+        practice
+            .chain(notice)
+            .map(|kind| PolicyQualifier {
+                policy: self.policy.0,
+                kind,
+            })
+            .collect()
+    }
 }
 
 /// Where relying parties find what belongs to the certificates of a CA.
@@ -157,6 +189,31 @@ impl CertificateProfile {
                 "names an attribute twice",
             ),
             (
+                self.qualifiers()
+                    .iter()
+                    .any(|said| !self.policies().contains(&said.policy)),
+                "policies.qualifiers",
+                "qualifies a policy that is not among the identifiers",
+            ),
+            (
+                repeats(
+                    &self
+                        .qualifiers()
+                        .iter()
+                        .map(|q| q.policy)
+                        .collect::<Vec<_>>(),
+                ),
+                "policies.qualifiers",
+                "qualifies a policy twice; cps and notice stand together",
+            ),
+            (
+                self.qualifiers()
+                    .iter()
+                    .any(|said| said.cps.is_none() && said.notice.is_none()),
+                "policies.qualifiers",
+                "says neither cps nor notice",
+            ),
+            (
                 !self.attributes().contains(&AttributeName::Cn)
                     || !self.attributes().contains(&AttributeName::C),
                 "subject",
@@ -170,6 +227,7 @@ impl CertificateProfile {
         general
             .into_iter()
             .chain(special)
+            .chain(self.qualified_contradictions())
             .find_map(|(wrong, field, reason)| wrong.then_some((field, reason)))
     }
 
@@ -306,6 +364,110 @@ impl CertificateProfile {
         ]
     }
 
+    /// What a profile may ask of a qualified authority only, and must then ask whole.
+    fn qualified_contradictions(&self) -> Vec<(bool, &'static str, &'static str)> {
+        let claims = self.policies().iter().any(|p| p.claims_qualified());
+        let by_device = self.policies().contains(&QCP_NATURAL_DEVICE);
+        let mut faults = vec![
+            (
+                self.qualified && self.kind != ProfileKind::Leaf,
+                "qualified",
+                "a qualified authority's own certificate is not made here",
+            ),
+            (
+                self.qualified && self.is_cards_own(),
+                "qualified",
+                "a card's own certificate is nobody's: there is nothing to qualify",
+            ),
+            (
+                claims && !self.qualified,
+                "policies.identifiers",
+                "claims a qualified status, which only a profile with qualified = true may",
+            ),
+            (
+                self.qc_statements.is_some() && !self.qualified,
+                "qc_statements",
+                "claims a qualified status, which only a profile with qualified = true may",
+            ),
+        ];
+        let Some(rule) = &self.qc_statements else {
+            faults.push((
+                claims,
+                "qc_statements",
+                "is needed: without QcCompliance the policy is an empty word",
+            ));
+            return faults;
+        };
+        let has_english = rule.disclosure.iter().any(|at| at.language.0 == "en");
+        let languages: Vec<_> = rule.disclosure.iter().map(|at| &at.language).collect();
+        faults.extend([
+            (
+                // EN 319 411-2 §6.6.1: policy and statement go together.
+                claims != rule.compliance,
+                "qc_statements.compliance",
+                "goes with the policies QCP-n and QCP-n-qscd, and with no other",
+            ),
+            (
+                by_device != rule.secure_device,
+                "qc_statements.secure_device",
+                "goes with the policy QCP-n-qscd, and with no other",
+            ),
+            (
+                rule.compliance && rule.kind.is_none(),
+                "qc_statements.type",
+                "is needed: esign, which is all that a holder's certificate is qualified for",
+            ),
+            (
+                rule.kind.is_some() && self.key.usage != [Usage::NonRepudiation],
+                "qc_statements.type",
+                "esign goes with nonRepudiation alone",
+            ),
+            (
+                rule.compliance && !has_english,
+                "qc_statements.disclosure",
+                "needs a statement in English (en)",
+            ),
+            (
+                repeats(&languages),
+                "qc_statements.disclosure",
+                "has two statements in one language",
+            ),
+            (
+                rule.retention_years == Some(0),
+                "qc_statements.retention_years",
+                "is not a number of years",
+            ),
+            (
+                repeats(&rule.legislation),
+                "qc_statements.legislation",
+                "names a country twice",
+            ),
+            (
+                rule.semantics.is_some() && !self.identifies_a_person(),
+                "qc_statements.semantics",
+                "natural-person needs a serialNumber of the form PNO{country}-…",
+            ),
+        ]);
+        faults
+    }
+
+    /// Returns whether the subject's serial number is one of *EN 319 412-1 §5.1.3*.
+    fn identifies_a_person(&self) -> bool {
+        let mut numbers = self.subject.iter();
+        let number = numbers.find(|a| a.attribute == AttributeName::SerialNumber);
+        number.is_some_and(|number| {
+            ["PAS", "IDC", "PNO", "TIN"]
+                .iter()
+                .any(|scheme| number.begins(&format!("{scheme}{{country}}-")))
+        })
+    }
+
+    fn qualifiers(&self) -> &[QualifierRule] {
+        self.policies
+            .as_ref()
+            .map_or(&[], |rule| rule.qualifiers.as_slice())
+    }
+
     fn attributes(&self) -> Vec<AttributeName> {
         self.subject.iter().map(|a| a.attribute).collect()
     }
@@ -330,6 +492,11 @@ impl CertificateProfile {
     /// embedded one.
     pub fn authority(&self) -> Option<&str> {
         self.authority.as_deref()
+    }
+
+    /// Returns whether only a qualified authority may issue it, whatever it claims.
+    pub fn is_qualified(&self) -> bool {
+        self.qualified
     }
 
     /// Returns whether it is for a key by which a card is told, not its holder (`cardAuth`).
@@ -395,6 +562,17 @@ impl CertificateProfile {
     pub(crate) fn policy_identifiers(&self) -> Vec<ObjectIdentifier> {
         self.policies().iter().map(|policy| policy.0).collect()
     }
+
+    /// Returns what is said beside the policies.
+    pub(crate) fn policy_qualifiers(&self) -> Vec<PolicyQualifier> {
+        let rules = self.qualifiers().iter();
+        rules.flat_map(QualifierRule::said).collect()
+    }
+
+    /// Returns the QC statements that certificates of this profile have; none for none.
+    pub(crate) fn qc_statements(&self) -> Option<QcStatements> {
+        self.qc_statements.as_ref().map(QcRule::statements)
+    }
 }
 
 fn repeats<T: PartialEq>(values: &[T]) -> bool {
@@ -409,7 +587,10 @@ mod tests {
     use super::{CertificateProfile, ProfileError, ProfileKind};
     use cert::{Curve, KeyAlgorithm};
 
-    use crate::testing::{AUTHENTICATION, CA, CARD, PIV, SIGNATURE};
+    use crate::testing::{
+        ALIEN_AUTHENTICATION, ALIEN_SIGNATURE, AUTHENTICATION, CA, CARD, PIV,
+        QUALIFIED_AUTHENTICATION, QUALIFIED_SIGNATURE, SIGNATURE,
+    };
 
     #[test]
     fn shipped_profiles_load() {
@@ -419,7 +600,107 @@ mod tests {
             (PIV, ProfileKind::Leaf),
             (CA, ProfileKind::Ca),
         ] {
-            assert_eq!(CertificateProfile::parse(text).unwrap().kind(), kind);
+            let profile = CertificateProfile::parse(text).unwrap();
+            assert_eq!((profile.kind(), profile.is_qualified()), (kind, false));
+        }
+        for (text, states) in [
+            (QUALIFIED_AUTHENTICATION, false),
+            (QUALIFIED_SIGNATURE, true),
+            (ALIEN_AUTHENTICATION, false),
+            (ALIEN_SIGNATURE, true),
+        ] {
+            let profile = CertificateProfile::parse(text).unwrap();
+            assert!(profile.is_qualified());
+            assert_eq!(profile.qc_statements().is_some(), states);
+        }
+    }
+
+    #[test]
+    fn a_qualified_profile_asks_for_all_or_nothing() {
+        let english = "    { url = \"https://pki.example.org/pds_en.pdf\", language = \"en\" },\n";
+        let faults = [
+            ("qualified = true\n", "", "policies.identifiers"),
+            ("compliance = true\n", "", "qc_statements.compliance"),
+            ("secure_device = true\n", "", "qc_statements.secure_device"),
+            ("type = \"esign\"\n", "", "qc_statements.type"),
+            (
+                "\"nonRepudiation\"",
+                "\"digitalSignature\"",
+                "key.extended_usage",
+            ),
+            (english, "", "qc_statements.disclosure"),
+            (
+                "language = \"lv\"",
+                "language = \"en\"",
+                "qc_statements.disclosure",
+            ),
+            (
+                "PNO{country}-",
+                "LV:PNO{country}-",
+                "qc_statements.semantics",
+            ),
+            (
+                "0.4.0.194112.1.2",
+                "0.4.0.2042.1.2",
+                "qc_statements.compliance",
+            ),
+            (
+                "0.4.0.194112.1.2",
+                "0.4.0.194112.1.0",
+                "qc_statements.secure_device",
+            ),
+            (
+                "type = \"esign\"",
+                "type = \"esign\"\nretention_years = 0",
+                "qc_statements.retention_years",
+            ),
+            (
+                "policy = \"1.3.6.1.4.1.32473.1.2.2\"",
+                "policy = \"1.3.6.1.4.1.32473.1.2.3\"",
+                "policies.qualifiers",
+            ),
+            (
+                "cps = \"https://pki.example.org/repository\"\n",
+                "",
+                "policies.qualifiers",
+            ),
+        ];
+        for (from, to, expected) in faults {
+            let text = QUALIFIED_SIGNATURE.replace(from, to);
+            assert_ne!(text, QUALIFIED_SIGNATURE, "{from}");
+            match CertificateProfile::parse(&text) {
+                Err(ProfileError::Contradiction { field, .. }) => {
+                    assert_eq!(field, expected, "{to}");
+                }
+                other => panic!("{to}: {other:?}"),
+            }
+        }
+        let statements = QUALIFIED_SIGNATURE.find("[qc_statements]").unwrap();
+        let without = CertificateProfile::parse(&QUALIFIED_SIGNATURE[..statements]);
+        assert!(matches!(
+            without,
+            Err(ProfileError::Contradiction {
+                field: "qc_statements",
+                ..
+            })
+        ));
+        for (from, to, expected) in [
+            ("\"esign\"", "\"eseal\"", "unknown variant `eseal`"),
+            (
+                "https://pki.example.org/pds",
+                "http://a.example/pds",
+                "no https address",
+            ),
+            ("language = \"lv\"", "language = \"LV\"", "no language"),
+            ("type = ", "limit = 3\ntype = ", "unknown field `limit`"),
+            ("type = ", "legislation = [\"ch\"]\ntype = ", "no country"),
+        ] {
+            let Err(ProfileError::Syntax(cause)) =
+                CertificateProfile::parse(&QUALIFIED_SIGNATURE.replace(from, to))
+            else {
+                panic!("{to} was accepted");
+            };
+            assert!(cause.to_string().contains(expected), "{cause}");
         }
     }
 
@@ -461,11 +742,10 @@ mod tests {
                 "\"serverAuth\"",
                 "unknown variant `serverAuth`",
             ),
-            (
-                "0.4.0.2042.1.2",
-                "0.4.0.194112.1.2",
-                "claims a qualified status",
-            ),
+            // QCP-l-qscd: a legal person's.
+            ("0.4.0.2042.1.2", "0.4.0.194112.1.3", "none of a holder's"),
+            ("0.4.0.2042.1.2", "0.4.0.1862.1.1", "none of a holder's"),
+            ("0.4.0.2042.1.2", "2.5.29.32.0", "none of a holder's"),
             ("0.4.0.2042.1.2", "NCP+", "no object identifier"),
             ("[\"p384\"]", "[\"rsa1024\"]", "RSA-1024 keys are too short"),
             ("[\"p384\"]", "[\"p-384\"]", "p256, p384, p521, bp256r1"),
@@ -482,7 +762,7 @@ mod tests {
             (
                 "[policies]",
                 "[qc_statements]\nx = 1\n[policies]",
-                "unknown field `qc_statements`",
+                "unknown field `x`",
             ),
         ];
         for (from, to, expected) in faults {
@@ -584,6 +864,30 @@ mod tests {
                 "{personal_code}\"",
                 "{document_number}\"",
                 "subject",
+            ),
+            (
+                AUTHENTICATION,
+                "0.4.0.2042.1.2",
+                "0.4.0.194112.1.2",
+                "policies.identifiers",
+            ),
+            (
+                AUTHENTICATION,
+                "[policies]",
+                "[qc_statements]\nsemantics = \"natural-person\"\n[policies]",
+                "qc_statements",
+            ),
+            (
+                CA,
+                "kind = \"ca\"",
+                "kind = \"ca\"\nqualified = true",
+                "qualified",
+            ),
+            (
+                CARD,
+                "kind = \"leaf\"",
+                "kind = \"leaf\"\nqualified = true",
+                "qualified",
             ),
             (CA, "\"keyCertSign\", ", "", "key.usage"),
             (CA, "[\"p384\"]", "[\"p256\"]", "key.algorithms"),

@@ -185,6 +185,15 @@ impl SubjectAttribute {
         self.value.0.contains(&Piece::Variable(variable))
     }
 
+    /// Returns whether the template, as it is written, begins so.
+    pub(crate) fn begins(&self, text: &str) -> bool {
+        let pieces = self.value.0.iter().map(|piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Variable(variable) => format!("{{{}}}", variable.name()),
+        });
+        pieces.collect::<String>().starts_with(text)
+    }
+
     pub(crate) fn is_fixed(&self) -> bool {
         Variable::ALL
             .into_iter()

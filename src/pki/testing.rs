@@ -24,6 +24,12 @@ pub(crate) const PIV: &str = include_str!("../../certs/piv-authentication.toml")
 pub(crate) const CARD: &str = include_str!("../../certs/piv-card-authentication.toml");
 pub(crate) const CA: &str = include_str!("../../certs/pilot-ca.toml");
 
+pub(crate) const QUALIFIED_AUTHENTICATION: &str =
+    include_str!("../../certs/qualified-authentication.toml");
+pub(crate) const QUALIFIED_SIGNATURE: &str = include_str!("../../certs/qualified-signature.toml");
+pub(crate) const ALIEN_AUTHENTICATION: &str = include_str!("../../certs/alien-authentication.toml");
+pub(crate) const ALIEN_SIGNATURE: &str = include_str!("../../certs/alien-signature.toml");
+
 pub(crate) fn profile(text: &str) -> CertificateProfile {
     CertificateProfile::parse(text).unwrap()
 }
@@ -45,14 +51,20 @@ pub(crate) fn holder() -> Holder {
 
 /// Stands for the chip that makes a request.
 pub(crate) fn request(seed: u8) -> (Request, Vec<u8>) {
+    let read = Request::parse_and_verify(&request_der(seed)).unwrap();
+    let point = read.public_key().point().unwrap().to_vec();
+    (read, point)
+}
+
+/// Returns that request as the chip makes it.
+pub(crate) fn request_der(seed: u8) -> Vec<u8> {
     let key = p384::ecdsa::SigningKey::from_slice(&[seed; 48]).unwrap();
     let public = p384::PublicKey::from(key.verifying_key());
     let point = public.to_sec1_point(false).as_bytes().to_vec();
     let name = profile(AUTHENTICATION).subject(Some(&holder())).unwrap();
     let info = RequestInfo::new(&name, Curve::P384, &point).unwrap();
     let signature: p384::ecdsa::Signature = key.sign_prehash(&info.digest()).unwrap();
-    let der = info.assemble(&signature.to_bytes()).unwrap();
-    (Request::parse_and_verify(&der).unwrap(), point)
+    info.assemble(&signature.to_bytes()).unwrap()
 }
 
 /// Stands for a chip of openssl's, with a key of this kind; it signs in DER.
@@ -129,6 +141,10 @@ impl Folder {
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.0.path().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.path().join(name)).unwrap()
     }
 
     /// Runs a program here; returns whether it succeeded, and what it said on both streams.

@@ -124,26 +124,71 @@ impl AttributeName {
     }
 }
 
-/// A certificate policy that a CA of this house may assert: none that claims a qualified status.
+/// A certificate policy of a holder's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Policy(pub(crate) ObjectIdentifier);
+
+/// QCP-n: a qualified certificate for a natural person (*ETSI EN 319 411-2 §5.3*).
+pub(crate) const QCP_NATURAL: Policy =
+    Policy(const { ObjectIdentifier::new_unwrap("0.4.0.194112.1.0") });
+/// QCP-n-qscd: the same, with the key in a qualified device.
+pub(crate) const QCP_NATURAL_DEVICE: Policy =
+    Policy(const { ObjectIdentifier::new_unwrap("0.4.0.194112.1.2") });
+
+/// *RFC 5280 §4.2.1.4*: whatever there is.
+const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
+
+/// The arcs of qualified certificates: policies (*EN 319 411-2*, and *TS 101 456* before it),
+/// statements and semantics (*EN 319 412-5*, *-1*), which are no policies and claim as much.
+const QUALIFIED: [&str; 4] = ["0.4.0.194112", "0.4.0.1456", "0.4.0.1862", "0.4.0.194121"];
+
+impl Policy {
+    /// Returns whether it claims a qualified status, or all that there are.
+    pub(crate) fn claims_qualified(self) -> bool {
+        let text = self.0.to_string();
+        let is_in = |arc: &&str| {
+            let rest = text.strip_prefix(*arc);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.0 == ANY_POLICY || QUALIFIED.iter().any(is_in)
+    }
+}
 
 impl TryFrom<String> for Policy {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let oid = ObjectIdentifier::new(&text)
+        let policy = ObjectIdentifier::new(&text)
+            .map(Self)
             .map_err(|_| format!("policy {text:?} is no object identifier"))?;
-        // ETSI EN 319 411-2 §5.3, EN 319 412-5: qualified certificate policies and statements.
-        let qualified = ["0.4.0.194112", "0.4.0.1456", "0.4.0.1862", "0.4.0.194121"];
-        let claims = |arc: &&str| text == **arc || text.starts_with(&format!("{arc}."));
-        if qualified.iter().any(claims) {
+        if policy.claims_qualified() && ![QCP_NATURAL, QCP_NATURAL_DEVICE].contains(&policy) {
             return Err(format!(
-                "policy {text} claims a qualified status, which this CA does not have"
+                "policy {text} is none of a holder's; qualified ones are {} and {}",
+                QCP_NATURAL.0, QCP_NATURAL_DEVICE.0
             ));
         }
-        Ok(Self(oid))
+        Ok(policy)
+    }
+}
+
+/// The text that is shown to whoever relies on a certificate (*RFC 5280 §4.2.1.4*,
+/// `explicitText`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Notice(pub(crate) String);
+
+impl TryFrom<String> for Notice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() || text.chars().count() > 200 {
+            return Err("a notice has 1 to 200 characters".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err("a notice has no control characters".to_owned());
+        }
+        Ok(Self(text))
     }
 }
 

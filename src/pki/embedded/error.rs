@@ -51,6 +51,12 @@ pub enum IssueError {
         /// The profile's name.
         name: String,
     },
+    /// Only a qualified authority issues it, which the embedded one is not.
+    #[error("certificate profile {name:?} is for a qualified authority, which this one is not")]
+    Qualified {
+        /// The profile's name.
+        name: String,
+    },
     /// The key is of a kind that the profile does not allow.
     #[error("certificate profile {name:?} does not allow a {} key", algorithm.map_or("foreign".to_owned(), |a| a.to_string()))]
     Key {

@@ -105,9 +105,14 @@ impl CertificateAuthority for ServingCa {
 
     async fn prepare(
         &self,
-        _order: &CertificateOrder,
+        order: &CertificateOrder,
         _at: Timestamp,
     ) -> Result<Exchange, AuthorityError> {
+        // Said before a chip makes a key for nothing.
+        if order.profile.is_qualified() {
+            let name = order.profile.name().to_owned();
+            return Err(IssueError::Qualified { name }.into());
+        }
         let mut name = vec![0; NAME];
         self.random.fill(&mut name).map_err(IssueError::Token)?;
         Ok(Exchange::from_bytes(name))

@@ -11,14 +11,12 @@ use proptest::prelude::*;
 use super::{CaError, EmbeddedCa, IssueError, last_second, serial};
 use crate::authority::CertificateOrder;
 use crate::crl::{CrlEntry, RevocationReason};
-use crate::profile::CertificateProfile;
+use crate::missing;
+use crate::profile::{CertificateProfile, ProfileKind};
 use crate::testing::{
     AT, AUTHENTICATION, CA, CARD, Folder, PIV, SIGNATURE, ca, holder, order, profile, request,
     request_of, time,
 };
-
-#[path = "../../../tests/missing/missing.rs"]
-mod missing;
 
 /// The part of openssl's text between two of its headings.
 fn section<'a>(text: &'a str, heading: &str) -> &'a str {
@@ -348,6 +346,46 @@ fn wrong_orders_are_refused() {
         let issued = ca.issue(&short, time(AT)).unwrap();
         assert_eq!(issued.validity().not_after, time("2027-05-06T23:59:59Z"));
     });
+}
+
+#[test]
+fn no_qualified_status_is_ever_claimed() {
+    with_private_tokens(
+        "embedded::tests::no_qualified_status_is_ever_claimed",
+        || {
+            let (ca, holder) = (ca("pilot"), holder());
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs");
+            let (mut refused, mut issued) = (0, 0);
+            for file in std::fs::read_dir(folder).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                let profile = profile(&text);
+                if profile.kind() != ProfileKind::Leaf {
+                    continue;
+                }
+                let kind = profile.algorithms().next().unwrap();
+                let made = ca.issue(&order(&profile, &request_of(kind), &holder), time(AT));
+                if profile.is_qualified() {
+                    assert!(matches!(made, Err(IssueError::Qualified { .. })));
+                    refused += 1;
+                    continue;
+                }
+                let made = made.unwrap();
+                assert_eq!(made.extensions().qc_statements, None);
+                for policy in &made.extensions().policies {
+                    let policy = policy.to_string();
+                    let arcs = [
+                        "0.4.0.194112.",
+                        "0.4.0.1456.",
+                        "0.4.0.1862.",
+                        "0.4.0.194121.",
+                    ];
+                    assert!(!arcs.iter().any(|arc| policy.starts_with(arc)), "{policy}");
+                }
+                issued += 1;
+            }
+            assert!(refused >= 4 && issued >= 5, "{refused} {issued}");
+        },
+    );
 }
 
 #[test]
