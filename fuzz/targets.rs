@@ -13,6 +13,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("secured_response", secured_response),
     ("certificate", certificate),
     ("request", request),
+    ("ocsp", ocsp),
     ("public_key", public_key),
     ("application", application),
     ("audit_entry", audit_entry),
@@ -177,6 +178,19 @@ fn request(bytes: &[u8]) {
         strict.is_err() || strict == lax,
         "what is accepted without SHA-1 is accepted with it"
     );
+}
+
+fn ocsp(bytes: &[u8]) {
+    if let Ok(request) = cert::ocsp::OcspRequest::parse(bytes) {
+        let again = request
+            .to_der()
+            .and_then(|der| cert::ocsp::OcspRequest::parse(&der));
+        assert!(
+            again.is_ok_and(|again| again == request),
+            "what is asked survives its encoding"
+        );
+    }
+    let _ = cert::ocsp::OcspResponse::parse(bytes);
 }
 
 fn public_key(bytes: &[u8]) {

@@ -253,7 +253,7 @@ impl Validity {
 }
 
 /// Takes the sign byte off a serial number and checks its range.
-fn read_serial(bytes: &[u8]) -> Result<Vec<u8>, CertificateError> {
+pub(crate) fn read_serial(bytes: &[u8]) -> Result<Vec<u8>, CertificateError> {
     let magnitude = match bytes {
         [0, rest @ ..] => rest,
         [first, ..] if *first < 0x80 => bytes,

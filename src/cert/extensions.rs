@@ -11,6 +11,7 @@ use x509_cert::ext::pkix::{
 };
 
 use crate::certificate::CertificateError;
+use crate::ocsp::OCSP_NO_CHECK;
 use crate::policies::{self, PolicyQualifier};
 use crate::qc_statements::{QC_STATEMENTS, QcStatements};
 
@@ -52,6 +53,8 @@ pub struct Extensions {
     pub ocsp_urls: Vec<String>,
     /// `authorityInfoAccess`, the URLs of the issuer's certificate.
     pub issuer_urls: Vec<String>,
+    /// `id-pkix-ocsp-nocheck` (*RFC 6960 §4.2.2.2.1*): a responder's own status is not asked for.
+    pub ocsp_no_check: bool,
     /// Critical extensions that are not understood here: whoever relies on the certificate must
     /// refuse it.
     pub unknown_critical: Vec<ObjectIdentifier>,
@@ -131,6 +134,7 @@ impl Extensions {
                     urls.extend(url(&description.access_location));
                 }
             }
+            OCSP_NO_CHECK => self.ocsp_no_check = true,
             unknown if extension.critical => self.unknown_critical.push(unknown),
             _ => {}
         }

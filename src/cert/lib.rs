@@ -6,6 +6,8 @@
 //!          └──► public_key() ◄── PublicKey::from_point, from_rsa: as a chip gives it
 //!                    └──► verify(..)                ECDSA on six curves, RSA from 2048 bits
 //!
+//!   ocsp::OcspRequest ──► ocsp::OcspResponse::parse ──► verify()      a status of now
+//!
 //!   request::RequestInfo ──► digest() ──► the chip signs ──► assemble() ──► PKCS#10
 //!                               └► digest_info, emsa_…: for chips that do not pad     │
 //!                                         Request::parse_and_verify() ◄───────────────┘
@@ -22,6 +24,7 @@ mod emsa;
 mod extensions;
 mod hash;
 mod name;
+pub mod ocsp;
 mod path;
 mod policies;
 mod public_key;

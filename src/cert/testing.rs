@@ -36,14 +36,20 @@ impl Folder {
 
 /// Runs openssl in the folder; returns what it said on both streams.
 pub(crate) fn openssl(folder: &Folder, arguments: &[&str]) -> String {
+    let (done, said) = run(folder, arguments);
+    assert!(done, "openssl {arguments:?}: {said}");
+    said
+}
+
+/// Runs openssl in the folder; returns whether it succeeded, and what it said on both streams.
+pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> (bool, String) {
     let output = Command::new("openssl")
         .args(arguments)
         .current_dir(folder.0.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "openssl {arguments:?}: {said}");
-    said
+    (output.status.success(), said)
 }
 
 /// Makes `name`'s key and certificate by openssl, signed by `issuer` or by itself.

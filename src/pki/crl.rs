@@ -34,6 +34,11 @@ pub enum RevocationReason {
 }
 
 impl RevocationReason {
+    /// Returns the reason's code.
+    pub fn number(self) -> u8 {
+        self.code() as u8
+    }
+
     fn code(self) -> CrlReason {
         match self {
             Self::KeyCompromise => CrlReason::KeyCompromise,

@@ -160,7 +160,61 @@ impl EmbeddedCa {
                 name: profile.name().to_owned(),
             });
         }
-        let key = &order.public_key;
+        profile
+            .check_subject(&order.subject)
+            .map_err(|reason| IssueError::Subject {
+                name: profile.name().to_owned(),
+                reason,
+            })?;
+        self.certify(profile, &order.public_key, &order.subject, || {
+            self.period(order, at)
+        })
+    }
+
+    /// Signs the certificate of a responder of this authority's, for the key of `responder`, holding
+    /// from `at`. It names no responder that was appointed before: several may serve at a time.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub fn appoint(
+        &self,
+        profile: &CertificateProfile,
+        responder: &dyn Signer,
+        at: Timestamp,
+    ) -> Result<Certificate, IssueError> {
+        let name = || profile.name().to_owned();
+        if profile.kind() != ProfileKind::Responder {
+            return Err(IssueError::NotAResponderProfile { name: name() });
+        }
+        let subject = profile.subject(None);
+        let subject = subject.map_err(|error| IssueError::Subject {
+            name: name(),
+            reason: error.to_string(),
+        })?;
+        let key = PublicKey::from_spki_der(responder.public_key_spki_der());
+        let key = key.map_err(|_| IssueError::Key {
+            name: name(),
+            algorithm: None,
+        })?;
+        self.certify(profile, &key, &subject, || {
+            let from = whole_seconds(at)?;
+            let days = SignedDuration::from_hours(24 * i64::from(profile.days()));
+            let until = from
+                .checked_add(days)
+                .and_then(|end| end.checked_sub(SignedDuration::from_secs(1)))
+                .map_err(|_| IssueError::Time)?;
+            self.within(from, until)
+        })
+    }
+
+    /// Signs what was found in order, for a key of a kind that the profile allows.
+    fn certify(
+        &self,
+        profile: &CertificateProfile,
+        key: &PublicKey,
+        subject: &DistinguishedName,
+        period: impl FnOnce() -> Result<(Timestamp, Timestamp), IssueError>,
+    ) -> Result<Certificate, IssueError> {
         let algorithm = key.algorithm();
         if !algorithm.is_some_and(|algorithm| profile.allows(algorithm)) {
             return Err(IssueError::Key {
@@ -168,19 +222,13 @@ impl EmbeddedCa {
                 algorithm,
             });
         }
-        profile
-            .check_subject(&order.subject)
-            .map_err(|reason| IssueError::Subject {
-                name: profile.name().to_owned(),
-                reason,
-            })?;
         let unreadable = |error| IssueError::Unreadable(cert::CertificateError::PublicKey(error));
-        let (not_before, not_after) = self.period(order, at)?;
+        let (not_before, not_after) = period()?;
         let identifier = key_identifier(&key.subject_public_key().map_err(unreadable)?);
         let content = Content {
             serial: &serial(&*self.random).map_err(IssueError::Token)?,
             issuer: self.certificate.subject().as_der(),
-            subject: order.subject.as_der(),
+            subject: subject.as_der(),
             public_key: &key.to_spki_der().map_err(unreadable)?,
             not_before,
             not_after,
@@ -210,6 +258,15 @@ impl EmbeddedCa {
             });
         }
         let until = last_second(from, order.profile.years())?.min(whole_seconds(order.not_after)?);
+        self.within(from, until)
+    }
+
+    /// Returns a period that lies in the CA's own.
+    fn within(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<(Timestamp, Timestamp), IssueError> {
         let own = self.certificate.validity();
         if from < own.not_before {
             return Err(IssueError::IssuerNotYetValid {

@@ -1,9 +1,10 @@
 //! The extensions of the certificates issued here (*RFC 5280 §4.2*).
 
 use cert::QualifierKind;
+use cert::ocsp::OCSP_NO_CHECK;
 use const_oid::AssociatedOid;
 use der::Encode;
-use der::asn1::{Any, Ia5String, OctetString};
+use der::asn1::{Any, Ia5String, Null, OctetString};
 use sha2::{Digest, Sha256};
 use spki::ObjectIdentifier;
 use x509_cert::ext::Extension;
@@ -69,9 +70,18 @@ pub(crate) fn extensions(
     let identifier = SubjectKeyIdentifier(OctetString::new(&subject_key[..])?);
     list.push(extension(&identifier, false)?);
     list.push(authority_key_identifier(issuer_key)?);
-    if !is_ca {
-        list.extend(crl_distribution_points(publication)?);
-        list.extend(authority_information_access(publication)?);
+    match profile.kind() {
+        ProfileKind::Ca => {}
+        ProfileKind::Leaf => {
+            list.extend(crl_distribution_points(publication)?);
+            list.extend(authority_information_access(publication)?);
+        }
+        // Whoever asks a responder cannot ask for the responder's own status.
+        ProfileKind::Responder => list.push(Extension {
+            extn_id: OCSP_NO_CHECK,
+            critical: false,
+            extn_value: OctetString::new(Null.to_der()?)?,
+        }),
     }
     Ok(list)
 }

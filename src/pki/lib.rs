@@ -7,6 +7,7 @@
 //!                                                 │
 //!      trait CertificateAuthority ◄───────────────┘        judge(order, certificate)
 //!        ├─ ServingCa: EmbeddedCa (key in the HSM) and its Register; crl()
+//!        │    └─ OcspResponder, validation_router: what relying parties ask
 //!        └─ Paired: one channel issues, another revokes
 //! ```
 //!
@@ -22,6 +23,7 @@ mod judge;
 #[cfg(test)]
 #[path = "../../tests/missing/missing.rs"]
 mod missing;
+mod ocsp;
 mod paired;
 mod profile;
 mod qualified;
@@ -41,6 +43,7 @@ pub use authority::{
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
 pub use judge::{Misissued, judge};
+pub use ocsp::{Clock, OcspResponder, Published, ResponderError, router as validation_router};
 pub use paired::Paired;
 pub use profile::{CertificateProfile, ProfileError, ProfileKind, Publication};
 pub use register::{Entry, Register, RegisterError};

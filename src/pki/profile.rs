@@ -40,6 +40,8 @@ pub enum ProfileKind {
     Leaf,
     /// A certification authority's own certificate.
     Ca,
+    /// That of the responder which says for an authority where its certificates stand.
+    Responder,
 }
 
 /// A certificate profile that has been proved.
@@ -63,7 +65,10 @@ pub struct CertificateProfile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ValidityRule {
+    #[serde(default)]
     years: u8,
+    #[serde(default)]
+    days: u16,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -184,6 +189,17 @@ impl CertificateProfile {
                 "is empty; leave the table out instead",
             ),
             (
+                self.validity.days != 0 && self.kind != ProfileKind::Responder,
+                "validity.days",
+                "is a responder's; other certificates hold for years",
+            ),
+            (
+                self.key.extended_usage.contains(&Purpose::OcspSigning)
+                    && self.kind != ProfileKind::Responder,
+                "key.extended_usage",
+                "OCSPSigning is a responder's",
+            ),
+            (
                 repeats(&self.attributes()),
                 "subject",
                 "names an attribute twice",
@@ -223,6 +239,7 @@ impl CertificateProfile {
         let special = match self.kind {
             ProfileKind::Leaf => self.leaf_contradictions(),
             ProfileKind::Ca => self.ca_contradictions(),
+            ProfileKind::Responder => self.responder_contradictions(),
         };
         general
             .into_iter()
@@ -360,6 +377,51 @@ impl CertificateProfile {
                 self.publication.as_ref().is_none_or(|p| p.crl.is_empty()),
                 "publication.crl",
                 "is needed: certificates are issued on hold, and only a CRL shows it",
+            ),
+        ]
+    }
+
+    fn responder_contradictions(&self) -> Vec<(bool, &'static str, &'static str)> {
+        let signs = |algorithm: &KeyName| {
+            [Curve::P256, Curve::P384]
+                .map(KeyAlgorithm::Ec)
+                .contains(&algorithm.0)
+        };
+        vec![
+            (
+                self.validity.years != 0 || !(1..=90).contains(&self.validity.days),
+                "validity.days",
+                "is not within 1 to 90: a responder's certificate cannot be revoked",
+            ),
+            (
+                self.key.usage != [Usage::DigitalSignature],
+                "key.usage",
+                "a responder's is digitalSignature",
+            ),
+            (
+                self.key.extended_usage != [Purpose::OcspSigning],
+                "key.extended_usage",
+                "a responder's is OCSPSigning, and no other",
+            ),
+            (
+                !self.key.algorithms.iter().all(signs),
+                "key.algorithms",
+                "a responder's key is a P-256 or P-384 key",
+            ),
+            (
+                self.key.path_length.is_some(),
+                "key.path_length",
+                "is a CA's, not a responder's",
+            ),
+            (
+                self.publication.is_some(),
+                "publication",
+                "is a CA's: its addresses go into all that it issues",
+            ),
+            (
+                !self.subject.iter().all(SubjectAttribute::is_fixed),
+                "subject",
+                "a responder is no holder: its name has no variables",
             ),
         ]
     }
@@ -505,9 +567,14 @@ impl CertificateProfile {
         purposes.contains(&Purpose::CardAuthentication)
     }
 
-    /// Returns the longest validity in years.
+    /// Returns the longest validity in years; none of a responder's.
     pub fn years(&self) -> u8 {
         self.validity.years
+    }
+
+    /// Returns the validity of a responder's certificate in days.
+    pub(crate) fn days(&self) -> u16 {
+        self.validity.days
     }
 
     /// Returns whether a key of this kind may be certified.
@@ -530,7 +597,7 @@ impl CertificateProfile {
         self.publication.as_ref()
     }
 
-    /// Returns the subject's name for a holder; for a CA profile, the CA's own name.
+    /// Returns the subject's name for a holder; for a CA's or a responder's profile, its own name.
     ///
     /// # Errors
     /// [`SubjectError`], which shows no value.
@@ -588,7 +655,7 @@ mod tests {
     use cert::{Curve, KeyAlgorithm};
 
     use crate::testing::{
-        ALIEN_AUTHENTICATION, ALIEN_SIGNATURE, AUTHENTICATION, CA, CARD, PIV,
+        ALIEN_AUTHENTICATION, ALIEN_SIGNATURE, AUTHENTICATION, CA, CARD, OCSP, PIV,
         QUALIFIED_AUTHENTICATION, QUALIFIED_SIGNATURE, SIGNATURE,
     };
 
@@ -599,6 +666,7 @@ mod tests {
             (SIGNATURE, ProfileKind::Leaf),
             (PIV, ProfileKind::Leaf),
             (CA, ProfileKind::Ca),
+            (OCSP, ProfileKind::Responder),
         ] {
             let profile = CertificateProfile::parse(text).unwrap();
             assert_eq!((profile.kind(), profile.is_qualified()), (kind, false));
@@ -893,6 +961,25 @@ mod tests {
             (CA, "[\"p384\"]", "[\"p256\"]", "key.algorithms"),
             (CA, "[\"p384\"]", "[\"rsa4096\"]", "key.algorithms"),
             (CA, "PILOT eID CA", "CA of {surname}", "subject"),
+            (CA, "years = 15", "years = 15\ndays = 1", "validity.days"),
+            (
+                AUTHENTICATION,
+                "\"clientAuth\", ",
+                "\"OCSPSigning\", ",
+                "key.extended_usage",
+            ),
+            (OCSP, "days = 30", "days = 91", "validity.days"),
+            (OCSP, "days = 30", "years = 1", "validity.days"),
+            (OCSP, "days = 30", "days = 30\nyears = 1", "validity.days"),
+            (
+                OCSP,
+                "\"digitalSignature\"",
+                "\"nonRepudiation\"",
+                "key.usage",
+            ),
+            (OCSP, "OCSPSigning", "clientAuth", "key.extended_usage"),
+            (OCSP, "\"p256\"", "\"rsa2048\"", "key.algorithms"),
+            (OCSP, "PILOT eID OCSP", "OCSP of {surname}", "subject"),
             (
                 CA,
                 "[\"http://pki.example.org/pilot-ca.crl\"]",

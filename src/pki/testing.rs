@@ -24,6 +24,7 @@ pub(crate) const PIV: &str = include_str!("../../certs/piv-authentication.toml")
 pub(crate) const CARD: &str = include_str!("../../certs/piv-card-authentication.toml");
 pub(crate) const CA: &str = include_str!("../../certs/pilot-ca.toml");
 
+pub(crate) const OCSP: &str = include_str!("../../certs/pilot-ocsp.toml");
 pub(crate) const QUALIFIED_AUTHENTICATION: &str =
     include_str!("../../certs/qualified-authentication.toml");
 pub(crate) const QUALIFIED_SIGNATURE: &str = include_str!("../../certs/qualified-signature.toml");
@@ -130,6 +131,21 @@ pub(crate) fn order(
         subject: profile.subject(Some(holder)).unwrap(),
         not_after: time("2036-03-01T23:59:59Z"),
     }
+}
+
+/// A client that trusts no server: for plain HTTP on this machine.
+pub(crate) fn http_client() -> reqwest::Client {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .build()
+        .unwrap()
 }
 
 pub(crate) struct Folder(tempfile::TempDir);

@@ -46,6 +46,9 @@ pub(crate) enum Purpose {
     /// §4.2.2.2*).
     #[serde(rename = "cardAuth")]
     CardAuthentication,
+    /// *RFC 6960 §4.2.2.2*.
+    #[serde(rename = "OCSPSigning")]
+    OcspSigning,
 }
 
 impl Purpose {
@@ -55,6 +58,7 @@ impl Purpose {
             Self::EmailProtection => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4") },
             Self::DocumentSigning => const { ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36") },
             Self::CardAuthentication => cert::CARD_AUTHENTICATION,
+            Self::OcspSigning => cert::ocsp::OCSP_SIGNING,
         }
     }
 }

@@ -51,6 +51,12 @@ pub enum IssueError {
         /// The profile's name.
         name: String,
     },
+    /// The profile is not a responder's.
+    #[error("certificate profile {name:?} is not a responder's")]
+    NotAResponderProfile {
+        /// The profile's name.
+        name: String,
+    },
     /// Only a qualified authority issues it, which the embedded one is not.
     #[error("certificate profile {name:?} is for a qualified authority, which this one is not")]
     Qualified {

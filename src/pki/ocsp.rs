@@ -1,0 +1,199 @@
+//! The embedded authority's OCSP responder (*RFC 6960*): what its register says, signed by a key
+//! that the authority appointed for it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cert::ocsp::{
+    CertId, CertStatus, OCSP_SIGNING, OcspRequest, Refusal, SingleStatus, StatusReport, refusal,
+};
+use cert::{Certificate, PublicKey};
+use hsm::{SignatureAlgorithm, Signer};
+use jiff::Timestamp;
+
+use crate::authority::Status;
+use crate::crl::RevocationReason;
+use crate::embedded::ServingCa;
+
+mod router;
+
+pub use router::{Clock, Published, router};
+
+/// The code of `certificateHold` (*RFC 5280 §5.3.1*).
+const HOLD: u8 = 6;
+
+/// Why a responder was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResponderError {
+    /// The certificate is not one of this authority's for this key.
+    #[error("certificate {serial} does not make a responder: {reason}")]
+    Certificate {
+        /// Its serial number.
+        serial: String,
+        /// What does not fit.
+        reason: &'static str,
+    },
+}
+
+/// Says for an embedded authority where its certificates stand. Clones are the same one.
+///
+/// - What the register has: `good`, or `revoked` with time and reason; a hold is `revoked` with
+///   `certificateHold`, and ends.
+/// - What it does not have was never given out: `revoked` with `certificateHold` since 1970 (*RFC
+///   6960 §2.2*, extended revoke), so that a forged certificate is refused also by those who take
+///   `unknown` for "perhaps".
+/// - Another authority's: `unknown`.
+#[derive(Clone)]
+pub struct OcspResponder {
+    ca: ServingCa,
+    certificate: Arc<Certificate>,
+    signer: Arc<dyn Signer>,
+    algorithm: cert::SignatureAlgorithm,
+    term: Duration,
+}
+
+impl OcspResponder {
+    /// Returns the responder that answers with this certificate ([`crate::EmbeddedCa::appoint`])
+    /// and its key; an answer may be kept for `term`.
+    ///
+    /// # Errors
+    /// [`ResponderError`].
+    pub fn new(
+        ca: ServingCa,
+        certificate: Certificate,
+        signer: Arc<dyn Signer>,
+        term: Duration,
+    ) -> Result<Self, ResponderError> {
+        let refuse = |reason| ResponderError::Certificate {
+            serial: certificate.serial_hex(),
+            reason,
+        };
+        let issuer = ca.certificate();
+        if certificate.issuer() != issuer.subject()
+            || certificate.verify_signature(issuer.public_key()).is_err()
+        {
+            return Err(refuse("the authority did not sign it"));
+        }
+        if !certificate
+            .extensions()
+            .extended_key_usage
+            .contains(&OCSP_SIGNING)
+        {
+            return Err(refuse("it is not for signing OCSP"));
+        }
+        let key = PublicKey::from_spki_der(signer.public_key_spki_der());
+        if key.ok().as_ref() != Some(certificate.public_key()) {
+            return Err(refuse("its key is not the one in the HSM"));
+        }
+        let hash = match signer.algorithm() {
+            SignatureAlgorithm::EcdsaP256Sha256 => cert::Hash::Sha256,
+            SignatureAlgorithm::EcdsaP384Sha384 => cert::Hash::Sha384,
+            SignatureAlgorithm::Ed25519 => return Err(refuse("its key is no P-256 or P-384 key")),
+        };
+        Ok(Self {
+            ca,
+            certificate: Arc::new(certificate),
+            signer,
+            algorithm: cert::SignatureAlgorithm::Ecdsa(hash),
+            term,
+        })
+    }
+
+    /// Returns the responder's certificate: renew it while it holds.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Returns the authority.
+    pub fn ca(&self) -> &ServingCa {
+        &self.ca
+    }
+
+    /// Returns the answer to a request in DER; the answer may be a refusal, and is always one.
+    pub async fn handle(&self, request: &[u8], at: Timestamp) -> Vec<u8> {
+        match self.answer(request, at).await {
+            Ok(answer) => answer,
+            Err(fault) => refusal(fault),
+        }
+    }
+
+    async fn answer(&self, request: &[u8], at: Timestamp) -> Result<Vec<u8>, Refusal> {
+        let request = OcspRequest::parse(request).map_err(|_| Refusal::Malformed)?;
+        if !self.certificate.validity().contains(at) {
+            // An answer that nobody can believe.
+            return Err(Refusal::TryLater);
+        }
+        // Whole seconds, which is what answers show.
+        let this_update = Timestamp::from_second(at.as_second()).map_err(|_| Refusal::Internal)?;
+        let next_update = this_update
+            .checked_add(self.term)
+            .map_err(|_| Refusal::Internal)?;
+        let mut report = StatusReport {
+            produced_at: this_update,
+            statuses: Vec::with_capacity(request.ids.len()),
+            nonce: request.nonce,
+            extended_revoke: false,
+        };
+        for id in request.ids {
+            let (status, was_issued) = self.status(&id).await?;
+            report.extended_revoke |= !was_issued;
+            report.statuses.push(SingleStatus {
+                id,
+                status,
+                this_update,
+                next_update: Some(next_update),
+            });
+        }
+        let internal = |_| Refusal::Internal;
+        let signed = report.to_be_signed(&self.certificate).map_err(internal)?;
+        let (signer, message) = (Arc::clone(&self.signer), signed.clone());
+        let signature = tokio::task::spawn_blocking(move || signer.sign(&message))
+            .await
+            .map_err(|_| Refusal::TryLater)?
+            .map_err(|_| Refusal::Internal)?;
+        // What the token made is proved before anybody relies on it.
+        self.certificate
+            .public_key()
+            .verify(self.algorithm, &signed, &signature)
+            .map_err(|_| Refusal::Internal)?;
+        StatusReport::assemble(&signed, self.algorithm, &signature, &self.certificate)
+            .map_err(internal)
+    }
+
+    /// Returns where a certificate stands, and whether it was issued, as far as this authority is
+    /// asked.
+    async fn status(&self, id: &CertId) -> Result<(CertStatus, bool), Refusal> {
+        if !id.is_issued_by(self.ca.certificate()) {
+            return Ok((CertStatus::Unknown, true));
+        }
+        let found = self.ca.register().find(id.serial()).await;
+        let Some(entry) = found.map_err(|_| Refusal::TryLater)? else {
+            let status = CertStatus::Revoked {
+                since: Timestamp::UNIX_EPOCH,
+                reason: Some(HOLD),
+            };
+            return Ok((status, false));
+        };
+        let revoked = |reason: RevocationReason| CertStatus::Revoked {
+            since: entry.since,
+            reason: Some(reason.number()),
+        };
+        let status = match entry.status {
+            Status::Good => CertStatus::Good,
+            Status::OnHold => revoked(RevocationReason::CertificateHold),
+            Status::Revoked(reason) => revoked(reason),
+        };
+        Ok((status, true))
+    }
+}
+
+impl fmt::Debug for OcspResponder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OcspResponder({:?})", self.certificate)
+    }
+}
+
+#[cfg(test)]
+mod tests;
