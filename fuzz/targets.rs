@@ -14,6 +14,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
     ("request", request),
     ("ocsp", ocsp),
+    ("est", est),
     ("public_key", public_key),
     ("application", application),
     ("audit_entry", audit_entry),
@@ -191,6 +192,16 @@ fn ocsp(bytes: &[u8]) {
         );
     }
     let _ = cert::ocsp::OcspResponse::parse(bytes);
+}
+
+/// An EST server's answer, and the operator's file about it.
+fn est(bytes: &[u8]) {
+    if let Ok(certificates) = cert::certs_only(bytes) {
+        assert!(!certificates.is_empty(), "no message without a certificate");
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = pki::EstConfig::parse(text);
+    }
 }
 
 fn public_key(bytes: &[u8]) {

@@ -102,6 +102,7 @@ pub struct Promises {
     /// What is issued is on hold until it is released. Where not, the caller puts it on hold.
     pub issues_on_hold: bool,
     /// An exchange whose answer was lost gives the same certificate when it is submitted again.
+    /// Where not, it gives [`AuthorityError::Astray`], and its key is lost with it.
     pub finds_again: bool,
     /// A certificate that is not concluded as accepted is withdrawn by the authority itself.
     pub withdraws_unconfirmed: bool,
@@ -140,6 +141,15 @@ pub enum AuthorityError {
         /// What it said.
         reason: String,
     },
+    /// The request may have arrived, its answer is lost, and the protocol cannot ask again: the
+    /// authority may have issued a certificate that nobody holds. This key is never sent again;
+    /// take a new one (a new blank), and have a second channel, or a person, revoke whatever the
+    /// authority lists for the old one.
+    #[error("the request may have been answered, and cannot be sent again: {reason}")]
+    Astray {
+        /// What is known of it.
+        reason: String,
+    },
     /// The protocol has no way to do it: a second channel must.
     #[error("{protocol} cannot {act}; a second channel to the authority must")]
     SecondChannel {
@@ -167,6 +177,7 @@ impl AuthorityError {
             Self::Issue(error) => error.is_passing(),
             Self::Refused { .. }
             | Self::Lost { .. }
+            | Self::Astray { .. }
             | Self::SecondChannel { .. }
             | Self::Exchange => false,
         }

@@ -8,6 +8,7 @@
 //!      trait CertificateAuthority ◄───────────────┘        judge(order, certificate)
 //!        ├─ ServingCa: EmbeddedCa (key in the HSM) and its Register; crl()
 //!        │    └─ OcspResponder, validation_router: what relying parties ask
+//!        ├─ EstAuthority: another authority, over EST
 //!        └─ Paired: one channel issues, another revokes
 //! ```
 //!
@@ -18,6 +19,7 @@ mod authority;
 mod crl;
 mod embedded;
 mod environment;
+mod est;
 mod extensions;
 mod judge;
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub use authority::{
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
+pub use est::{EstAccess, EstAuthority, EstConfig, EstConfigError, EstSetupError};
 pub use judge::{Misissued, judge};
 pub use ocsp::{Clock, OcspResponder, Published, ResponderError, router as validation_router};
 pub use paired::Paired;
