@@ -13,6 +13,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("secured_response", secured_response),
     ("certificate", certificate),
     ("request", request),
+    ("crl", crl),
     ("ocsp", ocsp),
     ("est", est),
     ("public_key", public_key),
@@ -179,6 +180,10 @@ fn request(bytes: &[u8]) {
         strict.is_err() || strict == lax,
         "what is accepted without SHA-1 is accepted with it"
     );
+}
+
+fn crl(bytes: &[u8]) {
+    let _ = cert::UnverifiedCrl::parse(bytes.to_vec());
 }
 
 fn ocsp(bytes: &[u8]) {

@@ -122,15 +122,18 @@ impl EmbeddedCa {
         next_update: Timestamp,
         number: u64,
     ) -> Result<Vec<u8>, CrlError> {
-        let tbs = crl::to_be_signed(
+        let unsigned = crl::Unsigned::new(
             self.certificate.subject(),
             &self.key_identifier,
             entries,
             (this_update, next_update),
             number,
         )?;
-        let signature = self.signer.sign(&tbs).map_err(CrlError::Token)?;
-        crl::proved(&tbs, &signature, self.certificate.public_key())
+        let signature = self
+            .signer
+            .sign(unsigned.to_be_signed())
+            .map_err(CrlError::Token)?;
+        unsigned.proved(&signature, self.certificate.public_key())
     }
 }
 

@@ -13,8 +13,7 @@ use x509_cert::time::Time;
 use crate::embedded::IssueError;
 
 /// ecdsa-with-SHA384 (*RFC 5758 §3.2*), without parameters.
-pub(crate) const ECDSA_SHA384: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 
 #[derive(Sequence)]
 struct TbsCertificate<'a> {
@@ -80,8 +79,8 @@ impl Content<'_> {
     }
 }
 
-/// Returns the signed form of certificates and CRLs.
-pub(crate) fn signed(tbs: &[u8], signature: &[u8]) -> der::Result<Vec<u8>> {
+/// Returns the signed form of a certificate.
+fn signed(tbs: &[u8], signature: &[u8]) -> der::Result<Vec<u8>> {
     SignedData {
         tbs: AnyRef::from_der(tbs)?,
         algorithm: algorithm(),
@@ -90,7 +89,8 @@ pub(crate) fn signed(tbs: &[u8], signature: &[u8]) -> der::Result<Vec<u8>> {
     .to_der()
 }
 
-fn algorithm() -> AlgorithmIdentifierRef<'static> {
+/// Returns ecdsa-with-SHA384 as certificates and CRLs have it.
+pub(crate) fn algorithm() -> AlgorithmIdentifierRef<'static> {
     AlgorithmIdentifierRef {
         oid: ECDSA_SHA384,
         parameters: None,
