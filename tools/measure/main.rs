@@ -6,6 +6,7 @@
     reason = "printing figures is what it is for"
 )]
 
+mod authority;
 mod chips;
 mod demo;
 mod fewest;
@@ -37,6 +38,9 @@ struct Arguments {
     /// Measure only what keys do, those rows whose name contains this, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
     keys: Option<String>,
+    /// Measure only the memory that a long revocation list takes.
+    #[arg(long, hide = true)]
+    crl_memory: bool,
 }
 
 /// One figure.
@@ -128,6 +132,18 @@ fn main() -> ExitCode {
             }
         };
     }
+    if arguments.crl_memory {
+        return match authority::list_memory() {
+            Ok((taken, length)) => {
+                println!("{taken} {length}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("measure: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     match measure(&arguments) {
         Ok(rows) if arguments.json => {
             println!(
@@ -172,9 +188,10 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 4] = [
+    let groups: [Group; 5] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
+        (authority::names(), |wanted, _| authority::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
         (demo::names(), |_, arguments| {
             demo::rows(arguments.documents)
@@ -227,6 +244,7 @@ mod tests {
             documents: 0,
             wire: None,
             keys: None,
+            crl_memory: false,
         }
     }
 
