@@ -2,7 +2,7 @@
 //! that the authority appointed for it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use cert::ocsp::{
@@ -48,7 +48,7 @@ pub enum ResponderError {
 #[derive(Clone)]
 pub struct OcspResponder {
     ca: ServingCa,
-    certificate: Arc<Certificate>,
+    certificate: Arc<RwLock<Arc<Certificate>>>,
     signer: Arc<dyn Signer>,
     algorithm: cert::SignatureAlgorithm,
     term: Duration,
@@ -66,44 +66,38 @@ impl OcspResponder {
         signer: Arc<dyn Signer>,
         term: Duration,
     ) -> Result<Self, ResponderError> {
-        let refuse = |reason| ResponderError::Certificate {
-            serial: certificate.serial_hex(),
-            reason,
-        };
-        let issuer = ca.certificate();
-        if certificate.issuer() != issuer.subject()
-            || certificate.verify_signature(issuer.public_key()).is_err()
-        {
-            return Err(refuse("the authority did not sign it"));
-        }
-        if !certificate
-            .extensions()
-            .extended_key_usage
-            .contains(&OCSP_SIGNING)
-        {
-            return Err(refuse("it is not for signing OCSP"));
-        }
-        let key = PublicKey::from_spki_der(signer.public_key_spki_der());
-        if key.ok().as_ref() != Some(certificate.public_key()) {
-            return Err(refuse("its key is not the one in the HSM"));
-        }
+        check(&certificate, &ca, &*signer)?;
         let hash = match signer.algorithm() {
             SignatureAlgorithm::EcdsaP256Sha256 => cert::Hash::Sha256,
             SignatureAlgorithm::EcdsaP384Sha384 => cert::Hash::Sha384,
-            SignatureAlgorithm::Ed25519 => return Err(refuse("its key is no P-256 or P-384 key")),
+            SignatureAlgorithm::Ed25519 => {
+                return Err(refused(&certificate, "its key is no P-256 or P-384 key"));
+            }
         };
         Ok(Self {
             ca,
-            certificate: Arc::new(certificate),
+            certificate: Arc::new(RwLock::new(Arc::new(certificate))),
             signer,
             algorithm: cert::SignatureAlgorithm::Ecdsa(hash),
             term,
         })
     }
 
-    /// Returns the responder's certificate: renew it while it holds.
-    pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+    /// Returns the responder's certificate: [renew](Self::renew) it while it holds.
+    pub fn certificate(&self) -> Arc<Certificate> {
+        let held = self.certificate.read();
+        Arc::clone(&held.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers with a newer certificate of the same key from now on, all clones of it.
+    ///
+    /// # Errors
+    /// [`ResponderError`]; the one before then stays.
+    pub fn renew(&self, certificate: Certificate) -> Result<(), ResponderError> {
+        check(&certificate, &self.ca, &*self.signer)?;
+        let held = self.certificate.write();
+        *held.unwrap_or_else(PoisonError::into_inner) = Arc::new(certificate);
+        Ok(())
     }
 
     /// Returns the authority.
@@ -121,7 +115,8 @@ impl OcspResponder {
 
     async fn answer(&self, request: &[u8], at: Timestamp) -> Result<Vec<u8>, Refusal> {
         let request = OcspRequest::parse(request).map_err(|_| Refusal::Malformed)?;
-        if !self.certificate.validity().contains(at) {
+        let certificate = self.certificate();
+        if !certificate.validity().contains(at) {
             // An answer that nobody can believe.
             return Err(Refusal::TryLater);
         }
@@ -147,19 +142,18 @@ impl OcspResponder {
             });
         }
         let internal = |_| Refusal::Internal;
-        let signed = report.to_be_signed(&self.certificate).map_err(internal)?;
+        let signed = report.to_be_signed(&certificate).map_err(internal)?;
         let (signer, message) = (Arc::clone(&self.signer), signed.clone());
         let signature = tokio::task::spawn_blocking(move || signer.sign(&message))
             .await
             .map_err(|_| Refusal::TryLater)?
             .map_err(|_| Refusal::Internal)?;
         // What the token made is proved before anybody relies on it.
-        self.certificate
+        certificate
             .public_key()
             .verify(self.algorithm, &signed, &signature)
             .map_err(|_| Refusal::Internal)?;
-        StatusReport::assemble(&signed, self.algorithm, &signature, &self.certificate)
-            .map_err(internal)
+        StatusReport::assemble(&signed, self.algorithm, &signature, &certificate).map_err(internal)
     }
 
     /// Returns where a certificate stands, and whether it was issued, as far as this authority is
@@ -189,9 +183,39 @@ impl OcspResponder {
     }
 }
 
+/// Checks that the authority appointed the signer's key by this certificate.
+fn check(
+    certificate: &Certificate,
+    ca: &ServingCa,
+    signer: &dyn Signer,
+) -> Result<(), ResponderError> {
+    let issuer = ca.certificate();
+    if certificate.issuer() != issuer.subject()
+        || certificate.verify_signature(issuer.public_key()).is_err()
+    {
+        return Err(refused(certificate, "the authority did not sign it"));
+    }
+    let purposes = &certificate.extensions().extended_key_usage;
+    if !purposes.contains(&OCSP_SIGNING) {
+        return Err(refused(certificate, "it is not for signing OCSP"));
+    }
+    let key = PublicKey::from_spki_der(signer.public_key_spki_der());
+    if key.ok().as_ref() != Some(certificate.public_key()) {
+        return Err(refused(certificate, "its key is not the one in the HSM"));
+    }
+    Ok(())
+}
+
+fn refused(certificate: &Certificate, reason: &'static str) -> ResponderError {
+    ResponderError::Certificate {
+        serial: certificate.serial_hex(),
+        reason,
+    }
+}
+
 impl fmt::Debug for OcspResponder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OcspResponder({:?})", self.certificate)
+        write!(f, "OcspResponder({:?})", self.certificate())
     }
 }
 

@@ -8,8 +8,8 @@ use cert::ocsp::{
     CertStatus, OcspRequest, OcspResponse, OcspVerifyError, Refusal, Responder, refusal,
 };
 use cert::{Certificate, Hash};
-use hsm::Curve;
 use hsm::test_support::{token, with_private_tokens};
+use hsm::{Curve, Signer};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{OcspResponder, Published, ResponderError, router};
@@ -26,6 +26,7 @@ const TERM: Duration = Duration::from_secs(3600);
 struct House {
     serving: ServingCa,
     responder: OcspResponder,
+    signer: Arc<dyn Signer>,
     folder: Folder,
     at: Timestamp,
 }
@@ -43,20 +44,21 @@ fn house(curve: Curve) -> House {
         at - day,
     )
     .unwrap();
-    let signer = Arc::new(token.signer("ocsp").unwrap());
+    let signer: Arc<dyn Signer> = Arc::new(token.signer("ocsp").unwrap());
     let certificate = ca.appoint(&profile(OCSP), &*signer, at).unwrap();
     let serving = ServingCa::new(
         Arc::new(ca),
         Arc::new(MemoryRegister::default()),
         Arc::new(token),
     );
-    let responder = OcspResponder::new(serving.clone(), certificate, signer, TERM).unwrap();
+    let responder = OcspResponder::new(serving.clone(), certificate, signer.clone(), TERM).unwrap();
     let folder = Folder::new();
     folder.write("ca.der", serving.certificate().as_der());
     folder.openssl(&["x509", "-inform", "DER", "-in", "ca.der", "-out", "ca.pem"]);
     House {
         serving,
         responder,
+        signer,
         folder,
         at,
     }
@@ -300,7 +302,7 @@ fn only_the_appointed_key_answers_and_only_while_it_holds() {
         "ocsp::tests::only_the_appointed_key_answers_and_only_while_it_holds",
         || {
             let house = house(Curve::P384);
-            let own = house.responder.certificate().clone();
+            let own = Certificate::clone(&house.responder.certificate());
             let other = token("other");
             other.generate_signing_key("ocsp", Curve::P384).unwrap();
             let signer = Arc::new(other.signer("ocsp").unwrap());
@@ -335,6 +337,15 @@ fn only_the_appointed_key_answers_and_only_while_it_holds() {
                 let late = own.validity().not_after + SignedDuration::from_secs(2);
                 let answer = house.responder.handle(&asked, late).await;
                 assert_eq!(answer, refusal(Refusal::TryLater));
+                // Renewed, it answers again; also where it was handed out before.
+                let served = house.responder.clone();
+                let ca = house.serving.ca();
+                let foreign = ca.appoint(&profile(OCSP), &*signer, late).unwrap();
+                assert!(house.responder.renew(foreign).is_err());
+                let newer = ca.appoint(&profile(OCSP), &*house.signer, late).unwrap();
+                house.responder.renew(newer).unwrap();
+                let answer = OcspResponse::parse(&served.handle(&asked, late).await);
+                assert!(answer.unwrap().is_ok());
             });
         },
     );
