@@ -215,6 +215,10 @@ const REASON: [u8; 13] = [
     0x30, 0x0C, 0x30, 0x0A, 0x06, 0x03, 0x55, 0x1D, 0x15, 0x04, 0x03, 0x0A, 0x01,
 ];
 
+/// The first second of 2050, from which a time is a GeneralizedTime (*§4.1.2.5*), with two letters
+/// more.
+const GENERALIZED: i64 = 2_524_608_000;
+
 /// Returns how long the content of an entry is.
 fn entry_length(entry: &CrlEntry) -> Result<usize, CrlError> {
     let first = entry.serial.first().copied().unwrap_or_default();
@@ -226,8 +230,10 @@ fn entry_length(entry: &CrlEntry) -> Result<usize, CrlError> {
     if entry.serial.len() + sign > 20 {
         return Err(CrlError::Serial);
     }
-    let time = time(entry.since)?.encoded_len();
-    let time = time.and_then(usize::try_from).map_err(CrlError::Encoding)?;
+    let time = match entry.since.as_second() {
+        ..GENERALIZED => 15,
+        _ => 17,
+    };
     Ok(2 + sign + entry.serial.len() + time + REASON.len() + 1)
 }
 
