@@ -8,10 +8,14 @@ use der::asn1::{AnyRef, BitStringRef, IntRef, OctetStringRef};
 use der::{Decode, Header, Reader, Sequence, SliceReader, Tag, Tagged};
 use jiff::{SignedDuration, Timestamp};
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber, CrlReason, KeyUsage};
+use x509_cert::ext::pkix::name::DistributionPointName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, CrlNumber, CrlReason, IssuingDistributionPoint, KeyUsage,
+};
 use x509_cert::time::Time;
 
 use crate::certificate::{Certificate, read_serial};
+use crate::extensions::url;
 use crate::name::DistinguishedName;
 use crate::signature::SignatureError;
 use crate::signature_algorithm::SignatureAlgorithm;
@@ -21,6 +25,9 @@ pub const MAX_CRL: usize = 128 << 20;
 
 /// The most extensions of a list.
 const MAX_EXTENSIONS: usize = 32;
+
+/// *§5.2.5*. x509-cert 0.3 has another extension's identifier there.
+const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
 /// How far an authority's clock may be ahead of ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -56,8 +63,8 @@ pub enum CrlError {
     /// There are more extensions than any list has, or one twice.
     #[error("too many extensions, or one twice")]
     Extensions,
-    /// A critical extension that is not understood here: of the list, such as a narrower scope or
-    /// changes only, or of an entry, such as another issuer.
+    /// A critical extension that is not understood here: of the list, such as changes
+    /// only or some reasons, or of an entry, such as another issuer.
     #[error("the list has the critical extension {oid}, which is not understood")]
     UnknownCritical {
         /// Its identifier.
@@ -101,6 +108,15 @@ pub enum CrlVerifyError {
     },
 }
 
+/// A list says nothing of a certificate: it is of another authority, or of another part of what its
+/// authority issued.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the revocation list is not one for certificate {serial}")]
+pub struct OutOfScope {
+    /// The certificate.
+    pub serial: String,
+}
+
 /// A certificate on a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revoked {
@@ -126,6 +142,7 @@ pub struct RevocationList {
     next_update: Timestamp,
     number: Option<Vec<u8>>,
     authority_key: Option<Vec<u8>>,
+    scope: Option<Scope>,
     /// Where each entry stands, in order of serial numbers.
     entries: Vec<u32>,
 }
@@ -151,6 +168,47 @@ struct ExtensionDer<'a> {
 struct Said {
     number: Option<Vec<u8>>,
     authority_key: Option<Vec<u8>>,
+    scope: Option<Scope>,
+}
+
+/// Of which certificates a list says something (`issuingDistributionPoint`, *§5.2.5*).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scope {
+    /// The addresses one of which such a certificate names; none where all do.
+    urls: Vec<String>,
+    only_holders: bool,
+    only_authorities: bool,
+}
+
+impl Scope {
+    /// Reads a scope; nothing for one that is not understood here: of another's certificates, of
+    /// some reasons, of attributes.
+    fn read(value: &[u8]) -> der::Result<Option<Self>> {
+        let point = IssuingDistributionPoint::from_der(value)?;
+        let urls = match &point.distribution_point {
+            None => Vec::new(),
+            Some(DistributionPointName::FullName(names)) => names.iter().filter_map(url).collect(),
+            Some(DistributionPointName::NameRelativeToCRLIssuer(_)) => return Ok(None),
+        };
+        // A name that is no address cannot be compared.
+        let is_nameless = point.distribution_point.is_some() && urls.is_empty();
+        let is_other = point.indirect_crl
+            || point.only_some_reasons.is_some()
+            || point.only_contains_attribute_certs;
+        Ok((!is_nameless && !is_other).then_some(Self {
+            urls,
+            only_holders: point.only_contains_user_certs,
+            only_authorities: point.only_contains_ca_certs,
+        }))
+    }
+
+    fn has(&self, certificate: &Certificate) -> bool {
+        let said = certificate.extensions();
+        let is_named = said.crl_urls.iter().any(|url| self.urls.contains(url));
+        (self.urls.is_empty() || is_named)
+            && (!self.only_holders || !said.ca)
+            && (!self.only_authorities || said.ca)
+    }
 }
 
 impl UnverifiedCrl {
@@ -202,6 +260,7 @@ impl UnverifiedCrl {
             next_update,
             number: said.number,
             authority_key: said.authority_key,
+            scope: said.scope,
             entries,
             der,
         }))
@@ -252,8 +311,23 @@ impl UnverifiedCrl {
 }
 
 impl RevocationList {
-    /// Returns what the list says of a serial number (big-endian, no leading zero byte); nothing
-    /// where the certificate is not on it.
+    /// Returns what the list says of a certificate; nothing where it is not on it.
+    ///
+    /// # Errors
+    /// [`OutOfScope`] where its not being listed would mean nothing.
+    pub fn status(&self, certificate: &Certificate) -> Result<Option<Revoked>, OutOfScope> {
+        let in_scope = |scope: &Scope| scope.has(certificate);
+        if *certificate.issuer() != self.issuer || !self.scope.as_ref().is_none_or(in_scope) {
+            return Err(OutOfScope {
+                serial: certificate.serial_hex(),
+            });
+        }
+        Ok(self.find(certificate.serial()))
+    }
+
+    /// Returns what the list says of a serial number (big-endian, no leading zero byte). That it
+    /// says nothing means something only of a certificate that the list is for
+    /// ([`RevocationList::status`]).
     pub fn find(&self, serial: &[u8]) -> Option<Revoked> {
         let wanted = (serial.len(), serial);
         let found = self.entries.binary_search_by(|start| {
@@ -424,6 +498,10 @@ fn read_extensions(der: &[u8]) -> Result<Said, CrlError> {
                     .key_identifier
                     .map(|key| key.into_bytes().into_vec());
             }
+            oid @ ISSUING_DISTRIBUTION_POINT => match Scope::read(value)? {
+                None => return Err(CrlError::UnknownCritical { oid }),
+                scope => said.scope = scope,
+            },
             oid if extension.critical => return Err(CrlError::UnknownCritical { oid }),
             _ => {}
         }

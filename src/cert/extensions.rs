@@ -152,7 +152,8 @@ fn malformed(extension: &Extension) -> CertificateError {
     }
 }
 
-fn url(name: &GeneralName) -> Option<String> {
+/// Returns the address that a name is, if it is one.
+pub(crate) fn url(name: &GeneralName) -> Option<String> {
     match name {
         GeneralName::UniformResourceIdentifier(uri) => Some(uri.as_str().to_owned()),
         _ => None,

@@ -42,7 +42,9 @@ mod verify;
 pub use algorithm::{Curve, KeyAlgorithm, RsaLength};
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use certs_only::{CertsOnlyError, MAX_CERTS_ONLY, certs_only};
-pub use crl::{CrlError, CrlVerifyError, MAX_CRL, RevocationList, Revoked, UnverifiedCrl};
+pub use crl::{
+    CrlError, CrlVerifyError, MAX_CRL, OutOfScope, RevocationList, Revoked, UnverifiedCrl,
+};
 pub use domain::DomainParameters;
 pub use emsa::{EmsaError, digest_info, emsa_pkcs1_v1_5, emsa_pss};
 pub use extensions::{CARD_AUTHENTICATION, Extensions};

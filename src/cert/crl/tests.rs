@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::{CrlError, CrlVerifyError, Revoked, UnverifiedCrl};
+use super::{CrlError, CrlVerifyError, OutOfScope, Revoked, UnverifiedCrl};
 use crate::certificate::Certificate;
 use crate::testing::{Folder, issue, openssl};
 
@@ -97,14 +97,73 @@ fn an_empty_list_lists_nobody() {
 }
 
 #[test]
-fn a_list_of_a_narrower_scope_is_refused() {
-    let scope = "issuingDistributionPoint=critical,@scope\n[scope]\nonlyuser=TRUE\n";
-    let (_, der) = list(&[CONFIG, scope].concat(), INDEX);
-    assert!(matches!(
-        UnverifiedCrl::parse(der),
-        Err(CrlError::UnknownCritical { oid }) if oid.to_string() == "2.5.29.28"
-    ));
-    // Of version 1, which says neither number nor authority.
+fn a_list_speaks_of_its_own_part_only() {
+    let scope = "issuingDistributionPoint=critical,@scope\n[scope]\n\
+        fullname=URI:http://a.example/11.crl\nonlyuser=TRUE\n";
+    let folder = Folder::new();
+    let root = issue(&folder, "Root", None, "P-256", CA);
+    let leaf =
+        |name: &str, extensions: &str| issue(&folder, name, Some("Root"), "P-256", extensions);
+    let end = "basicConstraints=critical,CA:FALSE\n";
+    let of = |part: u8| format!("{end}crlDistributionPoints=URI:http://a.example/{part}.crl\n");
+    let (own, other, unsaid) = (leaf("A", &of(11)), leaf("B", &of(12)), leaf("C", end));
+    let authority = leaf("D", &of(11).replace("FALSE", "TRUE"));
+    let index = format!(
+        "R\t360101000000Z\t260102030405Z\t{}\tunknown\t/CN=A\n",
+        own.serial_hex()
+    );
+    let index = index.to_uppercase().replace("UNKNOWN", "unknown");
+    let list = |scope: &str, index: &str| {
+        for (name, text) in [("index", index), ("number", "0100\n")] {
+            folder.write(name, text.as_bytes());
+        }
+        folder.write("config", [CONFIG, scope].concat().as_bytes());
+        openssl(
+            &folder,
+            &[
+                "ca", "-gencrl", "-config", "config", "-cert", "Root.pem", "-keyfile", "Root.key",
+                "-crldays", "2", "-out", "crl.pem",
+            ],
+        );
+        openssl(
+            &folder,
+            &["crl", "-in", "crl.pem", "-outform", "DER", "-out", "crl"],
+        );
+        UnverifiedCrl::parse(folder.read("crl"))
+    };
+    let at = authority.validity().not_before + SignedDuration::from_secs(1);
+    let part = list(scope, &index).unwrap().verify(&root, at).unwrap();
+    assert!(part.status(&own).unwrap().is_some());
+    for outside in [&other, &unsaid, &authority] {
+        let serial = outside.serial_hex();
+        assert_eq!(part.status(outside), Err(OutOfScope { serial }));
+    }
+    let all = list("", &index).unwrap().verify(&root, at).unwrap();
+    for (certificate, is_listed) in [(&own, true), (&other, false), (&authority, false)] {
+        let said = all.status(certificate).unwrap();
+        assert_eq!(said.is_some(), is_listed);
+    }
+    let (stranger, _) = list_of_another();
+    let foreign = all.status(&stranger);
+    // Of the same name: told apart by the signature, which a path verifies.
+    assert_eq!(foreign, Ok(None));
+
+    for refused in [
+        "indirectCRL=TRUE\n",
+        "onlysomereasons=keyCompromise\n",
+        "onlyAA=TRUE\n",
+    ] {
+        let scope = format!("{scope}{refused}").replace("onlyuser=TRUE\n", "");
+        assert!(matches!(
+            list(&scope, ""),
+            Err(CrlError::UnknownCritical { oid }) if oid.to_string() == "2.5.29.28"
+        ));
+    }
+}
+
+#[test]
+fn a_list_of_version_1_is_refused() {
+    // It says neither number nor authority.
     let bare = CONFIG.replace("crl_extensions=ext\n", "");
     let bare = bare.replace("crlnumber=number\n", "");
     let (_, der) = list(&bare, "");
