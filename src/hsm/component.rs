@@ -3,9 +3,10 @@
 //! That is how suppliers send a zone master key: two or three letters to two or three people,
 //! each with the component's own check value, and one check value of the whole.
 
-use card::cipher::{Key, KeyAlgorithm, kcv};
+use card::cipher::{Key, KeyAlgorithm};
 use zeroize::Zeroizing;
 
+use crate::check_method::CheckMethod;
 use crate::share::hex;
 
 /// How many components a key may have.
@@ -98,9 +99,12 @@ pub fn check_component(
     number: usize,
     component: &Key,
     algorithm: KeyAlgorithm,
+    method: CheckMethod,
     expected: [u8; 3],
 ) -> Result<(), ComponentError> {
-    let found = kcv(component, algorithm).map_err(|_| ComponentError::Form)?;
+    let found = method
+        .value(component, algorithm)
+        .map_err(|_| ComponentError::Form)?;
     if found == expected {
         return Ok(());
     }
@@ -118,6 +122,7 @@ pub fn check_component(
 pub fn join_components(
     components: &[Key],
     algorithm: KeyAlgorithm,
+    method: CheckMethod,
     expected: [u8; 3],
 ) -> Result<Key, ComponentError> {
     let count = components.len();
@@ -140,7 +145,9 @@ pub fn join_components(
         }
     }
     let key = Key::new(&sum).map_err(|_| ComponentError::Form)?;
-    let found = kcv(&key, algorithm).map_err(|_| ComponentError::Form)?;
+    let found = method
+        .value(&key, algorithm)
+        .map_err(|_| ComponentError::Form)?;
     if found == expected {
         Ok(key)
     } else {
@@ -152,7 +159,11 @@ pub fn join_components(
 mod tests {
     use card::cipher::{Key, KeyAlgorithm};
 
+    use crate::check_method::CheckMethod;
+
     use super::{ComponentError, check_component, join_components, parse_component};
+
+    const GP: CheckMethod = CheckMethod::GlobalPlatform;
 
     fn key(text: &str) -> Key {
         parse_component(text).unwrap()
@@ -168,7 +179,8 @@ mod tests {
         );
         let c = key("1F3D5B7997B5D3F12C0E684AA486E0C2");
         let sum = Key::new(&hex::decode("0123456789ABCDEFFEDCBA9876543210").unwrap()).unwrap();
-        let joined = join_components(&[a, b, c], KeyAlgorithm::Aes, [0xCD, 0xFB, 0xF8]).unwrap();
+        let joined =
+            join_components(&[a, b, c], KeyAlgorithm::Aes, GP, [0xCD, 0xFB, 0xF8]).unwrap();
         assert_eq!(joined, sum);
     }
 
@@ -180,12 +192,12 @@ mod tests {
         for typed in ["", "00", "0g", "0", &"00".repeat(17), &"0 ".repeat(200)] {
             assert_eq!(parse_component(typed), Err(ComponentError::Form), "{typed}");
         }
-        let fault = check_component(2, &a, aes, [0; 3]).unwrap_err();
+        let fault = check_component(2, &a, aes, GP, [0; 3]).unwrap_err();
         assert!(matches!(
             fault,
             ComponentError::ComponentCheckValue { number: 2, .. }
         ));
-        assert!(check_component(2, &a, aes, a.kcv()).is_ok());
+        assert!(check_component(2, &a, aes, GP, a.kcv()).is_ok());
         for (components, fault) in [
             (vec![a.clone()], ComponentError::Count { count: 1 }),
             (vec![a.clone(); 4], ComponentError::Count { count: 4 }),
@@ -198,9 +210,9 @@ mod tests {
             ),
             (vec![a.clone(), long], ComponentError::Length { number: 2 }),
         ] {
-            assert_eq!(join_components(&components, aes, [0; 3]), Err(fault));
+            assert_eq!(join_components(&components, aes, GP, [0; 3]), Err(fault));
         }
-        let fault = join_components(&[a, b], aes, [0; 3]).unwrap_err();
+        let fault = join_components(&[a, b], aes, GP, [0; 3]).unwrap_err();
         assert!(matches!(fault, ComponentError::CheckValue { .. }));
     }
 }

@@ -23,6 +23,7 @@
 mod attributes;
 mod backup;
 mod binding;
+mod check_method;
 mod component;
 mod config;
 mod diversify;
@@ -53,6 +54,7 @@ mod zone;
 pub use attributes::{KeyAttributes, KeyOrigin};
 pub use backup::{Backup, BackupError, BackupFile, MAX_BACKUP, Manifest};
 pub use card::{PinFault, PinPolicy};
+pub use check_method::{CheckMethod, CheckValue};
 pub use component::{
     ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
 };

@@ -175,6 +175,8 @@ pub enum Act {
         zone: String,
         /// The check value that was sent with it.
         kcv: String,
+        /// How the supplier computes it.
+        kcv_method: String,
         /// SHA-256 of what was sent.
         wrapped: String,
     },
@@ -215,6 +217,8 @@ pub enum Act {
         role: String,
         /// The check value of the whole.
         kcv: String,
+        /// How the supplier computes it.
+        kcv_method: String,
         /// Those who typed the components.
         custodians: Vec<String>,
     },

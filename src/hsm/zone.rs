@@ -16,6 +16,7 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
+use crate::check_method::{CheckMethod, CheckValue};
 use crate::config::{DesDiversification, KeyWrap};
 use crate::error::{HsmError, device};
 use crate::handle::KeyClass;
@@ -86,18 +87,20 @@ impl Token {
         label: &str,
         role: KeyRole,
         algorithm: KeyAlgorithm,
-        kcv: [u8; 3],
+        sent: CheckValue,
     ) -> Result<(), HsmError> {
         self.check_zone_key(zone, wrapped)?;
         match wrapped {
             WrappedKey::AesKeyWrap(bytes) => {
-                self.unwrap_inside(zone, bytes, label, role, algorithm, kcv)
+                self.unwrap_inside(zone, bytes, label, role, algorithm, sent)
             }
             WrappedKey::Des3Ecb(bytes) => {
                 let key = self.decrypt_key(zone, bytes)?;
-                let found = card::cipher::kcv(&key, algorithm)
+                let found = sent
+                    .method
+                    .value(&key, algorithm)
                     .map_err(|_| unsuited(label, "triple DES: it has 32 bytes"))?;
-                compare(label, found, kcv)?;
+                compare(label, found, sent.value)?;
                 self.import_key(role, label, &key, algorithm)
             }
         }
@@ -148,7 +151,7 @@ impl Token {
         label: &str,
         role: KeyRole,
         algorithm: KeyAlgorithm,
-        kcv: [u8; 3],
+        sent: CheckValue,
     ) -> Result<(), HsmError> {
         let length = wrapped.len().saturating_sub(8);
         match (algorithm, length) {
@@ -186,8 +189,11 @@ impl Token {
                 template.push(Attribute::Id(length_id(length)));
             }
             for attribute in &mut template {
-                if let Attribute::Token(token) = attribute {
-                    *token = kept;
+                match attribute {
+                    Attribute::Token(token) => *token = kept,
+                    // For a check value that is a MAC.
+                    Attribute::Sign(sign) if !kept => *sign = algorithm == KeyAlgorithm::Aes,
+                    _ => {}
                 }
             }
             let key = self.handle(session, KeyClass::Secret, zone)?;
@@ -195,26 +201,50 @@ impl Token {
                 .unwrap_key(&Mechanism::AesKeyWrap, key, wrapped, &template)
                 .map_err(|source| HsmError::of_unwrapping(zone, source))
         };
-        self.with_session(|session| {
+        let own = self.with_session(|session| {
             let tried = unwrap(session, false)?;
-            let found = self.check_value_of(session, tried);
+            let found = self
+                .check_value_of(session, tried, algorithm, sent.method)
+                .and_then(|found| {
+                    let own = CheckMethod::GlobalPlatform;
+                    Ok((found, self.check_value_of(session, tried, algorithm, own)?))
+                });
             session
                 .destroy_object(tried)
                 .map_err(device("destroy a key"))?;
-            compare(label, found?, kcv)
+            let (found, own) = found?;
+            compare(label, found, sent.value)?;
+            Ok(own)
         })?;
         self.make_imported(label, role == KeyRole::Transport, |session| {
             unwrap(session, true)
         })?;
-        compare(label, self.kcv(label)?, kcv)
+        compare(label, self.kcv(label)?, own)
     }
 
-    fn check_value_of(&self, session: &Session, key: ObjectHandle) -> Result<[u8; 3], HsmError> {
+    fn check_value_of(
+        &self,
+        session: &Session,
+        key: ObjectHandle,
+        algorithm: KeyAlgorithm,
+        method: CheckMethod,
+    ) -> Result<[u8; 3], HsmError> {
+        let block = match (algorithm, method) {
+            (KeyAlgorithm::Aes, CheckMethod::Zeros) => {
+                session.encrypt(&Mechanism::AesEcb, key, &[0; 16])
+            }
+            (KeyAlgorithm::Aes, CheckMethod::Cmac) => {
+                session.sign(&Mechanism::AesCMac, key, &[0; 16])
+            }
+            _ => return self.check_own(session, key),
+        };
+        let block = block.map_err(device("compute a key check value"))?;
+        first_three(&block)
+    }
+
+    fn check_own(&self, session: &Session, key: ObjectHandle) -> Result<[u8; 3], HsmError> {
         let block = self.check_block(session, key)?;
-        block.first_chunk().copied().ok_or(HsmError::Answer {
-            operation: "compute a key check value",
-            reason: "a block of the wrong length",
-        })
+        first_three(&block)
     }
 
     fn decrypt_key(&self, zone: &str, wrapped: &[u8]) -> Result<Key, HsmError> {
@@ -231,6 +261,13 @@ impl Token {
         })?;
         Key::new(&value).map_err(|_| wrong())
     }
+}
+
+fn first_three(block: &[u8]) -> Result<[u8; 3], HsmError> {
+    block.first_chunk().copied().ok_or(HsmError::Answer {
+        operation: "compute a key check value",
+        reason: "a block of the wrong length",
+    })
 }
 
 fn unsuited(label: &str, purpose: &'static str) -> HsmError {

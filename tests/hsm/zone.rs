@@ -6,6 +6,7 @@ use card::cipher::{Key, KeyAlgorithm};
 use card::gp::Diversification;
 
 use super::{KeyRole, WrappedKey};
+use crate::check_method::{CheckMethod, CheckValue};
 use crate::error::HsmError;
 use crate::keys::MasterKeySize;
 use crate::test_support::{PIN, token, with_private_tokens};
@@ -16,6 +17,11 @@ fn bytes(text: &str) -> Vec<u8> {
 
 fn key(text: &str) -> Key {
     Key::new(&bytes(text)).unwrap()
+}
+
+fn gp(value: [u8; 3]) -> CheckValue {
+    let method = CheckMethod::GlobalPlatform;
+    CheckValue { method, value }
 }
 
 const KEK_128: &str = "000102030405060708090A0B0C0D0E0F";
@@ -58,12 +64,12 @@ fn published_keys_are_unwrapped() {
             let wrapped = WrappedKey::AesKeyWrap(bytes(wrapped));
             let (carried, master) = (format!("carried {n}"), format!("master {n}"));
             token
-                .unwrap_key(&zone, &wrapped, &carried, KeyRole::Transport, aes, kcv)
+                .unwrap_key(&zone, &wrapped, &carried, KeyRole::Transport, aes, gp(kcv))
                 .unwrap();
             let keys = token.diversify_by(Diversification::None, &carried, &[0; 10]);
             assert_eq!(keys.unwrap().enc, key(data));
             token
-                .unwrap_key(&zone, &wrapped, &master, KeyRole::Master, aes, kcv)
+                .unwrap_key(&zone, &wrapped, &master, KeyRole::Master, aes, gp(kcv))
                 .unwrap();
             let attributes = token.key_attributes(&master).unwrap();
             assert_eq!(attributes.fault(), None);
@@ -97,6 +103,41 @@ fn published_keys_are_unwrapped() {
 }
 
 #[test]
+fn suppliers_check_values_are_of_three_kinds() {
+    with_private_tokens(
+        "zone::tests::suppliers_check_values_are_of_three_kinds",
+        || {
+            let token = token("kinds");
+            let aes = KeyAlgorithm::Aes;
+            let (zone_key, wrapped, _, own) = PUBLISHED[0];
+            token
+                .import_key(KeyRole::Zone, "zone", &key(zone_key), aes)
+                .unwrap();
+            let wrapped = WrappedKey::AesKeyWrap(bytes(wrapped));
+            // openssl enc -aes-128-ecb -nopad and openssl mac CMAC under the key data, of zeros.
+            for (method, kcv) in [
+                (CheckMethod::Zeros, [0xFD, 0xE4, 0xFB]),
+                (CheckMethod::Cmac, [0x53, 0xE1, 0x07]),
+            ] {
+                for role in [KeyRole::Master, KeyRole::Transport, KeyRole::Zone] {
+                    let label = format!("{method:?} {role:?}");
+                    let take = |value| {
+                        let sent = CheckValue { method, value };
+                        token.unwrap_key("zone", &wrapped, &label, role, aes, sent)
+                    };
+                    let refused = take(own).unwrap_err();
+                    assert!(matches!(refused, HsmError::CheckValue { .. }), "{refused}");
+                    take(kcv).unwrap();
+                    assert_eq!(token.kcv(&label).unwrap(), own);
+                    let attributes = token.key_attributes(&label).unwrap();
+                    assert_eq!(attributes.sign, role == KeyRole::Master);
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn nothing_stays_of_a_key_that_is_refused() {
     with_private_tokens(
         "zone::tests::nothing_stays_of_a_key_that_is_refused",
@@ -117,7 +158,7 @@ fn nothing_stays_of_a_key_that_is_refused() {
             let good = bytes(wrapped);
             let take = |zone: &str, bytes: &[u8], label: &str, kcv| {
                 let wrapped = WrappedKey::AesKeyWrap(bytes.to_vec());
-                token.unwrap_key(zone, &wrapped, label, KeyRole::Master, aes, kcv)
+                token.unwrap_key(zone, &wrapped, label, KeyRole::Master, aes, gp(kcv))
             };
             let refused = take("zone", &good, "new", [0x35, 0x44, 0xE1]).unwrap_err();
             assert!(
@@ -181,7 +222,7 @@ fn triple_des_keys_come_both_ways() {
         for (n, (zone, wrapped)) in [("old zone", &old), ("zone", &new)].into_iter().enumerate() {
             let (carried, master) = (format!("carried {n}"), format!("master {n}"));
             let take =
-                |label: &str, role, kcv| token.unwrap_key(zone, wrapped, label, role, des, kcv);
+                |label: &str, role, kcv| token.unwrap_key(zone, wrapped, label, role, des, gp(kcv));
             take(&carried, KeyRole::Transport, kcv).unwrap();
             let keys = token.diversify_by(Diversification::None, &carried, &[0; 10]);
             assert_eq!(keys.unwrap().enc, key(data));
@@ -195,7 +236,7 @@ fn triple_des_keys_come_both_ways() {
             assert!(matches!(refused, HsmError::CheckValue { .. }), "{refused}");
         }
         for (zone, wrapped) in [("zone", &old), ("old zone", &new)] {
-            let refused = token.unwrap_key(zone, wrapped, "x", KeyRole::Master, des, kcv);
+            let refused = token.unwrap_key(zone, wrapped, "x", KeyRole::Master, des, gp(kcv));
             assert!(
                 matches!(refused, Err(HsmError::KeyUnsuited { .. })),
                 "{zone}"

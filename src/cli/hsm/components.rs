@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use card::cipher::{Key, KeyAlgorithm};
 use clap::Args;
-use hsm::{Act, check_component, join_components, parse_component};
+use hsm::{Act, CheckMethod, check_component, join_components, parse_component};
 
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::hsm::ceremony::{check_custodians, check_free, import};
-use crate::cli::hsm::key_name::{Algorithm, Role, kcv};
+use crate::cli::hsm::key_name::{Algorithm, KcvMethod, Role, kcv};
 use crate::cli::hsm::officers::OfficerChoice;
 use crate::cli::hsm::place::{TokenChoice, record_of};
 use crate::cli::hsm::shown;
@@ -35,6 +35,9 @@ pub(crate) struct Components {
     /// The check value of the whole key, from the supplier.
     #[arg(long, value_name = "HEX", value_parser = kcv)]
     kcv: [u8; 3],
+    /// How the supplier computes check values of AES keys.
+    #[arg(long, value_name = "METHOD", default_value = "gp")]
+    kcv_method: KcvMethod,
     /// Who types a component; one option for each of the 2 or 3.
     #[arg(long = "custodian", value_name = "NAME", required = true)]
     custodians: Vec<String>,
@@ -62,33 +65,41 @@ pub(crate) fn run(options: &Components) -> Result<ExitCode, Failure> {
         key: options.algorithm.name().to_owned(),
         role: options.role.name().to_owned(),
         kcv: hex::encode_upper(options.kcv),
+        kcv_method: options.kcv_method.name().to_owned(),
         custodians: options.custodians.clone(),
     };
-    let algorithm = options.algorithm.into();
+    let (algorithm, method) = (options.algorithm.into(), options.kcv_method.into());
     let outcome = officers.carry_out(record_of(&token), &act, || {
         let mut components = Vec::new();
         for (custodian, number) in options.custodians.iter().zip(1..) {
             let mut screen = terminal.only(custodian, "your letter's component is needed now.")?;
-            components.push(take(&mut screen, number, algorithm)?);
+            components.push(take(&mut screen, number, algorithm, method)?);
         }
-        let key = join_components(&components, algorithm, options.kcv)
+        let key = join_components(&components, algorithm, method, options.kcv)
             .map_err(|error| Failure::of(Kind::Refused, &error))?;
         let (label, role) = (&options.label, options.role);
-        import(&token, label, role, &key, algorithm, options.kcv)
+        let own = CheckMethod::GlobalPlatform.value(&key, algorithm);
+        let own = own.map_err(|error| Failure::of(Kind::Refused, &error))?;
+        import(&token, label, role, &key, algorithm, own)
     })?;
     shown::done(&outcome, "put together and imported:", options.token.json)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Asks for a component until it fits to its check value.
-fn take(screen: &mut Screen<'_>, number: usize, algorithm: KeyAlgorithm) -> Result<Key, Failure> {
+fn take(
+    screen: &mut Screen<'_>,
+    number: usize,
+    algorithm: KeyAlgorithm,
+    method: CheckMethod,
+) -> Result<Key, Failure> {
     let mut last = None;
     for _ in 0..TRIES {
         let typed = screen.ask_hidden("Component (nothing is shown): ")?;
         let said = screen.ask("Its check value: ")?;
         let component = parse_component(&typed).and_then(|component| {
             let expected = kcv(&said).map_err(|_| hsm::ComponentError::Form)?;
-            check_component(number, &component, algorithm, expected)?;
+            check_component(number, &component, algorithm, method, expected)?;
             Ok(component)
         });
         match component {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use hsm::{Act, KeyKind, Token, WrappedKey};
+use hsm::{Act, CheckValue, KeyKind, Token, WrappedKey};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::hsm::key_name::{Algorithm, Role, kcv};
+use crate::cli::hsm::key_name::{Algorithm, KcvMethod, Role, kcv};
 use crate::cli::hsm::officers::{OfficerChoice, Outcome};
 use crate::cli::hsm::place::{TokenChoice, record_of};
 use crate::cli::hsm::shown;
@@ -29,6 +29,9 @@ pub(crate) struct Import {
     /// The check value that the supplier sent with it.
     #[arg(long, value_name = "HEX", value_parser = kcv)]
     kcv: [u8; 3],
+    /// How the supplier computes check values of AES keys.
+    #[arg(long, value_name = "METHOD", default_value = "gp")]
+    kcv_method: KcvMethod,
     /// The label that the key gets.
     #[arg(long)]
     label: String,
@@ -56,6 +59,7 @@ pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
         role: options.role.name().to_owned(),
         zone: options.zmk.clone(),
         kcv: hex::encode_upper(options.kcv),
+        kcv_method: options.kcv_method.name().to_owned(),
         wrapped: hsm::sha256_hex(&bytes),
     };
     let wrapped = match zone_kind(&token, &options.zmk)? {
@@ -64,6 +68,10 @@ pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
     };
     let outcome = officers.carry_out(record_of(&token), &act, || {
         let (role, algorithm) = (options.role.into(), options.algorithm.into());
+        let sent = CheckValue {
+            method: options.kcv_method.into(),
+            value: options.kcv,
+        };
         token
             .unwrap_key(
                 &options.zmk,
@@ -71,7 +79,7 @@ pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
                 &options.label,
                 role,
                 algorithm,
-                options.kcv,
+                sent,
             )
             .map_err(|error| match error {
                 hsm::HsmError::CheckValue { .. } | hsm::HsmError::Unwrap { .. } => {

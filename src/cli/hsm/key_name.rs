@@ -1,7 +1,7 @@
 //! Names of keys and of what they are for, as a person writes them.
 
 use card::cipher::KeyAlgorithm;
-use hsm::{Curve, KeyRole, MasterKeySize};
+use hsm::{CheckMethod, Curve, KeyRole, MasterKeySize};
 
 /// Which key is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -158,6 +158,38 @@ impl From<Role> for KeyRole {
             Role::Master | Role::Backup => Self::Master,
             Role::Transport => Self::Transport,
             Role::Zone => Self::Zone,
+        }
+    }
+}
+
+/// How a supplier computes the check value of an AES key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KcvMethod {
+    /// Sixteen bytes 01 encrypted, as GlobalPlatform and this program do it.
+    Gp,
+    /// Sixteen bytes 00 encrypted.
+    Zeros,
+    /// The AES-CMAC of sixteen bytes 00.
+    Cmac,
+}
+
+impl KcvMethod {
+    /// Returns its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Gp => "gp",
+            Self::Zeros => "zeros",
+            Self::Cmac => "cmac",
+        }
+    }
+}
+
+impl From<KcvMethod> for CheckMethod {
+    fn from(method: KcvMethod) -> Self {
+        match method {
+            KcvMethod::Gp => Self::GlobalPlatform,
+            KcvMethod::Zeros => Self::Zeros,
+            KcvMethod::Cmac => Self::Cmac,
         }
     }
 }
