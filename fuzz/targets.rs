@@ -300,6 +300,7 @@ fn key_ceremony(bytes: &[u8]) {
         return;
     };
     let _ = hsm::parse_component(text);
+    let _ = hsm::KeyBlock::parse(text);
     let mut shares = Vec::new();
     for line in text.lines().take(20) {
         if let Ok(share) = hsm::KeyShare::parse(line) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 
+use crate::key_block::KeyBlockError;
 use crate::share::hex;
 
 /// Why a token kind's configuration was refused.
@@ -183,6 +184,15 @@ pub enum HsmError {
         /// What the token said.
         #[source]
         source: Pkcs11Error,
+    },
+    /// What was sent is no key block under this zone key.
+    #[error("what was sent is not taken in under key {zone:?}")]
+    KeyBlock {
+        /// The zone key's label.
+        zone: String,
+        /// Why not.
+        #[source]
+        source: KeyBlockError,
     },
     /// The key is not of a kind that serves this use.
     #[error("key {label:?} cannot be used for {purpose}")]

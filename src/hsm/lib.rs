@@ -33,6 +33,7 @@ mod examine;
 mod gf256;
 mod handle;
 mod inventory;
+mod key_block;
 mod keys;
 mod module;
 mod pin;
@@ -66,6 +67,7 @@ pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH}
 pub use error::{ConfigError, HsmError};
 pub use examine::{Finding, Verdict, examine};
 pub use inventory::{KeyInfo, KeyKind};
+pub use key_block::{KeyBlock, KeyBlockError};
 pub use keys::MasterKeySize;
 pub use pin::{Pin, PinError, PinSet};
 pub use protocol::{

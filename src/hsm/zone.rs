@@ -21,6 +21,7 @@ use crate::config::{DesDiversification, KeyWrap};
 use crate::error::{HsmError, device};
 use crate::handle::KeyClass;
 use crate::inventory::{KeyKind, kind_of, length_id};
+use crate::key_block::{KeyBlock, KeyBlockError};
 use crate::keys::{des3_template, master_key_template, readable, three_des_keys};
 use crate::token::Token;
 
@@ -44,6 +45,9 @@ pub enum WrappedKey {
     /// against changes but the check value, and no token unwraps it: it is decrypted in the
     /// token, **and the key passes host memory**, where it is wiped.
     Des3Ecb(Vec<u8>),
+    /// In a key block under an AES key (*ANSI X9.143*, version D). No token unwraps it: the block's
+    /// own keys are derived in the token, **and the key passes host memory**, where it is wiped.
+    KeyBlock(KeyBlock),
 }
 
 impl Token {
@@ -94,8 +98,14 @@ impl Token {
             WrappedKey::AesKeyWrap(bytes) => {
                 self.unwrap_inside(zone, bytes, label, role, algorithm, sent)
             }
-            WrappedKey::Des3Ecb(bytes) => {
-                let key = self.decrypt_key(zone, bytes)?;
+            WrappedKey::Des3Ecb(_) | WrappedKey::KeyBlock(_) => {
+                let key = match wrapped {
+                    WrappedKey::Des3Ecb(bytes) => self.decrypt_key(zone, bytes)?,
+                    WrappedKey::KeyBlock(block) if block.algorithm() == algorithm => {
+                        self.open_key_block(zone, block)?
+                    }
+                    _ => return Err(unsuited(label, "this: its key block names another cipher")),
+                };
                 let found = sent
                     .method
                     .value(&key, algorithm)
@@ -133,11 +143,14 @@ impl Token {
             kind_of(session, key)
         })?;
         match (wrapped, kind) {
-            (WrappedKey::AesKeyWrap(_), KeyKind::Aes(_)) => self.check_zone_use(KeyAlgorithm::Aes),
-            (WrappedKey::Des3Ecb(_), KeyKind::Des3) => self.check_zone_use(KeyAlgorithm::TripleDes),
-            (WrappedKey::AesKeyWrap(_), _) => {
-                Err(unsuited(zone, "AES Key Wrap: it is not an AES key"))
+            (WrappedKey::AesKeyWrap(_) | WrappedKey::KeyBlock(_), KeyKind::Aes(_)) => {
+                self.check_zone_use(KeyAlgorithm::Aes)
             }
+            (WrappedKey::Des3Ecb(_), KeyKind::Des3) => self.check_zone_use(KeyAlgorithm::TripleDes),
+            (WrappedKey::AesKeyWrap(_) | WrappedKey::KeyBlock(_), _) => Err(unsuited(
+                zone,
+                "AES Key Wrap and key blocks: it is not an AES key",
+            )),
             (WrappedKey::Des3Ecb(_), _) => {
                 Err(unsuited(zone, "triple DES: it is not a triple DES key"))
             }
@@ -247,6 +260,33 @@ impl Token {
         first_three(&block)
     }
 
+    fn open_key_block(&self, zone: &str, block: &KeyBlock) -> Result<Key, HsmError> {
+        let fault = |source| HsmError::KeyBlock {
+            zone: zone.to_owned(),
+            source,
+        };
+        self.with_session(|session| {
+            let secret = self.secret_key(session, zone)?;
+            let KeyKind::Aes(size) = secret.kind else {
+                return Err(unsuited(zone, "key blocks: it is not an AES key"));
+            };
+            // The block's faults and the token's are told apart.
+            let mut failed = None;
+            let opened = block.open(size.bytes(), |data| {
+                let mac = session.sign(&Mechanism::AesCMac, secret.handle, data);
+                mac.map(Zeroizing::new).map_err(|source| {
+                    failed = Some(device("compute an AES-CMAC")(source));
+                    KeyBlockError::Mac
+                })
+            });
+            match (opened, failed) {
+                (_, Some(error)) => Err(error),
+                (Err(source), None) => Err(fault(source)),
+                (Ok(key), None) => Ok(key),
+            }
+        })
+    }
+
     fn decrypt_key(&self, zone: &str, wrapped: &[u8]) -> Result<Key, HsmError> {
         let wrong = || unsuited(zone, "this: what was wrapped has no length of a key");
         if !matches!(wrapped.len(), 16 | 24 | 32) {
@@ -290,7 +330,7 @@ fn compare(label: &str, found: [u8; 3], expected: [u8; 3]) -> Result<(), HsmErro
 
 /// A zone key unwraps, and encrypts one known block for its check value. It does not decrypt: what
 /// comes under it could be read otherwise. But what comes block by block under triple DES can be
-/// had in no other way.
+/// had in no other way, and the keys of a key block are MACs under an AES key.
 fn zone_template(label: &str, algorithm: KeyAlgorithm) -> Vec<Attribute> {
     let mut template = master_key_template(label);
     for attribute in &mut template {
@@ -299,7 +339,7 @@ fn zone_template(label: &str, algorithm: KeyAlgorithm) -> Vec<Attribute> {
                 *kind = KeyType::DES3;
             }
             Attribute::Decrypt(decrypt) => *decrypt = algorithm == KeyAlgorithm::TripleDes,
-            Attribute::Sign(sign) => *sign = false,
+            Attribute::Sign(sign) => *sign = algorithm == KeyAlgorithm::Aes,
             Attribute::Unwrap(unwrap) => *unwrap = true,
             _ => {}
         }

@@ -627,11 +627,17 @@ fn a_suppliers_key_comes_in_under_a_zone_key() {
     assert!(!vault.objects().contains("maker"));
     fs::write(vault.path("wrapped.hex"), wrapped).unwrap();
     assert_eq!(import("maker", "wrapped.hex", "3544E0").code, 0);
-    let objects = vault.objects();
-    assert!(
-        objects.contains("00112233445566778899aabbccddeeff"),
-        "{objects}"
+    // The same key in a key block that psec (Python) made under the same zone key.
+    fs::write(vault.path("block.txt"), KEY_BLOCK).unwrap();
+    assert_eq!(import("block", "block.txt", "3544E1").code, 4);
+    assert_eq!(
+        import("block", &KEY_BLOCK.replace("542E", "542F"), "3544E0").code,
+        4
     );
+    assert_eq!(import("block", "block.txt", "3544E0").code, 0);
+    let objects = vault.objects();
+    let both = objects.matches("00112233445566778899aabbccddeeff").count();
+    assert_eq!(both, 2, "{objects}");
     let doctor = vault
         .command(&["hsm", "doctor", "--json"])
         .output()
@@ -639,8 +645,10 @@ fn a_suppliers_key_comes_in_under_a_zone_key() {
     let doctor: Value = serde_json::from_slice(&doctor.stdout).unwrap();
     assert_eq!(doctor["serves"], true);
     let looks = doctor["findings"].as_array().unwrap();
-    assert_eq!(looks.iter().filter(|f| f["verdict"] == "look").count(), 1);
+    assert_eq!(looks.iter().filter(|f| f["verdict"] == "look").count(), 2);
 }
+
+const KEY_BLOCK: &str = "D0176K0AB00N0200KS1800604B120F9292800000PB080000A542E10921DB554E5859BB6E59A9358166824B579BBE5691DE6381E773EF4F75D2A9A75DC909886428176D511FE0B71758FBAEEA879DE1E2E5A4AED195F5285B\n";
 
 /// Sixteen bytes 01 under a key of 16 bytes, its first three bytes.
 fn openssl_kcv(key: &str) -> String {

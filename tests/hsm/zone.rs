@@ -8,6 +8,7 @@ use card::gp::Diversification;
 use super::{KeyRole, WrappedKey};
 use crate::check_method::{CheckMethod, CheckValue};
 use crate::error::HsmError;
+use crate::key_block::KeyBlock;
 use crate::keys::MasterKeySize;
 use crate::test_support::{PIN, token, with_private_tokens};
 
@@ -130,11 +131,44 @@ fn suppliers_check_values_are_of_three_kinds() {
                     take(kcv).unwrap();
                     assert_eq!(token.kcv(&label).unwrap(), own);
                     let attributes = token.key_attributes(&label).unwrap();
-                    assert_eq!(attributes.sign, role == KeyRole::Master);
+                    assert_eq!(attributes.sign, role != KeyRole::Transport);
                 }
             }
         },
     );
+}
+
+/// The example of version D in *ASC X9 TR 31-2018*, the keys of the block derived in the token.
+#[test]
+fn a_key_block_is_taken_in() {
+    with_private_tokens("zone::tests::a_key_block_is_taken_in", || {
+        let token = token("block");
+        let aes = KeyAlgorithm::Aes;
+        let zone = "88E1AB2A2E3DD38C1FA039A536500CC8A87AB9D62DC92C01058FA79F44657DE6";
+        token
+            .import_key(KeyRole::Zone, "zone", &key(zone), aes)
+            .unwrap();
+        token
+            .import_key(KeyRole::Zone, "other", &key(KEK_256), aes)
+            .unwrap();
+        let text = "D0112P0AE00E0000B82679114F470F540165EDFBF7E250FCEA43F810D215F8D207E2E417C07156A27E8E31DA05F7425509593D03A457DC34";
+        let carried = key("3F419E1CB7079442AA37474C2EFBF8B8");
+        let block = WrappedKey::KeyBlock(KeyBlock::parse(text).unwrap());
+        let take = |zone: &str, label: &str, algorithm, value| {
+            let role = KeyRole::Transport;
+            token.unwrap_key(zone, &block, label, role, algorithm, gp(value))
+        };
+        let refused = take("other", "new", aes, carried.kcv()).unwrap_err();
+        assert!(matches!(refused, HsmError::KeyBlock { .. }), "{refused}");
+        let refused = take("zone", "new", aes, [0; 3]).unwrap_err();
+        assert!(matches!(refused, HsmError::CheckValue { .. }), "{refused}");
+        let refused = take("zone", "new", KeyAlgorithm::TripleDes, carried.kcv()).unwrap_err();
+        assert!(matches!(refused, HsmError::KeyUnsuited { .. }), "{refused}");
+        assert_eq!(token.keys().unwrap().len(), 2);
+        take("zone", "new", aes, carried.kcv()).unwrap();
+        let keys = token.diversify_by(Diversification::None, "new", &[0; 10]);
+        assert_eq!(keys.unwrap().enc, carried);
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use hsm::{Act, CheckValue, KeyKind, Token, WrappedKey};
+use hsm::{Act, CheckValue, KeyBlock, KeyKind, Token, WrappedKey};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::key_name::{Algorithm, KcvMethod, Role, kcv};
@@ -16,8 +16,9 @@ use crate::cli::releases;
 /// Takes in a key that a supplier wrapped under a zone key, if its check value is the one that was
 /// sent with it.
 ///
-/// Under an AES zone key by AES Key Wrap (RFC 3394), unwrapped in the token; under a triple DES
-/// zone key block by block (ECB): such a key passes host memory and is wiped there.
+/// Under an AES zone key by AES Key Wrap (RFC 3394), unwrapped in the token, or in a key block
+/// (TR-31, ANSI X9.143, version D); under a triple DES zone key block by block (ECB). A key of a
+/// key block or of ECB passes host memory and is wiped there.
 #[derive(Args)]
 pub(crate) struct Import {
     /// The label of the zone key.
@@ -49,7 +50,7 @@ pub(crate) struct Import {
 
 /// Runs the command.
 pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
-    let bytes = wrapped(&options.wrapped)?;
+    let sent = read(&options.wrapped)?;
     let place = options.token.place()?;
     let officers = options.officers.open(&place)?;
     let token = place.open()?;
@@ -60,11 +61,12 @@ pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
         zone: options.zmk.clone(),
         kcv: hex::encode_upper(options.kcv),
         kcv_method: options.kcv_method.name().to_owned(),
-        wrapped: hsm::sha256_hex(&bytes),
+        wrapped: hsm::sha256_hex(sent.bytes()),
     };
-    let wrapped = match zone_kind(&token, &options.zmk)? {
-        KeyKind::Des3 => WrappedKey::Des3Ecb(bytes),
-        _ => WrappedKey::AesKeyWrap(bytes),
+    let wrapped = match (sent, zone_kind(&token, &options.zmk)?) {
+        (Sent::Block(_, block), _) => WrappedKey::KeyBlock(block),
+        (Sent::Bytes(bytes), KeyKind::Des3) => WrappedKey::Des3Ecb(bytes),
+        (Sent::Bytes(bytes), _) => WrappedKey::AesKeyWrap(bytes),
     };
     let outcome = officers.carry_out(record_of(&token), &act, || {
         let (role, algorithm) = (options.role.into(), options.algorithm.into());
@@ -82,10 +84,10 @@ pub(crate) fn run(options: &Import) -> Result<ExitCode, Failure> {
                 sent,
             )
             .map_err(|error| match error {
-                hsm::HsmError::CheckValue { .. } | hsm::HsmError::Unwrap { .. } => {
-                    Failure::of(Kind::Refused, &error)
-                        .with_hint("ask the supplier: which zone key, and which check value?")
-                }
+                hsm::HsmError::CheckValue { .. }
+                | hsm::HsmError::Unwrap { .. }
+                | hsm::HsmError::KeyBlock { .. } => Failure::of(Kind::Refused, &error)
+                    .with_hint("ask the supplier: which zone key, and which check value?"),
                 _ => Failure::of(Kind::Device, &error),
             })?;
         Ok(Outcome {
@@ -104,23 +106,50 @@ fn zone_kind(token: &Token, label: &str) -> Result<KeyKind, Failure> {
     Ok(zone.map_or(KeyKind::Other, |zone| zone.kind))
 }
 
-/// Reads what was sent: digits, a file of digits, or a file of bytes.
-fn wrapped(text: &str) -> Result<Vec<u8>, Failure> {
+/// What a supplier sent.
+enum Sent {
+    Bytes(Vec<u8>),
+    /// A key block, and its text.
+    Block(String, KeyBlock),
+}
+
+impl Sent {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Block(text, _) => text.as_bytes(),
+        }
+    }
+
+    /// Reads a key block. Plain digits are none: the length that it names would have to fit.
+    fn block(text: &str) -> Option<Self> {
+        let block = KeyBlock::parse(text).ok()?;
+        Some(Self::Block(text.trim().to_owned(), block))
+    }
+}
+
+/// Reads what was sent: a key block, digits, or a file of one of them or of bytes.
+fn read(text: &str) -> Result<Sent, Failure> {
     let digits = |text: &str| {
         let text: String = text.split_whitespace().collect();
         hex::decode(text).ok().filter(|bytes| !bytes.is_empty())
     };
+    if let Some(sent) = Sent::block(text) {
+        return Ok(sent);
+    }
     if let Some(bytes) = digits(text) {
-        return Ok(bytes);
+        return Ok(Sent::Bytes(bytes));
     }
     let path = Path::new(text);
     if !path.is_file() {
-        let fault = "--wrapped is neither hexadecimal digits nor a file";
+        let fault =
+            "--wrapped is neither a key block of version D, nor hexadecimal digits, nor a file";
         return Err(Failure::new(Kind::Usage, fault));
     }
     let bytes = releases::read(path)?;
-    Ok(str::from_utf8(&bytes)
-        .ok()
-        .and_then(digits)
-        .unwrap_or(bytes))
+    let text = str::from_utf8(&bytes).ok();
+    if let Some(sent) = text.and_then(Sent::block) {
+        return Ok(sent);
+    }
+    Ok(Sent::Bytes(text.and_then(digits).unwrap_or(bytes)))
 }
