@@ -16,6 +16,7 @@
 //! key is taken. Times are given, never read from a clock here.
 
 mod authority;
+mod cmp;
 mod crl;
 mod embedded;
 mod environment;
@@ -41,6 +42,11 @@ mod vocabulary;
 pub use authority::{
     Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Promises, Status,
     Verdict,
+};
+pub use cmp::{
+    CmpClient, CmpClientCredential, CmpIdentityError, CmpMessage, CmpMessageError, CmpRole,
+    CmpServer, CmpServerError, CmpServerPolicy, Confirmations, Credential, Failure,
+    MemoryConfirmations, ProtectionError, SharedSecret, SigningIdentity,
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};

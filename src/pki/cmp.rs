@@ -1,0 +1,25 @@
+//! The Certificate Management Protocol (*RFC 9810*, over HTTP *RFC 9811*, in the profile of
+//! *RFC 9483*).
+mod body;
+mod certificate_hash;
+mod confirmations;
+mod crmf;
+mod header;
+mod identity;
+mod message;
+mod password_mac;
+mod protection;
+mod revocation;
+mod router;
+mod server;
+mod status;
+
+pub use confirmations::{Confirmations, MemoryConfirmations};
+pub use identity::{CmpIdentityError, CmpRole};
+pub use message::{CmpMessage, CmpMessageError};
+pub use protection::{Credential, ProtectionError, SharedSecret, SigningIdentity};
+pub use server::{CmpClient, CmpClientCredential, CmpServer, CmpServerError, CmpServerPolicy};
+pub use status::Failure;
+
+#[cfg(test)]
+mod tests;
