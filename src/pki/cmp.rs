@@ -2,10 +2,13 @@
 //! *RFC 9483*).
 mod body;
 mod certificate_hash;
+mod client;
+mod config;
 mod confirmations;
 mod crmf;
 mod header;
 mod identity;
+mod kept;
 mod message;
 mod password_mac;
 mod protection;
@@ -13,7 +16,12 @@ mod revocation;
 mod router;
 mod server;
 mod status;
+mod transport;
 
+pub use client::{CmpAuthority, CmpParts};
+pub use config::{
+    CmpConfig, CmpConfigError, CmpConfirmation, CmpProtection, CmpRequest, ProfileNaming,
+};
 pub use confirmations::{Confirmations, MemoryConfirmations};
 pub use identity::{CmpIdentityError, CmpRole};
 pub use message::{CmpMessage, CmpMessageError};

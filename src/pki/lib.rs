@@ -44,9 +44,10 @@ pub use authority::{
     Verdict,
 };
 pub use cmp::{
-    CmpClient, CmpClientCredential, CmpIdentityError, CmpMessage, CmpMessageError, CmpRole,
+    CmpAuthority, CmpClient, CmpClientCredential, CmpConfig, CmpConfigError, CmpConfirmation,
+    CmpIdentityError, CmpMessage, CmpMessageError, CmpParts, CmpProtection, CmpRequest, CmpRole,
     CmpServer, CmpServerError, CmpServerPolicy, Confirmations, Credential, Failure,
-    MemoryConfirmations, ProtectionError, SharedSecret, SigningIdentity,
+    MemoryConfirmations, ProfileNaming, ProtectionError, SharedSecret, SigningIdentity,
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};

@@ -1,7 +1,7 @@
 //! Certificate requests inside CMP messages (CRMF, *RFC 4211*; IMPLICIT TAGS).
 
 use cert::DistinguishedName;
-use der::asn1::{Any, BitString, Int, Null, OctetString};
+use der::asn1::{Any, BitString, Int, Null};
 use der::{Choice, Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierOwned, ObjectIdentifier, SubjectPublicKeyInfoOwned};
 use x509_cert::ext::Extension;
@@ -143,9 +143,4 @@ pub(crate) fn serial(number: &Int) -> Option<&[u8]> {
         bytes => bytes,
     };
     (1..=20).contains(&magnitude.len()).then_some(magnitude)
-}
-
-/// Returns an extension's value in its octet string.
-pub(crate) fn octets(bytes: &[u8]) -> der::Result<OctetString> {
-    OctetString::new(bytes)
 }

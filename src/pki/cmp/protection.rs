@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use cert::{
-    Certificate, DistinguishedName, Hash, KeyUsage, PublicKey, SignatureAlgorithm as CertSignature,
-    SignatureError,
+    AttributeType, Certificate, DistinguishedName, Hash, KeyUsage, PublicKey,
+    SignatureAlgorithm as CertSignature, SignatureError,
 };
 use der::asn1::OctetString;
 use hsm::{HsmError, RandomSource, SignatureAlgorithm, Signer};
@@ -174,11 +174,17 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Returns who the sender is: the certificate's subject, or nobody where only the secret's
-    /// reference tells (*§5.1.1*).
+    /// Returns who the sender is: the certificate's subject, or the reference of the secret as a
+    /// common name (*RFC 9483 §3.1*); nobody where it is no text.
     pub(crate) fn sender(&self) -> der::Result<der::asn1::Any> {
         match self {
-            Self::Mac(_) => nobody(),
+            Self::Mac(secret) => {
+                let reference = std::str::from_utf8(&secret.reference).unwrap_or_default();
+                let name = DistinguishedName::builder()
+                    .with(AttributeType::CommonName, reference)
+                    .build();
+                name.map_or_else(|_| nobody(), |name| general_name(&name))
+            }
             Self::Signature(identity) => general_name(identity.certificate.subject()),
         }
     }

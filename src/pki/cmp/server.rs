@@ -44,6 +44,7 @@ mod party;
 mod standing;
 
 pub use party::{CmpClient, CmpClientCredential};
+pub(crate) use standing::positive;
 
 /// How a CMP endpoint behaves.
 #[derive(Clone, Debug)]

@@ -1,4 +1,6 @@
 //! The protocol, judged by `openssl cmp` from both sides, and by faults.
 
+mod faults;
+mod openssl_answers;
 mod openssl_asks;
 mod world;

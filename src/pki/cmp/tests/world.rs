@@ -5,20 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cert::{AttributeType, Certificate, DistinguishedName};
+use cert::request::RequestInfo;
+use cert::{AttributeType, Certificate, Curve, DistinguishedName, PublicKey};
 use hsm::{Curve as TokenCurve, Token};
 use jiff::Timestamp;
+use p384::ecdsa::signature::hazmat::PrehashSigner;
+use p384::elliptic_curve::sec1::ToSec1Point;
 use tokio::runtime::Runtime;
 
 use crate::authority::Status;
 use crate::cmp::{
-    CmpClient, CmpClientCredential, CmpRole, CmpServer, CmpServerPolicy, MemoryConfirmations,
-    SharedSecret, SigningIdentity,
+    CmpAuthority, CmpClient, CmpClientCredential, CmpConfig, CmpParts, CmpRole, CmpServer,
+    CmpServerPolicy, Credential, MemoryConfirmations, SharedSecret, SigningIdentity,
 };
 use crate::register::{Entry, Register};
 use crate::test_support::MemoryRegister;
-use crate::testing::{AUTHENTICATION, CA, Folder, SIGNATURE, profile, time};
-use crate::{EmbeddedCa, ServingCa};
+use crate::testing::{AUTHENTICATION, CA, Folder, SIGNATURE, holder, profile, time};
+use crate::{CertificateOrder, EmbeddedCa, ServingCa};
 
 pub(super) const REFERENCE: &str = "station-7";
 pub(super) const SECRET: &str = "a-long-shared-secret-8402617395";
@@ -225,3 +228,105 @@ impl World {
 
 /// How long a poll takes in tests.
 pub(super) const DELAY: Duration = Duration::from_millis(1200);
+
+/// Stands for a chip: the order for a key of its own, with its request.
+pub(super) fn chip(seed: u8, profile_text: &str) -> CertificateOrder {
+    let key = p384::ecdsa::SigningKey::from_slice(&[seed; 48]).unwrap();
+    let point = p384::PublicKey::from(key.verifying_key()).to_sec1_point(false);
+    let profile = profile(profile_text);
+    let subject = profile.subject(Some(&holder())).unwrap();
+    let info = RequestInfo::new(&subject, Curve::P384, point.as_bytes()).unwrap();
+    let signature: p384::ecdsa::Signature = key.sign_prehash(&info.digest()).unwrap();
+    CertificateOrder {
+        profile: Arc::new(profile),
+        public_key: PublicKey::from_point(Curve::P384, point.as_bytes()).unwrap(),
+        request: Some(info.assemble(&signature.to_bytes()).unwrap()),
+        subject,
+        not_after: time("2031-03-01T23:59:59Z"),
+    }
+}
+
+/// How our client is set up in a test.
+pub(super) struct Setup<'a> {
+    pub(super) url: String,
+    pub(super) credential: Credential,
+    /// What else stands in the configuration.
+    pub(super) also: &'a str,
+    pub(super) chain: Vec<Certificate>,
+    pub(super) responders: Vec<Certificate>,
+}
+
+impl World {
+    /// Our credential by the secret.
+    pub(super) fn by_secret() -> Credential {
+        let secret = SharedSecret::new(REFERENCE.as_bytes(), SECRET.as_bytes());
+        Credential::Mac(secret.unwrap())
+    }
+
+    /// A registration authority's identity in the token, in "rauth.pem" too.
+    pub(super) fn registration_authority(&self) -> SigningIdentity {
+        self.token
+            .generate_signing_key("ra", TokenCurve::P384)
+            .unwrap();
+        let identity = SigningIdentity::create(
+            Arc::new(self.token.signer("ra").unwrap()),
+            &self.token,
+            &name("Registration Authority"),
+            CmpRole::RegistrationAuthority,
+            time("2026-01-01T00:00:00Z"),
+            5,
+        )
+        .unwrap();
+        self.folder
+            .write("rauth.der", identity.certificate().as_der());
+        self.folder.openssl(&[
+            "x509",
+            "-inform",
+            "DER",
+            "-in",
+            "rauth.der",
+            "-out",
+            "rauth.pem",
+        ]);
+        identity
+    }
+
+    pub(super) fn client(&self, setup: Setup<'_>) -> CmpAuthority {
+        let protection = match setup.credential {
+            Credential::Mac(_) => {
+                format!("[protection.mac]\nreference = {REFERENCE:?}\nsecret_file = \"secret\"")
+            }
+            Credential::Signature(_) => {
+                "[protection.signature]\nkey = \"ra\"\ncertificate_file = \"ra.pem\"".to_owned()
+            }
+        };
+        let text = format!(
+            "url = {:?}\nchain_file = \"chain.pem\"\n{}\n{protection}\n",
+            setup.url, setup.also
+        );
+        let parts = CmpParts {
+            credential: setup.credential,
+            chain: setup.chain,
+            responders: setup.responders,
+            tls_anchors: Vec::new(),
+        };
+        let config = CmpConfig::parse(&text).unwrap();
+        CmpAuthority::new(config, parts, Arc::new(self.token.clone())).unwrap()
+    }
+
+    /// Our client of our own endpoint.
+    pub(super) fn own_client(
+        &self,
+        url: String,
+        credential: Credential,
+        also: &str,
+    ) -> CmpAuthority {
+        self.client(Setup {
+            url,
+            credential,
+            also,
+            chain: vec![self.ca.certificate().clone()],
+            responders: vec![self.identity.certificate().clone()],
+        })
+    }
+}
