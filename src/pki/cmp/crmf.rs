@@ -75,7 +75,7 @@ pub(crate) enum ProofOfPossession {
     RaVerified(Null),
     /// The key signed.
     #[asn1(context_specific = "1", tag_mode = "IMPLICIT", constructed = "true")]
-    Signature(PopoSigningKey),
+    Signature(Box<PopoSigningKey>),
     /// The key decrypts.
     #[asn1(context_specific = "2", tag_mode = "EXPLICIT", constructed = "true")]
     KeyEncipherment(Any),

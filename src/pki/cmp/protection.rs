@@ -121,8 +121,8 @@ impl fmt::Debug for SharedSecret {
 #[derive(Clone)]
 pub struct SigningIdentity {
     signer: Arc<dyn Signer>,
-    certificate: Certificate,
-    chain: Vec<Certificate>,
+    certificate: Arc<Certificate>,
+    chain: Arc<[Certificate]>,
 }
 
 impl SigningIdentity {
@@ -147,8 +147,8 @@ impl SigningIdentity {
         may_sign(&certificate)?;
         Ok(Self {
             signer,
-            certificate,
-            chain,
+            certificate: Arc::new(certificate),
+            chain: chain.into(),
         })
     }
 
@@ -224,8 +224,8 @@ impl Credential {
                     .map(|identifier| OctetString::new(identifier.clone()))
                     .transpose()
                     .map_err(encoding)?;
-                let certificates: Vec<&Certificate> = std::iter::once(&identity.certificate)
-                    .chain(&identity.chain)
+                let certificates: Vec<&Certificate> = std::iter::once(&*identity.certificate)
+                    .chain(&*identity.chain)
                     .collect();
                 let mut message =
                     CmpMessage::bare(header, body, &certificates).map_err(encoding)?;

@@ -1,6 +1,7 @@
 //! The protocol, judged by `openssl cmp` from both sides, and by faults.
 
 mod faults;
+mod faulty;
 mod openssl_answers;
 mod openssl_asks;
 mod world;

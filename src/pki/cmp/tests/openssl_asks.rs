@@ -4,12 +4,11 @@ use hsm::test_support::with_private_tokens;
 
 use super::world::{DELAY, REFERENCE, SECRET, SUBJECT, World};
 use crate::authority::Status;
-use crate::cmp::{CmpServerPolicy, Confirmations};
+use crate::cmp::CmpServerPolicy;
 use crate::crl::RevocationReason;
-use crate::register::Register;
 
 /// Arguments by which the station protects its messages.
-fn by_secret<'a>(secret: &'a str) -> [&'a str; 4] {
+fn by_secret(secret: &str) -> [&str; 4] {
     ["-ref", REFERENCE, "-secret", secret]
 }
 

@@ -330,3 +330,86 @@ impl World {
         })
     }
 }
+
+impl World {
+    /// The clients of an endpoint that our own connector asks: the secret is a registration
+    /// authority's.
+    pub(super) fn authorities(&self) -> Vec<CmpClient> {
+        let secret = SharedSecret::new(REFERENCE.as_bytes(), SECRET.as_bytes()).unwrap();
+        vec![CmpClient {
+            name: "station".into(),
+            credential: CmpClientCredential::Secret(secret),
+            is_registration_authority: true,
+            profiles: None,
+        }]
+    }
+
+    /// A registration authority with this identity.
+    pub(super) fn known_by(identity: &SigningIdentity) -> CmpClient {
+        CmpClient {
+            name: "registration".into(),
+            credential: CmpClientCredential::Certificate(Box::new(identity.certificate().clone())),
+            is_registration_authority: true,
+            profiles: None,
+        }
+    }
+
+    /// Has openssl certify a key for a purpose; returns the root, and the certificate.
+    pub(super) fn responder(
+        &self,
+        signer: &dyn hsm::Signer,
+        purpose: &str,
+    ) -> (Certificate, Certificate) {
+        self.key("root");
+        self.folder.openssl(&[
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            "root.key",
+            "-subj",
+            "/C=LV/CN=Root",
+            "-days",
+            "30",
+            "-out",
+            "root.pem",
+        ]);
+        self.folder.write("key.der", signer.public_key_spki_der());
+        self.folder.openssl(&[
+            "pkey", "-pubin", "-inform", "DER", "-in", "key.der", "-out", "key.pem",
+        ]);
+        self.key("any");
+        self.folder.openssl(&[
+            "req",
+            "-new",
+            "-key",
+            "any.key",
+            "-subj",
+            "/C=LV/CN=Responder",
+            "-out",
+            "any.csr",
+        ]);
+        let extensions = format!("keyUsage=digitalSignature\nextendedKeyUsage={purpose}\n");
+        self.folder.write("extensions", extensions.as_bytes());
+        self.folder.openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            "any.csr",
+            "-force_pubkey",
+            "key.pem",
+            "-CA",
+            "root.pem",
+            "-CAkey",
+            "root.key",
+            "-CAcreateserial",
+            "-days",
+            "30",
+            "-extfile",
+            "extensions",
+            "-out",
+            "responder.pem",
+        ]);
+        (self.saved("root.pem"), self.saved("responder.pem"))
+    }
+}
