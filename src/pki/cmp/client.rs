@@ -8,7 +8,9 @@
 //!
 //! What goes out again after a lost answer are the same bytes: same transaction, same nonce. They
 //! carry no time, since it may be hours later. The nonce of the answer, to which the confirmation
-//! answers, is not in the exchange: after a restart the request is sent again to learn it.
+//! answers, is not in the exchange: after a restart the request is sent again to learn it, where
+//! the authority finds it again; where not, the confirmation goes without, since a second request
+//! could be a second certificate.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -372,7 +374,14 @@ impl CmpAuthority {
         let is_implicit = answer.header.is_implicitly_confirmed();
         match answer.body {
             Body::Response(kind, content) if kind == wanted => {
-                self.response(request, content, nonce, is_implicit)
+                let replaced = kind == Enrolment::KeyUpdate;
+                match self.response(request, content, nonce, is_implicit) {
+                    // It may be the replaced one that is revoked; a new request would change nothing.
+                    Err(AuthorityError::Lost { reason }) if replaced => {
+                        Err(AuthorityError::Refused { reason })
+                    }
+                    outcome => outcome,
+                }
             }
             Body::PollResponse(entries) => match entries.as_slice() {
                 [entry] => waiting(
@@ -481,13 +490,14 @@ impl CmpAuthority {
         answered.insert(transaction.to_vec(), answer);
     }
 
-    /// Sends the word on a certificate.
+    /// Sends the word on a certificate. Where the authority may have confirmed it implicitly, it
+    /// may know of no transaction to which the word belongs.
     async fn confirm(
         &self,
         kept: &Kept,
         request: &CmpMessage,
         answered: &Answered,
-        verdict: Verdict,
+        (verdict, may_be_implicit): (Verdict, bool),
         at: Timestamp,
     ) -> Result<(), AuthorityError> {
         let (hash, hash_alg) = certificate_hash(&answered.certificate);
@@ -511,7 +521,8 @@ impl CmpAuthority {
         match (&answer.body, verdict) {
             (Body::Confirmation, _) => Ok(()),
             (Body::Error(content), Verdict::Accepted)
-                if content.status.has(Failure::CertConfirmed) =>
+                if content.status.has(Failure::CertConfirmed)
+                    || (may_be_implicit && content.status.has(Failure::BadRequest)) =>
             {
                 Ok(())
             }
@@ -696,10 +707,19 @@ impl CertificateAuthority for CmpAuthority {
         let remembered = self
             .remembered(transaction)
             .filter(|answered| answered.certificate == *certificate);
+        let is_remembered = remembered.is_some();
         let mut answered = match remembered {
             Some(answered) => answered,
-            // After a restart: the same request gives the same answer, or the authority does not
-            // know it any more.
+            None if !self.config.finds_again => Answered {
+                nonce: None,
+                certificate: certificate.clone(),
+                cert_req_id: match request.body {
+                    Body::Pkcs10(_) => -1,
+                    _ => CERT_REQ_ID,
+                },
+                is_implicit: false,
+                concluded: None,
+            },
             None => match (self.turn(&kept, &request, at).await, verdict) {
                 (Ok(Outcome::Issued(answered)), _) if answered.certificate == *certificate => {
                     *answered
@@ -716,6 +736,10 @@ impl CertificateAuthority for CmpAuthority {
                 (Err(error), _) => return Err(error),
             },
         };
+        // Whether it was granted is not known any more: an authority that granted it knows of
+        // nothing to be confirmed.
+        let may_be_implicit =
+            !is_remembered && self.config.confirmation == CmpConfirmation::Implicit;
         if answered.concluded == Some(verdict) {
             return Ok(());
         }
@@ -724,7 +748,9 @@ impl CertificateAuthority for CmpAuthority {
             // It counts as confirmed, so that only revoking it withdraws it.
             (true, Verdict::Rejected) => self.set_status(certificate, revoked, at).await?,
             (false, _) => {
-                let said = self.confirm(&kept, &request, &answered, verdict, at).await;
+                let said = self
+                    .confirm(&kept, &request, &answered, (verdict, may_be_implicit), at)
+                    .await;
                 match said {
                     Err(AuthorityError::Refused { .. }) if verdict == Verdict::Rejected => {
                         self.set_status(certificate, revoked, at).await?;

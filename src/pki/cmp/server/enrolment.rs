@@ -64,11 +64,11 @@ impl CmpServer {
         let exchange = Self::exchange(party, message);
         if let Some(entry) = self.ca.register().issued(&exchange).await? {
             self.check_same(&wish.order, &entry)?;
-            let turn = self.turn(exchange, wish, at, at)?;
+            let turn = self.turn(exchange, wish, at, Timestamp::MIN)?;
             return self.issued(&exchange, &turn, &entry, at).await;
         }
         let ready = match self.policy.delay {
-            None => at,
+            None => Timestamp::MIN,
             Some(delay) => later(at, delay)?,
         };
         let turn = self.turn(exchange, wish.clone(), at, ready)?;
@@ -414,7 +414,10 @@ impl CmpServer {
             }
         };
         if entry.status != Status::Good {
-            return refuse(Failure::CertRevoked, "the certificate is not in use");
+            return refuse(
+                Failure::BadCertId,
+                "the certificate to be replaced is not in use",
+            );
         }
         let said = entry.certificate.extensions();
         if said.key_usage != Some(profile.key_usage())

@@ -27,7 +27,7 @@ pub(super) enum Fault {
     LoseAnswer,
     /// The request is served, and half of the answer arrives.
     CutAnswer,
-    /// The request is served, and the answer comes much too late.
+    /// The request is served, and the answer comes when the client has gone.
     Slow,
     /// The answer comes twice.
     Twice,
@@ -78,7 +78,8 @@ impl Faulty {
                 let mut sent = match &fault {
                     Fault::LoseAnswer => continue,
                     Fault::Slow => {
-                        tokio::time::sleep(Duration::from_millis(1500)).await;
+                        // Until the client has gone.
+                        let _ = stream.read(&mut [0]).await;
                         http(&answer)
                     }
                     Fault::Twice => [http(&answer), http(&answer)].concat(),
