@@ -29,6 +29,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("exchange", exchange),
     ("pin_pad", pin_pad),
     ("pjl", pjl),
+    ("cmp_message", cmp_message),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -472,4 +473,13 @@ fn pjl(bytes: &[u8]) {
     let mut ear = print::Ear::default();
     let pieces: Result<Vec<_>, _> = bytes.chunks(7).map(|piece| ear.hear(piece)).collect();
     assert_eq!(whole, pieces.map(|said| said.concat()));
+fn cmp_message(bytes: &[u8]) {
+    let Ok(message) = pki::CmpMessage::parse(bytes) else {
+        return;
+    };
+    let again = message.to_der().expect("what was read is written");
+    assert!(
+        pki::CmpMessage::parse(&again).is_ok_and(|read| read.to_der().ok() == Some(again)),
+        "a message survives its encoding"
+    );
 }

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod confirmations;
 mod crmf;
+mod files;
 mod header;
 mod identity;
 mod kept;
@@ -23,6 +24,7 @@ pub use config::{
     CmpConfig, CmpConfigError, CmpConfirmation, CmpProtection, CmpRequest, ProfileNaming,
 };
 pub use confirmations::{Confirmations, MemoryConfirmations};
+pub use files::CmpFileError;
 pub use identity::{CmpIdentityError, CmpRole};
 pub use message::{CmpMessage, CmpMessageError};
 pub use protection::{Credential, ProtectionError, SharedSecret, SigningIdentity};

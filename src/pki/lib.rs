@@ -45,9 +45,9 @@ pub use authority::{
 };
 pub use cmp::{
     CmpAuthority, CmpClient, CmpClientCredential, CmpConfig, CmpConfigError, CmpConfirmation,
-    CmpIdentityError, CmpMessage, CmpMessageError, CmpParts, CmpProtection, CmpRequest, CmpRole,
-    CmpServer, CmpServerError, CmpServerPolicy, Confirmations, Credential, Failure,
-    MemoryConfirmations, ProfileNaming, ProtectionError, SharedSecret, SigningIdentity,
+    CmpFileError, CmpIdentityError, CmpMessage, CmpMessageError, CmpParts, CmpProtection,
+    CmpRequest, CmpRole, CmpServer, CmpServerError, CmpServerPolicy, Confirmations, Credential,
+    Failure, MemoryConfirmations, ProfileNaming, ProtectionError, SharedSecret, SigningIdentity,
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};

@@ -2,6 +2,7 @@
 
 mod faults;
 mod faulty;
+mod installed;
 mod openssl_answers;
 mod openssl_asks;
 mod world;

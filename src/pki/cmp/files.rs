@@ -1,0 +1,138 @@
+//! The files that a configuration names.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cert::{Certificate, CertificateError};
+use hsm::{HsmError, Signer};
+use zeroize::Zeroizing;
+
+use crate::cmp::client::CmpParts;
+use crate::cmp::config::{CmpConfig, CmpProtection};
+use crate::cmp::protection::{Credential, ProtectionError, SharedSecret, SigningIdentity};
+
+/// The longest file that is read.
+const LONGEST: u64 = 1 << 20;
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// Why what a configuration names was not brought together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CmpFileError {
+    /// A file was not read.
+    #[error("{path} was not read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file has no certificate, or something between its certificates' lines that is none.
+    #[error("{path} is no list of certificates in PEM")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate in a file does not read.
+    #[error("a certificate in {path} does not read")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: CertificateError,
+    },
+    /// The key is not at hand.
+    #[error("the key that signs CMP messages is not at hand")]
+    Key(#[source] HsmError),
+    /// What was read does not make a credential.
+    #[error("what protects CMP messages does not serve")]
+    Credential(#[source] ProtectionError),
+}
+
+impl CmpParts {
+    /// Brings together what a configuration names: its files, seen from `folder`, and the key with
+    /// a label in the token.
+    ///
+    /// # Errors
+    /// [`CmpFileError`].
+    pub fn read(
+        config: &CmpConfig,
+        folder: &Path,
+        signer: impl FnOnce(&str) -> Result<Arc<dyn Signer>, HsmError>,
+    ) -> Result<Self, CmpFileError> {
+        let list = |path: &Option<PathBuf>| match path {
+            None => Ok(Vec::new()),
+            Some(path) => certificates(&folder.join(path)),
+        };
+        let credential = match &config.protection {
+            CmpProtection::Mac {
+                reference,
+                secret_file,
+            } => {
+                let text = Zeroizing::new(read(&folder.join(secret_file))?);
+                let secret = text.strip_suffix(b"\n").unwrap_or(&text);
+                let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+                SharedSecret::new(reference.as_bytes(), secret).map(Credential::Mac)
+            }
+            CmpProtection::Signature {
+                key,
+                certificate_file,
+            } => {
+                let mut all = certificates(&folder.join(certificate_file))?.into_iter();
+                let own = all.next().ok_or_else(|| CmpFileError::Pem {
+                    path: certificate_file.clone(),
+                })?;
+                let signer = signer(key).map_err(CmpFileError::Key)?;
+                SigningIdentity::new(signer, own, all.collect()).map(Credential::Signature)
+            }
+        };
+        Ok(Self {
+            credential: credential.map_err(CmpFileError::Credential)?,
+            chain: certificates(&folder.join(&config.chain_file))?,
+            responders: list(&config.responders_file)?,
+            tls_anchors: list(&config.tls_anchors_file)?,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CmpFileError> {
+    let failed = |source| CmpFileError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if fs::metadata(path).map_err(failed)?.len() > LONGEST {
+        return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
+    }
+    fs::read(path).map_err(failed)
+}
+
+/// Reads the certificates of a PEM file, one at least; what stands around them is a comment.
+fn certificates(path: &Path) -> Result<Vec<Certificate>, CmpFileError> {
+    let malformed = || CmpFileError::Pem {
+        path: path.to_owned(),
+    };
+    let text = String::from_utf8(read(path)?).map_err(|_| malformed())?;
+    let mut rest = text.as_str();
+    let mut found = Vec::new();
+    while let Some(start) = rest.find(BEGIN) {
+        let from = rest.get(start..).unwrap_or_default();
+        let end = from.find(END).ok_or_else(malformed)? + END.len();
+        let (block, after) = from.split_at(end);
+        let (_, der) = pem_rfc7468::decode_vec(block.as_bytes()).map_err(|_| malformed())?;
+        let certificate = Certificate::parse(&der).map_err(|source| CmpFileError::Certificate {
+            path: path.to_owned(),
+            source,
+        })?;
+        found.push(certificate);
+        rest = after;
+    }
+    if found.is_empty() {
+        return Err(malformed());
+    }
+    Ok(found)
+}
