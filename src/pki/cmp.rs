@@ -1,5 +1,13 @@
 //! The Certificate Management Protocol (*RFC 9810*, over HTTP *RFC 9811*, in the profile of
 //! *RFC 9483*).
+//!
+//! ```text
+//!   CmpAuthority ── Transport ──►  HTTP  ──► router ── CmpServer ──► ServingCa, Confirmations
+//!        │ kept: the exchange                             │ party: who asks
+//!        └──────────► CmpMessage { header, body } ◄───────┘
+//!                       protection: password_mac, signature
+//! ```
+
 mod body;
 mod certificate_hash;
 mod client;

@@ -9,6 +9,7 @@
 //!        ├─ ServingCa: EmbeddedCa (key in the HSM) and its Register; crl()
 //!        │    └─ OcspResponder, validation_router: what relying parties ask
 //!        ├─ EstAuthority: another authority, over EST
+//!        ├─ CmpAuthority: another's, over CMP ◄─ ─► CmpServer: ServingCa for others
 //!        └─ Paired: one channel issues, another revokes
 //! ```
 //!

@@ -4,7 +4,7 @@ use hsm::test_support::with_private_tokens;
 
 use super::world::{DELAY, REFERENCE, SECRET, SUBJECT, World};
 use crate::authority::Status;
-use crate::cmp::CmpServerPolicy;
+use crate::cmp::{CmpClientCredential, CmpServerPolicy};
 use crate::crl::RevocationReason;
 
 /// Arguments by which the station protects its messages.
@@ -241,6 +241,69 @@ fn openssl_s_wrong_requests_are_told_what_is_wrong() {
             assert_eq!(sweep(700), 0);
             let withdrawn = Status::Revoked(RevocationReason::Superseded);
             assert_eq!(world.status(&certificate), withdrawn);
+        },
+    );
+}
+
+#[test]
+fn openssl_asks_with_rsa_and_in_general() {
+    with_private_tokens(
+        "cmp::tests::openssl_asks::openssl_asks_with_rsa_and_in_general",
+        || {
+            let world = World::new();
+            let folder = &world.folder;
+            folder.openssl(&["genrsa", "-out", "rsa.key", "2048"]);
+            folder.openssl(&[
+                "req",
+                "-x509",
+                "-new",
+                "-key",
+                "rsa.key",
+                "-subj",
+                "/CN=rsa",
+                "-days",
+                "30",
+                "-addext",
+                "keyUsage=critical,digitalSignature",
+                "-out",
+                "rsa.pem",
+            ]);
+            let mut clients = world.clients();
+            clients[1].credential =
+                CmpClientCredential::Certificate(Box::new(world.saved("rsa.pem")));
+            let address = world.serve(&world.server(clients, World::policy()));
+            world.key("new");
+            let by_rsa = ["-cert", "rsa.pem", "-key", "rsa.key", "-srvcert", "cmp.pem"];
+            let request = [
+                "-cmd", "cr", "-newkey", "new.key", "-subject", SUBJECT, "-certout", "got.pem",
+                "-issuer", ISSUER,
+            ];
+            for digest in ["sha256", "sha384", "sha512"] {
+                let digest = ["-digest", digest];
+                let (done, said) = world.cmp(address, &[&request[..], &by_rsa, &digest].concat());
+                assert!(done, "{said}");
+                assert_eq!(world.status(&world.saved("got.pem")), Status::Good);
+            }
+            let weak = ["-digest", "sha1"];
+            let (done, said) = world.cmp(address, &[&request[..], &by_rsa, &weak].concat());
+            assert!(!done && said.contains("badAlg"), "{said}");
+            // The usual MACs of password-based protection.
+            let secret = format!("pass:{SECRET}");
+            for mac in [
+                "hmac-sha1",
+                "hmacWithSHA256",
+                "hmacWithSHA384",
+                "hmacWithSHA512",
+            ] {
+                let by_mac = [&by_secret(&secret)[..], &["-mac", mac]].concat();
+                let (done, said) = world.cmp(address, &[&request[..], &by_mac].concat());
+                assert!(done, "{mac}: {said}");
+            }
+            for protection in [&by_rsa[..], &by_secret(&secret)] {
+                let ask = ["-cmd", "genm", "-infotype", "caCerts"];
+                let (done, said) = world.cmp(address, &[&ask[..], protection].concat());
+                assert!(done && said.contains("caCerts"), "{said}");
+            }
         },
     );
 }
