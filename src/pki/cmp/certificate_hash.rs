@@ -39,3 +39,39 @@ pub(crate) fn named_hash(
     };
     Some(hash.digest(certificate.as_der()))
 }
+
+#[cfg(test)]
+mod tests {
+    use cert::{Certificate, Hash};
+
+    use super::{certificate_hash, named_hash};
+    use crate::testing::Folder;
+
+    fn certificate(key: &[&str]) -> Certificate {
+        let folder = Folder::new();
+        let request = [
+            "req", "-x509", "-nodes", "-subj", "/CN=R", "-outform", "DER",
+        ];
+        let files = ["-keyout", "k", "-out", "c"];
+        folder.openssl(&[&request[..], key, &files].concat());
+        Certificate::parse(&folder.read("c")).unwrap()
+    }
+
+    #[test]
+    fn the_hash_is_the_signature_s_or_named() {
+        let usual = certificate(&["-newkey", "rsa:2048", "-sha384"]);
+        let (hash, named) = certificate_hash(&usual);
+        assert_eq!(hash, Hash::Sha384.digest(usual.as_der()));
+        assert!(named.is_none());
+        assert_eq!(named_hash(&usual, None), Some(hash));
+        // Ed25519 signs the message itself.
+        let edwards = certificate(&["-newkey", "ed25519"]);
+        let (hash, named) = certificate_hash(&edwards);
+        assert_eq!(hash, Hash::Sha256.digest(edwards.as_der()));
+        assert_eq!(named_hash(&edwards, None), None);
+        assert_eq!(named_hash(&edwards, named.as_ref()), Some(hash));
+        let mut unknown = named.unwrap();
+        unknown.oid = spki::ObjectIdentifier::new_unwrap("1.2.3");
+        assert_eq!(named_hash(&edwards, Some(&unknown)), None);
+    }
+}

@@ -60,3 +60,18 @@ impl Kept {
         &self.profile
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Kept;
+    use crate::authority::Exchange;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(Kept::read(&Exchange::from_bytes(bytes)).is_err());
+        }
+    }
+}

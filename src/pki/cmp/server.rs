@@ -234,8 +234,10 @@ impl CmpServer {
         let message = match CmpMessage::parse(request) {
             Ok(message) => message,
             Err(error) => {
+                // Nothing binds an answer to what does not read: it is not worth a signature, and
+                // strangers would have the token sign as often as they like.
                 let refusal = Refusal::new(Failure::BadDataFormat, error.to_string());
-                return self.send(None, None, error_body(&refusal).into(), at).await;
+                return self.unprotected(None, &refusal, at).unwrap_or_default();
             }
         };
         let party = match self.party(&message, at).await {
@@ -347,25 +349,25 @@ impl CmpServer {
             }
             Err(_) => None,
         };
-        sent.or_else(|| self.unprotected(request, at))
-            .unwrap_or_default()
+        sent.or_else(|| {
+            let words = "the authority's token does not serve";
+            let refusal = Refusal::new(Failure::SystemFailure, words);
+            self.unprotected(request, &refusal, at)
+        })
+        .unwrap_or_default()
     }
 
-    fn unprotected(&self, request: Option<&CmpMessage>, at: Timestamp) -> Option<Vec<u8>> {
-        let words = "the authority's token does not serve";
-        let reply: Reply = error_body(&Refusal::new(Failure::SystemFailure, words)).into();
-        let header = self
-            .header(
-                request,
-                &Reply {
-                    nonce: Some([0; 16]),
-                    ..reply
-                },
-                at,
-            )
-            .ok()?;
-        let body = error_body(&Refusal::new(Failure::SystemFailure, words));
-        let message = CmpMessage::bare(header, body, &[]).ok()?;
+    fn unprotected(
+        &self,
+        request: Option<&CmpMessage>,
+        refusal: &Refusal,
+        at: Timestamp,
+    ) -> Option<Vec<u8>> {
+        let mut reply = Reply::from(error_body(refusal));
+        // Without the token, there is no random source either.
+        reply.nonce = Some([0; 16]);
+        let header = self.header(request, &reply, at).ok()?;
+        let message = CmpMessage::bare(header, reply.body, &[]).ok()?;
         message.to_der().ok()
     }
 

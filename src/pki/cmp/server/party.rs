@@ -125,7 +125,7 @@ impl CmpServer {
             return Err(protection_refusal(&ProtectionError::Missing));
         }
         let party = if message.is_mac_protected() {
-            Party::Client(self.client_by_secret(message)?)
+            Party::Client(self.client_by_secret(message).await?)
         } else {
             self.signer(message, at).await?
         };
@@ -146,21 +146,31 @@ impl CmpServer {
         Ok(())
     }
 
-    fn client_by_secret(&self, message: &CmpMessage) -> Result<CmpClient, Refusal> {
+    async fn client_by_secret(&self, message: &CmpMessage) -> Result<CmpClient, Refusal> {
         let reference = message.header.key_identifier();
-        let wrong = Err(protection_refusal(&ProtectionError::Mac));
-        for client in &self.clients {
-            let CmpClientCredential::Secret(secret) = &client.credential else {
-                continue;
-            };
-            if secret.reference() == reference {
-                return match message.verify_mac(secret) {
-                    Ok(()) => Ok(client.clone()),
-                    Err(error) => Err(protection_refusal(&error)),
-                };
-            }
+        let known = self
+            .clients
+            .iter()
+            .find_map(|client| match &client.credential {
+                CmpClientCredential::Secret(secret) if secret.reference() == reference => {
+                    Some((client, secret.clone()))
+                }
+                _ => None,
+            });
+        let Some((client, secret)) = known else {
+            return Err(protection_refusal(&ProtectionError::Mac));
+        };
+        // The sender says how often the secret is hashed: not on an async thread.
+        let message = message.clone();
+        let verified = tokio::task::spawn_blocking(move || message.verify_mac(&secret)).await;
+        match verified {
+            Ok(Ok(())) => Ok(client.clone()),
+            Ok(Err(error)) => Err(protection_refusal(&error)),
+            Err(_) => Err(Refusal::new(
+                Failure::SystemUnavail,
+                "the endpoint is ending",
+            )),
         }
-        wrong
     }
 
     fn registered_client(&self, is_wanted: impl Fn(&Certificate) -> bool) -> Option<&CmpClient> {

@@ -6,6 +6,7 @@ use super::world::{DELAY, REFERENCE, SECRET, SUBJECT, World};
 use crate::authority::Status;
 use crate::cmp::{CmpClientCredential, CmpServerPolicy};
 use crate::crl::RevocationReason;
+use crate::register::Register;
 
 /// Arguments by which the station protects its messages.
 fn by_secret(secret: &str) -> [&str; 4] {
@@ -227,8 +228,18 @@ fn openssl_s_wrong_requests_are_told_what_is_wrong() {
                 assert_eq!(done, failure.is_empty(), "{also:?}: {said}");
                 assert!(said.contains(failure), "{failure} {also:?}: {said}");
             }
-            // The last was issued, and neither granted implicit confirmation nor confirmed.
-            assert_eq!(world.register.len(), 1);
+            // What openssl does not take, it rejects, and it is withdrawn.
+            let distrusted = [&ask[..], &mac, &["-out_trusted", "stranger.pem"]].concat();
+            let (done, said) = world.cmp(address, &distrusted);
+            assert!(!done && said.contains("sending CERTCONF"), "{said}");
+            let listed = world
+                .runtime
+                .block_on(world.register.listed(jiff::Timestamp::now()));
+            let withdrawn = listed.unwrap().into_iter();
+            let withdrawn = withdrawn.filter(|entry| entry.reason == RevocationReason::Superseded);
+            assert_eq!(withdrawn.count(), 1);
+            // The last but one was issued, and neither granted implicit confirmation nor confirmed.
+            assert_eq!(world.register.len(), 2);
             let certificate = world.saved("no.pem");
             assert_eq!(world.status(&certificate), Status::OnHold);
             let server = world.server(Vec::new(), World::policy());
