@@ -15,50 +15,43 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use cert::request::Request;
-use cert::{Certificate, PathVerifier};
-use der::asn1::{Any, Int, Null, OctetString};
-use der::{Decode, Encode};
+use cert::Certificate;
+use der::asn1::{Int, Null, OctetString};
 use hsm::RandomSource;
-use jiff::{SignedDuration, Timestamp};
-use spki::SubjectPublicKeyInfoOwned;
+use jiff::Timestamp;
 
 use crate::authority::{
     Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Promises, Status,
     Verdict,
 };
-use crate::cmp::body::{
-    Body, CertOrEncCert, CertRepMessage, CertStatus, Enrolment, PollReqEntry, RevDetails,
-    RevRepContent,
-};
+use crate::cmp::body::{Body, CertStatus, Enrolment, RevDetails, RevRepContent};
 use crate::cmp::certificate_hash::certificate_hash;
+use crate::cmp::client::conversation::{encoding, foreign};
+use crate::cmp::client::orders::{CERT_REQ_ID, pkcs10, templated};
+use crate::cmp::client::outcome::Outcome;
 use crate::cmp::config::{CmpConfig, CmpConfigError, CmpConfirmation, CmpProtection, CmpRequest};
-use crate::cmp::crmf::{
-    CertId, CertReqMsg, CertRequest, CertTemplate, OLD_CERT_ID, OptionalValidity,
-    ProofOfPossession, name_field, serial,
-};
+use crate::cmp::crmf::{CertId, CertTemplate, OLD_CERT_ID, name_field, serial};
 use crate::cmp::header::{
-    CERT_PROFILE, Header, IMPLICIT_CONFIRM, InfoTypeAndValue, VERSION_3, any, general_name,
-    generalized_time, nobody,
+    CERT_PROFILE, IMPLICIT_CONFIRM, InfoTypeAndValue, VERSION_3, any, general_name,
+    generalized_time,
 };
-use crate::cmp::identity::{CMC_CA, CMC_RA};
-use crate::cmp::kept::{Kept, Poll};
+use crate::cmp::kept::Kept;
 use crate::cmp::message::CmpMessage;
-use crate::cmp::protection::{Credential, ProtectionError};
+use crate::cmp::protection::Credential;
 use crate::cmp::revocation::reason_code;
 use crate::cmp::server::positive;
-use crate::cmp::status::{Failure, PkiStatusInfo, REJECTION, WAITING};
+use crate::cmp::status::{Failure, PkiStatusInfo, WAITING};
 use crate::cmp::transport::Transport;
 use crate::crl::RevocationReason;
-use crate::to_be_signed::asn1_time;
+
+mod conversation;
+mod orders;
+mod outcome;
 
 /// The most transactions whose last answer is remembered.
 const MOST: usize = 4096;
-/// The longest that an authority may have us wait before the next poll.
-const LONGEST_WAIT: u32 = 86_400;
 
 /// What an authority is reached with, beside its configuration.
 #[derive(Debug)]
@@ -93,12 +86,6 @@ struct Answered {
     cert_req_id: i32,
     is_implicit: bool,
     concluded: Option<Verdict>,
-}
-
-/// What an answer comes to.
-enum Outcome {
-    Issued(Box<Answered>),
-    Waiting { poll: Poll, after: Duration },
 }
 
 impl CmpAuthority {
@@ -183,299 +170,6 @@ impl CmpAuthority {
             .map_err(encoding)
     }
 
-    /// Returns a header with a fresh nonce: of a new transaction, or of one that goes on and
-    /// answers a nonce.
-    fn header(
-        &self,
-        transaction: Option<&Header>,
-        answers: Option<&OctetString>,
-    ) -> Result<Header, AuthorityError> {
-        let issuing = self.chain.last().map(Certificate::subject);
-        let recipient = issuing
-            .map_or_else(nobody, general_name)
-            .map_err(encoding)?;
-        let mut header = Header::new(self.credential.sender().map_err(encoding)?, recipient);
-        header.sender_nonce = Some(self.fresh()?);
-        header.transaction_id = match transaction {
-            Some(earlier) => earlier.transaction_id.clone(),
-            None => Some(self.fresh()?),
-        };
-        header.recip_nonce = answers
-            .filter(|nonce| !nonce.as_bytes().is_empty())
-            .cloned();
-        Ok(header)
-    }
-
-    fn fresh(&self) -> Result<OctetString, AuthorityError> {
-        let mut bytes = [0; 16];
-        self.random
-            .fill(&mut bytes)
-            .map_err(ProtectionError::Token)
-            .map_err(|error| not_protected(&error))?;
-        OctetString::new(bytes).map_err(encoding)
-    }
-
-    /// Protects a message beside the async threads: the token may be slow.
-    async fn protected(&self, header: Header, body: Body) -> Result<CmpMessage, AuthorityError> {
-        let (credential, random) = (self.credential.clone(), Arc::clone(&self.random));
-        let work = move || credential.protect(header, body, &*random);
-        let made = tokio::task::spawn_blocking(work).await;
-        let made = made.map_err(|_| AuthorityError::Unanswered {
-            reason: "the program is ending".into(),
-        })?;
-        made.map_err(|error| not_protected(&error))
-    }
-
-    /// Sends a message, and returns the answer once it is the authority's to this one.
-    async fn ask(
-        &self,
-        profile: &str,
-        message: &CmpMessage,
-        at: Timestamp,
-    ) -> Result<CmpMessage, AuthorityError> {
-        let url = self
-            .config
-            .endpoint(Some(profile))
-            .map_err(|_| AuthorityError::Exchange)?;
-        let sent = message.to_der().map_err(encoding)?;
-        let came = self.transport.send(url, sent).await?;
-        let answer = CmpMessage::parse(&came).map_err(|error| foreign(error.to_string()))?;
-        self.check(message, &answer, at)?;
-        Ok(answer)
-    }
-
-    /// Checks that an answer is the authority's, and to this message (*RFC 9483 §3.5*).
-    fn check(
-        &self,
-        sent: &CmpMessage,
-        answer: &CmpMessage,
-        at: Timestamp,
-    ) -> Result<(), AuthorityError> {
-        if answer.is_mac_protected() {
-            let Credential::Mac(secret) = &self.credential else {
-                return Err(foreign("a MAC, and there is no shared secret"));
-            };
-            answer
-                .verify_mac(secret)
-                .map_err(|error| unproved(answer, &error))?;
-        } else {
-            self.check_signer(answer, at)?;
-        }
-        if answer.header.transaction() != sent.header.transaction() {
-            return Err(foreign("it is of another transaction"));
-        }
-        if answer.header.answered_nonce() != sent.header.nonce() {
-            return Err(foreign(
-                "it answers another message: recipNonce is not ours",
-            ));
-        }
-        if let Some(time) = answer.header.time() {
-            let most = SignedDuration::from_secs(self.config.clocks_seconds.into());
-            if at.duration_since(time).abs() > most {
-                return Err(foreign(format!(
-                    "it says that it was made at {time}, and it is {at} here; compare the clocks"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that an answer is signed by whom the authority lets answer: a certificate that is
-    /// named in the configuration, or one that the chain vouches for as an authority's own. A
-    /// holder's certificate has the same chain, and must not answer for it.
-    fn check_signer(&self, answer: &CmpMessage, at: Timestamp) -> Result<(), AuthorityError> {
-        let beside = answer.certificates();
-        let verify = |signer: &Certificate| {
-            answer
-                .verify_signature(signer)
-                .map_err(|error| unproved(answer, &error))
-        };
-        if !self.responders.is_empty() {
-            let sender = answer.header.sender_name();
-            let mut named = self.responders.iter();
-            let signer = named.find(|known| match beside.first() {
-                Some(own) => own == *known,
-                // One that is signed by itself may be left out.
-                None => sender.as_ref() == Some(known.subject()),
-            });
-            let Some(signer) = signer else {
-                return Err(unproved(answer, &"its signer is none of the responders"));
-            };
-            if !signer.validity().contains(at) {
-                return Err(foreign("its signer's certificate does not hold now"));
-            }
-            return verify(signer);
-        }
-        let sender = answer.header.sender_name();
-        let mut own = self.chain.iter();
-        let signer = match beside.first() {
-            Some(signer) => signer,
-            None => own
-                .find(|known| sender.as_ref() == Some(known.subject()))
-                .ok_or_else(|| unproved(answer, &"its signer is not known"))?,
-        };
-        let purposes = &signer.extensions().extended_key_usage;
-        let may =
-            self.chain.contains(signer) || purposes.contains(&CMC_CA) || purposes.contains(&CMC_RA);
-        if !may {
-            return Err(unproved(
-                answer,
-                &"its signer may not answer for the authority",
-            ));
-        }
-        verify(signer)?;
-        let (anchors, between) = self.chain.split_at(1);
-        let intermediates: Vec<Certificate> = between.iter().chain(&beside).cloned().collect();
-        let verifier = PathVerifier {
-            anchors,
-            intermediates: &intermediates,
-        };
-        let path = verifier.verify(signer, at);
-        path.map_err(|error| foreign(format!("its signer is not trusted: {error}")))?;
-        Ok(())
-    }
-
-    /// Sends the request of an exchange, or polls; where a poll's transaction is not known any
-    /// more, sends the request again.
-    async fn turn(
-        &self,
-        kept: &Kept,
-        request: &CmpMessage,
-        at: Timestamp,
-    ) -> Result<Outcome, AuthorityError> {
-        if let Some(poll) = &kept.poll {
-            let header = self.header(Some(&request.header), Some(&poll.nonce))?;
-            let body = Body::PollRequest(vec![PollReqEntry {
-                cert_req_id: poll.cert_req_id,
-            }]);
-            let message = self.protected(header, body).await?;
-            let answer = self.ask(kept.profile(), &message, at).await?;
-            let forgotten = match &answer.body {
-                Body::Error(content) => {
-                    content.status.has(Failure::BadRequest)
-                        || content.status.has(Failure::BadRecipientNonce)
-                }
-                _ => false,
-            };
-            if !forgotten {
-                return self.outcome(request, answer);
-            }
-        }
-        let answer = self.ask(kept.profile(), request, at).await?;
-        self.outcome(request, answer)
-    }
-
-    fn outcome(&self, request: &CmpMessage, answer: CmpMessage) -> Result<Outcome, AuthorityError> {
-        let wanted = match &request.body {
-            Body::Request(kind, _) => *kind,
-            _ => Enrolment::Certification,
-        };
-        let nonce = answer.header.sender_nonce.clone();
-        let is_implicit = answer.header.is_implicitly_confirmed();
-        match answer.body {
-            Body::Response(kind, content) if kind == wanted => {
-                let replaced = kind == Enrolment::KeyUpdate;
-                match self.response(request, content, nonce, is_implicit) {
-                    // It may be the replaced one that is revoked; a new request would change nothing.
-                    Err(AuthorityError::Lost { reason }) if replaced => {
-                        Err(AuthorityError::Refused { reason })
-                    }
-                    outcome => outcome,
-                }
-            }
-            Body::PollResponse(entries) => match entries.as_slice() {
-                [entry] => waiting(
-                    entry.cert_req_id,
-                    nonce,
-                    entry.check_after.min(LONGEST_WAIT),
-                ),
-                _ => Err(foreign("a pollRep of one request was expected")),
-            },
-            // RFC 9483 §4.4: the whole request waits, not one certificate in it.
-            Body::Error(content) if content.status.status == WAITING => waiting(-1, nonce, 0),
-            Body::Error(content) => Err(self.refused(&content.status)),
-            other => Err(foreign(format!("a body {} was not expected", other.name()))),
-        }
-    }
-
-    fn response(
-        &self,
-        request: &CmpMessage,
-        content: CertRepMessage,
-        nonce: Option<OctetString>,
-        is_implicit: bool,
-    ) -> Result<Outcome, AuthorityError> {
-        let Ok([response]) = <[_; 1]>::try_from(content.response) else {
-            return Err(foreign("the answer to one request was expected"));
-        };
-        let id = response.cert_req_id;
-        // A PKCS#10 request has no number: authorities say -1, and older ones 0.
-        let is_ours = match &request.body {
-            Body::Pkcs10(_) => matches!(id, -1 | 0),
-            _ => id == CERT_REQ_ID,
-        };
-        if !is_ours {
-            return Err(foreign("its certReqId is not the request's"));
-        }
-        if response.status.status == WAITING {
-            return waiting(id, nonce, 0);
-        }
-        if response.status.status == REJECTION {
-            return Err(self.refused(&response.status));
-        }
-        if !response.status.is_granted() {
-            return Err(foreign(format!("{} with a certificate", response.status)));
-        }
-        let pair = response
-            .certified_key_pair
-            .map(|pair| pair.cert_or_enc_cert);
-        let certificate = match pair {
-            Some(CertOrEncCert::Certificate(certificate)) => certificate,
-            Some(CertOrEncCert::Encrypted(_)) => {
-                return Err(foreign(
-                    "its certificate is encrypted, which was not asked for",
-                ));
-            }
-            None => return Err(foreign("it grants a certificate and has none")),
-        };
-        let certificate = certificate.to_der().map_err(encoding)?;
-        let certificate = Certificate::parse(&certificate)
-            .map_err(|error| foreign(format!("its certificate does not read: {error}")))?;
-        Ok(Outcome::Issued(Box::new(Answered {
-            nonce,
-            certificate,
-            cert_req_id: id,
-            is_implicit,
-            concluded: None,
-        })))
-    }
-
-    /// Returns what a rejection means.
-    fn refused(&self, status: &PkiStatusInfo) -> AuthorityError {
-        let reason = status.to_string();
-        let has_any = |failures: &[Failure]| failures.iter().any(|failure| status.has(*failure));
-        if has_any(&[Failure::TransactionIdInUse, Failure::DuplicateCertReq]) {
-            // It may have issued. Where certificates are confirmed, this one never will be, and is
-            // withdrawn; where not, somebody must look.
-            return match self.config.confirmation {
-                CmpConfirmation::Explicit => AuthorityError::Lost { reason },
-                CmpConfirmation::Implicit => AuthorityError::Unanswered { reason },
-            };
-        }
-        if has_any(&[Failure::CertRevoked]) {
-            return AuthorityError::Lost { reason };
-        }
-        if has_any(&[
-            Failure::SystemUnavail,
-            Failure::SystemFailure,
-            Failure::TimeNotAvailable,
-            Failure::BadTime,
-        ]) {
-            return AuthorityError::Unanswered { reason };
-        }
-        AuthorityError::Refused { reason }
-    }
-
     fn remembered(&self, transaction: &[u8]) -> Option<Answered> {
         let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.get(transaction).cloned()
@@ -539,107 +233,6 @@ impl CmpAuthority {
 
 /// The profile of a message that asks for no certificate.
 const NO_PROFILE: &str = "";
-
-/// The number of the one request in a message (*RFC 9483 §4.1.1*).
-const CERT_REQ_ID: i32 = 0;
-
-/// Returns a request by template: name, key and end are ours, everything else is the authority's.
-fn templated(
-    order: &CertificateOrder,
-    kind: Enrolment,
-    controls: Option<Vec<InfoTypeAndValue>>,
-) -> der::Result<Body> {
-    let spki = order
-        .public_key
-        .to_spki_der()
-        .map_err(|_| der::Error::from(der::Tag::Sequence.value_error()))?;
-    let template = CertTemplate {
-        subject: Some(name_field(&order.subject)?),
-        public_key: Some(SubjectPublicKeyInfoOwned::from_der(&spki)?),
-        validity: asn1_time(order.not_after).map(|not_after| OptionalValidity {
-            not_before: None,
-            not_after: Some(not_after),
-        }),
-        ..CertTemplate::default()
-    };
-    let message = CertReqMsg {
-        cert_req: CertRequest {
-            cert_req_id: CERT_REQ_ID,
-            cert_template: template,
-            controls,
-        },
-        // The chip proved it to the registration authority (RFC 9483 §5.1.1).
-        popo: Some(ProofOfPossession::RaVerified(Null)),
-        reg_info: None,
-    };
-    Ok(Body::Request(kind, vec![message]))
-}
-
-/// Returns the chip's own request; it must ask for what is ordered, since the authority takes the
-/// name from it.
-fn pkcs10(order: &CertificateOrder) -> Result<Body, AuthorityError> {
-    let refuse = |reason: &str| AuthorityError::Refused {
-        reason: reason.to_owned(),
-    };
-    let der = order.request.as_ref();
-    let der = der.ok_or_else(|| refuse("p10cr needs the chip's own PKCS#10 request"))?;
-    let request = Request::parse_and_verify(der)
-        .map_err(|error| refuse(&format!("the chip's request does not serve: {error}")))?;
-    if *request.public_key() != order.public_key {
-        return Err(refuse(
-            "the chip's request is for another key than is ordered",
-        ));
-    }
-    if *request.subject() != order.subject {
-        return Err(refuse(
-            "the chip's request names another subject than is ordered",
-        ));
-    }
-    Ok(Body::Pkcs10(Any::from_der(der).map_err(encoding)?))
-}
-
-fn waiting(
-    cert_req_id: i32,
-    nonce: Option<OctetString>,
-    seconds: u32,
-) -> Result<Outcome, AuthorityError> {
-    let nonce = match nonce {
-        Some(nonce) => nonce,
-        None => OctetString::new([]).map_err(encoding)?,
-    };
-    Ok(Outcome::Waiting {
-        poll: Poll { cert_req_id, nonce },
-        after: Duration::from_secs(seconds.into()),
-    })
-}
-
-fn foreign(reason: impl Into<String>) -> AuthorityError {
-    AuthorityError::Foreign {
-        reason: reason.into(),
-    }
-}
-
-/// Returns why an answer proves nothing, with what it says if it is an error: anybody could have
-/// said it, and a person may still want to read it.
-fn unproved(answer: &CmpMessage, why: &dyn fmt::Display) -> AuthorityError {
-    match &answer.body {
-        Body::Error(content) => foreign(format!("{why}; it says: {}", content.status)),
-        _ => foreign(why.to_string()),
-    }
-}
-
-/// In theory only: what is written here was made here.
-fn encoding(_: der::Error) -> AuthorityError {
-    AuthorityError::Refused {
-        reason: "the request does not encode".into(),
-    }
-}
-
-fn not_protected(error: &ProtectionError) -> AuthorityError {
-    AuthorityError::Unanswered {
-        reason: format!("the request was not made: {error}"),
-    }
-}
 
 #[async_trait]
 impl CertificateAuthority for CmpAuthority {

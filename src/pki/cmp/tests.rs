@@ -1,5 +1,6 @@
 //! The protocol, judged by `openssl cmp` from both sides, and by faults.
 
+mod endpoint;
 mod faults;
 mod faulty;
 mod installed;

@@ -6,19 +6,15 @@ use std::time::Duration;
 use cert::Certificate;
 use hsm::test_support::with_private_tokens;
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
-use super::faulty::{Fault, Faulty};
-use super::world::{DELAY, Setup, World, chip};
+use super::faulty::{Fault, Faulty, at_another_time};
+use super::world::{DELAY, Setup, World, chip, prepared, run};
 use crate::authority::{
     Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Status, Verdict,
 };
 use crate::cmp::body::{Body, CertOrEncCert, Enrolment};
-use crate::cmp::header::{Header, generalized_time};
-use crate::cmp::message::CmpMessage;
+use crate::cmp::header::Header;
 use crate::cmp::protection::Credential;
-use crate::cmp::status::Failure;
 use crate::cmp::{CmpAuthority, CmpServer, CmpServerPolicy, SharedSecret, SigningIdentity};
 use crate::crl::RevocationReason;
 use crate::judge::{Misissued, judge};
@@ -26,15 +22,6 @@ use crate::register::Register;
 use crate::testing::{AUTHENTICATION, SIGNATURE, profile};
 
 const WITHDRAWN: Status = Status::Revoked(RevocationReason::Superseded);
-
-/// Runs a client's act to its end.
-fn run<T>(world: &World, act: impl Future<Output = T>) -> T {
-    world.runtime.block_on(act)
-}
-
-fn prepared(world: &World, client: &CmpAuthority, order: &CertificateOrder) -> Exchange {
-    run(world, client.prepare(order, Timestamp::now())).unwrap()
-}
 
 fn submitted(
     world: &World,
@@ -172,10 +159,6 @@ fn after_a_restart_of_both_a_certificate_is_confirmed_or_rejected() {
             assert_eq!(world.register.len(), 6);
         },
     );
-}
-
-fn at_another_time(header: &mut Header, _: &mut Body) {
-    header.message_time = generalized_time(Timestamp::now() - SignedDuration::from_hours(2));
 }
 
 fn of_another_request(_: &mut Header, body: &mut Body) {
@@ -571,206 +554,6 @@ fn the_same_request_at_the_same_time_is_one_certificate() {
             let certificates: Vec<_> = certificates.into_iter().map(issued).collect();
             assert!(certificates.iter().all(|other| *other == certificates[0]));
             assert_eq!(world.register.len(), 1);
-        },
-    );
-}
-
-/// Sends a message that is made anew from another's parts, and returns how it is answered.
-fn retold(
-    world: &World,
-    server: &CmpServer,
-    message: &CmpMessage,
-    change: impl FnOnce(&mut Header, &mut Body),
-) -> CmpMessage {
-    let (mut header, mut body) = (message.header.clone(), message.body.clone());
-    change(&mut header, &mut body);
-    let told = World::by_secret().protect(header, body, &world.token);
-    answered(world, server, &told.unwrap().to_der().unwrap())
-}
-
-fn answered(world: &World, server: &CmpServer, request: &[u8]) -> CmpMessage {
-    let answer = run(world, server.handle(None, request, Timestamp::now()));
-    CmpMessage::parse(&answer).unwrap()
-}
-
-/// Checks that an answer is a refusal for this cause.
-fn assert_refused(answer: &CmpMessage, failure: Failure) {
-    let status = match &answer.body {
-        Body::Error(content) => &content.status,
-        Body::Response(_, content) => &content.response[0].status,
-        Body::RevocationResponse(content) => &content.status[0],
-        other => panic!("{}", other.name()),
-    };
-    assert!(status.has(failure), "{failure}: {status}");
-}
-
-#[test]
-fn the_endpoint_says_what_is_wrong() {
-    with_private_tokens(
-        "cmp::tests::faults::the_endpoint_says_what_is_wrong",
-        || {
-            let world = World::new();
-            let server = world.server(world.authorities(), World::policy());
-            let faulty = Faulty::start(&world, &server);
-            let client = world.own_client(faulty.url.clone(), World::by_secret(), "");
-            let request = |seed| {
-                let exchange = prepared(&world, &client, &chip(seed, AUTHENTICATION));
-                crate::cmp::kept::Kept::read(&exchange).unwrap().1
-            };
-            let (one, other) = (request(5), request(6));
-            let tell = |message: &CmpMessage, change: fn(&mut Header, &mut Body)| {
-                retold(&world, &server, message, change)
-            };
-            for (change, failure) in [
-                (
-                    (|header, _| header.pvno = 1) as fn(&mut Header, &mut Body),
-                    Failure::UnsupportedVersion,
-                ),
-                (
-                    |header, _| header.transaction_id = None,
-                    Failure::BadDataFormat,
-                ),
-                (
-                    |header, _| header.sender_nonce = None,
-                    Failure::BadSenderNonce,
-                ),
-                (at_another_time, Failure::BadTime),
-                (|_, body| *body = Body::Confirmation, Failure::BadRequest),
-                (
-                    |_, body| *body = Body::Request(Enrolment::Initialization, Vec::new()),
-                    Failure::BadRequest,
-                ),
-                (
-                    |_, body| *body = Body::CertificateConfirmation(Vec::new()),
-                    Failure::BadRequest,
-                ),
-                (
-                    |_, body| *body = Body::PollRequest(Vec::new()),
-                    Failure::BadRequest,
-                ),
-                (
-                    |_, body| *body = Body::Revocation(Vec::new()),
-                    Failure::BadTime,
-                ),
-                (
-                    |header, _| header.general_info.as_mut().unwrap()[0].info_value = None,
-                    Failure::BadRequest,
-                ),
-                (
-                    |_, body| {
-                        if let Body::Request(_, messages) = body {
-                            let template = &mut messages[0].cert_req.cert_template;
-                            template.serial_number = der::asn1::Int::new(&[1]).ok();
-                        }
-                    },
-                    Failure::BadCertTemplate,
-                ),
-                (
-                    |_, body| {
-                        if let Body::Request(_, messages) = body {
-                            messages[0].cert_req.cert_template.public_key = None;
-                        }
-                    },
-                    Failure::BadCertTemplate,
-                ),
-                (
-                    |_, body| {
-                        if let Body::Request(_, messages) = body {
-                            messages[0].popo = None;
-                        }
-                    },
-                    Failure::BadPop,
-                ),
-            ] {
-                let answer = tell(&one, change);
-                assert_refused(&answer, failure);
-            }
-            assert_eq!(world.register.len(), 0);
-            // One transaction, one request.
-            assert!(matches!(
-                answered(&world, &server, &one.to_der().unwrap()).body,
-                Body::Response(..)
-            ));
-            let transaction = one.header.transaction_id.clone();
-            let same = retold(&world, &server, &other, |header, _| {
-                header.transaction_id = transaction.clone()
-            });
-            assert_refused(&same, Failure::TransactionIdInUse);
-            // Also where the endpoint began anew.
-            let fresh = world.server(world.authorities(), World::policy());
-            let same = retold(&world, &fresh, &other, |header, _| {
-                header.transaction_id = transaction
-            });
-            assert_refused(&same, Failure::TransactionIdInUse);
-            assert_eq!(world.register.len(), 1);
-            // A revocation is obeyed once: sent again later, it would undo what came between.
-            let certificate = run(&world, world.register.listed(Timestamp::now())).unwrap();
-            let entry = run(&world, world.register.find(&certificate[0].serial))
-                .unwrap()
-                .unwrap();
-            let details = crate::cmp::body::RevDetails {
-                cert_details: crate::cmp::crmf::CertTemplate {
-                    serial_number: der::asn1::Int::new(&crate::cmp::server::positive(
-                        entry.certificate.serial(),
-                    ))
-                    .ok(),
-                    issuer: crate::cmp::crmf::name_field(entry.certificate.issuer()).ok(),
-                    ..Default::default()
-                },
-                crl_entry_details: Some(vec![
-                    crate::cmp::revocation::reason_code(Status::Good).unwrap(),
-                ]),
-            };
-            let release = |header: &mut Header, body: &mut Body| {
-                header.message_time = generalized_time(Timestamp::now());
-                *body = Body::Revocation(vec![details.clone()]);
-            };
-            let fresh_name = request(7);
-            let first = retold(&world, &server, &fresh_name, release);
-            assert!(matches!(first.body, Body::RevocationResponse(_)));
-            assert_eq!(world.status(&entry.certificate), Status::Good);
-            run(
-                &world,
-                world
-                    .ca
-                    .set_status(&entry.certificate, Status::OnHold, Timestamp::now()),
-            )
-            .unwrap();
-            let second = retold(&world, &server, &fresh_name, release);
-            assert_refused(&second, Failure::TransactionIdInUse);
-            assert_eq!(world.status(&entry.certificate), Status::OnHold);
-        },
-    );
-}
-
-#[test]
-fn altered_requests_are_never_served() {
-    with_private_tokens(
-        "cmp::tests::faults::altered_requests_are_never_served",
-        || {
-            let world = World::new();
-            let server = world.server(world.authorities(), World::policy());
-            let faulty = Faulty::start(&world, &server);
-            let client = world.own_client(faulty.url.clone(), World::by_secret(), "");
-            let exchange = prepared(&world, &client, &chip(5, AUTHENTICATION));
-            let (kept, _) = crate::cmp::kept::Kept::read(&exchange).unwrap();
-            let der = kept.request.as_bytes();
-            let mut runner = TestRunner::new(ProptestConfig {
-                cases: 64,
-                failure_persistence: None,
-                ..ProptestConfig::default()
-            });
-            let changes = (any::<prop::sample::Index>(), 1..=255_u8);
-            runner
-                .run(&changes, |(place, bits)| {
-                    let mut altered = der.to_vec();
-                    *place.get_mut(&mut altered) ^= bits;
-                    let answer = answered(&world, &server, &altered);
-                    prop_assert!(matches!(answer.body, Body::Error(_)));
-                    prop_assert_eq!(world.register.len(), 0);
-                    Ok(())
-                })
-                .unwrap();
         },
     );
 }

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::world::World;
 use crate::cmp::body::Body;
-use crate::cmp::header::Header;
+use crate::cmp::header::{Header, generalized_time};
 use crate::cmp::message::CmpMessage;
 use crate::cmp::{CmpServer, Credential};
 
@@ -159,4 +159,9 @@ async fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
             return Some(all.split_off(end + 4));
         }
     }
+}
+
+/// Moves a message into the past.
+pub(super) fn at_another_time(header: &mut Header, _: &mut Body) {
+    header.message_time = generalized_time(Timestamp::now() - SignedDuration::from_hours(2));
 }

@@ -13,7 +13,7 @@ use p384::ecdsa::signature::hazmat::PrehashSigner;
 use p384::elliptic_curve::sec1::ToSec1Point;
 use tokio::runtime::Runtime;
 
-use crate::authority::Status;
+use crate::authority::{CertificateAuthority, Exchange, Status};
 use crate::cmp::{
     CmpAuthority, CmpClient, CmpClientCredential, CmpConfig, CmpParts, CmpRole, CmpServer,
     CmpServerPolicy, Credential, MemoryConfirmations, SharedSecret, SigningIdentity,
@@ -412,4 +412,13 @@ impl World {
         ]);
         (self.saved("root.pem"), self.saved("responder.pem"))
     }
+}
+
+/// Runs a client's act to its end.
+pub(super) fn run<T>(world: &World, act: impl Future<Output = T>) -> T {
+    world.runtime.block_on(act)
+}
+
+pub(super) fn prepared(world: &World, client: &CmpAuthority, order: &CertificateOrder) -> Exchange {
+    run(world, client.prepare(order, Timestamp::now())).unwrap()
 }
