@@ -1,4 +1,4 @@
-//! Which certificates wait for their requester's word (*RFC 9810 §5.2.8*).
+//! Which certificates wait for their requester's word (*RFC 9810 §5.3.18*).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -68,7 +68,7 @@ impl Endpoint {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
         }
-        // What goes wrong is told in the message; HTTP's part of it is done (RFC 9811 §3.6).
+        // What goes wrong is told in the message; HTTP's part of it is done.
         let answer = self.server.handle(profile, body, (self.clock)()).await;
         *response.body_mut() = Body::from(answer);
         let kind = header::HeaderValue::from_static(PKIXCMP);

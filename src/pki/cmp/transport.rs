@@ -80,7 +80,7 @@ impl Transport {
             let kind = kind.as_bytes().split(|byte| *byte == b';').next();
             kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(PKIXCMP.as_bytes()))
         });
-        // An error message may come with an error of HTTP's (RFC 9811 §3.6).
+        // An error message may come with an error of HTTP's.
         if !is_cmp {
             let status = response.status();
             let reason = format!("HTTP status {status}, and no CMP message");

@@ -42,7 +42,7 @@ pub(super) fn templated(
             cert_template: template,
             controls,
         },
-        // The chip proved it to the registration authority (RFC 9483 §5.1.1).
+        // The chip proved it to the registration authority (RFC 9483 §5.2.3.2).
         popo: Some(ProofOfPossession::RaVerified(Null)),
         reg_info: None,
     };

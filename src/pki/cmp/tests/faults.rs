@@ -402,6 +402,38 @@ fn a_certificate_that_is_confirmed_too_late_is_lost() {
 }
 
 #[test]
+fn what_is_issued_on_hold_is_released_and_nothing_else_releases_it() {
+    with_private_tokens(
+        "cmp::tests::faults::what_is_issued_on_hold_is_released_and_nothing_else_releases_it",
+        || {
+            let world = World::new();
+            let policy = CmpServerPolicy {
+                issues_on_hold: true,
+                ..World::policy()
+            };
+            let server = world.server(world.authorities(), policy);
+            let faulty = Faulty::start(&world, &server);
+            for (seed, confirmation) in [(5, "explicit"), (6, "implicit")] {
+                let also = format!("issues_on_hold = true\nconfirmation = {confirmation:?}");
+                let client = world.own_client(faulty.url.clone(), World::by_secret(), &also);
+                assert!(client.promises().issues_on_hold);
+                let order = chip(seed, AUTHENTICATION);
+                let exchange = prepared(&world, &client, &order);
+                let certificate = issued(submitted(&world, &client, &order, &exchange));
+                concluded(&world, &client, &exchange, &certificate, Verdict::Accepted).unwrap();
+                assert_eq!(world.status(&certificate), Status::OnHold);
+                let released = client.set_status(&certificate, Status::Good, Timestamp::now());
+                run(&world, released).unwrap();
+                assert_eq!(world.status(&certificate), Status::Good);
+            }
+            // Both were confirmed: time takes nothing away.
+            let later = Timestamp::now() + SignedDuration::from_hours(24);
+            assert_eq!(run(&world, server.sweep(later)).unwrap(), 0);
+        },
+    );
+}
+
+#[test]
 fn implicit_confirmation_and_status_by_the_registration_authority() {
     with_private_tokens(
         "cmp::tests::faults::implicit_confirmation_and_status_by_the_registration_authority",
