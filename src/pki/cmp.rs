@@ -36,7 +36,10 @@ pub use files::CmpFileError;
 pub use identity::{CmpIdentityError, CmpRole};
 pub use message::{CmpMessage, CmpMessageError};
 pub use protection::{Credential, ProtectionError, SharedSecret, SigningIdentity};
-pub use server::{CmpClient, CmpClientCredential, CmpServer, CmpServerError, CmpServerPolicy};
+pub use server::{
+    CmpClient, CmpClientConfig, CmpClientCredential, CmpClientProof, CmpServer, CmpServerConfig,
+    CmpServerError, CmpServerPolicy,
+};
 pub use status::Failure;
 
 #[cfg(test)]

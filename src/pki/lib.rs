@@ -45,10 +45,11 @@ pub use authority::{
     Verdict,
 };
 pub use cmp::{
-    CmpAuthority, CmpClient, CmpClientCredential, CmpConfig, CmpConfigError, CmpConfirmation,
-    CmpFileError, CmpIdentityError, CmpMessage, CmpMessageError, CmpParts, CmpProtection,
-    CmpRequest, CmpRole, CmpServer, CmpServerError, CmpServerPolicy, Confirmations, Credential,
-    Failure, MemoryConfirmations, ProfileNaming, ProtectionError, SharedSecret, SigningIdentity,
+    CmpAuthority, CmpClient, CmpClientConfig, CmpClientCredential, CmpClientProof, CmpConfig,
+    CmpConfigError, CmpConfirmation, CmpFileError, CmpIdentityError, CmpMessage, CmpMessageError,
+    CmpParts, CmpProtection, CmpRequest, CmpRole, CmpServer, CmpServerConfig, CmpServerError,
+    CmpServerPolicy, Confirmations, Credential, Failure, MemoryConfirmations, ProfileNaming,
+    ProtectionError, SharedSecret, SigningIdentity,
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};

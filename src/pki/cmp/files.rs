@@ -73,31 +73,43 @@ impl CmpParts {
             CmpProtection::Mac {
                 reference,
                 secret_file,
-            } => {
-                let text = Zeroizing::new(read(&folder.join(secret_file))?);
-                let secret = text.strip_suffix(b"\n").unwrap_or(&text);
-                let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
-                SharedSecret::new(reference.as_bytes(), secret).map(Credential::Mac)
-            }
+            } => shared_secret(reference, &folder.join(secret_file)).map(Credential::Mac)?,
             CmpProtection::Signature {
                 key,
                 certificate_file,
             } => {
-                let mut all = certificates(&folder.join(certificate_file))?.into_iter();
-                let own = all.next().ok_or_else(|| CmpFileError::Pem {
-                    path: certificate_file.clone(),
-                })?;
+                let path = folder.join(certificate_file);
+                let mut all = certificates(&path)?.into_iter();
+                let own = all.next().ok_or(CmpFileError::Pem { path })?;
                 let signer = signer(key).map_err(CmpFileError::Key)?;
-                SigningIdentity::new(signer, own, all.collect()).map(Credential::Signature)
+                SigningIdentity::new(signer, own, all.collect())
+                    .map(Credential::Signature)
+                    .map_err(CmpFileError::Credential)?
             }
         };
         Ok(Self {
-            credential: credential.map_err(CmpFileError::Credential)?,
+            credential,
             chain: certificates(&folder.join(&config.chain_file))?,
             responders: list(&config.responders_file)?,
             tls_anchors: list(&config.tls_anchors_file)?,
         })
     }
+}
+
+/// Reads a secret, in a file of its own.
+pub(crate) fn shared_secret(reference: &str, path: &Path) -> Result<SharedSecret, CmpFileError> {
+    let text = Zeroizing::new(read(path)?);
+    let secret = text.strip_suffix(b"\n").unwrap_or(&text);
+    let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+    SharedSecret::new(reference.as_bytes(), secret).map_err(CmpFileError::Credential)
+}
+
+/// Reads the first certificate of a PEM file.
+pub(crate) fn one_certificate(path: &Path) -> Result<Certificate, CmpFileError> {
+    let first = certificates(path)?.into_iter().next();
+    first.ok_or_else(|| CmpFileError::Pem {
+        path: path.to_owned(),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CmpFileError> {

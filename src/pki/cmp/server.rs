@@ -38,11 +38,13 @@ use crate::embedded::ServingCa;
 use crate::profile::{CertificateProfile, ProfileKind};
 use crate::register::RegisterError;
 
+mod config;
 mod enrolment;
 mod live;
 mod party;
 mod standing;
 
+pub use config::{CmpClientConfig, CmpClientProof, CmpServerConfig};
 pub use party::{CmpClient, CmpClientCredential};
 pub(crate) use standing::positive;
 
@@ -89,6 +91,12 @@ pub enum CmpServerError {
     #[error("the default profile {name:?} is none of the profiles")]
     DefaultProfile {
         /// Its name.
+        name: String,
+    },
+    /// A profile is named that there is not.
+    #[error("there is no certificate profile {name:?} at this endpoint")]
+    UnknownProfile {
+        /// The name.
         name: String,
     },
     /// A profile is not a holder's.

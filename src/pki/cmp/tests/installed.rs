@@ -9,9 +9,11 @@ use hsm::test_support::with_private_tokens;
 use jiff::Timestamp;
 use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 
-use super::world::{REFERENCE, SECRET, World, chip};
+use super::world::{REFERENCE, SECRET, World, chip, prepared, run};
 use crate::authority::{Answer, AuthorityError, CertificateAuthority, Verdict};
-use crate::cmp::{CmpAuthority, CmpConfig, CmpFileError, CmpParts, Credential};
+use crate::cmp::{
+    CmpAuthority, CmpConfig, CmpFileError, CmpParts, CmpServerConfig, CmpServerError, Credential,
+};
 use crate::judge::judge;
 use crate::testing::AUTHENTICATION;
 
@@ -227,6 +229,82 @@ fn what_is_no_cmp_over_http_is_not_served() {
                     "{head}: {said}"
                 );
             }
+        },
+    );
+}
+
+#[test]
+fn an_endpoint_is_made_from_files() {
+    with_private_tokens(
+        "cmp::tests::installed::an_endpoint_is_made_from_files",
+        || {
+            let world = World::new();
+            let identity = world.registration_authority();
+            world.folder.write("secret", SECRET.as_bytes());
+            let text = format!(
+                r#"
+                profiles = ["eid-authentication", "eid-signature"]
+                default_profile = "eid-authentication"
+                delay_seconds = 1
+
+                [[client]]
+                name = "station"
+                credential.mac = {{ reference = {REFERENCE:?}, secret_file = "secret" }}
+                profiles = ["eid-signature"]
+
+                [[client]]
+                name = "registration"
+                registration_authority = true
+                credential.signature = {{ certificate_file = "rauth.pem" }}
+                "#
+            );
+            let config = CmpServerConfig::parse(&text).unwrap();
+            let find = |name: &str| {
+                let found = World::policy().profiles;
+                found.get(name).cloned()
+            };
+            let policy = config.policy(find).unwrap();
+            assert!(policy.issues_on_hold && !policy.implicit_confirmation);
+            let folder = world.folder.path("");
+            let url = |delayed: bool| {
+                let mut policy = policy.clone();
+                policy.delay = policy.delay.filter(|_| delayed);
+                let server = world.server(config.clients(&folder).unwrap(), policy);
+                format!("http://{}/.well-known/cmp", world.serve(&server))
+            };
+            let order = chip(5, AUTHENTICATION);
+            let ask = |url: String, credential: Credential| {
+                let client = world.own_client(url, credential, "");
+                let exchange = prepared(&world, &client, &order);
+                run(&world, client.submit(&order, &exchange, Timestamp::now()))
+            };
+            let by_key = Credential::Signature(identity);
+            let waits = ask(url(true), by_key.clone()).unwrap();
+            assert!(matches!(waits, Answer::Waiting { .. }));
+            let issued = ask(url(false), by_key).unwrap();
+            assert!(matches!(issued, Answer::Issued(_)));
+            // Not this profile, and possession is not the station's to prove for others.
+            let refused = ask(url(false), World::by_secret()).unwrap_err();
+            assert!(refused.to_string().contains("notAuthorized"), "{refused}");
+
+            for (from, to, said) in [
+                ("delay_seconds = 1", "delay_seconds = 0", "delay_seconds"),
+                ("delay_seconds", "delay", "line 4"),
+                ("secret_file", "secret", "line 8"),
+            ] {
+                let error = CmpServerConfig::parse(&text.replace(from, to)).unwrap_err();
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let all = format!("{error} {}", source.unwrap_or_default());
+                assert!(all.contains(said), "{all}");
+            }
+            let other = text.replace("[\"eid-signature\"]", "[\"other\"]");
+            let unknown = CmpServerConfig::parse(&other).unwrap().policy(find);
+            assert!(
+                matches!(unknown, Err(CmpServerError::UnknownProfile { name }) if name == "other")
+            );
+            let gone = text.replace("rauth.pem", "none.pem");
+            let gone = CmpServerConfig::parse(&gone).unwrap().clients(&folder);
+            assert!(matches!(gone, Err(CmpFileError::Read { .. })));
         },
     );
 }
