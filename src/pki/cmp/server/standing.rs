@@ -121,7 +121,7 @@ impl CmpServer {
         let mut swept = 0;
         for exchange in self.confirmations.overdue(at).await? {
             match self.ca.register().issued(&exchange).await? {
-                None => self.confirmations.settle(&exchange).await?,
+                None => self.confirmations.forget(&exchange, at).await?,
                 Some(entry) => {
                     self.withdraw(&exchange, &entry.certificate, at).await?;
                     swept += 1;
