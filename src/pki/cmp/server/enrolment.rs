@@ -234,7 +234,12 @@ impl CmpServer {
                     return Err(Refusal::new(Failure::BadRequest, words));
                 };
                 let id = request.cert_req.cert_req_id;
-                let (order, is_changed) = self.templated(party, *kind, request, profile).await?;
+                // What is issued already was allowed then.
+                let exchange = Self::exchange(party, message);
+                let is_issued = self.ca.register().issued(&exchange).await?.is_some();
+                let (order, is_changed) = self
+                    .templated(party, (*kind, is_issued), request, profile)
+                    .await?;
                 (*kind, id, order, is_changed)
             }
             Body::Pkcs10(request) => {
@@ -294,13 +299,15 @@ impl CmpServer {
     async fn templated(
         &self,
         party: &Party,
-        kind: Enrolment,
+        (kind, is_issued): (Enrolment, bool),
         request: &CertReqMsg,
         profile: Arc<CertificateProfile>,
     ) -> Result<(CertificateOrder, bool), Refusal> {
         let template = &request.cert_req.cert_template;
         self.check_template(template)?;
-        let replaced = self.replaced(party, kind, request, &profile).await?;
+        let replaced = self
+            .replaced(party, (kind, is_issued), request, &profile)
+            .await?;
         let subject = match (&template.subject, &replaced) {
             (Some(_), _) => template.subject_name(),
             (None, Some(replaced)) => Some(replaced.subject().clone()),
@@ -374,7 +381,7 @@ impl CmpServer {
     async fn replaced(
         &self,
         party: &Party,
-        kind: Enrolment,
+        (kind, is_issued): (Enrolment, bool),
         request: &CertReqMsg,
         profile: &CertificateProfile,
     ) -> Result<Option<Certificate>, Refusal> {
@@ -413,7 +420,7 @@ impl CmpServer {
                 );
             }
         };
-        if entry.status != Status::Good {
+        if entry.status != Status::Good && !is_issued {
             return refuse(
                 Failure::BadCertId,
                 "the certificate to be replaced is not in use",

@@ -501,6 +501,10 @@ fn implicit_confirmation_and_status_by_the_registration_authority() {
             let renewal = run(&world, client.prepare_renewal(&order, &third)).unwrap();
             let fourth = issued(submitted(&world, &client, &order, &renewal));
             judge(&order, &fourth, client.chain(), Timestamp::now()).unwrap();
+            // It is found again also where what it replaced is not in use any more.
+            run(&world, client.set_status(&third, revoked, Timestamp::now())).unwrap();
+            let again = issued(submitted(&world, &client, &order, &renewal));
+            assert_eq!(again, fourth);
             let order = chip(11, AUTHENTICATION);
             let renewal = run(&world, client.prepare_renewal(&order, &next)).unwrap();
             let refused = submitted(&world, &client, &order, &renewal);
