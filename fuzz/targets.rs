@@ -473,6 +473,8 @@ fn pjl(bytes: &[u8]) {
     let mut ear = print::Ear::default();
     let pieces: Result<Vec<_>, _> = bytes.chunks(7).map(|piece| ear.hear(piece)).collect();
     assert_eq!(whole, pieces.map(|said| said.concat()));
+}
+
 fn cmp_message(bytes: &[u8]) {
     let Ok(message) = pki::CmpMessage::parse(bytes) else {
         return;

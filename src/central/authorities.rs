@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pki::{CertificateAuthority, CertificateProfile, ProfileKind, ServingCa};
+use pki::{CertificateAuthority, CertificateProfile, ServingCa};
 
 use crate::error::{CentralError, Result};
 
@@ -64,11 +64,18 @@ impl Authorities {
         })
     }
 
-    /// Demands that a profile for holders can be had.
+    /// Demands that a holder's certificate by a profile can be had: that there is its authority,
+    /// and that it is not the embedded one where only a qualified one may issue.
     pub(crate) fn check(&self, profile: &CertificateProfile) -> Result<()> {
-        match profile.kind() {
-            ProfileKind::Leaf => self.get(Self::name_for(profile)).map(drop),
-            ProfileKind::Ca => Ok(()),
+        let name = Self::name_for(profile);
+        if profile.is_qualified() && name == EMBEDDED {
+            return Err(CentralError::Unfit {
+                reason: format!(
+                    "certificate profile \"{}\" is for a qualified authority, and the embedded one is none; name yours in its \"authority\"",
+                    profile.name()
+                ),
+            });
         }
+        self.get(name).map(drop)
     }
 }

@@ -92,7 +92,7 @@ fn an_answer_that_was_lost_is_found_again() {
                 let client = new_client();
                 let certificate = issued(submitted(&world, &client, &order, &exchange));
                 wanted += 1;
-                assert_eq!(world.register.len(), wanted);
+                assert_eq!(world.register.entries().len(), wanted);
                 judge(&order, &certificate, client.chain(), Timestamp::now()).unwrap();
                 assert_eq!(world.status(&certificate), Status::OnHold);
                 let again = issued(submitted(&world, &client, &order, &exchange));
@@ -114,7 +114,7 @@ fn an_answer_that_was_lost_is_found_again() {
                     concluded(&world, client, &exchange, &certificate, accepted).unwrap();
                     assert_eq!(world.status(&certificate), Status::Good);
                 }
-                assert_eq!(world.register.len(), wanted);
+                assert_eq!(world.register.entries().len(), wanted);
             }
         },
     );
@@ -156,7 +156,7 @@ fn after_a_restart_of_both_a_certificate_is_confirmed_or_rejected() {
                     assert!(matches!(error, AuthorityError::Lost { .. }), "{error:?}");
                 }
             }
-            assert_eq!(world.register.len(), 6);
+            assert_eq!(world.register.entries().len(), 6);
         },
     );
 }
@@ -266,7 +266,7 @@ fn what_is_not_the_authority_s_answer_is_not_taken() {
             let certificate = issued(submitted(&world, &client, &order, &exchange));
             let accepted = Verdict::Accepted;
             concluded(&world, &client, &exchange, &certificate, accepted).unwrap();
-            assert_eq!(world.register.len(), 2);
+            assert_eq!(world.register.entries().len(), 2);
             // Nobody listens any more.
             let gone = world.own_client("http://127.0.0.1:1/cmp".into(), World::by_secret(), "");
             let error = submitted(&world, &gone, &order, &exchange).unwrap_err();
@@ -358,7 +358,7 @@ fn a_certificate_that_was_not_ordered_is_withdrawn() {
                     matches!(&refused, AuthorityError::Refused { reason } if reason.contains("badCertId"))
                 );
             }
-            assert_eq!(world.register.len(), 3);
+            assert_eq!(world.register.entries().len(), 3);
             let later = Timestamp::now() + SignedDuration::from_secs(700);
             assert_eq!(run(&world, server.sweep(later)).unwrap(), 2);
             let listed = run(&world, world.register.listed(later)).unwrap();
@@ -560,7 +560,7 @@ fn polling_survives_restarts_and_lost_polls() {
             let (client, _faulty) = new();
             let again = issued(submitted(&world, &client, &order, &exchange));
             assert_eq!(again, certificate);
-            assert_eq!(world.register.len(), 1);
+            assert_eq!(world.register.entries().len(), 1);
         },
     );
 }
@@ -589,7 +589,7 @@ fn the_same_request_at_the_same_time_is_one_certificate() {
             });
             let certificates: Vec<_> = certificates.into_iter().map(issued).collect();
             assert!(certificates.iter().all(|other| *other == certificates[0]));
-            assert_eq!(world.register.len(), 1);
+            assert_eq!(world.register.entries().len(), 1);
         },
     );
 }

@@ -145,7 +145,7 @@ fn a_connector_is_made_from_files_and_speaks_tls() {
             });
             let untrusted = matches!(&refused, AuthorityError::Unanswered { reason } if reason.contains("certificate"));
             assert!(untrusted, "{refused:?}");
-            assert_eq!(world.register.len(), 2);
+            assert_eq!(world.register.entries().len(), 2);
 
             // What is wrong with a file is said, and no secret with it.
             world.folder.write("short", b"short");

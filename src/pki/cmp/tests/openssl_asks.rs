@@ -65,7 +65,7 @@ fn openssl_gets_certificates_by_every_request_and_protection() {
                     }
                 }
             }
-            assert_eq!(world.register.len(), issued);
+            assert_eq!(world.register.entries().len(), issued);
         },
     );
 }
@@ -156,7 +156,7 @@ fn openssl_polls_renews_and_revokes() {
             assert!(done, "{said}");
             let lost = Status::Revoked(RevocationReason::KeyCompromise);
             assert_eq!(world.status(&next), lost);
-            assert_eq!(world.register.len(), 2);
+            assert_eq!(world.register.entries().len(), 2);
         },
     );
 }
@@ -239,7 +239,7 @@ fn openssl_s_wrong_requests_are_told_what_is_wrong() {
             let withdrawn = withdrawn.filter(|entry| entry.reason == RevocationReason::Superseded);
             assert_eq!(withdrawn.count(), 1);
             // The last but one was issued, and neither granted implicit confirmation nor confirmed.
-            assert_eq!(world.register.len(), 2);
+            assert_eq!(world.register.entries().len(), 2);
             let certificate = world.saved("no.pem");
             assert_eq!(world.status(&certificate), Status::OnHold);
             let server = world.server(Vec::new(), World::policy());
