@@ -8,7 +8,7 @@ use document::{Environment, Kind, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use pki::ServingCa;
+use pki::{CertificateProfile, Confirmations, ServingCa};
 use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::Mutex;
@@ -18,6 +18,7 @@ use crate::authorities::Authorities;
 use crate::authority::IssuingAuthority;
 use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
+use crate::confirmations::StoredConfirmations;
 use crate::database::{Database, Write, stored};
 use crate::environment::{bind_token, check_certificates, check_masters};
 use crate::error::{CentralError, Result};
@@ -284,6 +285,21 @@ impl Central {
     /// responder, its other registration authorities.
     pub fn embedded_authority(&self) -> &Arc<ServingCa> {
         self.0.authorities.embedded()
+    }
+
+    /// Returns where its CMP endpoint keeps which certificates wait for their requester's word.
+    pub fn cmp_confirmations(&self) -> Arc<dyn Confirmations> {
+        Arc::new(StoredConfirmations {
+            database: self.0.database.clone(),
+        })
+    }
+
+    /// Returns the certificate profile of this name.
+    ///
+    /// # Errors
+    /// [`CentralError::Unfit`] where there is none.
+    pub fn certificate_profile(&self, name: &str) -> Result<Arc<CertificateProfile>> {
+        self.0.certificate_profiles.get(name).map(Arc::clone)
     }
 
     /// Returns its certificate, DER.

@@ -113,14 +113,19 @@ impl Ordered {
         })
     }
 
-    /// Loads the one of this name.
-    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
+    /// Finds the one of this name.
+    pub(crate) async fn find(tx: &mut SqliteConnection, id: &str) -> Result<Option<Self>> {
         let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = ?")))
             .bind(id)
             .fetch_optional(tx)
             .await?;
-        let row = row.ok_or_else(|| CentralError::damaged("a certificate that is on order"))?;
-        Self::read(&row)
+        row.as_ref().map(Self::read).transpose()
+    }
+
+    /// Loads the one of this name, which must be there.
+    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
+        let found = Self::find(tx, id).await?;
+        found.ok_or_else(|| CentralError::damaged("a certificate that is on order"))
     }
 
     /// Finds the one that was ordered for a key of a lease's chip.

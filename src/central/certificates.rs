@@ -242,15 +242,6 @@ impl Central {
         deed: &Deed,
         mut errand: Errand,
     ) -> Result<std::result::Result<Errand, CertifyGrant>> {
-        if errand.ordered.is_sent && !errand.authority.promises().finds_again {
-            // It may have been issued, and nobody can tell: this key is never certified again.
-            let why = "the authority did not answer, and cannot be asked what it did";
-            self.give_up(&mut errand.ordered, CertificateEvent::Doubt, why)
-                .await?;
-            return Err(CentralError::refused(format!(
-                "{why}; report the blank as spoiled"
-            )));
-        }
         if !errand.ordered.is_sent {
             errand.ordered.is_sent = true;
             self.keep_exchange(&errand.ordered).await?;
@@ -282,6 +273,15 @@ impl Central {
                 self.record(&mut tx, Some(actor), &deed).await?;
                 tx.commit().await?;
                 Ok(Err(pending(SOON)))
+            }
+            Err(AuthorityError::Astray { reason }) => {
+                // It may have been issued, and nobody can tell: this key is never certified again.
+                let why = format!("the authority cannot be asked what it did: {reason}");
+                self.give_up(&mut errand.ordered, CertificateEvent::Doubt, &why)
+                    .await?;
+                Err(CentralError::refused(format!(
+                    "{why}; report the blank as spoiled"
+                )))
             }
             Err(error) if error.is_passing() => {
                 self.note_trouble(&mut errand.ordered, &error).await?;

@@ -59,6 +59,10 @@ pub struct KeyLabels {
     pub masters: BTreeMap<String, String>,
     /// The certificate authority's key, P-384.
     pub authority: String,
+    /// The key of its responder (OCSP), P-384.
+    pub ocsp: String,
+    /// The key that signs its answers over CMP, P-384.
+    pub cmp: String,
     /// The key that signs the audit log's checkpoints, Ed25519.
     pub audit: String,
     /// The key to which PIN envelopes are sealed, P-384.
@@ -76,6 +80,8 @@ impl Default for KeyLabels {
                 .map(|(set, label)| (set.to_owned(), label.to_owned()))
                 .into(),
             authority: "authority".to_owned(),
+            ocsp: "ocsp".to_owned(),
+            cmp: "cmp".to_owned(),
             audit: "audit".to_owned(),
             envelope: "envelope".to_owned(),
         }
@@ -110,11 +116,11 @@ impl KeyLabels {
                 token.generate_master_key(label, MasterKeySize::Aes128)
             })?;
         }
-        make(&self.authority, &|| {
-            token
-                .generate_signing_key(&self.authority, Curve::P384)
-                .map(drop)
-        })?;
+        for label in [&self.authority, &self.ocsp, &self.cmp] {
+            make(label, &|| {
+                token.generate_signing_key(label, Curve::P384).map(drop)
+            })?;
+        }
         make(&self.audit, &|| {
             token.generate_ed25519(&self.audit).map(drop)
         })?;

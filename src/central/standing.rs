@@ -2,6 +2,7 @@
 //! act, and by a sweep for what was not to be had then.
 
 use api::Actor;
+use audit::Control;
 use document::Act;
 use document::life_cycle::{CertificateEvent, CertificateState, RevocationReason};
 use jiff::{SignedDuration, Timestamp};
@@ -9,12 +10,14 @@ use pki::{Answer, AuthorityError, CertificateAuthority, Exchange, Misissued, Sta
 use sqlx::Row;
 
 use crate::accounts::authorise;
+use crate::applications::check_cause;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
 use crate::database::moment;
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::possession::prove_possession;
+use crate::scribe::Deed;
 
 /// How many certificates one run of the sweep takes up at a time.
 const BATCH: i64 = 256;
@@ -29,6 +32,17 @@ pub struct Swept {
     pub settled: u64,
     /// How many are not: their authority was not to be had, or a person is needed.
     pub left: u64,
+}
+
+/// How many certificates the embedded authority issued, by where they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Issued {
+    /// On hold.
+    pub on_hold: u64,
+    /// In use.
+    pub good: u64,
+    /// Revoked.
+    pub revoked: u64,
 }
 
 /// A certificate whose authority has it elsewhere than the books.
@@ -118,14 +132,6 @@ impl Central {
     /// whether that is known now.
     async fn ask_after(&self, ordered: &mut Ordered) -> Result<bool> {
         let authority = self.authorities().get(&ordered.authority)?;
-        if !authority.promises().finds_again {
-            let person = AuthorityError::SecondChannel {
-                protocol: "this connection",
-                act: "say what became of a request",
-            };
-            self.note_trouble(ordered, &person).await?;
-            return Ok(false);
-        }
         let order = self.order_again(ordered).await?;
         let exchange = Exchange::from_bytes(ordered.exchange.clone());
         let answer = authority.submit(&order, &exchange, self.now()).await;
@@ -153,6 +159,11 @@ impl Central {
                     reason: "it takes its time".into(),
                 };
                 self.note_trouble(ordered, &waiting).await?;
+                return Ok(false);
+            }
+            // Of one that is astray only a person finds out more, by another way.
+            Err(error @ AuthorityError::Astray { .. }) => {
+                self.note_trouble(ordered, &error).await?;
                 return Ok(false);
             }
             Err(error) if error.is_passing() => {
@@ -284,6 +295,80 @@ impl Central {
             .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Says that somebody found out by another way what became of a request that its authority
+    /// cannot be asked about again, and that nothing usable is left of it: nothing was issued, or
+    /// what was is revoked there.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to revoke certificates;
+    /// [`CentralError::Conflict`] for one that is not in doubt; [`CentralError::NotFound`];
+    /// [`CentralError::Invalid`] without a cause.
+    pub async fn clear_doubt(&self, actor: &Actor, order: &str, cause: &str) -> Result<()> {
+        let deed = Deed::new(
+            "certificate.doubt-cleared",
+            Control::CRYPTOGRAPHY,
+            "certificate-order",
+            order,
+        );
+        let result = self.try_clear(actor, &deed, order, cause).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_clear(&self, actor: &Actor, deed: &Deed, order: &str, cause: &str) -> Result<()> {
+        check_cause(cause)?;
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::RevokeCertificate).await?;
+        let mut ordered =
+            Ordered::find(&mut tx, order)
+                .await?
+                .ok_or_else(|| CentralError::NotFound {
+                    what: "certificate on order of this name".into(),
+                })?;
+        if ordered.state != CertificateState::InDoubt {
+            return Err(CentralError::conflict(format!(
+                "this certificate is {}, not in doubt",
+                ordered.state
+            )));
+        }
+        ordered.state = advance(ordered.state, CertificateEvent::Abandon)?;
+        ordered.store_state(&mut tx, self.now()).await?;
+        let deed = deed
+            .clone()
+            .with("document", &ordered.number)
+            .with("key", &ordered.key)
+            .with("authority", &ordered.authority)
+            .with("cause", cause);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Returns how many certificates the embedded authority issued, to whomever.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to reports.
+    pub async fn issued_by_authority(&self, actor: &Actor) -> Result<Issued> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let rows = sqlx::query(
+            "SELECT CASE WHEN status LIKE 'revoked%' THEN 'revoked' ELSE status END AS standing, count(*) AS many
+             FROM authority_register GROUP BY standing",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let of = |standing: &str| {
+            let row = rows
+                .iter()
+                .find(|row| row.get::<&str, _>("standing") == standing);
+            row.map_or(0, |row| row.get::<i64, _>("many").unsigned_abs())
+        };
+        Ok(Issued {
+            on_hold: of("on-hold"),
+            good: of("good"),
+            revoked: of("revoked"),
+        })
     }
 
     /// Returns the certificates that are not settled with their authorities, the longest tried

@@ -8,6 +8,7 @@ mod failure;
 mod hsm;
 mod installation;
 mod output;
+mod pki;
 mod profile;
 mod releases;
 mod shipped;
@@ -50,6 +51,9 @@ enum Command {
     /// Looks into the central store.
     #[command(subcommand)]
     Central(central::Command),
+    /// Works with the certification authorities of an installation.
+    #[command(subcommand)]
+    Pki(pki::Command),
     /// Exports and verifies the audit log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -65,6 +69,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Profile(command) => profile::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
+        Command::Pki(command) => pki::run(&command),
         Command::Audit(command) => audit::run(&command),
     };
     match done {

@@ -52,6 +52,14 @@ impl PjlPrinter {
         Ok(self.call("zimogs")?.1)
     }
 
+    /// Demands that a letter may be sent now. Nothing is printed.
+    ///
+    /// # Errors
+    /// As [`PjlPrinter::look`]; [`PrintError::NotReady`].
+    pub fn check_ready(&self) -> Result<(), PrintError> {
+        self.look().and_then(ready)
+    }
+
     /// Connects, and asks the printer how it is.
     fn call(&self, word: &str) -> Result<(Line, Device), PrintError> {
         let stream = self.connect().map_err(|source| PrintError::Unreachable {
@@ -99,12 +107,7 @@ impl EnvelopePrinter for PjlPrinter {
             return Err(PrintError::Ambiguous);
         }
         let (mut line, device) = self.call(letter.serial())?;
-        if !device.is_ready() {
-            return Err(PrintError::NotReady {
-                code: device.code,
-                display: device.display,
-            });
-        }
+        ready(device)?;
         // A job without data prints nothing.
         line.say(&pjl::begin(letter.serial()))
             .map_err(|source| self.no_printer(source))?;
@@ -117,6 +120,17 @@ impl EnvelopePrinter for PjlPrinter {
             serial: letter.serial().to_owned(),
             printer: self.address.to_string(),
         })
+    }
+}
+
+/// Says whether a printer takes a letter.
+fn ready(device: Device) -> Result<(), PrintError> {
+    match device.is_ready() {
+        true => Ok(()),
+        false => Err(PrintError::NotReady {
+            code: device.code,
+            display: device.display,
+        }),
     }
 }
 

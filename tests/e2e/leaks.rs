@@ -100,7 +100,8 @@ fn no_pin_and_no_key_stays_in_any_file() {
     std::fs::write(demo.data.join("documents.json"), exported.stdout).unwrap();
     let out = demo.data.join("exported");
     run(demo
-        .command(&["audit", "export", "--data"])
+        .command(&["audit", "export"])
+        .arg("--data")
         .arg(&demo.data)
         .arg("--out")
         .arg(&out));

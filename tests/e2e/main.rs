@@ -8,6 +8,7 @@
     reason = "tests: a failure here is a failed test"
 )]
 
+mod authority;
 mod bench;
 mod card;
 mod corpora;

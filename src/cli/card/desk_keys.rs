@@ -93,6 +93,7 @@ impl ChipKeys {
             authority: file.authority.key.clone().unwrap_or(defaults.authority),
             envelope: file.envelope.key.clone().unwrap_or(defaults.envelope),
             audit: defaults.audit,
+            ..KeyLabels::default()
         };
         Ok(Self {
             service: KeyService::new(Arc::clone(&token), labels.clone()),

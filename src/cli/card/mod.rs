@@ -10,7 +10,7 @@ mod info;
 mod issuer;
 mod keys;
 mod list;
-mod pem;
+pub(crate) mod pem;
 mod personalize;
 mod pin;
 mod place;

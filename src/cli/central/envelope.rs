@@ -211,7 +211,7 @@ fn print(options: &Print) -> Result<(), Failure> {
     options.place.with_central(CLERK, async |central, actor| {
         let mut printer = PjlPrinter::new(address, Patience::default());
         // One that is not ready takes nothing, and no PIN leaves its envelope for it.
-        printer.look().map_err(|error| Failure::of(Kind::Device, &error))?;
+        printer.check_ready().map_err(|error| Failure::of(Kind::Device, &error))?;
         let job = central.print_envelope(&actor, &options.number).await?;
         let printed = try_print(options, &token, &mut printer, central, &actor, &job).await;
         match printed {

@@ -130,6 +130,11 @@ impl Place {
         })
     }
 
+    /// Opens the installation's token, beside the store.
+    pub(crate) fn token(&self) -> Result<hsm::Token, Failure> {
+        self.installation()?.token()
+    }
+
     /// Returns the installation.
     pub(crate) fn installation(&self) -> Result<Installation, Failure> {
         Installation::open(&self.data)

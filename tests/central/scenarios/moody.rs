@@ -173,6 +173,11 @@ impl CertificateAuthority for Moody {
             *asked += 1;
             *asked
         };
+        if asked > 1 && !self.promises().finds_again {
+            return Err(AuthorityError::Astray {
+                reason: "it was sent before".into(),
+            });
+        }
         let year = SignedDuration::from_hours(24 * 366);
         let answer = match self.mood() {
             Mood::Down => return Err(Self::away()),
