@@ -29,6 +29,7 @@ use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::cli::authorities::{self, Connection};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
@@ -59,6 +60,39 @@ struct Settings {
     masters: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Envelopes::is_silent")]
     envelopes: Envelopes,
+    /// Certification authorities outside, by the names that certificate profiles have for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    authorities: BTreeMap<String, Connection>,
+}
+
+/// What an installation is given when it is made, beside what every one has.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extras {
+    #[serde(default)]
+    envelopes: Envelopes,
+    #[serde(default)]
+    authorities: BTreeMap<String, Connection>,
+}
+
+impl Extras {
+    /// Reads a file; the paths in it are seen from its folder.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let fault =
+            |reason: String| Failure::new(Kind::Usage, format!("{}: {reason}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+        let mut extras: Self =
+            toml::from_str(&text).map_err(|error| fault(error.to_string().trim_end().into()))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).map_err(|error| fault(error.to_string()))?;
+        if let Some(key) = &mut extras.envelopes.key {
+            *key = folder.join(&*key);
+        }
+        for connection in extras.authorities.values_mut() {
+            connection.seen_from(&folder);
+        }
+        Ok(extras)
+    }
 }
 
 /// Where PIN envelopes go.
@@ -93,7 +127,7 @@ pub(crate) fn enter(softhsm: &SoftHsmFolder) -> Result<(), Failure> {
 
 impl Installation {
     /// Makes a test installation in a folder that is empty or not there.
-    pub(crate) fn create(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(folder: &Path, extras: Extras) -> Result<Self, Failure> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700);
         let at = |what: &str| {
@@ -120,7 +154,8 @@ impl Installation {
             series: "XA".into(),
             origin: "test.zimogs.example/central".into(),
             masters: BTreeMap::new(),
-            envelopes: Envelopes::default(),
+            envelopes: extras.envelopes,
+            authorities: extras.authorities,
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
         fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
@@ -243,6 +278,12 @@ impl Installation {
         if fs::symlink_metadata(&list).is_ok() {
             released.set_releasers(releases::releasers(&list)?);
         }
+        let authorities = authorities::connect(
+            &self.settings.authorities,
+            self.settings.environment,
+            &self.folder,
+            &token,
+        )?;
         Central::open(central::Config {
             database: self.folder.join("central.db"),
             environment: self.settings.environment,
@@ -253,7 +294,7 @@ impl Installation {
             releases: released,
             certificates,
             authority: AUTHORITY.into(),
-            authorities: BTreeMap::new(),
+            authorities,
             envelope_printer: self.envelope_key()?,
             series: self.settings.series.clone(),
             origin: self.settings.origin.clone(),

@@ -1,6 +1,7 @@
 //! The command line: parse, call, render.
 
 mod audit;
+mod authorities;
 mod card;
 mod central;
 mod demo;
@@ -11,6 +12,7 @@ mod output;
 mod pki;
 mod profile;
 mod releases;
+mod secret_file;
 mod shipped;
 mod terminal;
 

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{Demo, JUDGED, json};
+use crate::world::{Demo, JUDGED, SAMPLES, json, project, run, zimogs};
 
 /// A served authority; it is told to stop when this is dropped.
 struct Served {
@@ -17,8 +18,12 @@ struct Served {
 
 impl Served {
     fn start(demo: &Demo, options: &[&str]) -> Self {
+        Self::start_at(demo, "127.0.0.1:0", options)
+    }
+
+    fn start_at(demo: &Demo, address: &str, options: &[&str]) -> Self {
         let arguments = [
-            &["pki", "ca", "serve", "--listen", "127.0.0.1:0", "--json"],
+            &["pki", "ca", "serve", "--listen", address, "--json"],
             options,
         ]
         .concat();
@@ -173,13 +178,12 @@ credential.mac = { reference = "ra-1", secret_file = "secret" }
         "{said}"
     );
     let crl = at.join("ca.crl");
-    crate::world::run(
-        demo.command(&["pki", "crl"])
-            .arg("--out")
-            .arg(&crl)
-            .arg("--data")
-            .arg(&demo.data),
-    );
+    run(demo
+        .command(&["pki", "crl"])
+        .arg("--out")
+        .arg(&crl)
+        .arg("--data")
+        .arg(&demo.data));
     let (done, said) = openssl(
         at,
         &[
@@ -219,4 +223,124 @@ credential.mac = { reference = "ra-1", secret_file = "secret" }
     );
     assert_eq!(after["issued"]["on_hold"].as_u64().unwrap(), before);
     assert_eq!(after["issued"]["revoked"], 1);
+}
+
+/// Two installations: one is the registration authority of the other's certification authority.
+#[test]
+fn documents_get_their_certificates_from_another_house_over_cmp() {
+    let theirs = &*SAMPLES;
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let write = |name: &str, text: &str| {
+        fs::write(at.join(name), text).unwrap();
+        fs::set_permissions(at.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write("secret", "correct horse battery staple\n");
+    write(
+        "endpoint.toml",
+        r#"
+profiles = ["eid-authentication"]
+default_profile = "eid-authentication"
+[[client]]
+name = "the other house"
+registration_authority = true
+credential.mac = { reference = "ra-2", secret_file = "secret" }
+"#,
+    );
+    let endpoint = at.join("endpoint.toml");
+    let served = Served::start(theirs, &["--cmp", endpoint.to_str().unwrap()]);
+    pem(
+        at,
+        "ca.pem",
+        &fs::read(theirs.data.join("authority.der")).unwrap(),
+    );
+    write(
+        "cmp.toml",
+        &format!(
+            r#"
+url = "http://{}/.well-known/cmp"
+request = "cr"
+profile_naming = "path"
+issues_on_hold = true
+finds_again = true
+chain_file = "ca.pem"
+[protection.mac]
+reference = "ra-2"
+secret_file = "secret"
+"#,
+            served.address
+        ),
+    );
+    write(
+        "settings.toml",
+        "[authorities.outside]\nenvironment = \"test\"\nprotocol = \"cmp\"\nconfig = \"cmp.toml\"\n",
+    );
+    fs::create_dir_all(at.join("profiles/certificates")).unwrap();
+    let profile = fs::read_to_string(project("certs/eid-authentication.toml")).unwrap();
+    let profile = profile.replace(
+        "kind = \"leaf\"",
+        "kind = \"leaf\"\nauthority = \"outside\"",
+    );
+    fs::write(
+        at.join("profiles/certificates/eid-authentication.toml"),
+        profile,
+    )
+    .unwrap();
+
+    let profiles = at.join("profiles");
+    let profiles = ["--profiles", profiles.to_str().unwrap()];
+    let settings = at.join("settings.toml");
+    let options = [
+        &["--documents", "1", "--settings", settings.to_str().unwrap()],
+        &profiles[..],
+    ]
+    .concat();
+    let ours = Demo::run(&options);
+    let document = &ours.documents()[0];
+    assert_eq!(
+        (&document["state"], &document["verified"]),
+        (&"personalized".into(), &true.into())
+    );
+    let number = document["number"].as_str().unwrap();
+    let issued = |by: &Demo, options: &[&str]| {
+        let mut command = zimogs();
+        command
+            .args(["pki", "ca", "show", "--json", "--data"])
+            .arg(&by.data);
+        let shown = json(command.args(options));
+        let of = |state: &str| shown["issued"][state].as_u64().unwrap();
+        (of("on_hold"), of("good"))
+    };
+    let theirs_issued = || issued(theirs, &[]);
+    assert_eq!(
+        issued(&ours, &profiles),
+        (1, 0),
+        "the signature key's, from its own authority"
+    );
+    let (held, used) = theirs_issued();
+    let central = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command
+            .arg("central")
+            .args(arguments)
+            .arg("--data")
+            .arg(&ours.data)
+            .args(profiles);
+        command
+    };
+    run(&mut central(&["pass", number]));
+    // Their endpoint is away when the document is handed over: it hears of it later.
+    let address = served.address.clone();
+    drop(served);
+    run(&mut central(&["hand-over", number]));
+    assert_eq!(theirs_issued(), (held, used));
+    let left = central(&["certificates", "--json"]).output().unwrap();
+    assert_eq!(left.status.code(), Some(1));
+    let left: serde_json::Value = serde_json::from_slice(&left.stdout).unwrap();
+    assert_eq!(left["left"][0]["authority"], "outside");
+    assert_eq!(left["left"][0]["standing"], "on-hold");
+    let options = ["--cmp", endpoint.to_str().unwrap()];
+    let _served = Served::start_at(theirs, &address, &options);
+    run(&mut central(&["certificates", "--sweep"]));
+    assert_eq!(theirs_issued(), (held - 1, used + 1));
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::shipped;
+use crate::cli::{secret_file, shipped};
 
 /// The shipped token kind.
 const SOFTHSM2: &str = "softhsm2";
@@ -183,31 +182,7 @@ pub(crate) fn open_token(part: &TokenPart, folder: &Path) -> Result<Token, Failu
     };
     let config = TokenConfig::parse(&config).or_fail(Kind::Usage)?;
     let path = folder.join(&part.pin_file);
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Kind::Usage,
-            format!(
-                "the token's PIN file {} cannot be read: {error}",
-                path.display()
-            ),
-        )
-    };
-    if fs::metadata(&path)
-        .map_err(unreadable)?
-        .permissions()
-        .mode()
-        & 0o077
-        != 0
-    {
-        let fault = format!(
-            "the token's PIN file {} can be read by others",
-            path.display()
-        );
-        return Err(
-            Failure::new(Kind::Refused, fault).with_hint(format!("chmod 600 {}", path.display()))
-        );
-    }
-    let pin = Zeroizing::new(fs::read_to_string(&path).map_err(unreadable)?);
+    let pin = secret_file::read(&path, "PIN")?;
     Token::open(&config, &part.label, Secret::new(pin.trim())).map_err(|error| {
         let failure = Failure::of(Kind::Device, &error);
         match std::env::var_os(SoftHsmFolder::VARIABLE) {

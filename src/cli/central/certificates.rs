@@ -25,7 +25,7 @@ pub(crate) fn run(options: &Certificates) -> Result<(), Failure> {
         .place
         .with_central("auditor", async |central, actor| {
             let swept = match options.sweep {
-                true => Some(central.sweep_certificates().await?),
+                true => Some(central.sweep_certificates_now().await?),
                 false => None,
             };
             let left = central.unsettled_certificates(&actor).await?;

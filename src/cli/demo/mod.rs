@@ -17,7 +17,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::installation::Installation;
+use crate::cli::installation::{Extras, Installation};
 use farm::Farm;
 
 /// Personalizes sample documents on virtual chips in a real PC/SC service.
@@ -49,6 +49,9 @@ pub(crate) struct Arguments {
     /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
+    /// What the installation gets besides, in TOML: [authorities] outside, [envelopes].
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
     /// The environment variable that holds the chip maker's transport master key, 32
     /// hexadecimal digits. Without it the maker makes one.
     #[arg(long, value_name = "VARIABLE")]
@@ -82,7 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             ));
         }
     };
-    let installation = Installation::create(&folder)?;
+    let extras = match &arguments.settings {
+        Some(file) => Extras::read(file)?,
+        None => Extras::default(),
+    };
+    let installation = Installation::create(&folder, extras)?;
     let farm = Farm::start(&installation.folder().join("farm"), arguments.slots)?;
 
     let mut command = Command::new(std::env::current_exe().or_fail(Kind::Failed)?);

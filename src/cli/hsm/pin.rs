@@ -2,45 +2,19 @@
 //! environment or the command line, where others see them.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use hsm::Secret;
 use zeroize::Zeroizing;
 
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::terminal;
-
-/// More than any PIN has.
-const LONGEST: u64 = 1024;
+use crate::cli::{secret_file, terminal};
 
 /// Reads a PIN's file.
 pub(crate) fn read(path: &Path) -> Result<Secret, Failure> {
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            Kind::Usage,
-            format!("PIN file {shown} cannot be read: {error}"),
-        )
-    };
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let fault = format!("PIN file {shown} can be read by others");
-        return Err(Failure::new(Kind::Refused, fault).with_hint(format!("chmod 600 {shown}")));
-    }
-    let mut text = Zeroizing::new(String::with_capacity(LONGEST as usize));
-    file.take(LONGEST)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    match text.trim() {
-        "" => Err(Failure::new(
-            Kind::Usage,
-            format!("PIN file {shown} is empty"),
-        )),
-        pin => Ok(Secret::new(pin)),
-    }
+    Ok(Secret::new(secret_file::read(path, "PIN")?.trim()))
 }
 
 /// Reads a PIN's file, or makes one with a random PIN where there is none.
