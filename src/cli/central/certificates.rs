@@ -15,12 +15,35 @@ pub(crate) struct Certificates {
     /// Asks the authorities once more: what was given up before they answered is revoked.
     #[arg(long)]
     sweep: bool,
+    /// Notes that an order in doubt was looked up at its authority by another way, and that nothing
+    /// usable is left of it; --json shows the orders.
+    #[arg(
+        long,
+        value_name = "ORDER",
+        requires = "cause",
+        conflicts_with = "sweep"
+    )]
+    clear: Option<String>,
+    /// What was found, where --clear is given.
+    #[arg(long)]
+    cause: Option<String>,
     #[command(flatten)]
     place: Place,
 }
 
 /// Shows the certificates whose authority has them elsewhere than the books.
 pub(crate) fn run(options: &Certificates) -> Result<(), Failure> {
+    if let (Some(order), Some(cause)) = (&options.clear, &options.cause) {
+        return options
+            .place
+            .with_central("security-officer", async |central, actor| {
+                central.clear_doubt(&actor, order, cause).await?;
+                match options.place.json() {
+                    true => output::json(&json!({ "order": order, "state": "abandoned" })),
+                    false => output::line(&format!("order {order} is settled")),
+                }
+            });
+    }
     options
         .place
         .with_central("auditor", async |central, actor| {

@@ -157,6 +157,11 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("envelopes", of(central.envelopes(&who).await)),
         ("unsettled", of(central.unsettled_certificates(&who).await)),
         (
+            "clear_doubt",
+            of(central.clear_doubt(&who, "0", "no").await),
+        ),
+        ("issued", of(central.issued_by_authority(&who).await)),
+        (
             "export_audit",
             of(central.export_audit(&who, &folder.join(person)).await),
         ),
@@ -205,11 +210,11 @@ fn every_act_is_one_roles_business() {
         "scenarios::rights::every_act_is_one_roles_business",
         async |house| {
             let looks = ["documents", "certificates", "journal"];
-            let reports = ["blanks", "numbers", "envelopes", "unsettled"];
+            let reports = ["blanks", "numbers", "envelopes", "unsettled", "issued"];
             for person in PEOPLE {
                 let may = tried(&house.central, person, house.folder.path()).await;
                 let expected: Vec<&str> = match person {
-                    "clerk" => [&["import", "hand_over"][..], &looks].concat(),
+                    "clerk" => [&["import", "hand_over", "clear_doubt"][..], &looks].concat(),
                     "approver" => [&["approve", "reject"][..], &looks].concat(),
                     "operator" => [
                         &looks[..],
@@ -241,7 +246,8 @@ fn every_act_is_one_roles_business() {
                         &looks,
                     ]
                     .concat(),
-                    "officer" | "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
+                    "officer" => [&["export_audit", "clear_doubt"][..], &looks, &reports].concat(),
+                    "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
                     _ => [&["add_account", "accounts"][..], &reports].concat(),
                 };
                 let mut expected = expected;

@@ -9,7 +9,7 @@ use pki::Status;
 use vcard::{Fault, FaultKind};
 
 use super::bench::{Run, personalize, report, spoiled};
-use super::house::{House, actor, operator, with_adapted_house};
+use super::house::{House, actor, is_refused, operator, with_adapted_house};
 use super::moody::{Mood, moody, outside};
 
 /// Personalizes the next document, and reports how it ended.
@@ -213,6 +213,14 @@ fn one_that_cannot_be_asked_again_certifies_a_key_once_or_never() {
                     .unwrap()
                     .contains("cannot be sent again")
             );
+            // Somebody looks at the authority itself, and says what there is.
+            let (central, order) = (&house.central, left[0].order.as_str());
+            let clear = async |who, cause| central.clear_doubt(&actor(who), order, cause).await;
+            assert!(is_refused(&clear("operator", "never issued").await));
+            assert!(clear("officer", "").await.is_err());
+            clear("officer", "revoked at their counter").await.unwrap();
+            assert_eq!(central.sweep_certificates().await.unwrap().left, 0);
+            assert!(clear("officer", "again").await.is_err());
         },
     );
 }
