@@ -86,7 +86,7 @@ impl Central {
                 break;
             }
             for ordered in work {
-                swept.settled += u64::from(self.settle_one(ordered).await?);
+                swept.settled += u64::from(self.settle_or_note(ordered).await?);
             }
         }
         swept.left = Ordered::count_unsettled(&mut *self.read().await?).await?;
@@ -104,7 +104,7 @@ impl Central {
         let work = Ordered::unsettled(&mut reader, None, Timestamp::MAX, i64::MAX).await?;
         reader.commit().await?;
         for ordered in work {
-            swept.settled += u64::from(self.settle_one(ordered).await?);
+            swept.settled += u64::from(self.settle_or_note(ordered).await?);
         }
         swept.left = Ordered::count_unsettled(&mut *self.read().await?).await?;
         Ok(swept)
@@ -119,12 +119,29 @@ impl Central {
             let work = Ordered::unsettled(&mut reader, Some(document), now, BATCH).await?;
             reader.commit().await?;
             for ordered in work {
-                self.settle_one(ordered).await?;
+                self.settle_or_note(ordered).await?;
             }
             Ok::<_, CentralError>(())
         };
         if let Err(error) = settled.await {
             tracing::warn!(error = error.chain(), "certificates are left to the sweep");
+        }
+    }
+
+    /// Settles one certificate; what cannot be done for it alone, as for one whose authority is no
+    /// more in the installation, holds up no other.
+    async fn settle_or_note(&self, ordered: Ordered) -> Result<bool> {
+        let mut noted = ordered.clone();
+        match self.settle_one(ordered).await {
+            Err(error @ (CentralError::Database(_) | CentralError::Ending)) => Err(error),
+            Err(error) => {
+                let trouble = AuthorityError::Unanswered {
+                    reason: error.chain(),
+                };
+                self.note_trouble(&mut noted, &trouble).await?;
+                Ok(false)
+            }
+            settled => settled,
         }
     }
 

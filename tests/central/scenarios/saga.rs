@@ -9,8 +9,9 @@ use pki::Status;
 use vcard::{Fault, FaultKind};
 
 use super::bench::{Run, personalize, report, spoiled};
-use super::house::{House, actor, is_refused, operator, with_adapted_house};
+use super::house::{House, actor, is_refused, operator, product_file, with_adapted_house};
 use super::moody::{Mood, moody, outside};
+use crate::Central;
 
 /// Personalizes the next document, and reports how it ended.
 async fn made(house: &House, sequence: u64) -> (api::Lease, Run) {
@@ -309,6 +310,50 @@ fn a_certificate_is_ready_when_its_key_signed_the_centres_challenge() {
             assert_eq!(
                 house.number("SELECT count(*) FROM authority_register WHERE status = 'revoked:superseded'").await,
                 1
+            );
+        },
+    );
+}
+
+#[test]
+fn an_authority_that_is_gone_holds_up_no_other() {
+    with_adapted_house(
+        "scenarios::saga::an_authority_that_is_gone_holds_up_no_other",
+        outside,
+        async |house| {
+            let number = house.prepared("01-adult").await.to_string();
+            made(&house, 1).await;
+            house
+                .central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+            house
+                .central
+                .hand_over(&actor("clerk"), &number)
+                .await
+                .unwrap();
+            // Neither authority has heard of it, for all that the books know.
+            house
+                .meddle("UPDATE certificate SET standing = 'on-hold', next_try = 0")
+                .await;
+            let mut config = house.config();
+            config.authorities.clear();
+            let text = product_file("certs/eid-authentication.toml");
+            config.certificates.put("eid-authentication", text);
+            let central = Central::open(config).await.unwrap();
+            house.clock.pass(SignedDuration::from_hours(2));
+            let swept = central.sweep_certificates().await.unwrap();
+            assert_eq!((swept.settled, swept.left), (1, 1));
+            let left = central
+                .unsettled_certificates(&actor("auditor"))
+                .await
+                .unwrap();
+            assert_eq!(left[0].authority, "outside");
+            let trouble = left[0].trouble.as_ref().unwrap();
+            assert!(
+                trouble.contains("no certification authority is named \"outside\""),
+                "{trouble}"
             );
         },
     );
