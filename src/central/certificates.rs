@@ -13,6 +13,9 @@
 //! before. Where the books have a certificate, and where its authority has it, are two columns:
 //! what differs is work left (`standing.rs`).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use api::{Actor, CertifyGrant, CertifyRequest, ProveRequest};
 use audit::Control;
 use cert::Certificate;
@@ -23,8 +26,6 @@ use pki::{
 };
 use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
-use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
 use crate::authorities::Authorities;

@@ -1,9 +1,10 @@
 //! Two channels to one authority: one issues, the other keeps what the first cannot.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use cert::Certificate;
 use jiff::Timestamp;
-use std::sync::Arc;
 
 use crate::authority::{
     Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Promises, Status,
