@@ -45,6 +45,7 @@ mod overview;
 mod possession;
 mod preparation;
 mod profiles;
+mod proofs;
 mod queue;
 mod register;
 mod releases;
