@@ -1,6 +1,6 @@
 //! The store as a whole: what it is made of, and how it opens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit::{CheckpointSigner, Control, VerifierKey};
@@ -20,7 +20,7 @@ use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
 use crate::confirmations::StoredConfirmations;
 use crate::database::{Database, Write, stored};
-use crate::environment::{bind_token, check_certificates, check_masters};
+use crate::environment::{bind_token, check_certificates, check_masters, check_meant};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
@@ -50,6 +50,8 @@ struct Inner {
     log_key: Arc<LogKey>,
     authorities: Authorities,
     certificate_profiles: CertificateProfiles,
+    /// The names of those that two people released.
+    released: BTreeSet<String>,
     chips: BTreeMap<String, Arc<ChipProfile>>,
     documents: Vec<DocumentProfile>,
     scribe: Arc<Scribe>,
@@ -109,7 +111,7 @@ impl Central {
             certificates: &config.certificates,
             authority: &config.authority,
         };
-        releases::admit(config.environment, &config.releases, candidates)?;
+        let released = releases::admit(config.environment, &config.releases, candidates)?;
         // What no document takes and nobody released is gone by now.
         chips.values().try_for_each(|chip| known(chip))?;
         let authority = match &found {
@@ -168,6 +170,7 @@ impl Central {
             log_key: Arc::new(log_key),
             authorities,
             certificate_profiles,
+            released,
             chips,
             documents,
             scribe,
@@ -294,12 +297,20 @@ impl Central {
         })
     }
 
-    /// Returns the certificate profile of this name.
+    /// Returns the certificate profile of this name, to issue by it.
     ///
     /// # Errors
-    /// [`CentralError::Unfit`] where there is none.
+    /// [`CentralError::Unfit`] where there is none; [`CentralError::Refused`] in production for one
+    /// that is not released.
     pub fn certificate_profile(&self, name: &str) -> Result<Arc<CertificateProfile>> {
-        self.0.certificate_profiles.get(name).map(Arc::clone)
+        let profile = self.0.certificate_profiles.get(name)?;
+        if self.environment() == Environment::Production && !self.0.released.contains(name) {
+            return Err(CentralError::refused(format!(
+                "certificate profile \"{name}\" is not released; two people sign it: zimogs profile sign {name} --kind certificate"
+            )));
+        }
+        check_meant(profile, self.environment())?;
+        Ok(Arc::clone(profile))
     }
 
     /// Returns its certificate, DER.

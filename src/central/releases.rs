@@ -26,12 +26,12 @@ pub(crate) struct Candidates<'a> {
 /// that nothing takes and nobody released (a draft on the same shelf) is left out, so that no blank
 /// of it can be booked and no channel to it opened; by such a certificate profile nothing is issued
 /// anyway. A test installation runs what is not released; what was altered after its release runs
-/// nowhere.
+/// nowhere. Returns the names of the certificate profiles that are released.
 pub(crate) fn admit(
     environment: Environment,
     releases: &ReleaseShelf,
     candidates: Candidates<'_>,
-) -> Result<()> {
+) -> Result<BTreeSet<String>> {
     let Candidates {
         chips,
         documents,
@@ -76,14 +76,18 @@ pub(crate) fn admit(
         .filter_map(|key| key.certificate.as_deref())
         .collect();
     issued_by.insert(authority);
+    let mut released = BTreeSet::new();
     for (name, text) in certificates.texts() {
         match judge(releases, Released::certificate(name, text)) {
+            Ok(_) => {
+                released.insert(name.to_owned());
+            }
             Err(error) if error.is_alteration() => return Err(error.into()),
             Err(error) if is_production && issued_by.contains(name) => return Err(error.into()),
-            _ => {}
+            Err(_) => {}
         }
     }
-    Ok(())
+    Ok(released)
 }
 
 fn judge(

@@ -100,7 +100,7 @@ impl Bench {
             authority: "pilot-ca",
         };
         match admit(environment, releases, candidates) {
-            Ok(()) => Ok(chips.keys().cloned().collect()),
+            Ok(_) => Ok(chips.keys().cloned().collect()),
             Err(CentralError::Release(error)) => Err(error),
             Err(other) => panic!("{other}"),
         }

@@ -175,6 +175,10 @@ fn cmp(
         Failure::new(Kind::Usage, fault)
     })?;
     let config = CmpServerConfig::parse(&text).or_fail(Kind::Usage)?;
+    // Asked for first, to be told why one may not be issued by.
+    for name in &config.profiles {
+        central.certificate_profile(name)?;
+    }
     let policy = config
         .policy(|name| central.certificate_profile(name).ok())
         .or_fail(Kind::Usage)?;
