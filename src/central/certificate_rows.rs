@@ -3,7 +3,7 @@
 use api::CertifyRequest;
 use audit::Control;
 use cert::Certificate;
-use document::life_cycle::{CertificateState, LifeCycle};
+use document::life_cycle::CertificateState;
 use jiff::Timestamp;
 use pki::Status;
 use sqlx::sqlite::SqliteRow;
@@ -183,8 +183,15 @@ impl Ordered {
         let mut live = Vec::new();
         for row in &rows {
             let ordered = Self::read(row)?;
+            let is_live = matches!(
+                ordered.state,
+                CertificateState::Requested
+                    | CertificateState::IssuedOnHold
+                    | CertificateState::Ready
+                    | CertificateState::Active
+            );
             // One in doubt is the sweep's.
-            if !ordered.state.is_final() && ordered.state != CertificateState::InDoubt {
+            if is_live {
                 live.push(ordered);
             }
         }
@@ -289,15 +296,18 @@ impl Ordered {
         Ok(())
     }
 
-    /// Stores the exchange.
-    pub(crate) async fn store_exchange(&self, tx: &mut SqliteConnection) -> Result<()> {
-        sqlx::query("UPDATE certificate SET exchange = ?, sent = ? WHERE id = ?")
-            .bind(&self.exchange)
-            .bind(self.is_sent)
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
-        Ok(())
+    /// Stores the exchange, where the order still stands as it stood when it was loaded. Returns
+    /// whether it does: what was given up meanwhile is not asked for.
+    pub(crate) async fn store_exchange(&self, tx: &mut SqliteConnection) -> Result<bool> {
+        let stored =
+            sqlx::query("UPDATE certificate SET exchange = ?, sent = ? WHERE id = ? AND state = ?")
+                .bind(&self.exchange)
+                .bind(self.is_sent)
+                .bind(&self.id)
+                .bind(self.state.to_string())
+                .execute(tx)
+                .await?;
+        Ok(stored.rows_affected() == 1)
     }
 
     /// Stores the certificate that came, with state and standing.

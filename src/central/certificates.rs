@@ -21,9 +21,7 @@ use audit::Control;
 use cert::Certificate;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
 use hsm::RandomSource;
-use pki::{
-    Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Misissued, Verdict,
-};
+use pki::{Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Misissued};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -97,11 +95,7 @@ impl Central {
                 Err(later) => return Ok(later),
             },
             CertificateState::IssuedOnHold | CertificateState::Ready => errand,
-            _ => {
-                return Err(CentralError::refused(
-                    "the certificate of this key was given up; report the blank as spoiled",
-                ));
-            }
+            _ => return Err(given_up()),
         };
         self.hand_out(ordered).await
     }
@@ -124,7 +118,7 @@ impl Central {
         }
 
         let exchange = authority.prepare(&order, self.now()).await;
-        let exchange = exchange.map_err(|error| not_asked(&error))?;
+        let exchange = exchange.map_err(|error| told(&error))?;
         let mut challenge = vec![0; CHALLENGE];
         self.token().fill(&mut challenge)?;
         let mut tx = self.write().await?;
@@ -242,9 +236,9 @@ impl Central {
         deed: &Deed,
         mut errand: Errand,
     ) -> Result<std::result::Result<Errand, CertifyGrant>> {
-        if !errand.ordered.is_sent {
-            errand.ordered.is_sent = true;
-            self.keep_exchange(&errand.ordered).await?;
+        errand.ordered.is_sent = true;
+        if !self.keep_exchange(&errand.ordered).await? {
+            return Err(given_up());
         }
         let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
         let now = self.now();
@@ -255,53 +249,52 @@ impl Central {
             }
             Ok(Answer::Waiting { exchange, after }) => {
                 errand.ordered.exchange = exchange.as_bytes().to_vec();
-                self.keep_exchange(&errand.ordered).await?;
-                Ok(Err(pending(after)))
+                match self.keep_exchange(&errand.ordered).await? {
+                    true => Ok(Err(pending(after))),
+                    // The sweep asks on with the exchange as it was.
+                    false => Err(given_up()),
+                }
             }
-            Err(AuthorityError::Lost { reason }) => {
+            Err(AuthorityError::Lost { .. }) => {
                 // What it may have issued is withdrawn: it is asked anew.
                 let exchange = errand.authority.prepare(&errand.order, now).await;
-                let exchange = exchange.map_err(|error| not_asked(&error))?;
+                let exchange = exchange.map_err(|error| told(&error))?;
                 errand.ordered.exchange = exchange.as_bytes().to_vec();
                 errand.ordered.is_sent = false;
                 let mut tx = self.write().await?;
-                errand.ordered.store_exchange(&mut tx).await?;
-                let deed = errand
-                    .ordered
-                    .deed("certificate.requested-again")
-                    .with("cause", reason);
+                if !errand.ordered.store_exchange(&mut tx).await? {
+                    return Err(given_up());
+                }
+                let deed = errand.ordered.deed("certificate.requested-again");
                 self.record(&mut tx, Some(actor), &deed).await?;
                 tx.commit().await?;
                 Ok(Err(pending(SOON)))
-            }
-            Err(AuthorityError::Astray { reason }) => {
-                // It may have been issued, and nobody can tell: this key is never certified again.
-                let why = format!("the authority cannot be asked what it did: {reason}");
-                self.give_up(&mut errand.ordered, CertificateEvent::Doubt, &why)
-                    .await?;
-                Err(CentralError::refused(format!(
-                    "{why}; report the blank as spoiled"
-                )))
             }
             Err(error) if error.is_passing() => {
                 self.note_trouble(&mut errand.ordered, &error).await?;
                 Ok(Err(pending(LATER)))
             }
             Err(error) => {
-                let why = CentralError::from(error).chain();
-                self.give_up(&mut errand.ordered, CertificateEvent::Abandon, &why)
-                    .await?;
-                Err(CentralError::refused(why))
+                // Where it may have been issued and nobody can tell, this key is never certified
+                // again.
+                let event = match error.issued_nothing() {
+                    true => CertificateEvent::Abandon,
+                    false => CertificateEvent::Doubt,
+                };
+                let error = told(&error);
+                self.give_up(&mut errand.ordered, event, &error).await?;
+                Err(error)
             }
         }
     }
 
-    /// Writes down how an exchange stands, and whether it may have been sent.
-    pub(crate) async fn keep_exchange(&self, ordered: &Ordered) -> Result<()> {
+    /// Writes down how an exchange stands, and whether it may have been sent. Returns whether the
+    /// order still stands as it did.
+    pub(crate) async fn keep_exchange(&self, ordered: &Ordered) -> Result<bool> {
         let mut tx = self.write().await?;
-        ordered.store_exchange(&mut tx).await?;
+        let stands = ordered.store_exchange(&mut tx).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(stands)
     }
 
     /// Judges and records a certificate that came from an authority.
@@ -319,18 +312,13 @@ impl Central {
             self.now(),
         );
         if let Err(Misissued::Key { serial }) = &judged {
-            // Somebody else's, for all that is known: not ours to revoke.
-            let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
-            let now = self.now();
-            let rejected = errand
-                .authority
-                .conclude(&exchange, &certificate, Verdict::Rejected, now)
-                .await;
-            let rejected = rejected.map_or_else(|error| format!("; {error}"), |()| String::new());
-            let why = format!("the authority gave certificate {serial}, of another key{rejected}");
+            // Somebody else's, for all that is known: not ours to reject or revoke.
+            let why = CentralError::refused(format!(
+                "the authority gave certificate {serial}, of another key; report the blank as spoiled"
+            ));
             self.give_up(&mut errand.ordered, CertificateEvent::Doubt, &why)
                 .await?;
-            return Err(CentralError::refused(why));
+            return Err(why);
         }
         let mut tx = self.write().await?;
         let state = Ordered::load(&mut tx, &errand.ordered.id).await?.state;
@@ -345,7 +333,11 @@ impl Central {
         };
         errand.ordered.standing = standing;
         errand.ordered.certificate = Some(certificate);
-        if judged.is_err() || errand.ordered.state == CertificateState::InDoubt {
+        let is_given_up = matches!(
+            errand.ordered.state,
+            CertificateState::InDoubt | CertificateState::Abandoned
+        );
+        if judged.is_err() || is_given_up {
             let revoke = CertificateEvent::Revoke(RevocationReason::Superseded);
             errand.ordered.state = advance(errand.ordered.state, revoke)?;
         }
@@ -369,7 +361,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
         }
         tx.commit().await?;
-        if errand.ordered.state.is_final() {
+        if matches!(errand.ordered.state, CertificateState::Revoked(_)) {
             self.move_at_authority(&mut errand.ordered).await?;
             let why = judged.map_or_else(
                 |fault| fault.to_string(),
@@ -448,37 +440,39 @@ impl Central {
         &self,
         ordered: &mut Ordered,
         event: CertificateEvent,
-        why: &str,
+        why: &CentralError,
     ) -> Result<()> {
         let mut tx = self.write().await?;
         // A blank that was given up meanwhile has moved it already.
         ordered.state = Ordered::load(&mut tx, &ordered.id).await?.state;
-        if !ordered.state.is_final() && ordered.state != CertificateState::InDoubt {
+        if ordered.state == CertificateState::Requested {
             ordered.state = advance(ordered.state, event)?;
         }
-        ordered.store_trouble(&mut tx, why, self.now()).await?;
+        let trouble = match why {
+            CentralError::Certification { said, .. } => said.clone(),
+            other => other.chain(),
+        };
+        ordered.store_trouble(&mut tx, &trouble, self.now()).await?;
         ordered.store_state(&mut tx, self.now()).await?;
         let action = match ordered.state {
             CertificateState::InDoubt => "certificate.in-doubt",
             _ => "certificate.abandoned",
         };
-        let deed = ordered.deed(action).with("cause", why);
+        let deed = ordered.deed(action).with("cause", why.chain());
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;
         Ok(())
     }
 }
 
-impl From<AuthorityError> for CentralError {
-    fn from(error: AuthorityError) -> Self {
-        Self::Authority {
-            reason: error.to_string(),
-            source: error.into(),
-        }
+/// Returns what is told of an authority's error.
+fn told(error: &AuthorityError) -> CentralError {
+    CentralError::Certification {
+        what: error.kind(),
+        said: error.to_string(),
     }
 }
 
-/// Says why an order never reached its authority.
-fn not_asked(error: &AuthorityError) -> CentralError {
-    CentralError::refused(format!("this certificate cannot be ordered: {error}"))
+fn given_up() -> CentralError {
+    CentralError::refused("the certificate of this key was given up; report the blank as spoiled")
 }

@@ -305,7 +305,16 @@ impl Central {
     /// without a way; [`CentralError::Conflict`] for one that is not printed;
     /// [`CentralError::NotFound`].
     pub async fn dispatch_envelope(&self, actor: &Actor, serial: &str, way: &str) -> Result<()> {
-        check_cause(way)?;
+        let is_reference = (1..=40).contains(&way.len())
+            && way
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-./_".contains(&byte));
+        if !is_reference {
+            // It goes into the log, which holds nothing about a holder.
+            return Err(CentralError::invalid(
+                "a way is one word of at most 40 letters and digits: a consignment's number, \"post\", \"courier-7\"; never a name or an address",
+            ));
+        }
         let moved = Moved {
             act: Act::DispatchEnvelope,
             event: EnvelopeEvent::Dispatch,
@@ -437,7 +446,15 @@ impl Central {
         // The entry first: nobody sees a PIN of which the log does not say so.
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
-        self.opened(job.sealed.clone(), job.context.clone()).await
+        // The store's own, not what a caller brings.
+        let sealed = envelope
+            .sealed
+            .ok_or_else(|| CentralError::damaged("an envelope without content"))?;
+        let number = envelope
+            .number
+            .parse()
+            .map_err(|_| CentralError::damaged("a document's number"))?;
+        self.opened(sealed, context(number)).await
     }
 
     async fn opened(&self, sealed: Vec<u8>, context: Vec<u8>) -> Result<PinSet> {
@@ -559,6 +576,27 @@ impl Central {
         Ok(())
     }
 
+    /// Demands that a document that has PINs has an envelope with them, or had: its holder could not
+    /// use it.
+    pub(crate) async fn check_envelope(
+        &self,
+        tx: &mut SqliteConnection,
+        document: &Document,
+    ) -> Result<()> {
+        let row = sqlx::query(
+            "SELECT count(*) AS whole, coalesce(sum(state NOT IN ('void', 'destroyed')), 0) AS alive FROM envelope WHERE number = ?",
+        )
+        .bind(document.number().to_string())
+        .fetch_one(tx)
+        .await?;
+        match (row.get::<i64, _>("whole"), row.get::<i64, _>("alive")) {
+            (1.., 0) => Err(CentralError::conflict(
+                "its PIN envelope was destroyed, and nobody has its PINs: give the document new PINs first",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the PINs of a lease's chip, which was given up, out of the world: those that are not
     /// on paper are destroyed, the others are void and wait for a person.
     pub(crate) async fn annul_envelope(
@@ -573,13 +611,14 @@ impl Central {
         .bind(lease)
         .fetch_all(&mut **tx)
         .await?;
+        // Nothing of it is needed any more, whatever becomes of the paper.
+        sqlx::query("UPDATE envelope SET kept = NULL WHERE lease = ?")
+            .bind(lease)
+            .execute(&mut **tx)
+            .await?;
         for row in &rows {
             let mut envelope = Envelope::read(row)?;
             envelope.apply(tx, EnvelopeEvent::Annul, self.now()).await?;
-            sqlx::query("UPDATE envelope SET kept = NULL WHERE serial = ?")
-                .bind(&envelope.serial)
-                .execute(&mut **tx)
-                .await?;
             let deed = match envelope.state {
                 EnvelopeState::Destroyed => envelope.deed("envelope.destroyed", Control::DELETION),
                 _ => envelope.deed("envelope.void", CONTROL),

@@ -89,6 +89,15 @@ pub enum CentralError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A certification authority did not do what it was asked. What it said is for whoever asked
+    /// it, and in no log: it may name a holder.
+    #[error("the certification authority {what}")]
+    Certification {
+        /// What happened.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// An audit entry or a checkpoint could not be made.
     #[error("the audit log cannot take {what}")]
     Audit {
@@ -178,6 +187,7 @@ impl CentralError {
             | Self::Refused { .. }
             | Self::NotFound { .. }
             | Self::Conflict { .. }
+            | Self::Certification { .. }
             | Self::WrongKeys => Some(Outcome::Refused),
             Self::Unfit { .. }
             | Self::Profile(_)
@@ -210,6 +220,9 @@ impl From<CentralError> for ApiError {
             CentralError::Refused { reason } => Self::Refused { reason },
             CentralError::NotFound { what } => Self::NotFound { what },
             CentralError::Conflict { reason } => Self::Conflict { reason },
+            CentralError::Certification { ref said, .. } => Self::Refused {
+                reason: format!("{error}: {said}; report the blank as spoiled"),
+            },
             CentralError::WrongKeys => Self::WrongKeys,
             other => {
                 tracing::error!(

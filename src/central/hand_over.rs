@@ -112,6 +112,7 @@ impl Central {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::HandOverDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
+        self.check_envelope(&mut tx, &document).await?;
         document.apply(&mut tx, DocumentEvent::HandOver).await?;
         self.activate_certificates(&mut tx, actor, &document)
             .await?;

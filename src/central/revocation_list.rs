@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use api::Actor;
 use audit::Control;
+use document::Act;
 
+use crate::accounts::authorise;
+use crate::authorities::EMBEDDED;
 use crate::central::Central;
 use crate::certificate_profiles::fault;
 use crate::database::stored;
@@ -14,6 +18,28 @@ use crate::scribe::Deed;
 const CRL_TERM: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Central {
+    /// Demands the right to publish for the embedded authority, and notes who begins to.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a security officer.
+    pub async fn begin_publishing(&self, actor: &Actor) -> Result<()> {
+        let deed = Deed::new(
+            "authority.published",
+            Control::CRYPTOGRAPHY,
+            "authority",
+            EMBEDDED,
+        );
+        let begun = async {
+            let mut tx = self.write().await?;
+            authorise(&mut tx, actor, Act::ServeAuthority).await?;
+            self.record(&mut tx, Some(actor), &deed).await?;
+            tx.commit().await?;
+            Ok(())
+        };
+        let result = begun.await;
+        self.settle(actor, &deed, result).await
+    }
+
     /// Makes a new revocation list of the embedded authority, DER: every certificate that is on
     /// hold or revoked, and not expired. Lists are numbered without gaps, and kept.
     ///

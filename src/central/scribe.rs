@@ -104,7 +104,10 @@ impl Scribe {
     ) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
         let mut details = Details::new();
         for (key, value) in &deed.details {
-            details.insert(*key, line(value))?;
+            // What an authority or a caller said may hold what no entry takes.
+            if details.insert(*key, line(value)).is_err() {
+                details.insert(*key, "it cannot be repeated here")?;
+            }
         }
         // What a caller sent may not fit a reference; the log takes no text of unknown content.
         let reference =

@@ -1,15 +1,18 @@
 //! Where authorities have certificates, brought to where the books have them: at once after an
 //! act, and by a sweep for what was not to be had then.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use api::Actor;
 use audit::Control;
-use document::Act;
 use document::life_cycle::{CertificateEvent, CertificateState, RevocationReason};
+use document::{Act, four_eyes};
 use jiff::{SignedDuration, Timestamp};
 use pki::{Answer, AuthorityError, CertificateAuthority, Exchange, Misissued, Status, Verdict};
 use sqlx::Row;
 
-use crate::accounts::authorise;
+use crate::accounts::{Person, authorise};
 use crate::applications::check_cause;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
@@ -19,8 +22,11 @@ use crate::error::{CentralError, Result, advance};
 use crate::possession::prove_possession;
 use crate::scribe::Deed;
 
-/// How many certificates one run of the sweep takes up at a time.
+/// More certificates than a document has.
 const BATCH: i64 = 256;
+
+/// How long an act waits for authorities to hear of it.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// The longest time between two tries.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -78,19 +84,7 @@ impl Central {
     /// # Errors
     /// The database's failures; an authority's are noted with the certificate.
     pub async fn sweep_certificates(&self) -> Result<Swept> {
-        let mut swept = Swept::default();
-        loop {
-            let now = self.now();
-            let work = Ordered::unsettled(&mut *self.read().await?, None, now, BATCH).await?;
-            if work.is_empty() {
-                break;
-            }
-            for ordered in work {
-                swept.settled += u64::from(self.settle_or_note(ordered).await?);
-            }
-        }
-        swept.left = Ordered::count_unsettled(&mut *self.read().await?).await?;
-        Ok(swept)
+        self.sweep(self.now()).await
     }
 
     /// As [`Central::sweep_certificates`], once for each certificate and without waiting for its
@@ -99,19 +93,34 @@ impl Central {
     /// # Errors
     /// As [`Central::sweep_certificates`].
     pub async fn sweep_certificates_now(&self) -> Result<Swept> {
-        let mut swept = Swept::default();
+        self.sweep(Timestamp::MAX).await
+    }
+
+    /// Settles what is due until then, each once. An authority that is away is not asked again for
+    /// the next certificate: it would hold up the others.
+    async fn sweep(&self, due: Timestamp) -> Result<Swept> {
         let mut reader = self.read().await?;
-        let work = Ordered::unsettled(&mut reader, None, Timestamp::MAX, i64::MAX).await?;
+        let work = Ordered::unsettled(&mut reader, None, due, i64::MAX).await?;
         reader.commit().await?;
+        let (mut swept, mut away) = (Swept::default(), BTreeSet::new());
         for ordered in work {
-            swept.settled += u64::from(self.settle_or_note(ordered).await?);
+            if away.contains(&ordered.authority) {
+                continue;
+            }
+            let authority = ordered.authority.clone();
+            match self.settle_or_note(ordered).await? {
+                true => swept.settled += 1,
+                false => {
+                    away.insert(authority);
+                }
+            }
         }
         swept.left = Ordered::count_unsettled(&mut *self.read().await?).await?;
         Ok(swept)
     }
 
-    /// Tells the authorities of what an act changed. What they do not take now, the sweep will tell
-    /// them: the act was done.
+    /// Tells the authorities of what an act changed. What they do not take at once, the sweep will
+    /// tell them: the act was done, and whoever did it does not wait for an authority that is away.
     pub(crate) async fn settle_document(&self, document: &str) {
         let settled = async {
             let now = self.now();
@@ -123,8 +132,12 @@ impl Central {
             }
             Ok::<_, CentralError>(())
         };
-        if let Err(error) = settled.await {
-            tracing::warn!(error = error.chain(), "certificates are left to the sweep");
+        match tokio::time::timeout(AT_ONCE, settled).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.chain(), "certificates are left to the sweep");
+            }
+            Err(_) => tracing::warn!("certificates are left to the sweep: their authority is slow"),
         }
     }
 
@@ -165,6 +178,16 @@ impl Central {
     /// Asks an authority what became of a request that was given up before it answered. Returns
     /// whether that is known now.
     async fn ask_after(&self, ordered: &mut Ordered) -> Result<bool> {
+        if !ordered.is_sent {
+            // The authority never heard of it, and does not now.
+            let mut tx = self.write().await?;
+            ordered.state = advance(ordered.state, CertificateEvent::Abandon)?;
+            ordered.store_state(&mut tx, self.now()).await?;
+            self.record(&mut tx, None, &ordered.deed("certificate.abandoned"))
+                .await?;
+            tx.commit().await?;
+            return Ok(true);
+        }
         let authority = self.authorities().get(&ordered.authority)?;
         let order = self.order_again(ordered).await?;
         let exchange = Exchange::from_bytes(ordered.exchange.clone());
@@ -195,17 +218,13 @@ impl Central {
                 self.note_trouble(ordered, &waiting).await?;
                 return Ok(false);
             }
-            // Of one that is astray only a person finds out more, by another way.
-            Err(error @ AuthorityError::Astray { .. }) => {
+            Err(error) if error.issued_nothing() => CertificateEvent::Abandon,
+            // Of one that is astray, or that its connector does not know, only a person finds out
+            // more, by another way.
+            Err(error) => {
                 self.note_trouble(ordered, &error).await?;
                 return Ok(false);
             }
-            Err(error) if error.is_passing() => {
-                self.note_trouble(ordered, &error).await?;
-                return Ok(false);
-            }
-            // Nothing was issued, or it is withdrawn.
-            Err(_) => CertificateEvent::Abandon,
         };
         let mut tx = self.write().await?;
         ordered.state = advance(ordered.state, event)?;
@@ -287,15 +306,17 @@ impl Central {
                 .conclude(&exchange, certificate, verdict, self.now())
                 .await
             {
-                Ok(()) => ordered.is_concluded = true,
+                Ok(()) => {
+                    ordered.is_concluded = true;
+                    if !is_wanted && authority.promises().withdraws_unconfirmed {
+                        ordered.standing = Standing::Revoked;
+                    }
+                }
                 // Whatever the exchange came to: a revocation needs none.
                 Err(AuthorityError::Lost { .. } | AuthorityError::Refused { .. }) if !is_wanted => {
                     ordered.is_concluded = true;
                 }
                 Err(error) => return Err(error),
-            }
-            if !is_wanted && authority.promises().withdraws_unconfirmed {
-                ordered.standing = Standing::Revoked;
             }
         }
         if ordered.standing != Standing::of(wanted) {
@@ -320,7 +341,7 @@ impl Central {
             order = ordered.id,
             authority = ordered.authority,
             tries = ordered.tries,
-            %error,
+            what = error.kind(),
             "a certificate is not settled with its authority"
         );
         let mut tx = self.write().await?;
@@ -335,25 +356,44 @@ impl Central {
     /// cannot be asked about again, and that nothing usable is left of it: nothing was issued, or
     /// what was is revoked there.
     ///
+    /// Two people say it: the witness is another account.
+    ///
     /// # Errors
-    /// [`CentralError::Refused`] without the right to revoke certificates;
-    /// [`CentralError::Conflict`] for one that is not in doubt; [`CentralError::NotFound`];
-    /// [`CentralError::Invalid`] without a cause.
-    pub async fn clear_doubt(&self, actor: &Actor, order: &str, cause: &str) -> Result<()> {
+    /// [`CentralError::Refused`] unless the actor is a security officer, and for one's own witness;
+    /// [`CentralError::Conflict`] for one that is not in doubt, or whose authority has not been
+    /// asked again yet; [`CentralError::NotFound`]; [`CentralError::Invalid`] without a cause.
+    pub async fn clear_doubt(
+        &self,
+        actor: &Actor,
+        order: &str,
+        witness: &str,
+        cause: &str,
+    ) -> Result<()> {
         let deed = Deed::new(
             "certificate.doubt-cleared",
             Control::CRYPTOGRAPHY,
             "certificate-order",
             order,
         );
-        let result = self.try_clear(actor, &deed, order, cause).await;
+        let result = self.try_clear(actor, &deed, order, witness, cause).await;
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_clear(&self, actor: &Actor, deed: &Deed, order: &str, cause: &str) -> Result<()> {
+    async fn try_clear(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        order: &str,
+        witness: &str,
+        cause: &str,
+    ) -> Result<()> {
         check_cause(cause)?;
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::RevokeCertificate).await?;
+        let person = authorise(&mut tx, actor, Act::ClearCertificate).await?;
+        let witness = Person::named(&mut tx, witness).await?;
+        four_eyes(&person.name, &witness.name).map_err(|_| {
+            CentralError::refused("two people clear a certificate of doubt; name another person")
+        })?;
         let mut ordered =
             Ordered::find(&mut tx, order)
                 .await?
@@ -366,10 +406,16 @@ impl Central {
                 ordered.state
             )));
         }
+        if ordered.tries == 0 {
+            return Err(CentralError::conflict(
+                "its authority was not asked again yet; sweep first",
+            ));
+        }
         ordered.state = advance(ordered.state, CertificateEvent::Abandon)?;
         ordered.store_state(&mut tx, self.now()).await?;
         let deed = deed
             .clone()
+            .with("witness", &witness.id)
             .with("document", &ordered.number)
             .with("key", &ordered.key)
             .with("authority", &ordered.authority)

@@ -58,6 +58,10 @@ named! {
         RevokeDocument = "revoke-document",
         /// Revoke a certificate.
         RevokeCertificate = "revoke-certificate",
+        /// Say what became of a certificate that its authority cannot be asked about.
+        ClearCertificate = "clear-certificate",
+        /// Publish for the embedded authority: lists, its responder, its endpoint.
+        ServeAuthority = "serve-authority",
         /// Book a delivery of blanks.
         ReceiveBlanks = "receive-blanks",
         /// Move blanks between stock and stations, and back.
@@ -108,7 +112,11 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::PersonalizeDocument => matches!(role, Operator),
         Act::ViewDocument => !matches!(role, Administrator),
         Act::JudgeDocument => matches!(role, Quality),
-        Act::ConcedeDocument | Act::ReleaseProfile | Act::ManageKeys => {
+        Act::ConcedeDocument
+        | Act::ReleaseProfile
+        | Act::ManageKeys
+        | Act::ClearCertificate
+        | Act::ServeAuthority => {
             matches!(role, SecurityOfficer)
         }
         Act::CancelDocument => matches!(role, Approver | SecurityOfficer),

@@ -184,6 +184,33 @@ impl AuthorityError {
     }
 }
 
+impl AuthorityError {
+    /// Returns what happened, in words of ours alone: what an authority said may name a holder.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::Unanswered { .. } => "did not answer",
+            Self::Foreign { .. } => "gave an answer that is not its own",
+            Self::Lost { .. } => "does not know the request any more",
+            Self::Astray { .. } => "cannot be asked what it did",
+            Self::SecondChannel { .. } => "needs a second channel",
+            Self::Exchange => "is reached by another connector than before",
+            Self::Issue(_) => "did not issue",
+            Self::Register(_) => "could not use its register",
+        }
+    }
+
+    /// Returns whether it says for sure that nothing was issued that is not withdrawn.
+    pub fn issued_nothing(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Lost { .. } => true,
+            // The embedded authority signs nothing before it has judged the order.
+            Self::Issue(error) => !error.is_passing(),
+            _ => false,
+        }
+    }
+}
+
 impl From<IssueError> for AuthorityError {
     fn from(error: IssueError) -> Self {
         Self::Issue(Box::new(error))

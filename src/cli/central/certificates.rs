@@ -20,10 +20,13 @@ pub(crate) struct Certificates {
     #[arg(
         long,
         value_name = "ORDER",
-        requires = "cause",
+        requires_all = ["cause", "witness"],
         conflicts_with = "sweep"
     )]
     clear: Option<String>,
+    /// The account of who looked as well, where --clear is given.
+    #[arg(long, value_name = "ACCOUNT")]
+    witness: Option<String>,
     /// What was found, where --clear is given.
     #[arg(long)]
     cause: Option<String>,
@@ -33,11 +36,13 @@ pub(crate) struct Certificates {
 
 /// Shows the certificates whose authority has them elsewhere than the books.
 pub(crate) fn run(options: &Certificates) -> Result<(), Failure> {
-    if let (Some(order), Some(cause)) = (&options.clear, &options.cause) {
+    if let (Some(order), Some(witness), Some(cause)) =
+        (&options.clear, &options.witness, &options.cause)
+    {
         return options
             .place
             .with_central("security-officer", async |central, actor| {
-                central.clear_doubt(&actor, order, cause).await?;
+                central.clear_doubt(&actor, order, witness, cause).await?;
                 match options.place.json() {
                     true => output::json(&json!({ "order": order, "state": "abandoned" })),
                     false => output::line(&format!("order {order} is settled")),

@@ -23,7 +23,8 @@ pub(crate) struct Crl {
 pub(crate) fn run(options: &Crl) -> Result<(), Failure> {
     options
         .place
-        .with_central("security-officer", async |central, _| {
+        .with_central("security-officer", async |central, actor| {
+            central.begin_publishing(&actor).await?;
             let der = central.crl().await?;
             let shown = options.out.display();
             let beside = options.out.with_extension("new");

@@ -10,7 +10,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use central::Central;
@@ -60,7 +60,8 @@ const CMP_YEARS: u8 = 10;
 pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
     options
         .place
-        .with_central("security-officer", async |central, _| {
+        .with_central("security-officer", async |central, actor| {
+            central.begin_publishing(&actor).await?;
             let folder = options.place.installation()?.folder().to_owned();
             let token = options.place.token()?;
             let responder = responder(central, &token)?;
@@ -91,7 +92,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
             let serving = axum::serve(listener, routes).with_graceful_shutdown(stop());
             tokio::select! {
                 served = serving => served.or_fail(Kind::Failed),
-                cared = care => cared,
+                () = care => Ok(()),
             }
         })
 }
@@ -108,35 +109,49 @@ async fn stop() {
     }
 }
 
-/// Looks after what is served, for ever.
+/// Looks after what is served, for ever. What fails is told and tried again in the next round:
+/// relying parties still get answers.
 async fn care(
     central: &Central,
     token: &Token,
     responder: &OcspResponder,
     published: &Published,
     cmp: Option<&CmpServer>,
-) -> Result<(), Failure> {
-    let mut since_list = Duration::ZERO;
+) {
+    let mut listed = Instant::now();
     loop {
         tokio::time::sleep(ROUND).await;
-        since_list += ROUND;
-        if let Some(cmp) = cmp {
-            cmp.sweep(Timestamp::now()).await.or_fail(Kind::Failed)?;
+        if let Err(failure) = round(central, token, responder, published, cmp, &mut listed).await {
+            failure.show();
         }
-        let swept = central.sweep_certificates().await?;
-        if since_list >= LIST || swept.settled > 0 {
-            published.put(central.crl().await?);
-            since_list = Duration::ZERO;
-        }
-        let left = responder.certificate().validity().not_after;
-        let validity = responder.certificate().validity();
-        let half = validity.not_before + validity.not_after.duration_since(validity.not_before) / 2;
-        if Timestamp::now() >= half.min(left) {
-            let renewed = appoint(central, token)?;
-            responder.renew(renewed).or_fail(Kind::Failed)?;
-        }
-        central.sequence().await?;
     }
+}
+
+async fn round(
+    central: &Central,
+    token: &Token,
+    responder: &OcspResponder,
+    published: &Published,
+    cmp: Option<&CmpServer>,
+    listed: &mut Instant,
+) -> Result<(), Failure> {
+    // First what relying parties need.
+    let validity = responder.certificate().validity();
+    let half = validity.not_before + validity.not_after.duration_since(validity.not_before) / 2;
+    if Timestamp::now() >= half {
+        let renewed = appoint(central, token)?;
+        responder.renew(renewed).or_fail(Kind::Failed)?;
+    }
+    if let Some(cmp) = cmp {
+        cmp.sweep(Timestamp::now()).await.or_fail(Kind::Failed)?;
+    }
+    let settled = central.sweep_certificates().await?.settled;
+    if listed.elapsed() >= LIST || settled > 0 {
+        published.put(central.crl().await?);
+        *listed = Instant::now();
+    }
+    central.sequence().await?;
+    Ok(())
 }
 
 fn appoint(central: &Central, token: &Token) -> Result<cert::Certificate, Failure> {

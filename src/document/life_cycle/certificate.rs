@@ -131,9 +131,11 @@ impl LifeCycle for CertificateState {
             }
             (Self::IssuedOnHold, Prove) => Some((Self::Ready, &[Guard::ChallengeSigned])),
             (Self::Ready, Activate) => Some((Self::Active, &[Guard::DocumentHandedOver])),
-            (Self::InDoubt | Self::IssuedOnHold | Self::Ready | Self::Active, Revoke(reason)) => {
-                Some((Self::Revoked(reason), &[Guard::ReasonGiven]))
-            }
+            // Of one that was abandoned an answer may still come: it is revoked, whatever was said.
+            (
+                Self::Abandoned | Self::InDoubt | Self::IssuedOnHold | Self::Ready | Self::Active,
+                Revoke(reason),
+            ) => Some((Self::Revoked(reason), &[Guard::ReasonGiven])),
             _ => None,
         }
     }

@@ -195,3 +195,33 @@ fn what_is_sealed_to_the_printer_nobody_else_opens() {
         },
     );
 }
+
+#[test]
+fn nobody_gets_a_document_whose_pins_nobody_has() {
+    with_house(
+        "scenarios::envelopes::nobody_gets_a_document_whose_pins_nobody_has",
+        async |house| {
+            let (central, clerk) = (&house.central, actor(CLERK));
+            let number = house.prepared("01-adult").await.to_string();
+            make(&house, 1).await;
+            central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+            let job = central.print_envelope(&clerk, &number).await.unwrap();
+            central.envelope_printed(&clerk, &job.serial).await.unwrap();
+            for way in ["courier to Anna", "", "320101-12345 "] {
+                assert!(matches!(
+                    central.dispatch_envelope(&clerk, &job.serial, way).await,
+                    Err(CentralError::Invalid { .. })
+                ));
+            }
+            central
+                .destroy_envelope(&clerk, &job.serial, "keeper", "wet")
+                .await
+                .unwrap();
+            let given = central.hand_over(&actor("clerk"), &number).await;
+            assert!(given.is_err_and(|error| error.to_string().contains("new PINs")));
+        },
+    );
+}

@@ -45,6 +45,16 @@ pub(super) enum Mood {
     Stubborn,
     /// Its clock is far ahead.
     Ahead,
+    /// It names a holder in its words.
+    Talkative,
+    /// It never knows a request again.
+    Forgetful,
+    /// It gives a certificate that it gave somebody else before.
+    SomebodyElses,
+    /// It refuses every word on a certificate, and every change.
+    NotAuthorised,
+    /// It is reached by another connector, to which these bytes are no exchange.
+    Reconnected,
 }
 
 /// The authority, as tests see it.
@@ -196,6 +206,21 @@ impl CertificateAuthority for Moody {
                     reason: "it was withdrawn".into(),
                 });
             }
+            Mood::Talkative => {
+                return Err(AuthorityError::Refused {
+                    reason: "CN=BERZINA ANNA,serialNumber=PNOLV-010190-12345 exists".into(),
+                });
+            }
+            Mood::Forgetful => {
+                return Err(AuthorityError::Lost {
+                    reason: "forgotten".into(),
+                });
+            }
+            Mood::Reconnected => return Err(AuthorityError::Exchange),
+            Mood::SomebodyElses => {
+                let one = self.register.entries().remove(0).certificate;
+                return Ok(Answer::Issued(Box::new(one)));
+            }
             Mood::Slow(times) if asked <= u32::from(times) => {
                 return Ok(Answer::Waiting {
                     exchange: exchange.clone(),
@@ -246,7 +271,10 @@ impl CertificateAuthority for Moody {
     ) -> Result<(), AuthorityError> {
         match self.mood() {
             Mood::Down | Mood::Stubborn => Err(Self::away()),
-            Mood::OtherKey => Ok(()),
+            Mood::OtherKey => panic!("a certificate of another key is nobody's to judge"),
+            Mood::NotAuthorised => Err(AuthorityError::Refused {
+                reason: "notAuthorized".into(),
+            }),
             _ => self.ca.conclude(exchange, certificate, verdict, at).await,
         }
     }
@@ -259,6 +287,9 @@ impl CertificateAuthority for Moody {
     ) -> Result<(), AuthorityError> {
         match self.mood() {
             Mood::Down | Mood::Stubborn => Err(Self::away()),
+            Mood::NotAuthorised => Err(AuthorityError::Refused {
+                reason: "notAuthorized".into(),
+            }),
             _ => self.ca.set_status(certificate, status, at).await,
         }
     }

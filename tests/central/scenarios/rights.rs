@@ -158,9 +158,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("unsettled", of(central.unsettled_certificates(&who).await)),
         (
             "clear_doubt",
-            of(central.clear_doubt(&who, "0", "no").await),
+            of(central.clear_doubt(&who, "0", "clerk", "no").await),
         ),
         ("issued", of(central.issued_by_authority(&who).await)),
+        ("publish", of(central.begin_publishing(&who).await)),
         (
             "export_audit",
             of(central.export_audit(&who, &folder.join(person)).await),
@@ -214,7 +215,7 @@ fn every_act_is_one_roles_business() {
             for person in PEOPLE {
                 let may = tried(&house.central, person, house.folder.path()).await;
                 let expected: Vec<&str> = match person {
-                    "clerk" => [&["import", "hand_over", "clear_doubt"][..], &looks].concat(),
+                    "clerk" => [&["import", "hand_over"][..], &looks].concat(),
                     "approver" => [&["approve", "reject"][..], &looks].concat(),
                     "operator" => [
                         &looks[..],
@@ -246,7 +247,12 @@ fn every_act_is_one_roles_business() {
                         &looks,
                     ]
                     .concat(),
-                    "officer" => [&["export_audit", "clear_doubt"][..], &looks, &reports].concat(),
+                    "officer" => [
+                        &["export_audit", "clear_doubt", "publish"][..],
+                        &looks,
+                        &reports,
+                    ]
+                    .concat(),
                     "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
                     _ => [&["add_account", "accounts"][..], &reports].concat(),
                 };

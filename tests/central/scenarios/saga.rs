@@ -216,7 +216,11 @@ fn one_that_cannot_be_asked_again_certifies_a_key_once_or_never() {
             );
             // Somebody looks at the authority itself, and says what there is.
             let (central, order) = (&house.central, left[0].order.as_str());
-            let clear = async |who, cause| central.clear_doubt(&actor(who), order, cause).await;
+            let clear = async |who, cause| {
+                central
+                    .clear_doubt(&actor(who), order, "keeper", cause)
+                    .await
+            };
             assert!(is_refused(&clear("operator", "never issued").await));
             assert!(clear("officer", "").await.is_err());
             clear("officer", "revoked at their counter").await.unwrap();
@@ -355,6 +359,131 @@ fn an_authority_that_is_gone_holds_up_no_other() {
                 trouble.contains("no certification authority is named \"outside\""),
                 "{trouble}"
             );
+        },
+    );
+}
+
+/// A blank is reported as spoiled while its certificate is being asked for: the report sees a request
+/// that was never sent.
+#[test]
+fn a_report_that_overtakes_a_request_leaves_no_orphan() {
+    with_adapted_house(
+        "scenarios::saga::a_report_that_overtakes_a_request_leaves_no_orphan",
+        outside,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = house.lease("a").await.unwrap();
+            moody().be(Mood::Forgetful);
+            let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
+            moody().be(Mood::Good);
+            let request = run.certified[0].clone();
+            let told = report(&lease, 1, &run, spoiled());
+            // Both wait for the one writer, the report behind.
+            let gate = house.central.write().await.unwrap();
+            let (one, two) = (house.central.clone(), house.central.clone());
+            let certify = tokio::spawn(async move { one.certify(&operator(), &request).await });
+            tokio::task::yield_now().await;
+            let reported = tokio::spawn(async move { two.report(&operator(), &told).await });
+            tokio::task::yield_now().await;
+            drop(gate);
+            assert!(certify.await.unwrap().is_err());
+            reported.await.unwrap().unwrap();
+            house.clock.pass(SignedDuration::from_hours(2));
+            assert_eq!(house.central.sweep_certificates().await.unwrap().left, 0);
+            assert_eq!(moody().live(), 0, "{}", states(&house).await);
+        },
+    );
+}
+
+#[test]
+fn somebody_elses_certificate_is_left_alone() {
+    with_adapted_house(
+        "scenarios::saga::somebody_elses_certificate_is_left_alone",
+        outside,
+        async |house| {
+            let central = &house.central;
+            let number = house.prepared("01-adult").await.to_string();
+            made(&house, 1).await;
+            let certificates = central.certificates(&actor("quality"), &number).await;
+            let first = certificates.unwrap()[0].der.clone();
+            central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+            central.hand_over(&actor("clerk"), &number).await.unwrap();
+            house.prepared("06-twenty").await;
+            moody().be(Mood::SomebodyElses);
+            let (_, run) = made(&house, 2).await;
+            assert!(fault(&run).contains("of another key"), "{}", fault(&run));
+            house.clock.pass(SignedDuration::from_hours(2));
+            central.sweep_certificates().await.unwrap();
+            assert_eq!(moody().status(&first).await, Status::Good);
+        },
+    );
+}
+
+#[test]
+fn what_an_authority_refuses_or_does_not_know_is_not_taken_for_done() {
+    with_adapted_house(
+        "scenarios::saga::what_an_authority_refuses_or_does_not_know_is_not_taken_for_done",
+        outside,
+        async |house| {
+            moody().promise(|promises| promises.withdraws_unconfirmed = true);
+            for (sequence, mood) in (1..).zip([Mood::NotAuthorised, Mood::Reconnected]) {
+                house
+                    .prepared(if sequence == 1 {
+                        "01-adult"
+                    } else {
+                        "06-twenty"
+                    })
+                    .await;
+                moody().be(Mood::Mute);
+                let lease = house.lease("a").await.unwrap();
+                let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
+                moody().be(mood);
+                let told = report(&lease, sequence, &run, spoiled());
+                house.central.report(&operator(), &told).await.unwrap();
+                house.clock.pass(SignedDuration::from_hours(2));
+                let swept = house.central.sweep_certificates().await.unwrap();
+                assert_eq!(
+                    (swept.left, moody().live()),
+                    (1, 1),
+                    "{mood:?}: it stays in sight"
+                );
+                moody().be(Mood::Good);
+                house.clock.pass(SignedDuration::from_hours(2));
+                let swept = house.central.sweep_certificates().await.unwrap();
+                assert_eq!((swept.left, moody().live()), (0, 0), "{mood:?}");
+            }
+        },
+    );
+}
+
+#[test]
+fn what_an_authority_says_of_a_holder_stands_in_no_log() {
+    with_adapted_house(
+        "scenarios::saga::what_an_authority_says_of_a_holder_stands_in_no_log",
+        outside,
+        async |house| {
+            house.prepared("01-adult").await;
+            moody().be(Mood::Talkative);
+            let (_, run) = made(&house, 1).await;
+            // Whoever asked is told; the log says what happened in words of our own.
+            assert!(fault(&run).contains("BERZINA"), "{}", fault(&run));
+            let entries = house.entries().await;
+            let refused = entries.iter().find(|entry| {
+                entry.action.as_str() == "certificate.issued" && entry.outcome == Outcome::Refused
+            });
+            let cause = refused.unwrap().cause.as_ref().unwrap();
+            assert_eq!(cause.as_str(), "the certification authority refused");
+            for entry in entries {
+                let text = String::from_utf8_lossy(&entry.encode().unwrap()).into_owned();
+                assert!(
+                    !text.contains("BERZINA") && !text.contains("010190-12345"),
+                    "{text}"
+                );
+            }
+            assert_eq!(states(&house).await, "abandoned/none");
         },
     );
 }
