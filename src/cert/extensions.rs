@@ -58,6 +58,9 @@ pub struct Extensions {
     /// Critical extensions that are not understood here: whoever relies on the certificate must
     /// refuse it.
     pub unknown_critical: Vec<ObjectIdentifier>,
+    /// Extensions that are not read here and need not be understood: names beside the subject,
+    /// an operating system's own, and whatever else.
+    pub others: Vec<ObjectIdentifier>,
 }
 
 impl Extensions {
@@ -136,7 +139,7 @@ impl Extensions {
             }
             OCSP_NO_CHECK => self.ocsp_no_check = true,
             unknown if extension.critical => self.unknown_critical.push(unknown),
-            _ => {}
+            other => self.others.push(other),
         }
         Ok(())
     }

@@ -13,6 +13,21 @@ use crate::vocabulary::Policy;
 /// is not refused.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long before it is looked at a certificate may begin to hold. An answer may be lost, found
+/// again and looked at days later; a beginning that lies longer ago was never ordered, and
+/// signatures could be made as if in a time before the document.
+const BACKDATED: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// `subjectAltName`: more names of the holder's, by which systems tell who logs in.
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+/// Extensions that no profile orders, and that say nothing of the holder or the key:
+/// `issuerAltName` and `freshestCRL` (*RFC 5280 §4.2.1.7, §4.2.1.15*).
+const OF_THE_ISSUER: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("2.5.29.18"),
+    ObjectIdentifier::new_unwrap("2.5.29.46"),
+];
+
 /// Why a certificate is not the one that was ordered. No name is shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +47,14 @@ pub enum Misissued {
     /// It is not of this authority, has expired, or does not hold yet.
     #[error("the certificate is not the authority's own, or does not hold now")]
     Path(#[source] PathError),
+    /// It holds since long before it was ordered.
+    #[error("certificate {serial} holds since {from} already, long before it was ordered")]
+    Backdated {
+        /// Its serial number.
+        serial: String,
+        /// Its first second.
+        from: Timestamp,
+    },
     /// It would hold longer than the document, or than its profile allows.
     #[error("certificate {serial} holds until {until}, longer than was ordered ({ordered})")]
     Outlasts {
@@ -82,6 +105,9 @@ pub fn judge(
     verifier
         .verify(certificate, as_of)
         .map_err(Misissued::Path)?;
+    if at.duration_since(from) > BACKDATED {
+        return Err(Misissued::Backdated { serial, from });
+    }
     let (until, ordered) = (certificate.validity().not_after, last_second(order, from));
     if until > ordered {
         return Err(Misissued::Outlasts {
@@ -139,6 +165,10 @@ fn foreign_field(order: &CertificateOrder, certificate: &Certificate) -> Option<
     // EN 319 412-2 §4.3.11, §4.4.1: whoever relies on it must find its status and its issuer.
     let has_status = !(said.crl_urls.is_empty() && said.ocsp_urls.is_empty());
     let is_findable = has_status && !said.issuer_urls.is_empty();
+    // Some systems read names and purposes where the standard has none: an operating system's
+    // account, its own list of purposes.
+    let is_unordered = |other: &ObjectIdentifier| !OF_THE_ISSUER.contains(other);
+    let has_more = said.ocsp_no_check || said.others.iter().any(is_unordered);
     [
         (said.ca, "basicConstraints"),
         (said.key_usage != Some(usage), "keyUsage"),
@@ -152,6 +182,8 @@ fn foreign_field(order: &CertificateOrder, certificate: &Certificate) -> Option<
             profile.is_qualified() && !is_findable,
             "authorityInfoAccess or cRLDistributionPoints",
         ),
+        (said.others.contains(&SUBJECT_ALT_NAME), "subjectAltName"),
+        (has_more, "an extension beside those"),
     ]
     .into_iter()
     .find_map(|(differs, field)| differs.then_some(field))

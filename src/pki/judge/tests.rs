@@ -1,7 +1,7 @@
 //! A qualified authority is played by openssl; its certificates are judged by pkilint and by us.
 
-use cert::Certificate;
 use cert::request::Request;
+use cert::{Certificate, PathError};
 
 use super::{Misissued, judge};
 use crate::authority::CertificateOrder;
@@ -248,6 +248,29 @@ fn every_field_that_is_not_the_profiles_is_named() {
             "",
             "authorityInfoAccess or cRLDistributionPoints",
         ),
+        // Names by which a directory would log somebody else in, and what one operating system
+        // takes for an account and for purposes.
+        (
+            "subjectKeyIdentifier",
+            "subjectAltName=otherName:1.3.6.1.4.1.311.20.2.3;UTF8:admin@example.org\n\
+             subjectKeyIdentifier",
+            "subjectAltName",
+        ),
+        (
+            "subjectKeyIdentifier",
+            "1.3.6.1.4.1.311.25.2=ASN1:SEQUENCE:types\nsubjectKeyIdentifier",
+            "an extension beside those",
+        ),
+        (
+            "subjectKeyIdentifier",
+            "1.3.6.1.4.1.311.21.10=ASN1:SEQUENCE:types\nsubjectKeyIdentifier",
+            "an extension beside those",
+        ),
+        (
+            "subjectKeyIdentifier",
+            "noCheck=ignored\nsubjectKeyIdentifier",
+            "an extension beside those",
+        ),
     ] {
         let altered = good.replace(from, to);
         assert_ne!(altered, good, "{from}");
@@ -306,6 +329,35 @@ fn another_key_subject_issuer_or_term_is_named() {
         Qualified::new().judge(&order, &issued),
         Err(Misissued::Path(_))
     ));
+    // Critical, and not understood: nobody may rely on it.
+    let constrained = good.replace(
+        "subjectKeyIdentifier",
+        "nameConstraints=critical,permitted;email:a.example\nsubjectKeyIdentifier",
+    );
+    assert!(matches!(
+        authority.judge(&order, &authority.issue(&der, &constrained)),
+        Err(Misissued::Path(PathError::UnknownCritical { .. }))
+    ));
+    // Looked at days later it is taken; one that holds since long before, is not.
+    let from = issued.validity().not_before;
+    let looked = |days: i64| {
+        let at = from + jiff::SignedDuration::from_hours(24 * days);
+        judge(
+            &order,
+            &issued,
+            std::slice::from_ref(&authority.certificate),
+            at,
+        )
+    };
+    assert_eq!(looked(31), Ok(()));
+    assert!(matches!(looked(32), Err(Misissued::Backdated { .. })));
+    // What says more of the issuer is the issuer's.
+    let more = good.replace(
+        "subjectKeyIdentifier",
+        "issuerAltName=email:ca@a.example\n2.5.29.46=ASN1:NULL\nsubjectKeyIdentifier",
+    );
+    let said = authority.judge(&order, &authority.issue(&der, &more));
+    assert_eq!(said, Ok(()));
 }
 
 /// Runs where `ZIMOGS_PKILINT` names the folder of pkilint's programs.
