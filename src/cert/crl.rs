@@ -29,6 +29,13 @@ const MAX_EXTENSIONS: usize = 32;
 /// *§5.2.5*. x509-cert 0.3 has another extension's identifier there.
 const ISSUING_DISTRIBUTION_POINT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.28");
 
+/// *§5.2.4*: the list has changes only, so that not being on it means nothing. Refused also where
+/// the authority forgot that it must be critical.
+const DELTA_INDICATOR: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.27");
+
+/// *§5.3.3*: the entry is of another authority's certificate; the same holds.
+const CERTIFICATE_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.29");
+
 /// How far an authority's clock may be ahead of ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
@@ -63,9 +70,9 @@ pub enum CrlError {
     /// There are more extensions than any list has, or one twice.
     #[error("too many extensions, or one twice")]
     Extensions,
-    /// A critical extension that is not understood here: of the list, such as changes
-    /// only or some reasons, or of an entry, such as another issuer.
-    #[error("the list has the critical extension {oid}, which is not understood")]
+    /// An extension that must be understood and is not: of the list, such as changes only or
+    /// some reasons, or of an entry, such as another issuer.
+    #[error("the list has the extension {oid}, which must be understood and is not")]
     UnknownCritical {
         /// Its identifier.
         oid: ObjectIdentifier,
@@ -462,7 +469,9 @@ fn read_reason(extensions: Option<AnyRef<'_>>) -> Result<Option<u8>, CrlError> {
             CrlReason::OID => {
                 reason = Some(CrlReason::from_der(extension.value.as_bytes())? as u8);
             }
-            oid if extension.critical => return Err(CrlError::UnknownCritical { oid }),
+            oid if extension.critical || oid == CERTIFICATE_ISSUER => {
+                return Err(CrlError::UnknownCritical { oid });
+            }
             _ => {}
         }
     }
@@ -502,7 +511,9 @@ fn read_extensions(der: &[u8]) -> Result<Said, CrlError> {
                 None => return Err(CrlError::UnknownCritical { oid }),
                 scope => said.scope = scope,
             },
-            oid if extension.critical => return Err(CrlError::UnknownCritical { oid }),
+            oid if extension.critical || oid == DELTA_INDICATOR => {
+                return Err(CrlError::UnknownCritical { oid });
+            }
             _ => {}
         }
     }

@@ -162,6 +162,25 @@ fn a_list_speaks_of_its_own_part_only() {
 }
 
 #[test]
+fn changes_only_and_another_s_certificates_are_refused_also_where_not_critical() {
+    let delta = "[ext]\n2.5.29.27=ASN1:INTEGER:1\n";
+    let (_, der) = list(&CONFIG.replace("[ext]\n", delta), INDEX);
+    assert!(matches!(
+        UnverifiedCrl::parse(der),
+        Err(CrlError::UnknownCritical { oid }) if oid.to_string() == "2.5.29.27"
+    ));
+    // openssl writes no such entry: a reason becomes another's name.
+    let (_, mut der) = list(CONFIG, INDEX);
+    let reason = [0x06, 0x03, 0x55, 0x1D, 0x15];
+    let place = der.windows(5).position(|bytes| bytes == reason).unwrap();
+    der[place + 4] = 0x1D;
+    assert!(matches!(
+        UnverifiedCrl::parse(der),
+        Err(CrlError::UnknownCritical { oid }) if oid.to_string() == "2.5.29.29"
+    ));
+}
+
+#[test]
 fn a_list_of_version_1_is_refused() {
     // It says neither number nor authority.
     let bare = CONFIG.replace("crl_extensions=ext\n", "");
