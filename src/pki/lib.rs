@@ -31,6 +31,7 @@ mod ocsp;
 mod paired;
 mod profile;
 mod qualified;
+mod received;
 mod register;
 mod subject;
 #[cfg(any(test, feature = "test-support"))]

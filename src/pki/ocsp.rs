@@ -11,6 +11,7 @@ use cert::ocsp::{
 use cert::{Certificate, PublicKey};
 use hsm::{SignatureAlgorithm, Signer};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::authority::Status;
 use crate::crl::RevocationReason;
@@ -22,6 +23,10 @@ pub use router::{Clock, Published, router};
 
 /// The code of `certificateHold` (*RFC 5280 §5.3.1*).
 const HOLD: u8 = 6;
+
+/// The most requests that are answered at a time. Anybody may ask, and each answer is a signature of
+/// the token's: what comes beside them is to come later, and costs nothing.
+const MOST: usize = 64;
 
 /// Why a responder was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +57,7 @@ pub struct OcspResponder {
     signer: Arc<dyn Signer>,
     algorithm: cert::SignatureAlgorithm,
     term: Duration,
+    turns: Arc<Semaphore>,
 }
 
 impl OcspResponder {
@@ -80,6 +86,7 @@ impl OcspResponder {
             signer,
             algorithm: cert::SignatureAlgorithm::Ecdsa(hash),
             term,
+            turns: Arc::new(Semaphore::new(MOST)),
         })
     }
 
@@ -115,6 +122,7 @@ impl OcspResponder {
 
     async fn answer(&self, request: &[u8], at: Timestamp) -> Result<Vec<u8>, Refusal> {
         let request = OcspRequest::parse(request).map_err(|_| Refusal::Malformed)?;
+        let _turn = self.turns.try_acquire().map_err(|_| Refusal::TryLater)?;
         let certificate = self.certificate();
         if !certificate.validity().contains(at) {
             // An answer that nobody can believe.
@@ -122,9 +130,11 @@ impl OcspResponder {
         }
         // Whole seconds, which is what answers show.
         let this_update = Timestamp::from_second(at.as_second()).map_err(|_| Refusal::Internal)?;
+        // Nobody believes it longer than the key that signs it.
         let next_update = this_update
             .checked_add(self.term)
-            .map_err(|_| Refusal::Internal)?;
+            .map_err(|_| Refusal::Internal)?
+            .min(certificate.validity().not_after);
         let mut report = StatusReport {
             produced_at: this_update,
             statuses: Vec::with_capacity(request.ids.len()),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::post;
 use jiff::Timestamp;
 
 use crate::cmp::message::MAX_MESSAGE;
 use crate::cmp::server::CmpServer;
+use crate::received::{PATIENCE, whole};
 
 /// The type of CMP messages (*RFC 9811 §3.4*).
 pub(crate) const PKIXCMP: &str = "application/pkixcmp";
@@ -31,26 +32,21 @@ impl CmpServer {
         Router::new()
             .route("/.well-known/cmp", post(plain))
             .route("/.well-known/cmp/p/{profile}", post(profiled))
-            .layer(DefaultBodyLimit::max(MAX_MESSAGE))
             .with_state(endpoint)
     }
 }
 
-async fn plain(
-    State(endpoint): State<Endpoint>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
-    endpoint.answer(None, &headers, &body).await
+async fn plain(State(endpoint): State<Endpoint>, headers: HeaderMap, body: Body) -> Response<Body> {
+    endpoint.answer(None, &headers, body).await
 }
 
 async fn profiled(
     State(endpoint): State<Endpoint>,
     Path(profile): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Response<Body> {
-    endpoint.answer(Some(&profile), &headers, &body).await
+    endpoint.answer(Some(&profile), &headers, body).await
 }
 
 impl Endpoint {
@@ -58,7 +54,7 @@ impl Endpoint {
         &self,
         profile: Option<&str>,
         headers: &HeaderMap,
-        body: &Bytes,
+        body: Body,
     ) -> Response<Body> {
         let kind = headers.get(header::CONTENT_TYPE);
         let is_cmp =
@@ -68,8 +64,15 @@ impl Endpoint {
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return response;
         }
+        let request = match whole(body, MAX_MESSAGE, PATIENCE).await {
+            Ok(request) => request,
+            Err(status) => {
+                *response.status_mut() = status;
+                return response;
+            }
+        };
         // What goes wrong is told in the message; HTTP's part of it is done.
-        let answer = self.server.handle(profile, body, (self.clock)()).await;
+        let answer = self.server.handle(profile, &request, (self.clock)()).await;
         *response.body_mut() = Body::from(answer);
         let kind = header::HeaderValue::from_static(PKIXCMP);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use cert::ocsp::{MAX_OCSP, Refusal, refusal};
 use jiff::Timestamp;
 
 use super::OcspResponder;
+use crate::received::{PATIENCE, whole};
 
 const REQUEST: &str = "application/ocsp-request";
 const RESPONSE: &str = "application/ocsp-response";
@@ -70,7 +71,6 @@ pub fn router(responder: OcspResponder, published: Published, clock: Clock) -> R
         .route("/ca.cer", get(certificate))
         .route("/ca.crl", get(list))
         .route("/{*request}", get(got))
-        .layer(DefaultBodyLimit::max(MAX_OCSP))
         .with_state(Served {
             responder,
             published,
@@ -78,13 +78,15 @@ pub fn router(responder: OcspResponder, published: Published, clock: Clock) -> R
         })
 }
 
-async fn posted(State(served): State<Served>, headers: HeaderMap, body: Bytes) -> Response {
+async fn posted(State(served): State<Served>, headers: HeaderMap, body: Body) -> Response {
     let kind = headers.get(header::CONTENT_TYPE);
     if kind.is_none_or(|kind| kind.as_bytes() != REQUEST.as_bytes()) {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    let answer = served.responder.handle(&body, (served.clock)()).await;
-    answered(answer)
+    match whole(body, MAX_OCSP, PATIENCE).await {
+        Ok(request) => answered(served.responder.handle(&request, (served.clock)()).await),
+        Err(status) => status.into_response(),
+    }
 }
 
 /// *RFC 6960 Appendix A.1*: the request in base64, escaped as an address wants it; a slash in it

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cert::ocsp::{
-    CertStatus, OcspRequest, OcspResponse, OcspVerifyError, Refusal, Responder, refusal,
+    CertId, CertStatus, OcspRequest, OcspResponse, OcspVerifyError, Refusal, Responder, refusal,
 };
 use cert::{Certificate, Hash};
 use hsm::test_support::{token, with_private_tokens};
-use hsm::{Curve, Signer};
+use hsm::{Curve, HsmError, SignatureAlgorithm, Signer};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{OcspResponder, Published, ResponderError, router};
+use super::{MOST, OcspResponder, Published, ResponderError, router};
 use crate::authority::{Answer, CertificateAuthority, Status};
 use crate::crl::RevocationReason;
 use crate::embedded::{EmbeddedCa, IssueError, ServingCa};
@@ -533,6 +534,86 @@ fn our_client_judges_openssl_s_responder() {
             assert_eq!(said, [CertStatus::Good], "byte {place}");
         }
     }
+}
+
+/// A token that signs when it is let.
+struct Slow {
+    signer: Arc<dyn Signer>,
+    asked: std::sync::atomic::AtomicUsize,
+    gate: std::sync::RwLock<()>,
+}
+
+impl Signer for Slow {
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.signer.algorithm()
+    }
+
+    fn public_key_spki_der(&self) -> &[u8] {
+        self.signer.public_key_spki_der()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, HsmError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let _open = self.gate.read().unwrap();
+        self.signer.sign(message)
+    }
+}
+
+#[test]
+fn a_crowd_does_not_take_the_token_and_an_answer_ends_with_its_key() {
+    with_private_tokens(
+        "ocsp::tests::a_crowd_does_not_take_the_token_and_an_answer_ends_with_its_key",
+        || {
+            let house = house(Curve::P256);
+            let slow = Arc::new(Slow {
+                signer: house.signer.clone(),
+                asked: 0.into(),
+                gate: std::sync::RwLock::default(),
+            });
+            let certificate = Certificate::clone(&house.responder.certificate());
+            let last = certificate.validity().not_after;
+            let responder =
+                OcspResponder::new(house.serving.clone(), certificate, slow.clone(), TERM).unwrap();
+            let issuer = house.serving.certificate().clone();
+            let ask = || CertId::new(&issuer, &[7]).unwrap();
+            let asked = OcspRequest {
+                ids: vec![ask()],
+                nonce: None,
+            };
+            let der = asked.to_der().unwrap();
+            let runtime = runtime();
+            let shut = slow.gate.write().unwrap();
+            let waiting: Vec<_> = (0..MOST)
+                .map(|_| {
+                    let (responder, der) = (responder.clone(), der.clone());
+                    runtime.spawn(async move { responder.handle(&der, Timestamp::now()).await })
+                })
+                .collect();
+            while slow.asked.load(Ordering::SeqCst) < MOST {
+                std::thread::yield_now();
+            }
+            let more = runtime.block_on(responder.handle(&der, Timestamp::now()));
+            assert_eq!(more, refusal(Refusal::TryLater));
+            drop(shut);
+            for one in waiting {
+                let answer = runtime.block_on(one).unwrap();
+                let answer = OcspResponse::parse(&answer).unwrap().unwrap();
+                answer.verify(&asked, &issuer, Timestamp::now()).unwrap();
+            }
+            // In the last minute of the responder's certificate.
+            let at = last - SignedDuration::from_secs(60);
+            let answer = runtime.block_on(responder.handle(&der, at));
+            house.folder.write("last", &answer);
+            let said =
+                house
+                    .folder
+                    .openssl(&["ocsp", "-respin", "last", "-noverify", "-resp_text"]);
+            let end = last
+                .strftime("Next Update: %b %e %H:%M:%S %Y GMT")
+                .to_string();
+            assert!(said.contains(&end), "{end}: {said}");
+        },
+    );
 }
 
 /// Runs where `ZIMOGS_PKILINT` names the folder of pkilint's programs.
