@@ -159,6 +159,17 @@ impl Folder {
         std::fs::write(self.0.path().join(name), bytes).unwrap();
     }
 
+    /// Writes a file for its owner alone.
+    pub(crate) fn write_secret(&self, name: &str, bytes: &[u8]) {
+        self.write(name, bytes);
+        self.permit(name, 0o600);
+    }
+
+    pub(crate) fn permit(&self, name: &str, mode: u32) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(self.path(name), mode).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.path().join(name)
     }

@@ -1,6 +1,6 @@
 //! The embedded authority over HTTP, judged by openssl: its list, its responder, its CMP endpoint.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -83,6 +83,7 @@ fn openssl_enrols_over_cmp_and_asks_over_ocsp() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     fs::write(at.join("secret"), "correct horse battery staple\n").unwrap();
+    fs::set_permissions(at.join("secret"), Permissions::from_mode(0o600)).unwrap();
     fs::write(
         at.join("cmp.toml"),
         r#"

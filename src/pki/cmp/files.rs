@@ -1,13 +1,14 @@
 //! The files that a configuration names.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cert::{Certificate, CertificateError};
 use hsm::{HsmError, Signer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::cmp::client::CmpParts;
 use crate::cmp::config::{CmpConfig, CmpProtection};
@@ -30,6 +31,12 @@ pub enum CmpFileError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// A secret's file can be read by others than its owner.
+    #[error("{path} holds a secret and can be read by others: chmod 600 {path}")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
     },
     /// A file has no certificate, or something between its certificates' lines that is none.
     #[error("{path} is no list of certificates in PEM")]
@@ -96,9 +103,9 @@ impl CmpParts {
     }
 }
 
-/// Reads a secret, in a file of its own.
+/// Reads a secret, in a file of its own that only its owner can read.
 pub(crate) fn shared_secret(reference: &str, path: &Path) -> Result<SharedSecret, CmpFileError> {
-    let text = Zeroizing::new(read(path)?);
+    let text = Zeroizing::new(read(path, true)?);
     let secret = text.strip_suffix(b"\n").unwrap_or(&text);
     let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
     SharedSecret::new(reference.as_bytes(), secret).map_err(CmpFileError::Credential)
@@ -112,15 +119,36 @@ pub(crate) fn one_certificate(path: &Path) -> Result<Certificate, CmpFileError> 
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CmpFileError> {
+/// Reads a file. Its length and its mode are those of the file that is read, whatever is put in its
+/// place meanwhile; and nothing of it is left where a buffer grew.
+fn read(path: &Path, is_secret: bool) -> Result<Vec<u8>, CmpFileError> {
     let failed = |source| CmpFileError::Read {
         path: path.to_owned(),
         source,
     };
-    if fs::metadata(path).map_err(failed)?.len() > LONGEST {
-        return Err(failed(io::Error::from(io::ErrorKind::FileTooLarge)));
+    let too_long = || failed(io::Error::from(io::ErrorKind::FileTooLarge));
+    let mut file = File::open(path).map_err(failed)?;
+    let known = file.metadata().map_err(failed)?;
+    if is_secret && known.permissions().mode() & 0o077 != 0 {
+        return Err(CmpFileError::Exposed {
+            path: path.to_owned(),
+        });
     }
-    fs::read(path).map_err(failed)
+    if known.len() > LONGEST {
+        return Err(too_long());
+    }
+    let room = usize::try_from(known.len()).map_err(|_| too_long())?;
+    let mut bytes = Vec::with_capacity(room + 1);
+    let most = known.len() + 1;
+    Read::take(&mut file, most)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() > room {
+        // It grew, or is no file that has a length.
+        bytes.zeroize();
+        return Err(too_long());
+    }
+    Ok(bytes)
 }
 
 /// Reads the certificates of a PEM file, one at least; what stands around them is a comment.
@@ -128,7 +156,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, CmpFileError> {
     let malformed = || CmpFileError::Pem {
         path: path.to_owned(),
     };
-    let text = String::from_utf8(read(path)?).map_err(|_| malformed())?;
+    let text = String::from_utf8(read(path, false)?).map_err(|_| malformed())?;
     let mut rest = text.as_str();
     let mut found = Vec::new();
     while let Some(start) = rest.find(BEGIN) {

@@ -95,7 +95,7 @@ fn a_connector_is_made_from_files_and_speaks_tls() {
             world.stranger("other");
             world
                 .folder
-                .write("secret", format!("{SECRET}\r\n").as_bytes());
+                .write_secret("secret", format!("{SECRET}\r\n").as_bytes());
             let port = behind_tls(&world, endpoint);
             let folder = world.folder.path("");
             let token = world.token.clone();
@@ -148,7 +148,9 @@ fn a_connector_is_made_from_files_and_speaks_tls() {
             assert_eq!(world.register.entries().len(), 2);
 
             // What is wrong with a file is said, and no secret with it.
-            world.folder.write("short", b"short");
+            world.folder.write_secret("short", b"short");
+            world.folder.write("shown", SECRET.as_bytes());
+            world.folder.permit("shown", 0o640);
             world.folder.write("text", b"no certificate");
             world.folder.write(
                 "broken",
@@ -157,6 +159,9 @@ fn a_connector_is_made_from_files_and_speaks_tls() {
             for (from, to, said) in [
                 ("\"secret\"", "\"short\"", "Credential"),
                 ("\"secret\"", "\"none\"", "Read"),
+                ("\"secret\"", "\"shown\"", "Exposed"),
+                // It says that it is empty, and never ends.
+                ("\"ca.pem\"", "\"/dev/zero\"", "Read"),
                 ("\"ca.pem\"", "\"text\"", "Pem"),
                 ("\"ca.pem\"", "\"broken\"", "Certificate"),
             ] {
@@ -240,7 +245,7 @@ fn an_endpoint_is_made_from_files() {
         || {
             let world = World::new();
             let identity = world.registration_authority();
-            world.folder.write("secret", SECRET.as_bytes());
+            world.folder.write_secret("secret", SECRET.as_bytes());
             let text = format!(
                 r#"
                 profiles = ["eid-authentication", "eid-signature"]
@@ -305,6 +310,9 @@ fn an_endpoint_is_made_from_files() {
             let gone = text.replace("rauth.pem", "none.pem");
             let gone = CmpServerConfig::parse(&gone).unwrap().clients(&folder);
             assert!(matches!(gone, Err(CmpFileError::Read { .. })));
+            world.folder.permit("secret", 0o604);
+            let shown = config.clients(&folder);
+            assert!(matches!(shown, Err(CmpFileError::Exposed { .. })));
         },
     );
 }
