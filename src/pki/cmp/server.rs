@@ -33,6 +33,7 @@ use crate::cmp::message::CmpMessage;
 use crate::cmp::protection::{Credential, ProtectionError, SigningIdentity};
 use crate::cmp::server::live::Live;
 use crate::cmp::server::party::Party;
+use crate::cmp::server::strangers::Strangers;
 use crate::cmp::status::{Failure, PkiStatusInfo};
 use crate::embedded::ServingCa;
 use crate::profile::{CertificateProfile, ProfileKind};
@@ -43,6 +44,7 @@ mod enrolment;
 mod live;
 mod party;
 mod standing;
+mod strangers;
 
 pub use config::{CmpClientConfig, CmpClientProof, CmpServerConfig};
 pub use party::{CmpClient, CmpClientCredential};
@@ -185,6 +187,7 @@ pub struct CmpServer {
     confirmations: Arc<dyn Confirmations>,
     random: Arc<dyn RandomSource>,
     live: Live,
+    strangers: Strangers,
 }
 
 impl CmpServer {
@@ -228,6 +231,7 @@ impl CmpServer {
             confirmations,
             random,
             live: Live::default(),
+            strangers: Strangers::default(),
         })
     }
 
@@ -248,17 +252,27 @@ impl CmpServer {
                 return self.unprotected(None, &refusal, at).unwrap_or_default();
             }
         };
+        let Ok(_turn) = self.strangers.served.try_acquire() else {
+            let refusal = Refusal::new(Failure::SystemUnavail, "too many ask at a time");
+            let answer = self.unprotected(Some(&message), &refusal, at);
+            return answer.unwrap_or_default();
+        };
         let party = match self.party(&message, at).await {
             Ok(party) => party,
-            Err(refusal) => {
+            Err(refusal) if self.strangers.is_signed(at) => {
                 let reply = error_body(&refusal).into();
                 return self.send(Some(&message), None, reply, at).await;
             }
+            Err(refusal) => {
+                let answer = self.unprotected(Some(&message), &refusal, at);
+                return answer.unwrap_or_default();
+            }
         };
-        let reply = match self.serve(&party, &message, path_profile, at).await {
-            Ok(reply) => reply,
-            Err(refusal) => error_body(&refusal).into(),
+        let served = match self.check_time(message.header.time(), at) {
+            Ok(()) => self.serve(&party, &message, path_profile, at).await,
+            Err(refusal) => Err(refusal),
         };
+        let reply = served.unwrap_or_else(|refusal| error_body(&refusal).into());
         self.send(Some(&message), Some(&party), reply, at).await
     }
 

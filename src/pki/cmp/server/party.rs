@@ -124,17 +124,15 @@ impl CmpServer {
         if message.protection.is_none() || header.protection_alg.is_none() {
             return Err(protection_refusal(&ProtectionError::Missing));
         }
-        let party = if message.is_mac_protected() {
-            Party::Client(self.client_by_secret(message).await?)
+        if message.is_mac_protected() {
+            self.client_by_secret(message).await.map(Party::Client)
         } else {
-            self.signer(message, at).await?
-        };
-        self.check_time(header.time(), at)?;
-        Ok(party)
+            self.signer(message, at).await
+        }
     }
 
     /// Checks a message's time, where it says one.
-    fn check_time(&self, time: Option<Timestamp>, at: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check_time(&self, time: Option<Timestamp>, at: Timestamp) -> Result<(), Refusal> {
         let Some(time) = time else {
             return Ok(());
         };
@@ -161,15 +159,21 @@ impl CmpServer {
             return Err(protection_refusal(&ProtectionError::Mac));
         };
         // The sender says how often the secret is hashed: not on an async thread.
+        let ending = || Refusal::new(Failure::SystemUnavail, "the endpoint is ending");
+        let many = || Refusal::new(Failure::SystemUnavail, "too many ask at a time");
+        let _place = self.strangers.waiting.try_acquire().map_err(|_| many())?;
+        let _turn = self
+            .strangers
+            .hashed
+            .acquire()
+            .await
+            .map_err(|_| ending())?;
         let message = message.clone();
         let verified = tokio::task::spawn_blocking(move || message.verify_mac(&secret)).await;
         match verified {
             Ok(Ok(())) => Ok(client.clone()),
             Ok(Err(error)) => Err(protection_refusal(&error)),
-            Err(_) => Err(Refusal::new(
-                Failure::SystemUnavail,
-                "the endpoint is ending",
-            )),
+            Err(_) => Err(ending()),
         }
     }
 

@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::faulty::at_another_time;
-use super::world::{World, chip, prepared, run};
+use super::world::{REFERENCE, SECRET, World, chip, prepared, run};
 use crate::authority::{CertificateAuthority, Status};
-use crate::cmp::CmpServer;
 use crate::cmp::body::{Body, Enrolment};
 use crate::cmp::header::{Header, generalized_time};
 use crate::cmp::message::CmpMessage;
 use crate::cmp::status::Failure;
+use crate::cmp::{CmpServer, SharedSecret};
 use crate::register::Register;
 use crate::testing::AUTHENTICATION;
 
@@ -180,6 +180,37 @@ fn the_endpoint_says_what_is_wrong() {
             let second = retold(&world, &server, &fresh_name, release);
             assert_refused(&second, Failure::TransactionIdInUse);
             assert_eq!(world.status(&entry.certificate), Status::OnHold);
+        },
+    );
+}
+
+#[test]
+fn strangers_do_not_have_the_token_sign_as_often_as_they_like() {
+    with_private_tokens(
+        "cmp::tests::endpoint::strangers_do_not_have_the_token_sign_as_often_as_they_like",
+        || {
+            let world = World::new();
+            let server = world.server(world.authorities(), World::policy());
+            let client = world.own_client("http://127.0.0.1:1".into(), World::by_secret(), "");
+            let exchange = prepared(&world, &client, &chip(5, AUTHENTICATION));
+            let (_, known) = crate::cmp::kept::Kept::read(&exchange).unwrap();
+            let mut bare = known.clone();
+            bare.protection = None;
+            let bare = bare.to_der().unwrap();
+            let at = Timestamp::now();
+            let answers: Vec<_> = (0..40)
+                .map(|_| CmpMessage::parse(&run(&world, server.handle(None, &bare, at))).unwrap())
+                .collect();
+            for answer in &answers {
+                assert_refused(answer, Failure::BadMessageCheck);
+            }
+            let signed = answers.iter().filter(|answer| answer.protection.is_some());
+            assert_eq!(signed.count(), 16);
+            // A client whose clock is wrong is told so by a MAC, which it believes.
+            let wrong = retold(&world, &server, &known, at_another_time);
+            assert_refused(&wrong, Failure::BadTime);
+            let secret = SharedSecret::new(REFERENCE.as_bytes(), SECRET.as_bytes()).unwrap();
+            wrong.verify_mac(&secret).unwrap();
         },
     );
 }
