@@ -65,13 +65,16 @@ pub struct CmpServerPolicy {
     pub issues_on_hold: bool,
     /// How long requesters must poll; not at all where nothing stands here.
     pub delay: Option<Duration>,
+    /// Whether a holder may renew its own certificate. Nothing then shows that the new key is in a
+    /// chip, as the old one was.
+    pub holders_renew: bool,
     /// How far a message's time may be from ours.
     pub clocks: Duration,
 }
 
 impl Default for CmpServerPolicy {
     /// Returns a policy without any profile: explicit confirmation within ten minutes, clocks
-    /// within five.
+    /// within five, no renewal by holders.
     fn default() -> Self {
         Self {
             profiles: BTreeMap::new(),
@@ -80,6 +83,7 @@ impl Default for CmpServerPolicy {
             confirm_within: Duration::from_secs(600),
             issues_on_hold: true,
             delay: None,
+            holders_renew: false,
             clocks: Duration::from_secs(300),
         }
     }

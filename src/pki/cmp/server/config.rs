@@ -31,6 +31,9 @@ pub struct CmpServerConfig {
     pub issues_on_hold: bool,
     /// How long requesters must poll; not at all where nothing stands here.
     pub delay_seconds: Option<u32>,
+    /// Whether a holder may renew its own certificate for any key that it has.
+    #[serde(default)]
+    pub holders_renew: bool,
     /// How far a message's time may be from ours.
     #[serde(default = "clocks")]
     pub clocks_seconds: u32,
@@ -137,6 +140,7 @@ impl CmpServerConfig {
             confirm_within: seconds(self.confirm_within_seconds),
             issues_on_hold: self.issues_on_hold,
             delay: self.delay_seconds.map(seconds),
+            holders_renew: self.holders_renew,
             clocks: seconds(self.clocks_seconds),
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cert::request::{Request, RequestError};
-use cert::{Certificate, PublicKey};
+use cert::{Certificate, DistinguishedName, PublicKey};
 use der::asn1::{Any, Int};
 use der::{Decode, Encode};
 use jiff::{SignedDuration, Timestamp};
@@ -248,6 +248,7 @@ impl CmpServer {
             }
             _ => return Err(Refusal::new(Failure::BadRequest, "no request")),
         };
+        check_order(&order)?;
         Ok(Wish {
             kind,
             cert_req_id,
@@ -315,7 +316,10 @@ impl CmpServer {
         };
         let refuse = |words: &str| Refusal::new(Failure::BadCertTemplate, words);
         let subject = subject.ok_or_else(|| refuse("the template has no subject that reads"))?;
-        if replaced.is_some_and(|replaced| *replaced.subject() != subject) {
+        if replaced
+            .as_ref()
+            .is_some_and(|replaced| *replaced.subject() != subject)
+        {
             return Err(refuse("a key update is for the same subject"));
         }
         let key = template
@@ -335,6 +339,13 @@ impl CmpServer {
                 .and_then(|seconds| Timestamp::from_second(seconds).ok())
                 .ok_or_else(|| refuse("the template's validity is out of range"))?,
         };
+        // Of the document's end, a holder's request shows no more than the certificate does.
+        let most = match (party, &replaced) {
+            (Party::Holder(_), Some(replaced)) => replaced.validity().not_after,
+            _ => Timestamp::MAX,
+        };
+        let is_shortened = until.is_some() && not_after > most;
+        let not_after = not_after.min(most);
         let order = CertificateOrder {
             profile,
             public_key,
@@ -343,13 +354,9 @@ impl CmpServer {
             not_after,
         };
         // Extensions are the profile's, whatever is asked for.
-        Ok((
-            order,
-            template
-                .extensions
-                .as_ref()
-                .is_some_and(|all| !all.is_empty()),
-        ))
+        let extensions = template.extensions.as_ref();
+        let is_changed = is_shortened || extensions.is_some_and(|all| !all.is_empty());
+        Ok((order, is_changed))
     }
 
     /// Checks that a template leaves to the authority what is the authority's (*RFC 4211 §5*).
@@ -396,6 +403,10 @@ impl CmpServer {
             };
         }
         let named = old_certificate(request)?;
+        if matches!(party, Party::Holder(_)) && !self.policy.holders_renew {
+            let words = "certificates are not renewed by their holders here";
+            return refuse(Failure::NotAuthorized, words);
+        }
         let entry = match (party, named) {
             (Party::Holder(own), None) => (**own).clone(),
             (Party::Client(client), Some(named)) if client.is_registration_authority => {
@@ -426,9 +437,11 @@ impl CmpServer {
                 "the certificate to be replaced is not in use",
             );
         }
+        // Two profiles may differ in their policies alone: a trial's, and the real one.
         let said = entry.certificate.extensions();
         if said.key_usage != Some(profile.key_usage())
             || said.extended_key_usage != profile.purposes()
+            || said.policies != profile.policy_identifiers()
         {
             return refuse(
                 Failure::NotAuthorized,
@@ -452,6 +465,25 @@ impl CmpServer {
             None => Ok(None),
             Some(serial) => Ok(self.ca.register().find(serial).await?),
         }
+    }
+}
+
+/// Checks what can be said at once, before a requester waits for nothing: the kind of key, and
+/// that the name is one that could be written here. Nobody sees what a requester puts into it
+/// before a certificate has it.
+fn check_order(order: &CertificateOrder) -> Result<(), Refusal> {
+    let refuse = |words: &str| Err(Refusal::new(Failure::BadCertTemplate, words));
+    let kind = order.public_key.algorithm();
+    if !kind.is_some_and(|kind| order.profile.allows(kind)) {
+        return refuse("the profile does not certify this kind of key");
+    }
+    let attributes = order.subject.attributes().iter();
+    let again = attributes.fold(DistinguishedName::builder(), |name, attribute| {
+        name.with(attribute.kind, attribute.value.as_str())
+    });
+    match again.build() {
+        Ok(_) => Ok(()),
+        Err(error) => refuse(&format!("the subject cannot be certified: {error}")),
     }
 }
 
@@ -528,7 +560,8 @@ fn pkcs10(
     Ok(CertificateOrder {
         profile,
         public_key: read.public_key().clone(),
-        request: Some(der),
+        // It proved what it had to.
+        request: None,
         subject: read.subject().clone(),
         not_after: Timestamp::MAX,
     })

@@ -219,11 +219,22 @@ impl CmpServer {
             let words = "the signer's certificate does not hold now";
             return Err(Refusal::new(Failure::SignerNotTrusted, words));
         }
-        match party {
-            Party::Holder(entry) if matches!(entry.status, Status::Revoked(_)) => Err(
-                Refusal::new(Failure::CertRevoked, "the signer's certificate is revoked"),
-            ),
-            party => Ok(party),
+        let revoked = || {
+            let words = "the signer's certificate is revoked or on hold";
+            Err(Refusal::new(Failure::CertRevoked, words))
+        };
+        match &party {
+            Party::Holder(entry) if matches!(entry.status, Status::Revoked(_)) => return revoked(),
+            Party::Holder(_) => {}
+            // A client may be known by a certificate of this authority's.
+            Party::Client(_) => {
+                let entry = self.ca.register().find(certificate.serial()).await?;
+                let own = entry.filter(|entry| entry.certificate == *certificate);
+                if own.is_some_and(|own| own.status != Status::Good) {
+                    return revoked();
+                }
+            }
         }
+        Ok(party)
     }
 }

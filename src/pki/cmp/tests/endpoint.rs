@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::faulty::at_another_time;
-use super::world::{REFERENCE, SECRET, World, chip, prepared, run};
+use super::world::{DELAY, REFERENCE, SECRET, World, chip, prepared, run};
 use crate::authority::{CertificateAuthority, Status};
 use crate::cmp::body::{Body, Enrolment};
 use crate::cmp::header::{Header, generalized_time};
 use crate::cmp::message::CmpMessage;
-use crate::cmp::status::Failure;
-use crate::cmp::{CmpServer, SharedSecret};
+use crate::cmp::status::{Failure, WAITING};
+use crate::cmp::{CmpServer, CmpServerPolicy, SharedSecret};
 use crate::register::Register;
 use crate::testing::AUTHENTICATION;
 
@@ -211,6 +211,54 @@ fn strangers_do_not_have_the_token_sign_as_often_as_they_like() {
             assert_refused(&wrong, Failure::BadTime);
             let secret = SharedSecret::new(REFERENCE.as_bytes(), SECRET.as_bytes()).unwrap();
             wrong.verify_mac(&secret).unwrap();
+        },
+    );
+}
+
+/// The name that is ordered, with a common name that would clear a terminal.
+fn steering(_: &mut Header, body: &mut Body) {
+    if let Body::Request(_, messages) = body {
+        let template = &mut messages[0].cert_req.cert_template;
+        let mut name = der::Encode::to_der(template.subject.as_ref().unwrap()).unwrap();
+        let common = name.windows(3).position(|oid| oid == [0x55, 4, 3]).unwrap();
+        name[common + 6] = 0x1B;
+        template.subject = <der::asn1::Any as der::Decode>::from_der(&name).ok();
+    }
+}
+
+/// A key of a kind that the profile does not certify.
+fn another_kind_of_key(_: &mut Header, body: &mut Body) {
+    if let Body::Request(_, messages) = body {
+        let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1);
+        let key = openssl::ec::EcKey::generate(&group.unwrap()).unwrap();
+        let key = key.public_key_to_der().unwrap();
+        messages[0].cert_req.cert_template.public_key = der::Decode::from_der(&key).ok();
+    }
+}
+
+#[test]
+fn what_will_not_be_certified_is_not_waited_for() {
+    with_private_tokens(
+        "cmp::tests::endpoint::what_will_not_be_certified_is_not_waited_for",
+        || {
+            let world = World::new();
+            let policy = CmpServerPolicy {
+                delay: Some(DELAY),
+                ..World::policy()
+            };
+            let server = world.server(world.authorities(), policy);
+            let client = world.own_client("http://127.0.0.1:1".into(), World::by_secret(), "");
+            let exchange = prepared(&world, &client, &chip(5, AUTHENTICATION));
+            let (_, request) = crate::cmp::kept::Kept::read(&exchange).unwrap();
+            for change in [steering, another_kind_of_key] {
+                let answer = retold(&world, &server, &request, change);
+                assert_refused(&answer, Failure::BadCertTemplate);
+            }
+            let waits = answered(&world, &server, &request.to_der().unwrap());
+            let Body::Response(_, content) = waits.body else {
+                panic!("{}", waits.body.name());
+            };
+            assert_eq!(content.response[0].status.status, WAITING);
         },
     );
 }

@@ -1,12 +1,16 @@
 //! `openssl cmp` as the client of our endpoint.
 
+use std::sync::Arc;
+
 use hsm::test_support::with_private_tokens;
+use jiff::Timestamp;
 
 use super::world::{DELAY, REFERENCE, SECRET, SUBJECT, World};
-use crate::authority::Status;
-use crate::cmp::{CmpClientCredential, CmpServerPolicy};
+use crate::authority::{CertificateAuthority, Status};
+use crate::cmp::{CmpClient, CmpClientCredential, CmpServerPolicy};
 use crate::crl::RevocationReason;
 use crate::register::Register;
+use crate::testing::{AUTHENTICATION, profile};
 
 /// Arguments by which the station protects its messages.
 fn by_secret(secret: &str) -> [&str; 4] {
@@ -76,11 +80,16 @@ fn openssl_polls_renews_and_revokes() {
         "cmp::tests::openssl_asks::openssl_polls_renews_and_revokes",
         || {
             let world = World::new();
-            let policy = CmpServerPolicy {
+            let mut policy = CmpServerPolicy {
                 delay: Some(DELAY),
                 ..World::policy()
             };
-            let address = world.serve(&world.server(world.clients(), policy));
+            // It differs in its policy alone.
+            let trial = AUTHENTICATION.replace("32473.1.1.1", "32473.1.1.9");
+            let trial = Arc::new(profile(&trial));
+            policy.profiles.insert("trial".into(), trial);
+            let clients = world.clients();
+            let address = world.serve(&world.server(clients.clone(), policy.clone()));
             let secret = format!("pass:{SECRET}");
             world.key("old");
             let request = [
@@ -117,9 +126,42 @@ fn openssl_polls_renews_and_revokes() {
             ];
             let (done, said) = world.cmp(address, &[&foreign[..], &by_holder].concat());
             assert!(!done && said.contains("badCertTemplate"), "{said}");
-            let other = ["-path", "/.well-known/cmp/p/eid-signature"];
-            let (done, said) = world.cmp(address, &[&request[..], &by_holder, &other].concat());
+            for other in ["eid-signature", "trial"] {
+                let path = format!("/.well-known/cmp/p/{other}");
+                let other = ["-path", &path];
+                let (done, said) = world.cmp(address, &[&request[..], &by_holder, &other].concat());
+                assert!(!done && said.contains("notAuthorized"), "{said}");
+            }
+            // Of the document nothing is known but how long the old one holds.
+            assert_eq!(next.validity().not_after, old.validity().not_after);
+            // Where the new key must be in a chip as well, holders do not renew.
+            policy.holders_renew = false;
+            let strict = world.serve(&world.server(clients, policy));
+            let (done, said) = world.cmp(strict, &[&request[..], &by_holder].concat());
             assert!(!done && said.contains("notAuthorized"), "{said}");
+            // A client that is known by a certificate of this authority's, while that is in use.
+            let known = CmpClient {
+                name: "known".into(),
+                credential: CmpClientCredential::Certificate(Box::new(old.clone())),
+                is_registration_authority: true,
+                profiles: None,
+            };
+            let known = world.serve(&world.server(vec![known], World::policy()));
+            for (status, is_served) in [(Status::OnHold, false), (Status::Good, true)] {
+                let moved = world.ca.set_status(&old, status, Timestamp::now());
+                world.runtime.block_on(moved).unwrap();
+                let asks = [
+                    "-cmd",
+                    "genm",
+                    "-infotype",
+                    "caCerts",
+                    "-cacertsout",
+                    "no.pem",
+                ];
+                let (done, said) = world.cmp(known, &[&asks[..], &by_holder].concat());
+                assert_eq!(done, is_served, "{said}");
+                assert_eq!(said.contains("certRevoked"), !is_served, "{said}");
+            }
 
             // The registration authority suspends, releases and revokes.
             let reason = |code: &'static str, certificate: &'static str| {

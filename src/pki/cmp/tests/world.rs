@@ -102,6 +102,7 @@ impl World {
             default_profile: Some("eid-authentication".into()),
             implicit_confirmation: true,
             issues_on_hold: false,
+            holders_renew: true,
             ..CmpServerPolicy::default()
         }
     }
