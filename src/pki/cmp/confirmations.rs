@@ -11,6 +11,9 @@ use crate::register::RegisterError;
 /// The exchanges whose certificates are not confirmed yet. An implementation in the product is
 /// durable, and stands beside the [`crate::Register`]: a certificate that nobody confirms is
 /// revoked, also after a crash.
+///
+/// An endpoint enters messages too that are obeyed once, under names under which nothing is ever
+/// issued; they are forgotten like any other such.
 #[async_trait]
 pub trait Confirmations: Send + Sync {
     /// Enters an exchange that is to be confirmed until then, or moves that moment. Where it was

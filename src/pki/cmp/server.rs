@@ -192,6 +192,8 @@ pub struct CmpServer {
     random: Arc<dyn RandomSource>,
     live: Live,
     strangers: Strangers,
+    /// Held while it is settled what becomes of a certificate: confirmed, or withdrawn.
+    settling: tokio::sync::Mutex<()>,
 }
 
 impl CmpServer {
@@ -236,6 +238,7 @@ impl CmpServer {
             random,
             live: Live::default(),
             strangers: Strangers::default(),
+            settling: tokio::sync::Mutex::default(),
         })
     }
 
@@ -327,9 +330,19 @@ impl CmpServer {
 
     /// Returns the name of a transaction in the register: nobody reaches another's.
     fn exchange(party: &Party, message: &CmpMessage) -> [u8; 16] {
+        Self::name_of(b"zimogs cmp transaction", party, message)
+    }
+
+    /// Returns the name under which it is remembered that a message was obeyed; no certificate is
+    /// ever issued under it.
+    fn order_name(party: &Party, message: &CmpMessage) -> [u8; 16] {
+        Self::name_of(b"zimogs cmp order", party, message)
+    }
+
+    fn name_of(kind: &[u8], party: &Party, message: &CmpMessage) -> [u8; 16] {
         let (owner, transaction) = (party.owner(), message.header.transaction());
         let digest = Sha256::new()
-            .chain_update(b"zimogs cmp transaction")
+            .chain_update(kind)
             .chain_update([u8::try_from(owner.len()).unwrap_or(u8::MAX)])
             .chain_update(owner)
             .chain_update(transaction)

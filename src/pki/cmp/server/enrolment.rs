@@ -64,14 +64,14 @@ impl CmpServer {
         let exchange = Self::exchange(party, message);
         if let Some(entry) = self.ca.register().issued(&exchange).await? {
             self.check_same(&wish.order, &entry)?;
-            let turn = self.turn(exchange, wish, at, Timestamp::MIN)?;
+            let turn = self.turn(party, exchange, wish, Timestamp::MIN)?;
             return self.issued(&exchange, &turn, &entry, at).await;
         }
         let ready = match self.policy.delay {
             None => Timestamp::MIN,
             Some(delay) => later(at, delay)?,
         };
-        let turn = self.turn(exchange, wish.clone(), at, ready)?;
+        let turn = self.turn(party, exchange, wish.clone(), ready)?;
         if turn.wish.order.public_key != wish.order.public_key
             || turn.wish.order.subject != wish.order.subject
             || turn.wish.order.profile.name() != wish.order.profile.name()
@@ -131,15 +131,13 @@ impl CmpServer {
 
     fn turn(
         &self,
+        party: &Party,
         exchange: [u8; 16],
         wish: Wish,
-        at: Timestamp,
         ready: Timestamp,
     ) -> Result<Turn, Refusal> {
         let nonce = self.fresh()?;
-        self.live
-            .begin(exchange, wish, nonce, at, ready)
-            .ok_or_else(|| Refusal::new(Failure::SystemUnavail, "too many transactions run"))
+        Ok(self.live.begin(party.owner(), exchange, wish, nonce, ready))
     }
 
     async fn issue(
@@ -183,6 +181,7 @@ impl CmpServer {
             let words = "the transaction's certificate was withdrawn";
             return Err(Refusal::new(Failure::CertRevoked, words));
         }
+        let _settling = self.settling.lock().await;
         let expected = self.confirmations.expected(exchange).await?;
         let confirmation = if turn.wish.is_implicit {
             if expected.is_some() {

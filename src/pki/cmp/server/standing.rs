@@ -37,6 +37,7 @@ impl CmpServer {
         if let Some(turn) = &turn {
             check_nonce(message, turn)?;
         }
+        let _settling = self.settling.lock().await;
         let Some(entry) = self.ca.register().issued(&exchange).await? else {
             return refuse(
                 Failure::BadRequest,
@@ -120,6 +121,12 @@ impl CmpServer {
     pub async fn sweep(&self, at: Timestamp) -> Result<usize, RegisterError> {
         let mut swept = 0;
         for exchange in self.confirmations.overdue(at).await? {
+            let _settling = self.settling.lock().await;
+            // It may have been confirmed since.
+            let until = self.confirmations.expected(&exchange).await?;
+            if until.is_none_or(|until| until >= at) {
+                continue;
+            }
             match self.ca.register().issued(&exchange).await? {
                 None => self.confirmations.forget(&exchange, at).await?,
                 Some(entry) => {
@@ -144,20 +151,11 @@ impl CmpServer {
             let words = "a revocation request says when it was made";
             return Err(Refusal::new(Failure::BadTime, words));
         };
-        let clocks = SignedDuration::try_from(self.policy.clocks).unwrap_or(SignedDuration::MAX);
-        let until = time.checked_add(clocks).unwrap_or(Timestamp::MAX);
-        if !self
-            .live
-            .is_first(Self::exchange(party, message), at, until)
-        {
-            let words = "this revocation request came before; make a new one";
-            return Err(Refusal::new(Failure::TransactionIdInUse, words));
-        }
         let [details] = details else {
             let words = "a message revokes one certificate";
             return Err(Refusal::new(Failure::BadRequest, words));
         };
-        let (status, rev_certs) = match self.moved(party, details, at).await {
+        let (status, rev_certs) = match self.moved(party, message, details, (time, at)).await {
             Ok(entry) => {
                 let id = CertId {
                     issuer: general_name(entry.certificate.issuer()).map_err(encoding)?,
@@ -182,8 +180,9 @@ impl CmpServer {
     async fn moved(
         &self,
         party: &Party,
+        message: &CmpMessage,
         details: &RevDetails,
-        at: Timestamp,
+        (time, at): (Timestamp, Timestamp),
     ) -> Result<Entry, Refusal> {
         let refuse = |failure, words: &str| Err(Refusal::new(failure, words));
         let template = &details.cert_details;
@@ -210,6 +209,20 @@ impl CmpServer {
         if matches!(entry.status, Status::Revoked(_)) {
             return refuse(Failure::CertRevoked, "the certificate is revoked already");
         }
+        let name = Self::order_name(party, message);
+        let again = || {
+            let words = "this revocation request came before; make a new one";
+            Refusal::new(Failure::TransactionIdInUse, words)
+        };
+        let _obeyed = self.live.obey(name).ok_or_else(again)?;
+        // Remembered as long as its time is accepted, also after a restart. Nothing is issued under
+        // its name, so that the sweep forgets it.
+        if self.confirmations.expected(&name).await?.is_some() {
+            return Err(again());
+        }
+        let clocks = SignedDuration::try_from(self.policy.clocks).unwrap_or(SignedDuration::MAX);
+        let until = time.checked_add(clocks).unwrap_or(Timestamp::MAX);
+        self.confirmations.expect(&name, until).await?;
         self.ca.set_status(&entry.certificate, wanted, at).await?;
         Ok(entry)
     }

@@ -12,7 +12,7 @@ use crate::cmp::body::{Body, Enrolment};
 use crate::cmp::header::{Header, generalized_time};
 use crate::cmp::message::CmpMessage;
 use crate::cmp::status::{Failure, WAITING};
-use crate::cmp::{CmpServer, CmpServerPolicy, SharedSecret};
+use crate::cmp::{CmpServer, CmpServerPolicy, Confirmations, SharedSecret};
 use crate::register::Register;
 use crate::testing::AUTHENTICATION;
 
@@ -177,9 +177,18 @@ fn the_endpoint_says_what_is_wrong() {
                     .set_status(&entry.certificate, Status::OnHold, Timestamp::now()),
             )
             .unwrap();
-            let second = retold(&world, &server, &fresh_name, release);
-            assert_refused(&second, Failure::TransactionIdInUse);
-            assert_eq!(world.status(&entry.certificate), Status::OnHold);
+            // Nor where the endpoint began anew, or was swept.
+            let fresh = world.server(world.authorities(), World::policy());
+            for server in [&server, &fresh] {
+                let second = retold(&world, server, &fresh_name, release);
+                assert_refused(&second, Failure::TransactionIdInUse);
+                assert_eq!(world.status(&entry.certificate), Status::OnHold);
+                run(&world, server.sweep(Timestamp::now())).unwrap();
+            }
+            let expired = Timestamp::now() + jiff::SignedDuration::from_secs(301);
+            run(&world, server.sweep(expired)).unwrap();
+            let waiting = run(&world, world.confirmations.overdue(Timestamp::MAX)).unwrap();
+            assert_eq!(waiting.len(), 1, "the certificate's own");
         },
     );
 }
