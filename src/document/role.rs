@@ -44,6 +44,8 @@ named! {
         WithdrawApplication = "withdraw-application",
         /// Take a lease, personalize a blank and report its end.
         PersonalizeDocument = "personalize-document",
+        /// Give a document that is made already a new PIN set.
+        RenewPins = "renew-pins",
         /// See documents and their states, without the holder's data.
         ViewDocument = "view-document",
         /// Pass or fail a finished document.
@@ -109,7 +111,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         }
         Act::ViewApplication => matches!(role, Clerk | Approver | Quality),
         Act::ApproveApplication | Act::RefuseApplication => matches!(role, Approver),
-        Act::PersonalizeDocument => matches!(role, Operator),
+        Act::PersonalizeDocument | Act::RenewPins => matches!(role, Operator),
         Act::ViewDocument => !matches!(role, Administrator),
         Act::JudgeDocument => matches!(role, Quality),
         Act::ConcedeDocument
@@ -236,7 +238,9 @@ mod tests {
                 if one != other && compatible(one, other) {
                     assert!(
                         !(both(Act::PrintEnvelope)
-                            && (both(Act::PersonalizeDocument) || both(Act::HandOverDocument))),
+                            && (both(Act::PersonalizeDocument)
+                                || both(Act::RenewPins)
+                                || both(Act::HandOverDocument))),
                         "{one} and {other}"
                     );
                     assert!(!(both(Act::PersonalizeDocument) && both(Act::JudgeDocument)));

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use card::gp::{HostChallenge, ScpError};
 use card::{Limits, Response, Status};
+use document::Purpose;
 use profile::{
     Detail, Object, ObjectKind, Plan, Position, Protection, Protocol, Rendered, Renderer, Taken,
     Value, Variables, Verb,
@@ -463,8 +464,10 @@ impl Executor {
         let set = self.plan.chip.channel.keys.get(&key_set);
         let set = set.filter(|set| set.protocol.is_global_platform());
         let is_challenge = matches!(self.running, Some(Running::Challenge));
+        let is_blank = self.plan.purpose == Purpose::Personalization;
+        let is_missing = is_challenge && status == Status::REFERENCE_NOT_FOUND;
         // No other refusal says that the version is not there (GP 2.3 §E.5.1.6).
-        if let Some(set) = set.filter(|_| is_challenge && status == Status::REFERENCE_NOT_FOUND) {
+        if let Some(set) = set.filter(|_| is_blank && is_missing) {
             return Fault::AlreadyPersonalized {
                 chip: self.chip.clone().unwrap_or_default(),
                 version: set.version,

@@ -15,7 +15,7 @@ use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::x509::{X509Builder, X509NameBuilder, X509Req};
-use profile::{Dialect, PinValues, Plan, Renderer, Value};
+use profile::{Dialect, PinBefore, PinValues, Plan, Renderer, Value};
 use profile::{ObjectKind, RenderError, StatusPattern, Variables, Verb};
 use proptest::prelude::*;
 
@@ -95,7 +95,7 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
                 ..PinValues::of(HOLDER.as_bytes())
             };
             let values = values.variables(pin).ok()?;
-            let setting = plan.chip.pin_setting(pin, true);
+            let setting = plan.chip.pin_setting(pin, PinBefore::Known);
             let known = of_chip();
             let commands = renderer.operation_in(setting, pin, &values, &known);
             let mut commands = commands.ok()?;

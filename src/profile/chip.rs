@@ -6,6 +6,7 @@ use std::fmt;
 
 use card::{Limits, Status};
 use cert::{Curve, EcdsaSignature, Hash, KeyAlgorithm, PublicKey, SignatureAlgorithm};
+use document::Purpose;
 use zeroize::Zeroizing;
 
 use crate::command_template::CommandTemplate;
@@ -360,7 +361,19 @@ pub(crate) struct StageProfile {
     pub select: String,
     pub channel: Option<String>,
     pub sealed: bool,
+    pub purpose: Purpose,
     pub steps: Vec<(Verb, String)>,
+}
+
+/// What is known of a PIN's value before a step sets another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinBefore {
+    /// The chip is being made, and nobody knows the value, if there is one.
+    Unknown,
+    /// The chip is being made, and the value is known.
+    Known,
+    /// The chip is made, and its holder knows the value, if anybody does.
+    Holders,
 }
 
 impl ChipProfile {
@@ -471,29 +484,38 @@ impl ChipProfile {
     }
 
     /// Returns the operation by which a step sets a PIN: knowing the value before, where one is
-    /// known and the chip has commands for that which are not its holder's alone, else without.
-    pub fn pin_setting(&self, pin: &Object, is_known: bool) -> Dialect {
+    /// known and the chip has commands for that which are not its holder's alone, else without; on
+    /// a finished chip by the one for that, where it has one.
+    pub fn pin_setting(&self, pin: &Object, before: PinBefore) -> Dialect {
         let is_holders = matches!(&pin.detail, Detail::Pin(rules) if rules.changed_by_holder);
-        match is_known && !is_holders && self.speaks(Dialect::ChangePin, pin) {
-            true => Dialect::ChangePin,
-            false => Dialect::SetPin,
+        match before {
+            PinBefore::Known if !is_holders && self.speaks(Dialect::ChangePin, pin) => {
+                Dialect::ChangePin
+            }
+            PinBefore::Holders if self.speaks(Dialect::ResetPin, pin) => Dialect::ResetPin,
+            _ => Dialect::SetPin,
         }
     }
 
-    /// Returns the operations by which a step is done; `is_known` says whether the value that a
-    /// PIN has before is.
+    /// Returns whether stages of the profile are for this.
+    pub fn has_stages_for(&self, purpose: Purpose) -> bool {
+        self.stages.iter().any(|stage| stage.purpose == purpose)
+    }
+
+    /// Returns the operations by which a step is done, with what is known of the value that a
+    /// PIN has before.
     pub(crate) fn operations_of(
         &self,
         verb: Verb,
         object: &Object,
-        is_known: bool,
+        before: PinBefore,
     ) -> Vec<Dialect> {
         match verb {
             Verb::WriteFile => vec![Dialect::CreateFile, Dialect::WriteFile],
             Verb::CheckFile => vec![Dialect::SelectFile, Dialect::ReadFile],
             Verb::GenerateKey => vec![Dialect::GenerateKey, Dialect::ReadPublicKey],
             Verb::SetTemporaryPin | Verb::SetHolderPin | Verb::SetIssuerPin => {
-                vec![self.pin_setting(object, is_known)]
+                vec![self.pin_setting(object, before)]
             }
             Verb::ReplaceKeys if !self.channel.protocol(&object.name).is_global_platform() => {
                 vec![Dialect::PutKey]

@@ -465,6 +465,8 @@ pub(crate) struct TakeTemplateFile {
 pub(crate) struct StageFile {
     /// What a person calls it.
     pub name: String,
+    /// What it belongs to: the personalization of a blank, or new PINs on a finished chip.
+    pub when: Option<Text>,
     /// The application that is selected first.
     pub select: Text,
     /// The key set under which a channel is opened.

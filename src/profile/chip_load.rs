@@ -7,6 +7,7 @@ mod commands;
 mod fits;
 mod key_sets;
 mod left_open;
+mod new_pins;
 mod objects;
 mod operations;
 mod order;

@@ -120,6 +120,7 @@ impl ChipProfile {
             if let Some(puk) = puk {
                 let names = ["pin.puk", "pin.puk_digits"];
                 self.present(&mut found, Dialect::SetPin, pin, puk, &names);
+                self.present(&mut found, Dialect::ResetPin, pin, puk, &names);
                 self.present(&mut found, Dialect::UnblockPin, pin, puk, &names);
             }
         }

@@ -47,8 +47,8 @@ mod value;
 mod vocabulary;
 
 pub use crate::chip::{
-    AtrPattern, ChipProfile, Detail, Expectation, Identify, Interface, KeyRules, Object, PinRules,
-    RsaPadding, SignatureForm, Timing,
+    AtrPattern, ChipProfile, Detail, Expectation, Identify, Interface, KeyRules, Object, PinBefore,
+    PinRules, RsaPadding, SignatureForm, Timing,
 };
 pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
 pub use crate::command_template::CommandTemplate;

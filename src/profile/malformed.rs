@@ -15,7 +15,7 @@ use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 const BASE: &str = "minimal";
 
 /// The sources whose faults the corpus must reach, each without its own tests.
-const SOURCES: [(&str, &str); 19] = [
+const SOURCES: [(&str, &str); 20] = [
     ("source.rs", include_str!("source.rs")),
     ("template.rs", include_str!("template.rs")),
     ("document.rs", include_str!("document.rs")),
@@ -27,6 +27,10 @@ const SOURCES: [(&str, &str); 19] = [
         include_str!("chip_load/commands.rs"),
     ),
     ("chip_load/fits.rs", include_str!("chip_load/fits.rs")),
+    (
+        "chip_load/new_pins.rs",
+        include_str!("chip_load/new_pins.rs"),
+    ),
     ("chip_load/objects.rs", include_str!("chip_load/objects.rs")),
     (
         "chip_load/left_open.rs",

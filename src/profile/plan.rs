@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use card::PinPolicy;
-use document::{Holder, Record};
+use document::{Holder, Purpose, Record};
 
-use crate::chip::{ChipProfile, Detail, Object, PinRules};
+use crate::chip::{ChipProfile, Detail, Object, PinBefore, PinRules};
 use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
 use crate::document_pin::{DocumentPin, PinKind, own_numbers};
@@ -22,6 +22,8 @@ use crate::vocabulary::{Dialect, ObjectKind, Verb};
 /// What is done to one chip, stage after stage.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What is done with it.
+    pub purpose: Purpose,
     /// How the chip speaks.
     pub chip: Arc<ChipProfile>,
     /// The stages in order.
@@ -76,12 +78,27 @@ impl Step {
 }
 
 impl Plan {
-    /// Makes the plan for one chip of a document.
+    /// Makes the plan by which one chip of a document is personalized.
     ///
     /// # Errors
     /// [`ProfileError::Mismatch`] when the document needs a key or PIN that the chip lacks, a
     /// PIN length that it does not take, or a chip that it does not name.
     pub fn new(
+        chip: Arc<ChipProfile>,
+        document: &str,
+        wanted: &DocumentChip,
+        record: &Record,
+    ) -> Result<Self, ProfileError> {
+        Self::of(Purpose::Personalization, chip, document, wanted, record)
+    }
+
+    /// Makes the plan for one chip of a document, for a purpose.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; and where the chip has no stages for the purpose, or none that is left for
+    /// this holder.
+    pub fn of(
+        purpose: Purpose,
         chip: Arc<ChipProfile>,
         document: &str,
         wanted: &DocumentChip,
@@ -106,6 +123,12 @@ impl Plan {
                     wanted.interface, chip.interface
                 ),
                 "change \"interface\" in the document profile, or take another chip",
+            ));
+        }
+        if !chip.has_stages_for(purpose) && purpose == Purpose::NewPins {
+            return Err(mismatch(
+                "a finished chip of this product gets no new PINs".to_owned(),
+                "write [[stages]] with when = \"new-pins\" in the chip profile, if its issuer can set PINs then; else its holder needs another document",
             ));
         }
         let known = |name: &String| chip.object(ObjectKind::Pin, name).is_some();
@@ -147,8 +170,8 @@ impl Plan {
             object.is_some_and(|object| object.is_wanted(gets))
         };
         let mut stages = Vec::new();
-        let mut values = PinKnowledge::new(&chip);
-        for stage in &chip.stages {
+        let mut values = PinKnowledge::new(&chip, purpose);
+        for stage in chip.stages.iter().filter(|stage| stage.purpose == purpose) {
             let mut steps = Vec::new();
             let mut carries = Vec::new();
             for (verb, name) in &stage.steps {
@@ -198,6 +221,10 @@ impl Plan {
             }
         }
 
+        if purpose == Purpose::NewPins {
+            // Its keys have their certificates.
+            keys.clear();
+        }
         if let Some((fault, hint)) = never_given(&stages, &keys) {
             return Err(mismatch(fault, &hint));
         }
@@ -242,7 +269,14 @@ impl Plan {
             pins.push((object.name.clone(), rules.clone(), digits));
             pin_demands.insert(object.name.clone(), demand.clone());
         }
+        if purpose == Purpose::NewPins && pins.is_empty() {
+            return Err(mismatch(
+                "its holder has no PINs on the chip".to_owned(),
+                "there is nothing to renew",
+            ));
+        }
         Ok(Self {
+            purpose,
             chip,
             stages,
             wanted_keys,
@@ -286,21 +320,29 @@ enum PinValue {
     Final,
 }
 
-struct PinKnowledge(BTreeMap<String, PinValue>);
+struct PinKnowledge {
+    values: BTreeMap<String, PinValue>,
+    purpose: Purpose,
+}
 
 impl PinKnowledge {
-    fn new(chip: &ChipProfile) -> Self {
-        let has_default =
-            |pin: &&Object| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some());
+    fn new(chip: &ChipProfile, purpose: Purpose) -> Self {
+        // A finished chip has nothing left of what its maker set.
+        let has_default = |pin: &&Object| {
+            purpose == Purpose::Personalization
+                && matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some())
+        };
         let pins = chip.objects(ObjectKind::Pin).filter(has_default);
-        Self(
-            pins.map(|pin| (pin.name.clone(), PinValue::Default))
+        Self {
+            values: pins
+                .map(|pin| (pin.name.clone(), PinValue::Default))
                 .collect(),
-        )
+            purpose,
+        }
     }
 
     fn is_temporary(&self, pin: &str) -> bool {
-        self.0.get(pin) == Some(&PinValue::Temporary)
+        self.values.get(pin) == Some(&PinValue::Temporary)
     }
 
     /// Notes a step, and returns the operation by which it is done.
@@ -311,8 +353,12 @@ impl PinKnowledge {
             _ => return None,
         };
         let pin = chip.object(ObjectKind::Pin, name)?;
-        let before = self.0.insert(name.to_owned(), value);
-        Some(chip.pin_setting(pin, before.is_some()))
+        let before = match (self.purpose, self.values.insert(name.to_owned(), value)) {
+            (Purpose::NewPins, _) => PinBefore::Holders,
+            (Purpose::Personalization, Some(_)) => PinBefore::Known,
+            (Purpose::Personalization, None) => PinBefore::Unknown,
+        };
+        Some(chip.pin_setting(pin, before))
     }
 }
 

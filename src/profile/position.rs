@@ -1,6 +1,6 @@
 //! Where on the chip the next command finds itself.
 
-use crate::chip::{ChipProfile, Detail, Object};
+use crate::chip::{ChipProfile, Detail, Object, PinBefore};
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// Which dedicated file is current, so that it is entered only when it must be.
@@ -35,7 +35,7 @@ impl Position {
 
     /// Notes where a step leaves the chip.
     pub(crate) fn passes(&mut self, chip: &ChipProfile, verb: Verb, object: &Object) {
-        for operation in chip.operations_of(verb, object, false) {
+        for operation in chip.operations_of(verb, object, PinBefore::Unknown) {
             if let Some(application) = self.enters(chip, operation, object) {
                 self.entered(&application.name);
             }

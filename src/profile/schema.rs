@@ -12,7 +12,7 @@
 use card::WeakRule;
 use card::gp::Diversification;
 use cert::KeyAlgorithm;
-use document::Kind;
+use document::{Kind, Purpose};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -111,6 +111,11 @@ pub fn chip_schema() -> Value {
         ),
         ("KeyFile", "signature", vec!["raw", "der"]),
         ("KeyFile", "padding", vec!["pkcs1", "pss"]),
+        (
+            "StageFile",
+            "when",
+            Purpose::ALL.iter().map(|purpose| purpose.name()).collect(),
+        ),
     ] {
         schema.refine(of, field, json!({ "enum": names }));
     }

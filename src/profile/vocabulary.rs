@@ -95,6 +95,8 @@ operations! {
         "Sets a PIN's value without knowing the one before.";
     "change_pin" ChangePin Pin ["pin.value", "pin.digits", "pin.current", "pin.current_digits"]
         "Sets a PIN's value, knowing the one before.";
+    "reset_pin" ResetPin Pin ["pin.value", "pin.digits", "pin.puk", "pin.puk_digits"]
+        "Gives a PIN of a finished chip another value and all its tries, without knowing the one before.";
     "unblock_pin" UnblockPin Pin ["pin.value", "pin.digits", "pin.puk", "pin.puk_digits"]
         "Gives a PIN a new value and all its tries, by its PUK: its holder's, and no step's.";
     "verify_pin" VerifyPin Pin ["pin.value", "pin.digits"]
@@ -170,7 +172,7 @@ impl Dialect {
     pub fn may_use_dek(self) -> bool {
         matches!(
             self,
-            Self::SetPin | Self::ChangePin | Self::ImportKey | Self::SetState
+            Self::SetPin | Self::ChangePin | Self::ResetPin | Self::ImportKey | Self::SetState
         )
     }
 
@@ -180,6 +182,7 @@ impl Dialect {
             self,
             Self::SetPin
                 | Self::ChangePin
+                | Self::ResetPin
                 | Self::UnblockPin
                 | Self::VerifyPin
                 | Self::ImportKey
@@ -239,7 +242,7 @@ verbs! {
     "set_temporary_pin" SetTemporaryPin Pin [] Change
         "Sets a random value that only this personalization knows, by `set_pin` or `change_pin`.";
     "set_holder_pin" SetHolderPin Pin [] Irreversible
-        "Sets the holder's value, by `set_pin` or `change_pin`; only in a sealed stage.";
+        "Sets the holder's value, by `set_pin` or `change_pin`, of a finished chip by `reset_pin`; only in a sealed stage.";
     "set_issuer_pin" SetIssuerPin Pin [] Irreversible
         "Sets the value that the issuer derives for this chip, by `set_pin` or `change_pin`; only in a sealed stage.";
     "verify_pin" VerifyPin Pin [VerifyPin] Nothing

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf, Verb};
+use document::Purpose;
+
+use crate::{ChipProfile, Dialect, DocumentProfile, Plan, ProfileError, Shelf, Verb};
 
 const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
 const EID_CARD: &str = include_str!("../../firmware-profiles/documents/eid-card.toml");
@@ -115,6 +117,61 @@ fn an_adult_gets_keys_and_pins_and_a_child_does_not() {
         plan_of(&record(30, false)).keys.is_empty(),
         "who did not agree gets no certificates"
     );
+}
+
+/// Every PIN that the personalization sets, once, by the command that the finished chip takes;
+/// nothing else is done.
+#[test]
+fn a_finished_chip_gets_new_pins_by_stages_of_their_own() {
+    let document = DocumentProfile::load(&shelf("eid-card", EID_CARD), "eid-card").unwrap();
+    let renewing = |chip: ChipProfile, record: &document::Record| {
+        let (chip, wanted) = (Arc::new(chip), &document.chips[0]);
+        Plan::of(Purpose::NewPins, chip, &document.name, wanted, record)
+    };
+    let record = record(30, true);
+    let plan = renewing(chip(), &record).unwrap();
+    let steps: Vec<_> = plan.stages.iter().flat_map(|stage| &stage.steps).collect();
+    let names: Vec<_> = steps.iter().map(|step| step.name()).collect();
+    assert_eq!(
+        names,
+        [
+            "check_file document_number",
+            "set_holder_pin pin1",
+            "set_holder_pin puk",
+            "set_holder_pin pin2",
+            "check_tries pin1",
+            "check_tries puk",
+            "check_tries pin2",
+        ]
+    );
+    let setting = steps.iter().filter_map(|step| step.operation);
+    assert_eq!(setting.collect::<Vec<_>>(), [Dialect::ResetPin; 3]);
+    assert_eq!(plan.keys, []);
+    let policies = |plan: &Plan| {
+        let policies = plan.pin_policies(&record.holder).into_iter();
+        policies
+            .map(|(name, policy)| (name, policy.length()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(policies(&plan), policies(&plan_of(&record)));
+    let personalizing = plan_of(&record);
+    let names = |plan: &Plan| -> Vec<String> {
+        plan.stages.iter().map(|stage| stage.name.clone()).collect()
+    };
+    assert!(
+        names(&personalizing)
+            .iter()
+            .all(|name| !names(&plan).contains(name))
+    );
+    assert_eq!(plan.purpose, Purpose::NewPins);
+
+    // Who has no PINs gets no others; what the chip cannot, nobody gets.
+    let error = renewing(chip(), &self::record(13, true)).unwrap_err();
+    assert!(error.to_string().contains("no PINs on the chip"), "{error}");
+    let until = LATEID.find("# --- later").unwrap();
+    let without = ChipProfile::load(&shelf("lateid-v2", &LATEID[..until]), "lateid-v2");
+    let error = renewing(without.unwrap(), &record).unwrap_err();
+    assert!(error.to_string().contains("gets no new PINs"), "{error}");
 }
 
 #[test]

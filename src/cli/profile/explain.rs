@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use document::Purpose;
 use profile::{
     ChipProfile, DocumentProfile, ExplainedCommand, ExplainedPin, ExplainedStage, ExplainedStep,
     Explanation, Figures, Piece, PinKind, Plan, Shelf,
@@ -31,6 +32,9 @@ pub(crate) struct Explain {
     /// The record that the document is made from, JSON. Without it that of an invented holder.
     #[arg(long)]
     record: Option<PathBuf>,
+    /// The other run: how a finished chip gets new PINs, where the profile says it.
+    #[arg(long)]
+    new_pins: bool,
     /// Folder with more profiles, `chips/*.toml` and `documents/*.toml` in it.
     #[arg(long)]
     profiles: Option<PathBuf>,
@@ -77,10 +81,14 @@ pub(crate) fn run(options: &Explain) -> Result<ExitCode, Failure> {
         }
     }
     let limits = chip.limits;
+    let purpose = match options.new_pins {
+        true => Purpose::NewPins,
+        false => Purpose::Personalization,
+    };
     let plan = match profiles::wanted(&document, &chip.name) {
         // An invented holder may be of any kind, also where a profile under test names none.
-        Some(wanted) if specimen => {
-            Plan::new(Arc::clone(&chip), &document.name, wanted, &record).or_fail(Kind::Usage)?
+        Some(wanted) if specimen || options.new_pins => {
+            Plan::of(purpose, chip, &document.name, wanted, &record).or_fail(Kind::Usage)?
         }
         _ => profiles::plan(chip, &document, &record)?,
     };

@@ -62,6 +62,7 @@ life_cycle!("PIN envelope", EnvelopeState, EnvelopeEvent, initial Sealed, {
     Dispatched + Deliver => Delivered [HolderIdentified],
     Dispatched + Annul => Void [ReasonGiven],
     Dispatched + Destroy => Destroyed [ReasonGiven, TwoPersons],
+    Delivered + Annul => Void [ReasonGiven],
     Void + Destroy => Destroyed [ReasonGiven, TwoPersons],
 });
 

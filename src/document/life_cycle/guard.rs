@@ -28,6 +28,7 @@ guards! {
     DocumentPrepared = "document-prepared": "a document is prepared from the application, under a number of its own",
     DocumentHandedOver = "document-handed-over": "the document is in its holder's hands",
     NoDocumentLive = "no-document-live": "no document of the application is live or can become so",
+    DocumentMade = "document-made": "the blank carried the document before the lease, and carries it still",
     LeaseOpened = "lease-opened": "a lease is open for this document, one blank of the right stock and one station slot, with the digests of the profiles pinned",
     LeaseHeld = "lease-held": "the reporting station holds the lease on this document and blank",
     TermPassed = "term-passed": "the lease's end has passed",

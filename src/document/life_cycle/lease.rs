@@ -19,6 +19,8 @@ named! {
         Released = "released",
         /// The blank is missing.
         Lost = "lost",
+        /// The document that was made before is as it was: it did not get what it was leased for.
+        Failed = "failed",
     }
 }
 
@@ -37,6 +39,8 @@ named! {
         Release = "release",
         /// The blank is missing.
         Lose = "lose",
+        /// What was to be done to a document that was made before was not done.
+        Fail = "fail",
     }
 }
 
@@ -47,10 +51,12 @@ life_cycle!("lease", LeaseState, LeaseEvent, initial Open, {
     Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled],
     Open + Release => Released [LeaseHeld, BlankUntouched],
     Open + Lose => Lost [BlankMissing],
+    Open + Fail => Failed [DocumentMade, ReasonGiven],
     Expired + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified],
     Expired + Spoil => Spoiled [BlankSpoiled],
     Expired + Release => Released [BlankUntouched],
     Expired + Lose => Lost [BlankMissing],
+    Expired + Fail => Failed [DocumentMade, ReasonGiven],
 });
 
 #[cfg(test)]
@@ -76,8 +82,8 @@ mod tests {
 
     #[test]
     fn every_end_is_final() {
-        use LeaseState::{Completed, Lost, Released, Spoiled};
-        for end in [Completed, Spoiled, Released, Lost] {
+        use LeaseState::{Completed, Failed, Lost, Released, Spoiled};
+        for end in [Completed, Spoiled, Released, Lost, Failed] {
             assert!(end.is_final());
         }
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use document::Purpose;
+
 use super::operations::DEK;
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, Detail, Object, StageProfile};
+use crate::chip::{ChipProfile, Detail, Object, PinBefore, StageProfile};
 use crate::chip_file::{ChipFile, StageFile, Text};
 use crate::placed::Placed;
 use crate::plan::Given;
@@ -14,7 +16,9 @@ use crate::value::Scope;
 use crate::vocabulary::{Dialect, ObjectKind, Verb};
 
 /// What is known of the PINs' values, step after step.
-struct PinsSoFar {
+pub(super) struct PinsSoFar {
+    /// What the stages are for.
+    purpose: Purpose,
     /// Those whose value an open step can present.
     known: BTreeSet<String>,
     /// Those that have the value with which the centre hands them over.
@@ -27,8 +31,27 @@ impl PinsSoFar {
         let known =
             pins.filter(|pin| matches!(&pin.detail, Detail::Pin(rules) if rules.default.is_some()));
         Self {
+            purpose: Purpose::Personalization,
             known: known.map(|pin| pin.name.clone()).collect(),
             settled: BTreeSet::new(),
+        }
+    }
+
+    /// Begins with a finished chip: its holder alone knows its PINs, if anybody does.
+    fn of_a_finished_chip() -> Self {
+        Self {
+            purpose: Purpose::NewPins,
+            known: BTreeSet::new(),
+            settled: BTreeSet::new(),
+        }
+    }
+
+    /// Returns what is known of a PIN's value.
+    fn before(&self, pin: &str) -> PinBefore {
+        match self.purpose {
+            Purpose::NewPins => PinBefore::Holders,
+            Purpose::Personalization if self.known.contains(pin) => PinBefore::Known,
+            Purpose::Personalization => PinBefore::Unknown,
         }
     }
 }
@@ -52,7 +75,14 @@ impl Loader<'_> {
                     "the journal knows a stage by its name: choose another",
                 );
             }
+            let purpose = self.purpose(stage.get_ref(), pins.purpose)?;
+            if purpose != pins.purpose {
+                // Another run, on a chip that has everything.
+                pins = PinsSoFar::of_a_finished_chip();
+                (given, sealed_before) = (Given::default(), None);
+            }
             let loaded = self.stage(stage, profile, &mut pins)?;
+            self.gives_new_pins(stage, &loaded)?;
             self.channel_is_open_here(stage.get_ref(), profile, sealed_before)?;
             self.centre_knows_the_proof(stage.get_ref(), profile)?;
             self.needs_are_given(stage.get_ref(), &loaded.steps, profile, &mut given)?;
@@ -62,6 +92,7 @@ impl Loader<'_> {
             stages.push(loaded);
         }
         self.key_sets_are_there(file, &stages)?;
+        self.new_pins_are_whole(file, &stages)?;
         Ok(stages)
     }
 
@@ -137,16 +168,9 @@ impl Loader<'_> {
             let (verb, object) = self.step(text, profile)?;
             self.fits(text, (verb, &object.name), stage, profile)?;
             self.keys_are_others(text, verb, &object.name, stage)?;
-            let is_known = pins.known.contains(&object.name);
-            self.dek_is_at_hand(text, (verb, object), is_known, stage, profile)?;
-            self.step_is_whole(
-                text,
-                (verb, object),
-                stage,
-                profile,
-                is_known,
-                &mut position,
-            )?;
+            let before = pins.before(&object.name);
+            self.dek_is_at_hand(text, (verb, object), before, stage, profile)?;
+            self.step_is_whole(text, (verb, object), stage, profile, before, &mut position)?;
             self.pin_is_settable(text, verb, object, profile, pins)?;
             steps.push((verb, object.name.clone()));
         }
@@ -158,6 +182,7 @@ impl Loader<'_> {
                 .as_ref()
                 .map(|channel| channel.get_ref().clone()),
             sealed: stage.sealed,
+            purpose: pins.purpose,
             steps,
         })
     }
@@ -257,11 +282,11 @@ impl Loader<'_> {
         &self,
         text: &Text,
         (verb, object): (Verb, &Object),
-        is_known: bool,
+        before: PinBefore,
         stage: &StageFile,
         profile: &ChipProfile,
     ) -> Checked<()> {
-        let operations = profile.operations_of(verb, object, is_known);
+        let operations = profile.operations_of(verb, object, before);
         let mut operations = operations.into_iter();
         let needs = operations.any(|operation| profile.mentions(operation, object, DEK));
         let key_set = stage.channel.as_ref().map(|set| set.get_ref().as_str());
@@ -344,7 +369,7 @@ impl Loader<'_> {
                         "nobody could tell the holder another: set it once, in the last step about it",
                     );
                 }
-                let operation = profile.pin_setting(pin, is_known);
+                let operation = profile.pin_setting(pin, pins.before(name));
                 if !profile.speaks(operation, pin) {
                     let (fault, hint) = match profile.speaks(Dialect::ChangePin, pin) {
                         true => (

@@ -2,7 +2,7 @@
 //! variable, and room in the stage's channel.
 
 use super::{Checked, Loader};
-use crate::chip::{ChipProfile, Detail, Object};
+use crate::chip::{ChipProfile, Detail, Object, PinBefore};
 use crate::chip_file::{StageFile, Text};
 use crate::command_template::CommandTemplate;
 use crate::issuer_channel::Protection;
@@ -31,10 +31,10 @@ impl Loader<'_> {
         (verb, object): (Verb, &Object),
         stage: &StageFile,
         profile: &ChipProfile,
-        is_known: bool,
+        before: PinBefore,
         position: &mut Position,
     ) -> Checked<()> {
-        let operations = profile.operations_of(verb, object, is_known);
+        let operations = profile.operations_of(verb, object, before);
         for operation in &operations {
             if let Some(application) = position.enters(profile, *operation, object) {
                 let home = outermost(profile, &application.name);
