@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::{Environment, Record};
+use document::{Environment, Purpose, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::hex::Hex;
@@ -42,17 +42,21 @@ pub struct ProfilePin {
     pub digest: [u8; 32],
 }
 
-/// A document to make.
+/// A document to make, or to give new PINs.
 #[serde_as]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Lease {
     /// The lease.
     pub id: LeaseId,
+    /// What is to be done: to make the document, or to give the finished one new PINs.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// What the document is for.
     pub environment: Environment,
     /// The document as it was prepared.
     pub record: Record,
-    /// The chip profiles it is made with: one for each chip of the blank.
+    /// The chip profiles it is made with: one for each chip of the blank; for new PINs, that of the chip
+    /// which has them.
     pub chips: Vec<ProfilePin>,
     /// The document profile it is made with.
     pub document: ProfilePin,

@@ -28,7 +28,9 @@ pub fn cause_of(text: &str) -> String {
     }
 }
 
-/// Where a blank ends: in exactly one of these.
+/// Where a blank ends: in exactly one of these. Under a lease for new PINs the blank is the document
+/// before and after; there they say whether it has the new PINs, whether their setting was begun and
+/// failed, or whether nothing was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "kebab-case")]
 pub enum BlankEnd {

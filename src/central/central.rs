@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit::{CheckpointSigner, Control, VerifierKey};
-use document::{Environment, Kind, Record, Series};
+use document::{Environment, Kind, Purpose, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -359,9 +359,21 @@ impl Central {
         })
     }
 
-    /// Returns the plan that a station runs for a document on this product.
+    /// Returns the plan by which a document is made on this product.
     pub(crate) fn plan(
         &self,
+        profile: &DocumentProfile,
+        product: &str,
+        record: &Record,
+    ) -> Result<Plan> {
+        self.plan_for(Purpose::Personalization, profile, product, record)
+    }
+
+    /// Returns the plan that a station runs for a document on this product, under a lease for this
+    /// purpose.
+    pub(crate) fn plan_for(
+        &self,
+        purpose: Purpose,
         profile: &DocumentProfile,
         product: &str,
         record: &Record,
@@ -372,7 +384,8 @@ impl Central {
                 profile.name
             ))
         })?;
-        Ok(Plan::new(
+        Ok(Plan::of(
+            purpose,
             Arc::clone(self.chip(product)?),
             &profile.name,
             wanted,

@@ -182,6 +182,7 @@ impl Central {
         request: &CertifyRequest,
     ) -> Result<(Held, BookedChip, CertificateOrder, Vec<u8>)> {
         let held = self.held(tx, actor, request.lease).await?;
+        held.check_personalizes()?;
         let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
         let document = Document::load(tx, &held.document).await?;
         self.check_key(&chip, &document, request)?;

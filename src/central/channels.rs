@@ -252,6 +252,7 @@ impl Central {
     ) -> Result<PutKeyGrant> {
         let mut tx = self.write().await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
+        held.check_personalizes()?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let said = Said::read(
             self.chip(&chip.product)?,
@@ -311,7 +312,7 @@ impl Central {
     async fn plan_of(&self, tx: &mut Write, held: &Held, chip: &BookedChip) -> Result<Plan> {
         let document = Document::load(tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
-        self.plan(profile, &chip.product, &document.record)
+        self.plan_for(held.purpose, profile, &chip.product, &document.record)
     }
 
     /// Demands that the station opens a channel with this key set in the document's plan: what only

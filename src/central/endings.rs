@@ -168,8 +168,7 @@ impl Central {
         blank.apply(tx, BlankEvent::Spoil).await?;
         blank.carries(tx, &document.id, document.number()).await?;
         document.apply(tx, DocumentEvent::SpoilBlank).await?;
-        self.give_up_blank(tx, actor, &held.id.to_string(), document)
-            .await
+        self.give_up_blank(tx, actor, document).await
     }
 
     /// A blank broke before a channel was opened: it carries nothing, and the number stays.
@@ -231,12 +230,11 @@ impl Central {
         &self,
         tx: &mut Write,
         actor: &Actor,
-        lease: &str,
         document: &mut Document,
     ) -> Result<()> {
         self.revoke_certificates(tx, actor, document).await?;
         let old = document.number();
-        self.annul_envelope(tx, actor, lease).await?;
+        self.annul_envelopes(tx, actor, old).await?;
         let new = document.renumber(tx, self.environment()).await?;
         // A subject may have the number in it.
         let profile = self.document_profile(document.record.kind)?;

@@ -125,10 +125,10 @@ impl Envelope {
         Self::read(&row)
     }
 
-    /// Finds the one whose PINs open a document's chip.
+    /// Finds the one whose PINs open a document's chip; while there is none, the one that will.
     async fn of_document(tx: &mut SqliteConnection, number: DocumentNumber) -> Result<Self> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed')"
+            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed' LIMIT 1"
         )))
         .bind(number.to_string())
         .fetch_optional(tx)
@@ -190,7 +190,7 @@ impl Central {
         let document = Document::numbered(&mut tx, number).await?;
         let mut envelope = Envelope::of_document(&mut tx, document.number()).await?;
         match envelope.state {
-            EnvelopeState::Ready => {}
+            EnvelopeState::Ready => self.check_pins_known(&mut tx, &document).await?,
             EnvelopeState::Sealed => {
                 return Err(CentralError::conflict(
                     "the chip has not confirmed these PINs; wait for the end of its personalization",
@@ -597,33 +597,78 @@ impl Central {
         }
     }
 
-    /// Takes the PINs of a lease's chip, which was given up, out of the world: those that are not
-    /// on paper are destroyed, the others are void and wait for a person.
-    pub(crate) async fn annul_envelope(
+    /// Takes the PINs of a number whose blank was given up out of the world: those that are not on
+    /// paper are destroyed, the others are void and wait for a person.
+    pub(crate) async fn annul_envelopes(
         &self,
         tx: &mut Write,
         actor: &Actor,
-        lease: &str,
+        number: DocumentNumber,
     ) -> Result<()> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE lease = ? AND state NOT IN ('delivered', 'void', 'destroyed')"
+            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed')"
         )))
-        .bind(lease)
+        .bind(number.to_string())
         .fetch_all(&mut **tx)
         .await?;
-        // Nothing of it is needed any more, whatever becomes of the paper.
-        sqlx::query("UPDATE envelope SET kept = NULL WHERE lease = ?")
-            .bind(lease)
+        self.annul(tx, Some(actor), &rows).await?;
+        // Of paper that was destroyed before, the PUK was kept.
+        sqlx::query("UPDATE envelope SET kept = NULL WHERE number = ?")
+            .bind(number.to_string())
             .execute(&mut **tx)
             .await?;
-        for row in &rows {
+        Ok(())
+    }
+
+    /// Takes the PINs that a chip had before a lease for new ones out of the world: its letters open
+    /// nothing any more, wherever they are.
+    pub(crate) async fn annul_envelopes_before(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &Held,
+    ) -> Result<()> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE document = ? AND lease <> ? AND state NOT IN ('void', 'destroyed')"
+        )))
+        .bind(&held.document)
+        .bind(held.id.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
+        self.annul(tx, Some(actor), &rows).await?;
+        sqlx::query("UPDATE envelope SET kept = NULL WHERE document = ? AND lease <> ?")
+            .bind(&held.document)
+            .bind(held.id.to_string())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Destroys the PINs of a lease that no chip confirmed.
+    pub(crate) async fn annul_unconfirmed(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        held: &Held,
+    ) -> Result<()> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE lease = ? AND state = 'sealed'"
+        )))
+        .bind(held.id.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
+        self.annul(tx, actor, &rows).await
+    }
+
+    async fn annul(&self, tx: &mut Write, actor: Option<&Actor>, rows: &[SqliteRow]) -> Result<()> {
+        for row in rows {
             let mut envelope = Envelope::read(row)?;
             envelope.apply(tx, EnvelopeEvent::Annul, self.now()).await?;
             let deed = match envelope.state {
                 EnvelopeState::Destroyed => envelope.deed("envelope.destroyed", Control::DELETION),
                 _ => envelope.deed("envelope.void", CONTROL),
             };
-            self.record(tx, Some(actor), &deed).await?;
+            self.record(tx, actor, &deed).await?;
         }
         Ok(())
     }

@@ -67,9 +67,10 @@ impl Central {
         let mut document = Document::numbered(&mut tx, number).await?;
         judged_by_another(&mut tx, &document, &judge).await?;
         document.apply(&mut tx, DocumentEvent::FailQuality).await?;
+        self.check_not_in_work(&mut tx, &document).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         let row = sqlx::query(
-            "SELECT id, blank FROM lease WHERE document = ? AND state = 'completed' AND number = ?",
+            "SELECT blank FROM lease WHERE document = ? AND state = 'completed' AND number = ? AND purpose = 'personalization'",
         )
         .bind(&document.id)
         .bind(document.number().to_string())
@@ -77,7 +78,7 @@ impl Central {
         .await?;
         let row =
             row.ok_or_else(|| CentralError::damaged("a finished document without its lease"))?;
-        let (lease, serial): (String, Option<String>) = (row.get("id"), row.get("blank"));
+        let serial: Option<String> = row.get("blank");
         let serial =
             serial.ok_or_else(|| CentralError::damaged("a finished document without its blank"))?;
         Blank::load(&mut tx, &serial)
@@ -85,8 +86,7 @@ impl Central {
             .apply(&mut tx, BlankEvent::Spoil)
             .await?;
         document.apply(&mut tx, DocumentEvent::SpoilBlank).await?;
-        self.give_up_blank(&mut tx, actor, &lease, &mut document)
-            .await?;
+        self.give_up_blank(&mut tx, actor, &mut document).await?;
         tx.commit().await?;
         self.settle_document(&document.id).await;
         Ok(document.number())
@@ -114,6 +114,8 @@ impl Central {
         let mut document = Document::numbered(&mut tx, number).await?;
         self.check_envelope(&mut tx, &document).await?;
         document.apply(&mut tx, DocumentEvent::HandOver).await?;
+        self.check_not_in_work(&mut tx, &document).await?;
+        self.check_pins_known(&mut tx, &document).await?;
         self.activate_certificates(&mut tx, actor, &document)
             .await?;
         self.delete_puk(&mut tx, actor, &document).await?;

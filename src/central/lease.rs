@@ -2,6 +2,7 @@
 
 use api::{Actor, LeaseId};
 use document::life_cycle::{LeaseEvent, LeaseState};
+use document::{Act, Purpose};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
@@ -13,6 +14,8 @@ use crate::error::{CentralError, Result, advance};
 /// A lease as it is stored.
 pub(crate) struct Held {
     pub(crate) id: LeaseId,
+    /// What it is for.
+    pub(crate) purpose: Purpose,
     pub(crate) document: String,
     pub(crate) number: String,
     pub(crate) station: String,
@@ -34,7 +37,7 @@ pub(crate) struct LeasedChip {
     pub(crate) digest: Vec<u8>,
 }
 
-const COLUMNS: &str = "SELECT id, document, number, station, slot, operator, document_digest, blank, state, expires FROM lease";
+const COLUMNS: &str = "SELECT id, purpose, document, number, station, slot, operator, document_digest, blank, state, expires FROM lease";
 
 impl Held {
     async fn read(tx: &mut SqliteConnection, row: &SqliteRow) -> Result<Self> {
@@ -50,6 +53,7 @@ impl Held {
         };
         Ok(Self {
             id,
+            purpose: parsed("a lease's purpose", row.get("purpose"))?,
             document: row.get("document"),
             number: row.get("number"),
             station: row.get("station"),
@@ -89,10 +93,27 @@ impl Held {
         slot: &str,
     ) -> Result<Option<Self>> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE station = ? AND slot = ? AND state = 'open'"
+            "{COLUMNS} WHERE station = ? AND slot = ? AND state = 'open' AND purpose = 'personalization'"
         )))
         .bind(station)
         .bind(slot)
+        .fetch_optional(&mut *tx)
+        .await?;
+        match row {
+            Some(row) => Self::read(tx, &row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Finds the lease that a document is bound by.
+    pub(crate) async fn of_document(
+        tx: &mut SqliteConnection,
+        document: &str,
+    ) -> Result<Option<Self>> {
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE document = ? AND state IN ('open', 'expired')"
+        )))
+        .bind(document)
         .fetch_optional(&mut *tx)
         .await?;
         match row {
@@ -119,16 +140,18 @@ impl Held {
     /// Stores a new lease.
     pub(crate) async fn store(&self, tx: &mut SqliteConnection, opened: Timestamp) -> Result<()> {
         sqlx::query(
-            "INSERT INTO lease (id, document, number, station, slot, operator, document_digest, state, opened, expires)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(self.id.to_string())
+        .bind(self.purpose.name())
         .bind(&self.document)
         .bind(&self.number)
         .bind(&self.station)
         .bind(&self.slot)
         .bind(&self.operator)
         .bind(&self.document_digest)
+        .bind(&self.blank)
         .bind(self.state.name())
         .bind(stored(opened))
         .bind(stored(self.expires))
@@ -189,6 +212,24 @@ impl Held {
         Ok(())
     }
 
+    /// Returns the right that is needed for what it is for.
+    pub(crate) fn act(&self) -> Act {
+        match self.purpose {
+            Purpose::Personalization => Act::PersonalizeDocument,
+            Purpose::NewPins => Act::RenewPins,
+        }
+    }
+
+    /// Demands that it is for making a document: a finished one gets no keys and no certificates.
+    pub(crate) fn check_personalizes(&self) -> Result<()> {
+        match self.purpose {
+            Purpose::Personalization => Ok(()),
+            Purpose::NewPins => Err(CentralError::refused(
+                "this lease gives a finished document new PINs, and nothing else",
+            )),
+        }
+    }
+
     /// Returns its products as a person reads them.
     pub(crate) fn products(&self) -> String {
         let products: Vec<_> = self.chips.iter().map(|chip| &*chip.product).collect();
@@ -244,10 +285,18 @@ impl Held {
             ));
         };
         let chip = BookedChip::find(tx, serial).await?;
-        chip.filter(|chip| chip.blank == *bound).ok_or_else(|| {
+        let chip = chip.filter(|chip| chip.blank == *bound).ok_or_else(|| {
             CentralError::refused(format!(
                 "chip {serial} is not of blank {bound}, which is bound to this lease; report it before you use another blank"
             ))
-        })
+        })?;
+        let mut leased = self.chips.iter();
+        match leased.any(|leased| leased.product == chip.product) {
+            true => Ok(chip),
+            false => Err(CentralError::refused(format!(
+                "this lease is for {} of blank {bound}, not for its chip {serial}",
+                self.products()
+            ))),
+        }
     }
 }

@@ -41,6 +41,7 @@ mod key_grants;
 mod keys;
 mod lease;
 mod means;
+mod new_pins;
 mod overview;
 mod possession;
 mod preparation;

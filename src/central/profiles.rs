@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use card::gp::Diversification;
-use document::{Environment, Record};
+use document::{Environment, Purpose, Record};
 use profile::{ChipProfile, DocumentProfile, KeySource, Plan, ProfileError, ProfileKind};
 
 use crate::config::Config;
@@ -126,6 +126,13 @@ pub(crate) fn load_documents(
                 }
                 hsm::PinSet::check_names(names).map_err(|error| unfit(error.to_string()))?;
                 prove_all(&plan).map_err(unfit)?;
+                if chip.has_stages_for(Purpose::NewPins) && !plan.pins.is_empty() {
+                    let purpose = Purpose::NewPins;
+                    let chip = Arc::clone(chip);
+                    let renewing = Plan::of(purpose, chip, &profile.name, wanted, &specimen)?;
+                    prove_all(&renewing).map_err(unfit)?;
+                    plans.push(renewing);
+                }
                 plans.push(plan);
             }
         }

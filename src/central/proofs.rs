@@ -28,6 +28,7 @@ impl Central {
     async fn try_prove(&self, actor: &Actor, deed: &Deed, request: &ProveRequest) -> Result<()> {
         let mut tx = self.write().await?;
         let held = self.held(&mut tx, actor, request.lease).await?;
+        held.check_personalizes()?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let ordered = Ordered::of_key(&mut tx, &held, &chip, &request.key).await?;
         let issued = ordered.and_then(|ordered| ordered.certificate.clone().zip(Some(ordered)));

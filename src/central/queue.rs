@@ -2,8 +2,8 @@
 
 use api::{Actor, Lease, LeaseId, LeaseRequest, ProfilePin};
 use audit::Control;
-use document::Act;
 use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
+use document::{Act, Purpose};
 use jiff::SignedDuration;
 use profile::DocumentProfile;
 use sqlx::{AssertSqlSafe, SqliteConnection};
@@ -19,7 +19,7 @@ use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
 
 /// How long a lease lasts after the last that was heard of it.
-const TERM: SignedDuration = SignedDuration::from_mins(10);
+pub(crate) const TERM: SignedDuration = SignedDuration::from_mins(10);
 
 impl Central {
     /// Leases the most urgent document that the slot can make.
@@ -88,6 +88,7 @@ impl Central {
         document.apply(&mut tx, DocumentEvent::Lease).await?;
         let held = Held {
             id: LeaseId(Uuid::now_v7()),
+            purpose: Purpose::Personalization,
             document: document.id.clone(),
             number: document.number().to_string(),
             station: actor.station.clone(),
@@ -129,7 +130,8 @@ impl Central {
         Ok(())
     }
 
-    fn given(&self, held: &Held, document: Document) -> Result<Lease> {
+    /// Returns a lease as its station gets it.
+    pub(crate) fn given(&self, held: &Held, document: Document) -> Result<Lease> {
         let pin = |name: &str, digest: &[u8]| {
             let digest = digest
                 .try_into()
@@ -141,6 +143,7 @@ impl Central {
         };
         Ok(Lease {
             id: held.id,
+            purpose: held.purpose,
             environment: self.environment(),
             chips: held
                 .chips
@@ -186,10 +189,14 @@ impl Central {
 
     /// Ends the leases whose time has passed. One that no blank was bound to goes back to
     /// the queue: nothing was written anywhere. One with a blank stays bound, since only the station's
-    /// report says what became of it: else there might be two live documents.
-    async fn expire_leases(&self, tx: &mut Write) -> Result<()> {
+    /// report says what became of it: else there might be two live documents. One for new PINs is ended by
+    /// what the chip confirmed: its document is live either way.
+    pub(crate) async fn expire_leases(&self, tx: &mut Write) -> Result<()> {
         for mut held in Held::overdue(tx, self.now()).await? {
             held.apply(tx, LeaseEvent::Expire).await?;
+            if held.purpose == Purpose::NewPins {
+                self.conclude_new_pins(tx, None, &mut held).await?;
+            }
             let bound = held.blank.is_some();
             if !bound {
                 held.apply(tx, LeaseEvent::Release).await?;
@@ -210,8 +217,10 @@ impl Central {
     /// Loads an open lease of this station, and renews it: it was heard of. Only who took it goes
     /// on with it: that person is the maker of the document.
     pub(crate) async fn held(&self, tx: &mut Write, actor: &Actor, id: LeaseId) -> Result<Held> {
-        let operator = authorise(tx, actor, Act::PersonalizeDocument).await?;
-        let mut held = Held::load(tx, actor, id).await?;
+        let found = Held::load(tx, actor, id).await;
+        let act = found.as_ref().map(Held::act);
+        let operator = authorise(tx, actor, act.unwrap_or(Act::PersonalizeDocument)).await?;
+        let mut held = found?;
         if held.operator != operator.id {
             return Err(CentralError::refused(
                 "this lease was given to another person, who makes this document; report how it ended",

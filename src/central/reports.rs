@@ -2,7 +2,7 @@
 
 use api::{Actor, BlankEnd, Report};
 use audit::{Control, Outcome};
-use document::Act;
+use document::{Act, Purpose};
 use sha2::{Digest, Sha256};
 use sqlx::{Row, SqliteConnection};
 
@@ -41,17 +41,22 @@ impl Central {
             .map_err(|_| CentralError::invalid("the report cannot be written down"))?;
         let digest = Sha256::digest(&bytes);
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        let found = Held::load(&mut tx, actor, report.lease).await;
+        let act = found.as_ref().map(Held::act);
+        authorise(&mut tx, actor, act.unwrap_or(Act::PersonalizeDocument)).await?;
         if is_repeated(&mut tx, &actor.station, sequence, &digest).await? {
             tx.commit().await?;
             return Ok(());
         }
-        let mut held = Held::load(&mut tx, actor, report.lease).await?;
+        let mut held = found?;
         let mut document = Document::load(&mut tx, &held.document).await?;
         let number = document.number();
         let sound = check_report(report);
         let is_sound = sound.is_ok();
         let judged = match sound {
+            Ok(()) if held.purpose == Purpose::NewPins => {
+                self.judge_new_pins(&mut tx, &held, report).await
+            }
             Ok(()) => self.judge(&mut tx, &held, &document, report).await,
             unsound => unsound,
         };
@@ -60,6 +65,16 @@ impl Central {
             .with("document", &held.number)
             .with("milliseconds", report.milliseconds);
         let incident = match judged {
+            judged if held.purpose == Purpose::NewPins => {
+                let is_done = self
+                    .conclude_new_pins(&mut tx, Some(actor), &mut held)
+                    .await?;
+                deed = deed.with("new-pins", is_done);
+                match judged {
+                    Err(error) if error.outcome() != Some(Outcome::Refused) => return Err(error),
+                    judged => judged.err(),
+                }
+            }
             Ok(()) => {
                 match &report.end {
                     BlankEnd::Personalized => {
@@ -107,7 +122,7 @@ impl Central {
                 tracing::warn!(
                     lease = %held.id,
                     error = %error,
-                    "a report cannot be honoured; its blank is put aside"
+                    "a report cannot be honoured"
                 );
                 self.record_refusal(&mut tx, actor, &deed, &error).await?;
             }

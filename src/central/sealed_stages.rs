@@ -129,7 +129,7 @@ impl Central {
 
         let document = Document::load(&mut tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let plan = self.plan_for(held.purpose, profile, &chip.product, &document.record)?;
         let stage = plan.stages.iter().find(|stage| stage.name == request.stage);
         if stage.is_some_and(sets_pins) {
             // From then on the chip is its holder's: nothing may be left to prove.
@@ -384,6 +384,9 @@ impl Central {
             self.confirm_envelope(&mut tx, &held, &chip).await?;
             let deed = pins("pins.confirmed", &held, &chip);
             self.record(&mut tx, Some(actor), &deed).await?;
+            if held.purpose == document::Purpose::NewPins {
+                self.replace_envelopes(&mut tx, actor, &held).await?;
+            }
         }
         tx.commit().await?;
         self.sealed()
@@ -403,7 +406,7 @@ impl Central {
     ) -> Result<bool> {
         let document = Document::load(tx, &held.document).await?;
         let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let plan = self.plan_for(held.purpose, profile, &chip.product, &document.record)?;
         Ok(completes_pins(&plan, stage))
     }
 }

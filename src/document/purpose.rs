@@ -11,3 +11,10 @@ named! {
         NewPins = "new-pins",
     }
 }
+
+impl Default for Purpose {
+    /// What a lease was for before there was another purpose.
+    fn default() -> Self {
+        Self::Personalization
+    }
+}

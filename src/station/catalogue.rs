@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::{Lease, ProfilePin};
+use document::Purpose;
 use profile::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 
 use crate::error::StationError;
@@ -39,6 +40,10 @@ impl Catalogue {
         pinned(&document.name, document.digest, &lease.document)?;
         let mut plans = Vec::new();
         for wanted in &document.chips {
+            let is_left_alone = lease.purpose == Purpose::NewPins && wanted.pins.is_empty();
+            if is_left_alone {
+                continue;
+            }
             let pin = lease
                 .chips
                 .iter()
@@ -57,7 +62,8 @@ impl Catalogue {
             })?;
             let chip = ChipProfile::load(&self.chips, &pin.name)?;
             pinned(&chip.name, chip.digest, pin)?;
-            plans.push(Plan::new(
+            plans.push(Plan::of(
+                lease.purpose,
                 Arc::new(chip),
                 &document.name,
                 wanted,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::{Actor, BlankEnd, Centre, Lease, LeaseId, ProfilePin, ReportedChip};
 use card::{Channel, Limits};
 use clap::Args;
-use document::{Environment, Record};
+use document::{Environment, Purpose, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
 use profile::{DocumentProfile, Plan};
@@ -297,6 +297,7 @@ fn lease(
     }
     Ok(Lease {
         id: LeaseId(Uuid::now_v7()),
+        purpose: Purpose::Personalization,
         // A desk is for trials: documents that are meant come from a store.
         environment: Environment::Test,
         record: record.clone(),

@@ -55,7 +55,10 @@ pub(super) async fn personalize_chip(
 ) -> Run {
     let mut channel = InProcess::with_faults(chip, faults);
     let profile = house.central.document_profile(lease.record.kind).unwrap();
-    let plan: Plan = house.central.plan(profile, product, &lease.record).unwrap();
+    let plan: Plan = house
+        .central
+        .plan_for(lease.purpose, profile, product, &lease.record)
+        .unwrap();
     let limits = plan.chip.limits;
     let assignment = Assignment {
         variables: profile::variables(&lease.record),

@@ -13,6 +13,7 @@ mod key_requests;
 mod key_service;
 mod life;
 mod moody;
+mod new_pins;
 mod one_purpose;
 pub(crate) mod person;
 mod production;

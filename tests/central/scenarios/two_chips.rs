@@ -275,7 +275,7 @@ fn profiles_whose_chips_cannot_be_told_apart_are_refused() {
                 let reason = cannot_open(config).await;
                 assert!(reason.contains(word), "{reason}");
             }
-            let forgetful = LATEID.replacen("\"set_holder_pin puk\", ", "", 1);
+            let forgetful = LATEID.replace("\"set_holder_pin puk\", ", "");
             assert_ne!(forgetful, LATEID);
             let mut config = house.config();
             config.chips.put(PRODUCT, forgetful);
