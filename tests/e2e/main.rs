@@ -20,6 +20,7 @@ mod middleware;
 #[path = "../missing/missing.rs"]
 mod missing;
 mod names;
+mod new_pins;
 mod opensc;
 mod pins;
 mod release;

@@ -6,7 +6,9 @@ use reader::{Connection, LOOKING, ReaderError, ReaderState, Readers};
 use crate::cli::failure::{Failure, Kind, OrFail};
 
 /// Which reader.
+// Its own name: a command on an installation has another place beside it.
 #[derive(Args)]
+#[group(id = "reader-place")]
 pub(crate) struct Place {
     /// The reader's name, or a part of it that no other reader with a card has. Not needed where
     /// only one reader has a card.

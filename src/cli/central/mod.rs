@@ -2,6 +2,7 @@
 
 mod certificates;
 mod envelope;
+mod new_pins;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// Hands a document over: its certificates become active. Example:
     /// zimogs central hand-over XA0000001 --data FOLDER
     HandOver(OneDocument),
+    /// Gives the finished document in a reader new PINs, and another envelope. Example:
+    /// zimogs central new-pins XA0000001 --reader "slot 1" --cause "letter lost" --data FOLDER
+    NewPins(new_pins::NewPins),
     /// PIN envelopes, from the printer to the holder.
     #[command(subcommand)]
     Envelope(envelope::Command),
@@ -175,6 +179,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
             central.hand_over(&actor, &one.number).await?;
             one.tell("handed-over", "is handed over; its certificates are active")
         }),
+        Command::NewPins(options) => new_pins::run(options),
         Command::Envelope(command) => envelope::run(command),
         Command::Certificates(options) => certificates::run(options),
     }?;
