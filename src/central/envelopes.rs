@@ -302,8 +302,8 @@ impl Central {
     ///
     /// # Errors
     /// [`CentralError::Refused`] unless the actor is an envelope clerk; [`CentralError::Invalid`]
-    /// without a way; [`CentralError::Conflict`] for one that is not printed;
-    /// [`CentralError::NotFound`].
+    /// without a way; [`CentralError::Conflict`] for one that is not printed, and while nobody knows
+    /// whether its PINs are still the chip's; [`CentralError::NotFound`].
     pub async fn dispatch_envelope(&self, actor: &Actor, serial: &str, way: &str) -> Result<()> {
         let is_reference = (1..=40).contains(&way.len())
             && way
@@ -354,6 +354,10 @@ impl Central {
         authorise(&mut tx, actor, moved.act).await?;
         let mut envelope = Envelope::find(&mut tx, serial).await?;
         envelope.apply(&mut tx, moved.event, self.now()).await?;
+        if moved.event == EnvelopeEvent::Dispatch {
+            let document = Document::numbered(&mut tx, &envelope.number).await?;
+            self.check_pins_known(&mut tx, &document).await?;
+        }
         let mut deed = envelope.deed(moved.action, CONTROL);
         if let Some((name, detail)) = moved.detail {
             deed = deed.with(name, detail);

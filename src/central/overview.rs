@@ -113,8 +113,8 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let rows = sqlx::query(
             "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
-                    (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.state IN ('open', 'expired', 'completed')) AS blank,
-                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed')) AS envelope,
+                    (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
+                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed' LIMIT 1) AS envelope,
                     (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
              FROM document d ORDER BY d.urgent DESC, d.due, d.number",
         )

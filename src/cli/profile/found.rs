@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use document::Record;
+use document::{Purpose, Record};
 use pki::CertificateProfile;
 use profile::{
     ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, ProfileKind,
@@ -281,5 +281,15 @@ pub(crate) fn mismatch(
         Ok(plan) => plan,
         Err(error) => return Ok(Some(error.to_string())),
     };
-    Ok(central::prove_all(&plan).err())
+    let unproved = central::prove_all(&plan).err();
+    if unproved.is_some() || plan.pins.is_empty() || !chip.has_stages_for(Purpose::NewPins) {
+        return Ok(unproved);
+    }
+    let (chip, purpose) = (Arc::clone(chip), Purpose::NewPins);
+    Ok(
+        match Plan::of(purpose, chip, &document.name, wanted, &record) {
+            Ok(renewing) => central::prove_all(&renewing).err(),
+            Err(error) => Some(error.to_string()),
+        },
+    )
 }

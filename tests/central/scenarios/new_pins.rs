@@ -14,9 +14,11 @@ use jiff::SignedDuration;
 use vcard::{Chip, Fault, FaultKind, InProcess};
 
 use super::bench::{Run, make, personalize, report, spoiled, untouched};
-use super::house::{House, PRODUCT, actor, is_conflict, is_refused, operator, with_house};
+use super::house::{
+    House, PRODUCT, actor, is_conflict, is_refused, operator, with_adapted_house, with_house,
+};
 use super::judge::told;
-use crate::CentralError;
+use crate::{CentralError, Config};
 
 const CLERK: &str = "envelopes";
 const CAUSE: &str = "letter lost";
@@ -290,6 +292,115 @@ fn after_the_hand_over_the_delivered_letter_is_void_and_no_puk_is_kept() {
                 "it was never printed"
             );
             assert_eq!(states[2], (old, EnvelopeState::Void));
+        },
+    );
+}
+
+const LATEID: &str = include_str!("../../../firmware-profiles/chips/lateid-v2.toml");
+
+/// A chip whose profile has no way to new PINs.
+fn for_good(config: &mut Config) {
+    let later = LATEID.find("# --- later").unwrap();
+    config.chips.put(PRODUCT, &LATEID[..later]);
+}
+
+#[test]
+fn a_chip_that_gets_no_new_pins_is_said_to_be_one() {
+    with_adapted_house(
+        "scenarios::new_pins::a_chip_that_gets_no_new_pins_is_said_to_be_one",
+        for_good,
+        async |house| {
+            let (number, ..) = finished(&house).await;
+            let (central, operator) = (&house.central, operator());
+            let asked = central.lease_new_pins(&operator, &number, CAUSE).await;
+            let Err(CentralError::Refused { reason }) = asked else {
+                panic!("it was leased")
+            };
+            assert!(
+                reason.contains("\"lateid-v2\"") && reason.contains("gets no new PINs"),
+                "{reason}"
+            );
+            // A child has a chip and no PINs on it.
+            let child = house.prepared("03-child-5-to-13").await.to_string();
+            make(&house, 2).await;
+            let asked = central.lease_new_pins(&operator, &child, CAUSE).await;
+            assert!(is_refused(&asked));
+        },
+    );
+}
+
+/// The program that gave new PINs died before it reported: the chip's word counts.
+#[test]
+fn what_the_chip_confirmed_counts_also_where_nobody_reports_it() {
+    with_house(
+        "scenarios::new_pins::what_the_chip_confirmed_counts_also_where_nobody_reports_it",
+        async |house| {
+            let central = &house.central;
+            let (number, chip, (old, _)) = finished(&house).await;
+            let first = leased(&house, &number).await;
+            let run = personalize(&house, &first, chip, Vec::new()).await;
+            assert!(run.outcome.fault.is_none());
+            let done = || house.count("new-pins.set", Outcome::Done);
+            assert_eq!(done().await, 0);
+            // The same person goes on: that one is ended, and another begun.
+            let second = leased(&house, &number).await;
+            assert_ne!(second.id, first.id);
+            assert_eq!(done().await, 1);
+            let run = personalize(&house, &second, run.chip, Vec::new()).await;
+            // Or time ends it, when anybody looks.
+            house.clock.pass(SignedDuration::from_mins(11));
+            central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+            central.hand_over(&actor("clerk"), &number).await.unwrap();
+            assert_eq!(done().await, 2);
+            let (serial, pins) = letter(&house, &number).await;
+            assert_eq!(presented(run.chip, &pins).1, [Status::OK; 3]);
+            let states: Vec<_> = envelopes(&house).await;
+            assert_eq!(states[0], (serial, EnvelopeState::Printed));
+            assert_eq!(states[2], (old, EnvelopeState::Void));
+            let kept = "SELECT count(*) FROM envelope WHERE kept IS NOT NULL";
+            assert_eq!(house.number(kept).await, 0, "handed over");
+        },
+    );
+}
+
+/// A letter that may open nothing is not sent.
+#[test]
+fn in_doubt_the_letter_before_stays_where_it_is() {
+    with_house(
+        "scenarios::new_pins::in_doubt_the_letter_before_stays_where_it_is",
+        async |house| {
+            let (central, clerk) = (&house.central, actor(CLERK));
+            let (number, chip, (old, _)) = finished(&house).await;
+            central
+                .pass_quality(&actor("quality"), &number)
+                .await
+                .unwrap();
+            let lease = leased(&house, &number).await;
+            let torn = Fault {
+                at: 10,
+                kind: FaultKind::RemoveAfter,
+            };
+            let run = personalize(&house, &lease, chip, vec![torn]).await;
+            assert_eq!((run.sealed.len(), run.confirmed.len()), (1, 0));
+            let said = report(&lease, 2, &run, spoiled());
+            central.report(&operator(), &said).await.unwrap();
+            assert!(is_conflict(
+                &central.dispatch_envelope(&clerk, &old, "post").await
+            ));
+            assert!(is_conflict(
+                &central.hand_over(&actor("clerk"), &number).await
+            ));
+            let lease = leased(&house, &number).await;
+            renewed(&house, &lease, 3, run.chip).await;
+            let (serial, _) = letter(&house, &number).await;
+            central
+                .dispatch_envelope(&clerk, &serial, "post")
+                .await
+                .unwrap();
+            central.hand_over(&actor("clerk"), &number).await.unwrap();
         },
     );
 }

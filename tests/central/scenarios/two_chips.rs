@@ -254,6 +254,49 @@ async fn states(house: &House) -> Vec<BlankState> {
         .collect()
 }
 
+/// Only the chip that has its holder's PINs gets others; the one beside it is left alone.
+#[test]
+fn new_pins_are_for_the_chip_that_has_them() {
+    with_adapted_house(
+        "scenarios::two_chips::new_pins_are_for_the_chip_that_has_them",
+        two_chips,
+        async |house| {
+            let central = &house.central;
+            let number = house.prepared("09-alien").await.to_string();
+            let (first, second) = blank(&house, "lv-0001").await;
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
+            let first = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
+            let second = personalize_chip(&house, &lease, SECOND, second, Vec::new()).await;
+            let both = [(SECOND, &second), (PRODUCT, &first)];
+            let whole = report(&lease, 1, &both, BlankEnd::Personalized);
+            central.report(&operator(), &whole).await.unwrap();
+
+            let lease = central
+                .lease_new_pins(&operator(), &number, "letter lost")
+                .await
+                .unwrap();
+            let names: Vec<_> = lease.chips.iter().map(|chip| chip.name.as_str()).collect();
+            assert_eq!(names, [PRODUCT]);
+            let beside = second.chip.serial().to_string();
+            let claim = api::ClaimRequest {
+                lease: lease.id,
+                chip: beside,
+            };
+            let said = refused(central.claim(&operator(), &claim).await);
+            assert!(said.contains("not for its chip"), "{said}");
+            let run = personalize_chip(&house, &lease, PRODUCT, first.chip, Vec::new()).await;
+            assert!(run.outcome.fault.is_none(), "{:?}", run.outcome.fault);
+            let done = report(&lease, 2, &[(PRODUCT, &run)], BlankEnd::Personalized);
+            central.report(&operator(), &done).await.unwrap();
+            let line = central.documents(&actor("clerk")).await.unwrap().remove(0);
+            assert_eq!(
+                (line.state, line.envelope),
+                (DocumentState::Personalized, Some(EnvelopeState::Ready))
+            );
+        },
+    );
+}
+
 #[test]
 fn profiles_whose_chips_cannot_be_told_apart_are_refused() {
     with_adapted_house(
