@@ -64,6 +64,24 @@ impl Office {
         Ran::of(command.output().unwrap())
     }
 
+    /// Ends the program while it sets the PINs, on a chip that has stopped answering.
+    fn kill_while_it_sets(&self) {
+        let mut process = zimogs()
+            .args(["central", "new-pins", &self.number])
+            .args(["--cause", "letter lost", "--data"])
+            .arg(&self.demo.data)
+            .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
+            .env("ZIMOGS_STATE", self.folder.path().join("state"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while self.envelopes()[0].1 != "sealed" {
+            assert!(process.try_wait().unwrap().is_none(), "it did not wait");
+        }
+        process.kill().unwrap();
+        assert!(!process.wait().unwrap().success());
+    }
+
     fn renew(&self, more: &[&str]) -> Ran {
         let arguments = ["new-pins", &self.number, "--cause", "letter lost"];
         self.central(&[&arguments[..], more].concat())
@@ -150,6 +168,15 @@ fn a_lost_letter_is_followed_by_another_whose_pins_are_the_cards() {
     assert_eq!(cut.json()["set"], false);
     office.print().ends(4);
 
+    // Killed there: its journal is settled by the next one, which begins anew.
+    let mute = Fault {
+        at: 9,
+        kind: FaultKind::Mute,
+    };
+    office.insert(&office.card(1), Some(mute));
+    office.kill_while_it_sets();
+    office.print().ends(4);
+
     office.insert(&office.card(1), None);
     let trace = office.folder.path().join("session.trace");
     let done = office
@@ -163,7 +190,7 @@ fn a_lost_letter_is_followed_by_another_whose_pins_are_the_cards() {
         .into_iter()
         .map(|(_, state)| state)
         .collect();
-    assert_eq!(states, ["ready", "destroyed", "void"]);
+    assert_eq!(states, ["ready", "destroyed", "destroyed", "void"]);
     office.print().ends(0);
     office.print().ends(4);
 
