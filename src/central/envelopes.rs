@@ -615,7 +615,8 @@ impl Central {
         .bind(number.to_string())
         .fetch_all(&mut **tx)
         .await?;
-        self.annul(tx, Some(actor), &rows).await?;
+        self.annul(tx, Some(actor), &rows, "the blank was given up")
+            .await?;
         // Of paper that was destroyed before, the PUK was kept.
         sqlx::query("UPDATE envelope SET kept = NULL WHERE number = ?")
             .bind(number.to_string())
@@ -639,7 +640,8 @@ impl Central {
         .bind(held.id.to_string())
         .fetch_all(&mut **tx)
         .await?;
-        self.annul(tx, Some(actor), &rows).await?;
+        self.annul(tx, Some(actor), &rows, "the chip has new PINs")
+            .await?;
         sqlx::query("UPDATE envelope SET kept = NULL WHERE document = ? AND lease <> ?")
             .bind(&held.document)
             .bind(held.id.to_string())
@@ -661,10 +663,17 @@ impl Central {
         .bind(held.id.to_string())
         .fetch_all(&mut **tx)
         .await?;
-        self.annul(tx, actor, &rows).await
+        self.annul(tx, actor, &rows, "the chip did not confirm them")
+            .await
     }
 
-    async fn annul(&self, tx: &mut Write, actor: Option<&Actor>, rows: &[SqliteRow]) -> Result<()> {
+    async fn annul(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        rows: &[SqliteRow],
+        cause: &str,
+    ) -> Result<()> {
         for row in rows {
             let mut envelope = Envelope::read(row)?;
             envelope.apply(tx, EnvelopeEvent::Annul, self.now()).await?;
@@ -672,7 +681,7 @@ impl Central {
                 EnvelopeState::Destroyed => envelope.deed("envelope.destroyed", Control::DELETION),
                 _ => envelope.deed("envelope.void", CONTROL),
             };
-            self.record(tx, actor, &deed).await?;
+            self.record(tx, actor, &deed.with("cause", cause)).await?;
         }
         Ok(())
     }

@@ -112,6 +112,61 @@ fn an_adults_card_is_made_through_every_channel_that_encrypts() {
     }
 }
 
+/// A finished card whose PIN and PUK are blocked has them again, with every try, and no other
+/// command of its personalization is sent.
+#[test]
+fn a_finished_card_gets_new_pins_through_every_kind_of_channel() {
+    for (profile, scp, level) in [
+        (SCP02, "02:15", "c-mac c-enc"),
+        (SCP02, "02:35", "c-mac c-enc r-mac"),
+        (S16, "03:71", "c-mac c-enc r-mac r-enc"),
+        (LATEID, "03:30", "c-mac c-enc r-mac"),
+    ] {
+        let mut desk = match profile == LATEID {
+            true => Desk::new(1990),
+            false => desk(1990, profile, &scp[3..], level),
+        };
+        let (outcome, chip) = desk.run(blank(scp), Vec::new());
+        assert!(outcome.fault.is_none(), "{scp}");
+        let mut card = InProcess::new(chip);
+        let main = "00A4040C10A000000077010800070000FE00000100";
+        assert_eq!(send(&mut card, main).1, Status::OK);
+        for reference in ["01", "02"] {
+            let wrong = format!("002000{reference}0C{}", "39".repeat(12));
+            for _ in 0..3 {
+                send(&mut card, &wrong);
+            }
+            let blocked = send(&mut card, &wrong).1;
+            assert_eq!(blocked, Status::AUTHENTICATION_BLOCKED, "{scp}");
+        }
+        desk.renew_pins();
+        desk.commands = 0;
+        let (outcome, chip) = desk.run(card.into_chip(), Vec::new());
+        if let Some(fault) = &outcome.fault {
+            panic!("{scp}: {fault:?}: {fault}");
+        }
+        assert!(
+            outcome.certificates.is_empty() && desk.commands < 25,
+            "{scp}"
+        );
+        judge(&desk, chip, scp, 2);
+    }
+}
+
+/// A blank is no finished card: it has no issuer's keys.
+#[test]
+fn a_blank_gets_no_new_pins() {
+    let mut desk = Desk::new(1990);
+    desk.renew_pins();
+    let (outcome, _) = desk.run(Desk::blank(), Vec::new());
+    assert!(!outcome.touched);
+    assert!(
+        matches!(outcome.fault, Some(Fault::Refused { .. })),
+        "{:?}",
+        outcome.fault
+    );
+}
+
 #[test]
 fn an_answer_that_was_changed_on_the_way_is_found_out_by_its_mac() {
     for (profile, scp) in [(SCP02, "02:35"), (SCP02, "02:75"), (S16, "03:71")] {

@@ -176,6 +176,15 @@ impl Desk {
         }
     }
 
+    /// Goes on to give the finished eID new PINs.
+    pub(crate) fn renew_pins(&mut self) {
+        let document = DocumentProfile::load(&shelf("documents"), "eid-card").unwrap();
+        let mut wanted = document.chips[0].clone();
+        wanted.products.push(self.plan.chip.name.clone());
+        let (purpose, chip) = (document::Purpose::NewPins, Arc::clone(&self.plan.chip));
+        self.plan = Plan::of(purpose, chip, &document.name, &wanted, &self.record).unwrap();
+    }
+
     /// The record of the document.
     pub(crate) fn record(&self) -> &document::Record {
         &self.record

@@ -187,7 +187,8 @@ fn show(one: &OneDocument) -> Result<(), Failure> {
         let pins = central.open_envelope(&actor, &job).await?;
         output::pins(&pins, one.place.json()).map_err(|error| {
             let fault = format!("the PINs could not be shown and are lost: {error}");
-            Failure::new(Kind::Failed, fault).with_hint("the holder needs new PINs")
+            Failure::new(Kind::Failed, fault)
+                .with_hint(format!("zimogs central new-pins {} --cause …", one.number))
         })?;
         central.envelope_printed(&actor, &job.serial).await?;
         Ok(())
@@ -228,8 +229,8 @@ fn print(options: &Print) -> Result<(), Failure> {
             }
             Err(Unprinted::Spent(error)) => Err(Failure::of(Kind::Device, &error).with_hint(
                 format!(
-                    "look for the paper, then: zimogs central envelope destroy {} --witness ACCOUNT --cause …; the holder needs new PINs",
-                    job.serial
+                    "look for the paper, then: zimogs central envelope destroy {} --witness ACCOUNT --cause …; then, with the card in a reader: zimogs central new-pins {} --cause …",
+                    job.serial, options.number
                 ),
             )),
         }
