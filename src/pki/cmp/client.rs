@@ -12,9 +12,8 @@
 //! the authority finds it again; where not, the confirmation goes without, since a second request
 //! could be a second certificate.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cert::Certificate;
@@ -31,6 +30,7 @@ use crate::cmp::certificate_hash::certificate_hash;
 use crate::cmp::client::conversation::{encoding, foreign};
 use crate::cmp::client::orders::{CERT_REQ_ID, pkcs10, templated};
 use crate::cmp::client::outcome::Outcome;
+use crate::cmp::client::remembered::{Answered, Remembered};
 use crate::cmp::config::{CmpConfig, CmpConfigError, CmpConfirmation, CmpProtection, CmpRequest};
 use crate::cmp::crmf::{CertId, CertTemplate, OLD_CERT_ID, name_field, serial};
 use crate::cmp::header::{
@@ -49,9 +49,7 @@ use crate::crl::RevocationReason;
 mod conversation;
 mod orders;
 mod outcome;
-
-/// The most transactions whose last answer is remembered.
-const MOST: usize = 4096;
+mod remembered;
 
 /// What an authority is reached with, beside its configuration.
 #[derive(Debug)]
@@ -75,17 +73,7 @@ pub struct CmpAuthority {
     responders: Arc<[Certificate]>,
     transport: Transport,
     random: Arc<dyn RandomSource>,
-    answered: Arc<Mutex<BTreeMap<Vec<u8>, Answered>>>,
-}
-
-/// The last answer in a transaction: what a confirmation needs.
-#[derive(Clone)]
-struct Answered {
-    nonce: Option<OctetString>,
-    certificate: Certificate,
-    cert_req_id: i32,
-    is_implicit: bool,
-    concluded: Option<Verdict>,
+    answered: Arc<Remembered>,
 }
 
 impl CmpAuthority {
@@ -168,20 +156,6 @@ impl CmpAuthority {
         Kept::new(&profile, &message)
             .and_then(|kept| kept.exchange())
             .map_err(encoding)
-    }
-
-    fn remembered(&self, transaction: &[u8]) -> Option<Answered> {
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        answered.get(transaction).cloned()
-    }
-
-    fn remember(&self, transaction: &[u8], answer: Answered) {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is forgotten is asked again.
-        if answered.len() >= MOST {
-            answered.clear();
-        }
-        answered.insert(transaction.to_vec(), answer);
     }
 
     /// Sends the word on a certificate. Where the authority may have confirmed it implicitly, it
@@ -274,7 +248,7 @@ impl CertificateAuthority for CmpAuthority {
         match self.turn(&kept, &request, at).await? {
             Outcome::Issued(answered) => {
                 let certificate = answered.certificate.clone();
-                self.remember(request.header.transaction(), *answered);
+                self.answered.put(request.header.transaction(), *answered);
                 Ok(Answer::Issued(Box::new(certificate)))
             }
             Outcome::Waiting { poll, after } => {
@@ -298,7 +272,8 @@ impl CertificateAuthority for CmpAuthority {
         let transaction = request.header.transaction();
         let revoked = Status::Revoked(RevocationReason::Superseded);
         let remembered = self
-            .remembered(transaction)
+            .answered
+            .get(transaction)
             .filter(|answered| answered.certificate == *certificate);
         let is_remembered = remembered.is_some();
         let mut answered = match remembered {
@@ -353,7 +328,7 @@ impl CertificateAuthority for CmpAuthority {
             }
         }
         answered.concluded = Some(verdict);
-        self.remember(transaction, answered);
+        self.answered.put(transaction, answered);
         Ok(())
     }
 

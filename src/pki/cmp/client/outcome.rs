@@ -7,9 +7,10 @@ use der::Encode;
 use der::asn1::OctetString;
 use jiff::Timestamp;
 
+use super::CmpAuthority;
 use super::conversation::{encoding, foreign};
 use super::orders::CERT_REQ_ID;
-use super::{Answered, CmpAuthority};
+use super::remembered::Answered;
 use crate::authority::AuthorityError;
 use crate::cmp::body::{Body, CertOrEncCert, CertRepMessage, Enrolment, PollReqEntry};
 use crate::cmp::config::CmpConfirmation;
@@ -67,7 +68,10 @@ impl CmpAuthority {
             _ => Enrolment::Certification,
         };
         let nonce = answer.header.sender_nonce.clone();
-        let is_implicit = answer.header.is_implicitly_confirmed();
+        // Granted where it was asked for, and not otherwise (RFC 9810 §5.1.1.1): else a certificate
+        // that nobody confirms would stay.
+        let is_implicit =
+            request.header.is_implicitly_confirmed() && answer.header.is_implicitly_confirmed();
         match answer.body {
             Body::Response(kind, content) if kind == wanted => {
                 let replaced = kind == Enrolment::KeyUpdate;
@@ -83,7 +87,8 @@ impl CmpAuthority {
                 [entry] => waiting(
                     entry.cert_req_id,
                     nonce,
-                    entry.check_after.min(LONGEST_WAIT),
+                    // Of "at once" there would be no end.
+                    entry.check_after.clamp(1, LONGEST_WAIT),
                 ),
                 _ => Err(foreign("a pollRep of one request was expected")),
             },

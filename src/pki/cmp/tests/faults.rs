@@ -186,6 +186,17 @@ fn without_certificate(_: &mut Header, body: &mut Body) {
     }
 }
 
+fn as_if_implicit(header: &mut Header, _: &mut Body) {
+    let null = crate::cmp::header::any(&der::asn1::Null).unwrap();
+    header.inform(crate::cmp::header::IMPLICIT_CONFIRM, null);
+}
+
+fn polls_at_once(_: &mut Header, body: &mut Body) {
+    if let Body::PollResponse(entries) = body {
+        entries[0].check_after = 0;
+    }
+}
+
 fn octets(byte: u8) -> Option<der::asn1::OctetString> {
     der::asn1::OctetString::new([byte; 16]).ok()
 }
@@ -262,6 +273,13 @@ fn what_is_not_the_authority_s_answer_is_not_taken() {
                     "{error:?}"
                 );
             }
+            // A confirmation that nobody asked to leave out is sent all the same.
+            faulty.next([changed(as_if_implicit)]);
+            let certificate = issued(submitted(&world, &client, &order, &exchange));
+            assert_eq!(world.status(&certificate), Status::OnHold);
+            let accepted = Verdict::Accepted;
+            concluded(&world, &client, &exchange, &certificate, accepted).unwrap();
+            assert_eq!(world.status(&certificate), Status::Good);
             faulty.next([Fault::Twice]);
             let certificate = issued(submitted(&world, &client, &order, &exchange));
             let accepted = Verdict::Accepted;
@@ -545,6 +563,10 @@ fn polling_survives_restarts_and_lost_polls() {
             submitted(&world, &client, &order, &exchange).unwrap_err();
             let (exchange, after) = waiting(submitted(&world, &client, &order, &exchange));
             assert!(after >= Duration::from_secs(1) && after <= Duration::from_secs(2));
+            let at_once = Fault::Changed(Box::new(World::by_secret()), polls_at_once);
+            faulty.next([at_once]);
+            let (exchange, after) = waiting(submitted(&world, &client, &order, &exchange));
+            assert_eq!(after, Duration::from_secs(1));
             // Client and endpoint begin anew: the endpoint has forgotten, and is asked again.
             let (client, faulty) = new();
             let (exchange, _) = waiting(submitted(&world, &client, &order, &exchange));
