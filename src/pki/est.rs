@@ -19,9 +19,8 @@
 //!   configured so (`answers_repeats`): then the same request may be sent at any time.
 //! - hold, release and revocation are a second channel's ([`crate::Paired`]).
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -41,11 +40,13 @@ mod client;
 mod config;
 mod exchange;
 mod identity;
+mod sent;
 
 pub use config::{EstConfig, EstConfigError};
 
 use client::{Came, EstClient};
 use exchange::{EstExchange, Operation};
+use sent::{SentRequests, Taken, Took};
 
 /// Why a connector was not made.
 #[derive(Debug, thiserror::Error)]
@@ -99,23 +100,13 @@ impl fmt::Debug for EstAccess {
     }
 }
 
-/// Where a request of this run stands.
-enum Sent {
-    /// On its way.
-    Sending,
-    /// Its answer is not here, or the caller has it.
-    Unanswered,
-    /// This came; kept until the caller concludes.
-    Answered(Box<Certificate>),
-}
-
 /// An authority that is asked over EST.
 pub struct EstAuthority {
     client: EstClient,
     chain: Vec<Certificate>,
     random: Arc<dyn RandomSource>,
     run: exchange::Name,
-    sent: Mutex<HashMap<exchange::Name, Sent>>,
+    sent: SentRequests,
 }
 
 impl EstAuthority {
@@ -137,7 +128,7 @@ impl EstAuthority {
             chain,
             run: exchange::name(&*random).map_err(EstSetupError::Random)?,
             random,
-            sent: Mutex::default(),
+            sent: SentRequests::default(),
         })
     }
 
@@ -190,7 +181,7 @@ impl EstAuthority {
         if request.subject().attributes() != order.subject.attributes() {
             return Err(refuse("the order's request names another subject"));
         }
-        let name = exchange::name(&*self.random).map_err(crate::embedded::IssueError::Token)?;
+        let name = self.name()?;
         Ok(EstExchange {
             operation,
             run: self.run,
@@ -200,32 +191,27 @@ impl EstAuthority {
         .encode())
     }
 
+    fn name(&self) -> Result<exchange::Name, AuthorityError> {
+        let random = exchange::name(&*self.random).map_err(crate::embedded::IssueError::Token)?;
+        Ok(self.sent.next(random))
+    }
+
     /// Takes an exchange to be sent now; where it must not be, says what is to be answered.
     fn take(&self, exchange: &EstExchange) -> Result<Taken<'_>, Result<Answer, AuthorityError>> {
         let repeats = self.client.answers_repeats();
         if exchange.run != self.run && !repeats {
             return Err(Err(astray("another run of the program may have sent it")));
         }
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        match sent.get(&exchange.name) {
-            Some(Sent::Answered(certificate)) => {
-                return Err(Ok(Answer::Issued(certificate.clone())));
-            }
-            Some(Sent::Sending) => {
+        match self.sent.take(exchange.name, repeats) {
+            Took::Free(taken) => Ok(taken),
+            Took::Answered(certificate) => Err(Ok(Answer::Issued(certificate))),
+            Took::Sending => {
                 let reason = "it is on its way".to_owned();
-                return Err(Err(AuthorityError::Unanswered { reason }));
+                Err(Err(AuthorityError::Unanswered { reason }))
             }
-            Some(Sent::Unanswered) if !repeats => {
-                return Err(Err(astray("it was sent, and its answer is not there")));
-            }
-            Some(Sent::Unanswered) | None => {}
+            Took::Sent => Err(Err(astray("it was sent, and its answer is not there"))),
+            Took::Forgotten => Err(Err(astray("it is so old that it may have been sent"))),
         }
-        sent.insert(exchange.name, Sent::Sending);
-        Ok(Taken {
-            sent: &self.sent,
-            name: exchange.name,
-            becomes: Some(Sent::Unanswered),
-        })
     }
 
     /// Returns the certificate of an answer that is for the order's key.
@@ -243,36 +229,6 @@ impl EstAuthority {
                 reason: "several certificates in it are for the key".to_owned(),
             }),
         }
-    }
-}
-
-/// A request that is on its way. Dropped before it is known what came of it, it went unanswered:
-/// so a caller that gives up waiting does not make it unsent.
-struct Taken<'a> {
-    sent: &'a Mutex<HashMap<exchange::Name, Sent>>,
-    name: exchange::Name,
-    /// Where it stands once this is dropped; nowhere, if it may be sent as if for the first time.
-    becomes: Option<Sent>,
-}
-
-impl Taken<'_> {
-    /// It was not sent, or the authority says that it did nothing.
-    fn set_free(mut self) {
-        self.becomes = None;
-    }
-
-    fn set_answered(mut self, certificate: &Certificate) {
-        self.becomes = Some(Sent::Answered(Box::new(certificate.clone())));
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.becomes.take() {
-            Some(becomes) => sent.insert(self.name, becomes),
-            None => sent.remove(&self.name),
-        };
     }
 }
 
@@ -354,8 +310,7 @@ impl CertificateAuthority for EstAuthority {
                 // §4.2.3: a pending request is asked for by sending it again.
                 let next = match is_pending {
                     true => {
-                        let name = exchange::name(&*self.random);
-                        let name = name.map_err(crate::embedded::IssueError::Token)?;
+                        let name = self.name()?;
                         EstExchange { name, ..exchange }
                     }
                     false => exchange,
@@ -387,11 +342,7 @@ impl CertificateAuthority for EstAuthority {
         _at: Timestamp,
     ) -> Result<(), AuthorityError> {
         let exchange = EstExchange::decode(exchange).ok_or(AuthorityError::Exchange)?;
-        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = sent.get_mut(&exchange.name) {
-            // The caller has it; what was sent once is not sent again.
-            *known = Sent::Unanswered;
-        }
+        self.sent.conclude(exchange.name);
         match verdict {
             Verdict::Accepted => Ok(()),
             Verdict::Rejected => Err(AuthorityError::SecondChannel {
