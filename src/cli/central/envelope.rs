@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Shows a test document's PINs on the terminal, once, instead of printing them. Example:
     /// zimogs central envelope show XA0000001 --data FOLDER
     Show(OneDocument),
+    /// Notes that an envelope came out whole, where the program that printed it could not say so.
+    /// Example: zimogs central envelope printed PE0000001 --data FOLDER
+    Printed(OneEnvelope),
     /// Notes that an envelope was sent, another way than its card. Example:
     /// zimogs central envelope dispatch PE0000001 --way RR123456785LV --data FOLDER
     Dispatch(Dispatch),
@@ -108,6 +111,10 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
         Command::List(place) => list(place),
         Command::Print(options) => print(options),
         Command::Show(one) => show(one),
+        Command::Printed(one) => one.place.with_central(CLERK, async |central, actor| {
+            central.envelope_printed(&actor, &one.serial).await?;
+            one.tell("printed", "is noted as printed")
+        }),
         Command::Dispatch(options) => {
             let one = &options.envelope;
             one.place.with_central(CLERK, async |central, actor| {
