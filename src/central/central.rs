@@ -25,6 +25,7 @@ use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
 use crate::profiles::{check_keys, load_chips, load_documents};
+use crate::rate::Rate;
 use crate::register::StoredRegister;
 use crate::releases::{self, Candidates};
 use crate::scribe::Deed;
@@ -57,6 +58,7 @@ struct Inner {
     scribe: Arc<Scribe>,
     sealed: SealedSessions,
     turns: Turns,
+    rate: Rate,
     /// Held while a revocation list is made.
     listing: Mutex<()>,
 }
@@ -176,6 +178,7 @@ impl Central {
             scribe,
             sealed: SealedSessions::default(),
             turns: Turns::default(),
+            rate: Rate::new(config.channels_a_minute),
             listing: Mutex::default(),
         }));
         if found.is_none() {
@@ -274,6 +277,10 @@ impl Central {
 
     pub(crate) fn certificate_profiles(&self) -> &CertificateProfiles {
         &self.0.certificate_profiles
+    }
+
+    pub(crate) fn rate(&self) -> &Rate {
+        &self.0.rate
     }
 
     pub(crate) fn turns(&self) -> &Turns {

@@ -198,6 +198,7 @@ impl Central {
                     "{MAX_CHANNELS} channels of this chip were opened under this lease; report how it ended"
                 )));
             }
+            self.rate().take(&actor.station, self.now())?;
         }
         Ok(Challenge {
             held,

@@ -41,6 +41,8 @@ pub struct Config {
     /// The key of the envelope printer, where it has one of its own: then nobody here opens an
     /// envelope. None: the key in the token.
     pub envelope_printer: Option<EnvelopeKey>,
+    /// The most channels within a minute for which one station gets keys, or has stages sealed.
+    pub channels_a_minute: usize,
     /// The two letters of the number series, opened whole at the first start.
     pub series: String,
     /// The name of the audit log: the name of its key, and the origin of its checkpoints.

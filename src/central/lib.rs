@@ -48,6 +48,7 @@ mod preparation;
 mod profiles;
 mod proofs;
 mod queue;
+mod rate;
 mod register;
 mod releases;
 mod reports;

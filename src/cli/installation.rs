@@ -39,6 +39,9 @@ pub(crate) const TOKEN: &str = "zimogs";
 /// The certificate profile of the embedded authority.
 const AUTHORITY: &str = "pilot-ca";
 
+/// Sixteen slots open a channel each second and more; a station does not need what is beyond.
+const CHANNELS_A_MINUTE: usize = 2_400;
+
 /// An installation's folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
@@ -296,6 +299,7 @@ impl Installation {
             authority: AUTHORITY.into(),
             authorities,
             envelope_printer: self.envelope_key()?,
+            channels_a_minute: CHANNELS_A_MINUTE,
             series: self.settings.series.clone(),
             origin: self.settings.origin.clone(),
             station: "central".into(),

@@ -325,6 +325,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         authority: "pilot-ca".into(),
         authorities: BTreeMap::new(),
         envelope_printer: None,
+        channels_a_minute: 2_400,
         series: "XA".into(),
         origin: "test.example/central".into(),
         station: "central".into(),

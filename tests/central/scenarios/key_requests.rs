@@ -13,7 +13,8 @@ use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
 use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
-use super::house::{House, operator, unbooked, with_house};
+use super::bench::personalize;
+use super::house::{House, operator, unbooked, with_adapted_house, with_house};
 
 const INITIALIZE_UPDATE: &str = perso::Opening::INITIALIZE_UPDATE;
 
@@ -480,6 +481,23 @@ fn the_keys_that_stations_get_are_those_of_the_standard() {
             assert_eq!(enc.expose(), session.enc.as_bytes());
             assert_eq!(mac.expose(), session.mac.as_bytes());
             assert_eq!(rmac.expose(), session.rmac.as_bytes());
+        },
+    );
+}
+
+#[test]
+fn a_station_that_asks_too_fast_gets_no_keys_for_a_while() {
+    with_adapted_house(
+        "scenarios::key_requests::a_station_that_asks_too_fast_gets_no_keys_for_a_while",
+        |config| config.channels_a_minute = 1,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = house.lease("a").await.unwrap();
+            let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
+            let fault = format!("{:?}", run.outcome.fault);
+            assert!(fault.contains("within a minute"), "{fault}");
+            assert_eq!(house.count("channel.opened", Outcome::Done).await, 1);
+            assert_eq!(house.count("channel.opened", Outcome::Refused).await, 1);
         },
     );
 }
