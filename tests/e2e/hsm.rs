@@ -129,7 +129,8 @@ impl Stage {
     fn new(command: &Command) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let quoted = words.map(|word| format!("'{}'", word.to_str().unwrap()));
-        let line = quoted.collect::<Vec<_>>().join(" ");
+        // `exec`: a shell that stays dies of Ctrl-C itself, and its end hides the command's.
+        let line = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
         let mut child = Command::new("script")
             .args([
                 "--quiet",
