@@ -1,0 +1,1 @@
+//! How a travel document lets itself be read: access control, authentication and secure messaging.
