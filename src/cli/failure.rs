@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use central::CentralError;
+use perso::Fault;
 
 /// A command that did not do what was asked.
 #[derive(Debug)]
@@ -97,6 +98,33 @@ impl From<CentralError> for Failure {
             _ => Kind::Failed,
         };
         Self::of(kind, &error)
+    }
+}
+
+impl From<&Fault> for Kind {
+    /// Says by whose fault work on a chip failed.
+    fn from(fault: &Fault) -> Self {
+        match fault {
+            Fault::WrongChip { .. }
+            | Fault::AuthenticationRefused { .. }
+            | Fault::NotProved { .. }
+            | Fault::Refused { .. }
+            | Fault::SecretRefused { .. }
+            | Fault::NoResult { .. }
+            | Fault::Channel { .. }
+            | Fault::Card { .. } => Self::Device,
+            // What the store does not allow, it says through the executor.
+            Fault::AlreadyPersonalized { .. } | Fault::WrongKeys { .. } | Fault::Centre { .. } => {
+                Self::Refused
+            }
+            Fault::OldKeysTaken { .. }
+            | Fault::KeyCheckValue { .. }
+            | Fault::Certificate { .. }
+            | Fault::ReadBack { .. }
+            | Fault::Signature { .. }
+            | Fault::Tries { .. } => Self::Integrity,
+            _ => Self::Failed,
+        }
     }
 }
 

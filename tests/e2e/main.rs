@@ -11,6 +11,7 @@
 mod authority;
 mod bench;
 mod card;
+mod ceremonies;
 mod corpora;
 mod demo;
 mod envelopes;
@@ -24,4 +25,5 @@ mod new_pins;
 mod opensc;
 mod pins;
 mod release;
+mod vault;
 mod world;

@@ -384,34 +384,16 @@ fn failure(fault: &Fault, end: &BlankEnd, desk: &Desk, plan: &Plan) -> Failure {
         let kcvs: Vec<_> = sets
             .filter_map(|set| Some(format!("{set} {}", desk.kcv(&plan.chip.name, set)?)))
             .collect();
-        return Failure::of(Kind::Refused, fault).with_hint(format!(
+        return Failure::of(fault.into(), fault).with_hint(format!(
             "compare the key check values of the token's master keys with the delivery's: {}",
             kcvs.join(", ")
         ));
     }
-    let kind = match fault {
-        Fault::WrongChip { .. }
-        | Fault::AuthenticationRefused { .. }
-        | Fault::NotProved { .. }
-        | Fault::Refused { .. }
-        | Fault::SecretRefused { .. }
-        | Fault::NoResult { .. }
-        | Fault::Channel { .. }
-        | Fault::Card { .. } => Kind::Device,
-        Fault::AlreadyPersonalized { .. } => Kind::Refused,
-        Fault::OldKeysTaken { .. }
-        | Fault::KeyCheckValue { .. }
-        | Fault::Certificate { .. }
-        | Fault::ReadBack { .. }
-        | Fault::Signature { .. }
-        | Fault::Tries { .. } => Kind::Integrity,
-        _ => Kind::Failed,
-    };
     let used_a_try = matches!(
         fault,
         Fault::AuthenticationRefused { .. } | Fault::SecretRefused { .. }
     );
-    let failure = Failure::of(kind, fault);
+    let failure = Failure::of(fault.into(), fault);
     if matches!(fault, Fault::AlreadyPersonalized { .. }) {
         // The fault itself says what to do with it.
         return failure;

@@ -16,7 +16,7 @@ use api::{Actor, BlankEnd, Centre, Lease, ReportedChip, cause_of};
 use card::Channel;
 use central::Central;
 use clap::Args;
-use perso::{Assignment, Executor, Fault, Outcome};
+use perso::{Assignment, Executor, Outcome};
 use reader::{Connection, Meter, Traffic};
 use serde::Serialize;
 use station::{Bridge, Budgeted, Catalogue, Journal, drive};
@@ -284,7 +284,7 @@ fn tell(options: &NewPins, run: Run, set: bool, time: Duration) -> Result<(), Fa
     let print = format!("zimogs central envelope print {number}");
     let failure = match (run.refusal, &run.outcome.fault) {
         (Some(refusal), _) => refusal,
-        (None, Some(fault)) => Failure::of(kind(fault), fault),
+        (None, Some(fault)) => Failure::of(fault.into(), fault),
         (None, None) if options.place.json() => return Ok(()),
         (None, None) => {
             return output::line(&format!(
@@ -303,23 +303,4 @@ fn tell(options: &NewPins, run: Run, set: bool, time: Duration) -> Result<(), Fa
             failure.with_hint("the card is as it was before, and so is its letter")
         }
     })
-}
-
-/// Says by whose fault it failed.
-fn kind(fault: &Fault) -> Kind {
-    match fault {
-        // What the store does not allow, it says through the executor.
-        Fault::Centre { .. } => Kind::Refused,
-        Fault::WrongKeys { .. } => Kind::Refused,
-        Fault::ReadBack { .. } | Fault::Tries { .. } => Kind::Integrity,
-        Fault::WrongChip { .. }
-        | Fault::AuthenticationRefused { .. }
-        | Fault::NotProved { .. }
-        | Fault::Refused { .. }
-        | Fault::SecretRefused { .. }
-        | Fault::NoResult { .. }
-        | Fault::Channel { .. }
-        | Fault::Card { .. } => Kind::Device,
-        _ => Kind::Failed,
-    }
 }
