@@ -1,1 +1,35 @@
-//! How a travel document lets itself be read: access control, authentication and secure messaging.
+//! How a travel document lets itself be read: the terminal's side of access control,
+//! authentication and secure messaging.
+//!
+//! ```text
+//!   MrzInformation ─► BasicAccess ─┐
+//!   MRZ, CAN, PIN ──► Pace ────────┴► SecureMessaging ─► Secured<Channel> ─► files
+//!                                                           ▲      │
+//!                                       ChipAuthentication ─┘ ◄────┤ keys anew
+//!                                       ActiveAuthentication ◄─────┘
+//!   Dialogue   each protocol: commands out, responses in; converse() drives it over a channel
+//! ```
+//!
+//! The chip is an adversary until it has proved otherwise, and so is whoever stands between.
+//! Failures end a session and wipe its keys. Passwords, keys and what is read never reach an
+//! error or a log.
+
+mod basic_access;
+mod crypto_error;
+mod dialogue;
+mod mrz_information;
+mod random;
+mod secure_messaging;
+mod secured;
+mod session_keys;
+#[cfg(test)]
+mod testing;
+
+pub use basic_access::{BasicAccess, BasicAccessError};
+pub use crypto_error::CryptoError;
+pub use dialogue::{Dialogue, Turn, converse};
+pub use mrz_information::{MrzInformation, MrzInformationError};
+pub use random::{Random, SystemRandom};
+pub use secure_messaging::{SecureMessaging, SecureMessagingError};
+pub use secured::{Secured, SecuredError, session_fault};
+pub use session_keys::{Cipher, SessionKeys};

@@ -16,7 +16,7 @@
 mod aes;
 mod des;
 mod key;
-pub(crate) mod padding;
+pub mod padding;
 
 use thiserror::Error;
 use zeroize::Zeroizing;

@@ -4,7 +4,7 @@
 const MARK: u8 = 0x80;
 
 /// Pads to whole blocks, by at least one byte.
-pub(crate) fn pad(data: &mut Vec<u8>, block: usize) {
+pub fn pad(data: &mut Vec<u8>, block: usize) {
     let whole = (data.len() / block + 1) * block;
     data.push(MARK);
     data.resize(whole, 0);
@@ -12,7 +12,7 @@ pub(crate) fn pad(data: &mut Vec<u8>, block: usize) {
 
 /// Returns how many bytes stand before the padding, `None` where there is none within the
 /// last block.
-pub(crate) fn unpadded(data: &[u8], block: usize) -> Option<usize> {
+pub fn unpadded(data: &[u8], block: usize) -> Option<usize> {
     let last = data.iter().rposition(|&byte| byte != 0)?;
     (data.get(last) == Some(&MARK) && data.len() - last <= block).then_some(last)
 }
