@@ -30,6 +30,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("pin_pad", pin_pad),
     ("pjl", pjl),
     ("cmp_message", cmp_message),
+    ("image", image),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -484,4 +485,18 @@ fn cmp_message(bytes: &[u8]) {
         pki::CmpMessage::parse(&again).is_ok_and(|read| read.to_der().ok() == Some(again)),
         "a message survives its encoding"
     );
+}
+
+/// Each format's headers, with limits that refuse nothing.
+fn image(bytes: &[u8]) {
+    let any = document::ImageLimits {
+        formats: document::MediaType::ALL,
+        bytes: 1 << 20,
+        least: (1, 1),
+        greatest: (u16::MAX, u16::MAX),
+        upright: false,
+    };
+    if let Ok(image) = document::Image::recognise(bytes.to_vec(), any) {
+        assert_eq!(image.bytes(), bytes, "a picture is kept as it came");
+    }
 }

@@ -1,7 +1,10 @@
-//! Portrait and signature images, judged by their bytes.
+//! Portraits, fingerprints and signature images, judged by their bytes.
 //!
 //! Only headers and structure are read here, never pixels: enough to know the
 //! format and the size, and to refuse a file that was cut off.
+
+mod jpeg2000;
+mod wsq;
 
 use std::fmt;
 
@@ -11,18 +14,55 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::named::named;
 
 named! {
-    /// The formats that are accepted.
+    /// The formats that are read. Which of them a picture may have is its
+    /// [`ImageLimits`]' to say.
     "media type" enum MediaType {
         /// JPEG: baseline, extended or progressive Huffman, 8 bits a sample.
         Jpeg = "image/jpeg",
         /// PNG.
         Png = "image/png",
+        /// JPEG 2000 in its file format, JP2.
+        Jp2 = "image/jp2",
+        /// JPEG 2000 as a bare codestream.
+        Jpeg2000 = "image/j2c",
+        /// WSQ, the FBI's compression of grey fingerprints.
+        Wsq = "image/x-wsq",
+    }
+}
+
+impl MediaType {
+    /// Returns the format that `bytes` begin like.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        [
+            (Self::Jpeg, &[0xff, 0xd8, 0xff][..]),
+            (Self::Png, PNG_SIGNATURE),
+            (Self::Jp2, jpeg2000::FILE_SIGNATURE),
+            (Self::Jpeg2000, jpeg2000::STREAM_SIGNATURE),
+            (Self::Wsq, wsq::SIGNATURE),
+        ]
+        .into_iter()
+        .find_map(|(media_type, signature)| bytes.starts_with(signature).then_some(media_type))
+    }
+
+    /// Returns the usual ending of such a file's name.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::Jp2 => "jp2",
+            Self::Jpeg2000 => "j2k",
+            Self::Wsq => "wsq",
+        }
     }
 }
 
 /// What an image must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
+    /// The formats that it may have.
+    pub formats: &'static [MediaType],
     /// Most bytes.
     pub bytes: usize,
     /// Least width and height in pixels.
@@ -37,6 +77,7 @@ pub struct ImageLimits {
 /// *ISO/IEC 19794-5*, the least that keeps 60 pixels between the eyes; above
 /// 2400 × 3200 nothing is gained on a card.
 pub const PORTRAIT_LIMITS: ImageLimits = ImageLimits {
+    formats: &[MediaType::Jpeg, MediaType::Png],
     bytes: 512 * 1024,
     least: (240, 320),
     greatest: (2400, 3200),
@@ -45,13 +86,32 @@ pub const PORTRAIT_LIMITS: ImageLimits = ImageLimits {
 
 /// Limits of a signature image.
 pub const SIGNATURE_LIMITS: ImageLimits = ImageLimits {
+    formats: &[MediaType::Jpeg, MediaType::Png],
     bytes: 128 * 1024,
     least: (100, 30),
     greatest: (2400, 1200),
     upright: false,
 };
 
-/// Most JPEG segments or PNG chunks that are walked.
+/// Limits of a portrait for the chip: the portrait's own, in the two
+/// compressions that *ICAO 9303-9 §3.1* allows there.
+pub const CHIP_PORTRAIT_LIMITS: ImageLimits = ImageLimits {
+    formats: &[MediaType::Jpeg, MediaType::Jp2, MediaType::Jpeg2000],
+    ..PORTRAIT_LIMITS
+};
+
+/// Limits of one flat fingerprint of 500 pixels an inch: from a quarter of an
+/// inch to the two inches that the largest sensor takes of one finger.
+pub const FINGERPRINT_LIMITS: ImageLimits = ImageLimits {
+    formats: &[MediaType::Wsq, MediaType::Jp2, MediaType::Jpeg2000],
+    bytes: 128 * 1024,
+    least: (125, 125),
+    greatest: (1000, 1000),
+    upright: false,
+};
+
+/// Most JPEG or WSQ segments, PNG chunks, or JPEG 2000 boxes and tile-parts that
+/// are walked.
 const MOST_PARTS: usize = 4096;
 
 /// Why bytes are not an acceptable image.
@@ -63,9 +123,17 @@ pub enum ImageError {
         /// Most bytes allowed.
         limit: usize,
     },
-    /// The bytes begin like neither format.
-    #[error("is neither JPEG nor PNG by its first bytes")]
+    /// The bytes begin like no format that is read.
+    #[error("is by its first bytes of no image format that is read")]
     Unrecognised,
+    /// The bytes begin like a format that this picture may not have.
+    #[error("is {found}; expected {}", names(expected))]
+    Format {
+        /// The format found.
+        found: MediaType,
+        /// What was expected.
+        expected: &'static [MediaType],
+    },
     /// The structure is broken, or of a variant that is not accepted.
     #[error("is damaged or of an unusual form: {0}")]
     Damaged(&'static str),
@@ -87,6 +155,21 @@ pub enum ImageError {
     Lying,
 }
 
+/// Lists formats as they are read aloud.
+fn names(formats: &[MediaType]) -> String {
+    let names: Vec<_> = formats.iter().map(|format| format.name()).collect();
+    names.join(" or ")
+}
+
+/// What the headers of any format say of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    width: u32,
+    height: u32,
+    colour: bool,
+    lossless: bool,
+}
+
 /// An image whose format and size are known and within limits.
 ///
 /// Personal data: `Debug` shows format and size only, and memory is wiped on drop.
@@ -96,6 +179,8 @@ pub struct Image {
     media_type: MediaType,
     width: u16,
     height: u16,
+    colour: bool,
+    lossless: bool,
     bytes: Vec<u8>,
 }
 
@@ -111,12 +196,24 @@ impl Image {
                 limit: limits.bytes,
             });
         }
-        let (media_type, (width, height)) = if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
-            (MediaType::Jpeg, jpeg_size(&bytes)?)
-        } else if bytes.starts_with(PNG_SIGNATURE) {
-            (MediaType::Png, png_size(&bytes)?)
-        } else {
-            return Err(ImageError::Unrecognised);
+        let media_type = MediaType::of(&bytes).ok_or(ImageError::Unrecognised)?;
+        if !limits.formats.contains(&media_type) {
+            return Err(ImageError::Format {
+                found: media_type,
+                expected: limits.formats,
+            });
+        }
+        let Shape {
+            width,
+            height,
+            colour,
+            lossless,
+        } = match media_type {
+            MediaType::Jpeg => jpeg_shape(&bytes)?,
+            MediaType::Png => png_shape(&bytes)?,
+            MediaType::Jp2 => jpeg2000::file_shape(&bytes)?,
+            MediaType::Jpeg2000 => jpeg2000::stream_shape(&bytes)?,
+            MediaType::Wsq => wsq::shape(&bytes)?,
         };
         let outside = ImageError::Dimensions {
             width,
@@ -138,6 +235,8 @@ impl Image {
             media_type,
             width,
             height,
+            colour,
+            lossless,
             bytes,
         })
     }
@@ -160,6 +259,20 @@ impl Image {
         self.height
     }
 
+    /// Says whether it has colours; otherwise it is grey.
+    #[must_use]
+    pub const fn is_colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Says whether its compression can be undone without loss: PNG, and JPEG 2000
+    /// with the reversible wavelet. (That a reversible stream was cut to a rate is
+    /// not to be seen in its headers.)
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        self.lossless
+    }
+
     /// Returns the file as it was received.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -177,12 +290,11 @@ impl fmt::Debug for Image {
     }
 }
 
-/// Walks the segments of a JPEG up to its first scan (*ITU-T T.81 Annex B*) and
-/// returns width and height.
-fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+/// Walks the segments of a JPEG up to its first scan (*ITU-T T.81 Annex B*).
+fn jpeg_shape(bytes: &[u8]) -> Result<Shape, ImageError> {
     const ENDS: ImageError = ImageError::Damaged("the JPEG ends before its picture begins");
     let mut rest = bytes.get(2..).ok_or(ENDS)?;
-    let mut size = None;
+    let mut shape = None;
     for _ in 0..MOST_PARTS {
         let Some((&0xff, after)) = rest.split_first() else {
             return Err(if rest.is_empty() {
@@ -210,7 +322,7 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
         let length = usize::from(u16::from_be_bytes(length));
         let body = after.get(2..length).ok_or(ENDS)?;
         match marker {
-            0xc0..=0xc2 => size = Some(frame_size(body)?),
+            0xc0..=0xc2 => shape = Some(frame_shape(body)?),
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(ImageError::Damaged(
                     "the JPEG is lossless, hierarchical or arithmetic",
@@ -222,7 +334,7 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
                         "the JPEG is cut off: it has no end marker",
                     ));
                 }
-                return size.ok_or(ImageError::Damaged(
+                return shape.ok_or(ImageError::Damaged(
                     "the JPEG has a picture but no frame header",
                 ));
             }
@@ -234,12 +346,14 @@ fn jpeg_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
 }
 
 /// Reads a frame header (*ITU-T T.81 B.2.2*).
-fn frame_size(body: &[u8]) -> Result<(u32, u32), ImageError> {
+fn frame_shape(body: &[u8]) -> Result<Shape, ImageError> {
     match *body {
-        [8, h1, h2, w1, w2, 1 | 3, ..] => Ok((
-            u32::from(u16::from_be_bytes([w1, w2])),
-            u32::from(u16::from_be_bytes([h1, h2])),
-        )),
+        [8, h1, h2, w1, w2, components @ (1 | 3), ..] => Ok(Shape {
+            width: u32::from(u16::from_be_bytes([w1, w2])),
+            height: u32::from(u16::from_be_bytes([h1, h2])),
+            colour: components == 3,
+            lossless: false,
+        }),
         [8, _, _, _, _, _, ..] => Err(ImageError::Damaged("the JPEG is neither grey nor colour")),
         _ => Err(ImageError::Damaged(
             "the JPEG does not have 8 bits a sample",
@@ -249,20 +363,19 @@ fn frame_size(body: &[u8]) -> Result<(u32, u32), ImageError> {
 
 const PNG_SIGNATURE: &[u8] = &[0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
 
-/// Walks the chunks of a PNG to its end (*PNG specification §5*) and returns
-/// width and height.
-fn png_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
+/// Walks the chunks of a PNG to its end (*PNG specification §5*).
+fn png_shape(bytes: &[u8]) -> Result<Shape, ImageError> {
     const ENDS: ImageError = ImageError::Damaged("the PNG does not end where it should");
     let mut rest = bytes.get(PNG_SIGNATURE.len()..).ok_or(ENDS)?;
-    let mut size = None;
+    let mut shape = None;
     let mut picture = false;
     for _ in 0..MOST_PARTS {
         let (&length, after) = rest.split_first_chunk().ok_or(ENDS)?;
         let (kind, after) = after.split_first_chunk::<4>().ok_or(ENDS)?;
         let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| ENDS)?;
         let body = after.get(..length).ok_or(ENDS)?;
-        match (kind, size) {
-            (b"IHDR", None) => size = Some(header_size(body)?),
+        match (kind, shape) {
+            (b"IHDR", None) => shape = Some(header_shape(body)?),
             (b"IHDR", Some(_)) => return Err(ImageError::Damaged("the PNG has two headers")),
             (_, None) => {
                 return Err(ImageError::Damaged(
@@ -270,10 +383,10 @@ fn png_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
                 ));
             }
             (b"IDAT", _) => picture = true,
-            (b"IEND", Some(size)) if picture => {
+            (b"IEND", Some(shape)) if picture => {
                 // Nothing but its own checksum follows the last chunk.
                 return if after.len() == length + 4 {
-                    Ok(size)
+                    Ok(shape)
                 } else {
                     Err(ENDS)
                 };
@@ -290,15 +403,21 @@ fn png_size(bytes: &[u8]) -> Result<(u32, u32), ImageError> {
     Err(ImageError::Damaged("the PNG has too many chunks"))
 }
 
-fn header_size(body: &[u8]) -> Result<(u32, u32), ImageError> {
+fn header_shape(body: &[u8]) -> Result<Shape, ImageError> {
     match *body {
-        [w1, w2, w3, w4, h1, h2, h3, h4, _, _, _, _, _] => Ok((
-            u32::from_be_bytes([w1, w2, w3, w4]),
-            u32::from_be_bytes([h1, h2, h3, h4]),
-        )),
+        [w1, w2, w3, w4, h1, h2, h3, h4, _, colour_type, _, _, _] => Ok(Shape {
+            width: u32::from_be_bytes([w1, w2, w3, w4]),
+            height: u32::from_be_bytes([h1, h2, h3, h4]),
+            colour: colour_type & 0x02 != 0,
+            lossless: true,
+        }),
         _ => Err(ImageError::Damaged("the PNG header is not 13 bytes")),
     }
 }
+
+#[cfg(test)]
+#[path = "image/tests.rs"]
+mod written_by_others;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -387,6 +506,11 @@ pub(crate) mod tests {
         ] {
             assert_eq!(portrait(bytes.to_vec()), Err(ImageError::Unrecognised));
         }
+        let error = Image::recognise(png(300, 400), CHIP_PORTRAIT_LIMITS).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "is image/png; expected image/jpeg or image/jp2 or image/j2c"
+        );
     }
 
     #[test]

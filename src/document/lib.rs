@@ -45,7 +45,10 @@ pub use application::{
 };
 pub use common_name::{COMMON_NAME_LIMIT, common_name};
 pub use holder::{BirthPlace, Holder, Sex};
-pub use image::{Image, ImageError, ImageLimits, MediaType, PORTRAIT_LIMITS, SIGNATURE_LIMITS};
+pub use image::{
+    CHIP_PORTRAIT_LIMITS, FINGERPRINT_LIMITS, Image, ImageError, ImageLimits, MediaType,
+    PORTRAIT_LIMITS, SIGNATURE_LIMITS,
+};
 pub use kind::Kind;
 pub use life_cycle::LifeCycle;
 pub use name::{GIVEN_NAMES_LIMIT, GivenNames, NameError, SURNAME_LIMIT, Surname, is_name_letter};

@@ -138,7 +138,7 @@ impl Coded for ImageError {
     fn code(&self) -> FaultCode {
         match self {
             Self::TooLarge { .. } => FaultCode::ImageTooLarge,
-            Self::Unrecognised => FaultCode::ImageUnrecognised,
+            Self::Unrecognised | Self::Format { .. } => FaultCode::ImageUnrecognised,
             Self::Damaged(_) => FaultCode::ImageDamaged,
             Self::Dimensions { .. } => FaultCode::ImageDimensions,
             Self::Lying => FaultCode::ImageLying,
