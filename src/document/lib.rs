@@ -14,6 +14,8 @@
 //!       |
 //!       +-- Kind, birth date, day of issue --> Validity
 //!       +-- Series::allot() -----------------> DocumentNumber
+//!       |                        (or the number of a numbered blank)
+//!       +-- Record, mrz::Conventions ---------> Mrz
 //!       +-- life_cycle: Application, Document, Blank, Certificate, Lease
 //! ```
 //!
@@ -28,6 +30,7 @@ mod holder;
 mod image;
 mod kind;
 pub mod life_cycle;
+pub mod mrz;
 mod name;
 mod nationality;
 mod number;
@@ -51,6 +54,7 @@ pub use image::{
 };
 pub use kind::Kind;
 pub use life_cycle::LifeCycle;
+pub use mrz::Mrz;
 pub use name::{GIVEN_NAMES_LIMIT, GivenNames, NameError, SURNAME_LIMIT, Surname, is_name_letter};
 pub use named::UnknownName;
 pub use nationality::{Nationality, NationalityError};
@@ -60,7 +64,7 @@ pub use purpose::Purpose;
 pub use record::{Prepared, Record};
 pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may};
 pub use series::{Environment, Exhausted, Series, SeriesError};
-pub use transliteration::transliterate;
+pub use transliteration::{ChoiceError, Language, Transliteration, transliterate};
 pub use validity::{
     CERTIFICATE_AGE, CERTIFICATE_YEARS, Validity, ValidityError, age_on, anniversary,
 };

@@ -9,15 +9,22 @@ use thiserror::Error;
 /// Why a text is no document number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NumberError {
-    /// Not two capitals and seven digits.
-    #[error("document number must be two capital letters and seven digits, for example PA0000001")]
+    /// Not two capitals or digits and seven digits.
+    #[error(
+        "document number must be two capital letters or digits and seven digits, for example PA0000001"
+    )]
     Form,
-    /// The number 0000000, which no series holds.
-    #[error("document numbers of a series begin at 0000001")]
+    /// The number 0000000, which nothing bears.
+    #[error("the seven digits of a document number begin at 0000001")]
     Zero,
 }
 
-/// A document number: two capital letters, the series, and seven digits.
+/// A document number: two characters and seven digits.
+///
+/// It is allotted from a [`Series`](crate::Series), whose two characters are capital letters, or it
+/// is the blank's own, printed by the maker of a booklet, where they may be digits too. The
+/// document profile says which; the number is the same to everything else, the machine readable
+/// zone among it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentNumber {
@@ -33,8 +40,8 @@ impl DocumentNumber {
     ///
     /// # Errors
     ///
-    /// [`NumberError`] when they are not two capitals and seven digits, or all
-    /// digits are 0.
+    /// [`NumberError`] when they are not two capitals or digits and seven digits, or
+    /// all of the seven are 0.
     pub fn parse(text: &str) -> Result<Self, NumberError> {
         let (prefix, digits) = text
             .as_bytes()
@@ -50,7 +57,8 @@ impl DocumentNumber {
     }
 
     pub(crate) fn new(prefix: [u8; 2], digits: u32) -> Result<Self, NumberError> {
-        if !prefix.iter().all(u8::is_ascii_uppercase) || digits > Self::LAST {
+        let fits = |character: &u8| character.is_ascii_uppercase() || character.is_ascii_digit();
+        if !prefix.iter().all(fits) || digits > Self::LAST {
             return Err(NumberError::Form);
         }
         if digits == 0 {
@@ -59,7 +67,8 @@ impl DocumentNumber {
         Ok(Self { prefix, digits })
     }
 
-    /// Returns the two letters of the series.
+    /// Returns the two characters before the seven digits: the letters of the series, where it is
+    /// of one.
     #[must_use]
     pub const fn prefix(self) -> [u8; 2] {
         self.prefix
@@ -116,6 +125,13 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_blanks_may_begin_with_digits() {
+        for text in ["LV1234567", "L91234567", "001234567"] {
+            assert_eq!(DocumentNumber::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
     fn other_forms_are_refused() {
         for text in [
             "",
@@ -124,7 +140,7 @@ mod tests {
             "PA999292",
             "PA99929211",
             "pa9992921",
-            "P19992921",
+            "P-9992921",
             "ĀA999292",
             "PA999292A",
             " PA9992921",
@@ -141,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(text in "[A-Z]{2}[0-9]{6}[1-9]") {
+        fn round_trip(text in "[A-Z0-9]{2}[0-9]{6}[1-9]") {
             let number = DocumentNumber::parse(&text).unwrap();
             prop_assert_eq!(number.to_string(), text);
             let json = serde_json::to_string(&number).unwrap();

@@ -1,147 +1,150 @@
-//! Letters of the Latin script without their marks, as machine-readable zones and chips that
-//! hold seven bits write them (*ICAO 9303-3 §6, table A*). Where the table leaves a choice, the
-//! first is taken: Å is AA, Ä is AE, Ñ is N, Ö is OE, Ü is UE.
+//! Letters of the Latin and the Cyrillic script in A to Z, as machine-readable zones and chips that
+//! hold seven bits write them (*ICAO Doc 9303-3 §6, tables A and B*).
+//!
+//! Where the tables leave a choice, the state that issues makes it once and keeps to it: a
+//! [`Transliteration`] is that choice. Latvia's, the default, takes the first of every row: Å is
+//! AA, Ä is AE, Ñ is N, Ö is OE, Ü is UE.
 
-/// Pairs of a capital letter and what it becomes, by code point.
-const LETTERS: &[(char, &str)] = &[
-    ('À', "A"),
-    ('Á', "A"),
-    ('Â', "A"),
-    ('Ã', "A"),
-    ('Ä', "AE"),
-    ('Å', "AA"),
-    ('Æ', "AE"),
-    ('Ç', "C"),
-    ('È', "E"),
-    ('É', "E"),
-    ('Ê', "E"),
-    ('Ë', "E"),
-    ('Ì', "I"),
-    ('Í', "I"),
-    ('Î', "I"),
-    ('Ï', "I"),
-    ('Ð', "D"),
-    ('Ñ', "N"),
-    ('Ò', "O"),
-    ('Ó', "O"),
-    ('Ô', "O"),
-    ('Õ', "O"),
-    ('Ö', "OE"),
-    ('Ø', "OE"),
-    ('Ù', "U"),
-    ('Ú', "U"),
-    ('Û', "U"),
-    ('Ü', "UE"),
-    ('Ý', "Y"),
-    ('Þ', "TH"),
-    ('Ā', "A"),
-    ('Ă', "A"),
-    ('Ą', "A"),
-    ('Ć', "C"),
-    ('Ĉ', "C"),
-    ('Ċ', "C"),
-    ('Č', "C"),
-    ('Ď', "D"),
-    ('Đ', "D"),
-    ('Ē', "E"),
-    ('Ĕ', "E"),
-    ('Ė', "E"),
-    ('Ę', "E"),
-    ('Ě', "E"),
-    ('Ĝ', "G"),
-    ('Ğ', "G"),
-    ('Ġ', "G"),
-    ('Ģ', "G"),
-    ('Ĥ', "H"),
-    ('Ħ', "H"),
-    ('Ĩ', "I"),
-    ('Ī', "I"),
-    ('Ĭ', "I"),
-    ('Į', "I"),
-    ('İ', "I"),
-    ('ı', "I"),
-    ('Ĳ', "IJ"),
-    ('Ĵ', "J"),
-    ('Ķ', "K"),
-    ('Ĺ', "L"),
-    ('Ļ', "L"),
-    ('Ľ', "L"),
-    ('Ŀ', "L"),
-    ('Ł', "L"),
-    ('Ń', "N"),
-    ('Ņ', "N"),
-    ('Ň', "N"),
-    ('Ŋ', "N"),
-    ('Ō', "O"),
-    ('Ŏ', "O"),
-    ('Ő', "O"),
-    ('Œ', "OE"),
-    ('Ŕ', "R"),
-    ('Ŗ', "R"),
-    ('Ř', "R"),
-    ('Ś', "S"),
-    ('Ŝ', "S"),
-    ('Ş', "S"),
-    ('Š', "S"),
-    ('Ţ', "T"),
-    ('Ť', "T"),
-    ('Ŧ', "T"),
-    ('Ũ', "U"),
-    ('Ū', "U"),
-    ('Ŭ', "U"),
-    ('Ů', "U"),
-    ('Ű', "U"),
-    ('Ų', "U"),
-    ('Ŵ', "W"),
-    ('Ŷ', "Y"),
-    ('Ÿ', "Y"),
-    ('Ź', "Z"),
-    ('Ż', "Z"),
-    ('Ž', "Z"),
-    ('ẞ', "SS"),
-];
+mod cyrillic;
+mod latin;
 
-/// Returns a text in capitals without marks: `BĒRZIŅŠ` becomes `BERZINS`. What is ASCII stays.
-/// Nothing where a letter is of another script.
+use thiserror::Error;
+
+use crate::named::named;
+
+named! {
+    /// The language by which Cyrillic letters are read. The table names these; all others are
+    /// read as `general`.
+    "language" enum Language {
+        /// Russian, and every language that the table does not name.
+        General = "general",
+        /// Belarusian.
+        Belarusian = "be",
+        /// Bulgarian.
+        Bulgarian = "bg",
+        /// Macedonian.
+        Macedonian = "mk",
+        /// Serbian.
+        Serbian = "sr",
+        /// Ukrainian, which also has letters of its own at the beginning of a word.
+        Ukrainian = "uk",
+    }
+}
+
+/// A choice that the table does not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ChoiceError {
+    /// A letter that is written in one way only, or not at all.
+    #[error("{letter:?} leaves no choice; those that do are Ä, Å, Ñ, Ö and Ü")]
+    Letter {
+        /// The letter.
+        letter: char,
+    },
+    /// The table does not have this for the letter.
+    #[error("{letter:?} may be written as {}", .allowed.join(", "))]
+    Writing {
+        /// The letter.
+        letter: char,
+        /// What the table has.
+        allowed: &'static [&'static str],
+    },
+}
+
+/// How letters are written in A to Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Transliteration {
+    language: Language,
+    /// For each letter of [`latin::CHOICES`], which of its writings.
+    choices: [u8; latin::CHOICES.len()],
+}
+
+impl Transliteration {
+    /// Latvia's: the first of every row, Cyrillic as in general.
+    pub const LATVIAN: Self = Self {
+        language: Language::General,
+        choices: [0; latin::CHOICES.len()],
+    };
+
+    /// Reads Cyrillic letters by this language.
+    #[must_use]
+    pub const fn with_language(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// Chooses how a letter is written, where the table leaves a choice: `('Ü', "UXX")`.
+    ///
+    /// # Errors
+    ///
+    /// [`ChoiceError`] where it leaves none, or not this one.
+    pub fn with_letter(mut self, letter: char, writing: &str) -> Result<Self, ChoiceError> {
+        let mut rows = latin::CHOICES.iter().zip(&mut self.choices);
+        let Some(((_, allowed), choice)) = rows.find(|((known, _), _)| *known == letter) else {
+            return Err(ChoiceError::Letter { letter });
+        };
+        let place = allowed.iter().position(|&known| known == writing);
+        match place.and_then(|place| u8::try_from(place).ok()) {
+            Some(place) => *choice = place,
+            None => return Err(ChoiceError::Writing { letter, allowed }),
+        }
+        Ok(self)
+    }
+
+    /// Returns the language by which Cyrillic letters are read.
+    #[must_use]
+    pub const fn language(self) -> Language {
+        self.language
+    }
+
+    /// Returns what a letter in either case becomes: up to four letters of A to Z, none for the
+    /// soft sign. `begins_word` tells whether no letter stands before it in its word.
+    ///
+    /// Nothing where neither table has it.
+    #[must_use]
+    pub fn letter(self, letter: char, begins_word: bool) -> Option<&'static str> {
+        let letter = capital(letter)?;
+        let chosen = latin::CHOICES.iter().zip(self.choices);
+        for ((known, writings), choice) in chosen {
+            if *known == letter {
+                return writings.get(usize::from(choice)).copied();
+            }
+        }
+        latin::letter(letter).or_else(|| cyrillic::letter(letter, self.language, begins_word))
+    }
+}
+
+impl Default for Transliteration {
+    fn default() -> Self {
+        Self::LATVIAN
+    }
+}
+
+/// Returns the capital of a letter; of `ß` the capital that Unicode added later, since its usual
+/// one is two letters. Nothing where there is no single one.
+fn capital(letter: char) -> Option<char> {
+    if letter == 'ß' {
+        return Some('ẞ');
+    }
+    let mut capitals = letter.to_uppercase();
+    capitals.next().filter(|_| capitals.next().is_none())
+}
+
+/// Returns a text of the Latin script in capitals without marks, by Latvia's choice: `BĒRZIŅŠ`
+/// becomes `BERZINS`. What is ASCII stays. Nothing where a letter is of another script.
 #[must_use]
 pub fn transliterate(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
-    for letter in text.to_uppercase().chars() {
-        if letter.is_ascii() {
-            plain.push(letter);
-            continue;
+    for character in text.chars() {
+        if character.is_ascii() {
+            plain.push(character.to_ascii_uppercase());
+        } else {
+            let letter = capital(character)?;
+            let chosen = latin::CHOICES.iter().find(|(known, _)| *known == letter);
+            let first = chosen.and_then(|(_, writings)| writings.first().copied());
+            plain.push_str(first.or_else(|| latin::letter(letter))?);
         }
-        let found = LETTERS.binary_search_by_key(&letter, |(known, _)| *known);
-        let (_, becomes) = LETTERS.get(found.ok()?)?;
-        plain.push_str(becomes);
     }
     Some(plain)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_latvian_letter_loses_its_mark() {
-        assert_eq!(transliterate("āčēģīķļņšūž").as_deref(), Some("ACEGIKLNSUZ"));
-        assert_eq!(transliterate("Straße").as_deref(), Some("STRASSE"));
-        assert_eq!(
-            transliterate("O'Neill-Łukasz Æble").as_deref(),
-            Some("O'NEILL-LUKASZ AEBLE")
-        );
-        assert_eq!(transliterate("Иван"), None);
-    }
-
-    #[test]
-    fn the_table_is_in_order_and_of_plain_letters() {
-        assert!(LETTERS.is_sorted_by(|(a, _), (b, _)| a < b));
-        for (letter, becomes) in LETTERS {
-            assert!(!letter.is_ascii());
-            assert!(
-                becomes.bytes().all(|byte| byte.is_ascii_uppercase()),
-                "{letter}"
-            );
-        }
-    }
-}
+mod tests;

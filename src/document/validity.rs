@@ -82,8 +82,16 @@ impl Validity {
     /// | identity card | 5 to 19 | 5 |
     /// | identity card | from 20 | 10 |
     /// | alien identity card | any | 5 |
+    /// | passport, non-citizen's passport | as an identity card | 2, 5 or 10 |
+    /// | refugee's, subsidiary protection's travel document | any | 5 |
+    /// | stateless person's travel document | any | 2 |
+    /// | residence permit | any | 5 |
+    /// | repressed person's, resistance member's, war participant's certificate | any | 10 |
     ///
-    /// The one-year alien card of an asylum seeker is not issued here.
+    /// Those of the identity card, the passports and the travel documents are public, the
+    /// refugee's by an older page. Not confirmed: a residence permit lasts as long as the right it
+    /// shows, of which five years are the longest card; no public source gives the certificates a
+    /// term. The one-year alien card of an asylum seeker is not issued here.
     ///
     /// # Errors
     ///
@@ -91,10 +99,23 @@ impl Validity {
     pub fn of(kind: Kind, birth_date: Date, issued: Date) -> Result<Self, ValidityError> {
         let age = age_on(birth_date, issued).ok_or(ValidityError::NotBorn)?;
         let years = match (kind, age) {
-            (Kind::IdCard, 0..5) => 2,
-            (Kind::IdCard, 5..20) => 5,
-            (Kind::IdCard, 20..) => LONGEST,
-            (Kind::AlienIdCard, _) => 5,
+            (Kind::IdCard | Kind::Passport | Kind::NonCitizenPassport, 0..5) => 2,
+            (Kind::IdCard | Kind::Passport | Kind::NonCitizenPassport, 5..20) => 5,
+            (Kind::IdCard | Kind::Passport | Kind::NonCitizenPassport, 20..) => LONGEST,
+            (Kind::StatelessTravelDocument, _) => 2,
+            (
+                Kind::AlienIdCard
+                | Kind::RefugeeTravelDocument
+                | Kind::SubsidiaryProtectionTravelDocument
+                | Kind::ResidencePermit,
+                _,
+            ) => 5,
+            (
+                Kind::RepressedPersonCertificate
+                | Kind::ResistanceMemberCertificate
+                | Kind::WarParticipantCertificate,
+                _,
+            ) => LONGEST,
         };
         Self::term(issued, years).ok_or(ValidityError::Calendar)
     }

@@ -90,7 +90,7 @@ for name, change in {
     "unknown-field-of-holder": setting("holder.patronymic", "Jāņa"),
     "reference-with-space": setting("reference", "APP 2026"),
     "office-too-long": setting("office", "RIGA-1-2-3-4-5-6-7"),
-    "unknown-kind": setting("kind", "passport"),
+    "unknown-kind": setting("kind", "library-card"),
     "unknown-source": setting("source", "asylum-seeker-register"),
     "unknown-priority": setting("priority", "soon"),
     "unknown-sex": setting("holder.sex", "W"),
@@ -184,7 +184,7 @@ def signature_too_large(a):
 @case
 def many_faults(a):
     a["reference"] = "?"
-    a["kind"] = "passport"
+    a["kind"] = "library-card"
     a["shoe_size"] = 42
     a["holder"].update(
         surname="", given_names=7, personal_code="120190-12312", birth_date="2999-01-01", nationality="SUN"

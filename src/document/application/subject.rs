@@ -75,10 +75,7 @@ impl Subject {
         if let (Some(kind), Some(nationality)) = (kind, self.nationality)
             && !kind.admits(nationality)
         {
-            let message = match kind {
-                Kind::IdCard => "must be LVA, or XXA or XXX of a non-citizen, for an id-card",
-                Kind::AlienIdCard => "must not be LVA for an alien-id-card",
-            };
+            let message = format!("must be {} for kind {kind}", kind.holders());
             reader.add(
                 "holder.nationality",
                 FaultCode::NationalityNotForKind,
