@@ -14,6 +14,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("certificate", certificate),
     ("request", request),
     ("crl", crl),
+    ("cvc", cvc),
     ("ocsp", ocsp),
     ("est", est),
     ("public_key", public_key),
@@ -186,6 +187,35 @@ fn request(bytes: &[u8]) {
 
 fn crl(bytes: &[u8]) {
     let _ = cert::UnverifiedCrl::parse(bytes.to_vec());
+}
+
+fn cvc(bytes: &[u8]) {
+    use cert::cvc::{CvCertificate, CvContent, CvRequest, EfCvca, Holder, Strength};
+    if let Ok(certificate) = CvCertificate::parse(bytes) {
+        let content = CvContent {
+            issuer: certificate.issuer().clone(),
+            holder: certificate.holder().clone(),
+            public_key: certificate.public_key().clone(),
+            chat: certificate.chat().clone(),
+            effective: certificate.effective(),
+            expiration: certificate.expiration(),
+            extensions: certificate.extensions().to_vec(),
+        };
+        assert!(
+            content.body().is_ok_and(|body| body == certificate.body()),
+            "there is one spelling of a certificate"
+        );
+        let _ = Holder::of_root(certificate, Strength::Legacy);
+    }
+    if let Ok(request) = CvRequest::parse(bytes) {
+        let _ = request.verify(Strength::Legacy);
+    }
+    if let Ok(file) = EfCvca::parse(bytes) {
+        assert!(
+            EfCvca::parse(&file.to_bytes()).is_ok_and(|again| again == file),
+            "a file of references survives its encoding"
+        );
+    }
 }
 
 fn ocsp(bytes: &[u8]) {

@@ -21,10 +21,14 @@ mod algorithm;
 mod certificate;
 mod certs_only;
 mod crl;
+pub mod cvc;
 mod domain;
 mod emsa;
 mod extensions;
 mod hash;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 mod name;
 pub mod ocsp;
 mod path;

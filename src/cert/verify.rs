@@ -113,7 +113,11 @@ impl PublicKey {
 }
 
 impl EcPublicKey {
-    fn verify(&self, digest: &[u8], signature: &EcdsaSignature) -> Result<(), SignatureError> {
+    pub(crate) fn verify(
+        &self,
+        digest: &[u8],
+        signature: &EcdsaSignature,
+    ) -> Result<(), SignatureError> {
         let curve = self.curve();
         if signature.curve() != curve {
             return Err(SignatureError::Wrong);
