@@ -181,6 +181,7 @@ mod tests {
         // RFC 8017 §9.2, note 1.
         for (hash, prefix) in [
             (Hash::Sha1, "3021300906052b0e03021a05000414"),
+            (Hash::Sha224, "302d300d06096086480165030402040500041c"),
             (Hash::Sha256, "3031300d060960864801650304020105000420"),
             (Hash::Sha384, "3041300d060960864801650304020205000430"),
             (Hash::Sha512, "3051300d060960864801650304020305000440"),
@@ -228,6 +229,7 @@ mod tests {
                 context.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
                 let md = openssl::md::Md::from_nid(match hash {
                     Hash::Sha1 => openssl::nid::Nid::SHA1,
+                    Hash::Sha224 => openssl::nid::Nid::SHA224,
                     Hash::Sha256 => openssl::nid::Nid::SHA256,
                     Hash::Sha384 => openssl::nid::Nid::SHA384,
                     Hash::Sha512 => openssl::nid::Nid::SHA512,

@@ -20,10 +20,12 @@
 mod algorithm;
 mod certificate;
 mod certs_only;
+pub mod cms;
 mod crl;
 pub mod cvc;
 mod domain;
 mod emsa;
+mod explicit;
 mod extensions;
 mod hash;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod hash;
 mod missing;
 mod name;
 pub mod ocsp;
+mod other_key;
 mod path;
 mod policies;
 mod public_key;

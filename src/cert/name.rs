@@ -263,6 +263,24 @@ impl DistinguishedName {
     }
 }
 
+impl DistinguishedName {
+    /// Returns whether two names are the same as *RFC 5280 §7.1* compares them: string types,
+    /// letter case and blanks around and between words do not count. For names of states'
+    /// authorities, of which some are spelt in two ways; equality is stricter.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let folded = |value: &str| {
+            let words: Vec<_> = value.split_whitespace().collect();
+            words.join(" ").to_lowercase()
+        };
+        let is_same = |(a, b): (&Attribute, &Attribute)| {
+            a.kind == b.kind && folded(&a.value) == folded(&b.value)
+        };
+        self.der == other.der
+            || (self.attributes.len() == other.attributes.len()
+                && self.attributes.iter().zip(&other.attributes).all(is_same))
+    }
+}
+
 fn read_value(value: &Any) -> String {
     let text = match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => {

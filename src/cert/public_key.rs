@@ -6,6 +6,7 @@ use openssl::sha::sha1;
 use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::algorithm::{Curve, KeyAlgorithm};
+use crate::explicit;
 use crate::rsa::RsaPublicKey;
 use crate::verify;
 
@@ -40,7 +41,7 @@ pub enum PublicKey {
     Ec(EcPublicKey),
     /// An RSA key of a supported length.
     Rsa(RsaPublicKey),
-    /// A key of another kind: it can be compared, not used.
+    /// A key of another kind: it can be compared, and may verify what another state signed.
     Other {
         /// The algorithm's object identifier.
         algorithm: ObjectIdentifier,
@@ -102,7 +103,8 @@ impl PublicKey {
         RsaPublicKey::new(modulus, exponent).map(Self::Rsa)
     }
 
-    /// Returns the key that `der` (`SubjectPublicKeyInfo`) holds.
+    /// Returns the key that `der` (`SubjectPublicKeyInfo`) holds. A curve may be named or spelt
+    /// out (*ICAO 9303-12 §4.1.6.3*).
     ///
     /// # Errors
     /// [`PublicKeyError`]; keys of other algorithms, curves and lengths are no error, see
@@ -117,7 +119,8 @@ impl PublicKey {
         let parameters = spki.algorithm.parameters;
         if spki.algorithm.oid == EC_PUBLIC_KEY {
             let named = spki.algorithm.parameters_oid().ok();
-            if let Some(curve) = named.and_then(Curve::from_oid) {
+            let spelt_out = || parameters.and_then(explicit::curve);
+            if let Some(curve) = named.and_then(Curve::from_oid).or_else(spelt_out) {
                 return Self::from_point(curve, bits()?);
             }
         } else if spki.algorithm.oid == RSA_ENCRYPTION

@@ -52,6 +52,7 @@ impl SignatureAlgorithm {
     pub fn rsa_pss(hash: Hash) -> Self {
         let salt_length = match hash {
             Hash::Sha1 => 20,
+            Hash::Sha224 => 28,
             Hash::Sha256 => 32,
             Hash::Sha384 => 48,
             Hash::Sha512 => 64,
@@ -90,10 +91,12 @@ impl SignatureAlgorithm {
     pub fn oid(self) -> ObjectIdentifier {
         match self {
             Self::Ecdsa(Hash::Sha1) => const { oid("1.2.840.10045.4.1") },
+            Self::Ecdsa(Hash::Sha224) => const { oid("1.2.840.10045.4.3.1") },
             Self::Ecdsa(Hash::Sha256) => const { oid("1.2.840.10045.4.3.2") },
             Self::Ecdsa(Hash::Sha384) => const { oid("1.2.840.10045.4.3.3") },
             Self::Ecdsa(Hash::Sha512) => const { oid("1.2.840.10045.4.3.4") },
             Self::RsaPkcs1(Hash::Sha1) => const { oid("1.2.840.113549.1.1.5") },
+            Self::RsaPkcs1(Hash::Sha224) => const { oid("1.2.840.113549.1.1.14") },
             Self::RsaPkcs1(Hash::Sha256) => const { oid("1.2.840.113549.1.1.11") },
             Self::RsaPkcs1(Hash::Sha384) => const { oid("1.2.840.113549.1.1.12") },
             Self::RsaPkcs1(Hash::Sha512) => const { oid("1.2.840.113549.1.1.13") },

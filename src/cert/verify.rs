@@ -14,6 +14,7 @@ use p256::ecdsa::signature::hazmat::PrehashVerifier;
 
 use crate::algorithm::{Curve, KeyAlgorithm};
 use crate::hash::Hash;
+use crate::other_key;
 use crate::public_key::{EcPublicKey, PublicKey};
 use crate::rsa::RsaPublicKey;
 use crate::signature::{EcdsaSignature, SignatureError};
@@ -70,6 +71,7 @@ impl PublicKey {
             Self::Rsa(key) if !matches!(algorithm, SignatureAlgorithm::Ecdsa(_)) => {
                 key.verify(algorithm, hash, digest, signature)
             }
+            Self::Other { spki, .. } => other_key::verify(spki, algorithm, hash, digest, signature),
             _ => Err(SignatureError::Unsupported),
         }
     }
@@ -242,9 +244,10 @@ fn group(curve: Curve) -> Result<EcGroup, ErrorStack> {
     Ok(group)
 }
 
-fn md(hash: Hash) -> &'static MdRef {
+pub(crate) fn md(hash: Hash) -> &'static MdRef {
     match hash {
         Hash::Sha1 => Md::sha1(),
+        Hash::Sha224 => Md::sha224(),
         Hash::Sha256 => Md::sha256(),
         Hash::Sha384 => Md::sha384(),
         Hash::Sha512 => Md::sha512(),
@@ -271,6 +274,7 @@ mod tests {
     fn theirs(hash: Hash) -> MessageDigest {
         match hash {
             Hash::Sha1 => MessageDigest::sha1(),
+            Hash::Sha224 => MessageDigest::sha224(),
             Hash::Sha256 => MessageDigest::sha256(),
             Hash::Sha384 => MessageDigest::sha384(),
             Hash::Sha512 => MessageDigest::sha512(),
@@ -292,9 +296,10 @@ mod tests {
                 key.verify_message(hash, MESSAGE, &signature).unwrap();
                 let digest = key.verify_digest(&hash.digest(MESSAGE), &signature);
                 match hash {
-                    // SHA-1 has to be named.
-                    Hash::Sha1 => {
-                        assert_eq!(digest, Err(SignatureError::Digest { length: 20 }));
+                    // These have to be named.
+                    Hash::Sha1 | Hash::Sha224 => {
+                        let length = hash.length();
+                        assert_eq!(digest, Err(SignatureError::Digest { length }));
                     }
                     _ => digest.unwrap(),
                 }

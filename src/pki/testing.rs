@@ -93,6 +93,7 @@ pub(crate) fn request_of(algorithm: KeyAlgorithm) -> Request {
     let info = RequestInfo::for_key(&name, &key, algorithm.signature_algorithm()).unwrap();
     let hash = match info.hash() {
         Hash::Sha1 => MessageDigest::sha1(),
+        Hash::Sha224 => MessageDigest::sha224(),
         Hash::Sha256 => MessageDigest::sha256(),
         Hash::Sha384 => MessageDigest::sha384(),
         Hash::Sha512 => MessageDigest::sha512(),

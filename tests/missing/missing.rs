@@ -22,6 +22,10 @@ const SKIPPED: &str = "ZIMOGS_SKIPPED";
 const RECORDINGS: &str = "ZIMOGS_RECORDINGS";
 /// Where they are without that, seen from some folder around the crate.
 const USUAL: &str = "shared/chips";
+/// Names the folder of the sample files: published documents, certificates and lists of states.
+const SAMPLES: &str = "ZIMOGS_SAMPLES";
+/// Where they are without that.
+const USUAL_SAMPLES: &str = "shared/vectors/data";
 
 /// Says that something is not here that `tools/setup` installs or cargo builds.
 ///
@@ -68,9 +72,40 @@ pub(crate) fn recording(file: &str) -> Option<PathBuf> {
     None
 }
 
+/// Returns the bytes of a sample file; where it is not here, that is said.
+///
+/// # Panics
+/// Where `ZIMOGS_SAMPLES` names no folder, or the file does not read.
+pub(crate) fn sample(file: &str) -> Option<Vec<u8>> {
+    let folder = match std::env::var_os(SAMPLES) {
+        Some(named) => {
+            let folder = PathBuf::from(named);
+            assert!(folder.is_dir(), "{SAMPLES} names no folder: {folder:?}");
+            Some(folder)
+        }
+        None => Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .map(|folder| folder.join(USUAL_SAMPLES))
+            .find(|usual| usual.is_dir()),
+    };
+    let path = folder.map(|folder| folder.join(file));
+    let Some(path) = path.filter(|path| path.is_file()) else {
+        skipped_from(&format!("the sample {file}"), SAMPLES);
+        return None;
+    };
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => panic!("{}: {error}", path.display()),
+    }
+}
+
 /// Says that something from outside the project is not here, also to a run of the whole project.
 fn skipped(what: &str) {
-    let line = format!("{what}: {RECORDINGS} may name the folder");
+    skipped_from(what, RECORDINGS);
+}
+
+fn skipped_from(what: &str, named_by: &str) {
+    let line = format!("{what}: {named_by} may name the folder");
     println!("SKIPPED: {line}");
     let Some(path) = std::env::var_os(SKIPPED) else {
         return;

@@ -85,6 +85,7 @@ fn openssl_accepts_a_chip_s_request() {
 fn sign(key: &PKey<Private>, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
     let hash = match algorithm.hash().unwrap() {
         Hash::Sha1 => MessageDigest::sha1(),
+        Hash::Sha224 => MessageDigest::sha224(),
         Hash::Sha256 => MessageDigest::sha256(),
         Hash::Sha384 => MessageDigest::sha384(),
         Hash::Sha512 => MessageDigest::sha512(),
