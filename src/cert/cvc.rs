@@ -36,7 +36,7 @@ mod request;
 mod tests;
 mod verify;
 
-pub use algorithm::{CvAlgorithm, CvHash};
+pub use algorithm::CvAlgorithm;
 pub use certificate::CvCertificate;
 pub use chain::{ChainError, Holder, MAX_CHAIN, verify_chain};
 pub use chat::{Chat, Right, Role, TerminalType};

@@ -2,56 +2,11 @@
 
 use std::fmt;
 
-use openssl::hash::{MessageDigest, hash};
 use spki::ObjectIdentifier;
 
 use crate::cvc::error::CvcError;
 use crate::hash::Hash;
 use crate::public_key::PublicKey;
-
-/// A hash function of terminal authentication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CvHash {
-    /// SHA-1, of the first years; see [`crate::cvc::Strength`].
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-impl CvHash {
-    /// Returns the digest of `message`.
-    pub(crate) fn digest(self, message: &[u8]) -> Option<Vec<u8>> {
-        let digest = match self {
-            Self::Sha224 => {
-                return hash(MessageDigest::sha224(), message)
-                    .ok()
-                    .map(|d| d.to_vec());
-            }
-            Self::Sha1 => Hash::Sha1,
-            Self::Sha256 => Hash::Sha256,
-            Self::Sha384 => Hash::Sha384,
-            Self::Sha512 => Hash::Sha512,
-        };
-        Some(digest.digest(message))
-    }
-}
-
-impl From<Hash> for CvHash {
-    fn from(hash: Hash) -> Self {
-        match hash {
-            Hash::Sha1 => Self::Sha1,
-            Hash::Sha256 => Self::Sha256,
-            Hash::Sha384 => Self::Sha384,
-            Hash::Sha512 => Self::Sha512,
-        }
-    }
-}
 
 /// How a key signs: it stands with the key, not with the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,13 +94,13 @@ impl CvAlgorithm {
     }
 
     /// Returns the hash function.
-    pub fn hash(self) -> CvHash {
+    pub fn hash(self) -> Hash {
         match self {
-            Self::RsaPkcs1Sha1 | Self::RsaPssSha1 | Self::EcdsaSha1 => CvHash::Sha1,
-            Self::EcdsaSha224 => CvHash::Sha224,
-            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 | Self::EcdsaSha256 => CvHash::Sha256,
-            Self::EcdsaSha384 => CvHash::Sha384,
-            Self::RsaPkcs1Sha512 | Self::RsaPssSha512 | Self::EcdsaSha512 => CvHash::Sha512,
+            Self::RsaPkcs1Sha1 | Self::RsaPssSha1 | Self::EcdsaSha1 => Hash::Sha1,
+            Self::EcdsaSha224 => Hash::Sha224,
+            Self::RsaPkcs1Sha256 | Self::RsaPssSha256 | Self::EcdsaSha256 => Hash::Sha256,
+            Self::EcdsaSha384 => Hash::Sha384,
+            Self::RsaPkcs1Sha512 | Self::RsaPssSha512 | Self::EcdsaSha512 => Hash::Sha512,
         }
     }
 

@@ -13,7 +13,8 @@ use openssl::rsa::Rsa;
 use openssl::sign::{RsaPssSaltlen, Signer};
 
 use crate::algorithm::Curve;
-use crate::cvc::{CvAlgorithm, CvContent, CvHash, CvPublicKey, HolderReference, Parameters};
+use crate::cvc::{CvAlgorithm, CvContent, CvPublicKey, HolderReference, Parameters};
+use crate::hash::Hash;
 use crate::public_key::PublicKey;
 use crate::signature::ecdsa_der_to_raw;
 use crate::testing::EC_CURVES;
@@ -61,11 +62,11 @@ impl Pair {
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         let digest = match self.algorithm.hash() {
-            CvHash::Sha1 => MessageDigest::sha1(),
-            CvHash::Sha224 => MessageDigest::sha224(),
-            CvHash::Sha256 => MessageDigest::sha256(),
-            CvHash::Sha384 => MessageDigest::sha384(),
-            CvHash::Sha512 => MessageDigest::sha512(),
+            Hash::Sha1 => MessageDigest::sha1(),
+            Hash::Sha224 => MessageDigest::sha224(),
+            Hash::Sha256 => MessageDigest::sha256(),
+            Hash::Sha384 => MessageDigest::sha384(),
+            Hash::Sha512 => MessageDigest::sha512(),
         };
         let mut signer = Signer::new(digest, &self.private).unwrap();
         if self.algorithm.is_pss() {

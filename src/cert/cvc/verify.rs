@@ -9,8 +9,9 @@ use openssl::rsa::{Padding, Rsa};
 use openssl::sign::RsaPssSaltlen;
 
 use crate::algorithm::{Curve, KeyAlgorithm};
-use crate::cvc::algorithm::{CvAlgorithm, CvHash};
+use crate::cvc::algorithm::CvAlgorithm;
 use crate::cvc::error::CvcError;
+use crate::hash::Hash;
 use crate::public_key::PublicKey;
 use crate::rsa::RsaPublicKey;
 use crate::signature::EcdsaSignature;
@@ -97,7 +98,7 @@ impl CvVerifyingKey {
     /// Returns whether signatures by this key count only as [`Strength::Legacy`].
     pub fn is_legacy(&self) -> bool {
         let short = self.key.algorithm().is_some_and(|kind| !kind.may_sign());
-        short || self.algorithm.hash() == CvHash::Sha1
+        short || self.algorithm.hash() == Hash::Sha1
     }
 
     /// Verifies a signature over `message`: r ‖ s for ECDSA, as long as the modulus for RSA.
@@ -122,11 +123,7 @@ impl CvVerifyingKey {
                 actual: signature.len(),
             });
         }
-        let digest = self
-            .algorithm
-            .hash()
-            .digest(message)
-            .ok_or(CvVerifyError::Wrong)?;
+        let digest = self.algorithm.hash().digest(message);
         let verified = match &self.key {
             PublicKey::Ec(key) => EcdsaSignature::from_raw(key.curve(), signature)
                 .and_then(|signature| key.verify(&digest, &signature))
@@ -165,12 +162,12 @@ impl CvVerifyingKey {
     }
 }
 
-fn md(hash: CvHash) -> &'static MdRef {
+fn md(hash: Hash) -> &'static MdRef {
     match hash {
-        CvHash::Sha1 => Md::sha1(),
-        CvHash::Sha224 => Md::sha224(),
-        CvHash::Sha256 => Md::sha256(),
-        CvHash::Sha384 => Md::sha384(),
-        CvHash::Sha512 => Md::sha512(),
+        Hash::Sha1 => Md::sha1(),
+        Hash::Sha224 => Md::sha224(),
+        Hash::Sha256 => Md::sha256(),
+        Hash::Sha384 => Md::sha384(),
+        Hash::Sha512 => Md::sha512(),
     }
 }
