@@ -23,12 +23,19 @@ enum Cause {
     Cipher(CipherError),
     #[error("no random bytes: {0}")]
     Random(&'static str),
+    #[error("{0}")]
+    Unsupported(&'static str),
 }
 
 impl CryptoError {
     /// Says that a source of random bytes gave none, in a few lower-case words.
     pub fn random(reason: &'static str) -> Self {
         let cause = Cause::Random(reason);
+        Self { cause }
+    }
+
+    pub(crate) fn unsupported(what: &'static str) -> Self {
+        let cause = Cause::Unsupported(what);
         Self { cause }
     }
 }

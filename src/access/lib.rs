@@ -17,10 +17,15 @@
 mod basic_access;
 mod crypto_error;
 mod dialogue;
+mod domain_parameters;
+mod group;
 mod mrz_information;
+mod pace;
+mod public_key_object;
 mod random;
 mod secure_messaging;
 mod secured;
+pub mod security_infos;
 mod session_keys;
 #[cfg(test)]
 mod testing;
@@ -28,8 +33,14 @@ mod testing;
 pub use basic_access::{BasicAccess, BasicAccessError};
 pub use crypto_error::CryptoError;
 pub use dialogue::{Dialogue, Turn, converse};
+pub use domain_parameters::{AgreementKey, DomainParameters, DomainParametersError};
 pub use mrz_information::{MrzInformation, MrzInformationError};
+pub use pace::{
+    MappedChipKey, MappedChipKeyError, Pace, PaceChoice, PaceChoiceError, PaceError, PaceOutcome,
+    PaceStep, Password, PasswordError,
+};
 pub use random::{Random, SystemRandom};
 pub use secure_messaging::{SecureMessaging, SecureMessagingError};
 pub use secured::{Secured, SecuredError, session_fault};
+pub use security_infos::{SecurityInfo, SecurityInfos, SecurityInfosError};
 pub use session_keys::{Cipher, SessionKeys};

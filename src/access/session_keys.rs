@@ -88,12 +88,8 @@ impl Cipher {
         }
     }
 
-    /// Derives the key that opens PACE's nonce from what a password gives (*ICAO 9303-11
-    /// §9.7.3*).
-    ///
-    /// # Errors
-    /// [`CryptoError`].
-    pub fn password_key(self, password: &[u8]) -> Result<Key, CryptoError> {
+    /// Derives the key that opens PACE's nonce (*ICAO 9303-11 §9.7.3*).
+    pub(crate) fn password_key(self, password: &[u8]) -> Result<Key, CryptoError> {
         self.derive(password, &[], PASSWORD)
     }
 }
