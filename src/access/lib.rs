@@ -6,7 +6,8 @@
 //!   MRZ, CAN, PIN ──► Pace ────────┴► SecureMessaging ─► Secured<Channel> ─► files
 //!                                                           ▲      │
 //!                                       ChipAuthentication ─┘ ◄────┤ keys anew
-//!                                       ActiveAuthentication ◄─────┘
+//!                                       ActiveAuthentication ◄─────┤
+//!                                       TerminalAuthentication ◄───┘ DG3 after it
 //!   Dialogue   each protocol: commands out, responses in; converse() drives it over a channel
 //! ```
 //!
@@ -27,6 +28,7 @@ mod secure_messaging;
 mod secured;
 pub mod security_infos;
 mod session_keys;
+mod terminal_authentication;
 #[cfg(test)]
 mod testing;
 
@@ -44,3 +46,7 @@ pub use secure_messaging::{SecureMessaging, SecureMessagingError};
 pub use secured::{Secured, SecuredError, session_fault};
 pub use security_infos::{SecurityInfo, SecurityInfos, SecurityInfosError};
 pub use session_keys::{Cipher, SessionKeys};
+pub use terminal_authentication::{
+    MAX_TERMINAL_CERTIFICATES, TerminalAuthentication, TerminalAuthenticationError,
+    TerminalBinding, TerminalCertificates, TerminalCertificatesError, TerminalKey, TerminalVersion,
+};
