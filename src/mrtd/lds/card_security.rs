@@ -1,0 +1,45 @@
+//! EF.CardSecurity: signed `SecurityInfos` (*ICAO 9303-10 §3.11.4*).
+
+use card::tlv::{self, Tag};
+use der::oid::ObjectIdentifier;
+
+use super::error::{LdsError, LdsFault, within_bound};
+use super::file::File;
+
+/// The content type of the signed message: id-SecurityObject.
+pub const CARD_SECURITY_OBJECT: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("0.4.0.127.0.7.3.2.1");
+
+const SEQUENCE: Tag = Tag::known::<0x30>();
+
+/// The file: a CMS message that is all of it. The message itself is `cert`'s matter; its content
+/// is `SecurityInfos`, as in EF.CardAccess.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CardSecurity {
+    cms: Vec<u8>,
+}
+
+impl CardSecurity {
+    /// Reads the file, or takes this CMS `ContentInfo` in DER as it: they are the same.
+    ///
+    /// # Errors
+    /// [`LdsError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, LdsError> {
+        within_bound(File::CardSecurity, bytes)?;
+        let fault = |fault| Err(LdsError::of(File::CardSecurity, fault));
+        match tlv::parse(bytes) {
+            Ok((object, [])) if object.tag == SEQUENCE => Ok(Self {
+                cms: bytes.to_vec(),
+            }),
+            Ok((object, rest)) if object.tag == SEQUENCE => fault(LdsFault::Trailing(rest.len())),
+            _ => fault(LdsFault::Der("a CMS message")),
+        }
+    }
+
+    /// Returns the CMS message, all bytes of the file; nothing of it but its outer sequence was
+    /// looked at.
+    #[must_use]
+    pub fn cms(&self) -> &[u8] {
+        &self.cms
+    }
+}
