@@ -32,6 +32,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("pjl", pjl),
     ("cmp_message", cmp_message),
     ("image", image),
+    ("lds", lds),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -528,5 +529,42 @@ fn image(bytes: &[u8]) {
     };
     if let Ok(image) = document::Image::recognise(bytes.to_vec(), any) {
         assert_eq!(image.bytes(), bytes, "a picture is kept as it came");
+/// The first byte picks the file; what a data group's tag or DER says is read as that, too.
+fn lds(bytes: &[u8]) {
+    use mrtd::lds::{DataGroup, File, Group, Lds, LdsSecurityObject};
+    let Some((&pick, content)) = bytes.split_first() else {
+        return;
+    };
+    let files = File::all();
+    let file = files[usize::from(pick) % files.len()];
+    let read = mrtd::lds::deviations(file, content);
+    if let Ok(group) = DataGroup::parse(content) {
+        assert_eq!(group.bytes(), content, "a data group is all its bytes");
+        let again = DataGroup::new(group.group(), group.content());
+        assert!(
+            again.is_ok_and(|again| again.bytes().len() <= content.len()),
+            "a data group is written no longer than it was read"
+        );
+    }
+    if let Ok(security) = LdsSecurityObject::parse(content) {
+        let again = security
+            .content
+            .encode()
+            .and_then(|der| LdsSecurityObject::parse(&der));
+        assert!(
+            again.is_ok_and(|again| again.content == security.content),
+            "a security object survives its encoding"
+        );
+    }
+    // A document with this file, under a security object that knows it not.
+    let mut document = Lds::new();
+    let sound = [(Group::Dg1, &b"one"[..]), (Group::Dg2, b"two")];
+    let signed =
+        LdsSecurityObject::new(mrtd::lds::LdsVersion::V1_8, cert::Hash::Sha256, sound).ok();
+    if document.insert(file, content.to_vec()).is_ok() {
+        let findings = document.check(signed.as_ref());
+        assert!(!findings.is_empty(), "one file is no document");
+        let malformed = |finding: &mrtd::lds::Finding| matches!(finding, mrtd::lds::Finding::Malformed(error) if error.file == file);
+        assert_eq!(read.is_err(), findings.iter().any(malformed));
     }
 }

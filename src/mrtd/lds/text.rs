@@ -148,7 +148,7 @@ mod tests {
             assert_eq!(*first, spaced(primary));
             assert_eq!(*second, spaced(secondary));
         }
-        for (primary, secondary) in [("", "JĀNIS"), (" - ", "A"), ("A<B", "C"), ("A", "B\nC")] {
+        for (primary, secondary) in [("", "JĀNIS"), (" - ", "A"), ("A<B", "C"), ("A", "B\0C")] {
             assert!(Text::of_name(primary, secondary).is_err());
         }
     }

@@ -1,0 +1,224 @@
+//! EF.COM, security object and files: who vouches for whom.
+
+use cert::Hash;
+
+use crate::lds::testing::{bytes, vector};
+use crate::lds::{
+    DataGroup, Dg1, EfSod, File, Finding, Group, Lds, LdsFault, LdsLimits, LdsSecurityObject,
+    LdsVersion, MAX_FILE, Remark, Severity, UnicodeVersion,
+};
+
+/// A sound document of DG1, DG2 and DG14, and its security object.
+fn document(version: LdsVersion) -> (Lds, LdsSecurityObject) {
+    let mut lds = Lds::new();
+    lds.insert(File::Dg(Group::Dg14), bytes(&vector("bsi")["dg14"]))
+        .unwrap();
+    let dg1 = Dg1::new(vector("bsi")["mrz"].as_str().unwrap()).unwrap();
+    lds.insert_group(&dg1.encode().unwrap()).unwrap();
+    lds.insert_group(&DataGroup::new(Group::Dg2, &[0x7F, 0x61, 0]).unwrap())
+        .unwrap();
+    let object = lds.security_object(version, Hash::Sha384).unwrap();
+    lds.insert(File::Com, lds.com(version).encode()).unwrap();
+    // What is signed is judged elsewhere; here stands some message.
+    let sod = EfSod::new(vec![0x30, 0x00]).unwrap();
+    lds.insert(File::Sod, sod.encode()).unwrap();
+    (lds, object)
+}
+
+/// The same document with one file changed.
+fn with(lds: &Lds, file: File, bytes: Option<Vec<u8>>) -> Lds {
+    let mut other = Lds::new();
+    for (name, content) in lds.files().filter(|(name, _)| *name != file) {
+        other.insert(name, content.to_vec()).unwrap();
+    }
+    if let Some(bytes) = bytes {
+        other.insert(file, bytes).unwrap();
+    }
+    other
+}
+
+#[test]
+fn a_document_as_written_has_no_finding() {
+    for version in [LdsVersion::V1_7, LdsVersion::V1_8] {
+        let (lds, object) = document(version);
+        assert_eq!(lds.check(Some(&object)), []);
+        assert_eq!(lds.check(None), []);
+        // Read back from the chip it is the same, byte for byte.
+        let (again, object_again) = document(version);
+        assert!(again == lds && object_again == object);
+    }
+}
+
+#[test]
+fn every_change_is_found() {
+    let (lds, object) = document(LdsVersion::V1_8);
+    let find = |lds: &Lds| lds.check(Some(&object));
+
+    let mut dg1 = lds.get(Group::Dg1).unwrap().to_vec();
+    *dg1.last_mut().unwrap() = b'5';
+    let altered = with(&lds, File::Dg(Group::Dg1), Some(dg1));
+    assert_eq!(find(&altered), [Finding::HashDiffers(Group::Dg1)]);
+    assert_eq!(altered.check(None), []);
+
+    let without = with(&lds, File::Dg(Group::Dg2), None);
+    assert_eq!(find(&without), [Finding::NotPresent(Group::Dg2)]);
+    assert_eq!(find(&without)[0].severity(), Severity::Open);
+
+    let more = with(
+        &lds,
+        File::Dg(Group::Dg13),
+        Some(DataGroup::new(Group::Dg13, b"x").unwrap().bytes().to_vec()),
+    );
+    assert_eq!(
+        find(&more),
+        [
+            Finding::PresentNotListed(Group::Dg13),
+            Finding::PresentNotSigned(Group::Dg13)
+        ]
+    );
+
+    // EF.COM hides DG14, so that nobody asks for chip authentication.
+    let hiding = crate::lds::EfCom::new(LdsVersion::V1_8, [Group::Dg1, Group::Dg2]);
+    let hidden = with(&lds, File::Com, Some(hiding.encode()));
+    assert_eq!(find(&hidden), [Finding::SignedNotListed(Group::Dg14)]);
+    assert!(find(&hidden)[0].severity() == Severity::Fault);
+
+    let older = with(&lds, File::Com, Some(lds.com(LdsVersion::V1_7).encode()));
+    let differs = Finding::LdsVersionDiffers {
+        listed: LdsVersion::V1_7,
+        signed: Some(LdsVersion::V1_8),
+    };
+    assert_eq!(
+        differs.to_string(),
+        "EF.COM says LDS 1.7, and LDS 1.8 is signed"
+    );
+    assert_eq!(find(&older), [differs]);
+    let mut com = lds.com(LdsVersion::V1_8);
+    com.unicode_version = UnicodeVersion::parse(b"060100").unwrap();
+    let unicode = with(&lds, File::Com, Some(com.encode()));
+    assert!(matches!(
+        find(&unicode)[..],
+        [Finding::UnicodeVersionDiffers { .. }]
+    ));
+
+    for file in [File::Com, File::Sod] {
+        let without = with(&lds, file, None);
+        assert_eq!(find(&without), [Finding::NoFile(file)]);
+    }
+
+    let broken = with(&lds, File::Com, Some(vec![0x60, 0x01]));
+    let findings = find(&broken);
+    assert!(
+        matches!(&findings[..], [Finding::Malformed(error)] if error.file == File::Com),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn a_security_object_without_versions_under_a_new_com() {
+    let (lds, _) = document(LdsVersion::V1_8);
+    let old = lds.security_object(LdsVersion::V1_7, Hash::Sha256).unwrap();
+    let differs = Finding::LdsVersionDiffers {
+        listed: LdsVersion::V1_8,
+        signed: None,
+    };
+    assert_eq!(lds.check(Some(&old)), [differs]);
+}
+
+#[test]
+fn the_reference_data_set_and_its_own_disagreements() {
+    let bsi = vector("bsi");
+    let mut lds = Lds::new();
+    for (file, name) in [
+        (File::Com, "com"),
+        (File::Dg(Group::Dg1), "dg1"),
+        (File::Dg(Group::Dg14), "dg14"),
+        (File::Dg(Group::Dg15), "dg15"),
+    ] {
+        lds.insert(file, bytes(&bsi[name])).unwrap();
+    }
+    let object = LdsSecurityObject::parse(&bytes(&bsi["security_object"]))
+        .unwrap()
+        .content;
+    // Its biometric data groups are left out here; its DG15 is neither listed nor signed.
+    let expected = [
+        Finding::NoFile(File::Sod),
+        Finding::NotPresent(Group::Dg2),
+        Finding::NotPresent(Group::Dg3),
+        Finding::NotPresent(Group::Dg4),
+        Finding::PresentNotListed(Group::Dg15),
+        Finding::PresentNotSigned(Group::Dg15),
+    ];
+    assert_eq!(lds.check(Some(&object)), expected);
+
+    // Under another document's security object DG1, DG14 and DG15 are not what was signed.
+    let other = LdsSecurityObject::parse(&bytes(&vector("etsi")["security_object"]))
+        .unwrap()
+        .content;
+    let differing = lds.check(Some(&other));
+    for group in [Group::Dg1, Group::Dg14, Group::Dg15] {
+        assert!(differing.contains(&Finding::HashDiffers(group)));
+    }
+    assert!(differing.contains(&Finding::SignedNotListed(Group::Dg15)));
+}
+
+#[test]
+fn a_security_object_without_the_mandatory_groups() {
+    let (lds, _) = document(LdsVersion::V1_7);
+    let files = lds.groups().filter(|(group, _)| *group != Group::Dg2);
+    let object = LdsSecurityObject::new(LdsVersion::V1_7, Hash::Sha256, files).unwrap();
+    let com = with(&lds, File::Dg(Group::Dg2), None);
+    assert_eq!(
+        com.check(Some(&object)),
+        [
+            Finding::ListedNotSigned(Group::Dg2),
+            Finding::MandatoryNotSigned(Group::Dg2),
+            Finding::NotPresent(Group::Dg2)
+        ]
+    );
+}
+
+#[test]
+fn a_document_is_bounded() {
+    let mut lds = Lds::new();
+    for group in [Group::Dg2, Group::Dg3, Group::Dg4, Group::Dg5] {
+        lds.insert(File::Dg(group), vec![0; MAX_FILE]).unwrap();
+    }
+    let full = lds.insert(File::Dir, vec![0]).unwrap_err();
+    assert!(matches!(full.fault, LdsFault::Total { .. }));
+    let again = lds.insert(File::Dg(Group::Dg2), vec![]).unwrap_err();
+    assert_eq!(again.to_string(), "EF.DG2: there more than once");
+    let long = lds.insert(File::Com, vec![0; MAX_FILE + 1]).unwrap_err();
+    assert!(matches!(long.fault, LdsFault::TooLong { .. }));
+    let error = lds.fits(LdsLimits::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "EF.DG2: 262144 bytes; at most 65536 are allowed"
+    );
+    let limits = LdsLimits {
+        file: MAX_FILE,
+        total: 1_000_000,
+    };
+    assert!(matches!(
+        lds.fits(limits).unwrap_err().fault,
+        LdsFault::Total {
+            length: 1_048_576,
+            limit: 1_000_000
+        }
+    ));
+    let (small, _) = document(LdsVersion::V1_8);
+    assert!(small.fits(LdsLimits::default()).is_ok());
+    assert!(format!("{small:?}").contains("Dg(Dg1): 93"));
+}
+
+#[test]
+fn remarks_become_notes() {
+    let (lds, _) = document(LdsVersion::V1_7);
+    let mut com = lds.get(File::Com).unwrap().to_vec();
+    com.insert(1, 0x81);
+    let file = File::Com;
+    let noted = with(&lds, file, Some(com)).check(None);
+    let remark = Remark::OtherForm;
+    assert_eq!(noted, [Finding::Deviation { file, remark }]);
+    assert_eq!(noted[0].severity(), Severity::Note);
+}
