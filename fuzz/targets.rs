@@ -33,6 +33,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("cmp_message", cmp_message),
     ("image", image),
     ("lds", lds),
+    ("iso19794", iso19794),
+    ("iso39794", iso39794),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -566,5 +568,44 @@ fn lds(bytes: &[u8]) {
         assert!(!findings.is_empty(), "one file is no document");
         let malformed = |finding: &mrtd::lds::Finding| matches!(finding, mrtd::lds::Finding::Malformed(error) if error.file == file);
         assert_eq!(read.is_err(), findings.iter().any(malformed));
+    }
+}
+
+fn iso19794(bytes: &[u8]) {
+    biometric_block(bytes, mrtd::biometrics::BiometricEncoding::Iso19794);
+}
+
+fn iso39794(bytes: &[u8]) {
+    biometric_block(bytes, mrtd::biometrics::BiometricEncoding::Iso39794);
+}
+
+/// The bytes as a data group, and as the block of a group that is otherwise sound.
+fn biometric_block(bytes: &[u8], encoding: mrtd::biometrics::BiometricEncoding) {
+    use mrtd::biometrics::{FaceGroup, FingerGroup, Modality, Template, Templates};
+    let _ = FaceGroup::parse(bytes);
+    let _ = FingerGroup::parse(bytes);
+    let wrapped = |modality| {
+        let template = Template {
+            encoding,
+            subtype: 9,
+            block: bytes,
+        };
+        let templates = Templates {
+            templates: vec![template],
+            issuer_data: None,
+        };
+        let group = templates.encode(modality).expect("one template is allowed");
+        let read = Templates::parse(modality, &group);
+        assert!(
+            bytes.len() > mrtd::biometrics::MAX_DATA_GROUP / 2 || read.as_ref() == Ok(&templates),
+            "templates survive their encoding"
+        );
+        group
+    };
+    if let Ok(group) = FaceGroup::parse(&wrapped(Modality::Face)) {
+        assert!(group.portrait().is_some(), "a face has a picture");
+    }
+    if let Ok(group) = FingerGroup::parse(&wrapped(Modality::Finger)) {
+        assert!(!group.fingers.is_empty(), "a record has a finger");
     }
 }

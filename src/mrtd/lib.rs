@@ -10,3 +10,5 @@
 //! carries personal data, and what is read is wiped when it is dropped.
 
 pub mod lds;
+
+pub mod biometrics;
