@@ -47,6 +47,10 @@ pub(crate) struct Work {
     pub(crate) key: Option<KeyWork>,
     /// An operation with a private key.
     pub(crate) signed: Option<KeyWork>,
+    /// Operations that cost as much as that one, beyond it.
+    pub(crate) more: u8,
+    /// Milliseconds that the chip waits so that guessing is slow.
+    pub(crate) pause_ms: u32,
 }
 
 /// The kind of key that work was done with.
@@ -56,6 +60,8 @@ pub(crate) enum KeyWork {
     P256,
     /// Elliptic curve, 384 bits.
     P384,
+    /// Elliptic curve, so many bits.
+    Curve(u16),
     /// RSA, so many bits.
     Rsa(u16),
 }
@@ -95,6 +101,18 @@ pub(crate) trait Applet {
     /// Returns whether SELECT by this DF name (whole or right-truncated) means this applet.
     fn is_named(&self, name: &[u8]) -> bool;
 
+    /// Says whether it is selected after a reset (GP Card Specification §6.4.1).
+    fn is_default(&self) -> bool {
+        false
+    }
+
+    /// Says whether it hears its issuer through the secure channel that its security domain
+    /// keeps for it (GP Card Specification §7.6.2): then its other commands are heard as well,
+    /// while no such channel is open.
+    fn serves_issuer(&self) -> bool {
+        false
+    }
+
     /// Is selected: forgets its session, answers SELECT.
     fn select(&mut self, command: &Command) -> Result<Answer, Status>;
 
@@ -108,6 +126,21 @@ pub(crate) trait Applet {
         entropy: &mut Entropy,
         work: &mut Work,
     ) -> Result<Answer, Status>;
+
+    /// Answers a command that came through the issuer's channel, encrypted or not, without
+    /// what protected it. Otherwise as [`Applet::process`].
+    fn process_for_issuer(
+        &mut self,
+        _command: &Command,
+        _confidential: bool,
+        _entropy: &mut Entropy,
+        _work: &mut Work,
+    ) -> Result<Answer, Status> {
+        Err(Status::SECURITY_STATUS_NOT_SATISFIED)
+    }
+
+    /// The issuer begins to open its channel, in plain: a reader's session is over.
+    fn yield_to_issuer(&mut self) {}
 
     /// A command came and was refused before it reached the applet, which ends what holds
     /// for the very next command only.

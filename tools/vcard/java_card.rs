@@ -7,7 +7,7 @@
 //! ```
 //!
 //! After a reset nobody is selected: SELECT then gets 6A82 and everything else 6986, as the
-//! recorded runtime answered.
+//! recorded runtime answered. An applet that is the default one is selected then.
 
 use card::{Command, Response, Status};
 use serde_json::Value;
@@ -22,6 +22,8 @@ use crate::store::{Image, Store, StoreError};
 use crate::transmission::{Form, Line, applet_class};
 
 const SELECT: u8 = 0xA4;
+const INITIALIZE_UPDATE: u8 = 0x50;
+const EXTERNAL_AUTHENTICATE: u8 = 0x82;
 const GET_RESPONSE: u8 = 0xC0;
 
 /// Who answers.
@@ -30,6 +32,18 @@ enum Selected {
     Nobody,
     Domain,
     Applet,
+}
+
+/// How a command comes to the applet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// It selects the applet.
+    Selection,
+    Anybody,
+    /// Through the issuer's channel.
+    Issuer {
+        encrypted: bool,
+    },
 }
 
 /// An applet's memory in clear, wiped when it is dropped.
@@ -76,7 +90,7 @@ impl JavaCard {
             .start(product.memory, memory)
             .map_err(StoreError::Encoding)?;
         let memory = Clear(applet.memory().map_err(StoreError::Encoding)?);
-        Ok(Self {
+        let mut card = Self {
             domain: Os::new(state, product),
             kind,
             room: product.memory,
@@ -85,7 +99,22 @@ impl JavaCard {
             selected: Selected::Nobody,
             entropy: Entropy::default(),
             recording: None,
-        })
+        };
+        card.begin();
+        Ok(card)
+    }
+
+    /// Selects what is selected after a reset.
+    fn begin(&mut self) {
+        self.selected = Selected::Nobody;
+        let is_there = !matches!(
+            self.domain.card(),
+            CardState::Locked | CardState::Terminated
+        );
+        if is_there && self.applet.is_default() {
+            self.selected = Selected::Applet;
+            self.domain.lend();
+        }
     }
 
     /// Returns the domain's memory.
@@ -105,10 +134,10 @@ impl JavaCard {
 
     /// Forgets everything but the memory.
     pub(crate) fn reset(&mut self) {
-        self.selected = Selected::Nobody;
         self.domain.reset();
         self.applet.reset();
         self.entropy.forget();
+        self.begin();
     }
 
     /// Answers one command; what it changes is in the store before.
@@ -129,9 +158,9 @@ impl JavaCard {
             }
             Some(_) => {
                 line.clear();
-                self.domain.reset();
+                self.domain.lend();
                 self.selected = Selected::Applet;
-                return self.run(command, line, store, work, true);
+                return self.run(&command, By::Selection, line, store, work);
             }
             None => {}
         }
@@ -147,13 +176,31 @@ impl JavaCard {
                 if line.has_rest() && command.ins() == GET_RESPONSE && command.cla() == 0x00 {
                     return Ok(line.get_response(&command));
                 }
+                let opens = self.applet.serves_issuer()
+                    && matches!(
+                        (command.cla(), command.ins()),
+                        (0x80, INITIALIZE_UPDATE) | (0x84, EXTERNAL_AUTHENTICATE)
+                    );
+                if opens {
+                    self.applet.yield_to_issuer();
+                    let applet = &self.memory.0;
+                    let mut store = Beside { store, applet };
+                    return self.domain.answer(command, form, line, &mut store, work);
+                }
+                self.domain.interrupt();
                 let class = applet_class(command.cla());
                 let linked = class.and_then(|chained| line.link(command, chained));
                 let linked = linked.inspect_err(|_| self.pass_over(line))?;
                 let Some(command) = linked else {
                     return Ok(Response::new([], Status::OK));
                 };
-                self.run(command, line, store, work, false)
+                if !self.applet.serves_issuer() {
+                    return self.run(&command, By::Anybody, line, store, work);
+                }
+                let received = self.domain.receive(command, form);
+                let (command, channel) = received.inspect_err(|_| self.pass_over(line))?;
+                let by = channel.map_or(By::Anybody, |encrypted| By::Issuer { encrypted });
+                self.run(&command, by, line, store, work)
             }
         }
     }
@@ -188,26 +235,33 @@ impl JavaCard {
     /// Lets the applet answer, and keeps what it remembers, also after a refusal.
     fn run(
         &mut self,
-        command: Command,
+        command: &Command,
+        by: By,
         line: &mut Line,
         store: &mut dyn Store,
         work: &mut Work,
-        selecting: bool,
     ) -> Result<Response, Status> {
-        if let Some(answer) = self.recording.as_mut().and_then(|r| r.answer(&command)) {
-            self.applet.foresee(&command, &answer, &mut self.entropy);
+        if let Some(answer) = self.recording.as_mut().and_then(|r| r.answer(command)) {
+            self.applet.foresee(command, &answer, &mut self.entropy);
         }
-        let outcome = if selecting {
-            self.applet.select(&command)
-        } else {
-            self.applet.process(&command, &mut self.entropy, work)
+        let entropy = &mut self.entropy;
+        let outcome = match by {
+            By::Selection => self.applet.select(command),
+            By::Anybody => self.applet.process(command, entropy, work),
+            By::Issuer { encrypted } => self
+                .applet
+                .process_for_issuer(command, encrypted, entropy, work),
         };
         self.entropy.forget();
-        if selecting && outcome.is_err() {
+        if by == By::Selection && outcome.is_err() {
             self.selected = Selected::Nobody;
         }
         self.commit(store)?;
         let Answer { data, status } = outcome?;
+        let (data, status) = match by {
+            By::Issuer { .. } => self.domain.send(data, status),
+            By::Selection | By::Anybody => (data, status),
+        };
         Ok(line.deliver(data, status, command.le(), false))
     }
 
@@ -225,6 +279,7 @@ impl JavaCard {
         let kept = self.kind.start(self.room, Some(self.memory.0.clone()));
         self.applet = kept.map_err(|_| Status::UNKNOWN)?;
         self.selected = Selected::Nobody;
+        self.domain.reset();
         Err(Status::MEMORY_FAILURE)
     }
 }

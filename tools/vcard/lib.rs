@@ -24,6 +24,7 @@ mod eid;
 pub mod farm;
 mod fault;
 mod gids;
+mod icao;
 mod identity;
 mod in_process;
 mod isoapplet;

@@ -4,6 +4,7 @@
 use crate::applet::Applet;
 use crate::eid::state::MAIN_AID;
 use crate::gids;
+use crate::icao;
 use crate::isoapplet;
 use crate::mrtd;
 use crate::openpgp;
@@ -60,6 +61,8 @@ pub(crate) enum Software {
 pub(crate) enum AppletKind {
     /// A Generic Identity Device.
     Gids,
+    /// A modern travel document.
+    Icao(icao::Build),
     /// IsoApplet, a PKCS#15 card.
     IsoApplet(isoapplet::Build),
     /// An ICAO passport.
@@ -80,6 +83,7 @@ impl AppletKind {
     ) -> Result<Box<dyn Applet + Send>, serde_json::Error> {
         match self {
             Self::Gids => gids::start(memory),
+            Self::Icao(build) => icao::start(build, room, memory),
             Self::IsoApplet(build) => isoapplet::start(build, room, memory),
             Self::Mrtd => memory.map_or_else(|| Ok(mrtd::blank()), mrtd::wake),
             Self::OpenPgp => openpgp::start(memory),
@@ -143,6 +147,25 @@ pub const PRODUCTS: &[Product] = &[
         ..J3R180
     },
     Product {
+        id: "icao-lds",
+        command_data: 4096,
+        software: Software::JavaCard(AppletKind::Icao(icao::Build { answer: 4096 })),
+        ..ICAO_LDS
+    },
+    Product {
+        id: "icao-lds-short",
+        // The card capabilities without extended length.
+        atr: &[
+            0x3B, 0x88, 0x80, 0x01, 0x80, 0x73, 0x96, 0x21, 0x80, 0x82, 0x90, 0x00, 0xDF,
+        ],
+        transmission: Transmission {
+            extended: false,
+            ..ICAO_LDS.transmission
+        },
+        software: Software::JavaCard(AppletKind::Icao(icao::Build { answer: 223 })),
+        ..ICAO_LDS
+    },
+    Product {
         id: "mrtd-applet",
         application: mrtd::AID,
         transmission: Transmission {
@@ -200,6 +223,23 @@ const ISOAPPLET_V1: Product = Product {
 const fn isoapplet(version: isoapplet::Version, import: bool) -> Software {
     Software::JavaCard(AppletKind::IsoApplet(isoapplet::Build { version, import }))
 }
+
+/// A contactless Java Card of travel documents. Its answer to reset is what a reader makes of
+/// the card's historical bytes (PC/SC part 3 §3.1.3.2.3.1): card capabilities, and a status
+/// indicator (ISO/IEC 7816-4 §12.1.1).
+const ICAO_LDS: Product = Product {
+    atr: &[
+        0x3B, 0x88, 0x80, 0x01, 0x80, 0x73, 0x96, 0x21, 0xC0, 0x82, 0x90, 0x00, 0x9F,
+    ],
+    application: icao::AID,
+    transmission: Transmission {
+        extended: true,
+        chaining: Chaining::Applet,
+        excess: Excess::Kept,
+    },
+    issuer: &[0x47, 0x90, 0x00, 0x03],
+    ..J3R180
+};
 
 /// A Java Card 2.2.2 of 2008 to 2012, 80 kB, of which applets leave 64.
 const J2A080: Product = Product {

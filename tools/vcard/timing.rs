@@ -103,12 +103,14 @@ impl Timing {
                 let scale = (f64::from(bits) / f64::from(*measured)).powi(4);
                 tailed(mean * scale, longest * scale, lot)
             }
+            // A multiplication takes the cube of the length.
+            KeyWork::Curve(bits) => p384 * (f64::from(bits) / 384.0).powi(3),
         }
     }
 
     fn using(&self, key: KeyWork) -> f64 {
         match key {
-            KeyWork::P256 | KeyWork::P384 => self.making(key, 0.0),
+            KeyWork::P256 | KeyWork::P384 | KeyWork::Curve(_) => self.making(key, 0.0),
             KeyWork::Rsa(bits) => self.rsa_use_ms * (f64::from(bits) / 2048.0).powi(3),
         }
     }
@@ -188,7 +190,9 @@ impl Clock {
         if let Some(key) = work.key {
             ms += class.making(key, self.lot());
         }
-        ms += work.signed.map_or(0.0, |key| class.using(key));
+        let uses = 1.0 + f64::from(work.more);
+        ms += work.signed.map_or(0.0, |key| class.using(key) * uses);
+        ms += f64::from(work.pause_ms);
         let taken = Duration::from_secs_f64(ms / 1000.0);
         self.passed += taken;
         taken

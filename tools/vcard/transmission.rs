@@ -37,6 +37,9 @@ pub enum Chaining {
     Of(&'static [u8]),
     /// None: 6884.
     None,
+    /// The applet sees the class bit and joins what it wants to: each piece of a chain may
+    /// have secure messaging, or an answer, of its own.
+    Applet,
 }
 
 /// What becomes of an answer that is longer than Le.
@@ -195,6 +198,10 @@ impl Line {
         command: Command,
         chained: bool,
     ) -> Result<Option<Command>, Status> {
+        if self.rules.chaining == Chaining::Applet {
+            self.move_on()?;
+            return Ok(Some(command));
+        }
         let cla = if chained {
             command.cla() & !CHAINED
         } else {
@@ -243,7 +250,7 @@ impl Line {
                     Ok(())
                 }
             }
-            Chaining::Only(_) | Chaining::Of(_) | Chaining::None => {
+            Chaining::Only(_) | Chaining::Of(_) | Chaining::None | Chaining::Applet => {
                 Err(Status::CHAINING_NOT_SUPPORTED)
             }
         }

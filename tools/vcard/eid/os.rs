@@ -8,8 +8,8 @@
 use card::{Command, Response, Status};
 
 use super::instructions;
-use super::state::{CardState, State};
-use super::turn::{SecureChannel, Turn, Volatile};
+use super::state::{CardState, MF, State};
+use super::turn::{Application, SecureChannel, Turn, Volatile};
 use crate::applet::Work;
 use crate::product::Product;
 use crate::store::Store;
@@ -50,6 +50,42 @@ impl Os {
     /// Forgets everything but the memory.
     pub(crate) fn reset(&mut self) {
         self.volatile = Volatile::fresh();
+    }
+
+    /// Keeps the secure channel for the applet of a Java Card, which was selected.
+    pub(crate) fn lend(&mut self) {
+        self.volatile = Volatile::selecting(Application::Eid, MF);
+    }
+
+    /// Takes a command for an applet out of the channel; returns whether it was encrypted, or
+    /// `None` where it came in plain and no channel is open. A plain one ends an open channel.
+    pub(crate) fn receive(
+        &mut self,
+        command: Command,
+        form: Form,
+    ) -> Result<(Command, Option<bool>), Status> {
+        // The bit that says so is another one in ISO's secure messaging.
+        let secured = command.cla() & 0x0C == 0x04;
+        if !secured {
+            return match self.volatile.channel {
+                SecureChannel::Open(_) => {
+                    self.volatile.channel = SecureChannel::Closed;
+                    Err(Status::SECURITY_STATUS_NOT_SATISFIED)
+                }
+                _ => Ok((command, None)),
+            };
+        }
+        let class = Class::parse(command.cla())?;
+        let command = self.unsecured(command, class, form)?;
+        let SecureChannel::Open(session) = &self.volatile.channel else {
+            return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
+        };
+        Ok((command, Some(session.level().decrypts_commands())))
+    }
+
+    /// Puts an applet's answer into the channel.
+    pub(crate) fn send(&mut self, data: Vec<u8>, status: Status) -> (Vec<u8>, Status) {
+        self.secured(data, status)
     }
 
     /// Answers one command; what it changes is in the store before.

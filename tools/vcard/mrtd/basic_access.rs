@@ -2,7 +2,7 @@
 //! mutual authentication that opens a session.
 
 use card::Status;
-use card::tlv::{self, Tlv};
+use card::tlv;
 use openssl::sha::sha1;
 use zeroize::Zeroizing;
 
@@ -26,6 +26,19 @@ const NO_MRZ_CHARACTER: Status = Status::new(0x6D04);
 
 /// Reads `62 L { 04 <document number> 04 <birth> 04 <expiry> }` and derives the keys.
 pub(super) fn keys(data: &[u8]) -> Result<Keys, Status> {
+    let (information, _) = mrz_information(data)?;
+    let digest = Zeroizing::new(sha1(&information));
+    let mut seed = Zeroizing::new([0; 16]);
+    for (byte, hashed) in seed.iter_mut().zip(digest.iter()) {
+        *byte = *hashed;
+    }
+    Ok(Keys::derive(&seed))
+}
+
+/// Reads `62 L { 04 <document number> 04 <birth> 04 <expiry> }`; returns the MRZ information,
+/// each field with its check digit (ICAO Doc 9303-11 §4.3.2), and how many bytes of it are
+/// the number's.
+pub(crate) fn mrz_information(data: &[u8]) -> Result<(Zeroizing<Vec<u8>>, usize), Status> {
     let outer = tlv::parse_all(data).map_err(|_| Status::WRONG_DATA)?;
     let [outer] = &outer[..] else {
         return Err(Status::WRONG_DATA);
@@ -40,21 +53,12 @@ pub(super) fn keys(data: &[u8]) -> Result<Keys, Status> {
     if outer.tag.value() != 0x62 || parts.iter().any(|part| part.tag.value() != 0x04) || !lengths {
         return Err(Status::WRONG_DATA);
     }
-    derive(&parts)
-}
-
-fn derive(parts: &[Tlv<'_>]) -> Result<Keys, Status> {
     let mut information = Zeroizing::new(Vec::with_capacity(2 * DATE + NUMBER.end() + 3));
-    for part in parts {
+    for part in &parts {
         information.extend_from_slice(part.value);
         information.push(check_digit(part.value)?);
     }
-    let digest = Zeroizing::new(sha1(&information));
-    let mut seed = Zeroizing::new([0; 16]);
-    for (byte, hashed) in seed.iter_mut().zip(digest.iter()) {
-        *byte = *hashed;
-    }
-    Ok(Keys::derive(&seed))
+    Ok((information, number.value.len() + 1))
 }
 
 /// Computes the check digit over a field of the MRZ (ICAO Doc 9303-3 §4.9).

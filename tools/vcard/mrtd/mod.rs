@@ -22,6 +22,7 @@ mod secure_messaging;
 use serde_json::Value;
 
 use crate::applet::Applet;
+pub(crate) use basic_access::mrz_information;
 pub(crate) use passport::AID;
 use passport::Passport;
 
