@@ -531,6 +531,9 @@ fn image(bytes: &[u8]) {
     };
     if let Ok(image) = document::Image::recognise(bytes.to_vec(), any) {
         assert_eq!(image.bytes(), bytes, "a picture is kept as it came");
+    }
+}
+
 /// The first byte picks the file; what a data group's tag or DER says is read as that, too.
 fn lds(bytes: &[u8]) {
     use mrtd::lds::{DataGroup, File, Group, Lds, LdsSecurityObject};
