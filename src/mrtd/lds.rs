@@ -47,7 +47,7 @@ mod text;
 mod version;
 
 pub use atr_info::{AtrInfo, ExtendedLength};
-pub use card_security::{CARD_SECURITY_OBJECT, CardSecurity};
+pub use card_security::CardSecurity;
 pub use com::EfCom;
 pub use data_group::DataGroup;
 pub use date::{LdsDate, LdsTime};
@@ -64,7 +64,7 @@ pub use file::{Application, File, Group, LDS_APPLICATION, MAX_FILE};
 pub use finding::{Finding, Severity, deviations};
 pub use remark::{Read, Remark};
 pub use security_infos::{CardAccess, Dg14};
-pub use security_object::{LDS_SECURITY_OBJECT, LdsSecurityObject};
+pub use security_object::LdsSecurityObject;
 pub use sod::EfSod;
 pub use text::{ImageData, Text};
 pub use version::{LdsVersion, UnicodeVersion};

@@ -12,3 +12,6 @@
 pub mod lds;
 
 pub mod biometrics;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;

@@ -1,19 +1,14 @@
 //! EF.CardSecurity: signed `SecurityInfos` (*ICAO 9303-10 §3.11.4*).
 
 use card::tlv::{self, Tag};
-use der::oid::ObjectIdentifier;
 
 use super::error::{LdsError, LdsFault, within_bound};
 use super::file::File;
 
-/// The content type of the signed message: id-SecurityObject.
-pub const CARD_SECURITY_OBJECT: ObjectIdentifier =
-    ObjectIdentifier::new_unwrap("0.4.0.127.0.7.3.2.1");
-
 const SEQUENCE: Tag = Tag::known::<0x30>();
 
-/// The file: a CMS message that is all of it. The message itself is `cert`'s matter; its content
-/// is `SecurityInfos`, as in EF.CardAccess.
+/// The file: a CMS message that is all of it. The message itself is [`cert::cms`]'s matter; its
+/// content, of type [`cert::cms::SECURITY_OBJECT`], is `SecurityInfos` as in EF.CardAccess.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardSecurity {
     cms: Vec<u8>,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::error::LdsFault;
 
@@ -64,7 +64,8 @@ impl TryFrom<Date> for LdsDate {
     type Error = LdsFault;
 
     fn try_from(date: Date) -> Result<Self, LdsFault> {
-        Self::parse(date.strftime("%Y%m%d").to_string().as_bytes())
+        let digits = Zeroizing::new(date.strftime("%Y%m%d").to_string());
+        Self::parse(digits.as_bytes())
     }
 }
 

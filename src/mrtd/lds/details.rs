@@ -1,7 +1,7 @@
 //! What DG11 and DG12 have in common: a tag list, fields each at most once, and names that a
 //! template counts.
 
-use card::tlv::{self, Tag, Tlv};
+use card::tlv::{Tag, Tlv};
 use zeroize::Zeroizing;
 
 use super::data_group::DataGroup;
@@ -10,7 +10,7 @@ use super::error::{LdsError, LdsFault};
 use super::file::{File, Group};
 use super::remark::Remark;
 use super::tag_list::{self, TAG_LIST};
-use super::template::{objects, outer};
+use super::template::{joined, objects, outer, secret};
 use super::text::{ImageData, Text};
 
 const NAMES: Tag = Tag::known::<0xA0>();
@@ -208,9 +208,9 @@ pub(crate) fn counted(file: File, object: &Tlv<'_>) -> Result<usize, LdsError> {
 }
 
 /// Returns the object `02` that announces a number of objects.
-pub(crate) fn count(file: File, number: usize, most: u8) -> Result<Vec<u8>, LdsError> {
+pub(crate) fn count(file: File, number: usize, most: u8) -> Result<Zeroizing<Vec<u8>>, LdsError> {
     match u8::try_from(number) {
-        Ok(number) if number <= most => Ok(tlv::encode(COUNT, &[number])),
+        Ok(number) if number <= most => Ok(secret(COUNT, &[number])),
         _ => Err(LdsError::at(
             file,
             COUNT,
@@ -223,7 +223,7 @@ pub(crate) fn count(file: File, number: usize, most: u8) -> Result<Vec<u8>, LdsE
 pub(crate) struct Writer {
     group: Group,
     tags: Vec<Tag>,
-    value: Zeroizing<Vec<u8>>,
+    objects: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Writer {
@@ -232,14 +232,13 @@ impl Writer {
         Self {
             group,
             tags: Vec::new(),
-            value: Zeroizing::default(),
+            objects: Vec::new(),
         }
     }
 
     fn push(&mut self, tag: Tag, object: Tag, value: &[u8]) {
         self.tags.push(tag);
-        let object = Zeroizing::new(tlv::encode(object, value));
-        self.value.extend_from_slice(&object);
+        self.objects.push(secret(object, value));
     }
 
     fn limited(&self, tag: Tag, length: usize, limit: usize) -> Result<(), LdsError> {
@@ -268,13 +267,12 @@ impl Writer {
         if names.is_empty() {
             return Ok(());
         }
-        let mut value = Zeroizing::new(count(File::Dg(self.group), names.len(), 99)?);
+        let mut objects = vec![count(File::Dg(self.group), names.len(), 99)?];
         for text in names {
             self.limited(name, text.as_str().len(), TEXT)?;
-            let object = Zeroizing::new(tlv::encode(name, text.as_str().as_bytes()));
-            value.extend_from_slice(&object);
+            objects.push(secret(name, text.as_str().as_bytes()));
         }
-        self.push(name, NAMES, &value);
+        self.push(name, NAMES, &joined(&objects));
         Ok(())
     }
 
@@ -286,9 +284,9 @@ impl Writer {
     }
 
     /// Returns the file.
-    pub(crate) fn finish(self) -> Result<DataGroup, LdsError> {
-        let mut content = Zeroizing::new(tag_list::encode(self.tags));
-        content.extend_from_slice(&self.value);
-        DataGroup::new(self.group, &content)
+    pub(crate) fn finish(mut self) -> Result<DataGroup, LdsError> {
+        let list = Zeroizing::new(tag_list::encode(self.tags));
+        self.objects.insert(0, list);
+        DataGroup::new(self.group, &joined(&self.objects))
     }
 }

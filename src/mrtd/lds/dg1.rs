@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use card::tlv::{self, Tag};
+use card::tlv::Tag;
 use zeroize::Zeroizing;
 
 use super::data_group::DataGroup;
 use super::error::{LdsError, LdsFault};
 use super::file::{File, Group};
 use super::remark::{Read, Remark};
-use super::template::{objects, once, outer, required};
+use super::template::{objects, once, outer, required, secret};
 
 const FILE: File = File::Dg(Group::Dg1);
 const MRZ: Tag = Tag::known::<0x5F1F>();
@@ -93,8 +93,7 @@ impl Dg1 {
     /// # Errors
     /// None in practice: the zone has its length.
     pub fn encode(&self) -> Result<DataGroup, LdsError> {
-        let value = Zeroizing::new(tlv::encode(MRZ, self.mrz.as_bytes()));
-        DataGroup::new(Group::Dg1, &value)
+        DataGroup::new(Group::Dg1, &secret(MRZ, self.mrz.as_bytes()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use card::tlv::Tag;
 use document::Holder;
+use zeroize::Zeroizing;
 
 use super::data_group::DataGroup;
 use super::date::LdsDate;
@@ -69,8 +70,9 @@ impl Dg11 {
     /// document goes without it or without DG11.
     pub fn of_holder(holder: &Holder) -> Result<Self, LdsError> {
         let at = |tag| move |fault| LdsError::at(Group::Dg11, tag, fault);
-        let name = Text::of_name(&holder.surname.upper(), &holder.given_names.upper())
-            .map_err(at(FULL_NAME))?;
+        let surname = Zeroizing::new(holder.surname.upper());
+        let given_names = Zeroizing::new(holder.given_names.upper());
+        let name = Text::of_name(&surname, &given_names).map_err(at(FULL_NAME))?;
         if name.as_str().len() > TEXT {
             return Err(at(FULL_NAME)(LdsFault::TooLong {
                 length: name.as_str().len(),
@@ -78,8 +80,8 @@ impl Dg11 {
             }));
         }
         let place = holder.birth_place.as_ref();
-        let place = place.map(|place| Text::of_fields(&[&place.upper()]));
-        let code = zeroize::Zeroizing::new(holder.personal_code.to_string());
+        let place = place.map(|place| Text::of_fields(&[&Zeroizing::new(place.upper())]));
+        let code = Zeroizing::new(holder.personal_code.to_string());
         Ok(Self {
             full_name: Some(name),
             personal_number: Some(Text::new(&code).map_err(at(PERSONAL_NUMBER))?),

@@ -1,7 +1,6 @@
 //! DG16: persons to notify (*ICAO 9303-10 §4.7.16*).
 
-use card::tlv::{self, Tag};
-use zeroize::Zeroizing;
+use card::tlv::Tag;
 
 use super::data_group::DataGroup;
 use super::date::{Form, LdsDate};
@@ -9,7 +8,7 @@ use super::details::{count, counted};
 use super::error::{LdsError, LdsFault};
 use super::file::{File, Group};
 use super::remark::{Read, Remark};
-use super::template::{objects, once, outer, required};
+use super::template::{joined, objects, once, outer, required, secret};
 use super::text::Text;
 
 const FILE: File = File::Dg(Group::Dg16);
@@ -115,20 +114,17 @@ impl Dg16 {
                 },
             ));
         }
-        let mut content = Zeroizing::new(count(FILE, self.persons.len(), 15)?);
+        let mut content = vec![count(FILE, self.persons.len(), 15)?];
         for (person, template) in self.persons.iter().zip(PERSONS) {
-            let mut value = Zeroizing::new(Vec::new());
-            for (tag, bytes) in [
-                (RECORDED, &person.recorded.digits()[..]),
-                (NAME, person.name.as_str().as_bytes()),
-                (TELEPHONE, person.telephone.as_str().as_bytes()),
-                (ADDRESS, person.address.as_str().as_bytes()),
-            ] {
-                value.extend_from_slice(&Zeroizing::new(tlv::encode(tag, bytes)));
-            }
-            content.extend_from_slice(&Zeroizing::new(tlv::encode(template, &value)));
+            let value = [
+                secret(RECORDED, person.recorded.digits()),
+                secret(NAME, person.name.as_str().as_bytes()),
+                secret(TELEPHONE, person.telephone.as_str().as_bytes()),
+                secret(ADDRESS, person.address.as_str().as_bytes()),
+            ];
+            content.push(secret(template, &joined(&value)));
         }
-        DataGroup::new(Group::Dg16, &content)
+        DataGroup::new(Group::Dg16, &joined(&content))
     }
 }
 

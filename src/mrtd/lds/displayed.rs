@@ -1,14 +1,13 @@
 //! DG5 and DG7: portrait and signature as they are displayed (*ICAO 9303-10 §4.7.5, §4.7.7*).
 
-use card::tlv::{self, Tag};
-use zeroize::Zeroizing;
+use card::tlv::Tag;
 
 use super::data_group::DataGroup;
 use super::details::{count, counted};
 use super::error::{LdsError, LdsFault};
 use super::file::{File, Group};
 use super::remark::{Read, Remark};
-use super::template::{objects, outer};
+use super::template::{joined, objects, outer, secret};
 use super::text::ImageData;
 
 const COUNT: Tag = Tag::known::<0x02>();
@@ -94,12 +93,11 @@ impl Displayed {
         if self.images.is_empty() {
             return Err(counts(file, 0, 0));
         }
-        let mut content = Zeroizing::new(count(file, self.images.len(), MOST)?);
+        let mut content = vec![count(file, self.images.len(), MOST)?];
         for image in &self.images {
-            let object = Zeroizing::new(tlv::encode(self.kind.tag(), image.bytes()));
-            content.extend_from_slice(&object);
+            content.push(secret(self.kind.tag(), image.bytes()));
         }
-        DataGroup::new(self.kind.group(), &content)
+        DataGroup::new(self.kind.group(), &joined(&content))
     }
 }
 

@@ -1,15 +1,17 @@
 //! Why a file does not read or cannot be written.
 
+use std::error::Error;
+use std::fmt;
+
 use card::tlv::{Tag, TlvError};
 use cert::PublicKeyError;
-use thiserror::Error;
 
 use super::file::{File, MAX_FILE};
 
 /// Why a file of the LDS does not read or cannot be written: which, where and what.
 ///
 /// Carries lengths, counts and tags, never content: the files are about a person.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LdsError {
     /// The file.
     pub file: File,
@@ -19,8 +21,15 @@ pub struct LdsError {
     pub fault: LdsFault,
 }
 
-impl std::fmt::Display for LdsError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Error for LdsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The fault stands in the text; what is behind it does not.
+        self.fault.source()
+    }
+}
+
+impl fmt::Display for LdsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tag {
             Some(tag) => write!(f, "{}, object {tag}: {}", self.file, self.fault),
             None => write!(f, "{}: {}", self.file, self.fault),
@@ -49,7 +58,7 @@ impl LdsError {
 }
 
 /// What is wrong with a file or an object in it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LdsFault {
     /// No BER-TLV.
@@ -114,6 +123,9 @@ pub enum LdsFault {
     /// LDS versions that must be there are not, or the other way round.
     #[error("LDS and Unicode version stand in version 1 of the security object and only there")]
     VersionInfo,
+    /// A signed message holds something else than belongs here.
+    #[error("a message of content type {0} holds something else")]
+    ContentType(der::oid::ObjectIdentifier),
     /// A hash function that is not read.
     #[error("hash function {0} is not read")]
     Hash(der::oid::ObjectIdentifier),

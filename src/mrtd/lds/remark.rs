@@ -45,6 +45,12 @@ pub enum Remark {
     /// Names outside the template that counts them.
     #[error("{0} stands outside the template A0")]
     OutsideTemplate(Tag),
+    /// A signed security object whose message calls it plain data.
+    #[error("the signed message calls its content plain data")]
+    PlainContent,
+    /// Hashes of SHA-1, as the first documents have them; collisions are known.
+    #[error("the hashes are of SHA-1")]
+    OldHash,
     /// Entries not in the order of their numbers.
     #[error("entries are not in the order of their numbers")]
     Unordered,

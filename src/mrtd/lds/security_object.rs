@@ -1,6 +1,7 @@
 //! The LDS security object: what the document signer signs (*ICAO 9303-10 §4.6.2, Appendix D*).
 
 use cert::Hash;
+use cert::cms::{LDS_SECURITY_OBJECT, SignedData};
 use der::asn1::{Any, OctetString, PrintableString};
 use der::oid::ObjectIdentifier;
 use der::{Decode, Encode, Sequence};
@@ -10,8 +11,8 @@ use super::file::{File, Group};
 use super::remark::{Read, Remark};
 use super::version::{LdsVersion, UnicodeVersion};
 
-/// The content type of the signed message: id-icao-mrtd-security-ldsSecurityObject.
-pub const LDS_SECURITY_OBJECT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.136.1.1.1");
+/// Plain bytes, id-data: what some documents in the field say of their security object.
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 
 /// The longest that is read, in bytes: sixteen hashes of 64 bytes come to 1 200.
 const MAX_SECURITY_OBJECT: usize = 4096;
@@ -72,6 +73,24 @@ impl LdsSecurityObject {
         Self::checked(hash, hashes, versions)
     }
 
+    /// Reads the security object that this message holds; whether its signature is right is to be
+    /// judged there.
+    ///
+    /// # Errors
+    /// [`LdsFault::ContentType`] for a message of another kind, and as [`Self::parse`].
+    pub fn of_message(message: &SignedData) -> Result<Read<Self>, LdsError> {
+        let content_type = message.content_type();
+        if content_type != LDS_SECURITY_OBJECT && content_type != DATA {
+            let fault = LdsFault::ContentType(content_type);
+            return Err(LdsError::of(File::Sod, fault));
+        }
+        let mut read = Self::parse(message.content())?;
+        if content_type == DATA {
+            read.remarks.push(Remark::PlainContent);
+        }
+        Ok(read)
+    }
+
     /// Reads the security object, the signed content of EF.SOD.
     ///
     /// # Errors
@@ -117,9 +136,13 @@ impl LdsSecurityObject {
         }
         // The reference data set itself has 1, 2, 3, 14, 4.
         let ordered = hashes.is_sorted_by_key(|(group, _)| *group);
+        let mut remarks = Vec::from_iter((!ordered).then_some(Remark::Unordered));
+        if hash == Hash::Sha1 {
+            remarks.push(Remark::OldHash);
+        }
         Ok(Read {
             content: Self::checked(hash, hashes, versions)?,
-            remarks: Vec::from_iter((!ordered).then_some(Remark::Unordered)),
+            remarks,
         })
     }
 
@@ -236,11 +259,12 @@ fn algorithm(identifier: &AlgorithmIdentifier) -> Result<Hash, LdsFault> {
 #[cfg(test)]
 mod tests {
     use cert::Hash;
+    use cert::cms::SignedData;
     use proptest::prelude::*;
 
     use super::LdsSecurityObject;
     use crate::lds::testing::{bytes, vector};
-    use crate::lds::{Group, LdsVersion, Remark};
+    use crate::lds::{EfSod, Group, LdsVersion, Remark};
 
     #[test]
     fn published_security_objects() {
@@ -279,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn the_signed_messages_themselves() {
+        let folder = "bsi_reference_dataset";
+        for (file, name) in [("EF_SOD.bin", "bsi"), ("EF_SOD_etsi_tr103200.bin", "etsi")] {
+            let Some(sod) = crate::missing::sample(&format!("{folder}/{file}")) else {
+                return;
+            };
+            let wrapped = EfSod::parse(&sod).unwrap();
+            assert_eq!(wrapped.encode(), sod);
+            let message = SignedData::parse(wrapped.cms()).unwrap();
+            let read = LdsSecurityObject::of_message(&message).unwrap();
+            let row = vector(name);
+            let expected = LdsSecurityObject::parse(&bytes(&row["security_object"]));
+            assert_eq!(read, expected.unwrap());
+        }
+    }
+
+    #[test]
     fn a_version_1_object_as_the_module_of_the_standard_has_it() {
         let files = [(Group::Dg2, &b"two"[..]), (Group::Dg1, b"one")];
         let object = LdsSecurityObject::new(LdsVersion::V1_8, Hash::Sha256, files).unwrap();
@@ -309,7 +350,7 @@ mod tests {
             let object = LdsSecurityObject::new(version, hash, files).unwrap();
             let read = LdsSecurityObject::parse(&object.encode().unwrap()).unwrap();
             prop_assert_eq!(&read.content, &object);
-            prop_assert!(read.remarks.is_empty());
+            prop_assert_eq!(read.remarks.is_empty(), hash != Hash::Sha1);
             let listed: Vec<_> = object.hashes().map(|(group, _)| group.number()).collect();
             prop_assert!(numbers.into_iter().eq(listed));
         }

@@ -10,7 +10,7 @@ const OUTER: Tag = Tag::known::<0x77>();
 const SEQUENCE: Tag = Tag::known::<0x30>();
 
 /// The document security object's file: a CMS message in an object `77`. The message itself is
-/// `cert`'s matter; its content is an [`super::LdsSecurityObject`].
+/// [`cert::cms`]'s matter; its content is an [`super::LdsSecurityObject`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EfSod {
     cms: Vec<u8>,

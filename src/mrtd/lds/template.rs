@@ -1,6 +1,7 @@
 //! Reading and writing the one object that a file is, and the objects in it.
 
 use card::tlv::{self, Tag, Tlv};
+use zeroize::Zeroizing;
 
 use super::error::{LdsError, LdsFault, within_bound};
 use super::file::File;
@@ -66,4 +67,20 @@ pub(crate) fn once<T>(
 /// [`LdsFault::Missing`].
 pub(crate) fn required<T>(slot: Option<T>, file: File, tag: Tag) -> Result<T, LdsError> {
     slot.ok_or_else(|| LdsError::at(file, tag, LdsFault::Missing))
+}
+
+/// Returns the parts one behind the other. They are copied once: a vector that grows leaves what it
+/// held in memory that nobody wipes.
+pub(crate) fn joined(parts: &[Zeroizing<Vec<u8>>]) -> Zeroizing<Vec<u8>> {
+    let length = parts.iter().map(|part| part.len()).sum();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+/// Returns the object, to be wiped.
+pub(crate) fn secret(tag: Tag, value: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(tlv::encode(tag, value))
 }

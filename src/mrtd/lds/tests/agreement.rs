@@ -1,6 +1,7 @@
 //! EF.COM, security object and files: who vouches for whom.
 
 use cert::Hash;
+use cert::cms::SignedData;
 
 use crate::lds::testing::{bytes, vector};
 use crate::lds::{
@@ -221,4 +222,112 @@ fn remarks_become_notes() {
     let remark = Remark::OtherForm;
     assert_eq!(noted, [Finding::Deviation { file, remark }]);
     assert_eq!(noted[0].severity(), Severity::Note);
+}
+
+#[test]
+fn the_reference_data_set_as_a_folder() {
+    let mut lds = Lds::new();
+    for name in [
+        "EF_COM.bin",
+        "EF_SOD.bin",
+        "Datagroup1.bin",
+        "Datagroup14.bin",
+        "Datagroup15.bin",
+    ] {
+        let Some(content) = crate::missing::sample(&format!("bsi_reference_dataset/{name}")) else {
+            return;
+        };
+        lds.insert(File::from_file_name(name).unwrap(), content)
+            .unwrap();
+    }
+    let message = SignedData::parse_ef_sod(lds.get(File::Sod).unwrap()).unwrap();
+    let object = LdsSecurityObject::of_message(&message).unwrap().content;
+    let faults = lds.check(Some(&object));
+    let faults = faults
+        .iter()
+        .filter(|finding| finding.severity() == Severity::Fault);
+    let expected = [
+        Finding::PresentNotListed(Group::Dg15),
+        Finding::PresentNotSigned(Group::Dg15),
+    ];
+    assert!(faults.eq(&expected));
+}
+
+#[test]
+fn openssl_signs_the_object_and_it_comes_back() {
+    let (_, object) = document(LdsVersion::V1_8);
+    let content = object.encode().unwrap();
+    let message = signed_by_openssl(&content, "2.23.136.1.1.1");
+    let sod = EfSod::new(message).unwrap().encode();
+    let message = SignedData::parse_ef_sod(&sod).unwrap();
+    let read = LdsSecurityObject::of_message(&message).unwrap();
+    assert_eq!((read.content, read.remarks), (object, vec![]));
+
+    // Other contents, and plain data as some documents call it.
+    let master_list = signed_by_openssl(&content, "2.23.136.1.1.2");
+    let message = SignedData::parse(&master_list).unwrap();
+    let error = LdsSecurityObject::of_message(&message).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "EF.SOD: a message of content type 2.23.136.1.1.2 holds something else"
+    );
+    let plain = signed_by_openssl(&content, "1.2.840.113549.1.7.1");
+    let message = SignedData::parse(&plain).unwrap();
+    let read = LdsSecurityObject::of_message(&message).unwrap();
+    assert_eq!(read.remarks, [Remark::PlainContent]);
+}
+
+/// Returns a message with this content, signed by a key made for it.
+fn signed_by_openssl(content: &[u8], content_type: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("content"), content).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new("openssl")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    let key = "ec_paramgen_curve:P-256";
+    run(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        key,
+        "-nodes",
+        "-keyout",
+        "key",
+        "-out",
+        "signer",
+        "-subj",
+        "/C=LV/CN=Signer",
+        "-days",
+        "1",
+    ]);
+    run(&[
+        "cms",
+        "-sign",
+        "-binary",
+        "-nodetach",
+        "-in",
+        "content",
+        "-signer",
+        "signer",
+        "-inkey",
+        "key",
+        "-econtent_type",
+        content_type,
+        "-outform",
+        "DER",
+        "-out",
+        "message",
+    ]);
+    std::fs::read(folder.path().join("message")).unwrap()
 }
