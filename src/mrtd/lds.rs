@@ -9,7 +9,8 @@
 //!     └── CardAccess, CardSecurity, Directory, AtrInfo     outside the application
 //!
 //!   DataGroup ──► Lds ──► com(), security_object() ──► signed elsewhere ──► EfSod
-//!                  └────► check(security object) ──► every Finding, not only the first
+//!                  ├────► check(security object) ──► every Finding, not only the first
+//!                  └────► differences(read back) ──► byte for byte
 //! ```
 //!
 //! Reading gives [`Read`]: the content, and a [`Remark`] for each way in which the file deviates
@@ -58,7 +59,7 @@ pub use dg15::Dg15;
 pub use dg16::{Dg16, PersonToNotify};
 pub use directory::{Directory, DirectoryEntry};
 pub use displayed::{Displayed, DisplayedKind};
-pub use document::{Lds, LdsLimits, MAX_TOTAL};
+pub use document::{Difference, Lds, LdsLimits, MAX_TOTAL};
 pub use error::{LdsError, LdsFault};
 pub use file::{Application, File, Group, LDS_APPLICATION, MAX_FILE};
 pub use finding::{Finding, Severity, deviations};

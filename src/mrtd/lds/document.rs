@@ -35,6 +35,35 @@ impl Default for LdsLimits {
     }
 }
 
+/// How a file that was read back is not what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    /// It was not read.
+    #[error("{0} was written and not read back")]
+    Missing(File),
+    /// Nobody wrote it.
+    #[error("{0} was read back and not written")]
+    Added(File),
+    /// It is shorter or longer.
+    #[error("{file} has {read} bytes; {written} were written")]
+    Length {
+        /// The file.
+        file: File,
+        /// How many bytes were written.
+        written: usize,
+        /// How many were read.
+        read: usize,
+    },
+    /// A byte is another one.
+    #[error("{file} differs from byte {offset} on")]
+    Content {
+        /// The file.
+        file: File,
+        /// Where the first such byte stands, counted from 0.
+        offset: usize,
+    },
+}
+
 /// The files of one document: prepared to be written, or read from a chip or a folder. What is
 /// read may be malformed; only lengths are checked until somebody looks. Wiped when dropped;
 /// `Debug` shows lengths only.
@@ -128,6 +157,33 @@ impl Lds {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Compares these files, as they were written, with those that were read back, byte for byte.
+    #[must_use]
+    pub fn differences(&self, read: &Self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for (file, written) in self.files() {
+            match read.get(file) {
+                None => differences.push(Difference::Missing(file)),
+                Some(read) if read.len() != written.len() => {
+                    differences.push(Difference::Length {
+                        file,
+                        written: written.len(),
+                        read: read.len(),
+                    });
+                }
+                Some(read) => {
+                    let mut pairs = read.iter().zip(written);
+                    let offset = pairs.position(|(read, written)| read != written);
+                    let differs = |offset| Difference::Content { file, offset };
+                    differences.extend(offset.map(differs));
+                }
+            }
+        }
+        let added = read.files().filter(|(file, _)| self.get(*file).is_none());
+        differences.extend(added.map(|(file, _)| Difference::Added(file)));
+        differences
     }
 
     /// Returns EF.COM for the data groups that are here.

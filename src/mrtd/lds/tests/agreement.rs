@@ -5,8 +5,8 @@ use cert::cms::SignedData;
 
 use crate::lds::testing::{bytes, vector};
 use crate::lds::{
-    DataGroup, Dg1, EfSod, File, Finding, Group, Lds, LdsFault, LdsLimits, LdsSecurityObject,
-    LdsVersion, MAX_FILE, Remark, Severity, UnicodeVersion,
+    DataGroup, Dg1, Difference, EfSod, File, Finding, Group, Lds, LdsFault, LdsLimits,
+    LdsSecurityObject, LdsVersion, MAX_FILE, Remark, Severity, UnicodeVersion,
 };
 
 /// A sound document of DG1, DG2 and DG14, and its security object.
@@ -113,6 +113,25 @@ fn every_change_is_found() {
         matches!(&findings[..], [Finding::Malformed(error)] if error.file == File::Com),
         "{findings:?}"
     );
+}
+
+#[test]
+fn what_is_read_back_is_compared_byte_for_byte() {
+    let (lds, _) = document(LdsVersion::V1_8);
+    assert_eq!(lds.differences(&lds), []);
+    let file = File::Dg(Group::Dg1);
+    let mut altered = lds.get(file).unwrap().to_vec();
+    altered[40] ^= 1;
+    let differs = Difference::Content { file, offset: 40 };
+    assert_eq!(lds.differences(&with(&lds, file, Some(altered))), [differs]);
+    let longer = [lds.get(file).unwrap(), &[0]].concat();
+    assert_eq!(
+        lds.differences(&with(&lds, file, Some(longer)))[0].to_string(),
+        "EF.DG1 has 94 bytes; 93 were written"
+    );
+    let fewer = with(&lds, file, None);
+    assert_eq!(lds.differences(&fewer), [Difference::Missing(file)]);
+    assert_eq!(fewer.differences(&lds), [Difference::Added(file)]);
 }
 
 #[test]
