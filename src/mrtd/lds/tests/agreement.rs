@@ -2,6 +2,7 @@
 
 use cert::Hash;
 use cert::cms::SignedData;
+use document::mrz::Mrz;
 
 use crate::lds::testing::{bytes, vector};
 use crate::lds::{
@@ -14,8 +15,8 @@ fn document(version: LdsVersion) -> (Lds, LdsSecurityObject) {
     let mut lds = Lds::new();
     lds.insert(File::Dg(Group::Dg14), bytes(&vector("bsi")["dg14"]))
         .unwrap();
-    let dg1 = Dg1::new(vector("bsi")["mrz"].as_str().unwrap()).unwrap();
-    lds.insert_group(&dg1.encode().unwrap()).unwrap();
+    let mrz = Mrz::read(vector("bsi")["mrz"].as_str().unwrap()).unwrap();
+    lds.insert_group(&Dg1 { mrz }.encode().unwrap()).unwrap();
     lds.insert_group(&DataGroup::new(Group::Dg2, &[0x7F, 0x61, 0]).unwrap())
         .unwrap();
     let object = lds.security_object(version, Hash::Sha384).unwrap();
