@@ -35,6 +35,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("lds", lds),
     ("iso19794", iso19794),
     ("iso39794", iso39794),
+    ("mrz", mrz),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -611,4 +612,51 @@ fn biometric_block(bytes: &[u8], encoding: mrtd::biometrics::BiometricEncoding) 
     if let Ok(group) = FingerGroup::parse(&wrapped(Modality::Finger)) {
         assert!(!group.fingers.is_empty(), "a record has a finger");
     }
+fn mrz(bytes: &[u8]) {
+    use document::mrz::{Mrz, MrzInformation, Names, Parts, UnusedCheck};
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for &language in document::Language::ALL {
+        let writing = document::Transliteration::LATVIAN.with_language(language);
+        let _ = Names::primary_only(text, writing).and_then(|n| n.with_secondary(text, writing));
+    }
+    let Ok(zone) = Mrz::read(text) else {
+        return;
+    };
+    let again = Mrz::read(&zone.to_string());
+    assert_eq!(again.as_ref(), Ok(&zone), "a zone survives its lines");
+    let _ = (zone.checks(), zone.names(), zone.mrz_information());
+    if !zone.faults().is_empty() {
+        return;
+    }
+    let (Some(birth_date), Some(sex), Some(expiry_date)) =
+        (zone.birth_date(), zone.sex(), zone.expiry_date())
+    else {
+        panic!("a sound zone has dates and a sex");
+    };
+    let parts = Parts {
+        format: zone.format(),
+        code: zone.document_code(),
+        issuer: zone.issuer(),
+        names: &zone.names(),
+        number: &zone.document_number(),
+        nationality: zone.nationality_code(),
+        birth_date,
+        sex,
+        expiry_date,
+        optional_data: zone.optional_data(),
+        second_optional_data: zone.second_optional_data(),
+        unused_check: match zone.field(document::mrz::Field::OptionalDataCheck) {
+            "0" => UnusedCheck::Zero,
+            _ => UnusedCheck::Filler,
+        },
+    };
+    assert_eq!(
+        Mrz::build(&parts).as_ref(),
+        Ok(&zone),
+        "a sound zone is built again"
+    );
+    let typed = MrzInformation::of(parts.number, birth_date, expiry_date);
+    assert_eq!(typed, Ok(zone.mrz_information()));
 }

@@ -4,7 +4,7 @@
 //!  Record, Conventions --- Mrz::of ----+
 //!  Parts ----------------- Mrz::build -+--> Mrz --> Display, lines(), as_bytes() (for DG1)
 //!  text of a document ---- Mrz::parse -+     |----> fields, Names, ZoneDate, document_number()
-//!                          Mrz::read --+     |----> information(): the key seed's input
+//!                          Mrz::read --+     |----> mrz_information(): the key seed's input
 //!                          (lenient)         +----> checks(), faults(), differences()
 //! ```
 //!

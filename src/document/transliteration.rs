@@ -35,7 +35,7 @@ named! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ChoiceError {
     /// A letter that is written in one way only, or not at all.
-    #[error("{letter:?} leaves no choice; those that do are Ä, Å, Ñ, Ö and Ü")]
+    #[error("{letter:?} leaves no choice; the letters that do are Ä, Å, Ñ, Ö and Ü")]
     Letter {
         /// The letter.
         letter: char,
@@ -71,14 +71,15 @@ impl Transliteration {
         Self { language, ..self }
     }
 
-    /// Chooses how a letter is written, where the table leaves a choice: `('Ü', "UXX")`.
+    /// Chooses how a letter, in either case, is written where the table leaves a choice: `('Ü', "UXX")`.
     ///
     /// # Errors
     ///
     /// [`ChoiceError`] where it leaves none, or not this one.
     pub fn with_letter(mut self, letter: char, writing: &str) -> Result<Self, ChoiceError> {
         let mut rows = latin::CHOICES.iter().zip(&mut self.choices);
-        let Some(((_, allowed), choice)) = rows.find(|((known, _), _)| *known == letter) else {
+        let found = rows.find(|((known, _), _)| Some(*known) == capital(letter));
+        let Some(((_, allowed), choice)) = found else {
             return Err(ChoiceError::Letter { letter });
         };
         let place = allowed.iter().position(|&known| known == writing);

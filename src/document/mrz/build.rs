@@ -6,19 +6,20 @@ use zeroize::Zeroizing;
 use super::check_digit::check_digit;
 use super::{Fault, Field, Format, Mrz, NameFault, Names, ZoneDate};
 use crate::Sex;
+use crate::named::named;
 
 /// Characters of the document number's own field.
 const NUMBER: usize = 9;
 
-/// What stands in the check digit of optional data that are not used (*ICAO Doc 9303-4 §4.2.2*):
-/// the state's choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum UnusedCheck {
-    /// `<`.
-    #[default]
-    Filler,
-    /// `0`.
-    Zero,
+named! {
+    /// What stands in the check digit of optional data that are not used: the state's choice
+    /// (*ICAO Doc 9303-4 §4.2.2*).
+    "unused check digit" enum UnusedCheck {
+        /// `<`.
+        Filler = "filler",
+        /// `0`.
+        Zero = "zero",
+    }
 }
 
 /// What a zone is built from. Fillers are added, check digits computed.
@@ -102,11 +103,8 @@ impl Mrz {
         zone.put(Field::Issuer, parts.issuer)?;
         zone.put(Field::Nationality, parts.nationality)?;
         zone.put_number(parts.number, parts.optional_data)?;
-        zone.put(
-            Field::BirthDate,
-            &Zeroizing::new(parts.birth_date.to_string()),
-        )?;
-        zone.put(Field::ExpiryDate, &parts.expiry_date.to_string())?;
+        zone.put(Field::BirthDate, parts.birth_date.as_str())?;
+        zone.put(Field::ExpiryDate, parts.expiry_date.as_str())?;
         let sex = match parts.sex {
             Sex::Female => "F",
             Sex::Male => "M",

@@ -48,7 +48,7 @@ impl Conventions {
             format,
             code: code.to_owned(),
             personal_code: PersonalCodePlace::OptionalData,
-            unused_check: UnusedCheck::default(),
+            unused_check: UnusedCheck::Filler,
             transliteration: Transliteration::LATVIAN,
         })
     }
@@ -68,6 +68,7 @@ impl Mrz {
             .map_err(BuildError::Primary)?
             .with_secondary(holder.given_names.as_str(), writing)
             .map_err(BuildError::Secondary)?;
+        let number = Zeroizing::new(record.number.to_string());
         let personal_code = Zeroizing::new(holder.personal_code.to_string());
         let (first, second) = match conventions.personal_code {
             PersonalCodePlace::OptionalData => (personal_code.as_str(), ""),
@@ -79,7 +80,7 @@ impl Mrz {
             code: &conventions.code,
             issuer: ISSUER,
             names: &names,
-            number: &record.number.to_string(),
+            number: &number,
             nationality: holder.nationality.mrz(),
             birth_date: ZoneDate::of(holder.birth_date),
             sex: holder.sex,

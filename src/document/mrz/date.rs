@@ -111,6 +111,13 @@ impl ZoneDate {
         &self.0
     }
 
+    /// Returns the six characters as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // They are ASCII from the start.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
     /// Returns the last two digits of the year, where it is known.
     #[must_use]
     pub fn year(self) -> Option<u8> {
@@ -179,9 +186,7 @@ impl fmt::Debug for ZoneDate {
 
 impl fmt::Display for ZoneDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|&character| fmt::Write::write_char(f, char::from(character)))
+        f.pad(self.as_str())
     }
 }
 

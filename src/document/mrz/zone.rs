@@ -163,7 +163,7 @@ impl Mrz {
     /// Returns what the keys of BAC and PACE are derived from: number, date of birth and date of
     /// expiry, each with its check digit, as they are printed.
     #[must_use]
-    pub fn information(&self) -> MrzInformation {
+    pub fn mrz_information(&self) -> MrzInformation {
         let number = self.number();
         MrzInformation::joined(&[
             number.start,
