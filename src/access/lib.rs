@@ -15,10 +15,13 @@
 //! Failures end a session and wipe its keys. Passwords, keys and what is read never reach an
 //! error or a log.
 
+mod active_authentication;
 mod basic_access;
+mod chip_authentication;
 mod crypto_error;
 mod dialogue;
 mod domain_parameters;
+mod files;
 mod group;
 mod mrz_information;
 mod pace;
@@ -32,10 +35,21 @@ mod terminal_authentication;
 #[cfg(test)]
 mod testing;
 
+pub use active_authentication::{
+    ActiveAuthentication, ActiveAuthenticationError, ActiveAuthenticationKey,
+    ActiveAuthenticationKeyError, SignedChallenge, verify_signed_challenge,
+};
 pub use basic_access::{BasicAccess, BasicAccessError};
+pub use chip_authentication::{
+    ChipAuthentication, ChipAuthenticationChoice, ChipAuthenticationChoiceError,
+    ChipAuthenticationError, EphemeralKey, NewSession, authenticate_chip,
+};
 pub use crypto_error::CryptoError;
 pub use dialogue::{Dialogue, Turn, converse};
 pub use domain_parameters::{AgreementKey, DomainParameters, DomainParametersError};
+pub use files::{
+    FileError, FileName, LDS1, read_file, select_application, select_file, select_master_file,
+};
 pub use mrz_information::{MrzInformation, MrzInformationError};
 pub use pace::{
     MappedChipKey, MappedChipKeyError, Pace, PaceChoice, PaceChoiceError, PaceError, PaceOutcome,
@@ -50,3 +64,8 @@ pub use terminal_authentication::{
     MAX_TERMINAL_CERTIFICATES, TerminalAuthentication, TerminalAuthenticationError,
     TerminalBinding, TerminalCertificates, TerminalCertificatesError, TerminalKey, TerminalVersion,
 };
+
+// What is proved on virtual chips stands apart.
+#[cfg(test)]
+#[path = "../../tests/access/mrtd_applet.rs"]
+mod mrtd_applet;

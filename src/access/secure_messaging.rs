@@ -159,7 +159,8 @@ impl SecureMessaging {
     /// Encrypts and authenticates a command.
     ///
     /// The wrapped command expects a response of any length, since every response has a MAC:
-    /// 256 bytes, or 65 536 where data or Le need extended length.
+    /// 256 bytes, or 65 536 where the data, or the protected form of Le bytes, need extended
+    /// length. Lower Le to [`SecureMessaging::response_capacity`] of 256 where there is none.
     ///
     /// # Errors
     /// [`SecureMessagingError::Command`], [`SecureMessagingError::Class`] and
@@ -167,6 +168,7 @@ impl SecureMessaging {
     /// [`SecureMessagingError::Terminated`] after a failure.
     pub fn wrap(&mut self, command: &Command) -> Result<Command, SecureMessagingError> {
         let capacity = self.command_capacity(MAX_DATA);
+        let short = self.response_capacity(SHORT_LE as usize) as u32;
         let State::Open(open) = &mut self.state else {
             return Err(SecureMessagingError::Terminated);
         };
@@ -189,7 +191,7 @@ impl SecureMessaging {
             }
         };
         open.awaits_response = true;
-        let extended = wrapped.len() > SHORT_DATA || command.le().is_some_and(|le| le > SHORT_LE);
+        let extended = wrapped.len() > SHORT_DATA || command.le().is_some_and(|le| le > short);
         let le = if extended { EXTENDED_LE } else { SHORT_LE };
         Ok(Command::new(cla, ins, p1, p2)
             .with_data(wrapped)

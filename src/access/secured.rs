@@ -4,6 +4,7 @@
 //!   files, chip authentication … ── plain ──► Secured ── protected ──► Channel
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
 use card::{Channel, ChannelError, Command, ExchangeError, Limits, Response, exchange};
@@ -28,7 +29,6 @@ pub enum SecuredError {
 ///
 /// Where the session fails, the [`ChannelError`] has a [`SecuredError`] as its source; see
 /// [`session_fault`].
-#[derive(Debug)]
 pub struct Secured<C> {
     channel: C,
     messaging: SecureMessaging,
@@ -117,6 +117,14 @@ impl<C: Channel> Channel for Secured<C> {
 
     fn set_patience(&mut self, patience: Duration) {
         self.channel.set_patience(patience);
+    }
+}
+
+impl<C> fmt::Debug for Secured<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secured")
+            .field("messaging", &self.messaging)
+            .finish_non_exhaustive()
     }
 }
 
