@@ -11,6 +11,8 @@
 //!        ├─ EstAuthority: another authority, over EST
 //!        ├─ CmpAuthority: another's, over CMP ◄─ ─► CmpServer: ServingCa for others
 //!        └─ Paired: one channel issues, another revokes
+//!
+//!   CvAuthority: card-verifiable certificates of borders; CvFolder is its register
 //! ```
 //!
 //! What is certified comes from the application and the profile; of the request only the public
@@ -19,6 +21,7 @@
 mod authority;
 mod cmp;
 mod crl;
+mod cv;
 mod embedded;
 mod environment;
 mod est;
@@ -53,6 +56,10 @@ pub use cmp::{
     ProtectionError, SharedSecret, SigningIdentity,
 };
 pub use crl::{CrlEntry, CrlError, RevocationReason};
+pub use cv::{
+    CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvKeyError, CvRenewal,
+    CvTerm, CvVoucher, TermError, accepts_own, write_new,
+};
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
 pub use est::{EstAccess, EstAuthority, EstConfig, EstConfigError, EstSetupError};
 pub use judge::{Misissued, judge};
