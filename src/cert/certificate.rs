@@ -92,6 +92,27 @@ pub struct Certificate {
     extensions: Extensions,
 }
 
+/// How much is asked of the form of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strictness {
+    /// All that *RFC 5280* asks.
+    Strict,
+    /// What states' certificates keep ([`Certificate::parse_of_state`]).
+    States,
+}
+
+impl Strictness {
+    /// Returns a serial number: the bytes of the INTEGER without a leading zero.
+    pub(crate) fn serial(self, bytes: &[u8]) -> Result<Vec<u8>, CertificateError> {
+        match (self, bytes) {
+            (Self::Strict, _) => read_serial(bytes),
+            (Self::States, [0, rest @ ..]) if (1..=20).contains(&rest.len()) => Ok(rest.to_vec()),
+            (Self::States, _) if (1..=21).contains(&bytes.len()) => Ok(bytes.to_vec()),
+            _ => Err(CertificateError::Serial),
+        }
+    }
+}
+
 /// The outer form of certificates and requests: the signed part is kept as it stands.
 #[derive(Sequence)]
 pub(crate) struct SignedData<'a> {
@@ -107,6 +128,21 @@ impl Certificate {
     /// [`CertificateError`]. Unknown critical extensions are no error here, see
     /// [`Extensions::unknown_critical`].
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::read(der, Strictness::Strict)
+    }
+
+    /// Reads a certificate of another state's travel document PKI as [`Certificate::parse`] does,
+    /// and takes what master lists hold and no new certificate may have: a serial number that is
+    /// zero (VA), negative (KZ) or a byte too long, kept as it stands; TRUE that is not FF (UA).
+    /// Its holder's own key answers for it, so that nothing rests on these.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn parse_of_state(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::read(der, Strictness::States)
+    }
+
+    fn read(der: &[u8], strictness: Strictness) -> Result<Self, CertificateError> {
         if der.len() > MAX_CERTIFICATE {
             return Err(CertificateError::TooLong { length: der.len() });
         }
@@ -140,13 +176,13 @@ impl Certificate {
                 .as_bytes()
                 .ok_or_else(|| read(der::Tag::BitString.value_error().into()))?
                 .to_vec(),
-            serial: read_serial(inner.serial_number().as_bytes())?,
+            serial: strictness.serial(inner.serial_number().as_bytes())?,
             serial_der: inner.serial_number().to_der().map_err(read)?,
             issuer: name(inner.issuer())?,
             subject: name(inner.subject())?,
             validity: Validity::read(inner.validity().not_before, inner.validity().not_after)?,
             public_key: PublicKey::from_spki_der(&spki).map_err(CertificateError::PublicKey)?,
-            extensions: Extensions::read(extensions)?,
+            extensions: Extensions::read(extensions, strictness)?,
             der: der.to_vec(),
             tbs,
         })

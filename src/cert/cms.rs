@@ -19,8 +19,10 @@ mod tests;
 mod verify;
 
 pub use attributes::SignedAttributes;
-pub use build::{BuildError, Message, UnsignedMessage};
+pub(crate) use build::tlv;
+pub use build::{BuildError, Message, SignerNaming, UnsignedMessage};
 pub use parse::{MAX_SIGNED_DATA, SignedData, SignedDataError, SignerId, SignerInfo};
+pub(crate) use parse::{element, inside};
 pub use verify::{CmsVerifyError, VerifiedSigner};
 
 use spki::ObjectIdentifier;

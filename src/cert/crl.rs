@@ -359,6 +359,11 @@ impl RevocationList {
         self.entries.is_empty()
     }
 
+    /// Returns whose list it is.
+    pub fn issuer(&self) -> &DistinguishedName {
+        &self.issuer
+    }
+
     /// Returns when it was made.
     pub fn this_update(&self) -> Timestamp {
         self.this_update

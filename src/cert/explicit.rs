@@ -4,8 +4,8 @@
 //! What is spelt out must be a known curve, number by number: with parameters of one's own choice
 //! anybody makes a private key for any public one.
 
-use der::Sequence;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
+use der::{Encode, Sequence};
 use spki::ObjectIdentifier;
 
 use crate::algorithm::Curve;
@@ -57,6 +57,28 @@ pub(crate) fn curve(parameters: AnyRef<'_>) -> Option<Curve> {
     })
 }
 
+/// Returns the parameters of a curve, spelt out with the cofactor (*ICAO 9303-12 §4.1.6.3*).
+pub(crate) fn parameters(curve: Curve) -> der::Result<Vec<u8>> {
+    let known = curve.domain_parameters();
+    let prime = UintRef::new(known.p)?.to_der()?;
+    Domain {
+        version: 1,
+        field: Field {
+            kind: PRIME_FIELD,
+            prime: AnyRef::try_from(prime.as_slice())?,
+        },
+        curve: Coefficients {
+            a: OctetStringRef::new(known.a)?,
+            b: OctetStringRef::new(known.b)?,
+            seed: None,
+        },
+        base: OctetStringRef::new(known.g)?,
+        order: UintRef::new(known.n)?,
+        cofactor: Some(UintRef::new(known.h)?),
+    }
+    .to_der()
+}
+
 /// Tells whether two numbers are the same; leading zeros do not count.
 fn is(said: &[u8], known: &[u8]) -> bool {
     let significant = |number: &[u8]| {
@@ -93,6 +115,11 @@ mod tests {
             let der = key.public_key_to_der().unwrap();
             let read = PublicKey::from_spki_der(&der).unwrap();
             assert_eq!(read.curve(), Some(curve));
+            // What is spelt out here, openssl reads as the same key.
+            let ours = read.to_spki_der_spelt_out().unwrap();
+            let theirs = PKey::public_key_from_der(&ours).unwrap();
+            assert!(theirs.public_eq(&key));
+            assert_eq!(PublicKey::from_spki_der(&ours).unwrap(), read);
             // Changed by one bit anywhere before the point, it is no key of ours.
             let point = read.point().unwrap().len();
             for place in 0..der.len() - point {

@@ -6,6 +6,9 @@
 //!          └──► public_key() ◄── PublicKey::from_point, from_rsa: as a chip gives it
 //!                    └──► verify(..)                ECDSA on six curves, RSA from 2048 bits
 //!
+//!   cms::SignedData ──► verify() ──► signer ──► CountryVerifier { anchors, links, lists }
+//!          └──► MasterList                     role, country, key's time, revocation
+//!
 //!   ocsp::OcspRequest ──► ocsp::OcspResponse::parse ──► verify()      a status of now
 //!
 //!   request::RequestInfo ──► digest() ──► the chip signs ──► assemble() ──► PKCS#10
@@ -21,6 +24,7 @@ mod algorithm;
 mod certificate;
 mod certs_only;
 pub mod cms;
+mod country;
 mod crl;
 pub mod cvc;
 mod domain;
@@ -28,6 +32,7 @@ mod emsa;
 mod explicit;
 mod extensions;
 mod hash;
+mod master_list;
 #[cfg(test)]
 #[path = "../../tests/missing/missing.rs"]
 mod missing;
@@ -49,13 +54,17 @@ mod verify;
 pub use algorithm::{Curve, KeyAlgorithm, RsaLength};
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use certs_only::{CertsOnlyError, MAX_CERTS_ONLY, certs_only};
+pub use country::{
+    CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, Revocation,
+};
 pub use crl::{
     CrlError, CrlVerifyError, MAX_CRL, OutOfScope, RevocationList, Revoked, UnverifiedCrl,
 };
 pub use domain::DomainParameters;
 pub use emsa::{EmsaError, digest_info, emsa_pkcs1_v1_5, emsa_pss};
-pub use extensions::{CARD_AUTHENTICATION, Extensions};
+pub use extensions::{CARD_AUTHENTICATION, DOCUMENT_TYPES, Extensions, KeyUsePeriod};
 pub use hash::Hash;
+pub use master_list::{MASTER_LIST_SIGNER, MasterList, MasterListError, Unread};
 pub use name::{Attribute, AttributeType, DistinguishedName, NameBuilder, NameError};
 pub use path::{MAX_PATH, Path, PathError, PathVerifier};
 pub use policies::{PolicyQualifier, QualifierKind};

@@ -162,6 +162,29 @@ impl PublicKey {
         encode().map_err(|_| PublicKeyError::Syntax)
     }
 
+    /// Returns the key as [`PublicKey::to_spki_der`] does, its curve spelt out with all parameters,
+    /// as certificates of travel documents have it (*ICAO 9303-12 §4.1.6.3*).
+    ///
+    /// # Errors
+    /// [`PublicKeyError::Syntax`], in theory only.
+    pub fn to_spki_der_spelt_out(&self) -> Result<Vec<u8>, PublicKeyError> {
+        let Self::Ec(key) = self else {
+            return self.to_spki_der();
+        };
+        let encode = || {
+            let parameters = explicit::parameters(key.curve)?;
+            SubjectPublicKeyInfoRef {
+                algorithm: AlgorithmIdentifierRef {
+                    oid: EC_PUBLIC_KEY,
+                    parameters: Some(AnyRef::try_from(parameters.as_slice())?),
+                },
+                subject_public_key: BitStringRef::from_bytes(key.point())?,
+            }
+            .to_der()
+        };
+        encode().map_err(|_| PublicKeyError::Syntax)
+    }
+
     /// Returns the content of `subjectPublicKey`: the uncompressed point, or `RSAPublicKey` in DER.
     ///
     /// # Errors

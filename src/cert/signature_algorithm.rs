@@ -130,7 +130,10 @@ impl SignatureAlgorithm {
     }
 
     /// Returns the algorithm as `AlgorithmIdentifier` in DER.
-    pub(crate) fn to_der(self) -> der::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    /// In theory only.
+    pub fn to_der(self) -> der::Result<Vec<u8>> {
         let plain = |parameters| AlgorithmIdentifierRef {
             oid: self.oid(),
             parameters,

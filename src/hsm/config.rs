@@ -37,6 +37,12 @@ impl Default for SessionLimits {
 pub struct Mechanisms {
     /// ECDSA signatures on P-256 and P-384.
     pub ecdsa: Ecdsa,
+    /// ECDSA on brainpoolP256r1 and brainpoolP384r1, for signers of travel documents.
+    #[serde(default)]
+    pub brainpool: Brainpool,
+    /// RSA-PSS signatures, for signers of travel documents.
+    #[serde(default)]
+    pub rsa_pss: RsaPss,
     /// Ed25519 signatures.
     pub ed25519: Ed25519,
     /// How the curve is named when an Ed25519 key is made.
@@ -63,6 +69,29 @@ pub enum Ecdsa {
     /// `CKM_ECDSA` over a digest that the host makes.
     Raw,
     /// Not used.
+    None,
+}
+
+/// How a brainpool curve is named when a key is made. No mechanism list tells which curves a token
+/// has: a key is made to find out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Brainpool {
+    /// By its object identifier (*RFC 5639 §4.1*).
+    ObjectIdentifier,
+    /// Not used.
+    #[default]
+    None,
+}
+
+/// How a token makes an RSA-PSS signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RsaPss {
+    /// `CKM_RSA_PKCS_PSS` over a digest that the host makes, with SHA-256 and 32 bytes of salt.
+    Raw,
+    /// Not used.
+    #[default]
     None,
 }
 

@@ -7,7 +7,7 @@ use crate::attributes::KeyAttributes;
 use crate::error::{HsmError, device};
 use crate::handle::KeyClass;
 use crate::keys::MasterKeySize;
-use crate::signer::Curve;
+use crate::signer::{Curve, RsaSize};
 use crate::spki;
 use crate::token::Token;
 
@@ -17,6 +17,8 @@ use crate::token::Token;
 pub enum KeyKind {
     /// An elliptic curve key pair.
     Ec(Curve),
+    /// An RSA key pair.
+    Rsa(RsaSize),
     /// An Ed25519 key pair.
     Ed25519,
     /// An AES key of that size.
@@ -33,6 +35,11 @@ impl KeyKind {
         match self {
             Self::Ec(Curve::P256) => "p256",
             Self::Ec(Curve::P384) => "p384",
+            Self::Ec(Curve::BrainpoolP256r1) => "bp256r1",
+            Self::Ec(Curve::BrainpoolP384r1) => "bp384r1",
+            Self::Rsa(RsaSize::Bits2048) => "rsa2048",
+            Self::Rsa(RsaSize::Bits3072) => "rsa3072",
+            Self::Rsa(RsaSize::Bits4096) => "rsa4096",
             Self::Ed25519 => "ed25519",
             Self::Aes(MasterKeySize::Aes128) => "aes128",
             Self::Aes(MasterKeySize::Aes192) => "aes192",
@@ -84,10 +91,14 @@ impl Token {
     pub fn public_key(&self, label: &str) -> Result<Vec<u8>, HsmError> {
         self.with_session(|session| {
             let key = self.handle(session, KeyClass::Public, label)?;
-            let point = value_of(session, key, AttributeType::EcPoint)?;
+            let point = || value_of(session, key, AttributeType::EcPoint);
             match kind_of(session, key)? {
-                KeyKind::Ec(curve) => spki::ec_spki(curve, spki::ec_point(curve, &point)?),
-                KeyKind::Ed25519 => spki::ed25519_spki(spki::ed25519_point(&point)?),
+                KeyKind::Ec(curve) => spki::ec_spki(curve, spki::ec_point(curve, &point()?)?),
+                KeyKind::Ed25519 => spki::ed25519_spki(spki::ed25519_point(&point()?)?),
+                KeyKind::Rsa(_) => spki::rsa_spki(
+                    &value_of(session, key, AttributeType::Modulus)?,
+                    &value_of(session, key, AttributeType::PublicExponent)?,
+                ),
                 KeyKind::Aes(_) | KeyKind::Des3 | KeyKind::Other => Err(HsmError::KeyUnsuited {
                     label: label.to_owned(),
                     purpose: "anything here: its kind is unknown",
@@ -149,6 +160,8 @@ pub(crate) fn value_of(
             Attribute::EcPoint(value)
             | Attribute::EcParams(value)
             | Attribute::Label(value)
+            | Attribute::Modulus(value)
+            | Attribute::PublicExponent(value)
             | Attribute::Value(value),
         ) => Ok(value),
         _ => Err(HsmError::Answer {
@@ -198,6 +211,10 @@ pub(crate) fn kind_of(session: &Session, key: ObjectHandle) -> Result<KeyKind, H
             Curve::from_parameters(&parameters).map_or(KeyKind::Other, KeyKind::Ec)
         }
         KeyType::EC_EDWARDS => KeyKind::Ed25519,
+        KeyType::RSA => {
+            let modulus = value_of(session, key, AttributeType::Modulus)?;
+            RsaSize::of(modulus.len()).map_or(KeyKind::Other, KeyKind::Rsa)
+        }
         KeyType::DES3 => KeyKind::Des3,
         KeyType::AES => match secret_key_length(session, key)? {
             16 => KeyKind::Aes(MasterKeySize::Aes128),

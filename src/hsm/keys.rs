@@ -11,11 +11,12 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::attributes::KeyAttributes;
 use crate::config::{
-    DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
+    Brainpool, DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
+    RsaPss,
 };
 use crate::error::{HsmError, device};
 use crate::handle::{KeyClass, find};
-use crate::signer::Curve;
+use crate::signer::{Curve, RsaSize};
 use crate::spki;
 use crate::token::{Token, check_label};
 
@@ -60,11 +61,33 @@ impl Token {
     /// [`HsmError`]: label taken or unusable, not configured, or a key that the token would give
     /// away (it is destroyed).
     pub fn generate_signing_key(&self, label: &str, curve: Curve) -> Result<Vec<u8>, HsmError> {
-        if self.config().mechanisms().ecdsa == Ecdsa::None {
+        let mechanisms = self.config().mechanisms();
+        if mechanisms.ecdsa == Ecdsa::None {
             return Err(self.not_configured("ECDSA signatures"));
         }
-        let parameters = curve.parameters()?;
+        let is_brainpool = matches!(curve, Curve::BrainpoolP256r1 | Curve::BrainpoolP384r1);
+        if is_brainpool && mechanisms.brainpool == Brainpool::None {
+            return Err(self.not_configured("ECDSA signatures on brainpool curves"));
+        }
+        let parameters = vec![Attribute::EcParams(curve.parameters()?)];
         self.generate_pair(label, &Mechanism::EccKeyPairGen, parameters, Use::Sign)?;
+        self.public_key(label)
+    }
+
+    /// Makes an RSA key pair that signs by RSASSA-PSS and cannot leave the token; returns its
+    /// public key as `SubjectPublicKeyInfo` in DER. The public exponent is 65537.
+    ///
+    /// # Errors
+    /// As [`Token::generate_signing_key`].
+    pub fn generate_rsa_key(&self, label: &str, size: RsaSize) -> Result<Vec<u8>, HsmError> {
+        if self.config().mechanisms().rsa_pss == RsaPss::None {
+            return Err(self.not_configured("RSA-PSS signatures"));
+        }
+        let parameters = vec![
+            Attribute::ModulusBits(Ulong::new(size.bits())),
+            Attribute::PublicExponent(vec![1, 0, 1]),
+        ];
+        self.generate_pair(label, &Mechanism::RsaPkcsKeyPairGen, parameters, Use::Sign)?;
         self.public_key(label)
     }
 
@@ -83,6 +106,7 @@ impl Token {
             // PrintableString, 12 characters.
             Ed25519Parameters::CurveName => b"\x13\x0cedwards25519".to_vec(),
         };
+        let parameters = vec![Attribute::EcParams(parameters)];
         let mechanism = Mechanism::EccEdwardsKeyPairGen;
         self.generate_pair(label, &mechanism, parameters, Use::Sign)?;
         self.public_key(label)
@@ -97,7 +121,7 @@ impl Token {
         if self.config().mechanisms().envelope == Envelope::None {
             return Err(self.not_configured("PIN envelopes"));
         }
-        let parameters = Curve::P384.parameters()?;
+        let parameters = vec![Attribute::EcParams(Curve::P384.parameters()?)];
         self.generate_pair(label, &Mechanism::EccKeyPairGen, parameters, Use::Agree)?;
         self.public_key(label)
     }
@@ -266,7 +290,7 @@ impl Token {
         &self,
         label: &str,
         mechanism: &Mechanism<'_>,
-        parameters: Vec<u8>,
+        parameters: Vec<Attribute>,
         usage: Use,
     ) -> Result<(), HsmError> {
         let (sign, agree) = match usage {
@@ -283,11 +307,8 @@ impl Token {
         ];
         let public = [
             &common[..],
-            &[
-                Attribute::Private(false),
-                Attribute::EcParams(parameters),
-                Attribute::Verify(sign),
-            ],
+            &[Attribute::Private(false), Attribute::Verify(sign)],
+            &parameters[..],
         ]
         .concat();
         let private = [

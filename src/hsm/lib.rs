@@ -1,7 +1,7 @@
 //! Keys that never leave: PKCS#11 tokens, and what is built on them.
 //!
 //! ```text
-//!   TokenConfig (TOML) ──► Token ──► signer()      ECDSA, Ed25519      CA, checkpoints
+//!   TokenConfig (TOML) ──► Token ──► signer()      ECDSA, RSA, Ed25519 CA, documents, checkpoints
 //!   which mechanism         │  ├──► diversify()     AES-CMAC (KDF3)     card keys from a master key
 //!   for what                │  ├──► random()        C_GenerateRandom    PINs, serial numbers
 //!                           │  └──► open_envelope() ECDH P-384 (HPKE)   PIN envelopes
@@ -60,8 +60,8 @@ pub use component::{
     ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
 };
 pub use config::{
-    DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
-    KeyCheckValue, KeyWrap, Mechanisms, SessionLimits, TokenConfig,
+    Brainpool, DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
+    KeyCheckValue, KeyWrap, Mechanisms, RsaPss, SessionLimits, TokenConfig,
 };
 pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
 pub use error::{ConfigError, HsmError};
@@ -78,7 +78,7 @@ pub use random::RandomSource;
 pub use record::Proof;
 pub use secret::Secret;
 pub use share::{KeyShare, MAX_CUSTODIANS, ShareError, ShareInfo};
-pub use signer::{Curve, SignatureAlgorithm, Signer, TokenSigner};
+pub use signer::{Curve, RsaSize, SignatureAlgorithm, Signer, TokenSigner};
 pub use softhsm::SoftHsmFolder;
 pub use split::{join_key, split_key};
 pub use token::{Token, TokenInfo};

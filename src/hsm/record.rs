@@ -10,6 +10,7 @@ use crate::handle::KeyClass;
 use crate::inventory::{KeyInfo, KeyKind};
 use crate::protocol::{KeyRecord, sha256_hex};
 use crate::share::hex;
+use crate::signer::rsa_pss;
 use crate::token::Token;
 
 /// What a record was compared with.
@@ -38,7 +39,7 @@ impl Token {
             false => None,
         };
         let public_key = match key.kind {
-            KeyKind::Ec(_) | KeyKind::Ed25519 => self.public_key(&key.label).ok(),
+            KeyKind::Ec(_) | KeyKind::Rsa(_) | KeyKind::Ed25519 => self.public_key(&key.label).ok(),
             KeyKind::Aes(_) | KeyKind::Des3 | KeyKind::Other => None,
         };
         Ok(KeyRecord {
@@ -82,7 +83,7 @@ impl Token {
         let attributes = key.attributes;
         let proved = match key.kind {
             KeyKind::Aes(_) | KeyKind::Des3 if record.kcv.is_some() => true,
-            KeyKind::Ec(_) | KeyKind::Ed25519 if attributes.sign => {
+            KeyKind::Ec(_) | KeyKind::Rsa(_) | KeyKind::Ed25519 if attributes.sign => {
                 self.signs_under_its_public_key(key)?
             }
             KeyKind::Ec(_) if attributes.derive => self.opens_what_is_sealed_to_it(&key.label)?,
@@ -98,6 +99,7 @@ impl Token {
     fn signs_under_its_public_key(&self, key: &KeyInfo) -> Result<bool, HsmError> {
         let mechanism = match key.kind {
             KeyKind::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519)),
+            KeyKind::Rsa(_) => rsa_pss(),
             _ => Mechanism::Ecdsa,
         };
         let challenge = self.random(32)?;

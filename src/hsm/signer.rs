@@ -1,7 +1,8 @@
 //! Signatures by a key in a token.
 
-use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
+use cryptoki::mechanism::{Mechanism, MechanismType};
 use der::Encode;
 use der::asn1::UintRef;
 use sha2::{Digest, Sha256, Sha384};
@@ -11,13 +12,49 @@ use crate::handle::KeyClass;
 use crate::inventory::KeyKind;
 use crate::token::Token;
 
-/// A NIST curve that the product uses.
+/// A curve that the product's own keys are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Curve {
     /// NIST P-256.
     P256,
     /// NIST P-384.
     P384,
+    /// brainpoolP256r1 (*RFC 5639 §3.4*): signers of travel documents.
+    BrainpoolP256r1,
+    /// brainpoolP384r1 (*RFC 5639 §3.6*).
+    BrainpoolP384r1,
+}
+
+/// The length of an RSA key that the product makes: for signers of travel documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RsaSize {
+    /// 2048 bits.
+    Bits2048,
+    /// 3072 bits.
+    Bits3072,
+    /// 4096 bits.
+    Bits4096,
+}
+
+impl RsaSize {
+    /// Returns the length in bits.
+    pub(crate) const fn bits(self) -> u64 {
+        match self {
+            Self::Bits2048 => 2048,
+            Self::Bits3072 => 3072,
+            Self::Bits4096 => 4096,
+        }
+    }
+
+    /// Returns the size of a modulus of that many bytes.
+    pub(crate) fn of(modulus: usize) -> Option<Self> {
+        match modulus {
+            256 => Some(Self::Bits2048),
+            384 => Some(Self::Bits3072),
+            512 => Some(Self::Bits4096),
+            _ => None,
+        }
+    }
 }
 
 /// How a signature is made.
@@ -27,6 +64,13 @@ pub enum SignatureAlgorithm {
     EcdsaP256Sha256,
     /// ECDSA on P-384 over SHA-384; `ECDSA-Sig-Value` in DER.
     EcdsaP384Sha384,
+    /// ECDSA on brainpoolP256r1 over SHA-256; `ECDSA-Sig-Value` in DER.
+    EcdsaBrainpoolP256r1Sha256,
+    /// ECDSA on brainpoolP384r1 over SHA-384; `ECDSA-Sig-Value` in DER.
+    EcdsaBrainpoolP384r1Sha384,
+    /// RSASSA-PSS over SHA-256, MGF1 with SHA-256, 32 bytes of salt (*RFC 8017 §8.1*); as long as
+    /// the modulus.
+    RsaPssSha256,
     /// Ed25519 over the message itself; 64 bytes (*RFC 8032 §5.1.6*).
     Ed25519,
 }
@@ -76,6 +120,9 @@ impl Token {
         let algorithm = match self.public_key_kind(label)? {
             KeyKind::Ec(Curve::P256) => SignatureAlgorithm::EcdsaP256Sha256,
             KeyKind::Ec(Curve::P384) => SignatureAlgorithm::EcdsaP384Sha384,
+            KeyKind::Ec(Curve::BrainpoolP256r1) => SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256,
+            KeyKind::Ec(Curve::BrainpoolP384r1) => SignatureAlgorithm::EcdsaBrainpoolP384r1Sha384,
+            KeyKind::Rsa(_) => SignatureAlgorithm::RsaPssSha256,
             KeyKind::Ed25519 => SignatureAlgorithm::Ed25519,
             KeyKind::Aes(_) | KeyKind::Des3 | KeyKind::Other => return Err(unsuited("signatures")),
         };
@@ -102,6 +149,26 @@ impl TokenSigner {
     }
 }
 
+impl TokenSigner {
+    /// Signs with the hash of the curve's strength.
+    fn ecdsa(&self, curve: Curve, message: &[u8]) -> Result<Vec<u8>, HsmError> {
+        let digest = match curve {
+            Curve::P256 | Curve::BrainpoolP256r1 => Sha256::digest(message).to_vec(),
+            Curve::P384 | Curve::BrainpoolP384r1 => Sha384::digest(message).to_vec(),
+        };
+        ecdsa_sig_value(curve, &self.raw_signature(&Mechanism::Ecdsa, &digest)?)
+    }
+}
+
+/// Returns RSASSA-PSS over a digest of SHA-256 that the host makes.
+pub(crate) fn rsa_pss() -> Mechanism<'static> {
+    Mechanism::RsaPkcsPss(PkcsPssParams {
+        hash_alg: MechanismType::SHA256,
+        mgf: PkcsMgfType::MGF1_SHA256,
+        s_len: 32.into(),
+    })
+}
+
 impl Signer for TokenSigner {
     fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
@@ -113,13 +180,17 @@ impl Signer for TokenSigner {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, HsmError> {
         match self.algorithm {
-            SignatureAlgorithm::EcdsaP256Sha256 => {
-                let raw = self.raw_signature(&Mechanism::Ecdsa, &Sha256::digest(message))?;
-                ecdsa_sig_value(Curve::P256, &raw)
+            SignatureAlgorithm::EcdsaP256Sha256 => self.ecdsa(Curve::P256, message),
+            SignatureAlgorithm::EcdsaP384Sha384 => self.ecdsa(Curve::P384, message),
+            SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256 => {
+                self.ecdsa(Curve::BrainpoolP256r1, message)
             }
-            SignatureAlgorithm::EcdsaP384Sha384 => {
-                let raw = self.raw_signature(&Mechanism::Ecdsa, &Sha384::digest(message))?;
-                ecdsa_sig_value(Curve::P384, &raw)
+            SignatureAlgorithm::EcdsaBrainpoolP384r1Sha384 => {
+                self.ecdsa(Curve::BrainpoolP384r1, message)
+            }
+            SignatureAlgorithm::RsaPssSha256 => {
+                let raw = self.raw_signature(&rsa_pss(), &Sha256::digest(message))?;
+                RsaSize::of(raw.len()).map(|_| raw).ok_or(WRONG_LENGTH)
             }
             SignatureAlgorithm::Ed25519 => {
                 let pure = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
@@ -161,8 +232,9 @@ mod tests {
 
     use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 
-    use super::{Curve, SignatureAlgorithm, Signer, ecdsa_sig_value};
+    use super::{Curve, RsaSize, SignatureAlgorithm, Signer, ecdsa_sig_value};
     use crate::error::HsmError;
+    use crate::record::Proof;
     use crate::test_support::{token, with_private_tokens};
 
     /// Has openssl judge the signature under the public key.
@@ -195,6 +267,16 @@ mod tests {
             for (curve, algorithm, digest) in [
                 (Curve::P256, SignatureAlgorithm::EcdsaP256Sha256, "-sha256"),
                 (Curve::P384, SignatureAlgorithm::EcdsaP384Sha384, "-sha384"),
+                (
+                    Curve::BrainpoolP256r1,
+                    SignatureAlgorithm::EcdsaBrainpoolP256r1Sha256,
+                    "-sha256",
+                ),
+                (
+                    Curve::BrainpoolP384r1,
+                    SignatureAlgorithm::EcdsaBrainpoolP384r1Sha384,
+                    "-sha384",
+                ),
             ] {
                 let label = format!("{curve:?}");
                 let spki = token.generate_signing_key(&label, curve).unwrap();
@@ -213,6 +295,45 @@ mod tests {
                 token.signer("envelope"),
                 Err(HsmError::KeyUnsuited { .. })
             ));
+        });
+    }
+
+    #[test]
+    fn openssl_accepts_rsa_pss() {
+        with_private_tokens("signer::tests::openssl_accepts_rsa_pss", || {
+            let token = token("rsa");
+            for size in [RsaSize::Bits2048, RsaSize::Bits3072] {
+                let label = format!("{size:?}");
+                let spki = token.generate_rsa_key(&label, size).unwrap();
+                let signer = token.signer(&label).unwrap();
+                assert_eq!(signer.algorithm(), SignatureAlgorithm::RsaPssSha256);
+                assert_eq!(signer.public_key_spki_der(), spki);
+                assert_eq!(token.key_attributes(&label).unwrap().fault(), None);
+                let keys = token.keys().unwrap();
+                let key = keys.iter().find(|key| key.label == label).unwrap();
+                let record = token.key_record(key).unwrap();
+                assert_eq!(token.prove(&record).unwrap(), Proof::Proved);
+                let folder = tempfile::tempdir().unwrap();
+                let path = |name: &str| folder.path().join(name);
+                fs::write(path("key"), &spki).unwrap();
+                fs::write(path("message"), b"message").unwrap();
+                fs::write(path("signature"), signer.sign(b"message").unwrap()).unwrap();
+                let judged = Command::new("openssl")
+                    .args(["dgst", "-sha256", "-sigopt", "rsa_padding_mode:pss"])
+                    .args([
+                        "-sigopt",
+                        "rsa_pss_saltlen:32",
+                        "-keyform",
+                        "DER",
+                        "-verify",
+                    ])
+                    .arg(path("key"))
+                    .arg("-signature")
+                    .args([path("signature"), path("message")])
+                    .output()
+                    .unwrap();
+                assert!(judged.status.success());
+            }
         });
     }
 

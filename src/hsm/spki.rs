@@ -1,6 +1,6 @@
 //! Public keys as `SubjectPublicKeyInfo` (*RFC 5280 §4.1.2.7*, *RFC 5480*, *RFC 8410*).
 
-use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
 use der::{Decode, Encode};
 use spki::{AlgorithmIdentifier, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
@@ -10,6 +10,9 @@ use crate::signer::Curve;
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const BRAINPOOL_P256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.7");
+const BRAINPOOL_P384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.36.3.3.2.8.1.1.11");
+const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 const BAD_POINT: HsmError = HsmError::Answer {
@@ -22,14 +25,16 @@ impl Curve {
         match self {
             Self::P256 => P256,
             Self::P384 => P384,
+            Self::BrainpoolP256r1 => BRAINPOOL_P256R1,
+            Self::BrainpoolP384r1 => BRAINPOOL_P384R1,
         }
     }
 
     /// Returns the length of a coordinate in bytes.
     pub(crate) fn field_length(self) -> usize {
         match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
+            Self::P256 | Self::BrainpoolP256r1 => 32,
+            Self::P384 | Self::BrainpoolP384r1 => 48,
         }
     }
 
@@ -43,6 +48,8 @@ impl Curve {
         match ObjectIdentifier::from_der(parameters).ok()? {
             P256 => Some(Self::P256),
             P384 => Some(Self::P384),
+            BRAINPOOL_P256R1 => Some(Self::BrainpoolP256r1),
+            BRAINPOOL_P384R1 => Some(Self::BrainpoolP384r1),
             _ => None,
         }
     }
@@ -82,6 +89,13 @@ pub(crate) fn ec_spki(curve: Curve, point: &[u8]) -> Result<Vec<u8>, HsmError> {
 /// Returns the `SubjectPublicKeyInfo` of an Ed25519 key.
 pub(crate) fn ed25519_spki(key: &[u8]) -> Result<Vec<u8>, HsmError> {
     spki_of(ED25519, None, key)
+}
+
+/// Returns the `SubjectPublicKeyInfo` of an RSA key (*RFC 3279 §2.3.1*).
+pub(crate) fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Result<Vec<u8>, HsmError> {
+    let encode = || vec![UintRef::new(modulus)?, UintRef::new(exponent)?].to_der();
+    let key = encode().map_err(|_| BAD_POINT)?;
+    spki_of(RSA_ENCRYPTION, Some(AnyRef::NULL), &key)
 }
 
 fn spki_of(

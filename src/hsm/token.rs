@@ -12,7 +12,7 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 
 use crate::config::{
-    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, KeyWrap,
+    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, KeyWrap, RsaPss,
     TokenConfig,
 };
 use crate::error::{HsmError, device};
@@ -300,6 +300,10 @@ pub(crate) fn needed_mechanisms(config: &TokenConfig) -> Vec<(MechanismType, &'s
     if chosen.ecdsa == Ecdsa::Raw {
         needed.push((MechanismType::ECDSA, "ECDSA signatures"));
         needed.push((MechanismType::ECC_KEY_PAIR_GEN, "making ECDSA keys"));
+    }
+    if chosen.rsa_pss == RsaPss::Raw {
+        needed.push((MechanismType::RSA_PKCS_PSS, "RSA-PSS signatures"));
+        needed.push((MechanismType::RSA_PKCS_KEY_PAIR_GEN, "making RSA keys"));
     }
     if chosen.ed25519 == Ed25519::Eddsa {
         needed.push((MechanismType::EDDSA, "Ed25519 signatures"));

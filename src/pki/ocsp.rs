@@ -76,7 +76,7 @@ impl OcspResponder {
         let hash = match signer.algorithm() {
             SignatureAlgorithm::EcdsaP256Sha256 => cert::Hash::Sha256,
             SignatureAlgorithm::EcdsaP384Sha384 => cert::Hash::Sha384,
-            SignatureAlgorithm::Ed25519 => {
+            _ => {
                 return Err(refused(&certificate, "its key is no P-256 or P-384 key"));
             }
         };

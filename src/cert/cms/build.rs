@@ -12,10 +12,19 @@ use crate::certificate::Certificate;
 use crate::hash::Hash;
 use crate::signature_algorithm::SignatureAlgorithm;
 
+/// `subjectKeyIdentifier`, [0] IMPLICIT.
+const KEY_IDENTIFIER: Tag = Tag::ContextSpecific {
+    constructed: false,
+    number: der::TagNumber(0),
+};
+
 /// Why a signed message was not built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The signer's certificate has no key identifier to be named by.
+    #[error("the signer's certificate has no key identifier")]
+    NoKeyIdentifier,
     /// The signer's key does not sign so, or with SHA-1.
     #[error("the certificate's key does not sign with {0}")]
     Algorithm(SignatureAlgorithm),
@@ -25,6 +34,16 @@ pub enum BuildError {
     /// What was built does not encode.
     #[error("the signed message does not encode")]
     Encoding(#[from] der::Error),
+}
+
+/// How a message names its signer's certificate (*RFC 5652 §5.3*).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignerNaming {
+    /// By issuer and serial number: recommended for documents (*ICAO 9303-10 §4.6.2*).
+    #[default]
+    IssuerAndSerial,
+    /// By key identifier: recommended for master lists (*ICAO 9303-12 §9.1*).
+    SubjectKey,
 }
 
 /// What is to be signed, and by whom.
@@ -39,6 +58,8 @@ pub struct Message<'a> {
     /// Other certificates that go into the message: for a master list the signer's issuer (*ICAO
     /// 9303-12 §9*); for a document none.
     pub others: &'a [Certificate],
+    /// How the signer's certificate is named.
+    pub naming: SignerNaming,
     /// How the signer signs.
     pub algorithm: SignatureAlgorithm,
     /// When; none to say nothing of it.
@@ -58,9 +79,8 @@ pub struct UnsignedMessage {
     hash: Hash,
 }
 
-impl<'a> Message<'a> {
-    /// Prepares the message. The signer is named by issuer and serial number, the content's digest
-    /// is by the signature's hash (*ICAO 9303-10 §4.6.2.3*).
+impl Message<'_> {
+    /// Prepares the message; the content's digest is by the signature's hash.
     ///
     /// # Errors
     /// [`BuildError`].
@@ -89,12 +109,22 @@ impl<'a> Message<'a> {
             tlv(context(0), &[&certificates])?,
         ]
         .concat();
-        let issuer = self.signer.issuer().as_der();
-        let id = tlv(Tag::Sequence, &[issuer, self.signer.serial_der()])?;
+        // The version says how the signer is named (§5.3).
+        let (version, id) = match self.naming {
+            SignerNaming::IssuerAndSerial => {
+                let issuer = self.signer.issuer().as_der();
+                let id = tlv(Tag::Sequence, &[issuer, self.signer.serial_der()])?;
+                (1_u8, id)
+            }
+            SignerNaming::SubjectKey => {
+                let own = self.signer.extensions().subject_key_identifier.as_deref();
+                let own = own.ok_or(BuildError::NoKeyIdentifier)?;
+                (3, tlv(KEY_IDENTIFIER, &[own])?)
+            }
+        };
         Ok(UnsignedMessage {
             head,
-            // Version 1: issuer and serial number (§5.3).
-            signer: [1_u8.to_der()?, id, digest].concat(),
+            signer: [version.to_der()?, id, digest].concat(),
             attributes: self.attributes(hash)?,
             algorithm: self.algorithm.to_der()?,
             hash,

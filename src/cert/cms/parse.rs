@@ -6,7 +6,7 @@ use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
 
 use super::attributes::SignedAttributes;
 use super::{EF_SOD, SIGNED_DATA};
-use crate::certificate::{Certificate, CertificateError, read_serial};
+use crate::certificate::{Certificate, CertificateError, Strictness};
 use crate::hash::Hash;
 use crate::name::DistinguishedName;
 use crate::signature_algorithm::SignatureAlgorithm;
@@ -309,7 +309,9 @@ fn read_id(tlv: &[u8]) -> Result<SignerId, SignedDataError> {
             id.finish()?;
             Ok(SignerId::IssuerAndSerial {
                 issuer: issuer.map_err(|_| SignedDataError::SignerId)?,
-                serial: read_serial(serial.as_bytes()).map_err(|_| SignedDataError::SignerId)?,
+                serial: Strictness::States
+                    .serial(serial.as_bytes())
+                    .map_err(|_| SignedDataError::SignerId)?,
             })
         }
         Some(&KEY) => {
@@ -366,7 +368,7 @@ fn read_certificates(tlv: &[u8]) -> Result<Vec<Certificate>, SignedDataError> {
             return Err(SignedDataError::Certificates);
         }
         let place = certificates.len() + 1;
-        let read = Certificate::parse(set.tlv_bytes()?);
+        let read = Certificate::parse_of_state(set.tlv_bytes()?);
         certificates.push(read.map_err(|source| SignedDataError::Certificate { place, source })?);
     }
     Ok(certificates)

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{
     BuildError, CSCA_MASTER_LIST, CmsVerifyError, LDS_SECURITY_OBJECT, Message, SECURITY_OBJECT,
-    SignedData, SignedDataError, SignerId,
+    SignedData, SignedDataError, SignerId, SignerNaming,
 };
 use crate::certificate::Certificate;
 use crate::hash::Hash;
@@ -224,12 +224,20 @@ fn openssl_verifies_what_is_built() {
             CSCA_MASTER_LIST,
         ),
     ] {
-        for (others, signing_time) in [(&[][..], None), (std::slice::from_ref(&ec), Some(at))] {
+        for (others, signing_time, naming) in [
+            (&[][..], None, SignerNaming::IssuerAndSerial),
+            (
+                std::slice::from_ref(&ec),
+                Some(at),
+                SignerNaming::SubjectKey,
+            ),
+        ] {
             let message = Message {
                 content_type,
                 content: CONTENT,
                 signer,
                 others,
+                naming,
                 algorithm,
                 signing_time,
             };
@@ -260,6 +268,7 @@ fn openssl_verifies_what_is_built() {
         content: CONTENT,
         signer: &ec,
         others: &[],
+        naming: SignerNaming::default(),
         algorithm: SignatureAlgorithm::rsa_pss(Hash::Sha256),
         signing_time: None,
     };

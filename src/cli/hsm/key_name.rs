@@ -1,7 +1,7 @@
 //! Names of keys and of what they are for, as a person writes them.
 
 use card::cipher::KeyAlgorithm;
-use hsm::{CheckMethod, Curve, KeyRole, MasterKeySize};
+use hsm::{CheckMethod, Curve, KeyRole, MasterKeySize, RsaSize};
 
 /// Which key is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -18,6 +18,16 @@ pub(crate) enum NewKey {
     P256,
     /// An ECDSA key pair on P-384: certificate authorities, document signers.
     P384,
+    /// An ECDSA key pair on brainpoolP256r1: document signers.
+    Bp256r1,
+    /// An ECDSA key pair on brainpoolP384r1: document signers, country signing authorities.
+    Bp384r1,
+    /// An RSA key pair of 2048 bits that signs by RSA-PSS: document signers.
+    Rsa2048,
+    /// An RSA key pair of 3072 bits that signs by RSA-PSS.
+    Rsa3072,
+    /// An RSA key pair of 4096 bits that signs by RSA-PSS: country signing authorities.
+    Rsa4096,
     /// An Ed25519 key pair: the audit log's checkpoints, people's signatures.
     Ed25519,
     /// The key pair to which PIN envelopes are sealed.
@@ -34,6 +44,11 @@ impl NewKey {
             Self::Des3 => "des3",
             Self::P256 => "p256",
             Self::P384 => "p384",
+            Self::Bp256r1 => "bp256r1",
+            Self::Bp384r1 => "bp384r1",
+            Self::Rsa2048 => "rsa2048",
+            Self::Rsa3072 => "rsa3072",
+            Self::Rsa4096 => "rsa4096",
             Self::Ed25519 => "ed25519",
             Self::Envelope => "envelope",
         }
@@ -43,6 +58,7 @@ impl NewKey {
     pub(crate) fn make(self, token: &hsm::Token, label: &str) -> Result<(), hsm::HsmError> {
         let master = |size| token.generate_master_key(label, size);
         let pair = |curve| token.generate_signing_key(label, curve).map(drop);
+        let rsa = |size| token.generate_rsa_key(label, size).map(drop);
         match self {
             Self::Aes128 => master(MasterKeySize::Aes128),
             Self::Aes192 => master(MasterKeySize::Aes192),
@@ -50,6 +66,11 @@ impl NewKey {
             Self::Des3 => token.generate_des3_master_key(label),
             Self::P256 => pair(Curve::P256),
             Self::P384 => pair(Curve::P384),
+            Self::Bp256r1 => pair(Curve::BrainpoolP256r1),
+            Self::Bp384r1 => pair(Curve::BrainpoolP384r1),
+            Self::Rsa2048 => rsa(RsaSize::Bits2048),
+            Self::Rsa3072 => rsa(RsaSize::Bits3072),
+            Self::Rsa4096 => rsa(RsaSize::Bits4096),
             Self::Ed25519 => token.generate_ed25519(label).map(drop),
             Self::Envelope => token.generate_envelope_key(label).map(drop),
         }

@@ -241,7 +241,8 @@ fn hash(signer: &dyn Signer) -> Option<Hash> {
     match signer.algorithm() {
         SignatureAlgorithm::EcdsaP256Sha256 => Some(Hash::Sha256),
         SignatureAlgorithm::EcdsaP384Sha384 => Some(Hash::Sha384),
-        SignatureAlgorithm::Ed25519 => None,
+        // No key of a document signer's kind protects messages.
+        _ => None,
     }
 }
 

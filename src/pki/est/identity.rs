@@ -16,12 +16,14 @@ pub(super) fn resolver(chain: &[cert::Certificate], signer: Arc<dyn Signer>) -> 
     SingleCertAndKey::from(CertifiedKey::new(chain.collect(), key))
 }
 
-/// Returns how the key signs in TLS 1.3 and 1.2; Ed25519 too, where a token has it.
-fn scheme(signer: &dyn Signer) -> SignatureScheme {
+/// Returns how the key signs in TLS 1.3 and 1.2, if it does; Ed25519 too, where a token has it.
+fn scheme(signer: &dyn Signer) -> Option<SignatureScheme> {
     match signer.algorithm() {
-        hsm::SignatureAlgorithm::EcdsaP256Sha256 => SignatureScheme::ECDSA_NISTP256_SHA256,
-        hsm::SignatureAlgorithm::EcdsaP384Sha384 => SignatureScheme::ECDSA_NISTP384_SHA384,
-        hsm::SignatureAlgorithm::Ed25519 => SignatureScheme::ED25519,
+        hsm::SignatureAlgorithm::EcdsaP256Sha256 => Some(SignatureScheme::ECDSA_NISTP256_SHA256),
+        hsm::SignatureAlgorithm::EcdsaP384Sha384 => Some(SignatureScheme::ECDSA_NISTP384_SHA384),
+        hsm::SignatureAlgorithm::Ed25519 => Some(SignatureScheme::ED25519),
+        // Keys of document signers open no channels.
+        _ => None,
     }
 }
 
@@ -29,7 +31,7 @@ struct TokenKey(Arc<dyn Signer>);
 
 impl rustls::sign::SigningKey for TokenKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
-        let scheme = scheme(&*self.0);
+        let scheme = scheme(&*self.0)?;
         let signer = Arc::clone(&self.0);
         offered
             .contains(&scheme)
