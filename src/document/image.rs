@@ -9,7 +9,7 @@ mod wsq;
 use std::fmt;
 
 use thiserror::Error;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::named::named;
 
@@ -94,7 +94,7 @@ pub const SIGNATURE_LIMITS: ImageLimits = ImageLimits {
 };
 
 /// Limits of a portrait for the chip: the portrait's own, in the two
-/// compressions that *ICAO 9303-9 §3.1* allows there.
+/// compressions that *ICAO 9303-9* allows there.
 pub const CHIP_PORTRAIT_LIMITS: ImageLimits = ImageLimits {
     formats: &[MediaType::Jpeg, MediaType::Jp2, MediaType::Jpeg2000],
     ..PORTRAIT_LIMITS
@@ -191,6 +191,8 @@ impl Image {
     ///
     /// [`ImageError`] with the first thing that is wrong.
     pub fn recognise(bytes: Vec<u8>, limits: ImageLimits) -> Result<Self, ImageError> {
+        // What is refused is somebody's picture too.
+        let mut bytes = Zeroizing::new(bytes);
         if bytes.len() > limits.bytes {
             return Err(ImageError::TooLarge {
                 limit: limits.bytes,
@@ -237,7 +239,7 @@ impl Image {
             height,
             colour,
             lossless,
-            bytes,
+            bytes: std::mem::take(&mut *bytes),
         })
     }
 

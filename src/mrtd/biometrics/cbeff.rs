@@ -73,12 +73,13 @@ impl Modality {
         }
     }
 
-    /// Returns how many templates the data group may have (*ICAO 9303-10 §4.7.2*: a
-    /// document has a face, and it may come without fingers or irises).
+    /// Returns how many templates the data group may have (*ICAO 9303-10 tables 45, 48 and
+    /// 55*): a document has a face, and may come without fingers or irises.
     const fn counts(self) -> (u8, u8) {
         match self {
             Self::Face => (1, 9),
-            Self::Finger | Self::Iris => (0, u8::MAX),
+            Self::Finger => (0, u8::MAX),
+            Self::Iris => (0, 9),
         }
     }
 }
@@ -159,13 +160,24 @@ impl fmt::Debug for Template<'_> {
 }
 
 /// The biometric information templates of DG2, DG3 or DG4, their blocks not yet looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Personal data: `Debug` shows lengths only.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Templates<'a> {
     /// The templates in their order.
     pub templates: Vec<Template<'a>>,
     /// What the issuer put behind an empty group: random bytes, so that its hash in EF.SOD
     /// does not tell that it is empty.
     pub issuer_data: Option<&'a [u8]>,
+}
+
+impl fmt::Debug for Templates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Templates")
+            .field("templates", &self.templates)
+            .field("issuer_data", &self.issuer_data.map(<[u8]>::len))
+            .finish()
+    }
 }
 
 impl<'a> Templates<'a> {
@@ -322,7 +334,7 @@ fn encode_template(modality: Modality, template: &Template<'_>) -> Zeroizing<Vec
     object(TEMPLATE, &[&header, &data])
 }
 
-/// What is kept of a biometric header template (*ICAO 9303-10 table 39*).
+/// What is kept of a biometric header template (*ICAO 9303-10 tables 44 and 47*).
 struct Header {
     subtype: u8,
     owner: u16,

@@ -33,7 +33,7 @@ pub enum CaptureSource {
 }
 
 impl CaptureSource {
-    /// Returns the code of *ISO/IEC 19794-5 table 9* and *ISO/IEC 39794-5 §7.36*.
+    /// Returns the code of *ISO/IEC 19794-5* and *39794-5*.
     pub(super) const fn code(self) -> u8 {
         self as u8
     }
@@ -97,7 +97,7 @@ impl fmt::Debug for Face {
 /// DG2 as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaceGroup {
-    /// The faces; the first is the one to show.
+    /// The faces; the first is the one to show (*ICAO 9303-10 §4.7.2*: the most recent).
     pub faces: Vec<Face>,
     /// What is not as the standard wants it and known of passports in the field.
     pub deviations: Vec<Deviation>,

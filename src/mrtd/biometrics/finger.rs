@@ -52,7 +52,7 @@ impl FingerPosition {
         Self::LeftLittle,
     ];
 
-    /// Returns the code of *ISO/IEC 19794-4 table 6* and *ISO/IEC 39794-4 §7.4*.
+    /// Returns the code of *ISO/IEC 19794-4* and *39794-4*.
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8
@@ -65,7 +65,7 @@ impl FingerPosition {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// Returns the CBEFF subtype (*ICAO 9303-10 table 47*): the side in bits 1 and 2, the
+    /// Returns the CBEFF subtype (*ICAO 9303-10 table 49*): the side in bits 1 and 2, the
     /// finger in bits 3 to 5.
     #[must_use]
     pub const fn subtype(self) -> u8 {

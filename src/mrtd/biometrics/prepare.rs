@@ -98,14 +98,16 @@ pub fn prepare_fingers(
     budget: usize,
     encoding: BiometricEncoding,
 ) -> Result<Zeroizing<Vec<u8>>, PrepareError> {
-    match *fingers {
-        [(only, _)] if only != FingerPosition::Unknown => {}
-        [(first, _), (second, _)]
-            if first != second
-                && first != FingerPosition::Unknown
-                && second != FingerPosition::Unknown => {}
-        [_] | [_, _] => return Err(PrepareError::Position),
-        _ => return Err(PrepareError::Fingers(fingers.len())),
+    let count = u8::try_from(fingers.len())
+        .ok()
+        .filter(|_| (1..=MAX_FINGERS).contains(&fingers.len()))
+        .ok_or(PrepareError::Fingers(fingers.len()))?;
+    let mut seen = vec![FingerPosition::Unknown];
+    for (position, _) in fingers {
+        if seen.contains(position) {
+            return Err(PrepareError::Position);
+        }
+        seen.push(*position);
     }
     let allowed = [MediaType::Wsq, MediaType::Jp2, MediaType::Jpeg2000];
     let mut blocks = Vec::with_capacity(fingers.len());
@@ -128,11 +130,10 @@ pub fn prepare_fingers(
             block,
         })
         .collect();
-    let count = if templates.len() == 1 { 1 } else { 2 };
     Ok(write(Modality::Finger, count, &templates, None))
 }
 
-/// Makes the DG3 of a document without fingers (*ICAO 9303-10 §4.7.3.2*).
+/// Makes the DG3 of a document without fingers (*ICAO 9303-10 §4.7.3.2.2*).
 ///
 /// `random` are fresh bytes, 16 so that nobody guesses them: without, the hash in EF.SOD,
 /// which everybody may read, would tell that there are none.

@@ -1,4 +1,4 @@
-//! The facial record `FAC` (*ISO/IEC 19794-5:2005 §5*).
+//! The facial record `FAC` (*ISO/IEC 19794-5:2005*).
 //!
 //! ```text
 //!  14  FAC, version, length of the record, number of faces
@@ -117,7 +117,7 @@ pub(in crate::biometrics) fn encode(portrait: &Image, source: CaptureSource) -> 
     // Facial information: no feature points, all else unspecified.
     bytes.extend(block.to_be_bytes());
     bytes.extend([0; 16]);
-    // Image information (§5.7): full frontal; JPEG or JPEG 2000.
+    // Image information: full frontal; JPEG or JPEG 2000.
     bytes.extend([1, u8::from(portrait.media_type() != MediaType::Jpeg)]);
     bytes.extend(portrait.width().to_be_bytes());
     bytes.extend(portrait.height().to_be_bytes());

@@ -1,4 +1,4 @@
-//! The finger image record `FIR` (*ISO/IEC 19794-4:2005 §7*).
+//! The finger image record `FIR` (*ISO/IEC 19794-4:2005*).
 //!
 //! ```text
 //!  32  FIR, version, length of the record, device, level, number of pictures, scale,
@@ -21,7 +21,7 @@ const MAGIC: [u8; 4] = *b"FIR\0";
 const HEADER: u32 = 32;
 const PICTURE_HEADER: u32 = 14;
 
-/// Level 30: scanned with 500 pixels an inch and 8 bits (*§7.1.6*). Level 31 would claim
+/// Level 30: scanned with 500 pixels an inch and 8 bits. Level 31 would claim
 /// a certified scanner, of which nothing is known here.
 const LEVEL: u16 = 30;
 const PIXELS_PER_INCH: u16 = 500;
@@ -82,7 +82,7 @@ fn parse_finger(fields: &mut Fields<'_>, compression: u8) -> Result<Finger, Reco
     })
 }
 
-/// Returns the format of a compression code (*§7.1.13*).
+/// Returns the format of a compression code.
 fn media_type(compression: u8, picture: &[u8]) -> Result<Option<MediaType>, RecordError> {
     Ok(Some(match compression {
         0 | 1 => return Ok(None),

@@ -198,6 +198,9 @@ fn value(content: &[u8], name: &'static str, kind: &Kind) -> Result<(), BlockErr
 
 /// Reads `extensionBlock`: the code to fall back to, then what later editions add.
 fn fallback(content: &[u8], name: &'static str, codes: Codes) -> Result<(), BlockError> {
+    if content.is_empty() {
+        return Err(BlockFault::Missing.of(name));
+    }
     let (Tlv { tag, value }, mut rest) = take(content, name)?;
     if tag.value() != 0x80 {
         return Err(BlockFault::Missing.of(name));

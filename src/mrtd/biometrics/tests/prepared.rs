@@ -233,8 +233,60 @@ fn debug_shows_no_picture() {
 }
 
 #[test]
+fn irises_are_wrapped_as_they_are() {
+    for &encoding in BiometricEncoding::ALL {
+        let right = Template {
+            encoding,
+            subtype: 1,
+            block: b"\x66\x00",
+        };
+        let left = Template {
+            subtype: 2,
+            ..right
+        };
+        let templates = Templates {
+            templates: vec![right, left],
+            issuer_data: None,
+        };
+        let group = templates.encode(Modality::Iris).unwrap();
+        assert_eq!(Templates::parse(Modality::Iris, &group), Ok(templates));
+        let error = Templates::parse(Modality::Finger, &group).unwrap_err();
+        assert_eq!(error, TemplateError::Expected(Modality::Finger.tag()));
+    }
+}
+
+#[test]
+fn groups_that_cannot_be_are_not_written() {
+    let face = Template {
+        encoding: BiometricEncoding::Iso19794,
+        subtype: 0,
+        block: b"FAC",
+    };
+    let encoded = |modality, count, issuer_data| {
+        let templates = vec![face; count];
+        let templates = Templates {
+            templates,
+            issuer_data,
+        };
+        templates.encode(modality)
+    };
+    assert_eq!(
+        encoded(Modality::Face, 0, None),
+        Err(TemplateError::Count(0))
+    );
+    assert!(encoded(Modality::Face, 9, None).is_ok());
+    assert_eq!(
+        encoded(Modality::Face, 10, None),
+        Err(TemplateError::Count(10))
+    );
+    assert!(encoded(Modality::Finger, 256, None).is_err());
+    let behind = encoded(Modality::Finger, 1, Some(b"random"));
+    assert_eq!(behind, Err(TemplateError::Trailing(Modality::Finger.tag())));
+}
+
+#[test]
 fn subtypes_are_those_of_the_standard() {
-    // ICAO 9303-10 table 47, as bytes.
+    // ICAO 9303-10 table 49, as bytes.
     let subtypes = [
         0x00, 0x05, 0x09, 0x0D, 0x11, 0x15, 0x06, 0x0A, 0x0E, 0x12, 0x16,
     ];
