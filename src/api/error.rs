@@ -35,6 +35,13 @@ pub enum ApiError {
     /// The chip's cryptogram does not fit its keys: a wrong transport key, or a foreign chip.
     #[error("the keys of this chip are not ours: its cryptogram does not fit")]
     WrongKeys,
+    /// The chips that lie at one slot are not those of one blank in the books: a crossed pair, or
+    /// one beside a chip that is in no book. The blanks that they are booked to are put aside.
+    #[error("the chips are not of one blank: {reason}")]
+    NotOneBlank {
+        /// Which chips of which blanks.
+        reason: String,
+    },
     /// The centre cannot answer now; the same request may be repeated.
     #[error("the centre cannot answer now: {reason}")]
     Unavailable {

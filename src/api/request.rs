@@ -23,7 +23,7 @@ pub struct ChannelOpening {
     pub answers: BTreeMap<String, Vec<u8>>,
 }
 
-/// Says which chip a document is about to be put on.
+/// Says which chips lie at the slot, and on which of them the document is about to be put.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimRequest {
     /// The lease.
@@ -31,6 +31,10 @@ pub struct ClaimRequest {
     /// The chip's serial number; the first claim binds the blank that carries it to the lease, and
     /// every later chip must be of that blank.
     pub chip: String,
+    /// The serial numbers of the other chips of the blank, as they were read at the same slot: all
+    /// of them, so that nothing is done to any before it is known that they are of one blank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// Asks for the session keys of a secure channel, or for the issuer's proof.
@@ -262,8 +266,17 @@ mod tests {
             &ClaimRequest {
                 lease,
                 chip: "00".into(),
+                beside: Vec::new(),
             },
             json!({"lease": nil, "chip": "00"}),
+        );
+        travels(
+            &ClaimRequest {
+                lease,
+                chip: "00".into(),
+                beside: vec!["01".into()],
+            },
+            json!({"lease": nil, "chip": "00", "beside": ["01"]}),
         );
         travels(
             &PutKeyRequest {

@@ -1,8 +1,11 @@
-//! Which chip a document is put on: the books know it before anything that lasts is done to it.
+//! Which chips a document is put on: the books know them, and that they are of one blank, before
+//! anything that lasts is done to any of them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Actor, ClaimRequest};
 use audit::Control;
-use document::life_cycle::BlankEvent;
+use document::life_cycle::{BlankEvent, BlankState};
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
@@ -10,9 +13,11 @@ use crate::database::Write;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::scribe::Deed;
+use crate::stock::MAX_CHIPS;
 
 impl Central {
-    /// Takes note of a chip: the first one of a lease binds its blank, later ones must be of it.
+    /// Takes note of a chip and of those beside it: the first claim of a lease binds their blank,
+    /// later ones must be of it.
     pub(crate) async fn claim_chip(&self, actor: &Actor, request: &ClaimRequest) -> Result<()> {
         let deed = Deed::new("chip.claimed", Control::MEDIA, "lease", request.lease);
         let result = self.try_claim(actor, request).await;
@@ -23,15 +28,115 @@ impl Central {
         let mut tx = self.write().await?;
         let mut held = self.held(&mut tx, actor, request.lease).await?;
         let serial = chip_serial(&request.chip)?;
-        let chip = held.candidate(&mut tx, &serial).await?;
-        if held.blank.is_none() {
-            self.bind(&mut tx, actor, &mut held, &chip).await?;
+        let at_slot = at_slot(&serial, &request.beside)?;
+        if let Some(bound) = held.blank.clone() {
+            held.chip(&mut tx, &serial).await?;
+            for beside in &at_slot {
+                let chip = BookedChip::find(&mut tx, beside).await?;
+                if chip.is_none_or(|chip| chip.blank != bound) {
+                    return Err(CentralError::NotOneBlank {
+                        reason: format!(
+                            "chip {beside} is not of blank {bound}, which is bound to this lease"
+                        ),
+                    });
+                }
+            }
+        } else {
+            match self.one_blank(&mut tx, &held, &serial, &at_slot).await? {
+                Ok(chip) => self.bind(&mut tx, actor, &mut held, &chip).await?,
+                Err(strays) => {
+                    let reason = strays.to_string();
+                    self.put_strays_aside(&mut tx, actor, &held, &strays)
+                        .await?;
+                    tx.commit().await?;
+                    return Err(CentralError::NotOneBlank { reason });
+                }
+            }
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Binds the blank of a lease's first chip to it: one that is in stock.
+    /// Finds the chip of `serial`, where all chips that lie at the slot are those of one blank, and
+    /// the document can be made of it.
+    async fn one_blank(
+        &self,
+        tx: &mut Write,
+        held: &Held,
+        serial: &str,
+        at_slot: &BTreeSet<String>,
+    ) -> Result<std::result::Result<BookedChip, Strays>> {
+        let mut strays = Strays::default();
+        let mut claimed = None;
+        for one in at_slot {
+            match BookedChip::find(tx, one).await? {
+                Some(chip) => {
+                    let of = strays.blanks.entry(chip.blank.clone()).or_default();
+                    of.push(one.clone());
+                    claimed = claimed.or((one == serial).then_some(chip));
+                }
+                None => strays.unknown.push(one.clone()),
+            }
+        }
+        if strays.blanks.is_empty() {
+            return Err(CentralError::refused(format!(
+                "chip {serial} is of no delivery in the books; set the blank aside, and ask the stock-keeper"
+            )));
+        }
+        let Some((chip, 1)) = claimed
+            .map(|chip| (chip, strays.blanks.len()))
+            .filter(|_| strays.unknown.is_empty())
+        else {
+            return Ok(Err(strays));
+        };
+        let blank = Blank::load(tx, &chip.blank).await?;
+        let chips = blank.chips(tx).await?;
+        let products: Vec<_> = chips.iter().map(|chip| &*chip.product).collect();
+        if !held.takes(products.iter().copied()) {
+            return Err(CentralError::refused(format!(
+                "blank {} is made of {} in the books, the lease is for {}; set the blank aside, and ask the stock-keeper",
+                blank.serial,
+                products.join(", "),
+                held.products()
+            )));
+        }
+        if chips.len() != at_slot.len() {
+            return Err(CentralError::refused(format!(
+                "blank {} has {} chips in the books, and {} were read; identify each of them before any is claimed",
+                blank.serial,
+                chips.len(),
+                at_slot.len()
+            )));
+        }
+        Ok(Ok(chip))
+    }
+
+    /// Puts the blanks aside whose chips lie at one slot and are no pair: neither is what the books
+    /// say. What is in another account is another lease's, or a document: it stays there, and
+    /// somebody must look into it.
+    async fn put_strays_aside(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        held: &Held,
+        strays: &Strays,
+    ) -> Result<()> {
+        for (serial, chips) in &strays.blanks {
+            let mut blank = Blank::load(tx, serial).await?;
+            if !matches!(blank.state, BlankState::InStock | BlankState::Returned) {
+                continue;
+            }
+            blank.apply(tx, BlankEvent::Spoil).await?;
+            let deed = Deed::new("blank.crossed", Control::MEDIA, "blank", serial)
+                .with("lease", held.id)
+                .with("chips", chips.join(", "))
+                .with("found", strays);
+            self.record(tx, Some(actor), &deed).await?;
+        }
+        Ok(())
+    }
+
+    /// Binds the blank of a lease's chips to it: one that is in stock.
     async fn bind(
         &self,
         tx: &mut Write,
@@ -53,4 +158,42 @@ impl Central {
             .with("chip", &chip.serial);
         self.record(tx, Some(actor), &deed).await
     }
+}
+
+/// Chips that lie at one slot and are not those of one blank.
+#[derive(Default)]
+struct Strays {
+    /// Those that are in the books, by their blanks.
+    blanks: BTreeMap<String, Vec<String>>,
+    /// Those of no delivery.
+    unknown: Vec<String>,
+}
+
+impl std::fmt::Display for Strays {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let booked = self.blanks.iter();
+        let booked = booked.map(|(blank, chips)| format!("{} of blank {blank}", chips.join(", ")));
+        let unknown = (!self.unknown.is_empty())
+            .then(|| format!("{} of no delivery in the books", self.unknown.join(", ")));
+        let all: Vec<_> = booked.chain(unknown).collect();
+        f.write_str(&all.join("; "))
+    }
+}
+
+/// Returns the serial numbers of all chips at the slot, each in its one spelling.
+fn at_slot(serial: &str, beside: &[String]) -> Result<BTreeSet<String>> {
+    if beside.len() >= MAX_CHIPS {
+        return Err(CentralError::invalid(format!(
+            "a blank has 1 to {MAX_CHIPS} chips"
+        )));
+    }
+    let mut chips = BTreeSet::from([serial.to_owned()]);
+    for one in beside {
+        if !chips.insert(chip_serial(one)?) {
+            return Err(CentralError::invalid(
+                "one chip is named twice; two readers of the slot reach the same chip",
+            ));
+        }
+    }
+    Ok(chips)
 }

@@ -44,6 +44,12 @@ pub enum CentralError {
         /// What differs.
         reason: String,
     },
+    /// The chips that lie at one slot are not those of one blank.
+    #[error("the chips are not of one blank: {reason}")]
+    NotOneBlank {
+        /// Which chips of which blanks.
+        reason: String,
+    },
     /// A chip's cryptogram does not fit its keys.
     #[error("the keys of this chip are not ours: its cryptogram does not fit")]
     WrongKeys,
@@ -188,6 +194,7 @@ impl CentralError {
             | Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::Certification { .. }
+            | Self::NotOneBlank { .. }
             | Self::WrongKeys => Some(Outcome::Refused),
             Self::Unfit { .. }
             | Self::Profile(_)
@@ -223,6 +230,7 @@ impl From<CentralError> for ApiError {
             CentralError::Certification { ref said, .. } => Self::Refused {
                 reason: format!("{error}: {said}; report the blank as spoiled"),
             },
+            CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
             CentralError::WrongKeys => Self::WrongKeys,
             other => {
                 tracing::error!(

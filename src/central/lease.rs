@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
-use crate::blanks::{Blank, BookedChip};
+use crate::blanks::BookedChip;
 use crate::database::{moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 
@@ -245,36 +245,6 @@ impl Held {
         own.sort_unstable();
         others.sort_unstable();
         own == others
-    }
-
-    /// Finds a chip that may be claimed: one of the bound blank; while none is bound, one of
-    /// a blank that the document can be made of.
-    pub(crate) async fn candidate(
-        &self,
-        tx: &mut SqliteConnection,
-        serial: &str,
-    ) -> Result<BookedChip> {
-        if self.blank.is_some() {
-            return self.chip(tx, serial).await;
-        }
-        let Some(chip) = BookedChip::find(tx, serial).await? else {
-            return Err(CentralError::refused(format!(
-                "chip {serial} is of no delivery in the books; set the blank aside, and ask the stock-keeper"
-            )));
-        };
-        let blank = Blank::load(tx, &chip.blank).await?;
-        let products: Vec<_> = blank.chips(tx).await?;
-        let products: Vec<_> = products.iter().map(|chip| &*chip.product).collect();
-        if self.takes(products.iter().copied()) {
-            Ok(chip)
-        } else {
-            Err(CentralError::refused(format!(
-                "blank {} is made of {} in the books, the lease is for {}; set the blank aside, and ask the stock-keeper",
-                blank.serial,
-                products.join(", "),
-                self.products()
-            )))
-        }
     }
 
     /// Demands that a chip is of the blank that is bound to the lease.

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
-use profile::{DocumentProfile, ProfileKind, ReleaseShelf, Shelf};
+use profile::{ProfileKind, ReleaseShelf, Shelf};
 
-use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::failure::{Failure, Kind};
 use crate::cli::releases;
 
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
@@ -41,20 +41,6 @@ impl Profiles {
             ProfileKind::Document => &mut self.documents,
             ProfileKind::Certificate => &mut self.certificates,
         }
-    }
-
-    /// Returns the chip product that the document profile of a kind names first.
-    pub(crate) fn first_product(&self, kind: document::Kind) -> Result<String, Failure> {
-        for name in self.documents.names() {
-            let document = DocumentProfile::load(&self.documents, name).or_fail(Kind::Usage)?;
-            if document.kinds.contains(&kind)
-                && let Some(product) = document.chips.iter().flat_map(|chip| &chip.products).next()
-            {
-                return Ok(product.clone());
-            }
-        }
-        let fault = format!("no document profile makes a {kind}");
-        Err(Failure::new(Kind::Usage, fault).with_hint("name the chip: --product NAME"))
     }
 }
 

@@ -180,6 +180,11 @@ impl Executor {
         self.chip.as_deref()
     }
 
+    /// Returns the version of its operating system once it is known, if it says one.
+    pub fn os(&self) -> Option<&str> {
+        self.os.as_deref()
+    }
+
     /// Returns what is done.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -240,6 +245,10 @@ impl Executor {
             Event::Refused(id, refusal) => match (self.outstanding.remove(&id), refusal) {
                 (None, _) => Ok(()),
                 (Some(_), Refusal::WrongKeys) => Err(self.wrong_keys()),
+                (Some(_), Refusal::NotOneBlank(cause)) => Err(Fault::NotOneBlank {
+                    chip: self.chip.clone().unwrap_or_default(),
+                    cause,
+                }),
                 (Some(_), Refusal::Other(cause)) => Err(Fault::Centre {
                     step: self.what(),
                     cause,

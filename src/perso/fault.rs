@@ -36,6 +36,16 @@ pub enum Fault {
         /// Its version.
         version: u8,
     },
+    /// The chips that lie at one slot are not those of one blank.
+    #[error(
+        "chip {chip} and those beside it are not of one blank: {cause}; put the card aside, and ask the stock-keeper"
+    )]
+    NotOneBlank {
+        /// The chip's serial number.
+        chip: String,
+        /// Which chips of which blanks.
+        cause: String,
+    },
     /// The chip's cryptogram does not fit our keys. Nothing was tried against the chip: it is
     /// found out on this side, before EXTERNAL AUTHENTICATE.
     #[error(

@@ -124,6 +124,8 @@ pub enum Grant {
 pub enum Refusal {
     /// The chip's cryptogram does not fit the keys that the centre has for it.
     WrongKeys,
+    /// The chips at the slot are not those of one blank, as the centre says.
+    NotOneBlank(String),
     /// Anything else, as it says itself.
     Other(String),
 }

@@ -38,6 +38,7 @@ pub struct Bridge {
     centre: Arc<dyn Centre>,
     actor: Actor,
     lease: LeaseId,
+    beside: Vec<String>,
     runtime: Handle,
     answers: Sender<Answer>,
 }
@@ -78,9 +79,17 @@ impl Bridge {
             centre,
             actor,
             lease,
+            beside: Vec::new(),
             runtime,
             answers,
         }
+    }
+
+    /// Names the other chips of the blank, which a claim tells the centre.
+    #[must_use]
+    pub fn beside(mut self, chips: Vec<String>) -> Self {
+        self.beside = chips;
+        self
     }
 
     /// Sends a request on its way for a chip and returns at once. An answer comes in any case:
@@ -101,6 +110,7 @@ impl Bridge {
             reply.give(match fetched {
                 Ok(Ok(grant)) => Ok(grant),
                 Ok(Err(ApiError::WrongKeys)) => Err(Refusal::WrongKeys),
+                Ok(Err(ApiError::NotOneBlank { reason })) => Err(Refusal::NotOneBlank(reason)),
                 Ok(Err(other)) => Err(Refusal::Other(other.to_string())),
                 Err(_) => Err(Refusal::Other(format!(
                     "it did not answer within {} s",
@@ -125,7 +135,12 @@ impl Bridge {
         let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
         Ok(match request {
             Request::Claim => {
-                let request = ClaimRequest { lease, chip };
+                let beside = self.beside.clone();
+                let request = ClaimRequest {
+                    lease,
+                    chip,
+                    beside,
+                };
                 centre.claim(actor, &request).await?;
                 Grant::Claimed
             }
@@ -455,7 +470,7 @@ mod tests {
     fn fault(answer: Result<Grant, Refusal>) -> String {
         match answer {
             Err(Refusal::Other(reason)) => reason,
-            Err(Refusal::WrongKeys) => panic!("wrong keys"),
+            Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("it was given"),
         }
     }

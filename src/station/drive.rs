@@ -23,6 +23,35 @@ pub trait Notebook {
 /// An answer of the centre to the request of this number.
 pub type Answer = (u32, Result<Grant, Refusal>);
 
+/// Has an executor find out which chip it has, and nothing more: what it asks of the centre waits.
+/// Returns how it ended where it did not get so far.
+pub(crate) fn identify<C: Channel>(
+    executor: &mut Executor,
+    channel: &mut C,
+    limits: &Limits,
+    notebook: &mut dyn Notebook,
+) -> Option<Outcome> {
+    while executor.chip().is_none() {
+        match executor.next_action() {
+            Action::Transmit(command) => {
+                executor.handle(match exchange(channel, &command, limits) {
+                    Ok(response) => Event::Answer(response),
+                    Err(error) => Event::Gone(error),
+                });
+            }
+            Action::Journal(entry) => match notebook.write(&entry) {
+                Ok(()) => executor.handle(Event::Journaled),
+                Err(cause) => executor.handle(Event::NotJournaled(cause)),
+            },
+            Action::Finished(outcome) => return Some(outcome),
+            Action::Ask(..) | Action::Wait => {
+                executor.handle(gone("it asked before it knew its chip".into()));
+            }
+        }
+    }
+    None
+}
+
 /// Runs an executor to its end over a channel that counts attempts.
 ///
 /// `ask` sends a request for a chip on its way and returns at once; the answers arrive in

@@ -3,32 +3,29 @@
 
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{BlankEnd, Lease, LeaseRequest, ReportedChip, cause_of};
+use api::{BlankEnd, Lease, LeaseRequest, cause_of};
 use card::{Channel, Limits};
-use perso::{Assignment, Executor, Fault, Outcome};
 use profile::Plan;
 use reader::{
-    AttemptFile, CapabilityCache, CapabilityKey, Connection, LOOKING, Meter, ProbeError, ProbePlan,
-    ReaderError, Readers,
+    CapabilityCache, CapabilityKey, Connection, Insertion, ProbeError, ProbePlan, ReaderError,
+    Readers,
 };
 use tokio::sync::broadcast;
 
-use crate::bridge::Bridge;
-use crate::budget::Budgeted;
+use crate::blank::BlankRun;
 use crate::catalogue::Catalogue;
-use crate::drive::{Notebook, drive};
 use crate::error::StationError;
 use crate::event::{Event, Happening};
 use crate::journal::Journal;
-use crate::key_change;
 use crate::station::{Shared, SlotConfig};
 
 /// How long one wait for a card lasts before the slot looks whether it should stop.
 const CARD_WAIT: Duration = Duration::from_secs(3600);
+/// How long the other chips of a blank may take to answer once the first did.
+const OTHERS_WAIT: Duration = Duration::from_secs(3);
 /// How long a slot with a blank and no work waits before it asks again.
 const WORK_WAIT: Duration = Duration::from_millis(500);
 
@@ -43,7 +40,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    fn tell(&self, happening: Happening) {
+    pub(crate) fn tell(&self, happening: Happening) {
         // Nobody has to watch.
         let _ = self.events.send(Event {
             slot: self.config.name.clone(),
@@ -55,7 +52,7 @@ impl Slot {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         // A slot that panicked in the middle of a write has rolled its transaction back.
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,6 +110,7 @@ impl Slot {
             Err(ReaderError::NoCardCame { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
+        self.wait_for_others(readers, insertion, &stop)?;
         let here = || {
             let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
             gone.map(|gone| !gone)
@@ -128,6 +126,31 @@ impl Slot {
         }
         // Whatever happened: this blank is not begun a second time.
         readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)?;
+        Ok(())
+    }
+
+    /// Waits until each of the blank's other chips answers in its reader too. One that does not come
+    /// is the blank's fault, and is found when its reader is opened.
+    fn wait_for_others(
+        &self,
+        readers: &Readers,
+        insertion: Insertion,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), StationError> {
+        let mut places = self.config.chips.iter();
+        let Some(first) = places.next() else {
+            return Ok(());
+        };
+        let is_gone = || {
+            let gone = readers.wait_for_removal(&first.reader, insertion, Duration::ZERO, &|| true);
+            stop() || gone.unwrap_or(true)
+        };
+        for place in places {
+            match readers.wait_for_card(&place.reader, OTHERS_WAIT, &is_gone) {
+                Ok(_) | Err(ReaderError::NoCardCame { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(())
     }
 
@@ -203,55 +226,13 @@ impl Slot {
         Ok(())
     }
 
-    /// Personalizes the chips of the blank, one after another, up to the first fault.
-    fn attempt(&self, lease: &Lease, done: &mut BlankRun) -> Result<(), Box<dyn Error>> {
-        for plan in self.catalogue.plans(lease)? {
-            let product = plan.chip.name.clone();
-            let place = self
-                .config
-                .chips
-                .iter()
-                .find(|chip| chip.product == product);
-            let place = place.ok_or_else(|| StationError::NoReader {
-                product: product.clone(),
-            })?;
-            let mut connection = Connection::open(&place.reader, LOOKING)?;
-            let limits = self.limits(&plan, &mut connection)?;
-            let ledger = AttemptFile::open(&self.shared.attempts)?;
-            let metered = Meter::new(connection);
-            let mut channel = Budgeted::new(metered, ledger, &plan.chip, None, false);
-            let (interface, chip) = (plan.chip.interface, Arc::clone(&plan.chip));
-            let outcome = self.run_plan(plan, lease, &limits, &mut channel);
-            if outcome.fault.is_some()
-                && let Some(cut_off) = key_change::cut_off(&self.journal().lines(lease.id)?)
-            {
-                let entry = key_change::probe(&chip, &mut channel, &cut_off.chip);
-                let written = self.journal().notebook(lease.id).write(&entry);
-                written.map_err(|reason| StationError::Notebook { reason })?;
-            }
-            let traffic = channel.inner().traffic();
-            // A chip that is personalized and a blank in the books must not go back into stock.
-            let is_no_blank = matches!(outcome.fault, Some(Fault::AlreadyPersonalized { .. }));
-            done.touched |= outcome.touched || is_no_blank;
-            done.certificates += outcome.certificates.len();
-            done.chips.push(ReportedChip {
-                interface: interface.to_string(),
-                product,
-                serial: outcome.chip,
-                os: outcome.os,
-                commands: traffic.commands,
-                bytes: traffic.bytes(),
-            });
-            if let Some(fault) = outcome.fault {
-                return Err(fault.into());
-            }
-        }
-        Ok(())
-    }
-
     /// Returns what chip and reader take together: measured once for every reader's model and
     /// chip, before any session.
-    fn limits(&self, plan: &Plan, connection: &mut Connection) -> Result<Limits, ProbeError> {
+    pub(crate) fn limits(
+        &self,
+        plan: &Plan,
+        connection: &mut Connection,
+    ) -> Result<Limits, ProbeError> {
         let (mut cache, warning) = CapabilityCache::open(&self.shared.measured);
         if let Some(warning) = warning {
             tracing::warn!("{warning}");
@@ -265,59 +246,6 @@ impl Slot {
             tracing::warn!("{error}");
         }
         Ok(found.narrow(&chip.limits))
-    }
-
-    fn run_plan(
-        &self,
-        plan: Plan,
-        lease: &Lease,
-        limits: &Limits,
-        channel: &mut Budgeted<Meter<Connection>, AttemptFile>,
-    ) -> Outcome {
-        let assignment = Assignment {
-            variables: profile::variables(&lease.record),
-            subjects: lease.subjects.clone(),
-            limits: *limits,
-            // The books know a blank by its chip: at a station a chip has a number of its own.
-            blank: None,
-        };
-        let atr = channel.atr().to_vec();
-        let mut executor = match Executor::new(plan, assignment, &atr, system_random()) {
-            Ok(executor) => executor,
-            Err(fault) => {
-                return Outcome {
-                    fault: Some(fault),
-                    ..Outcome::default()
-                };
-            }
-        };
-        let (sender, answers) = mpsc::channel();
-        let bridge = Bridge::new(
-            self.shared.centre.clone(),
-            self.shared.actor.clone(),
-            lease.id,
-            self.shared.runtime.clone(),
-            sender,
-        );
-        let mut notebook = SlotNotebook {
-            slot: self,
-            lease: lease.id,
-        };
-        drive(
-            &mut executor,
-            channel,
-            limits,
-            &mut notebook,
-            &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
-            &answers,
-            &mut |progress| {
-                self.tell(Happening::Progress {
-                    step: progress.step,
-                    done: progress.done,
-                    total: progress.total,
-                });
-            },
-        )
     }
 
     /// Sends what is in the outbox, in order. What cannot be sent now stays.
@@ -340,28 +268,10 @@ impl Slot {
     }
 }
 
-/// What was done to the chips of one blank.
-#[derive(Default)]
-struct BlankRun {
-    chips: Vec<ReportedChip>,
-    certificates: usize,
-    touched: bool,
-}
-
-fn system_random() -> perso::Random {
-    Box::new(|bytes| {
-        // The kernel's generator fails only before the machine has gathered entropy at boot;
-        // the C library then blocks, so that an error here is a broken system.
-        if getrandom::fill(bytes).is_err() {
-            std::process::abort();
-        }
-    })
-}
-
 /// The journal of one lease, locked for one entry at a time.
-struct SlotNotebook<'a> {
-    slot: &'a Slot,
-    lease: api::LeaseId,
+pub(crate) struct SlotNotebook<'a> {
+    pub(crate) slot: &'a Slot,
+    pub(crate) lease: api::LeaseId,
 }
 
 impl crate::drive::Notebook for SlotNotebook<'_> {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::world::{JUDGED, SAMPLES, json, project, run, text, zimogs};
+use crate::world::{Demo, JUDGED, SAMPLES, json, project, run, text, zimogs};
 
 #[test]
 fn every_sample_becomes_a_verified_document() {
@@ -289,4 +289,38 @@ fn an_installation_is_no_log_and_a_typing_error_is_no_profile_folder() {
         .output()
         .unwrap();
     assert_eq!(ran.status.code(), Some(2));
+}
+
+/// A card with a contactless and a contact chip goes over two readers of one slot; a card with one
+/// chip is made beside it at a slot of its own.
+#[test]
+fn cards_of_two_chips_are_made_beside_cards_of_one() {
+    let profiles = project("tests/two-chips");
+    // The ninth sample is an alien's: a card of one chip.
+    let demo = Demo::run(&["--documents", "9", "--profiles", profiles.to_str().unwrap()]);
+    assert_eq!(
+        demo.report["totals"]["personalized"], 9,
+        "{:#}",
+        demo.report
+    );
+    let mut serials = std::collections::BTreeSet::new();
+    for document in demo.documents() {
+        let chips = document["chips"].as_array().unwrap();
+        let made: Vec<_> = chips
+            .iter()
+            .map(|chip| [&chip["interface"], &chip["product"]].map(|text| text.as_str().unwrap()))
+            .collect();
+        let eid = ["contact", "lateid-v2"];
+        match document["kind"].as_str().unwrap() {
+            "id-card" => assert_eq!(made, [["contactless", "mrtd-trial"], eid]),
+            _ => assert_eq!(made, [eid]),
+        }
+        for chip in chips {
+            assert!(
+                chip["commands"].as_u64().unwrap() > 20 && chip["bytes"].as_u64().unwrap() > 500
+            );
+            assert!(serials.insert(chip["serial"].as_str().unwrap().to_owned()));
+        }
+    }
+    assert_eq!(serials.len(), 17);
 }

@@ -45,7 +45,7 @@ pub(crate) struct Announcement {
 
 impl Farm {
     /// Starts a farm that keeps its files in `folder`.
-    pub(crate) fn start(folder: &Path, readers: u8) -> Result<Self, Failure> {
+    pub(crate) fn start(folder: &Path, readers: usize) -> Result<Self, Failure> {
         let program = program();
         let mut process = Command::new(&program)
             .arg("farm")
@@ -132,11 +132,9 @@ impl Hands {
         self.ask(&json!({ "insert": { "reader": reader, "state": chip } }))
     }
 
-    /// Takes the chip out of a reader and puts another in. The farm answers when the service
-    /// has seen the first one go.
-    pub(crate) fn change(&mut self, reader: usize, chip: &Path) -> Result<(), Failure> {
-        self.ask(&json!({ "remove": { "reader": reader } }))?;
-        self.insert(reader, chip)
+    /// Takes the chip out of a reader. The farm answers when the service has seen it go.
+    pub(crate) fn remove(&mut self, reader: usize) -> Result<(), Failure> {
+        self.ask(&json!({ "remove": { "reader": reader } }))
     }
 
     fn ask(&mut self, request: &Value) -> Result<(), Failure> {

@@ -1,20 +1,22 @@
 //! The demo itself, inside the environment that the outer process made.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use api::{Actor, BlankEnd, ReportedChip};
-use central::{Central, DeliveredBlank, DeliveredChip, Delivery};
+use central::{Central, Delivery};
 use document::Role;
 use station::{Catalogue, Happening, SlotChip, SlotConfig, Station, StationConfig};
 use tokio::sync::broadcast::error::RecvError;
 use zeroize::Zeroizing;
 
 use crate::cli::demo::Arguments;
-use crate::cli::demo::farm::{Announcement, Hands, program};
+use crate::cli::demo::blanks::{Blank, Supply};
+use crate::cli::demo::farm::Announcement;
 use crate::cli::demo::report::{DemoReport, MadeCertificate, MadeChip, MadeDocument, Totals};
+use crate::cli::demo::stocks::{Stock, stocks};
 use crate::cli::demo::watch::Watch;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
@@ -22,8 +24,6 @@ use crate::cli::{output, shipped};
 
 /// The station's name.
 const STATION: &str = "demo-station";
-/// Blanks beyond the documents, should some be spoiled.
-const SPARE: usize = 3;
 
 /// Runs the demo inside.
 pub(crate) fn run(arguments: &Arguments, announcement: &str) -> Result<ExitCode, Failure> {
@@ -58,65 +58,48 @@ async fn demo(
     installation: &Installation,
 ) -> Result<DemoReport, Failure> {
     let samples: Vec<_> = shipped::applications().collect();
-    let count = arguments.documents.unwrap_or(samples.len());
+    let count = arguments.count();
     let mut watch = Watch::new(count);
     watch.say(&format!(
-        "{count} documents on {} slots of a private pcscd, test environment",
+        "{count} documents over {} readers of a private pcscd, test environment",
         announcement.readers.len()
     ));
 
     let maker = transport_key(arguments.transport_key_env.as_deref())?;
     let transport = card::gp::Key::new(maker.as_slice()).or_fail(Kind::Failed)?;
     let profiles = shipped::profiles(arguments.profiles.as_deref())?;
-    let product = match &arguments.product {
-        Some(product) => product.clone(),
-        None => profiles.first_product(document::Kind::IdCard)?,
-    };
-    let product = product.as_str();
+    let slots = usize::from(arguments.slots);
+    let stocks = stocks(&profiles, count, slots, arguments.product.as_deref())?;
     let central = installation
         .central(installation.make_token(&transport)?, &profiles)
         .await?;
     people(&central).await?;
-    let mut blanks = make_blanks(
-        installation.folder(),
-        product,
-        maker.as_slice(),
-        count + SPARE,
-    )?;
-    let listed = (1..).zip(&blanks).map(|(index, blank)| DeliveredBlank {
-        serial: format!("DEMO-{index:05}"),
-        chips: vec![DeliveredChip {
-            product: product.into(),
-            serial: blank.serial.clone(),
-        }],
-    });
+    let cards = installation.folder().join("cards");
+    std::fs::create_dir(&cards).or_fail(Kind::Failed)?;
+    let mut supplies: Vec<Supply> = Vec::new();
+    let mut made_so_far = 1;
+    for stock in &stocks {
+        let supply = Supply::make(&cards, stock, maker.as_slice(), made_so_far)?;
+        made_so_far += supply.blanks().count();
+        supplies.push(supply);
+    }
+    let blanks = supplies.iter().flat_map(Supply::blanks);
     let delivery = Delivery {
         reference: "DEMO-1".into(),
-        blanks: listed.collect(),
+        blanks: blanks.map(Blank::delivered).collect(),
     };
     central
         .receive_blanks(&by(Role::StockKeeper), &delivery)
         .await?;
     let holders = applications(&central, &samples, count).await?;
 
-    let slots: Vec<_> = announcement
-        .readers
-        .iter()
-        .enumerate()
-        .map(|(index, reader)| SlotConfig {
-            name: format!("slot {}", index + 1),
-            chips: vec![SlotChip {
-                product: product.to_owned(),
-                reader: reader.clone(),
-            }],
-        })
-        .collect();
+    let slots = slots_of(&stocks, &announcement.readers);
     let config = StationConfig {
         environment: installation.environment(),
         actor: by(Role::Operator),
         journal: installation.journal(),
         catalogue: Catalogue::new(profiles.chips, profiles.documents),
-        slots: slots.clone(),
+        slots: slots.iter().map(|slot| slot.config.clone()).collect(),
     };
     let started = Instant::now();
     let station = Station::start(
@@ -127,15 +110,15 @@ async fn demo(
     let mut station = station.or_fail(Kind::Failed)?;
     let mut events = station.watch();
     let mut changes = tokio::task::JoinSet::new();
-    for index in 0..slots.len().min(count) {
-        if let Some(blank) = blanks.pop_front() {
-            Hands::connect(announcement)?.insert(index, &blank.path)?;
+    let mut made: Vec<Made> = Vec::new();
+    let mut busy = BTreeSet::new();
+    for (index, slot) in slots.iter().enumerate() {
+        let supply = supplies.get_mut(slot.stock);
+        if let Some(blank) = supply.and_then(Supply::next) {
+            blank.insert(announcement, slot.first_reader)?;
+            busy.insert(index);
         }
     }
-
-    let mut made: Vec<Made> = Vec::new();
-    let mut busy: BTreeSet<usize> = (0..slots.len().min(count)).collect();
-    let mut in_hand = busy.len();
     while !busy.is_empty() {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -154,37 +137,31 @@ async fn demo(
             Err(RecvError::Closed) => break,
         };
         watch.show(&event);
-        let slot = slots
-            .iter()
-            .position(|slot| slot.name == event.slot)
-            .unwrap_or(0);
+        let Some(index) = slots.iter().position(|slot| slot.config.name == event.slot) else {
+            continue;
+        };
         match event.happening {
             Happening::Finished { .. } => {
                 made.extend(Made::of(event.happening));
-                let finished = made.last().is_some_and(Made::is_whole);
-                let personalized = made
-                    .iter()
-                    .filter(|made| matches!(made.end, BlankEnd::Personalized))
-                    .count();
-                if !finished {
-                    // The document went back to the queue: it wants another blank.
-                    in_hand = in_hand.saturating_sub(1);
-                }
-                let wanted = in_hand < count && personalized < count;
-                match blanks.pop_front().filter(|_| wanted) {
-                    Some(blank) => {
+                let is_whole = made.last().is_some_and(Made::is_whole);
+                let next = slots.get(index).and_then(|slot| {
+                    let supply = supplies.get_mut(slot.stock)?;
+                    supply.ended(is_whole);
+                    supply.next().map(|blank| (blank, slot.first_reader))
+                });
+                match next {
+                    Some((blank, first)) => {
                         // Slots do not wait for each other's cards.
-                        let mut hands = Hands::connect(announcement)?;
-                        changes.spawn_blocking(move || hands.change(slot, &blank.path));
-                        in_hand += 1;
+                        let announcement = announcement.clone();
+                        changes.spawn_blocking(move || blank.change(&announcement, first));
                     }
                     None => {
-                        busy.remove(&slot);
+                        busy.remove(&index);
                     }
                 }
             }
             Happening::NeedsPerson { .. } => {
-                busy.remove(&slot);
+                busy.remove(&index);
             }
             _ => {}
         }
@@ -235,9 +212,38 @@ async fn demo(
     Ok(report)
 }
 
-struct Blank {
-    serial: String,
-    path: PathBuf,
+/// A slot of the demo's station.
+struct DemoSlot {
+    config: SlotConfig,
+    /// Which stock it takes.
+    stock: usize,
+    /// The place of its first reader; the others follow.
+    first_reader: usize,
+}
+
+/// Gives each slot its readers, stock after stock.
+fn slots_of(stocks: &[Stock], readers: &[String]) -> Vec<DemoSlot> {
+    let mut slots = Vec::new();
+    let mut first_reader = 0;
+    for (stock, sort) in stocks.iter().enumerate() {
+        for _ in 0..sort.slots {
+            let places = readers.iter().skip(first_reader).zip(&sort.chips);
+            let chips = places.map(|(reader, chip)| SlotChip {
+                product: chip.product.clone(),
+                reader: reader.clone(),
+            });
+            slots.push(DemoSlot {
+                config: SlotConfig {
+                    name: format!("slot {}", slots.len() + 1),
+                    chips: chips.collect(),
+                },
+                stock,
+                first_reader,
+            });
+            first_reader += sort.chips.len();
+        }
+    }
+    slots
 }
 
 struct Made {
@@ -302,51 +308,6 @@ async fn people(central: &Central) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Has the maker produce blank chips under its transport key.
-fn make_blanks(
-    folder: &Path,
-    product: &str,
-    maker: &[u8],
-    count: usize,
-) -> Result<VecDeque<Blank>, Failure> {
-    let cards = folder.join("cards");
-    std::fs::create_dir(&cards).or_fail(Kind::Failed)?;
-    let key = Zeroizing::new(hex::encode_upper(maker));
-    let mut blanks = VecDeque::new();
-    for index in 1..=count {
-        let path = cards.join(format!("{index:05}.json"));
-        let made = Command::new(program())
-            .args([
-                "blank",
-                "--product",
-                product,
-                "--transport-key-env",
-                "VCARD_TRANSPORT_KEY",
-                "--out",
-            ])
-            .arg(&path)
-            .env("VCARD_TRANSPORT_KEY", key.as_str())
-            .output()
-            .or_fail(Kind::Device)?;
-        let made: serde_json::Value = serde_json::from_slice(&made.stdout).map_err(|_| {
-            Failure::new(
-                Kind::Device,
-                format!(
-                    "no blank was made: {}",
-                    String::from_utf8_lossy(&made.stderr)
-                ),
-            )
-        })?;
-        let serial = made
-            .get("serial")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
-        blanks.push_back(Blank { serial, path });
-    }
-    Ok(blanks)
 }
 
 /// Imports and approves the samples; returns each holder's name by the application's reference.

@@ -6,9 +6,11 @@
 //!   └─── starts ──► demo, inside: with the environment of that pcscd and of the token
 //! ```
 
+mod blanks;
 mod farm;
 mod inside;
 mod report;
+mod stocks;
 mod watch;
 
 use std::path::PathBuf;
@@ -18,7 +20,9 @@ use clap::Args;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::{Extras, Installation};
+use crate::cli::shipped;
 use farm::Farm;
+use stocks::{Stock, stocks};
 
 /// Personalizes sample documents on virtual chips in a real PC/SC service.
 ///
@@ -28,7 +32,7 @@ pub(crate) struct Arguments {
     /// How many documents; the samples are used again and again. Default: each sample once.
     #[arg(long)]
     documents: Option<usize>,
-    /// How many slots the station has.
+    /// How many slots the station has; more, where the documents are made of more sorts of blank.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     slots: u8,
     /// End when the last document is finished. Without it the cards stay in their readers, to
@@ -42,8 +46,8 @@ pub(crate) struct Arguments {
     /// Without it a temporary folder is used and removed.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// The chip profile of the blanks. Default: the first that the document profile of an ID card
-    /// takes.
+    /// The chip profile of the blanks, for the chips that may be of it. Default: the first that
+    /// each document profile takes for each of its chips.
     #[arg(long)]
     product: Option<String>,
     /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
@@ -61,11 +65,23 @@ pub(crate) struct Arguments {
     inside: Option<String>,
 }
 
+impl Arguments {
+    /// Returns how many documents are made.
+    fn count(&self) -> usize {
+        let samples = || shipped::applications().count();
+        self.documents.unwrap_or_else(samples)
+    }
+}
+
 /// Runs the demo.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(announcement) = &arguments.inside {
         return inside::run(arguments, announcement);
     }
+    let profiles = shipped::profiles(arguments.profiles.as_deref())?;
+    let (count, slots) = (arguments.count(), usize::from(arguments.slots));
+    let stocks = stocks(&profiles, count, slots, arguments.product.as_deref())?;
+    let readers = stocks.iter().map(Stock::readers).sum::<usize>().max(1);
     let temporary = match &arguments.data {
         Some(_) => None,
         None => Some(
@@ -90,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => Extras::default(),
     };
     let installation = Installation::create(&folder, extras)?;
-    let farm = Farm::start(&installation.folder().join("farm"), arguments.slots)?;
+    let farm = Farm::start(&installation.folder().join("farm"), readers)?;
 
     let mut command = Command::new(std::env::current_exe().or_fail(Kind::Failed)?);
     command.args(std::env::args_os().skip(1));

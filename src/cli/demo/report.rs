@@ -103,25 +103,29 @@ impl DemoReport {
             "kind",
             "holder",
             "state",
-            "chip",
+            "chips",
             "certificates",
             "seconds",
             "commands",
             "bytes",
         ]);
         for document in &self.documents {
-            let chip = document.chips.first();
+            let chips = &document.chips;
+            let serials = chips.iter().filter_map(|chip| chip.serial.as_deref());
             table.add_row([
                 document.number.clone(),
                 document.kind.clone(),
                 document.holder.clone(),
                 document.state.clone(),
-                chip.and_then(|chip| chip.serial.clone())
-                    .unwrap_or_default(),
+                serials.collect::<Vec<_>>().join(" "),
                 document.certificates.len().to_string(),
                 format!("{:.2}", document.seconds),
-                chip.map_or(0, |chip| chip.commands).to_string(),
-                chip.map_or(0, |chip| chip.bytes).to_string(),
+                chips
+                    .iter()
+                    .map(|chip| chip.commands)
+                    .sum::<u64>()
+                    .to_string(),
+                chips.iter().map(|chip| chip.bytes).sum::<u64>().to_string(),
             ]);
         }
         for column in 5..=8 {

@@ -53,6 +53,18 @@ pub(super) async fn personalize_chip(
     chip: Chip,
     faults: Vec<Fault>,
 ) -> Run {
+    personalize_beside(house, lease, product, chip, &[], faults).await
+}
+
+/// As [`personalize_chip`], with the other chips of these serial numbers at the same slot.
+pub(super) async fn personalize_beside(
+    house: &House,
+    lease: &Lease,
+    product: &str,
+    chip: Chip,
+    beside: &[&str],
+    faults: Vec<Fault>,
+) -> Run {
     let mut channel = InProcess::with_faults(chip, faults);
     let profile = house.central.document_profile(lease.record.kind).unwrap();
     let plan: Plan = house
@@ -68,7 +80,10 @@ pub(super) async fn personalize_chip(
     };
     let random = Box::new(|bytes: &mut [u8]| openssl::rand::rand_bytes(bytes).unwrap());
     let mut executor = Executor::new(plan, assignment, channel.atr(), random).unwrap();
-    let mut log = Log::default();
+    let mut log = Log {
+        beside: beside.iter().map(|&chip| chip.to_owned()).collect(),
+        ..Log::default()
+    };
     let mut open: Vec<(u32, Request)> = Vec::new();
     let outcome = loop {
         match executor.next_action() {
@@ -103,6 +118,9 @@ pub(super) async fn personalize_chip(
                 executor.handle(match log.answer(house, lease, chip, request).await {
                     Ok(grant) => Event::Given(id, grant),
                     Err(ApiError::WrongKeys) => Event::Refused(id, perso::Refusal::WrongKeys),
+                    Err(ApiError::NotOneBlank { reason }) => {
+                        Event::Refused(id, perso::Refusal::NotOneBlank(reason))
+                    }
                     Err(error) => Event::Refused(id, perso::Refusal::Other(error.to_string())),
                 });
             }
@@ -110,6 +128,7 @@ pub(super) async fn personalize_chip(
         }
     };
     let Log {
+        beside: _,
         journal,
         certified,
         sealed,
@@ -129,6 +148,7 @@ pub(super) async fn personalize_chip(
 
 #[derive(Default)]
 struct Log {
+    beside: Vec<String>,
     journal: Vec<JournalLine>,
     certified: Vec<CertifyRequest>,
     sealed: Vec<SealRequest>,
@@ -148,7 +168,13 @@ impl Log {
             (&house.central, operator(), lease.id);
         Ok(match request {
             Request::Claim => {
-                centre.claim(&actor, &ClaimRequest { lease, chip }).await?;
+                let beside = self.beside.clone();
+                let request = ClaimRequest {
+                    lease,
+                    chip,
+                    beside,
+                };
+                centre.claim(&actor, &request).await?;
                 Grant::Claimed
             }
             Request::OpenChannel(opening) => {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(super) const PRODUCT: &str = "lateid-v2";
-const MAKER: [u8; 16] = *b"maker's transpor";
+pub(super) const MAKER: [u8; 16] = *b"maker's transpor";
 
 /// A clock that stands until it is moved.
 pub(super) struct TestClock(Mutex<Timestamp>);
@@ -208,9 +208,20 @@ impl House {
 
     /// Claims a chip for a lease.
     pub(super) async fn claim(&self, lease: &Lease, chip: &str) -> Result<(), ApiError> {
+        self.claim_beside(lease, chip, &[]).await
+    }
+
+    /// Claims a chip for a lease, with others at the same slot.
+    pub(super) async fn claim_beside(
+        &self,
+        lease: &Lease,
+        chip: &str,
+        beside: &[&str],
+    ) -> Result<(), ApiError> {
         let request = ClaimRequest {
             lease: lease.id,
             chip: chip.into(),
+            beside: beside.iter().map(|&chip| chip.into()).collect(),
         };
         self.central.claim(&operator(), &request).await
     }

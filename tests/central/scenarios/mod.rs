@@ -25,4 +25,5 @@ mod sealed_pins;
 mod sealing;
 mod serial_numbers;
 mod small_chips;
+mod torn_pair;
 mod two_chips;

@@ -1,10 +1,14 @@
 //! A document of two chips: one blank, one lease, one end.
 
 use api::{ApiError, BlankEnd, Centre, PutKeyRequest, Report};
+use audit::Outcome;
 use document::life_cycle::{BlankState, DocumentState, EnvelopeState};
+use perso::Fault;
 use vcard::Chip;
 
-use super::bench::{Run, disbelieved, journal, personalize_chip, reported, spoiled};
+use super::bench::{
+    Run, disbelieved, journal, personalize_beside, personalize_chip, reported, spoiled, untouched,
+};
 use super::house::{
     House, PRODUCT, actor, delivered, operator, request, unbooked, with_adapted_house,
 };
@@ -58,6 +62,12 @@ fn number(lease: Option<api::Lease>) -> Option<String> {
     lease.map(|lease| lease.record.number.to_string())
 }
 
+/// Personalizes a chip that lies at the slot together with another.
+async fn beside(house: &House, lease: &api::Lease, product: &str, chip: Chip, other: &Chip) -> Run {
+    let other = other.serial().to_string();
+    personalize_beside(house, lease, product, chip, &[&other], Vec::new()).await
+}
+
 #[test]
 fn a_slot_gets_the_documents_that_its_blanks_can_become() {
     with_adapted_house(
@@ -101,7 +111,7 @@ fn a_document_is_whole_when_both_chips_are() {
             let listed = [delivered(SECOND, &second), delivered(PRODUCT, &first)];
             let serials = listed.clone().map(|chip| chip.serial);
             let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
-            let first = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
+            let first = beside(&house, &lease, PRODUCT, first, &second).await;
             assert!(first.outcome.fault.is_none(), "{:?}", first.outcome.fault);
             let half = report(&lease, 1, &[(PRODUCT, &first)], BlankEnd::Personalized);
             assert!(disbelieved(&house, &half).await.contains("does not name"));
@@ -117,7 +127,7 @@ fn a_document_is_whole_when_both_chips_are() {
                 "{refusal}"
             );
 
-            let second = personalize_chip(&house, &lease, SECOND, second, Vec::new()).await;
+            let second = beside(&house, &lease, SECOND, second, &first.chip).await;
             assert!(second.outcome.fault.is_none(), "{:?}", second.outcome.fault);
             assert_eq!((first.sealed.len(), second.sealed.len()), (2, 1));
             let both = [(SECOND, &second), (PRODUCT, &first)];
@@ -181,10 +191,23 @@ fn chips_of_two_blanks_never_mix() {
                 0
             );
 
+            // One chip alone says nothing of the other: neither is bound, and neither gets keys.
+            let alone = challenge(&lease, &mut second, "transport", [6; 8]);
+            assert!(refused(house.claim(&lease, &alone.chip).await).contains("2 chips"));
+            assert!(
+                refused(central.open_channel(&operator(), &alone).await).contains("claim the chip")
+            );
+
             // Either chip binds the blank: here the second.
+            let serials = [&first, &second].map(|chip| chip.serial().to_string());
             for (chip, host) in [(&mut second, 3), (&mut first, 4)] {
                 let request = challenge(&lease, chip, "transport", [host; 8]);
-                house.claim(&lease, &request.chip).await.unwrap();
+                let others = serials.iter().filter(|serial| **serial != request.chip);
+                let others: Vec<_> = others.map(String::as_str).collect();
+                house
+                    .claim_beside(&lease, &request.chip, &others)
+                    .await
+                    .unwrap();
                 central.open_channel(&operator(), &request).await.unwrap();
             }
             assert_eq!(
@@ -210,7 +233,7 @@ fn chips_of_two_blanks_never_mix() {
             );
 
             // What lay in the reader is told as it was, and spoils the bound blank alone.
-            let run = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
+            let run = beside(&house, &lease, PRODUCT, first, &second).await;
             let mixed = personalize_chip(&house, &lease, SECOND, other, Vec::new()).await;
             let fault = mixed.outcome.fault.as_ref().unwrap().to_string();
             assert!(fault.contains("not of blank LV-A"), "{fault}");
@@ -244,6 +267,67 @@ fn chips_of_two_blanks_never_mix() {
     );
 }
 
+/// A card with chip A of one blank and chip B of another: neither gets anything, and neither blank
+/// is what the books say.
+#[test]
+fn a_crossed_pair_is_put_aside_before_anything_is_done() {
+    with_adapted_house(
+        "scenarios::two_chips::a_crossed_pair_is_put_aside_before_anything_is_done",
+        two_chips,
+        async |house| {
+            let central = &house.central;
+            let number = house.prepared("09-alien").await.to_string();
+            let (first, second) = blank(&house, "LV-A").await;
+            let (other_first, other_second) = blank(&house, "LV-B").await;
+            let (third, _kept) = blank(&house, "LV-C").await;
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
+
+            let mut pairs = Vec::new();
+            for (product, chip, with) in [
+                (PRODUCT, first, &other_second),
+                (PRODUCT, other_first, &second),
+            ] {
+                let run = beside(&house, &lease, product, chip, with).await;
+                let Some(Fault::NotOneBlank { chip, cause }) = &run.outcome.fault else {
+                    panic!("{:?}", run.outcome.fault)
+                };
+                assert_eq!(*chip, run.chip.serial().to_string());
+                assert!(cause.contains("LV-A") && cause.contains("LV-B"), "{cause}");
+                assert!(!run.outcome.touched && run.channels.is_empty());
+                pairs.push(run);
+            }
+            assert_eq!(house.count("blank.crossed", Outcome::Done).await, 2);
+            assert_eq!(house.count("chip.claimed", Outcome::Refused).await, 2);
+
+            // A chip of the books beside one that nobody delivered.
+            let stranger = unbooked();
+            let run = beside(&house, &lease, PRODUCT, third, &stranger).await;
+            let Some(Fault::NotOneBlank { cause, .. }) = &run.outcome.fault else {
+                panic!("{:?}", run.outcome.fault)
+            };
+            assert!(
+                cause.contains("LV-C") && cause.contains("no delivery"),
+                "{cause}"
+            );
+            assert_eq!(states(&house).await, [BlankState::Spoiled; 3]);
+            assert_eq!(
+                house
+                    .number("SELECT count(*) FROM lease WHERE blank IS NOT NULL")
+                    .await,
+                0
+            );
+
+            let told = report(&lease, 1, &[(PRODUCT, &pairs[0])], untouched());
+            central.report(&operator(), &told).await.unwrap();
+            central.report(&operator(), &told).await.unwrap();
+            // The document waits for another blank, under its number.
+            blank(&house, "LV-D").await;
+            let lease = house.lease_for("a", &[PRODUCT, SECOND]).await;
+            assert_eq!(self::number(lease), Some(number));
+        },
+    );
+}
+
 /// Returns the accounts of the blanks of two chips, by their names.
 async fn states(house: &House) -> Vec<BlankState> {
     let blanks = house.central.blanks(&actor("keeper")).await.unwrap();
@@ -265,8 +349,8 @@ fn new_pins_are_for_the_chip_that_has_them() {
             let number = house.prepared("09-alien").await.to_string();
             let (first, second) = blank(&house, "lv-0001").await;
             let lease = house.lease_for("a", &[PRODUCT, SECOND]).await.unwrap();
-            let first = personalize_chip(&house, &lease, PRODUCT, first, Vec::new()).await;
-            let second = personalize_chip(&house, &lease, SECOND, second, Vec::new()).await;
+            let first = beside(&house, &lease, PRODUCT, first, &second).await;
+            let second = beside(&house, &lease, SECOND, second, &first.chip).await;
             let both = [(SECOND, &second), (PRODUCT, &first)];
             let whole = report(&lease, 1, &both, BlankEnd::Personalized);
             central.report(&operator(), &whole).await.unwrap();
@@ -277,10 +361,11 @@ fn new_pins_are_for_the_chip_that_has_them() {
                 .unwrap();
             let names: Vec<_> = lease.chips.iter().map(|chip| chip.name.as_str()).collect();
             assert_eq!(names, [PRODUCT]);
-            let beside = second.chip.serial().to_string();
+            let other = second.chip.serial().to_string();
             let claim = api::ClaimRequest {
                 lease: lease.id,
-                chip: beside,
+                chip: other,
+                beside: Vec::new(),
             };
             let said = refused(central.claim(&operator(), &claim).await);
             assert!(said.contains("not for its chip"), "{said}");

@@ -1,0 +1,267 @@
+//! One blank in work: all of its chips are reached and identified before anything is done to any,
+//! then each is personalized, in the order of the document profile.
+//!
+//! ```text
+//! reader 1 ─► identify ─┐                      ┌─► claim ─► stages ─┐
+//!                       ├─ who lies here now? ─┤                    ├─► one end for the blank
+//! reader 2 ─► identify ─┘                      └─► claim ─► stages ─┘
+//! ```
+
+use std::error::Error;
+use std::sync::{Arc, mpsc};
+
+use api::{Lease, ReportedChip};
+use card::Limits;
+use perso::{Assignment, Executor, Fault, Outcome, Progress};
+use profile::{ChipProfile, Plan};
+use reader::{AttemptFile, Connection, LOOKING, Meter};
+
+use crate::bridge::Bridge;
+use crate::budget::Budgeted;
+use crate::drive::{Notebook, drive, identify};
+use crate::error::StationError;
+use crate::event::Happening;
+use crate::key_change;
+use crate::slot::{Slot, SlotNotebook};
+
+/// What was done to the chips of one blank.
+#[derive(Default)]
+pub(crate) struct BlankRun {
+    pub(crate) chips: Vec<ReportedChip>,
+    pub(crate) certificates: usize,
+    pub(crate) touched: bool,
+}
+
+/// A chip that is reached.
+struct ChipAtHand {
+    chip: Arc<ChipProfile>,
+    channel: Budgeted<Meter<Connection>, AttemptFile>,
+    limits: Limits,
+    work: Work,
+}
+
+/// How far the work on a chip is.
+enum Work {
+    /// Its executor has not ended.
+    Open(Box<Executor>),
+    /// It ended.
+    Over(Box<Outcome>),
+}
+
+impl ChipAtHand {
+    fn end(&mut self, outcome: Outcome) -> Option<Box<dyn Error>> {
+        let mut outcome = outcome;
+        let fault = outcome.fault.take();
+        // A chip that is personalized and a blank in the books must not go back into stock.
+        outcome.touched |= matches!(fault, Some(Fault::AlreadyPersonalized { .. }));
+        self.work = Work::Over(Box::new(outcome));
+        fault.map(Into::into)
+    }
+
+    fn serial(&self) -> Option<String> {
+        match &self.work {
+            Work::Open(executor) => executor.chip().map(str::to_owned),
+            Work::Over(outcome) => outcome.chip.clone(),
+        }
+    }
+
+    fn reported(&self) -> ReportedChip {
+        let traffic = self.channel.inner().traffic();
+        let os = match &self.work {
+            Work::Open(executor) => executor.os().map(str::to_owned),
+            Work::Over(outcome) => outcome.os.clone(),
+        };
+        ReportedChip {
+            interface: self.chip.interface.to_string(),
+            product: self.chip.name.clone(),
+            serial: self.serial(),
+            os,
+            commands: traffic.commands,
+            bytes: traffic.bytes(),
+        }
+    }
+}
+
+impl Slot {
+    /// Personalizes the chips of the blank up to the first fault. Whatever happened, `done` names
+    /// every chip that was reached.
+    pub(crate) fn attempt(&self, lease: &Lease, done: &mut BlankRun) -> Result<(), Box<dyn Error>> {
+        let mut chips = Vec::new();
+        let mut fault: Option<Box<dyn Error>> = None;
+        // Also behind a chip that fails the others say who they are: else nobody knew what blank
+        // it was.
+        for plan in self.catalogue.plans(lease)? {
+            match self.reach(plan, lease) {
+                Ok(mut chip) => {
+                    let failed = self.identify(lease, &mut chip);
+                    fault = fault.or(failed);
+                    chips.push(chip);
+                }
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+        if fault.is_none() {
+            fault = self.run_each(lease, &mut chips);
+        }
+        for chip in &chips {
+            if let Work::Over(outcome) = &chip.work {
+                done.touched |= outcome.touched;
+                done.certificates += outcome.certificates.len();
+            }
+            done.chips.push(chip.reported());
+        }
+        fault.map_or(Ok(()), Err)
+    }
+
+    /// Opens the reader of a plan's chip.
+    fn reach(&self, plan: Plan, lease: &Lease) -> Result<ChipAtHand, Box<dyn Error>> {
+        let mut places = self.config.chips.iter();
+        let place = places.find(|place| place.product == plan.chip.name);
+        let place = place.ok_or_else(|| StationError::NoReader {
+            product: plan.chip.name.clone(),
+        })?;
+        let mut connection = Connection::open(&place.reader, LOOKING)?;
+        let limits = self.limits(&plan, &mut connection)?;
+        let ledger = AttemptFile::open(&self.shared.attempts)?;
+        let chip = Arc::clone(&plan.chip);
+        let channel = Budgeted::new(Meter::new(connection), ledger, &chip, None, false);
+        let assignment = Assignment {
+            variables: profile::variables(&lease.record),
+            subjects: lease.subjects.clone(),
+            limits,
+            // The books know a blank by its chip: at a station a chip has a number of its own.
+            blank: None,
+        };
+        let atr = card::Channel::atr(&channel).to_vec();
+        let work = match Executor::new(plan, assignment, &atr, system_random()) {
+            Ok(executor) => Work::Open(Box::new(executor)),
+            Err(fault) => Work::Over(Box::new(Outcome {
+                fault: Some(fault),
+                ..Outcome::default()
+            })),
+        };
+        Ok(ChipAtHand {
+            chip,
+            channel,
+            limits,
+            work,
+        })
+    }
+
+    /// Finds out which chip it is.
+    fn identify(&self, lease: &Lease, chip: &mut ChipAtHand) -> Option<Box<dyn Error>> {
+        let mut notebook = self.notebook(lease);
+        let ended = match &mut chip.work {
+            Work::Open(executor) => {
+                let limits = chip.limits;
+                identify(executor, &mut chip.channel, &limits, &mut notebook)
+            }
+            Work::Over(outcome) => Some(std::mem::take(&mut **outcome)),
+        };
+        chip.end(ended?)
+    }
+
+    /// Carries the plans out, one chip after another, up to the first fault.
+    fn run_each(&self, lease: &Lease, chips: &mut [ChipAtHand]) -> Option<Box<dyn Error>> {
+        let serials: Vec<_> = chips.iter().map(ChipAtHand::serial).collect();
+        let steps = chips.iter().map(|chip| match &chip.work {
+            Work::Open(executor) => executor.progress().total,
+            Work::Over(_) => 0,
+        });
+        let total = steps.sum();
+        let mut done = 0;
+        for (place, chip) in chips.iter_mut().enumerate() {
+            let others = serials.iter().enumerate();
+            let others = others.filter(|(other, _)| *other != place);
+            let beside = others.filter_map(|(_, serial)| serial.clone()).collect();
+            let steps = match &chip.work {
+                Work::Open(executor) => executor.progress().total,
+                Work::Over(_) => 0,
+            };
+            let mut watch = |progress: Progress| {
+                self.tell(Happening::Progress {
+                    step: progress.step,
+                    done: done + progress.done,
+                    total,
+                });
+            };
+            if let Some(fault) = self.run_one(lease, chip, beside, &mut watch) {
+                return Some(fault);
+            }
+            done += steps;
+        }
+        None
+    }
+
+    /// Carries one chip's plan out.
+    fn run_one(
+        &self,
+        lease: &Lease,
+        chip: &mut ChipAtHand,
+        beside: Vec<String>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Option<Box<dyn Error>> {
+        let Work::Open(executor) = &mut chip.work else {
+            return None;
+        };
+        let (sender, answers) = mpsc::channel();
+        let bridge = Bridge::new(
+            self.shared.centre.clone(),
+            self.shared.actor.clone(),
+            lease.id,
+            self.shared.runtime.clone(),
+            sender,
+        )
+        .beside(beside);
+        let mut notebook = self.notebook(lease);
+        let limits = chip.limits;
+        let outcome = drive(
+            executor,
+            &mut chip.channel,
+            &limits,
+            &mut notebook,
+            &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
+            &answers,
+            watch,
+        );
+        let failed = outcome.fault.is_some();
+        let fault = chip.end(outcome);
+        if failed && let Err(error) = self.probe_keys(lease, chip, &mut notebook) {
+            return Some(error.into());
+        }
+        fault
+    }
+
+    /// Asks a chip whose keys were being changed which of them it holds, and writes it down.
+    fn probe_keys(
+        &self,
+        lease: &Lease,
+        chip: &mut ChipAtHand,
+        notebook: &mut dyn Notebook,
+    ) -> Result<(), StationError> {
+        let lines = self.journal().lines(lease.id)?;
+        let Some(cut_off) = key_change::cut_off(&lines) else {
+            return Ok(());
+        };
+        let entry = key_change::probe(&chip.chip, &mut chip.channel, &cut_off.chip);
+        let written = notebook.write(&entry);
+        written.map_err(|reason| StationError::Notebook { reason })
+    }
+
+    fn notebook(&self, lease: &Lease) -> SlotNotebook<'_> {
+        SlotNotebook {
+            slot: self,
+            lease: lease.id,
+        }
+    }
+}
+
+fn system_random() -> perso::Random {
+    Box::new(|bytes| {
+        // The kernel's generator fails only before the machine has gathered entropy at boot;
+        // the C library then blocks, so that an error here is a broken system.
+        if getrandom::fill(bytes).is_err() {
+            std::process::abort();
+        }
+    })
+}
