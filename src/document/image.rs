@@ -3,7 +3,9 @@
 //! Only headers and structure are read here, never pixels: enough to know the
 //! format and the size, and to refuse a file that was cut off.
 
+mod jpeg;
 mod jpeg2000;
+mod png;
 mod wsq;
 
 use std::fmt;
@@ -35,8 +37,8 @@ impl MediaType {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
         [
-            (Self::Jpeg, &[0xff, 0xd8, 0xff][..]),
-            (Self::Png, PNG_SIGNATURE),
+            (Self::Jpeg, jpeg::SIGNATURE),
+            (Self::Png, png::SIGNATURE),
             (Self::Jp2, jpeg2000::FILE_SIGNATURE),
             (Self::Jpeg2000, jpeg2000::STREAM_SIGNATURE),
             (Self::Wsq, wsq::SIGNATURE),
@@ -211,8 +213,8 @@ impl Image {
             colour,
             lossless,
         } = match media_type {
-            MediaType::Jpeg => jpeg_shape(&bytes)?,
-            MediaType::Png => png_shape(&bytes)?,
+            MediaType::Jpeg => jpeg::shape(&bytes)?,
+            MediaType::Png => png::shape(&bytes)?,
             MediaType::Jp2 => jpeg2000::file_shape(&bytes)?,
             MediaType::Jpeg2000 => jpeg2000::stream_shape(&bytes)?,
             MediaType::Wsq => wsq::shape(&bytes)?,
@@ -292,131 +294,6 @@ impl fmt::Debug for Image {
     }
 }
 
-/// Walks the segments of a JPEG up to its first scan (*ITU-T T.81 Annex B*).
-fn jpeg_shape(bytes: &[u8]) -> Result<Shape, ImageError> {
-    const ENDS: ImageError = ImageError::Damaged("the JPEG ends before its picture begins");
-    let mut rest = bytes.get(2..).ok_or(ENDS)?;
-    let mut shape = None;
-    for _ in 0..MOST_PARTS {
-        let Some((&0xff, after)) = rest.split_first() else {
-            return Err(if rest.is_empty() {
-                ENDS
-            } else {
-                ImageError::Damaged("no JPEG marker where one must be")
-            });
-        };
-        let (&marker, after) = after.split_first().ok_or(ENDS)?;
-        match marker {
-            // Fill bytes may precede a marker (B.1.1.2).
-            0xff => {
-                rest = rest.get(1..).ok_or(ENDS)?;
-                continue;
-            }
-            0x01 | 0xd0..=0xd7 => {
-                rest = after;
-                continue;
-            }
-            0xd8 => return Err(ImageError::Damaged("a second JPEG begins inside the first")),
-            0xd9 => return Err(ENDS),
-            _ => {}
-        }
-        let (&length, _) = after.split_first_chunk().ok_or(ENDS)?;
-        let length = usize::from(u16::from_be_bytes(length));
-        let body = after.get(2..length).ok_or(ENDS)?;
-        match marker {
-            0xc0..=0xc2 => shape = Some(frame_shape(body)?),
-            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                return Err(ImageError::Damaged(
-                    "the JPEG is lossless, hierarchical or arithmetic",
-                ));
-            }
-            0xda => {
-                if !bytes.ends_with(&[0xff, 0xd9]) {
-                    return Err(ImageError::Damaged(
-                        "the JPEG is cut off: it has no end marker",
-                    ));
-                }
-                return shape.ok_or(ImageError::Damaged(
-                    "the JPEG has a picture but no frame header",
-                ));
-            }
-            _ => {}
-        }
-        rest = after.get(length..).ok_or(ENDS)?;
-    }
-    Err(ImageError::Damaged("the JPEG has too many segments"))
-}
-
-/// Reads a frame header (*ITU-T T.81 B.2.2*).
-fn frame_shape(body: &[u8]) -> Result<Shape, ImageError> {
-    match *body {
-        [8, h1, h2, w1, w2, components @ (1 | 3), ..] => Ok(Shape {
-            width: u32::from(u16::from_be_bytes([w1, w2])),
-            height: u32::from(u16::from_be_bytes([h1, h2])),
-            colour: components == 3,
-            lossless: false,
-        }),
-        [8, _, _, _, _, _, ..] => Err(ImageError::Damaged("the JPEG is neither grey nor colour")),
-        _ => Err(ImageError::Damaged(
-            "the JPEG does not have 8 bits a sample",
-        )),
-    }
-}
-
-const PNG_SIGNATURE: &[u8] = &[0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
-
-/// Walks the chunks of a PNG to its end (*PNG specification §5*).
-fn png_shape(bytes: &[u8]) -> Result<Shape, ImageError> {
-    const ENDS: ImageError = ImageError::Damaged("the PNG does not end where it should");
-    let mut rest = bytes.get(PNG_SIGNATURE.len()..).ok_or(ENDS)?;
-    let mut shape = None;
-    let mut picture = false;
-    for _ in 0..MOST_PARTS {
-        let (&length, after) = rest.split_first_chunk().ok_or(ENDS)?;
-        let (kind, after) = after.split_first_chunk::<4>().ok_or(ENDS)?;
-        let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| ENDS)?;
-        let body = after.get(..length).ok_or(ENDS)?;
-        match (kind, shape) {
-            (b"IHDR", None) => shape = Some(header_shape(body)?),
-            (b"IHDR", Some(_)) => return Err(ImageError::Damaged("the PNG has two headers")),
-            (_, None) => {
-                return Err(ImageError::Damaged(
-                    "the PNG does not begin with its header",
-                ));
-            }
-            (b"IDAT", _) => picture = true,
-            (b"IEND", Some(shape)) if picture => {
-                // Nothing but its own checksum follows the last chunk.
-                return if after.len() == length + 4 {
-                    Ok(shape)
-                } else {
-                    Err(ENDS)
-                };
-            }
-            (b"IEND", _) => return Err(ImageError::Damaged("the PNG has no picture")),
-            _ => {}
-        }
-        // Four bytes of checksum follow each chunk.
-        rest = after
-            .get(length..)
-            .and_then(|after| after.get(4..))
-            .ok_or(ENDS)?;
-    }
-    Err(ImageError::Damaged("the PNG has too many chunks"))
-}
-
-fn header_shape(body: &[u8]) -> Result<Shape, ImageError> {
-    match *body {
-        [w1, w2, w3, w4, h1, h2, h3, h4, _, colour_type, _, _, _] => Ok(Shape {
-            width: u32::from_be_bytes([w1, w2, w3, w4]),
-            height: u32::from_be_bytes([h1, h2, h3, h4]),
-            colour: colour_type & 0x02 != 0,
-            lossless: true,
-        }),
-        _ => Err(ImageError::Damaged("the PNG header is not 13 bytes")),
-    }
-}
-
 #[cfg(test)]
 #[path = "image/tests.rs"]
 mod written_by_others;
@@ -440,7 +317,7 @@ pub(crate) mod tests {
         let mut header = width.to_be_bytes().to_vec();
         header.extend(height.to_be_bytes());
         header.extend([8, 2, 0, 0, 0]);
-        let mut bytes = PNG_SIGNATURE.to_vec();
+        let mut bytes = png::SIGNATURE.to_vec();
         for (kind, body) in [(b"IHDR", header), (b"IDAT", vec![0; 9]), (b"IEND", vec![])] {
             bytes.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
             bytes.extend(kind);
