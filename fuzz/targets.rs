@@ -612,6 +612,8 @@ fn biometric_block(bytes: &[u8], encoding: mrtd::biometrics::BiometricEncoding) 
     if let Ok(group) = FingerGroup::parse(&wrapped(Modality::Finger)) {
         assert!(!group.fingers.is_empty(), "a record has a finger");
     }
+}
+
 fn mrz(bytes: &[u8]) {
     use document::mrz::{Mrz, MrzInformation, Names, Parts, UnusedCheck};
     let Ok(text) = std::str::from_utf8(bytes) else {
