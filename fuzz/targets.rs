@@ -36,6 +36,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("iso19794", iso19794),
     ("iso39794", iso39794),
     ("mrz", mrz),
+    ("security_infos", security_infos),
+    ("secure_messaging", secure_messaging),
+    ("inspection", inspection),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -661,4 +664,130 @@ fn mrz(bytes: &[u8]) {
     );
     let typed = MrzInformation::of(parts.number, birth_date, expiry_date);
     assert_eq!(typed, Ok(zone.mrz_information()));
+}
+/// What a chip says it speaks, and the keys in it.
+fn security_infos(bytes: &[u8]) {
+    let _ = access::ActiveAuthenticationKey::from_spki_der(bytes);
+    if let Ok(key) = access::AgreementKey::from_spki_der(bytes) {
+        let again = key
+            .to_spki_der()
+            .and_then(|der| access::AgreementKey::from_spki_der(&der));
+        assert!(
+            again.is_ok_and(|again| again == key),
+            "a key survives its encoding"
+        );
+    }
+    let Ok(infos) = access::SecurityInfos::parse(bytes) else {
+        return;
+    };
+    // A set that says the same twice has no encoding.
+    if let Ok(der) = infos.to_der() {
+        let again = access::SecurityInfos::parse(&der);
+        assert!(
+            again.is_ok_and(|again| again.contains_all(&infos) && infos.contains_all(&again)),
+            "what a chip says survives its encoding"
+        );
+    }
+    let _ = access::PaceChoice::best(&infos);
+    for version in [1, 2] {
+        let _ = access::ChipAuthenticationChoice::best(&infos, version);
+    }
+}
+
+/// The first byte picks the cipher, and whether answers get a right MAC; the second is the length
+/// of each.
+fn secure_messaging(bytes: &[u8]) {
+    use access::Cipher::{Aes128, Aes192, Aes256, TripleDes};
+    let Some((&[first, length], answers)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let cipher = [TripleDes, Aes128, Aes192, Aes256][usize::from(first % 4)];
+    let key = vec![0x41; cipher.key_length()];
+    let keys = access::SessionKeys::new(cipher, &key, &key).expect("keys of their length");
+    let mut session = access::SecureMessaging::new(keys);
+    let command = card::Command::new(0x00, 0xB0 | first >> 6 & 1, 0, 0).with_le(200);
+    let mut counter = 0u128;
+    for answer in answers.chunks(usize::from(length).max(1)).take(32) {
+        let wrapped = session.wrap(&command);
+        assert_eq!(wrapped.is_err(), session.is_terminated());
+        counter += 2;
+        let genuine = first & 0x80 != 0;
+        let mut data = answer.to_vec();
+        if genuine {
+            data.extend(response_mac(cipher, &key, counter, answer));
+        }
+        match session.unwrap(&card::Response::new(data, card::Status::OK)) {
+            Ok(_) => assert!(genuine, "what has no right MAC never passes"),
+            Err(_) => assert!(session.is_terminated(), "a failure ends the session"),
+        }
+    }
+}
+
+/// Returns the object 8E over these objects.
+fn response_mac(cipher: access::Cipher, key: &[u8], counter: u128, objects: &[u8]) -> Vec<u8> {
+    let key = card::cipher::Key::new(key).expect("a key of its length");
+    let block = cipher.block_length();
+    let mut message = counter.to_be_bytes()[16 - block..].to_vec();
+    message.extend(objects);
+    let mac = if cipher == access::Cipher::TripleDes {
+        card::cipher::retail_mac(&key, &message).expect("a key of its length")
+    } else {
+        card::cipher::padding::pad(&mut message, block);
+        *card::cipher::aes_cmac(&key, &message)
+            .first_chunk()
+            .expect("16 bytes")
+    };
+    [&[0x8E, 8], &mac[..]].concat()
+}
+
+/// Randomness that everybody knows.
+struct Known;
+
+impl access::Random for Known {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), access::CryptoError> {
+        bytes.fill(7);
+        Ok(())
+    }
+}
+
+/// A chip's answers to a whole inspection. The first byte picks the protocol.
+fn inspection(bytes: &[u8]) {
+    let Some((&first, answers)) = bytes.split_first() else {
+        return;
+    };
+    let limits = card::Limits {
+        response: 65_536,
+        extended: true,
+        ..card::Limits::default()
+    };
+    let mut chip = Scripted(answers);
+    let information = access::MrzInformation::new("L898902C<369080619406236");
+    let information = information.expect("the information is sound");
+    if first % 2 == 0 {
+        let start = access::BasicAccess::start(&information, &mut Known).expect("it starts");
+        assert!(
+            access::converse(&mut chip, &limits, start).is_err(),
+            "nobody proves keys that he does not have"
+        );
+    } else {
+        // One PACEInfo of the mappings in turn, brainpoolP256r1.
+        let mapping = [2, 4, 6][usize::from(first / 2 % 3)];
+        let infos = [
+            &[
+                0x31, 0x14, 0x30, 0x12, 0x06, 0x0A, 4, 0, 0x7F, 0, 7, 2, 2, 4, mapping, 2,
+            ][..],
+            &[2, 1, 2, 2, 1, 13],
+        ];
+        let infos = access::SecurityInfos::parse(&infos.concat()).expect("the file is sound");
+        let choice = access::PaceChoice::best(&infos).expect("it can be run");
+        let password = access::Password::mrz(information);
+        let start = access::Pace::start(&choice, &password, None, &mut Known).expect("it starts");
+        let _ = access::converse(&mut chip, &limits, start);
+    }
+    let most = 50_000;
+    for name in [access::FileName::Short(1), access::FileName::Identifier(2)] {
+        if let Ok(file) = access::read_file(&mut chip, &limits, name, most) {
+            assert!(file.len() <= most);
+        }
+    }
 }
