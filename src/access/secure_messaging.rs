@@ -431,4 +431,4 @@ fn secured_class(cla: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

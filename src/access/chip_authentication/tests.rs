@@ -1,8 +1,12 @@
 use openssl::bn::{BigNum, BigNumContext};
+use openssl::derive::Deriver;
+use openssl::ec::{EcKey, EcPoint};
+use openssl::pkey::{PKey, Private};
 use serde_json::Value;
 
 use super::*;
 use crate::domain_parameters::AgreementKey;
+use crate::secure_messaging::tests::Chip as SessionSide;
 use crate::security_infos::{
     ChipAuthenticationInfo, ChipAuthenticationProtocol, ChipAuthenticationPublicKeyInfo,
     KeyAgreement, SecurityInfo, SecurityInfos,
@@ -268,4 +272,144 @@ fn an_ambiguous_key_is_not_guessed() {
     }
     let error = ChipAuthenticationChoice::best(&with(&[info(1, Some(1))]), 2).unwrap_err();
     assert!(matches!(error, ChipAuthenticationChoiceError::None(2)));
+}
+
+/// A chip with a session open, and chip authentication of either version, all by openssl.
+struct Chip {
+    session: SessionSide,
+    counter: u128,
+    pair: EcKey<Private>,
+    version: u64,
+    next: Option<SessionSide>,
+}
+
+impl Chip {
+    /// Answers a plain command; new keys wait in `next`.
+    fn respond(&mut self, command: &Command, data: &[u8]) -> (Vec<u8>, u16) {
+        match command.ins() {
+            0x22 => (vec![], 0x9000),
+            0x86 => {
+                let group = DomainParameters::P384.curve().unwrap();
+                let mut context = BigNumContext::new().unwrap();
+                // 7C 63 80 61 and a point of P-384.
+                let point = EcPoint::from_bytes(&group, &data[4..], &mut context).unwrap();
+                let theirs = PKey::from_ec_key(EcKey::from_public_key(&group, &point).unwrap());
+                let (own, theirs) = (
+                    PKey::from_ec_key(self.pair.clone()).unwrap(),
+                    theirs.unwrap(),
+                );
+                let mut deriver = Deriver::new(&own).unwrap();
+                deriver.set_peer(&theirs).unwrap();
+                let secret = deriver.derive_to_vec().unwrap();
+                let nonce = if self.version == 2 { &[3; 8][..] } else { &[] };
+                let key = |count: u8| {
+                    openssl::sha::sha256(&[&secret[..], nonce, &[0, 0, 0, count]].concat()).to_vec()
+                };
+                let next = SessionSide {
+                    cipher: Cipher::Aes256,
+                    encryption: key(1),
+                    authentication: key(2),
+                };
+                let answer = if self.version == 2 {
+                    // 7F49 { 06 id-CA-ECDH-AES-CBC-CMAC-256, 86 point }
+                    let head = hex::decode("7F496F060A04007F000702020302048661").unwrap();
+                    let object = [&head[..], &data[4..]].concat();
+                    let token = next.cmac(&object);
+                    [&[0x7C, 20, 0x81, 8][..], nonce, &[0x82, 8], &token].concat()
+                } else {
+                    vec![0x7C, 0]
+                };
+                self.next = Some(next);
+                (answer, 0x9000)
+            }
+            _ => (vec![], 0x6A82),
+        }
+    }
+}
+
+impl Channel for Chip {
+    fn transmit(&mut self, bytes: &[u8]) -> Result<Vec<u8>, card::ChannelError> {
+        let command = Command::parse(bytes).unwrap();
+        let Some(data) = self.session.open(self.counter + 1, &command) else {
+            return Ok(vec![0x69, 0x88]);
+        };
+        self.counter += 2;
+        let (answer, status) = self.respond(&command, &data);
+        let mut sealed = self
+            .session
+            .answer(self.counter, command.ins(), &answer, status);
+        sealed.extend(status.to_be_bytes());
+        if let Some(next) = self.next.take() {
+            (self.session, self.counter) = (next, 0);
+        }
+        Ok(sealed)
+    }
+
+    fn atr(&self) -> &[u8] {
+        &[]
+    }
+
+    fn reset(&mut self) -> Result<Vec<u8>, card::ChannelError> {
+        Ok(vec![])
+    }
+}
+
+/// Runs chip authentication with a chip that has this key, where the file says `signed`.
+fn inspect(
+    version: u64,
+    pair: EcKey<Private>,
+    signed: &EcKey<Private>,
+) -> Result<Option<Response>, ChipAuthenticationError> {
+    let group = DomainParameters::P384;
+    let curve = group.curve().unwrap();
+    let mut context = BigNumContext::new().unwrap();
+    let form = openssl::ec::PointConversionForm::UNCOMPRESSED;
+    let point = signed
+        .public_key()
+        .to_bytes(&curve, form, &mut context)
+        .unwrap();
+    let file = infos(
+        group,
+        &Value::String(hex::encode(point)),
+        Cipher::Aes256,
+        version,
+    );
+    let choice = ChipAuthenticationChoice::best(&file, version).unwrap();
+    let session = SessionSide::new(Cipher::Aes128);
+    let messaging = session.terminal(0);
+    let chip = Chip {
+        session,
+        counter: 0,
+        pair,
+        version,
+        next: None,
+    };
+    let mut channel = Secured::new(chip, messaging, card::Limits::default());
+    let ephemeral = EphemeralKey::generate(group, &mut crate::SystemRandom).unwrap();
+    let probe = Command::new(0, 0xA4, 0x02, 0x0C).with_data([1, 0x1E]);
+    let result = authenticate_chip(&mut channel, &choice, &ephemeral, &probe);
+    if result.is_ok() {
+        // The session goes on under the new keys.
+        assert_eq!(channel.messaging().cipher(), Cipher::Aes256);
+        let again = channel.exchange(&probe).unwrap();
+        assert_eq!(again.status(), Status::FILE_NOT_FOUND);
+    }
+    result
+}
+
+#[test]
+fn the_session_goes_on_with_the_chip_that_has_the_key() {
+    let group = DomainParameters::P384.curve().unwrap();
+    let pair = EcKey::generate(&group).unwrap();
+    let answer = inspect(1, pair.clone(), &pair).unwrap().unwrap();
+    assert_eq!(answer.status(), Status::FILE_NOT_FOUND);
+    assert!(inspect(2, pair.clone(), &pair).unwrap().is_none());
+    for version in [1, 2] {
+        let copy = EcKey::generate(&group).unwrap();
+        let error = inspect(version, copy, &pair).unwrap_err();
+        assert!(
+            matches!(error, ChipAuthenticationError::NotProved),
+            "{error}"
+        );
+    }
 }

@@ -73,14 +73,14 @@ fn the_worked_example_of_eac_comes_out() {
 }
 
 /// A chip's answer, made by openssl alone.
-struct Chip {
-    cipher: Cipher,
-    encryption: Vec<u8>,
-    authentication: Vec<u8>,
+pub(crate) struct Chip {
+    pub(crate) cipher: Cipher,
+    pub(crate) encryption: Vec<u8>,
+    pub(crate) authentication: Vec<u8>,
 }
 
 impl Chip {
-    fn new(cipher: Cipher) -> Self {
+    pub(crate) fn new(cipher: Cipher) -> Self {
         Self {
             cipher,
             encryption: (1..=cipher.key_length() as u8).collect(),
@@ -88,7 +88,7 @@ impl Chip {
         }
     }
 
-    fn terminal(&self, counter: u128) -> SecureMessaging {
+    pub(crate) fn terminal(&self, counter: u128) -> SecureMessaging {
         let keys = SessionKeys::new(self.cipher, &self.encryption, &self.authentication);
         SecureMessaging::with_counter(keys.unwrap(), counter)
     }
@@ -122,20 +122,22 @@ impl Chip {
         Self::run(cbc, mode, &self.encryption, Some(&iv), data)
     }
 
+    /// Returns the first half of a CMAC.
+    pub(crate) fn cmac(&self, message: &[u8]) -> Vec<u8> {
+        let ssl = match self.cipher {
+            Cipher::Aes128 => Ssl::aes_128_cbc(),
+            Cipher::Aes192 => Ssl::aes_192_cbc(),
+            _ => Ssl::aes_256_cbc(),
+        };
+        let key = openssl::pkey::PKey::cmac(&ssl, &self.authentication).unwrap();
+        let mut signer = openssl::sign::Signer::new_without_digest(&key).unwrap();
+        signer.update(message).unwrap();
+        signer.sign_to_vec().unwrap()[..8].to_vec()
+    }
+
     fn mac(&self, message: &[u8]) -> Vec<u8> {
         if self.cipher != Cipher::TripleDes {
-            let key = openssl::pkey::PKey::cmac(
-                &match self.cipher {
-                    Cipher::Aes128 => Ssl::aes_128_cbc(),
-                    Cipher::Aes192 => Ssl::aes_192_cbc(),
-                    _ => Ssl::aes_256_cbc(),
-                },
-                &self.authentication,
-            );
-            let key = key.unwrap();
-            let mut signer = openssl::sign::Signer::new_without_digest(&key).unwrap();
-            signer.update(&Self::pad(message, 16)).unwrap();
-            return signer.sign_to_vec().unwrap()[..8].to_vec();
+            return self.cmac(&Self::pad(message, 16));
         }
         // ISO/IEC 9797-1 algorithm 3: DES under the first half through CBC, then D and E. With
         // three times the same key, triple DES is DES.
@@ -166,6 +168,27 @@ impl Chip {
         )
     }
 
+    /// Opens a command: its data without padding; nothing where its MAC is wrong.
+    pub(crate) fn open(&self, counter: u128, command: &Command) -> Option<Vec<u8>> {
+        let (covered, mac) = command
+            .data()
+            .split_at(command.data().len().checked_sub(10)?);
+        let block = self.cipher.block_length();
+        let header = Self::pad(&command.header(), block);
+        let message = [&self.counter(counter)[..], &header, covered].concat();
+        if mac[2..] != self.mac(&message) {
+            return None;
+        }
+        let sealed = match tlv::parse_all(covered).ok()?.first() {
+            Some(object) if object.tag.value() == 0x87 => object.value[1..].to_vec(),
+            Some(object) if object.tag.value() == 0x85 => object.value.to_vec(),
+            _ => return Some(Vec::new()),
+        };
+        let mut plain = self.cbc(Mode::Decrypt, counter, &sealed);
+        while plain.pop()? != 0x80 {}
+        Some(plain)
+    }
+
     fn pad(data: &[u8], block: usize) -> Vec<u8> {
         let mut padded = [data, &[0x80]].concat();
         while padded.len() % block != 0 {
@@ -174,7 +197,7 @@ impl Chip {
         padded
     }
 
-    fn answer(&self, counter: u128, ins: u8, data: &[u8], status: u16) -> Vec<u8> {
+    pub(crate) fn answer(&self, counter: u128, ins: u8, data: &[u8], status: u16) -> Vec<u8> {
         let mut objects = Vec::new();
         if !data.is_empty() {
             let padded = Self::pad(data, self.cipher.block_length());
