@@ -789,5 +789,8 @@ fn inspection(bytes: &[u8]) {
         if let Ok(file) = access::read_file(&mut chip, &limits, name, most) {
             assert!(file.len() <= most);
         }
+        if let Ok(file) = access::read_start(&mut chip, &limits, name, 1000) {
+            assert!(file.len() <= 1000);
+        }
     }
 }

@@ -298,7 +298,8 @@ impl fmt::Debug for ChipAuthentication<'_> {
 
 /// Runs chip authentication through an open session, lets the new session take over, and has
 /// the chip prove itself under it: in version 1 by an answer to `probe`, any command that
-/// changes nothing. Returns that answer, whose status does not matter.
+/// changes nothing. Returns that answer, whose status does not matter. The new session may have
+/// another cipher: ask the channel for its limits again.
 ///
 /// # Errors
 /// [`ChipAuthenticationError`]; the session has ended where the chip proved nothing.

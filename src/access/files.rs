@@ -141,7 +141,7 @@ pub fn select_file(
 }
 
 /// Reads a file whole: its first data object, as long as that says, and nothing behind it. At
-/// most `most` bytes are read, and memory is spent on what came only.
+/// most `most` bytes are read, and memory is spent on no more.
 ///
 /// # Errors
 /// [`FileError`].
@@ -151,32 +151,8 @@ pub fn read_file(
     name: FileName,
     most: usize,
 ) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    let first = match name {
-        FileName::Short(short @ 1..=0x1E) => 0x80 | short,
-        FileName::Short(_) | FileName::Application => return Err(FileError::NotFound(name)),
-        FileName::Identifier(identifier) => {
-            select_file(channel, limits, identifier)?;
-            0x00
-        }
-    };
-    let size = limits
-        .response
-        .clamp(1, if limits.extended { 0x1_0000 } else { 256 });
-    let mut reading = Reading {
-        channel,
-        limits,
-        name,
-        size,
-    };
-    // As much at once as fits: most files are read by this one command. A chip that takes a
-    // length past its file's end for a fault is asked for the beginning only.
-    let mut answer = reading.near(first, 0, size)?;
-    if size > HEADER && answer.data().is_empty() && !is_final(answer.status()) {
-        answer = reading.near(first, 0, HEADER)?;
-    } else if answer.data().len() > HEADER {
-        reading.size = size.min(answer.data().len());
-    }
-    check(name, answer.status(), answer.data().len())?;
+    let (mut reading, first) = Reading::begin(channel, limits, name)?;
+    let answer = reading.first(first, most)?;
     let length = object_length(answer.data()).ok_or(FileError::NoObject(name))?;
     if length > most {
         return Err(FileError::TooLong {
@@ -188,10 +164,6 @@ pub fn read_file(
     let mut file = Zeroizing::new(Vec::with_capacity(length));
     take(&mut file, answer.data(), length);
     let mut left = MORE_COMMANDS + length / LEAST;
-    // A short first answer is the chip's limit only if there was more to give.
-    if file.len() == length {
-        return Ok(file);
-    }
     while file.len() < length {
         left = left.checked_sub(1).ok_or(FileError::Stalling(name))?;
         let piece = reading.next(file.len(), length - file.len())?;
@@ -202,8 +174,40 @@ pub fn read_file(
                 length,
             });
         }
-        // What a chip gives fewer than asked for is what it can give.
         take(&mut file, &piece, length);
+    }
+    Ok(file)
+}
+
+/// Reads what is in a file that is not one data object: EF.CVCA, EF.DIR, EF.ATR/INFO. At most
+/// `most` bytes are read; where there are more, they stay unread.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_start(
+    channel: &mut dyn Channel,
+    limits: &Limits,
+    name: FileName,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (mut reading, first) = Reading::begin(channel, limits, name)?;
+    let answer = reading.first(first, most)?;
+    let mut file = Zeroizing::new(Vec::with_capacity(most));
+    take(&mut file, answer.data(), most);
+    let mut left = MORE_COMMANDS + most / LEAST;
+    while file.len() < most {
+        left = left.checked_sub(1).ok_or(FileError::Stalling(name))?;
+        match reading.next(file.len(), most - file.len()) {
+            Ok(piece) if piece.is_empty() => break,
+            Ok(piece) => take(&mut file, &piece, most),
+            // Some chips refuse a length past the end: less is asked for, down to nothing.
+            Err(FileError::Refused { .. }) if reading.size > 1 => {
+                reading.size = reading.size.min(most - file.len()) / 2;
+                reading.size = reading.size.max(1);
+            }
+            Err(FileError::Refused { .. }) => break,
+            Err(error) => return Err(error),
+        }
     }
     Ok(file)
 }
@@ -216,7 +220,47 @@ struct Reading<'a> {
     size: usize,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// Selects the file where it has no short identifier, and returns P1 of the first command.
+    fn begin(
+        channel: &'a mut dyn Channel,
+        limits: &'a Limits,
+        name: FileName,
+    ) -> Result<(Self, u8), FileError> {
+        let first = match name {
+            FileName::Short(short @ 1..=0x1E) => 0x80 | short,
+            FileName::Short(_) | FileName::Application => return Err(FileError::NotFound(name)),
+            FileName::Identifier(identifier) => {
+                select_file(channel, limits, identifier)?;
+                0x00
+            }
+        };
+        let most = if limits.extended { 0x1_0000 } else { 256 };
+        let size = limits.response.clamp(1, most);
+        let reading = Self {
+            channel,
+            limits,
+            name,
+            size,
+        };
+        Ok((reading, first))
+    }
+
+    /// Reads as much at once as fits: most files are read by this one command. A chip that takes
+    /// a length past its file's end for a fault is asked for the beginning only.
+    fn first(&mut self, p1: u8, most: usize) -> Result<Response, FileError> {
+        let size = self.size.min(most.max(HEADER));
+        let mut answer = self.near(p1, 0, size)?;
+        if size > HEADER && answer.data().is_empty() && !is_final(answer.status()) {
+            answer = self.near(p1, 0, HEADER)?;
+        } else if (HEADER + 1..size).contains(&answer.data().len()) {
+            // The file's end, or what the chip can give at once.
+            self.size = answer.data().len();
+        }
+        check(self.name, answer.status(), answer.data().len())?;
+        Ok(answer)
+    }
+
     fn near(&mut self, p1: u8, p2: u8, size: usize) -> Result<Response, FileError> {
         let le = u32::try_from(size).unwrap_or(256);
         let command = Command::new(0x00, READ_BINARY, p1, p2).with_le(le);
@@ -230,6 +274,7 @@ impl Reading<'_> {
             let answer = self.near(high, low, size)?;
             check(self.name, answer.status(), answer.data().len())?;
             if answer.data().len() < size {
+                // What a chip gives fewer than asked for is what it can give.
                 self.size = self.size.min(answer.data().len()).max(1);
             }
             return Ok(answer.into_data());

@@ -48,7 +48,8 @@ pub use crypto_error::CryptoError;
 pub use dialogue::{Dialogue, Turn, converse};
 pub use domain_parameters::{AgreementKey, DomainParameters, DomainParametersError};
 pub use files::{
-    FileError, FileName, LDS1, read_file, select_application, select_file, select_master_file,
+    FileError, FileName, LDS1, read_file, read_start, select_application, select_file,
+    select_master_file,
 };
 pub use mrz_information::{MrzInformation, MrzInformationError};
 pub use pace::{

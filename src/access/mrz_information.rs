@@ -95,8 +95,7 @@ impl MrzInformation {
     }
 
     /// Returns the document number with its check digit: by this, terminal authentication names
-    /// a chip that was opened with basic access control (*ICAO 9303-11 §7.1.3*,
-    /// *TR-03110-3 §B.3*).
+    /// a chip that was opened with basic access control (*ICAO 9303-11 §7.1.2*).
     pub fn document_number(&self) -> Zeroizing<Vec<u8>> {
         let end = self.0.len().saturating_sub(DATES);
         Zeroizing::new(self.0.get(..end).unwrap_or_default().to_vec())

@@ -1,4 +1,4 @@
-//! Ephemeral public keys as tokens are computed over them (*TR-03110-3 §D.3.1, §D.3.3*).
+//! Ephemeral public keys as tokens are computed over them (*ICAO 9303-11 §9.4.5*).
 
 use card::tlv::{self, Tag};
 

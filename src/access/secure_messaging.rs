@@ -232,7 +232,7 @@ impl Open {
             .to_vec()
     }
 
-    /// Returns the MAC of a message, which is padded in any case (*ICAO 9303-11 §9.8.6*): the
+    /// Returns the MAC of a message, which is padded in any case (*ICAO 9303-11 §9.8.6.2, §9.8.7.2*): the
     /// retail MAC pads by itself, CMAC is given whole blocks.
     fn mac(&self, message: &[u8]) -> Result<[u8; MAC_LENGTH], CryptoError> {
         let mut message = message.to_vec();

@@ -51,7 +51,7 @@ impl Cipher {
     }
 
     /// Returns the MAC of a message, eight bytes: the retail MAC, or the first half of a CMAC
-    /// (*ICAO 9303-11 §9.8.6.2*).
+    /// (*ICAO 9303-11 §9.8.6.2, §9.8.7.2*).
     pub(crate) fn mac(self, key: &Key, message: &[u8]) -> Result<[u8; 8], CryptoError> {
         if self == Self::TripleDes {
             return Ok(retail_mac(key, message)?);

@@ -131,6 +131,21 @@ fn a_file_takes_the_fewest_commands() {
 }
 
 #[test]
+fn a_file_of_several_objects_is_read_to_its_end() {
+    // EF.CVCA: two references and filler (ICAO 9303-11 appendix K.2).
+    let mut content = hex::decode("420B5554435643413030303032420B5554435643413030303031").unwrap();
+    content.resize(36, 0);
+    for past_end in [0x9000, 0x6282, 0x6700, 0x6B00] {
+        for most in [10, 36, 100] {
+            let mut chip = Chip::new(content.clone(), Manners { past_end, ..POLITE });
+            let read = read_start(&mut chip, &Limits::default(), FileName::Short(1), most).unwrap();
+            let wanted = &content[..most.min(36)];
+            assert_eq!(*read, wanted, "{past_end:04X} {most}");
+        }
+    }
+}
+
+#[test]
 fn what_a_chip_does_not_have_or_give_is_named() {
     let read = |file: Vec<u8>, name, most| {
         read_file(&mut Chip::new(file, POLITE), &Limits::default(), name, most).unwrap_err()

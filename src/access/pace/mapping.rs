@@ -127,8 +127,8 @@ fn pseudo_random(
     Ok(result)
 }
 
-/// Maps a number to a point of y² = x³ + ax + b, p being 3 modulo 4 (*ICAO 9303-11 §4.4.3.3.2*,
-/// point encoding in affine coordinates). It branches once, on the last line, and there takes
+/// Maps a number to a point of y² = x³ + ax + b, p being 3 modulo 4 (*ICAO 9303-11
+/// appendix B.2*). It branches once, on the last line, and there takes
 /// the same time both ways.
 fn encode_point(
     t: &BigNumRef,

@@ -49,7 +49,7 @@ pub enum MappedChipKeyError {
 
 /// What a chip sent with chip authentication mapping. It proves nothing before
 /// [`MappedChipKey::verify`] has compared it with the static key in EF.CardSecurity, whose
-/// signature somebody else has verified (*ICAO 9303-11 §4.4.3.3.3*).
+/// signature somebody else has verified (*ICAO 9303-11 §4.4.3.5.2*).
 pub struct MappedChipKey {
     parameters: DomainParameters,
     /// PK_Map,IC.

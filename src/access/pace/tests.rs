@@ -229,6 +229,37 @@ fn the_worked_examples_of_eac_come_out() {
     .check();
 }
 
+#[test]
+fn appendix_i_comes_out_byte_for_byte() {
+    let row = &vectors("access/pace.json")["chip_authentication_mapping"];
+    let file = |info: &Value| {
+        let info = bytes(info);
+        SecurityInfos::parse(&[&[0x31, info.len() as u8], &info[..]].concat()).unwrap()
+    };
+    let choice = PaceChoice::best(&file(&row["pace_info"])).unwrap();
+    let information = MrzInformation::new(row["mrz_information"].as_str().unwrap());
+    let password = Password::mrz(information.unwrap());
+    let private = ["terminal_map_private", "terminal_private"].map(|name| bytes(&row[name]));
+    let start = Pace::start(&choice, &password, None, &mut Scripted::new(private));
+    let (mut command, mut stage) = start.unwrap();
+    let (last, exchanges) = row["apdus"].as_array().unwrap().split_last().unwrap();
+    for exchange in exchanges {
+        assert_eq!(*command.encode().unwrap(), bytes(&exchange[0]));
+        let response = Response::parse(&bytes(&exchange[1])).unwrap();
+        (command, stage) = next(stage, &response);
+    }
+    assert_eq!(*command.encode().unwrap(), bytes(&last[0]));
+    let outcome = done(stage, &Response::parse(&bytes(&last[1])).unwrap());
+    let signed = file(&row["chip_authentication_public_key_info"]);
+    let key = signed
+        .chip_authentication_keys()
+        .next()
+        .unwrap()
+        .key()
+        .unwrap();
+    outcome.chip_key.unwrap().verify(&key).unwrap();
+}
+
 /// Runs the computed example of chip authentication mapping up to the last answer.
 fn chip_authentication_mapping() -> Pace {
     let row = example(0);

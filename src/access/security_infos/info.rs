@@ -106,7 +106,7 @@ pub struct ChipAuthenticationPublicKeyInfo {
     pub key_id: Option<u64>,
 }
 
-/// TerminalAuthenticationInfo (*ICAO 9303-11 §9.2.7*, *TR-03110-3 §A.1.1.3*).
+/// TerminalAuthenticationInfo (*ICAO 9303-11 §9.2.8, appendix K.2*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminalAuthenticationInfo {
     /// The protocol's version: 1 or 2.
@@ -115,7 +115,7 @@ pub struct TerminalAuthenticationInfo {
     pub ef_cvca: Option<FileId>,
 }
 
-/// ActiveAuthenticationInfo (*ICAO 9303-11 §9.2.3*).
+/// ActiveAuthenticationInfo (*ICAO 9303-11 §9.2.4*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActiveAuthenticationInfo {
     /// The version: 1.
