@@ -310,7 +310,7 @@ fn signer_key(signer: &dyn Signer) -> Result<PublicKey, CaError> {
 }
 
 /// Reads back what was made, as a relying party will, before anybody else sees it.
-fn proved(der: &[u8], issuer_key: &PublicKey) -> Result<Certificate, IssueError> {
+pub(crate) fn proved(der: &[u8], issuer_key: &PublicKey) -> Result<Certificate, IssueError> {
     let certificate = Certificate::parse(der).map_err(IssueError::Unreadable)?;
     certificate
         .verify_signature(issuer_key)
@@ -320,14 +320,14 @@ fn proved(der: &[u8], issuer_key: &PublicKey) -> Result<Certificate, IssueError>
 
 /// Returns a random serial number of 16 bytes: positive, and never shorter, so that all look
 /// alike; 126 bits are drawn.
-fn serial(random: &dyn RandomSource) -> Result<[u8; 16], HsmError> {
+pub(crate) fn serial(random: &dyn RandomSource) -> Result<[u8; 16], HsmError> {
     let mut serial = [0; 16];
     random.fill(&mut serial)?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
     Ok(serial)
 }
 
-fn whole_seconds(at: Timestamp) -> Result<Timestamp, IssueError> {
+pub(crate) fn whole_seconds(at: Timestamp) -> Result<Timestamp, IssueError> {
     Timestamp::from_second(at.as_second()).map_err(|_| IssueError::Time)
 }
 

@@ -13,6 +13,7 @@
 //!        └─ Paired: one channel issues, another revokes
 //!
 //!   CvAuthority: card-verifiable certificates of borders; CvFolder is its register
+//!   certs/country/*.toml ──► country: CSCA, document signers, master lists, EF.SOD
 //! ```
 //!
 //! What is certified comes from the application and the profile; of the request only the public
@@ -20,6 +21,7 @@
 
 mod authority;
 mod cmp;
+pub mod country;
 mod crl;
 mod cv;
 mod embedded;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cert::{Hash, SignatureAlgorithm};
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, Int, UtcTime};
 use der::{DateTime, Decode, Encode, Sequence};
 use hsm::Signer;
@@ -20,7 +21,7 @@ struct TbsCertificate<'a> {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
     version: u8,
     serial: Int,
-    signature: AlgorithmIdentifierRef<'a>,
+    signature: AnyRef<'a>,
     issuer: AnyRef<'a>,
     validity: ValidityPeriod,
     subject: AnyRef<'a>,
@@ -38,7 +39,7 @@ struct ValidityPeriod {
 #[derive(Sequence)]
 struct SignedData<'a> {
     tbs: AnyRef<'a>,
-    algorithm: AlgorithmIdentifierRef<'a>,
+    algorithm: AnyRef<'a>,
     signature: BitStringRef<'a>,
 }
 
@@ -60,11 +61,13 @@ impl Content<'_> {
             not_before: asn1_time(self.not_before).ok_or(IssueError::Time)?,
             not_after: asn1_time(self.not_after).ok_or(IssueError::Time)?,
         };
+        let algorithm = certificate_algorithm(signer)?;
+        let algorithm = algorithm.to_der().map_err(IssueError::Encoding)?;
         let encode = || {
             TbsCertificate {
                 version: 2,
                 serial: Int::new(self.serial)?,
-                signature: algorithm(),
+                signature: AnyRef::from_der(&algorithm)?,
                 issuer: AnyRef::from_der(self.issuer)?,
                 validity,
                 subject: AnyRef::from_der(self.subject)?,
@@ -75,15 +78,30 @@ impl Content<'_> {
         };
         let tbs = encode().map_err(IssueError::Encoding)?;
         let signature = signer.sign(&tbs).map_err(IssueError::Token)?;
-        signed(&tbs, &signature).map_err(IssueError::Encoding)
+        signed(&tbs, &algorithm, &signature).map_err(IssueError::Encoding)
     }
 }
 
-/// Returns the signed form of a certificate.
-fn signed(tbs: &[u8], signature: &[u8]) -> der::Result<Vec<u8>> {
+/// Returns how a key in the token signs certificates.
+pub(crate) fn certificate_algorithm(signer: &dyn Signer) -> Result<SignatureAlgorithm, IssueError> {
+    use hsm::SignatureAlgorithm as Token;
+    match signer.algorithm() {
+        Token::EcdsaP256Sha256 | Token::EcdsaBrainpoolP256r1Sha256 => {
+            Ok(SignatureAlgorithm::Ecdsa(Hash::Sha256))
+        }
+        Token::EcdsaP384Sha384 | Token::EcdsaBrainpoolP384r1Sha384 => {
+            Ok(SignatureAlgorithm::Ecdsa(Hash::Sha384))
+        }
+        Token::RsaPssSha256 => Ok(SignatureAlgorithm::rsa_pss(Hash::Sha256)),
+        Token::Ed25519 => Err(IssueError::SignerKey),
+    }
+}
+
+/// Returns the signed form of a certificate or a list.
+pub(crate) fn signed(tbs: &[u8], algorithm: &[u8], signature: &[u8]) -> der::Result<Vec<u8>> {
     SignedData {
         tbs: AnyRef::from_der(tbs)?,
-        algorithm: algorithm(),
+        algorithm: AnyRef::from_der(algorithm)?,
         signature: BitStringRef::from_bytes(signature)?,
     }
     .to_der()

@@ -104,6 +104,9 @@ pub enum IssueError {
     /// A time is outside what certificates can express.
     #[error("a time is outside what a certificate can express")]
     Time,
+    /// The CA's key signs no certificates.
+    #[error("an Ed25519 key signs no certificates here")]
+    SignerKey,
     /// The CA's key or the random source does not serve.
     #[error("the CA's token does not serve")]
     Token(#[source] HsmError),

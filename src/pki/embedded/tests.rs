@@ -357,8 +357,12 @@ fn no_qualified_status_is_ever_claimed() {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs");
             let (mut refused, mut issued) = (0, 0);
             for file in std::fs::read_dir(folder).unwrap() {
-                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-                let profile = profile(&text);
+                let path = file.unwrap().path();
+                // Those of travel documents are of another form.
+                if path.is_dir() {
+                    continue;
+                }
+                let profile = profile(&std::fs::read_to_string(path).unwrap());
                 if profile.kind() != ProfileKind::Leaf {
                     continue;
                 }
