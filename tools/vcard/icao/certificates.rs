@@ -173,7 +173,8 @@ impl PublicKey {
                 if let Scheme::RsaPss(digest) = self.scheme {
                     verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
                     verifier.set_rsa_mgf1_md(digest.openssl())?;
-                    verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+                    // TR-03110 leaves the salt's length open: whatever it is, it is found.
+                    verifier.set_rsa_pss_saltlen(RsaPssSaltlen::MAXIMUM_LENGTH)?;
                 }
                 verifier.verify_oneshot(signature, message)
             }
@@ -227,10 +228,12 @@ pub(super) type Day = [u8; 6];
 /// Reads a day; `None` where it is none.
 pub(super) fn day(digits: &[u8]) -> Option<Day> {
     let day: Day = digits.try_into().ok()?;
+    if day.iter().any(|digit| *digit > 9) {
+        return None;
+    }
     let [_, _, m1, m0, d1, d0] = day;
     let (month, date) = (m1 * 10 + m0, d1 * 10 + d0);
-    let sound = day.iter().all(|digit| *digit <= 9);
-    (sound && (1..=12).contains(&month) && (1..=31).contains(&date)).then_some(day)
+    ((1..=12).contains(&month) && (1..=31).contains(&date)).then_some(day)
 }
 
 /// A certificate whose signature is not verified yet.
@@ -297,5 +300,87 @@ impl<'a> Certificate<'a> {
         let key = PublicKey::read(self.key, None)?;
         let own = self.role == Role::Cvca && self.authority == self.holder;
         Ok((own && key.verifies(self.signed, self.signature)).then_some(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vectors::{load, unhex};
+
+    fn inside(raw: &[u8]) -> Vec<u8> {
+        Objects::single(raw, 0x7F21).unwrap().to_vec()
+    }
+
+    /// Reads the key in a certificate's body, whatever its holder may do.
+    fn key(body: &[u8], issuer: Option<&PublicKey>) -> PublicKey {
+        let (body, _) = tlv::parse(body).unwrap();
+        let objects = tlv::parse_all(body.value).unwrap();
+        let key = objects.iter().find(|object| object.tag.value() == 0x7F49);
+        PublicKey::read(key.unwrap().value, issuer).unwrap()
+    }
+
+    /// Verifies a certificate of the worked example, and returns its key.
+    fn verified(raw: &[u8], issuer: Option<&PublicKey>) -> PublicKey {
+        let inside = inside(raw);
+        let (_, rest) = tlv::parse(&inside).unwrap();
+        let (signed, _) = inside.split_at(inside.len() - rest.len());
+        let own = key(signed, issuer);
+        let signature = Objects::single(rest, SIGNATURE).unwrap();
+        let issuer = issuer.unwrap_or(&own);
+        assert!(issuer.verifies(signed, signature));
+        assert!(!issuer.verifies(&signed[1..], signature));
+        assert!(!issuer.verifies(signed, &signature[1..]));
+        own
+    }
+
+    #[test]
+    fn the_chains_of_the_worked_examples() {
+        let file = load("icao9303-11/chip_eac.json");
+        let chain = file.row("chain");
+        let authority = verified(&chain.bytes("ecdh_cvca"), None);
+        let verifier = verified(&chain.bytes("ecdh_dv"), Some(&authority));
+        let terminal = verified(&chain.bytes("ecdh_terminal"), Some(&verifier));
+        let row = file.row("terminal_authentication");
+        let (message, proof) = (row.bytes("signed_message"), row.bytes("signature_plain"));
+        assert!(terminal.verifies(&message, &proof));
+        assert!(!terminal.verifies(&message[1..], &proof));
+        let authority = verified(&chain.bytes("dh_cvca"), None);
+        verified(&chain.bytes("dh_dv"), Some(&authority));
+        // Their terminals are authentication terminals: no inspection system is among them.
+        let raw = inside(&chain.bytes("ecdh_terminal"));
+        assert_eq!(Certificate::read(&raw).err(), Some(Status::WRONG_DATA));
+        // The root is one of inspection systems, and signs itself.
+        let raw = inside(&chain.bytes("ecdh_cvca"));
+        let root = Certificate::read(&raw).unwrap();
+        assert_eq!((root.role, root.rights), (Role::Cvca, 0x03));
+        assert!(root.self_signed().unwrap().is_some());
+    }
+
+    #[test]
+    fn days_are_days() {
+        assert_eq!(day(&unhex("020601020208")), Some([2, 6, 1, 2, 2, 8]));
+        for wrong in ["020600000101", "020601030302", "02060101010A", "0206010101"] {
+            assert_eq!(day(&unhex(wrong)), None, "{wrong}");
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig {
+            failure_persistence: None, ..Default::default()
+        })]
+
+        /// One byte changed anywhere: the certificate is refused, in one way or the other.
+        #[test]
+        fn a_changed_certificate_is_refused(at in 0usize..10_000, change in 1u8..=255) {
+            let rows = load("icao9303-11/chip_cv_chains.json").rows("chains");
+            let raw = inside(&rows[0].bytes("cvca"));
+            let issuer = Certificate::read(&raw).unwrap().self_signed().unwrap().unwrap();
+            let mut raw = inside(&rows[0].bytes("verifier"));
+            let at = at % raw.len();
+            raw[at] ^= change;
+            let verified = Certificate::read(&raw).and_then(|one| one.verified(&issuer));
+            proptest::prop_assert!(!matches!(verified, Ok(Some(_))), "byte {at}");
+        }
     }
 }

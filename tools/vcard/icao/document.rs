@@ -2,8 +2,8 @@
 
 use card::{Command, Response, Status};
 use serde_json::Value;
-use zeroize::Zeroizing;
 
+use super::chain::{CHAINED, Chain, Joined};
 use super::files::{CVCA, Directory, Place, Rule};
 use super::memory::Memory;
 use super::messaging::Messaging;
@@ -14,11 +14,9 @@ use crate::applet::{Answer, Applet, Entropy, Work};
 /// Name of the LDS1 eMRTD application (ICAO Doc 9303-10 §3.3).
 pub(crate) const AID: &[u8] = &[0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
 
-const CHAINED: u8 = 0x10;
 const GENERAL_AUTHENTICATE: u8 = 0x86;
-const PERFORM_SECURITY_OPERATION: u8 = 0x2A;
-/// Longest chain of a certificate, bytes.
-const LONGEST_CHAIN: usize = 2048;
+/// PERFORM SECURITY OPERATION.
+pub(super) const PERFORM_SECURITY_OPERATION: u8 = 0x2A;
 
 /// What differs between the products with this applet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +82,6 @@ pub(super) struct Session {
     pub(super) inspection: Inspection,
 }
 
-/// Pieces of a chain.
-struct Chain {
-    header: [u8; 4],
-    data: Zeroizing<Vec<u8>>,
-}
-
 /// The applet.
 pub(super) struct Document {
     build: Build,
@@ -105,7 +97,7 @@ pub(super) struct Document {
     pub(super) dialogue: Option<Dialogue>,
     /// What BAC or terminal authentication answers.
     pub(super) challenge: Option<[u8; 8]>,
-    chain: Option<Chain>,
+    pub(super) chain: Option<Chain>,
 }
 
 /// What a handler gives.
@@ -244,31 +236,6 @@ impl Document {
         }
     }
 
-    /// Puts the pieces of a certificate together.
-    fn join(&mut self, request: &Request<'_>) -> Result<Joined, Status> {
-        let header = [request.cla & !CHAINED, request.ins, request.p1, request.p2];
-        let earlier = self.chain.take();
-        if earlier.is_none() && !request.is_chained() {
-            return Ok(Joined::Whole);
-        }
-        if earlier.as_ref().is_some_and(|chain| chain.header != header) {
-            return Err(Status::LAST_OF_CHAIN_EXPECTED);
-        }
-        if request.ins != PERFORM_SECURITY_OPERATION {
-            return Err(Status::CHAINING_NOT_SUPPORTED);
-        }
-        let mut data = earlier.map(|chain| chain.data).unwrap_or_default();
-        if data.len() + request.data.len() > LONGEST_CHAIN {
-            return Err(Status::WRONG_LENGTH);
-        }
-        data.extend_from_slice(request.data);
-        if request.is_chained() {
-            self.chain = Some(Chain { header, data });
-            return Ok(Joined::Piece);
-        }
-        Ok(Joined::Chain(data))
-    }
-
     /// `22`: what is prepared depends on parameters and session.
     fn manage_environment(&mut self, request: &Request<'_>) -> Outcome {
         match (request.p1p2(), request.way) {
@@ -322,13 +289,6 @@ impl Document {
             _ => false,
         }
     }
-}
-
-/// What a command is in a chain.
-enum Joined {
-    Whole,
-    Piece,
-    Chain(Zeroizing<Vec<u8>>),
 }
 
 impl Applet for Document {

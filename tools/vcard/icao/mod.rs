@@ -14,6 +14,7 @@
 mod active_authentication;
 mod basic_access;
 mod certificates;
+mod chain;
 mod chip_authentication;
 mod cipher;
 mod curve;

@@ -233,6 +233,8 @@ impl Document {
         let (Some(claim), Some(challenge)) = (inspection.claim.take(), challenge) else {
             return Err(Status::CONDITIONS_NOT_SATISFIED);
         };
+        // What an earlier proof gave ends with the next attempt.
+        inspection.rights = 0;
         let terminal = inspection.terminal.as_ref().ok_or(Status::UNKNOWN)?;
         let key = claim.announced.as_ref().or(inspection.genuine.as_ref());
         let key = key.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;

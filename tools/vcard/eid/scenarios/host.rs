@@ -12,13 +12,13 @@ use crate::transport::TransportMasterKey;
 use crate::vectors::unhex;
 
 /// The maker's master key in these tests.
-pub(super) const MASTER: [u8; 16] = *b"maker's test key";
+pub(crate) const MASTER: [u8; 16] = *b"maker's test key";
 
 /// Three static keys: ENC, MAC, DEK.
-pub(super) type Keys = [[u8; 16]; 3];
+pub(crate) type Keys = [[u8; 16]; 3];
 
 /// The issuer's keys in these tests.
-pub(super) const ISSUER: Keys = [
+pub(crate) const ISSUER: Keys = [
     *b"issuer's ENC key",
     *b"issuer's MAC key",
     *b"issuer's DEK key",
@@ -34,22 +34,22 @@ struct Session {
 }
 
 /// A chip and what its host knows of it.
-pub(super) struct Host {
-    pub(super) chip: Chip,
+pub(crate) struct Host {
+    pub(crate) chip: Chip,
     session: Option<Session>,
 }
 
 /// An answer: data and status word.
-pub(super) type Answer = (Vec<u8>, u16);
+pub(crate) type Answer = (Vec<u8>, u16);
 
 impl Host {
     /// Takes a fresh blank.
-    pub(super) fn blank() -> Self {
+    pub(crate) fn blank() -> Self {
         Self::blank_of("lateid-v2")
     }
 
     /// Takes a fresh blank of a product, of a batch that speaks what this host speaks.
-    pub(super) fn blank_of(product: &str) -> Self {
+    pub(crate) fn blank_of(product: &str) -> Self {
         let product = Product::find(product).unwrap();
         let number = ChipNumber::new([0x12, 0x34], [0x01, 0x02, 0x03, 0x04]);
         let keys = TransportMasterKey::new(MASTER);
@@ -58,7 +58,7 @@ impl Host {
     }
 
     /// Takes a chip.
-    pub(super) fn of(chip: Chip) -> Self {
+    pub(crate) fn of(chip: Chip) -> Self {
         Self {
             chip,
             session: None,
@@ -67,7 +67,7 @@ impl Host {
 
     /// Sends a command in clear and checks its status word.
     #[track_caller]
-    pub(super) fn expect(&mut self, hex: &str, status: u16) -> Vec<u8> {
+    pub(crate) fn expect(&mut self, hex: &str, status: u16) -> Vec<u8> {
         let (data, got) = self.send(&unhex(hex));
         assert_eq!(format!("{got:04X}"), format!("{status:04X}"), "{hex}");
         data
@@ -75,14 +75,14 @@ impl Host {
 
     /// Sends a command through the session and checks its status word.
     #[track_caller]
-    pub(super) fn secure(&mut self, hex: &str, status: u16) -> Vec<u8> {
+    pub(crate) fn secure(&mut self, hex: &str, status: u16) -> Vec<u8> {
         let (data, got) = self.wrapped(&unhex(hex));
         assert_eq!(format!("{got:04X}"), format!("{status:04X}"), "{hex}");
         data
     }
 
     /// Sends a command in clear, gathering 61xx.
-    pub(super) fn send(&mut self, command: &[u8]) -> Answer {
+    pub(crate) fn send(&mut self, command: &[u8]) -> Answer {
         let mut gathered = Vec::new();
         let mut next = command.to_vec();
         loop {
@@ -97,20 +97,20 @@ impl Host {
     }
 
     /// Selects by AID.
-    pub(super) fn select(&mut self, aid: &[u8]) -> Answer {
+    pub(crate) fn select(&mut self, aid: &[u8]) -> Answer {
         self.session = None;
         let command = Command::new(0x00, 0xA4, 0x04, 0x0C).with_data(aid);
         self.send(&command.encode().unwrap())
     }
 
     /// Selects the issuer security domain.
-    pub(super) fn isd(&mut self) -> &mut Self {
+    pub(crate) fn isd(&mut self) -> &mut Self {
         assert_eq!(self.select(&unhex("A000000151000000")).1, 0x9000);
         self
     }
 
     /// Selects the eID application.
-    pub(super) fn eid(&mut self) -> &mut Self {
+    pub(crate) fn eid(&mut self) -> &mut Self {
         assert_eq!(
             self.select(&unhex("A000000077010800070000FE00000100")).1,
             0x9000
@@ -119,7 +119,7 @@ impl Host {
     }
 
     /// Returns the transport keys of this chip.
-    pub(super) fn transport(&self) -> Keys {
+    pub(crate) fn transport(&self) -> Keys {
         let serial = self.chip.serial();
         [1, 2, 3].map(|number| {
             let label = [1, 0, 0, 0, number, 0];
@@ -128,18 +128,18 @@ impl Host {
     }
 
     /// Opens a session with the transport keys.
-    pub(super) fn open_transport(&mut self, level: u8) {
+    pub(crate) fn open_transport(&mut self, level: u8) {
         let keys = self.transport();
         self.open(0xFF, &keys, level);
     }
 
     /// Opens a session.
-    pub(super) fn open(&mut self, version: u8, keys: &Keys, level: u8) {
+    pub(crate) fn open(&mut self, version: u8, keys: &Keys, level: u8) {
         assert_eq!(self.try_open(version, keys, level), 0x9000);
     }
 
     /// Tries to open a session; returns the status word of the last command.
-    pub(super) fn try_open(&mut self, version: u8, keys: &Keys, level: u8) -> u16 {
+    pub(crate) fn try_open(&mut self, version: u8, keys: &Keys, level: u8) -> u16 {
         self.session = None;
         let host = *b"\x11\x22\x33\x44\x55\x66\x77\x88";
         let update = Command::new(0x80, 0x50, version, 0x00)
@@ -176,7 +176,7 @@ impl Host {
     }
 
     /// Returns the wrapped form of a command, as the open session would send it next.
-    pub(super) fn wrap(&mut self, plain: &[u8]) -> Command {
+    pub(crate) fn wrap(&mut self, plain: &[u8]) -> Command {
         let session = self.session.as_mut().expect("a session");
         let plain = Command::parse(plain).unwrap();
         session.counter += 1;
@@ -215,7 +215,7 @@ impl Host {
     }
 
     /// PUT KEY of these keys in a plain command, encrypted under that DEK.
-    pub(super) fn put_key(dek: &[u8; 16], replaced: u8, version: u8, keys: &Keys) -> String {
+    pub(crate) fn put_key(dek: &[u8; 16], replaced: u8, version: u8, keys: &Keys) -> String {
         let blocks = keys.map(|key| {
             let sealed = aes::cbc_encrypt(dek, &[0; 16], &key).unwrap();
             let value = aes::check_value(&key).unwrap();
@@ -239,7 +239,7 @@ impl Session {
 }
 
 /// One data object in hexadecimal.
-pub(super) fn tlv(tag: &str, value: &str) -> String {
+pub(crate) fn tlv(tag: &str, value: &str) -> String {
     let length = value.len() / 2;
     if length < 128 {
         format!("{tag}{length:02X}{value}")
@@ -249,11 +249,11 @@ pub(super) fn tlv(tag: &str, value: &str) -> String {
 }
 
 /// One short command in hexadecimal.
-pub(super) fn command(header: &str, data: &str) -> String {
+pub(crate) fn command(header: &str, data: &str) -> String {
     format!("{header}{:02X}{data}", data.len() / 2)
 }
 
 /// A PIN field: digits padded with FF to 12 bytes.
-pub(super) fn field(digits: &str) -> String {
+pub(crate) fn field(digits: &str) -> String {
     format!("{:F<24}", hex::encode_upper(digits))
 }

@@ -3,7 +3,7 @@
 mod channel;
 mod domain;
 mod files;
-mod host;
+pub(crate) mod host;
 mod keys;
 mod life;
 mod opensc;

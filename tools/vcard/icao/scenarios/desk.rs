@@ -3,6 +3,7 @@
 use card::Command;
 
 use crate::applet::{Applet, Entropy, Work};
+use crate::eid::scenarios::host::Host;
 use crate::icao::document::{AID, Build, Document};
 use crate::icao::memory::Memory;
 use crate::vectors::unhex;
@@ -20,6 +21,8 @@ pub(super) struct Desk {
     pub(super) chip: Document,
     pub(super) entropy: Entropy,
     pub(super) work: Work,
+    /// The whole card, where the chip is not taken alone.
+    card: Option<Host>,
 }
 
 /// MRZ information of ICAO Doc 9303-11 App. G: T22000129, birth 640812, expiry 101031.
@@ -42,6 +45,16 @@ impl Desk {
             chip,
             entropy: Entropy::default(),
             work: Work::default(),
+            card: None,
+        }
+    }
+
+    /// Takes a whole card.
+    pub(super) fn with(card: Host) -> Self {
+        let card = Some(card);
+        Self {
+            card,
+            ..Self::blank()
         }
     }
 
@@ -54,6 +67,9 @@ impl Desk {
 
     /// Sends a command as it is.
     pub(super) fn transmit(&mut self, command: &Command) -> Answer {
+        if let Some(card) = &mut self.card {
+            return card.send(&command.encode().unwrap());
+        }
         self.work = Work::default();
         let by_name =
             command.header().starts_with(&[0x00, 0xA4, 0x04]) && self.chip.is_named(command.data());
