@@ -29,6 +29,14 @@ pub struct LeaseRequest {
     pub slot: String,
     /// The chip profiles of the blanks that are loaded there: one for each chip of a blank.
     pub products: Vec<String>,
+    /// What the blanks are, where their chips do not say it: the document profiles' name for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub article: Option<String>,
+    /// The serial numbers of all chips of the blank that lies there, where they were read already:
+    /// a document that gets its number from the blank is prepared for this one, and the lease binds
+    /// it. Empty: the blank is not known yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chips: Vec<String>,
 }
 
 /// A profile, pinned by the SHA-256 of its text: the station refuses to run another.

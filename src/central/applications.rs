@@ -80,13 +80,14 @@ impl Central {
     }
 
     /// Approves an application that another person entered, and prepares its document: the
-    /// number, the validity, the subjects of its certificates, the day it is due.
+    /// number, the validity, the subjects of its certificates, the day it is due. Returns the number;
+    /// none where it comes with the blank, and the rest is prepared then.
     ///
     /// # Errors
     /// [`CentralError::Refused`] without the right to it, for one's own entry, and where no
     /// document can be made of it; [`CentralError::NotFound`]; [`CentralError::Conflict`] where it
     /// was decided already.
-    pub async fn approve(&self, actor: &Actor, reference: &str) -> Result<DocumentNumber> {
+    pub async fn approve(&self, actor: &Actor, reference: &str) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new(
             "application.approved",
             Control::SEGREGATION,
@@ -102,7 +103,7 @@ impl Central {
         actor: &Actor,
         deed: &Deed,
         reference: &str,
-    ) -> Result<DocumentNumber> {
+    ) -> Result<Option<DocumentNumber>> {
         let mut tx = self.write().await?;
         let approver = authorise(&mut tx, actor, Act::ApproveApplication).await?;
         let found = Found::load(&mut tx, reference).await?;

@@ -2,6 +2,7 @@
 
 use document::DocumentNumber;
 use document::life_cycle::{BlankEvent, BlankState};
+use profile::{DocumentProfile, NumberSource};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -13,6 +14,10 @@ pub(crate) struct Blank {
     /// What is printed on it.
     pub(crate) serial: String,
     pub(crate) state: BlankState,
+    /// What it is, where its chips do not say it.
+    pub(crate) article: Option<String>,
+    /// The document number that its maker gave it.
+    pub(crate) own_number: Option<DocumentNumber>,
 }
 
 /// A chip of a blank as it is stored.
@@ -26,17 +31,68 @@ pub(crate) struct BookedChip {
 
 impl Blank {
     pub(crate) async fn load(tx: &mut SqliteConnection, serial: &str) -> Result<Self> {
-        let state: Option<String> = sqlx::query_scalar("SELECT state FROM blank WHERE serial = ?")
+        let row = sqlx::query("SELECT state, article, own_number FROM blank WHERE serial = ?")
             .bind(serial)
             .fetch_optional(tx)
             .await?;
-        let state = state.ok_or_else(|| CentralError::NotFound {
+        let row = row.ok_or_else(|| CentralError::NotFound {
             what: format!("blank {serial}"),
         })?;
+        let own_number: Option<&str> = row.get("own_number");
         Ok(Self {
             serial: serial.to_owned(),
-            state: parsed("a blank's state", &state)?,
+            state: parsed("a blank's state", row.get("state"))?,
+            article: row.get("article"),
+            own_number: own_number
+                .map(|number| parsed("a blank's number", number))
+                .transpose()?,
         })
+    }
+
+    /// Demands that it is what a document profile wants: of its article, and numbered by its maker
+    /// where the number comes from the blank, and only there.
+    pub(crate) fn check_fits(&self, profile: &DocumentProfile) -> Result<()> {
+        let serial = &self.serial;
+        if self.article != profile.article {
+            let named = |article: &Option<String>| match article {
+                Some(article) => format!("of article \"{article}\""),
+                None => "of no article".to_owned(),
+            };
+            return Err(CentralError::refused(format!(
+                "blank {serial} is {}, and documents of profile \"{}\" are made of blanks {}; take another blank",
+                named(&self.article),
+                profile.name,
+                named(&profile.article)
+            )));
+        }
+        match (profile.number, self.own_number) {
+            (NumberSource::Allotted, Some(number)) => Err(CentralError::refused(format!(
+                "blank {serial} has number {number} from its maker, and documents of profile \"{}\" get theirs from a series; take another blank",
+                profile.name
+            ))),
+            (NumberSource::Blank, None) => Err(CentralError::refused(format!(
+                "blank {serial} has no number of its own, and documents of profile \"{}\" get theirs from the blank; take another blank",
+                profile.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Demands that it is in stock.
+    pub(crate) fn check_in_stock(&self) -> Result<()> {
+        match advance(self.state, BlankEvent::Issue) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(CentralError::refused(format!(
+                "blank {} is {} in the books, not in stock; set it aside, and ask the stock-keeper",
+                self.serial, self.state
+            ))),
+        }
+    }
+
+    /// Takes it out of stock.
+    pub(crate) async fn issue(&mut self, tx: &mut SqliteConnection) -> Result<()> {
+        self.check_in_stock()?;
+        self.apply(tx, BlankEvent::Issue).await
     }
 
     /// Returns its chips in the order of their places.

@@ -10,6 +10,7 @@ use document::life_cycle::{BlankEvent, BlankState};
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::Write;
+use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::scribe::Deed;
@@ -42,83 +43,35 @@ impl Central {
                 }
             }
         } else {
-            match self.one_blank(&mut tx, &held, &serial, &at_slot).await? {
-                Ok(chip) => self.bind(&mut tx, actor, &mut held, &chip).await?,
+            let found = one_blank(&mut tx, &at_slot).await?;
+            let mut blank = match found {
+                Ok(blank) => blank,
                 Err(strays) => {
                     let reason = strays.to_string();
-                    self.put_strays_aside(&mut tx, actor, &held, &strays)
+                    self.put_strays_aside(&mut tx, actor, &held.id.to_string(), &strays)
                         .await?;
                     tx.commit().await?;
                     return Err(CentralError::NotOneBlank { reason });
                 }
-            }
+            };
+            check_whole_blank(&mut tx, &blank, &held, &at_slot).await?;
+            let document = Document::load(&mut tx, &held.document).await?;
+            blank.check_fits(self.document_profile(document.record.kind)?)?;
+            self.bind(&mut tx, actor, &mut held, &mut blank, &serial)
+                .await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
-    /// Finds the chip of `serial`, where all chips that lie at the slot are those of one blank, and
-    /// the document can be made of it.
-    async fn one_blank(
-        &self,
-        tx: &mut Write,
-        held: &Held,
-        serial: &str,
-        at_slot: &BTreeSet<String>,
-    ) -> Result<std::result::Result<BookedChip, Strays>> {
-        let mut strays = Strays::default();
-        let mut claimed = None;
-        for one in at_slot {
-            match BookedChip::find(tx, one).await? {
-                Some(chip) => {
-                    let of = strays.blanks.entry(chip.blank.clone()).or_default();
-                    of.push(one.clone());
-                    claimed = claimed.or((one == serial).then_some(chip));
-                }
-                None => strays.unknown.push(one.clone()),
-            }
-        }
-        if strays.blanks.is_empty() {
-            return Err(CentralError::refused(format!(
-                "chip {serial} is of no delivery in the books; set the blank aside, and ask the stock-keeper"
-            )));
-        }
-        let Some((chip, 1)) = claimed
-            .map(|chip| (chip, strays.blanks.len()))
-            .filter(|_| strays.unknown.is_empty())
-        else {
-            return Ok(Err(strays));
-        };
-        let blank = Blank::load(tx, &chip.blank).await?;
-        let chips = blank.chips(tx).await?;
-        let products: Vec<_> = chips.iter().map(|chip| &*chip.product).collect();
-        if !held.takes(products.iter().copied()) {
-            return Err(CentralError::refused(format!(
-                "blank {} is made of {} in the books, the lease is for {}; set the blank aside, and ask the stock-keeper",
-                blank.serial,
-                products.join(", "),
-                held.products()
-            )));
-        }
-        if chips.len() != at_slot.len() {
-            return Err(CentralError::refused(format!(
-                "blank {} has {} chips in the books, and {} were read; identify each of them before any is claimed",
-                blank.serial,
-                chips.len(),
-                at_slot.len()
-            )));
-        }
-        Ok(Ok(chip))
-    }
-
     /// Puts the blanks aside whose chips lie at one slot and are no pair: neither is what the books
     /// say. What is in another account is another lease's, or a document: it stays there, and
     /// somebody must look into it.
-    async fn put_strays_aside(
+    pub(crate) async fn put_strays_aside(
         &self,
         tx: &mut Write,
         actor: &Actor,
-        held: &Held,
+        lease: &str,
         strays: &Strays,
     ) -> Result<()> {
         for (serial, chips) in &strays.blanks {
@@ -128,7 +81,7 @@ impl Central {
             }
             blank.apply(tx, BlankEvent::Spoil).await?;
             let deed = Deed::new("blank.crossed", Control::MEDIA, "blank", serial)
-                .with("lease", held.id)
+                .with("lease", lease)
                 .with("chips", chips.join(", "))
                 .with("found", strays);
             self.record(tx, Some(actor), &deed).await?;
@@ -136,33 +89,85 @@ impl Central {
         Ok(())
     }
 
-    /// Binds the blank of a lease's chips to it: one that is in stock.
-    async fn bind(
+    /// Binds a blank to a lease: one that is in stock.
+    pub(crate) async fn bind(
         &self,
         tx: &mut Write,
         actor: &Actor,
         held: &mut Held,
-        chip: &BookedChip,
+        blank: &mut Blank,
+        chip: &str,
     ) -> Result<()> {
-        let mut blank = Blank::load(tx, &chip.blank).await?;
-        if let Err(CentralError::Conflict { .. }) = blank.apply(tx, BlankEvent::Issue).await {
-            return Err(CentralError::refused(format!(
-                "blank {} is {} in the books, not in stock; set it aside, and ask the stock-keeper",
-                blank.serial, blank.state
-            )));
-        }
+        blank.issue(tx).await?;
         held.bind(tx, &blank.serial).await?;
         let deed = Deed::new("blank.issued", Control::MEDIA, "blank", &blank.serial)
             .with("lease", held.id)
             .with("document", &held.number)
-            .with("chip", &chip.serial);
+            .with("chip", chip);
         self.record(tx, Some(actor), &deed).await
     }
 }
 
+/// Finds the blank that all chips at a slot are of.
+///
+/// # Errors
+/// [`CentralError::Refused`] where none of them is in the books.
+pub(crate) async fn one_blank(
+    tx: &mut Write,
+    at_slot: &BTreeSet<String>,
+) -> Result<std::result::Result<Blank, Strays>> {
+    let mut strays = Strays::default();
+    for one in at_slot {
+        match BookedChip::find(tx, one).await? {
+            Some(chip) => {
+                let of = strays.blanks.entry(chip.blank).or_default();
+                of.push(one.clone());
+            }
+            None => strays.unknown.push(one.clone()),
+        }
+    }
+    let mut blanks = strays.blanks.keys();
+    match (blanks.next().cloned(), blanks.next()) {
+        (None, _) => Err(CentralError::refused(format!(
+            "chip {} is of no delivery in the books; set the blank aside, and ask the stock-keeper",
+            strays.unknown.join(", ")
+        ))),
+        (Some(blank), None) if strays.unknown.is_empty() => Blank::load(tx, &blank).await.map(Ok),
+        _ => Ok(Err(strays)),
+    }
+}
+
+/// Demands that a lease is for such blanks, and that no chip of this one is missing at the slot.
+pub(crate) async fn check_whole_blank(
+    tx: &mut Write,
+    blank: &Blank,
+    held: &Held,
+    at_slot: &BTreeSet<String>,
+) -> Result<()> {
+    let chips = blank.chips(tx).await?;
+    let products: Vec<_> = chips.iter().map(|chip| &*chip.product).collect();
+    if !held.takes(products.iter().copied()) {
+        return Err(CentralError::refused(format!(
+            "blank {} is made of {} in the books, the lease is for {}; set the blank aside, and ask the stock-keeper",
+            blank.serial,
+            products.join(", "),
+            held.products()
+        )));
+    }
+    if chips.len() != at_slot.len() {
+        return Err(CentralError::refused(format!(
+            "blank {} has {} chips in the books, and {} were read; identify each of them before any is claimed",
+            blank.serial,
+            chips.len(),
+            at_slot.len()
+        )));
+    }
+    Ok(())
+}
+
 /// Chips that lie at one slot and are not those of one blank.
 #[derive(Default)]
-struct Strays {
+pub(crate) struct Strays {
     /// Those that are in the books, by their blanks.
     blanks: BTreeMap<String, Vec<String>>,
     /// Those of no delivery.
@@ -181,7 +186,7 @@ impl std::fmt::Display for Strays {
 }
 
 /// Returns the serial numbers of all chips at the slot, each in its one spelling.
-fn at_slot(serial: &str, beside: &[String]) -> Result<BTreeSet<String>> {
+pub(crate) fn at_slot(serial: &str, beside: &[String]) -> Result<BTreeSet<String>> {
     if beside.len() >= MAX_CHIPS {
         return Err(CentralError::invalid(format!(
             "a blank has 1 to {MAX_CHIPS} chips"

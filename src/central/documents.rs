@@ -30,14 +30,20 @@ const COLUMNS: &str =
 
 impl Document {
     fn read(row: &SqliteRow) -> Result<Self> {
-        let record: Record = serde_json::from_str(row.get("record"))
+        // One that waits for its first blank was never prepared, and nothing is done with it yet.
+        let written = |column| {
+            let text: Option<&str> = row.get(column);
+            text.ok_or_else(|| CentralError::damaged("a document that is not prepared"))
+        };
+        let record: Record = serde_json::from_str(written("record")?)
             .map_err(|_| CentralError::damaged("a document's record"))?;
-        let subjects: BTreeMap<String, String> = serde_json::from_str(row.get("subjects"))
+        let subjects: BTreeMap<String, String> = serde_json::from_str(written("subjects")?)
             .map_err(|_| CentralError::damaged("a document's subjects"))?;
         let decode =
             |(key, subject): (String, String)| hex::decode(subject).map(|subject| (key, subject));
         let subjects: std::result::Result<Subjects, _> = subjects.into_iter().map(decode).collect();
-        if record.number.to_string() != row.get::<&str, _>("number") {
+        let number: Option<&str> = row.get("number");
+        if number.is_some_and(|number| number != record.number.to_string()) {
             return Err(CentralError::damaged(
                 "a document's record has another number",
             ));
@@ -76,7 +82,8 @@ impl Document {
         Self::read(&row.ok_or_else(|| CentralError::damaged("a document that is referred to"))?)
     }
 
-    /// Returns the number that it has now.
+    /// Returns the number that it has now; of one that waits for another blank, the one that it
+    /// had last.
     pub(crate) fn number(&self) -> DocumentNumber {
         self.record.number
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::{Actor, BlankEnd, Report};
 use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
-use profile::Verb;
+use profile::{NumberSource, Verb};
 use sqlx::SqliteConnection;
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
@@ -225,7 +225,7 @@ impl Central {
 
     /// Takes back what a blank was given that will not be handed over: its certificates are
     /// revoked, its envelope is destroyed, its number is never used again. The document goes on
-    /// under a new one.
+    /// under a new one, at once or with the next blank.
     pub(crate) async fn give_up_blank(
         &self,
         tx: &mut Write,
@@ -235,9 +235,21 @@ impl Central {
         self.revoke_certificates(tx, actor, document).await?;
         let old = document.number();
         self.annul_envelopes(tx, actor, old).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        if profile.number == NumberSource::Blank {
+            document.unnumber(tx, "spoiled").await?;
+            let reference = &document.application;
+            let deed = Deed::new(
+                "document.queued",
+                Control::RECORDS,
+                "application",
+                reference,
+            )
+            .with("spoiled", old);
+            return self.record(tx, Some(actor), &deed).await;
+        }
         let new = document.renumber(tx, self.environment()).await?;
         // A subject may have the number in it.
-        let profile = self.document_profile(document.record.kind)?;
         let subjects = self.subjects(profile, &document.record)?;
         document.rename(tx, &subjects).await?;
         let deed = Deed::new("document.renumbered", Control::RECORDS, "document", new)
@@ -258,6 +270,10 @@ impl Central {
         }
         held.apply(tx, LeaseEvent::Release).await?;
         document.apply(tx, DocumentEvent::Release).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        if profile.number == NumberSource::Blank {
+            document.unnumber(tx, "returned").await?;
+        }
         if let Some(serial) = &held.blank {
             Blank::load(tx, serial)
                 .await?

@@ -39,7 +39,8 @@ impl Central {
     }
 
     /// Fails a finished document: its blank is spoiled with all it carries, and the document goes
-    /// back to the queue under a new number, which is returned.
+    /// back to the queue under a new number, which is returned; none where it comes with the next
+    /// blank.
     ///
     /// # Errors
     /// As [`Central::pass_quality`]; [`CentralError::Invalid`] without a cause.
@@ -48,7 +49,7 @@ impl Central {
         actor: &Actor,
         number: &str,
         cause: &str,
-    ) -> Result<DocumentNumber> {
+    ) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new("quality.failed", Control::SEGREGATION, "document", number);
         let result = self.try_fail(actor, &deed, number, cause).await;
         self.settle(actor, &deed, result).await
@@ -60,11 +61,12 @@ impl Central {
         deed: &Deed,
         number: &str,
         cause: &str,
-    ) -> Result<DocumentNumber> {
+    ) -> Result<Option<DocumentNumber>> {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
+        let failed = document.number();
         judged_by_another(&mut tx, &document, &judge).await?;
         document.apply(&mut tx, DocumentEvent::FailQuality).await?;
         self.check_not_in_work(&mut tx, &document).await?;
@@ -89,7 +91,7 @@ impl Central {
         self.give_up_blank(&mut tx, actor, &mut document).await?;
         tx.commit().await?;
         self.settle_document(&document.id).await;
-        Ok(document.number())
+        Ok(Some(document.number()).filter(|new| *new != failed))
     }
 
     /// Hands a document to its holder, who was identified: its certificates become active.

@@ -19,8 +19,8 @@ use crate::stock::DeliveredChip;
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentLine {
-    /// Its number now.
-    pub number: String,
+    /// Its number now; none while it waits for a blank that has one.
+    pub number: Option<String>,
     /// The reference of its application.
     pub application: String,
     /// Its kind.
@@ -31,10 +31,10 @@ pub struct DocumentLine {
     pub urgent: bool,
     /// The day it is due.
     pub due: Date,
-    /// The day of issue.
-    pub issued: Date,
-    /// The day of expiry.
-    pub expires: Date,
+    /// The day of issue; none while nothing is prepared.
+    pub issued: Option<Date>,
+    /// The day of expiry; none while nothing is prepared.
+    pub expires: Option<Date>,
     /// The serial number that is printed on the blank that carries it, or is bound to its lease.
     pub blank: Option<String>,
     /// The serial numbers of that blank's chips, in the order of their places; none before a
@@ -76,6 +76,10 @@ pub struct CertificateLine {
 pub struct BlankLine {
     /// The serial number that is printed on it.
     pub serial: String,
+    /// What it is, where its chips do not say it.
+    pub article: Option<String>,
+    /// The document number that its maker gave it, if it did.
+    pub own_number: Option<String>,
     /// Its chips, in the order of their places.
     pub chips: Vec<DeliveredChip>,
     /// The delivery that it came with.
@@ -97,6 +101,8 @@ pub struct NumberAccount {
     pub allotted: u64,
     /// Carried by documents that were made.
     pub issued: u64,
+    /// On numbered blanks that came back untouched.
+    pub returned: u64,
     /// Spoiled with a blank.
     pub spoiled: u64,
     /// Given up with a document.
@@ -116,7 +122,7 @@ impl Central {
                     (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
                     (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed' LIMIT 1) AS envelope,
                     (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
-             FROM document d ORDER BY d.urgent DESC, d.due, d.number",
+             FROM document d ORDER BY d.urgent DESC, d.due, d.number, d.id",
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -131,6 +137,7 @@ impl Central {
             let of_blank = chips.entry(row.get("blank")).or_default();
             of_blank.push(row.get("serial"));
         }
+        let day = |text: Option<&str>| text.map(|text| parsed("a day", text)).transpose();
         let line = |row: &sqlx::sqlite::SqliteRow| {
             let envelope: Option<&str> = row.get("envelope");
             let blank: Option<String> = row.get("blank");
@@ -141,8 +148,8 @@ impl Central {
                 state: parsed("a document's state", row.get("state"))?,
                 urgent: row.get("urgent"),
                 due: parsed("a day", row.get("due"))?,
-                issued: parsed("a day", row.get("issued"))?,
-                expires: parsed("a day", row.get("expires"))?,
+                issued: day(row.get("issued"))?,
+                expires: day(row.get("expires"))?,
                 chips: blank
                     .as_deref()
                     .and_then(|blank| chips.get(blank))
@@ -199,23 +206,28 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
         let rows = sqlx::query(
-            "SELECT b.serial, b.delivery, b.state, b.number, c.product, c.serial AS chip
-             FROM blank b JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position",
+            "SELECT b.serial, b.delivery, b.state, b.number, b.article, b.own_number, c.product, c.serial AS chip, c.key_version
+             FROM blank b LEFT JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position",
         )
         .fetch_all(&mut *tx)
         .await?;
         let mut blanks: Vec<BlankLine> = Vec::new();
         for row in &rows {
-            let chip = DeliveredChip {
-                product: row.get("product"),
+            // A blank without chips has a row of its own.
+            let product: Option<String> = row.get("product");
+            let chip = product.map(|product| DeliveredChip {
+                product,
                 serial: row.get("chip"),
-            };
+                key_version: row.get("key_version"),
+            });
             let serial: &str = row.get("serial");
             match blanks.last_mut().filter(|blank| blank.serial == serial) {
-                Some(blank) => blank.chips.push(chip),
+                Some(blank) => blank.chips.extend(chip),
                 None => blanks.push(BlankLine {
                     serial: serial.to_owned(),
-                    chips: vec![chip],
+                    article: row.get("article"),
+                    own_number: row.get("own_number"),
+                    chips: chip.into_iter().collect(),
                     delivery: row.get("delivery"),
                     state: parsed("a blank's state", row.get("state"))?,
                     number: row.get("number"),
@@ -249,6 +261,7 @@ impl Central {
             prefix,
             allotted: of("allotted"),
             issued: of("issued"),
+            returned: of("returned"),
             spoiled: of("spoiled"),
             cancelled: of("cancelled"),
         })

@@ -9,7 +9,7 @@ use document::life_cycle::{DocumentEvent, DocumentState, LifeCycle};
 use document::{Application, DocumentNumber, Priority, Record, Validity};
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
-use profile::DocumentProfile;
+use profile::{DocumentProfile, NumberSource};
 use uuid::Uuid;
 
 use crate::central::Central;
@@ -17,33 +17,29 @@ use crate::database::Write;
 use crate::documents::allot;
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
+use crate::waiting::prepared;
 
 impl Central {
-    /// Prepares the document of an application and puts it into the queue.
+    /// Prepares the document of an application and puts it into the queue. Returns its number,
+    /// unless that comes with the blank.
     pub(crate) async fn prepare(
         &self,
         tx: &mut Write,
         actor: &Actor,
         application: &Application,
-    ) -> Result<DocumentNumber> {
-        let day = self.today();
-        let holder = &application.holder;
-        let validity = Validity::of(application.kind, holder.birth_date, day)
-            .map_err(|error| CentralError::refused(error.to_string()))?;
+    ) -> Result<Option<DocumentNumber>> {
         let profile = self.document_profile(application.kind)?;
         let id = Uuid::now_v7().to_string();
+        let due = due(self.today(), application.priority)?;
+        if profile.number == NumberSource::Blank {
+            self.check_preparable(profile, application)?;
+            self.queue_waiting(tx, actor, application, profile, &id, due)
+                .await?;
+            return Ok(None);
+        }
         let number = allot(tx, self.environment(), &id).await?;
-        let record = Record {
-            number,
-            kind: application.kind,
-            issued: validity.issued(),
-            expires: validity.expires(),
-            holder: holder.clone(),
-            certificates: application.certificates_consent,
-            prepared: std::collections::BTreeMap::new(),
-        };
+        let record = self.record_of(application, number)?;
         let subjects = self.subjects(profile, &record)?;
-        let due = due(day, application.priority)?;
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         let damaged = |_| CentralError::damaged("a document's record");
         sqlx::query(
@@ -64,13 +60,65 @@ impl Central {
         .bind(serde_json::to_string(&subjects).map_err(damaged)?)
         .execute(&mut **tx)
         .await?;
-        let deed = Deed::new("document.prepared", Control::RECORDS, "document", number)
-            .with("application", &application.reference)
-            .with("kind", record.kind)
-            .with("profile", &profile.name)
-            .with("due", due);
+        let deed = prepared(number, application, &record, profile).with("due", due);
         self.record(tx, Some(actor), &deed).await?;
-        Ok(number)
+        Ok(Some(number))
+    }
+
+    /// Puts a document into the queue that has no number before it has a blank.
+    async fn queue_waiting(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        application: &Application,
+        profile: &DocumentProfile,
+        id: &str,
+        due: Date,
+    ) -> Result<()> {
+        let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
+        sqlx::query(
+            "INSERT INTO document (id, application, kind, profile, state, urgent, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(application.reference.as_str())
+        .bind(application.kind.name())
+        .bind(&profile.name)
+        .bind(state.name())
+        .bind(application.priority == Priority::Urgent)
+        .bind(due.to_string())
+        .execute(&mut **tx)
+        .await?;
+        let reference = &application.reference;
+        let deed = Deed::new(
+            "document.queued",
+            Control::RECORDS,
+            "application",
+            reference,
+        )
+        .with("kind", application.kind)
+        .with("profile", &profile.name)
+        .with("due", due);
+        self.record(tx, Some(actor), &deed).await
+    }
+
+    /// Returns what becomes of an application as of today, under a number.
+    pub(crate) fn record_of(
+        &self,
+        application: &Application,
+        number: DocumentNumber,
+    ) -> Result<Record> {
+        let holder = &application.holder;
+        let validity = Validity::of(application.kind, holder.birth_date, self.today())
+            .map_err(|error| CentralError::refused(error.to_string()))?;
+        Ok(Record {
+            number,
+            kind: application.kind,
+            issued: validity.issued(),
+            expires: validity.expires(),
+            holder: holder.clone(),
+            certificates: application.certificates_consent,
+            prepared: BTreeMap::new(),
+        })
     }
 
     /// Returns the subject of each certificate, in hexadecimal, by the key's name.

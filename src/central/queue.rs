@@ -5,12 +5,14 @@ use audit::Control;
 use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
 use document::{Act, Purpose};
 use jiff::SignedDuration;
-use profile::DocumentProfile;
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use profile::{DocumentProfile, NumberSource};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use uuid::Uuid;
 
 use crate::accounts::authorise;
+use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
+use crate::claims::{Strays, at_slot, one_blank};
 use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -71,12 +73,30 @@ impl Central {
             tx.commit().await?;
             return Ok(Some(lease));
         }
-        let Some(mut document) = self.next_document(&mut tx, &request.products).await? else {
+        let at_hand = match self.blank_at_hand(&mut tx, request).await? {
+            Ok(at_hand) => at_hand,
+            Err(strays) => {
+                let reason = strays.to_string();
+                self.put_strays_aside(&mut tx, actor, "none", &strays)
+                    .await?;
+                tx.commit().await?;
+                return Err(CentralError::NotOneBlank { reason });
+            }
+        };
+        let Some((id, profile)) = self
+            .next_document(&mut tx, request, at_hand.as_ref())
+            .await?
+        else {
             tx.commit().await?;
             return Ok(None);
         };
-        let profile = self.document_profile(document.record.kind)?;
-        let chips = made_of(profile, &request.products)
+        let numbered = at_hand.filter(|_| profile.number == NumberSource::Blank);
+        let mut document = match &numbered {
+            Some(blank) => self.prepare_on(&mut tx, actor, &id, blank).await?,
+            None => Document::load(&mut tx, &id).await?,
+        };
+        let chips = profile
+            .made_of(&request.products)
             .ok_or_else(|| CentralError::damaged("a document under another kind's profile"))?;
         let mut leased = Vec::new();
         for product in chips {
@@ -86,7 +106,7 @@ impl Central {
             });
         }
         document.apply(&mut tx, DocumentEvent::Lease).await?;
-        let held = Held {
+        let mut held = Held {
             id: LeaseId(Uuid::now_v7()),
             purpose: Purpose::Personalization,
             document: document.id.clone(),
@@ -107,9 +127,57 @@ impl Central {
             .with("lease", held.id)
             .with("products", held.products());
         self.record(&mut tx, Some(actor), &deed).await?;
+        if let Some(mut blank) = numbered {
+            // The number is the blank's: the document is made of this one, or of another under
+            // another number.
+            let chip = request.chips.first().map_or("", String::as_str);
+            self.bind(&mut tx, actor, &mut held, &mut blank, chip)
+                .await?;
+        }
         let lease = self.given(&held, document)?;
         tx.commit().await?;
         Ok(Some(lease))
+    }
+
+    /// Finds the blank whose chips a slot has read already, if it has.
+    async fn blank_at_hand(
+        &self,
+        tx: &mut Write,
+        request: &LeaseRequest,
+    ) -> Result<std::result::Result<Option<Blank>, Strays>> {
+        let Some((first, beside)) = request.chips.split_first() else {
+            return Ok(Ok(None));
+        };
+        let at_slot = at_slot(&chip_serial(first)?, beside)?;
+        let blank = match one_blank(tx, &at_slot).await? {
+            Ok(blank) => blank,
+            Err(strays) => return Ok(Err(strays)),
+        };
+        let chips = blank.chips(tx).await?;
+        if chips.len() != at_slot.len() {
+            return Err(CentralError::refused(format!(
+                "blank {} has {} chips in the books, and {} were read; identify each of them",
+                blank.serial,
+                chips.len(),
+                at_slot.len()
+            )));
+        }
+        let products: Vec<_> = chips.iter().map(|chip| &chip.product).collect();
+        let is_loaded = |product: &&String| request.products.contains(product);
+        if products.len() != request.products.len() || !products.iter().all(is_loaded) {
+            return Err(CentralError::refused(format!(
+                "blank {} is made of other chips in the books than the slot is loaded with; set the blank aside, and ask the stock-keeper",
+                blank.serial
+            )));
+        }
+        if blank.article != request.article {
+            return Err(CentralError::refused(format!(
+                "blank {} is of another article than the slot is loaded with; set the blank aside, and ask the stock-keeper",
+                blank.serial
+            )));
+        }
+        blank.check_in_stock()?;
+        Ok(Ok(Some(blank)))
     }
 
     /// Demands that a slot's products can be the chips of one blank.
@@ -158,33 +226,38 @@ impl Central {
     }
 
     /// Returns the document whose turn it is: urgent first, then what is due first, then by
-    /// number; of those that can be made of the products.
+    /// number or, where that comes with the blank, by age; of those that can be made of the slot's
+    /// blanks, and of the one that lies there where it is known.
     async fn next_document(
         &self,
         tx: &mut SqliteConnection,
-        products: &[String],
-    ) -> Result<Option<Document>> {
-        let profiles: Vec<_> = self
-            .document_profiles()
-            .iter()
-            .filter(|profile| made_of(profile, products).is_some())
-            .map(|profile| &profile.name)
-            .collect();
+        request: &LeaseRequest,
+        at_hand: Option<&Blank>,
+    ) -> Result<Option<(String, &DocumentProfile)>> {
+        let number = at_hand.and_then(|blank| blank.own_number);
+        let is_served = |profile: &&DocumentProfile| {
+            let is_numbered = (profile.number == NumberSource::Blank) == number.is_some();
+            let is_fit = profile.made_of(&request.products).is_some();
+            is_fit && is_numbered && profile.article == request.article
+        };
+        let profiles: Vec<_> = self.document_profiles().iter().filter(is_served).collect();
         if profiles.is_empty() {
             return Ok(None);
         }
         let places = vec!["?"; profiles.len()].join(", ");
         let sql = format!(
-            "SELECT id FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number LIMIT 1"
+            "SELECT id, profile FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number, id LIMIT 1"
         );
-        let mut query = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql));
-        for profile in profiles {
-            query = query.bind(profile);
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for profile in &profiles {
+            query = query.bind(&profile.name);
         }
-        match query.fetch_optional(&mut *tx).await? {
-            Some(id) => Document::load(tx, &id).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(row) = query.fetch_optional(&mut *tx).await? else {
+            return Ok(None);
+        };
+        let name: &str = row.get("profile");
+        let profile = profiles.into_iter().find(|profile| profile.name == name);
+        Ok(profile.map(|profile| (row.get("id"), profile)))
     }
 
     /// Ends the leases whose time has passed. One that no blank was bound to goes back to
@@ -253,18 +326,4 @@ impl Central {
             )),
         }
     }
-}
-
-/// Returns which of the products each chip of a document profile is made of, in the profile's
-/// order; none unless every chip finds one and every product its place.
-fn made_of<'a>(profile: &DocumentProfile, products: &'a [String]) -> Option<Vec<&'a str>> {
-    if profile.chips.len() != products.len() {
-        return None;
-    }
-    // No product stands for two chips of one profile: `Central::open` sees to that.
-    let chips = profile.chips.iter().map(|chip| {
-        let mut offered = products.iter().map(String::as_str);
-        offered.find(|product| chip.products.iter().any(|known| known == product))
-    });
-    chips.collect()
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use api::Actor;
 use audit::Control;
-use document::Act;
 use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
+use document::{Act, DocumentNumber};
+use profile::is_article;
 use sqlx::SqliteConnection;
 
 use crate::accounts::authorise;
@@ -16,7 +17,7 @@ use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
 /// The most blanks that one delivery lists.
-const MAX_BLANKS: usize = 100_000;
+pub(crate) const MAX_BLANKS: usize = 100_000;
 
 /// The most chips that one blank has.
 pub(crate) const MAX_CHIPS: usize = 8;
@@ -35,7 +36,12 @@ pub struct Delivery {
 pub struct DeliveredBlank {
     /// The serial number that is printed on it: 1 to 32 of `A`-`Z`, `0`-`9` and `-`.
     pub serial: String,
-    /// Its chips, each of another product: 1 to 8.
+    /// What it is, where its chips do not say it: the document profiles' name for it. A blank
+    /// without chips has one.
+    pub article: Option<String>,
+    /// The document number that its maker gave it, if it did.
+    pub number: Option<DocumentNumber>,
+    /// Its chips, each of another product: at most 8.
     pub chips: Vec<DeliveredChip>,
 }
 
@@ -46,6 +52,31 @@ pub struct DeliveredChip {
     pub product: String,
     /// Its serial number in hexadecimal, 1 to 32 bytes, as the chip profile has it.
     pub serial: String,
+    /// The version of the keys that its maker left on it, where the list says it.
+    pub key_version: Option<u8>,
+}
+
+impl DeliveredBlank {
+    /// A blank that is known by its chips alone.
+    pub fn of_chips(serial: impl Into<String>, chips: Vec<DeliveredChip>) -> Self {
+        Self {
+            serial: serial.into(),
+            article: None,
+            number: None,
+            chips,
+        }
+    }
+}
+
+impl DeliveredChip {
+    /// A chip of which the list does not say the version of its keys.
+    pub fn new(product: impl Into<String>, serial: impl Into<String>) -> Self {
+        Self {
+            product: product.into(),
+            serial: serial.into(),
+            key_version: None,
+        }
+    }
 }
 
 impl Delivery {
@@ -64,11 +95,24 @@ impl Delivery {
         }
         for blank in &self.blanks {
             let serial = blank_serial(&blank.serial)?;
-            if !(1..=MAX_CHIPS).contains(&blank.chips.len()) {
+            if blank.chips.len() > MAX_CHIPS {
                 return Err(CentralError::invalid(format!(
-                    "blank {serial} has {} chips; a blank has 1 to {MAX_CHIPS}",
+                    "blank {serial} has {} chips; a blank has at most {MAX_CHIPS}",
                     blank.chips.len()
                 )));
+            }
+            match &blank.article {
+                Some(article) if !is_article(article) => {
+                    return Err(CentralError::invalid(format!(
+                        "the article of blank {serial} is not 1 to 64 of a-z, 0-9 and -"
+                    )));
+                }
+                None if blank.chips.is_empty() => {
+                    return Err(CentralError::invalid(format!(
+                        "blank {serial} has neither chips nor an article: nothing says what it is"
+                    )));
+                }
+                _ => {}
             }
             if products(blank).len() != blank.chips.len() {
                 return Err(CentralError::invalid(format!(
@@ -107,8 +151,20 @@ impl Central {
     async fn try_receive(&self, actor: &Actor, deed: &Deed, delivery: &Delivery) -> Result<usize> {
         delivery.check()?;
         let all: BTreeSet<_> = delivery.blanks.iter().flat_map(products).collect();
-        for product in &all {
-            self.chip(product)?;
+        for chip in delivery.blanks.iter().flat_map(|blank| &blank.chips) {
+            self.check_version(chip)?;
+        }
+        for article in delivery
+            .blanks
+            .iter()
+            .filter_map(|blank| blank.article.as_ref())
+        {
+            let mut known = self.document_profiles().iter();
+            if !known.any(|profile| profile.article.as_ref() == Some(article)) {
+                return Err(CentralError::NotFound {
+                    what: "document profile of blanks of this article".to_owned(),
+                });
+            }
         }
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
@@ -133,6 +189,7 @@ impl Central {
         .execute(&mut *tx)
         .await?;
         for blank in &delivery.blanks {
+            self.check_number(&mut tx, blank).await?;
             book(&mut tx, &delivery.reference, blank).await?;
         }
         let all: Vec<_> = all.into_iter().collect();
@@ -143,6 +200,46 @@ impl Central {
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(delivery.blanks.len())
+    }
+
+    /// Demands that the version of the keys on a chip is one that its profile opens a channel with.
+    fn check_version(&self, delivered: &DeliveredChip) -> Result<()> {
+        let chip = self.chip(&delivered.product)?;
+        let mut sets = chip.channel.keys.values();
+        match delivered.key_version {
+            Some(version) if !sets.any(|set| set.version == version) => {
+                Err(CentralError::refused(format!(
+                    "a chip holds keys of version {version:02X}, and chip profile \"{}\" knows no such version; the delivery is for another profile",
+                    chip.name
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Demands that a number that a blank came with can be no other document's: it is of this
+    /// environment, and of no series that numbers are allotted from.
+    async fn check_number(&self, tx: &mut SqliteConnection, blank: &DeliveredBlank) -> Result<()> {
+        let Some(number) = blank.number else {
+            return Ok(());
+        };
+        if !self.environment().owns(number.prefix()) {
+            return Err(CentralError::refused(format!(
+                "number {number} is not of a {} series; series XA to XZ are for test, all others for production",
+                self.environment()
+            )));
+        }
+        let prefix: String = number.prefix().map(char::from).iter().collect();
+        let allotting: i64 = sqlx::query_scalar("SELECT count(*) FROM series WHERE prefix = ?")
+            .bind(&prefix)
+            .fetch_one(tx)
+            .await?;
+        match allotting {
+            0 => Ok(()),
+            _ => Err(CentralError::refused(format!(
+                "number {number} is of series {prefix}, from which numbers are allotted; numbered blanks have series of their own"
+            ))),
+        }
     }
 
     /// Counts blanks that a station gave back untouched into the store again, by the serial
@@ -175,12 +272,25 @@ impl Central {
 /// Writes a blank and its chips into the books.
 async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank) -> Result<()> {
     let serial = blank_serial(&blank.serial)?;
+    if let Some(number) = blank.number {
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM blank WHERE own_number = ?")
+            .bind(number.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        if known > 0 {
+            return Err(CentralError::conflict(format!(
+                "a blank with number {number} is in the books already"
+            )));
+        }
+    }
     let done = sqlx::query(
-        "INSERT INTO blank (serial, delivery, state) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO blank (serial, delivery, state, article, own_number) VALUES (?, ?, ?, ?, ?) ON CONFLICT (serial) DO NOTHING",
     )
     .bind(&serial)
     .bind(delivery)
     .bind(BlankState::INITIAL.name())
+    .bind(&blank.article)
+    .bind(blank.number.map(|number| number.to_string()))
     .execute(&mut *tx)
     .await?;
     if done.rows_affected() != 1 {
@@ -190,11 +300,12 @@ async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank)
     }
     for (position, chip) in (0_i64..).zip(&blank.chips) {
         let chip_serial = chip_serial(&chip.serial)?;
-        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position, key_version) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
             .bind(&chip_serial)
             .bind(&serial)
             .bind(&chip.product)
             .bind(position)
+            .bind(chip.key_version)
             .execute(&mut *tx)
             .await?;
         if done.rows_affected() != 1 {

@@ -30,10 +30,26 @@ pub struct DocumentProfile {
     pub ancestors: Vec<String>,
     /// The kinds of document that it serves.
     pub kinds: Vec<Kind>,
-    /// The chips of one blank, in the order in which they are personalized.
+    /// The name of the blanks that it is made of, where their chips do not say it.
+    pub article: Option<String>,
+    /// Where its number comes from.
+    pub number: NumberSource,
+    /// The chips of one blank, in the order in which they are personalized; none for a document
+    /// that has no chip and is made at a desk.
     pub chips: Vec<DocumentChip>,
     /// Where each product is named.
     places: Vec<(String, Place)>,
+}
+
+/// Where the number of a document comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NumberSource {
+    /// A series: it is allotted when the application is approved.
+    #[default]
+    Allotted,
+    /// The blank, which its maker numbered: what depends on the number is prepared once it is known
+    /// which blank lies in the slot.
+    Blank,
 }
 
 /// What one chip of the document gets.
@@ -70,8 +86,26 @@ pub(crate) struct DocumentFile {
     title: String,
     /// The kinds of document that it serves.
     kinds: Vec<Text>,
-    /// The chips of one blank, in the order in which they are personalized.
-    chips: Placed<Vec<DocumentChipFile>>,
+    /// The name of the blanks that it is made of, as deliveries have it. Only a document without
+    /// chips must have one; its blanks are known by nothing else.
+    article: Option<Text>,
+    /// Where its number comes from.
+    #[serde(default)]
+    number: NumberName,
+    /// The chips of one blank, in the order in which they are personalized. A document without
+    /// them is made at a desk.
+    chips: Option<Placed<Vec<DocumentChipFile>>>,
+}
+
+/// Where the number of a document comes from.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum NumberName {
+    /// From a series.
+    #[default]
+    Allotted,
+    /// From the blank, which its maker numbered.
+    Blank,
 }
 
 /// What one chip of the document gets.
@@ -131,16 +165,36 @@ impl DocumentProfile {
                 }
             }
         }
-        let mut chips = Vec::new();
-        let mut places = Vec::new();
-        if file.chips.get_ref().is_empty() {
+        if let Some(article) = &file.article
+            && !is_article(article.get_ref())
+        {
             return loader.fault(
-                file.chips.span(),
-                "the document has no chip",
-                "write [[chips]] with \"interface\" and \"products\"",
+                article.span(),
+                format!("\"{}\" names no blank", article.get_ref()),
+                "1 to 64 of a-z, 0-9 and -, as deliveries have it",
             );
         }
-        for chip in file.chips.into_inner() {
+        let mut chips = Vec::new();
+        let mut places = Vec::new();
+        let written = match file.chips {
+            Some(written) if written.get_ref().is_empty() => {
+                return loader.fault(
+                    written.span(),
+                    "the list of chips is empty",
+                    "write [[chips]] with \"interface\" and \"products\", or leave it out for a document without chips",
+                );
+            }
+            Some(written) => written.into_inner(),
+            None if file.article.is_none() => {
+                return loader.fault(
+                    file.name.span(),
+                    "the document has neither chips nor an article: nothing says of which blanks it is made",
+                    "write [[chips]] with \"interface\" and \"products\"; for a document without chips, article = \"name-of-the-blanks\"",
+                );
+            }
+            None => Vec::new(),
+        };
+        for chip in written {
             if chip.products.get_ref().is_empty() {
                 return loader.fault(
                     chip.products.span(),
@@ -190,9 +244,27 @@ impl DocumentProfile {
             digest: loader.sources.digest(),
             ancestors: loader.sources.ancestors(),
             kinds,
+            article: file.article.map(Placed::into_inner),
+            number: match file.number {
+                NumberName::Allotted => NumberSource::Allotted,
+                NumberName::Blank => NumberSource::Blank,
+            },
             chips,
             places,
         })
+    }
+
+    /// Returns which of the products each of its chips is made of, in its own order; none unless
+    /// every chip finds one and every product its place.
+    pub fn made_of<'a>(&self, products: &'a [String]) -> Option<Vec<&'a str>> {
+        if self.chips.len() != products.len() {
+            return None;
+        }
+        let chips = self.chips.iter().map(|chip| {
+            let mut offered = products.iter().map(String::as_str);
+            offered.find(|product| chip.products.iter().any(|known| known == product))
+        });
+        chips.collect()
     }
 
     /// Checks that there is a chip profile for every product that the document names.
@@ -213,4 +285,10 @@ impl DocumentProfile {
             }),
         }
     }
+}
+
+/// Tells whether a text can name the blanks of a document.
+pub fn is_article(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }

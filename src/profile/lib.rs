@@ -53,7 +53,7 @@ pub use crate::chip::{
 pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
 pub use crate::command_template::CommandTemplate;
 pub use crate::derived::{set_certificate, set_public_key};
-pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile};
+pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile, NumberSource, is_article};
 pub use crate::document_pin::{DocumentPin, PinKind};
 pub use crate::error::{ProfileError, RenderError, Warning};
 pub use crate::explain::{

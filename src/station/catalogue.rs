@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{Lease, ProfilePin};
 use document::Purpose;
-use profile::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
+use profile::{ChipProfile, DocumentProfile, NumberSource, Plan, ProfileError, Shelf};
 
 use crate::error::StationError;
 
@@ -27,6 +27,27 @@ impl Catalogue {
     /// [`StationError::Profile`].
     pub(crate) fn chip(&self, name: &str) -> Result<ChipProfile, StationError> {
         Ok(ChipProfile::load(&self.chips, name)?)
+    }
+
+    /// Tells whether a document that can be made of such blanks gets its number from the blank: then
+    /// it is leased for the one that lies in the slot.
+    ///
+    /// # Errors
+    /// [`StationError::Profile`].
+    pub(crate) fn follows_blank(
+        &self,
+        products: &[String],
+        article: Option<&str>,
+    ) -> Result<bool, StationError> {
+        for name in self.documents.names() {
+            let profile = DocumentProfile::load(&self.documents, name)?;
+            let is_fit =
+                profile.made_of(products).is_some() && profile.article.as_deref() == article;
+            if is_fit && profile.number == NumberSource::Blank {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the plan for each chip of a lease, with the chip profile's name, in the order of

@@ -77,6 +77,14 @@ pub enum StationError {
         /// The chip profile.
         product: String,
     },
+    /// A chip of the blank did not say who it is.
+    #[error("the chip in reader \"{reader}\" cannot be identified: {reason}; set the blank aside")]
+    Unread {
+        /// The reader.
+        reader: String,
+        /// What happened.
+        reason: String,
+    },
     /// The slot has no reader at all.
     #[error("slot \"{slot}\" has no reader; set up its readers")]
     EmptySlot {

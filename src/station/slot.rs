@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{BlankEnd, Lease, LeaseRequest, cause_of};
+use api::{ApiError, BlankEnd, Lease, LeaseRequest, cause_of};
 use card::{Channel, Limits};
+use perso::Inspector;
 use profile::Plan;
 use reader::{
-    CapabilityCache, CapabilityKey, Connection, Insertion, ProbeError, ProbePlan, ReaderError,
-    Readers,
+    CapabilityCache, CapabilityKey, Connection, Insertion, LOOKING, ProbeError, ProbePlan,
+    ReaderError, Readers,
 };
 use tokio::sync::broadcast;
 
@@ -115,10 +116,16 @@ impl Slot {
             let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
             gone.map(|gone| !gone)
         };
-        let Some(lease) = self.lease(&here)? else {
-            return Ok(());
+        let done = match self.lease(&here) {
+            Ok(None) => return Ok(()),
+            Ok(Some(lease)) => self.personalize(&lease).and_then(|()| self.send_reports()),
+            // It is about this blank, which lies there until somebody takes it out.
+            Err(StationError::Centre(
+                error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
+            )) => Err(error.into()),
+            Err(error @ StationError::Unread { .. }) => Err(error),
+            Err(error) => return Err(error),
         };
-        let done = self.personalize(&lease).and_then(|()| self.send_reports());
         if let Err(error) = done {
             self.tell(Happening::NeedsPerson {
                 reason: chain(&error),
@@ -159,15 +166,22 @@ impl Slot {
         &self,
         here: &dyn Fn() -> Result<bool, ReaderError>,
     ) -> Result<Option<Lease>, StationError> {
+        let chips = self.config.chips.iter();
+        let products: Vec<_> = chips.map(|chip| chip.product.clone()).collect();
+        let article = self.config.article.clone();
+        let chips = match self
+            .catalogue
+            .follows_blank(&products, article.as_deref())?
+        {
+            true => self.read_serials()?,
+            false => Vec::new(),
+        };
         let request = LeaseRequest {
             environment: self.shared.environment,
             slot: self.config.name.clone(),
-            products: self
-                .config
-                .chips
-                .iter()
-                .map(|chip| chip.product.clone())
-                .collect(),
+            products,
+            article,
+            chips,
         };
         let mut told = false;
         while !self.stopping() && here()? {
@@ -191,6 +205,27 @@ impl Slot {
             self.pause();
         }
         Ok(None)
+    }
+
+    /// Reads the serial number of every chip of the blank. Nothing else is done to them.
+    fn read_serials(&self) -> Result<Vec<String>, StationError> {
+        let mut serials = Vec::new();
+        for place in &self.config.chips {
+            let unread = |reason: String| StationError::Unread {
+                reader: place.reader.clone(),
+                reason,
+            };
+            let chip = self.catalogue.chip(&place.product)?;
+            let mut connection =
+                Connection::open(&place.reader, LOOKING).map_err(|error| unread(chain(&error)))?;
+            let identity = Inspector::new(&chip, &mut connection).identify();
+            let identity = identity.map_err(|error| unread(chain(&error)))?;
+            let serial = identity.serial.filter(|_| identity.differences.is_empty());
+            serials.push(serial.ok_or_else(|| {
+                unread(format!("it is no \"{}\" with a serial number", chip.name))
+            })?);
+        }
+        Ok(serials)
     }
 
     fn personalize(&self, lease: &Lease) -> Result<(), StationError> {

@@ -39,6 +39,8 @@ pub struct StationConfig {
 pub struct SlotConfig {
     /// The name that people know it by.
     pub name: String,
+    /// What the blanks are, where their chips do not say it: the document profiles' name for them.
+    pub article: Option<String>,
     /// Where each chip of the blanks that are loaded is reached.
     pub chips: Vec<SlotChip>,
 }

@@ -324,3 +324,77 @@ fn cards_of_two_chips_are_made_beside_cards_of_one() {
     }
     assert_eq!(serials.len(), 17);
 }
+
+/// Booklets without a chip are made at a desk; a numbered card's number is that of the blank in the
+/// slot, which is identified before anything is prepared for it.
+#[test]
+fn booklets_and_cards_get_the_numbers_of_their_blanks() {
+    let profiles = project("tests/booklets");
+    let profiles = profiles.to_str().unwrap();
+    let demo = Demo::run(&["--documents", "9", "--profiles", profiles]);
+    assert_eq!(
+        demo.report["totals"]["personalized"], 9,
+        "{:#}",
+        demo.report
+    );
+    for document in demo.documents() {
+        let number = document["number"].as_str().unwrap();
+        assert!(number.starts_with("XN"), "{document:#}");
+        assert_eq!(document["state"], "personalized");
+        let chips = document["chips"].as_array().unwrap().len();
+        let certificates = document["certificates"].as_array().unwrap().len();
+        let expected = match document["kind"].as_str().unwrap() {
+            "id-card" => (0, 0),
+            _ => (1, 2),
+        };
+        assert_eq!((chips, certificates), expected, "{document:#}");
+    }
+
+    // The same by hand: a delivery is booked by its list, one blank is spoiled, the next is made.
+    let central = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command.arg("central").args(arguments);
+        command.args(["--json", "--profiles", profiles, "--data"]);
+        command.arg(&demo.data);
+        command
+    };
+    let list = demo.data.join("delivery.jsonl");
+    let lines = [
+        r#"{"format":"zimogs-delivery/v1","delivery":"D-2","blanks":2}"#,
+        r#"{"blank":"B-1","article":"booklet","number":"XM0000001"}"#,
+        r#"{"blank":"B-2","article":"booklet","number":"XM0000002"}"#,
+    ];
+    std::fs::write(&list, lines.join("\n")).unwrap();
+    let list = list.to_str().unwrap();
+    assert_eq!(json(&mut central(&["receive", list]))["blanks"], 2);
+    let again = central(&["receive", list]).output().unwrap();
+    assert_eq!(again.status.code(), Some(4), "a delivery is booked once");
+
+    let text = project("tests/samples/applications/01-adult.json");
+    let mut application: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(text).unwrap()).unwrap();
+    let reference = "APP-2026-900002";
+    application["reference"] = reference.into();
+    let file = demo.data.join("application.json");
+    std::fs::write(&file, application.to_string()).unwrap();
+    run(&mut central(&["import", file.to_str().unwrap()]));
+    let approved = json(&mut central(&["approve", reference]));
+    assert!(approved["number"].is_null(), "{approved}");
+    let spoiled = [
+        "produce",
+        reference,
+        "--blank",
+        "B-1",
+        "--spoiled",
+        "ink ran",
+    ];
+    assert_eq!(json(&mut central(&spoiled))["end"], "spoiled");
+    let made = json(&mut central(&["produce", reference, "--blank", "b-2"]));
+    assert_eq!(
+        (&made["number"], &made["end"]),
+        (&"XM0000002".into(), &"personalized".into())
+    );
+    for step in ["pass", "hand-over"] {
+        run(&mut central(&[step, "XM0000002"]));
+    }
+}

@@ -192,6 +192,7 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
         journal: folder.path().join("journal.db"),
         slots: vec![SlotConfig {
             name: "slot 1".into(),
+            article: None,
             chips: places
                 .map(|(product, reader)| SlotChip {
                     product: (*product).into(),

@@ -3,6 +3,7 @@
 mod certificates;
 mod envelope;
 mod new_pins;
+mod stock;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,12 @@ pub(crate) enum Command {
     /// Approves an application that somebody else entered. Example:
     /// zimogs central approve APP-2026-000001 --data FOLDER
     Approve(Approve),
+    /// Books a delivery of blanks by its list: one line a blank, with its chips. Example:
+    /// zimogs central receive delivery.jsonl --data FOLDER
+    Receive(stock::Receive),
+    /// Books that a document without a chip was made of a blank at a desk. Example:
+    /// zimogs central produce APP-2026-000001 --blank B-00077 --data FOLDER
+    Produce(stock::Produce),
     /// Lists the documents with their states. Example:
     /// zimogs central documents --data FOLDER
     Documents(Place),
@@ -154,22 +161,25 @@ impl Place {
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Import(options) => import(options),
-        Command::Approve(options) => options.place.with_central(
-            "approver",
-            async |central, actor| {
-                let number = central.approve(&actor, &options.reference).await?;
-                if options.place.json() {
-                    output::json(
-                        &json!({ "application": options.reference, "number": number.to_string() }),
-                    )
-                } else {
-                    output::line(&format!(
-                        "{} is approved; its document is {number}",
-                        options.reference
-                    ))
-                }
-            },
-        ),
+        Command::Approve(options) => {
+            options
+                .place
+                .with_central("approver", async |central, actor| {
+                    let number = central.approve(&actor, &options.reference).await?;
+                    if options.place.json() {
+                        let number = number.map(|number| number.to_string());
+                        output::json(&json!({ "application": options.reference, "number": number }))
+                    } else {
+                        let document = match number {
+                            Some(number) => format!("its document is {number}"),
+                            None => "its document gets its number from the blank".to_owned(),
+                        };
+                        output::line(&format!("{} is approved; {document}", options.reference))
+                    }
+                })
+        }
+        Command::Receive(options) => stock::receive(options),
+        Command::Produce(options) => stock::produce(options),
         Command::Documents(place) => documents(place),
         Command::Pass(one) => one.place.with_central("quality", async |central, actor| {
             central.pass_quality(&actor, &one.number).await?;
@@ -268,7 +278,7 @@ fn documents(place: &Place) -> Result<(), Failure> {
                 .iter()
                 .map(|line| {
                     json!({
-                        "number": line.number.to_string(), "application": line.application.to_string(),
+                        "number": line.number, "application": line.application.to_string(),
                         "kind": line.kind, "state": line.state.to_string(), "due": line.due, "expires": line.expires,
                         "blank": line.blank, "chips": line.chips, "certificates": line.certificates,
                     })
@@ -280,7 +290,7 @@ fn documents(place: &Place) -> Result<(), Failure> {
         table.load_preset(UTF8_FULL_CONDENSED).set_header(["number", "application", "kind", "state", "chips", "certificates"]);
         for line in &lines {
             table.add_row([
-                line.number.to_string(),
+                line.number.clone().unwrap_or_else(|| "-".to_owned()),
                 line.application.to_string(),
                 line.kind.to_string(),
                 line.state.to_string(),

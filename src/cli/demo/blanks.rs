@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use central::{DeliveredBlank, DeliveredChip};
+use document::DocumentNumber;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -15,9 +16,14 @@ use crate::cli::failure::{Failure, Kind, OrFail};
 /// Blanks beyond the documents, should some be spoiled.
 const SPARE: usize = 3;
 
+/// The series of numbered blanks: one for tests, and not that of the installation.
+const SERIES: &str = "XN";
+
 /// A blank of one or more chips.
 pub(crate) struct Blank {
     serial: String,
+    article: Option<String>,
+    number: Option<DocumentNumber>,
     chips: Vec<BlankChip>,
 }
 
@@ -29,14 +35,19 @@ struct BlankChip {
 }
 
 impl Blank {
+    /// Returns what is printed on it.
+    pub(crate) fn serial(&self) -> &str {
+        &self.serial
+    }
+
     /// Returns the blank as a delivery lists it.
     pub(crate) fn delivered(&self) -> DeliveredBlank {
-        let chips = self.chips.iter().map(|chip| DeliveredChip {
-            product: chip.product.clone(),
-            serial: chip.serial.clone(),
-        });
+        let chips = self.chips.iter();
+        let chips = chips.map(|chip| DeliveredChip::new(&chip.product, &chip.serial));
         DeliveredBlank {
             serial: self.serial.clone(),
+            article: self.article.clone(),
+            number: self.number,
             chips: chips.collect(),
         }
     }
@@ -91,8 +102,12 @@ impl Supply {
                     path,
                 });
             }
+            let number = stock.is_numbered.then(|| format!("{SERIES}{index:07}"));
+            let number = number.map(|number| number.parse()).transpose();
             blanks.push_back(Blank {
                 serial: format!("DEMO-{index:05}"),
+                article: stock.article.clone(),
+                number: number.or_fail(Kind::Failed)?,
                 chips,
             });
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use api::{Actor, BlankEnd, ReportedChip};
-use central::{Central, Delivery};
+use central::{Central, Delivery, DeskEnd};
 use document::Role;
 use station::{Catalogue, Happening, SlotChip, SlotConfig, Station, StationConfig};
 use tokio::sync::broadcast::error::RecvError;
@@ -111,6 +111,11 @@ async fn demo(
     let mut events = station.watch();
     let mut changes = tokio::task::JoinSet::new();
     let mut made: Vec<Made> = Vec::new();
+    for (stock, supply) in stocks.iter().zip(&mut supplies) {
+        if stock.chips.is_empty() {
+            made.extend(made_at_desk(&central, stock, supply).await?);
+        }
+    }
     let mut busy = BTreeSet::new();
     for (index, slot) in slots.iter().enumerate() {
         let supply = supplies.get_mut(slot.stock);
@@ -212,6 +217,36 @@ async fn demo(
     Ok(report)
 }
 
+/// Makes the documents without chips: at a desk, of the next blank of their stock.
+async fn made_at_desk(
+    central: &Central,
+    stock: &Stock,
+    supply: &mut Supply,
+) -> Result<Vec<Made>, Failure> {
+    let mut made = Vec::new();
+    for line in central.documents(&by(Role::Auditor)).await? {
+        if !stock.kinds.contains(&line.kind) {
+            continue;
+        }
+        let Some(blank) = supply.next() else { break };
+        let number = central
+            .produce(
+                &by(Role::Operator),
+                &line.application,
+                blank.serial(),
+                &DeskEnd::Made,
+            )
+            .await?;
+        made.push(Made {
+            number: number.to_string(),
+            end: BlankEnd::Personalized,
+            chips: Vec::new(),
+            milliseconds: 0,
+        });
+    }
+    Ok(made)
+}
+
 /// A slot of the demo's station.
 struct DemoSlot {
     config: SlotConfig,
@@ -235,6 +270,7 @@ fn slots_of(stocks: &[Stock], readers: &[String]) -> Vec<DemoSlot> {
             slots.push(DemoSlot {
                 config: SlotConfig {
                     name: format!("slot {}", slots.len() + 1),
+                    article: sort.article.clone(),
                     chips: chips.collect(),
                 },
                 stock,
@@ -386,7 +422,7 @@ async fn account(
     };
     let mut documents = Vec::new();
     for line in central.documents(&auditor).await? {
-        let number = line.number.to_string();
+        let number = line.number.clone().unwrap_or_default();
         let last = made.iter().rev().find(|made| made.number == number);
         let certificates = central.certificates(&auditor, &number).await?;
         let certificates: Vec<_> = certificates

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use profile::{ChipProfile, DocumentProfile, Interface};
+use profile::{ChipProfile, DocumentProfile, Interface, NumberSource};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::shipped::{self, Profiles};
@@ -14,6 +14,12 @@ const READERS: usize = 16;
 /// A sort of blank: what its chips are, in the order of the document profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stock {
+    /// The name of the blanks, where their chips do not say it.
+    pub(crate) article: Option<String>,
+    /// Whether the maker numbers them.
+    pub(crate) is_numbered: bool,
+    /// The kinds of document that are made of it.
+    pub(crate) kinds: Vec<document::Kind>,
     /// The chips.
     pub(crate) chips: Vec<StockChip>,
     /// How many documents are made of it.
@@ -86,9 +92,23 @@ pub(crate) fn stocks(
                 interface: chip.interface,
             });
         }
-        match stocks.iter_mut().find(|stock| stock.chips == chips) {
-            Some(stock) => stock.documents += 1,
+        let is_numbered = document.number == NumberSource::Blank;
+        let is_same = |stock: &&mut Stock| {
+            stock.chips == chips
+                && stock.article == document.article
+                && stock.is_numbered == is_numbered
+        };
+        match stocks.iter_mut().find(is_same) {
+            Some(stock) => {
+                stock.documents += 1;
+                if !stock.kinds.contains(kind) {
+                    stock.kinds.push(*kind);
+                }
+            }
             None => stocks.push(Stock {
+                article: document.article.clone(),
+                is_numbered,
+                kinds: vec![*kind],
                 slots: usize::from(!chips.is_empty()),
                 chips,
                 documents: 1,

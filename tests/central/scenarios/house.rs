@@ -165,6 +165,7 @@ impl House {
             .approve(&actor("approver"), reference.as_str())
             .await
             .unwrap()
+            .expect("a number from the series")
     }
 
     /// Makes a blank and books it into the store.
@@ -183,10 +184,7 @@ impl House {
         let chips = chips.iter().map(|(product, chip)| delivered(product, chip));
         let delivery = Delivery {
             reference: format!("D-{serial}"),
-            blanks: vec![DeliveredBlank {
-                serial: serial.into(),
-                chips: chips.collect(),
-            }],
+            blanks: vec![DeliveredBlank::of_chips(serial, chips.collect())],
         };
         assert_eq!(
             self.central
@@ -272,6 +270,8 @@ pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
         environment: Environment::Test,
         slot: slot.into(),
         products: products.iter().map(|&product| product.into()).collect(),
+        article: None,
+        chips: Vec::new(),
     }
 }
 
@@ -282,10 +282,7 @@ pub(super) fn printed(chip: &Chip) -> String {
 
 /// Returns a chip as a delivery lists it.
 pub(super) fn delivered(product: &str, chip: &Chip) -> DeliveredChip {
-    DeliveredChip {
-        product: product.into(),
-        serial: chip.serial().to_string(),
-    }
+    DeliveredChip::new(product, chip.serial().to_string())
 }
 
 /// Makes a blank that is in no books.

@@ -158,7 +158,7 @@ fn the_most_urgent_is_leased_first() {
             let due = house.central.documents(&actor("clerk")).await.unwrap();
             let due: Vec<_> = due
                 .iter()
-                .map(|line| (line.number.clone(), line.due.to_string()))
+                .map(|line| (line.number.clone().unwrap(), line.due.to_string()))
                 .collect();
             // Saturday 21 November 2026: two working days are Tuesday, ten are Friday week.
             assert_eq!(due[0], (urgent.to_string(), "2026-11-24".to_owned()));
@@ -258,9 +258,8 @@ fn blanks_are_booked_whole_or_not_at_all() {
             let central = &house.central;
             let keeper = actor("keeper");
             let (known, new) = (house.blank().await, unbooked());
-            let blank = |serial: &str, chips: &[DeliveredChip]| DeliveredBlank {
-                serial: serial.into(),
-                chips: chips.to_vec(),
+            let blank = |serial: &str, chips: &[DeliveredChip]| {
+                DeliveredBlank::of_chips(serial, chips.to_vec())
             };
             let delivery = |reference: &str, blanks: &[DeliveredBlank]| Delivery {
                 reference: reference.into(),

@@ -336,6 +336,7 @@ fn what_quality_fails_is_made_again_under_a_new_number() {
                 .fail_quality(&actor("quality"), &old, "the laser slipped")
                 .await
                 .unwrap()
+                .unwrap()
                 .to_string();
             assert_eq!((&*old, &*new), ("XA0000001", "XA0000002"));
             assert_eq!(

@@ -14,6 +14,7 @@ mod key_service;
 mod life;
 mod moody;
 mod new_pins;
+mod numbered_blanks;
 mod one_purpose;
 pub(crate) mod person;
 mod production;

@@ -11,7 +11,7 @@ use card::gp::Key;
 use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
-use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, PrintJob};
+use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, PrintJob};
 
 const PEOPLE: [&str; 9] = [
     "clerk",
@@ -55,13 +55,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
     };
     let delivery = Delivery {
         reference: "D-0".into(),
-        blanks: vec![DeliveredBlank {
-            serial: "B-0".into(),
-            chips: vec![DeliveredChip {
-                product: "lateid-v2".into(),
-                serial: "zz".into(),
-            }],
-        }],
+        blanks: vec![DeliveredBlank::of_chips(
+            "B-0",
+            vec![DeliveredChip::new("lateid-v2", "zz")],
+        )],
     };
     let put = PutKeyRequest {
         lease,
@@ -119,6 +116,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         (
             "receive_blanks",
             of(central.receive_blanks(&who, &delivery).await),
+        ),
+        (
+            "produce",
+            of(central.produce(&who, "APP-0", "B-0", &DeskEnd::Made).await),
         ),
         ("restock", of(central.restock(&who, &["00".into()]).await)),
         ("pass_quality", of(central.pass_quality(&who, number).await)),
@@ -228,6 +229,7 @@ fn every_act_is_one_roles_business() {
                             "seal",
                             "confirm",
                             "report",
+                            "produce",
                         ],
                     ]
                     .concat(),
@@ -360,7 +362,7 @@ fn an_installation_stays_what_it_was_founded_as() {
             );
             assert_eq!(
                 again.documents(&actor("clerk")).await.unwrap()[0].number,
-                number.to_string()
+                Some(number.to_string())
             );
         },
     );

@@ -29,13 +29,10 @@ fn number(chip: &Chip) -> String {
 async fn leased(house: &House, chip: &Chip) -> Lease {
     let delivery = Delivery {
         reference: "D-1".into(),
-        blanks: vec![DeliveredBlank {
-            serial: "B-1".into(),
-            chips: vec![DeliveredChip {
-                product: PRODUCT.into(),
-                serial: number(chip),
-            }],
-        }],
+        blanks: vec![DeliveredBlank::of_chips(
+            "B-1",
+            vec![DeliveredChip::new(PRODUCT, number(chip))],
+        )],
     };
     let keeper = actor("keeper");
     let store = &house.central;

@@ -89,16 +89,10 @@ pub(super) fn stages(channel: &str) -> String {
 
 /// Books a blank of one small chip, and leases a document for it.
 pub(super) async fn leased(house: &House, product: &str, serial: &str, slot: &str) -> Lease {
-    let chip = DeliveredChip {
-        product: product.into(),
-        serial: serial.into(),
-    };
+    let chip = DeliveredChip::new(product, serial);
     let delivery = Delivery {
         reference: format!("D-{serial}"),
-        blanks: vec![DeliveredBlank {
-            serial: format!("B-{serial}"),
-            chips: vec![chip],
-        }],
+        blanks: vec![DeliveredBlank::of_chips(format!("B-{serial}"), vec![chip])],
     };
     let keeper = actor("keeper");
     house

@@ -16,7 +16,8 @@ use super::key_requests::{challenge, refused};
 use crate::{Central, CentralError, Config};
 
 const SECOND: &str = "second-chip";
-const EID_CARD: &str = include_str!("../../../firmware-profiles/documents/eid-card.toml");
+pub(super) const EID_CARD: &str =
+    include_str!("../../../firmware-profiles/documents/eid-card.toml");
 const LATEID: &str = include_str!("../../../firmware-profiles/chips/lateid-v2.toml");
 const KINDS: &str = "kinds = [\"id-card\", \"alien-id-card\"]";
 
@@ -149,6 +150,7 @@ fn a_document_is_whole_when_both_chips_are() {
             let new = central
                 .fail_quality(&actor("quality"), &old, "the laser slipped")
                 .await
+                .unwrap()
                 .unwrap();
             let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);
             assert_eq!(
@@ -158,7 +160,7 @@ fn a_document_is_whole_when_both_chips_are() {
             let line = central.documents(&actor("clerk")).await.unwrap().remove(0);
             assert_eq!(
                 (line.number, line.blank, line.chips.len()),
-                (new.to_string(), None, 0)
+                (Some(new.to_string()), None, 0)
             );
         },
     );

@@ -1,0 +1,157 @@
+//! Documents without a chip are made at a desk: no slot, no keys, no journal. The books have the
+//! same: a lease, a blank that is taken out and accounted for, an operator whom another person
+//! judges.
+
+use api::{Actor, LeaseId};
+use audit::Control;
+use document::life_cycle::{BlankEvent, DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
+use document::{Act, DocumentNumber, Purpose};
+use profile::NumberSource;
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::accounts::authorise;
+use crate::applications::check_cause;
+use crate::blanks::{Blank, blank_serial};
+use crate::central::Central;
+use crate::database::parsed;
+use crate::documents::Document;
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+use crate::queue::TERM;
+use crate::scribe::Deed;
+
+/// The name that a desk has among a station's slots.
+const SLOT: &str = "desk";
+
+/// How a blank ended at a desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeskEnd {
+    /// It is the document now.
+    Made,
+    /// It is spoiled; the document goes back to the queue.
+    Spoiled {
+        /// Why.
+        cause: String,
+    },
+}
+
+impl Central {
+    /// Books that a document without a chip was made at a desk of a blank, or that the blank was
+    /// spoiled with it. Returns the number that stands on the blank.
+    ///
+    /// Two people make it: another one judges it before it is handed over.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is an operator; for a document that has chips; for
+    /// a blank that is not in stock, of another article, or numbered where the document is, or the
+    /// reverse; [`CentralError::Conflict`] for a document that is not in the queue;
+    /// [`CentralError::NotFound`]; [`CentralError::Invalid`] without a cause.
+    pub async fn produce(
+        &self,
+        actor: &Actor,
+        application: &str,
+        blank: &str,
+        end: &DeskEnd,
+    ) -> Result<DocumentNumber> {
+        let deed = Deed::new(
+            "document.produced",
+            Control::MEDIA,
+            "application",
+            application,
+        );
+        let result = self
+            .try_produce(actor, &deed, application, blank, end)
+            .await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_produce(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        application: &str,
+        blank: &str,
+        end: &DeskEnd,
+    ) -> Result<DocumentNumber> {
+        if let DeskEnd::Spoiled { cause } = end {
+            check_cause(cause)?;
+        }
+        let mut tx = self.write().await?;
+        let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        let row = sqlx::query("SELECT id, kind, state FROM document WHERE application = ?")
+            .bind(application)
+            .fetch_optional(&mut *tx)
+            .await?;
+        // The reference is not repeated: what a caller sends may be anything.
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: "document of this application".to_owned(),
+        })?;
+        let profile = self.document_profile(parsed("a document's kind", row.get("kind"))?)?;
+        if !profile.chips.is_empty() {
+            return Err(CentralError::refused(format!(
+                "documents of profile \"{}\" have chips; a station makes them",
+                profile.name
+            )));
+        }
+        let (id, state): (String, &str) = (row.get("id"), row.get("state"));
+        if state != "queued" {
+            return Err(CentralError::conflict(format!(
+                "this document is {state}, not in the queue"
+            )));
+        }
+        let mut blank = Blank::load(&mut tx, &blank_serial(blank)?).await?;
+        blank.check_fits(profile)?;
+        if !blank.chips(&mut tx).await?.is_empty() {
+            return Err(CentralError::refused(format!(
+                "blank {} has chips; take a blank without any",
+                blank.serial
+            )));
+        }
+        blank.issue(&mut tx).await?;
+        let mut document = match profile.number {
+            NumberSource::Allotted => Document::load(&mut tx, &id).await?,
+            NumberSource::Blank => self.prepare_on(&mut tx, actor, &id, &blank).await?,
+        };
+        let number = document.number();
+        document.apply(&mut tx, DocumentEvent::Lease).await?;
+        let mut held = Held {
+            id: LeaseId(Uuid::now_v7()),
+            purpose: Purpose::Personalization,
+            document: id,
+            number: number.to_string(),
+            station: actor.station.clone(),
+            slot: SLOT.to_owned(),
+            operator: operator.id,
+            chips: Vec::new(),
+            document_digest: profile.digest.to_vec(),
+            blank: Some(blank.serial.clone()),
+            state: LeaseState::INITIAL,
+            expires: self.now() + TERM,
+        };
+        held.store(&mut tx, self.now()).await?;
+        let deed = deed
+            .clone()
+            .with("document", number)
+            .with("blank", &blank.serial)
+            .with("lease", held.id);
+        let deed = match end {
+            DeskEnd::Made => {
+                self.complete(&mut tx, actor, &mut held, &mut document)
+                    .await?;
+                deed.with("end", "made")
+            }
+            DeskEnd::Spoiled { cause } => {
+                held.apply(&mut tx, LeaseEvent::Spoil).await?;
+                blank.apply(&mut tx, BlankEvent::Spoil).await?;
+                blank.carries(&mut tx, &document.id, number).await?;
+                document.apply(&mut tx, DocumentEvent::SpoilBlank).await?;
+                self.give_up_blank(&mut tx, actor, &mut document).await?;
+                deed.with("end", "spoiled").with("cause", cause)
+            }
+        };
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+}

@@ -1,0 +1,132 @@
+//! Documents that get their number from the blank: they wait without one, and what depends on it is
+//! prepared when it is known which blank lies in the slot.
+
+use api::Actor;
+use audit::Control;
+use document::{Application, DocumentNumber, Record};
+use profile::DocumentProfile;
+use sqlx::{Row, SqliteConnection};
+
+use crate::blanks::Blank;
+use crate::central::Central;
+use crate::database::Write;
+use crate::documents::{Document, account_number};
+use crate::error::{CentralError, Result};
+use crate::scribe::Deed;
+
+impl Central {
+    /// Proves that a document can be prepared, with a number that nobody has: what is found when
+    /// the blank lies in the slot is found too late.
+    pub(crate) fn check_preparable(
+        &self,
+        profile: &DocumentProfile,
+        application: &Application,
+    ) -> Result<()> {
+        let prefix = match self.environment() {
+            document::Environment::Production => "AA",
+            document::Environment::Test => "XA",
+        };
+        let number = DocumentNumber::parse(&format!("{prefix}0000001"))
+            .map_err(|error| CentralError::invalid(error.to_string()))?;
+        let record = self.record_of(application, number)?;
+        self.subjects(profile, &record).map(drop)
+    }
+
+    /// Prepares a document that waited for its blank, under the blank's number.
+    pub(crate) async fn prepare_on(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        id: &str,
+        blank: &Blank,
+    ) -> Result<Document> {
+        let number = blank
+            .own_number
+            .filter(|number| self.environment().owns(number.prefix()))
+            .ok_or_else(|| CentralError::damaged("a blank's number"))?;
+        let row = sqlx::query(
+            "SELECT a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = ?",
+        )
+        .bind(id)
+        .fetch_one(&mut **tx)
+        .await?;
+        if row.get::<Option<&str>, _>("number").is_some() {
+            return Err(CentralError::damaged("a waiting document with a number"));
+        }
+        // Judged again as of today: what was whole when it was approved may be so no more.
+        let application = Application::parse(row.get("content"), self.today())
+            .map_err(|faults| CentralError::Application { faults })?;
+        let record = self.record_of(&application, number)?;
+        let profile = self.document_profile(application.kind)?;
+        take_number(tx, id, number).await?;
+        let subjects = self.subjects(profile, &record)?;
+        let damaged = |_| CentralError::damaged("a document's record");
+        sqlx::query(
+            "UPDATE document SET profile = ?, number = ?, issued = ?, expires = ?, record = ?, subjects = ? WHERE id = ?",
+        )
+        .bind(&profile.name)
+        .bind(number.to_string())
+        .bind(record.issued.to_string())
+        .bind(record.expires.to_string())
+        .bind(serde_json::to_string(&record).map_err(damaged)?)
+        .bind(serde_json::to_string(&subjects).map_err(damaged)?)
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
+        let deed = prepared(number, &application, &record, profile).with("blank", &blank.serial);
+        self.record(tx, Some(actor), &deed).await?;
+        Document::load(tx, id).await
+    }
+}
+
+/// Returns what the log says of a document that was prepared.
+pub(crate) fn prepared(
+    number: DocumentNumber,
+    application: &Application,
+    record: &Record,
+    profile: &DocumentProfile,
+) -> Deed {
+    Deed::new("document.prepared", Control::RECORDS, "document", number)
+        .with("application", &application.reference)
+        .with("kind", record.kind)
+        .with("profile", &profile.name)
+}
+
+/// Takes the number of a blank for a document: one that no document had, but for those whose blank
+/// came back untouched.
+async fn take_number(
+    tx: &mut SqliteConnection,
+    document: &str,
+    number: DocumentNumber,
+) -> Result<()> {
+    let taken = sqlx::query(
+        "INSERT INTO number (number, document, state) VALUES (?, ?, 'allotted')
+         ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE state = 'returned'",
+    )
+    .bind(number.to_string())
+    .bind(document)
+    .execute(tx)
+    .await?;
+    match taken.rows_affected() {
+        1 => Ok(()),
+        _ => Err(CentralError::refused(format!(
+            "number {number} was used before; set the blank aside, and treat this as an incident"
+        ))),
+    }
+}
+
+impl Document {
+    /// Takes the blank's number from the document, which waits for another blank. What was prepared
+    /// stays until it is prepared anew.
+    pub(crate) async fn unnumber(
+        &self,
+        tx: &mut SqliteConnection,
+        state: &'static str,
+    ) -> Result<()> {
+        sqlx::query("UPDATE document SET number = NULL, operator = NULL WHERE id = ?")
+            .bind(&self.id)
+            .execute(&mut *tx)
+            .await?;
+        account_number(tx, self.number(), state).await
+    }
+}
