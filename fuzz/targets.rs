@@ -665,6 +665,7 @@ fn mrz(bytes: &[u8]) {
     let typed = MrzInformation::of(parts.number, birth_date, expiry_date);
     assert_eq!(typed, Ok(zone.mrz_information()));
 }
+
 /// What a chip says it speaks, and the keys in it.
 fn security_infos(bytes: &[u8]) {
     let _ = access::ActiveAuthenticationKey::from_spki_der(bytes);
