@@ -70,3 +70,6 @@ pub use terminal_authentication::{
 #[cfg(test)]
 #[path = "../../tests/access/mrtd_applet.rs"]
 mod mrtd_applet;
+#[cfg(test)]
+#[path = "../../tests/access/travel_chip.rs"]
+mod travel_chip;
