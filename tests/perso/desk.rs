@@ -149,8 +149,11 @@ impl Desk {
     /// Makes a desk for a holder born in `year`, whose chip's profile is among `chips`.
     pub(crate) fn with(year: i16, chips: &Shelf, chip: &str, document: &str) -> Self {
         let chip = ChipProfile::load(chips, chip).unwrap_or_else(|error| panic!("{error}"));
-        let document = DocumentProfile::load(&shelf("documents"), document)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let mut documents = shelf("documents");
+        let of_tests = include_str!("../profiles/documents/icao-chip.toml");
+        documents.put("icao-chip", of_tests);
+        let document =
+            DocumentProfile::load(&documents, document).unwrap_or_else(|error| panic!("{error}"));
         let json = format!(
             r#"{{"number":"XA0000001","kind":"id-card","issued":"2026-03-02","expires":"2028-03-01","holder":{{"surname":"Izdomāta","given_names":"Anna","personal_code":"32{year:04}-12347","birth_date":"{year}-03-02","sex":"F","nationality":"LVA"}},"certificates":true,"prepared":{{"dg1":"615B5F1F58","dg2":"{}","sod":"7703020100"}}}}"#,
             "75".repeat(3000)

@@ -199,6 +199,39 @@ fn a_travel_chip_is_written_and_locked() {
     );
 }
 
+/// Written in the issuer's channel to the applet itself, of which the card begins after a reset.
+#[test]
+fn a_modern_travel_chip_is_written_in_its_issuers_channel() {
+    let mut chips = shelf("chips");
+    let name = "icao-lds";
+    let text = include_str!("../profiles/chips/icao-lds.toml");
+    // A face past 32 KiB, which the odd instructions write and read.
+    let face = format!("content = \"{}\"", "prepared.dg2 ".repeat(12));
+    assert!(text.contains("content = \"prepared.dg2\""));
+    chips.put(name, text.replace("content = \"prepared.dg2\"", &face));
+    let mut desk = Desk::with(1990, &chips, name, "icao-chip");
+    let (outcome, card) = desk.run(Desk::blank_of(name), Vec::new());
+    if let Some(fault) = &outcome.fault {
+        panic!("{fault:?}: {fault}");
+    }
+    let mut card = InProcess::new(card);
+    // What everybody reads before anything else.
+    assert_eq!(send(&mut card, "00A4000C023F00").1, Status::OK);
+    assert_eq!(send(&mut card, "00A4020C02011C").1, Status::OK);
+    let (access, _) = send(&mut card, "00B0000000");
+    assert_eq!(
+        hex::encode(access),
+        "31143012060a04007f0007020204020202010202010d"
+    );
+    // The rest is closed, and the application locked.
+    assert_eq!(send(&mut card, "00A4040C07A0000002471001").1, Status::OK);
+    let closed = Status::SECURITY_STATUS_NOT_SATISFIED;
+    assert_eq!(send(&mut card, "00A4020C020101").1, closed);
+    let locked = Status::CONDITIONS_NOT_SATISFIED;
+    assert_eq!(send(&mut card, "00D600000161").1, locked);
+    is_closed(&mut card);
+}
+
 #[test]
 fn a_secret_that_the_chip_refuses_is_told_apart() {
     let mut desk = Desk::altered(

@@ -59,6 +59,7 @@ impl Os {
 
     /// Takes a command for an applet out of the channel; returns whether it was encrypted, or
     /// `None` where it came in plain and no channel is open. A plain one ends an open channel.
+    /// Its Le is what the applet may give, so that the protected answer is as long as asked for.
     pub(crate) fn receive(
         &mut self,
         command: Command,
@@ -80,7 +81,15 @@ impl Os {
         let SecureChannel::Open(session) = &self.volatile.channel else {
             return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
         };
-        Ok((command, Some(session.level().decrypts_commands())))
+        let level = session.level();
+        let command = match command.le() {
+            Some(le) => {
+                let mac = u32::try_from(self.state.scp.length()).unwrap_or(u32::MAX);
+                command.with_le(level.plain(le, mac).max(1))
+            }
+            None => command,
+        };
+        Ok((command, Some(level.decrypts_commands())))
     }
 
     /// Puts an applet's answer into the channel.

@@ -50,6 +50,16 @@ impl Level {
     pub(super) fn encrypts_responses(self) -> bool {
         self.0 & 0x20 != 0
     }
+
+    /// Returns how many bytes an answer of `le` bytes carries, whose MAC has so many.
+    pub(super) fn plain(self, le: u32, mac: u32) -> u32 {
+        match (self.macs_responses(), self.encrypts_responses()) {
+            (false, _) => le,
+            (true, false) => le.saturating_sub(mac),
+            // Whole blocks, the padding's mark in the last one.
+            (true, true) => (le.saturating_sub(mac) / 16 * 16).saturating_sub(1),
+        }
+    }
 }
 
 /// What INITIALIZE UPDATE asks for.

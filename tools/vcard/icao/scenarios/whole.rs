@@ -183,3 +183,19 @@ fn what_could_not_be_written_did_not_happen() {
     assert_eq!(host.select(AID).1, 0x9000);
     host.expect("0084000008", 0x6985);
 }
+
+#[test]
+fn the_length_asked_for_is_that_of_the_protected_answer() {
+    for (level, le, plain) in [
+        (0x03, 0x20, 0x20),
+        (0x13, 0x20, 0x18),
+        (0x33, 0x28, 0x1F),
+        (0x33, 0x00, 0xEF),
+    ] {
+        let mut host = channel("icao-lds", level);
+        let fcp = "6210 8003000400 820101 83020101 8C020141";
+        secure(&mut host, "00E00000", fcp);
+        let read = host.secure(&format!("00B00000{le:02X}"), 0x9000);
+        assert_eq!(read.len(), plain, "{level:02X}");
+    }
+}
