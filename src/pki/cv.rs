@@ -20,6 +20,7 @@ mod grant;
 mod key;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use authority::{CvAuthority, CvRenewal};
 pub use error::{CvFolderError, CvIssueError};
@@ -27,3 +28,4 @@ pub use file::write_new;
 pub use folder::CvFolder;
 pub use grant::{CvGrant, CvTerm, CvVoucher, TermError};
 pub use key::{CvKey, CvKeyError, accepts_own};
+pub use trust::CvTrustError;

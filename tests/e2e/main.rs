@@ -10,6 +10,7 @@
 
 mod authority;
 mod bench;
+mod border;
 mod card;
 mod ceremonies;
 mod corpora;

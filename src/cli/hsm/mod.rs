@@ -22,7 +22,10 @@ mod split;
 mod terminal;
 mod verify;
 
-pub(crate) use place::ForeignToken;
+pub(crate) use key_name::NewKey;
+pub(crate) use officers::{OfficerChoice, Outcome, officer};
+pub(crate) use place::{ForeignToken, TokenChoice, record_of};
+pub(crate) use shown::record;
 
 use std::process::ExitCode;
 

@@ -18,11 +18,12 @@ use crate::cli::releases;
 pub(crate) struct OfficerChoice {
     /// An officer and that officer's key, twice: a file of mode 600, or a .toml that names a key in
     /// a token (`zimogs profile sign --help` shows both).
-    #[arg(long = "officer", value_name = "NAME=KEY", required = true, value_parser = parse)]
+    #[arg(long = "officer", value_name = "NAME=KEY", required = true, value_parser = officer)]
     officers: Vec<(String, PathBuf)>,
 }
 
-fn parse(text: &str) -> Result<(String, PathBuf), String> {
+/// Reads who signs, and with which key: `NAME=KEY`.
+pub(crate) fn officer(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => {
             Ok((name.to_owned(), path.into()))
@@ -50,6 +51,11 @@ pub(crate) struct Officers {
 }
 
 impl OfficerChoice {
+    /// Takes the officers that another command was given.
+    pub(crate) fn of(officers: Vec<(String, PathBuf)>) -> Self {
+        Self { officers }
+    }
+
     /// Opens both keys and the protocol; both must be in the list of officers, and the protocol
     /// whole.
     pub(crate) fn open(&self, place: &Place) -> Result<Officers, Failure> {

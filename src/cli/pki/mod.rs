@@ -2,6 +2,7 @@
 
 mod authority;
 mod crl;
+mod cv;
 mod serve;
 
 use std::process::ExitCode;
@@ -20,6 +21,15 @@ pub(crate) enum Command {
     /// Signs a new revocation list of the embedded authority. Example:
     /// zimogs pki crl --data FOLDER --out pilot-ca.crl
     Crl(crl::Crl),
+    /// A country verifying certification authority: who may read fingerprints.
+    #[command(subcommand)]
+    Cvca(cv::Cvca),
+    /// A document verifier.
+    #[command(subcommand)]
+    Dv(cv::Dv),
+    /// An inspection system.
+    #[command(subcommand)]
+    Is(cv::Is),
 }
 
 /// The embedded authority.
@@ -40,6 +50,9 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Ca(Ca::Show(place)) => authority::show(place),
         Command::Ca(Ca::Serve(options)) => serve::run(options),
         Command::Crl(options) => crl::run(options),
+        Command::Cvca(command) => cv::cvca(command),
+        Command::Dv(command) => cv::dv(command),
+        Command::Is(command) => cv::is(command),
     }?;
     Ok(ExitCode::SUCCESS)
 }

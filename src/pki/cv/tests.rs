@@ -4,7 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use cert::cvc::{
-    Chat, CvCertificate, CvRequest, Holder, HolderReference, Right, Role, Strength, verify_chain,
+    ChainError, Chat, CvCertificate, CvRequest, Holder, HolderReference, Right, Role, Strength,
+    verify_chain,
 };
 use hsm::{HsmError, SignatureAlgorithm, Signer};
 use jiff::ToSpan;
@@ -15,8 +16,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 
 use super::{
-    CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvTerm, CvVoucher,
-    TermError, accepts_own,
+    CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvTerm, CvTrustError,
+    CvVoucher, TermError, accepts_own,
 };
 use crate::missing;
 
@@ -225,6 +226,8 @@ fn a_token_s_key_issues_for_every_curve_it_has() {
             for (label, curve) in [
                 ("LVA00001", hsm::Curve::P256),
                 ("LVB00001", hsm::Curve::P384),
+                ("LVC00001", hsm::Curve::BrainpoolP256r1),
+                ("LVD00001", hsm::Curve::BrainpoolP384r1),
             ] {
                 token.generate_signing_key(label, curve).unwrap();
                 let key = CvKey::new(Arc::new(token.signer(label).unwrap())).unwrap();
@@ -493,4 +496,50 @@ fn a_folder_keeps_what_it_has() {
     let path = house.register.keep_request(&foreign).unwrap();
     assert!(path.ends_with("requests/LV%E4%2F0000001.cvreq"));
     assert_eq!(house.register.requests().unwrap(), [foreign]);
+}
+
+#[test]
+fn a_folder_judges_by_what_it_trusts() {
+    let house = house();
+    let own = key();
+    let first = house
+        .authority
+        .issue(
+            &request(&own, "LVDVLV00001"),
+            &dv_grant(CvVoucher::Person),
+            &house.register,
+        )
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = CvFolder::open(folder.path()).unwrap();
+    let no_path = |certificate: &CvCertificate| {
+        let refused = folder.judge(certificate, DAY).unwrap_err();
+        assert!(matches!(refused, CvTrustError::NoPath { .. }), "{refused}");
+    };
+    no_path(&first);
+    let root = house.root.certificate();
+    no_path(root);
+    folder.keep_trusted(root).unwrap();
+    assert_eq!(folder.judge(&first, DAY).unwrap().key(), own.public());
+    folder.judge(root, DAY).unwrap();
+    let late = folder.judge(&first, first.expiration().tomorrow().unwrap());
+    assert!(matches!(
+        late,
+        Err(CvTrustError::Chain(ChainError::Expired { .. }))
+    ));
+
+    let next = key();
+    let renewal = house
+        .authority
+        .renew(&next, &Right::ALL, days(900))
+        .unwrap();
+    let second = Holder::of_root(renewal.root, Strength::Current).unwrap();
+    let second = CvAuthority::new(second, next).unwrap();
+    let asked = key().request(&reference("LVDVLV00002"), None).unwrap();
+    let certificate = second
+        .issue(&asked, &dv_grant(CvVoucher::Person), &house.register)
+        .unwrap();
+    no_path(&certificate);
+    folder.keep_chain(&renewal.link).unwrap();
+    folder.judge(&certificate, DAY).unwrap();
 }

@@ -110,7 +110,7 @@ fn openpace_reads_and_verifies_ours() {
         Curve::P256,
         Curve::P384,
         Curve::BrainpoolP256r1,
-        Curve::P521,
+        Curve::BrainpoolP384r1,
     ]
     .map(|curve| {
         let key = || Pair::ec(curve, CvAlgorithm::EcdsaSha256);
