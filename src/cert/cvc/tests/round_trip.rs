@@ -271,6 +271,23 @@ proptest! {
     }
 
     #[test]
+    fn no_altered_byte_passes(place in any::<prop::sample::Index>(), change in 1_u8..) {
+        static ROOT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        let der = ROOT.get_or_init(|| {
+            let pair = Pair::ec(Curve::P256, CvAlgorithm::EcdsaSha256);
+            let name = "LVCVCA00001";
+            pair.issue(&content(name, name, &pair, Role::Cvca, &Right::ALL))
+        });
+        let mut altered = der.clone();
+        altered[place.index(der.len())] ^= change;
+        if let Ok(read) = CvCertificate::parse(&altered) {
+            prop_assert!(Holder::of_root(read, Strength::Current).is_err());
+        }
+        let _ = CvRequest::parse(&altered);
+        let _ = EfCvca::parse(&altered);
+    }
+
+    #[test]
     fn files_of_references_survive(current in some_reference(), previous in prop::option::of(some_reference())) {
         let file = EfCvca { current, previous };
         let bytes = file.to_bytes();

@@ -11,8 +11,8 @@ use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::TokenChoice;
 use crate::cli::pki::cv::key::key;
 use crate::cli::pki::cv::place::{
-    FolderChoice, Reads, authority, certificate, current_root, current_verifier, malformed,
-    of_issue, read, rights, today, write,
+    FolderChoice, Reads, authority, certificate, check_free, current_root, current_verifier,
+    malformed, of_issue, read, rights, today, write,
 };
 use crate::cli::pki::cv::show;
 
@@ -53,6 +53,7 @@ pub(crate) struct Issue {
 /// Issues, as a CVCA or as a document verifier.
 pub(crate) fn run(options: &Issue, issuer: Role) -> Result<(), Failure> {
     let token = options.token.place()?.open()?;
+    check_free(options.out.as_deref())?;
     let folder = options.folder.open()?;
     let bytes = read(&options.request)?;
     let request = CvRequest::parse(&bytes).map_err(|error| malformed(&options.request, &error))?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 use crate::cli::pki::cv::key::{NewKeyChoice, holder_name, key};
-use crate::cli::pki::cv::place::{FolderChoice, of_folder, today, write};
+use crate::cli::pki::cv::place::{FolderChoice, check_free, of_folder, today, write};
 
 /// Makes the next key, and a request that this key signs; the key before signs it too, where its
 /// certificate holds.
@@ -35,6 +35,7 @@ pub(crate) struct Request {
 /// Makes key and request.
 pub(crate) fn run(options: &Request) -> Result<(), Failure> {
     let token = options.new.open()?;
+    check_free(options.out.as_deref())?;
     let folder = options.folder.open()?;
     let holder = next(&folder, options.holder.as_deref())?;
     let made = options.new.make(&token, &holder)?;
