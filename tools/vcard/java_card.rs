@@ -183,6 +183,10 @@ impl JavaCard {
                     );
                 if opens {
                     self.applet.yield_to_issuer();
+                    if command.ins() == INITIALIZE_UPDATE {
+                        // Whatever was open is over; the challenge is of this applet's AID.
+                        self.domain.lend();
+                    }
                     let applet = &self.memory.0;
                     let mut store = Beside { store, applet };
                     return self.domain.answer(command, form, line, &mut store, work);

@@ -263,6 +263,30 @@ mod tests {
     }
 
     #[test]
+    fn long_curves_many_uses_and_pauses_take_their_time() {
+        let ms = |work| clock("j3r180").add(5, 2, work).as_secs_f64() * 1000.0;
+        let none = ms(Work::default());
+        let using = |key, more| {
+            let signed = Some(key);
+            ms(Work {
+                signed,
+                more,
+                ..Work::default()
+            }) - none
+        };
+        let one = using(KeyWork::P384, 0);
+        assert!((using(KeyWork::P384, 3) - 4.0 * one).abs() < 1e-3);
+        let longer = using(KeyWork::Curve(512), 0);
+        assert!((longer / one - 64.0 / 27.0).abs() < 1e-3, "{longer}");
+        let pause_ms = 1000;
+        let paused = Work {
+            pause_ms,
+            ..Work::default()
+        };
+        assert!((ms(paused) - none - 1000.0).abs() < 1e-3);
+    }
+
+    #[test]
     fn time_adds_up_and_is_written_by_name() {
         let mut clock = clock("j3r180");
         let first = clock.add(5, 258, Work::default());

@@ -125,7 +125,8 @@ impl Document {
         let issuer = self.inspection()?.issuer.take();
         let issuer = issuer.ok_or(Status::CONDITIONS_NOT_SATISFIED)?;
         let certificate = Certificate::read(request.data)?;
-        if certificate.authority != issuer {
+        // Nobody links to itself: an old root would come to the front again.
+        if certificate.authority != issuer || certificate.holder == issuer {
             return Err(Status::AUTHENTICATION_FAILED);
         }
         let trust = &self.memory.trust;

@@ -103,12 +103,13 @@ impl Trust {
         Ok(())
     }
 
-    /// Takes another trust point, whose link certificate was verified. The oldest makes room.
+    /// Takes another trust point, whose link certificate was verified. The oldest makes room;
+    /// one that is known already stays what and where it is.
     pub(super) fn link(&mut self, certificate: &Certificate<'_>, key: PublicKey) {
-        self.points
-            .retain(|known| known.reference != certificate.holder);
-        self.points.insert(0, point(certificate, key));
-        self.points.truncate(MOST);
+        if self.find(certificate.holder).is_none() {
+            self.points.insert(0, point(certificate, key));
+            self.points.truncate(MOST);
+        }
         self.advance(certificate.effective);
     }
 }

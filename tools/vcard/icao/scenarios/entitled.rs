@@ -254,7 +254,16 @@ fn trust_moves_on_by_links_also_late_ones() {
     let (desk, _) = guarded(&border.trusted);
     let mut reader = pace(desk);
     assert_eq!(reader.bring("LVCVCA00002", &second_link), 0x6A88);
+    assert_eq!(reader.bring("LVCVCA00001", &border.trusted), 0x6300);
     assert_eq!(reader.bring("LVCVCA00001", &first_link), 0x9000);
+    // Again, and another key under the same name: what is known stays.
+    let pretender = Party::new("LVCVCA00002");
+    let other = cvca.certify(&pretender, &say(CVCA, "281201", "311201"));
+    assert_eq!(reader.bring("LVCVCA00001", &first_link), 0x9000);
+    assert_eq!(reader.bring("LVCVCA00001", &other), 0x9000);
+    let own = say(CVCA, "311101", "341101");
+    let status = reader.bring("LVCVCA00002", &pretender.certify(&third, &own));
+    assert_eq!(status, 0x6300);
     assert_eq!(reader.bring("LVCVCA00002", &second_link), 0x9000);
     // The first is forgotten, the second expired in time for nothing but a link.
     assert_eq!(reader.bring("LVCVCA00001", &first_link), 0x6A88);

@@ -1,6 +1,7 @@
 //! Whole stories: a chip is personalized through the issuer's channel, then inspected by a
 //! reader that is written here with openssl alone.
 
+mod arbitrary;
 mod authority;
 mod border;
 mod desk;
