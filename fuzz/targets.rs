@@ -15,6 +15,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("request", request),
     ("crl", crl),
     ("cvc", cvc),
+    ("cms", cms),
+    ("master_list", master_list),
     ("ocsp", ocsp),
     ("est", est),
     ("public_key", public_key),
@@ -222,6 +224,34 @@ fn cvc(bytes: &[u8]) {
             EfCvca::parse(&file.to_bytes()).is_ok_and(|again| again == file),
             "a file of references survives its encoding"
         );
+    }
+}
+
+/// A signed message as it comes in a file, and as it lies on a chip.
+fn cms(bytes: &[u8]) {
+    use cert::cms::SignedData;
+    for read in [SignedData::parse(bytes), SignedData::parse_ef_sod(bytes)] {
+        let Ok(message) = read else {
+            continue;
+        };
+        let strict = message.verify(&[]);
+        assert!(
+            strict.is_err() || strict == message.verify_allowing_sha1(&[]),
+            "what is accepted without SHA-1 is accepted with it"
+        );
+    }
+}
+
+fn master_list(bytes: &[u8]) {
+    if let Ok(list) = cert::MasterList::parse(bytes)
+        && list.unread().is_empty()
+    {
+        let again = cert::MasterList::encode(list.certificates())
+            .and_then(|der| cert::MasterList::parse(&der));
+        assert!(again.is_ok_and(|again| {
+            let mut certificates = again.certificates().iter();
+            certificates.all(|one| list.certificates().contains(one))
+        }));
     }
 }
 

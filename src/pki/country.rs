@@ -24,6 +24,7 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
+pub use crate::to_be_signed::certificate_algorithm as signature_algorithm;
 pub use authority::{CountryAuthority, Renewed};
 pub use book::{BookError, DocumentSigners, NoSigner, SignerEntry, Unfit};
 pub use error::{CountryError, MessageError};

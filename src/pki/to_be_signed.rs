@@ -82,8 +82,11 @@ impl Content<'_> {
     }
 }
 
-/// Returns how a key in the token signs certificates.
-pub(crate) fn certificate_algorithm(signer: &dyn Signer) -> Result<SignatureAlgorithm, IssueError> {
+/// Returns how a key in the token signs certificates, requests and documents.
+///
+/// # Errors
+/// [`IssueError::SignerKey`] for Ed25519.
+pub fn certificate_algorithm(signer: &dyn Signer) -> Result<SignatureAlgorithm, IssueError> {
     use hsm::SignatureAlgorithm as Token;
     match signer.algorithm() {
         Token::EcdsaP256Sha256 | Token::EcdsaBrainpoolP256r1Sha256 => {

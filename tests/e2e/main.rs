@@ -14,6 +14,7 @@ mod border;
 mod card;
 mod ceremonies;
 mod corpora;
+mod country;
 mod demo;
 mod envelopes;
 mod hsm;

@@ -347,6 +347,39 @@ fn cut_and_altered_messages_are_refused_or_not_verified() {
     ));
 }
 
+/// One fault each; `tests/vectors/cms/make.py` makes them.
+#[test]
+fn every_fault_is_named() {
+    let text = include_str!("../../../tests/vectors/cms/faults.json");
+    let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+    let bytes = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let whole = SignedData::parse(&bytes(&vectors["base"])).unwrap();
+    whole.verify(&[]).unwrap();
+    crate::MasterList::parse(&bytes(&vectors["list"])).unwrap();
+    let (faults, lists) = (&vectors["faults"], &vectors["lists"]);
+    for fault in faults.as_array().unwrap() {
+        let said = SignedData::parse(&bytes(&fault["der"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.contains(fault["error"].as_str().unwrap()),
+            "{}: {said}",
+            fault["name"]
+        );
+    }
+    for fault in lists.as_array().unwrap() {
+        let said = crate::MasterList::parse(&bytes(&fault["der"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.contains(fault["error"].as_str().unwrap()),
+            "{}: {said}",
+            fault["name"]
+        );
+    }
+    assert!(faults.as_array().unwrap().len() > 30);
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

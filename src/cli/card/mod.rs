@@ -19,7 +19,7 @@ pub(crate) mod progress;
 pub(crate) mod random;
 mod recognition;
 mod replay;
-mod runs;
+pub(crate) mod runs;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod tables;

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use hsm::Act;
+use hsm::{Act, Token};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::key_name::NewKey;
-use crate::cli::hsm::officers::{OfficerChoice, Outcome};
+use crate::cli::hsm::officers::{OfficerChoice, Officers, Outcome};
 use crate::cli::hsm::place::{TokenChoice, record_of};
 use crate::cli::hsm::shown;
 
@@ -32,20 +32,27 @@ pub(crate) fn run(options: &Generate) -> Result<ExitCode, Failure> {
     let place = options.token.place()?;
     let officers = options.officers.open(&place)?;
     let token = place.open()?;
-    let act = Act::Generate {
-        label: options.label.clone(),
-        key: options.kind.name().to_owned(),
-    };
-    let outcome = officers.carry_out(record_of(&token), &act, || {
-        options
-            .kind
-            .make(&token, &options.label)
-            .or_fail(Kind::Device)?;
-        Ok(Outcome {
-            keys: vec![shown::record(&token, &options.label)?],
-            ..Outcome::default()
-        })
-    })?;
+    let outcome = make(&token, &officers, options.kind, &options.label)?;
     shown::done(&outcome, "made:", options.token.json)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a key, ordered and signed for by two officers.
+pub(crate) fn make(
+    token: &Token,
+    officers: &Officers,
+    kind: NewKey,
+    label: &str,
+) -> Result<Outcome, Failure> {
+    let act = Act::Generate {
+        label: label.to_owned(),
+        key: kind.name().to_owned(),
+    };
+    officers.carry_out(record_of(token), &act, || {
+        kind.make(token, label).or_fail(Kind::Device)?;
+        Ok(Outcome {
+            keys: vec![shown::record(token, label)?],
+            ..Outcome::default()
+        })
+    })
 }

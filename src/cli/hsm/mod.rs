@@ -22,9 +22,10 @@ mod split;
 mod terminal;
 mod verify;
 
+pub(crate) use generate::make;
 pub(crate) use key_name::NewKey;
 pub(crate) use officers::{OfficerChoice, Outcome, officer};
-pub(crate) use place::{ForeignToken, TokenChoice, record_of};
+pub(crate) use place::{ForeignToken, TOKEN_FILES, TokenChoice, record_of};
 pub(crate) use shown::record;
 
 use std::process::ExitCode;

@@ -1,8 +1,13 @@
 //! `zimogs pki`: the certification authorities of an installation.
 
 mod authority;
+mod country;
 mod crl;
+mod csca;
+mod csca_book;
 mod cv;
+mod ds;
+mod masterlist;
 mod serve;
 
 use std::process::ExitCode;
@@ -11,6 +16,7 @@ use clap::Subcommand;
 
 use crate::cli::central::Place;
 use crate::cli::failure::Failure;
+use crate::cli::hsm::TOKEN_FILES;
 
 /// Works with the certification authorities of an installation.
 #[derive(Subcommand)]
@@ -18,7 +24,8 @@ pub(crate) enum Command {
     /// The embedded authority.
     #[command(subcommand)]
     Ca(Ca),
-    /// Signs a new revocation list of the embedded authority. Example:
+    /// Signs a new revocation list of the embedded authority for eID certificates; that of a
+    /// country signing CA is `pki csca crl`. Example:
     /// zimogs pki crl --data FOLDER --out pilot-ca.crl
     Crl(crl::Crl),
     /// A country verifying certification authority: who may read fingerprints.
@@ -30,6 +37,15 @@ pub(crate) enum Command {
     /// An inspection system.
     #[command(subcommand)]
     Is(cv::Is),
+    /// The embedded country signing CA, for pilots and tests.
+    #[command(subcommand, after_help = TOKEN_FILES)]
+    Csca(csca::Command),
+    /// Document signers: their requests, certificates and turns.
+    #[command(subcommand, after_help = TOKEN_FILES)]
+    Ds(ds::Command),
+    /// Master lists of country signing certificates.
+    #[command(subcommand, after_help = TOKEN_FILES)]
+    Masterlist(masterlist::Command),
 }
 
 /// The embedded authority.
@@ -53,6 +69,9 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Cvca(command) => cv::cvca(command),
         Command::Dv(command) => cv::dv(command),
         Command::Is(command) => cv::is(command),
+        Command::Csca(command) => csca::run(command),
+        Command::Ds(command) => ds::run(command),
+        Command::Masterlist(command) => masterlist::run(command),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,183 @@
+//! What the commands for travel documents share: profiles, keys, and files that are never
+//! overwritten.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use cert::{Certificate, KeyAlgorithm, PublicKey, RevocationList, UnverifiedCrl};
+use clap::Args;
+use hsm::{Signer, Token, TokenSigner};
+use jiff::Timestamp;
+use pki::country::CountryProfile;
+
+use crate::cli::card::pem;
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::hsm::NewKey;
+use crate::cli::releases;
+
+const SHIPPED: [(&str, &str); 3] = [
+    ("csca", include_str!("../../../certs/country/csca.toml")),
+    ("ds", include_str!("../../../certs/country/ds.toml")),
+    (
+        "master-list-signer",
+        include_str!("../../../certs/country/master-list-signer.toml"),
+    ),
+];
+
+/// Returns a profile: a shipped one by its name, or a file's.
+pub(super) fn profile(named: &str) -> Result<CountryProfile, Failure> {
+    let shipped = SHIPPED.iter().find(|(name, _)| *name == named);
+    let text = match shipped {
+        Some((_, text)) => (*text).to_owned(),
+        None => text(Path::new(named))?,
+    };
+    CountryProfile::parse(&text).or_fail(Kind::Usage)
+}
+
+/// Returns the text of a profile, to be kept.
+pub(super) fn profile_text(named: &str) -> Result<String, Failure> {
+    match SHIPPED.iter().find(|(name, _)| *name == named) {
+        Some((_, text)) => Ok((*text).to_owned()),
+        None => text(Path::new(named)),
+    }
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let bytes = releases::read(path)?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(Kind::Usage, format!("{} is no text", path.display())))
+}
+
+/// Refuses a kind of key that a profile does not allow, before a key is made.
+pub(super) fn allow(profile: &CountryProfile, kind: NewKey) -> Result<(), Failure> {
+    let is_allowed =
+        KeyAlgorithm::named(kind.name()).is_some_and(|algorithm| profile.allows(algorithm));
+    if is_allowed {
+        return Ok(());
+    }
+    let (name, kind) = (profile.name(), kind.name());
+    let fault = format!("certificate profile {name:?} does not allow a {kind} key");
+    Err(Failure::new(Kind::Refused, fault))
+}
+
+/// Returns a key that signs.
+pub(super) fn signer(token: &Token, label: &str) -> Result<TokenSigner, Failure> {
+    token.signer(label).or_fail(Kind::Device)
+}
+
+/// Returns its public key.
+pub(super) fn public_key(signer: &dyn Signer) -> Result<PublicKey, Failure> {
+    PublicKey::from_spki_der(signer.public_key_spki_der()).or_fail(Kind::Device)
+}
+
+/// Writes a new file, whole or not at all; one that is there stays as it is.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        let shown = path.display();
+        match error.kind() {
+            ErrorKind::AlreadyExists => {
+                Failure::new(Kind::Refused, format!("{shown} is there already"))
+                    .with_hint("nothing is overwritten: name another file")
+            }
+            _ => Failure::new(Kind::Failed, format!("cannot write {shown}: {error}")),
+        }
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    // A link is made only where nothing has the name.
+    let written = fs::write(&beside, bytes)
+        .and_then(|()| File::open(&beside)?.sync_all())
+        .and_then(|()| fs::hard_link(&beside, path));
+    let removed = fs::remove_file(&beside);
+    written.and(removed).map_err(failed)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
+}
+
+/// Refuses a name that is taken, before anything is done for it.
+pub(super) fn be_free(path: &Path) -> Result<(), Failure> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let fault = format!("{} is there already", path.display());
+    Err(Failure::new(Kind::Refused, fault).with_hint("nothing is overwritten: name another file"))
+}
+
+/// Reads a file's certificates, DER or PEM; states' oddities are taken.
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
+    let bytes = releases::read(path)?;
+    match bytes.first() {
+        Some(0x30) => {
+            let read = Certificate::parse_of_state(&bytes);
+            read.map(|one| vec![one])
+                .map_err(|error| Failure::new(Kind::Usage, format!("{}: {error}", path.display())))
+        }
+        _ => pem::read(path),
+    }
+}
+
+/// Whom to trust.
+#[derive(Args)]
+pub(super) struct Trust {
+    /// A country signing certificate that is trusted, DER or PEM. May be repeated.
+    #[arg(long = "trust", value_name = "FILE", required = true)]
+    anchors: Vec<PathBuf>,
+    /// A link certificate. May be repeated.
+    #[arg(long = "link", value_name = "FILE")]
+    links: Vec<PathBuf>,
+    /// A revocation list of a trusted country signing CA, DER. May be repeated.
+    #[arg(long = "crl", value_name = "FILE")]
+    lists: Vec<PathBuf>,
+}
+
+/// What [`Trust`] names, read.
+pub(super) struct Trusted {
+    pub(super) anchors: Vec<Certificate>,
+    pub(super) links: Vec<Certificate>,
+    pub(super) lists: Vec<RevocationList>,
+}
+
+impl Trust {
+    pub(super) fn read(&self, at: Timestamp) -> Result<Trusted, Failure> {
+        let all = |paths: &[PathBuf]| {
+            let read: Result<Vec<_>, _> = paths.iter().map(|path| certificates(path)).collect();
+            read.map(|read| read.into_iter().flatten().collect::<Vec<_>>())
+        };
+        let (anchors, links) = (all(&self.anchors)?, all(&self.links)?);
+        let mut lists = Vec::new();
+        for path in &self.lists {
+            lists.push(list(path, &anchors, at)?);
+        }
+        Ok(Trusted {
+            anchors,
+            links,
+            lists,
+        })
+    }
+}
+
+/// Reads a list that one of the anchors signed.
+fn list(path: &Path, anchors: &[Certificate], at: Timestamp) -> Result<RevocationList, Failure> {
+    let bytes = releases::read(path)?;
+    let shown = path.display();
+    let read = UnverifiedCrl::parse(bytes)
+        .map_err(|error| Failure::new(Kind::Usage, format!("{shown}: {error}")))?;
+    let mut fault = None;
+    for anchor in anchors {
+        match read.clone().verify(anchor, at) {
+            Ok(list) => return Ok(list),
+            Err(error) => fault = Some(error),
+        }
+    }
+    let fault = fault.map_or(
+        "no country signing certificate is trusted".to_owned(),
+        |fault| fault.to_string(),
+    );
+    Err(Failure::new(Kind::Integrity, format!("{shown}: {fault}")))
+}
