@@ -41,6 +41,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("security_infos", security_infos),
     ("secure_messaging", secure_messaging),
     ("inspection", inspection),
+    ("delivery", delivery),
 ];
 
 fn apdu(bytes: &[u8]) {
@@ -823,5 +824,21 @@ fn inspection(bytes: &[u8]) {
         if let Ok(file) = access::read_start(&mut chip, &limits, name, 1000) {
             assert!(file.len() <= 1000);
         }
+    }
+}
+
+fn delivery(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(delivery) = document::Delivery::parse(text) {
+        assert!(delivery.blanks.len() < text.lines().count());
+        let most = document::DeliveredBlank::MAX_CHIPS;
+        assert!(
+            delivery
+                .blanks
+                .iter()
+                .all(|blank| blank.chips.len() <= most)
+        );
     }
 }

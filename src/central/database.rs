@@ -121,7 +121,7 @@ mod tests {
         INSERT INTO number VALUES ('XA0000001', 'd', 'spoiled'), ('XA0000002', 'd', 'allotted');
         INSERT INTO delivery VALUES ('D', 1, 'p', 0);
         INSERT INTO blank VALUES ('B', 'D', 'spoiled', 'd', 'XA0000001');
-        INSERT INTO chip VALUES ('00', 'B', 'lateid-v2', 0);
+        INSERT INTO chip VALUES ('00', 'B', 'eid-chip', 0);
         INSERT INTO lease (id, document, number, station, slot, operator, document_digest, blank, state, opened, expires)
             VALUES ('l', 'd', 'XA0000001', 's', 'a', 'p', x'', 'B', 'spoiled', 0, 0);";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{Actor, JournalLine};
 use document::life_cycle::{BlankState, CertificateState, DocumentState, EnvelopeState};
-use document::{Act, Kind};
+use document::{Act, DeliveredChip, Kind};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::Row;
@@ -14,7 +14,6 @@ use crate::central::Central;
 use crate::database::{moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
-use crate::stock::DeliveredChip;
 
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]

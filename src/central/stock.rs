@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use api::Actor;
 use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
-use document::{Act, DocumentNumber};
+use document::{Act, DeliveredBlank, DeliveredChip, Delivery};
 use profile::is_article;
 use sqlx::SqliteConnection;
 
@@ -16,112 +16,51 @@ use crate::database::stored;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
-/// The most blanks that one delivery lists.
-pub(crate) const MAX_BLANKS: usize = 100_000;
-
 /// The most chips that one blank has.
-pub(crate) const MAX_CHIPS: usize = 8;
+pub(crate) const MAX_CHIPS: usize = DeliveredBlank::MAX_CHIPS;
 
-/// A delivery of blanks, as its list says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The delivery's reference, used once: 1 to 64 ASCII letters, digits and `. _ : / -`.
-    pub reference: String,
-    /// The blanks.
-    pub blanks: Vec<DeliveredBlank>,
-}
-
-/// A blank of a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveredBlank {
-    /// The serial number that is printed on it: 1 to 32 of `A`-`Z`, `0`-`9` and `-`.
-    pub serial: String,
-    /// What it is, where its chips do not say it: the document profiles' name for it. A blank
-    /// without chips has one.
-    pub article: Option<String>,
-    /// The document number that its maker gave it, if it did.
-    pub number: Option<DocumentNumber>,
-    /// Its chips, each of another product: at most 8.
-    pub chips: Vec<DeliveredChip>,
-}
-
-/// A chip of a blank.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveredChip {
-    /// Its chip profile.
-    pub product: String,
-    /// Its serial number in hexadecimal, 1 to 32 bytes, as the chip profile has it.
-    pub serial: String,
-    /// The version of the keys that its maker left on it, where the list says it.
-    pub key_version: Option<u8>,
-}
-
-impl DeliveredBlank {
-    /// A blank that is known by its chips alone.
-    pub fn of_chips(serial: impl Into<String>, chips: Vec<DeliveredChip>) -> Self {
-        Self {
-            serial: serial.into(),
-            article: None,
-            number: None,
-            chips,
-        }
+/// Checks what can be checked of a delivery without the books.
+fn check(delivery: &Delivery) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
+    if !(1..=64).contains(&delivery.reference.len()) || !delivery.reference.chars().all(allowed) {
+        return Err(CentralError::invalid(
+            "a delivery's reference has 1 to 64 ASCII letters, digits and . _ : / -",
+        ));
     }
-}
-
-impl DeliveredChip {
-    /// A chip of which the list does not say the version of its keys.
-    pub fn new(product: impl Into<String>, serial: impl Into<String>) -> Self {
-        Self {
-            product: product.into(),
-            serial: serial.into(),
-            key_version: None,
-        }
+    if !(1..=Delivery::MAX_BLANKS).contains(&delivery.blanks.len()) {
+        return Err(CentralError::invalid(format!(
+            "a delivery lists 1 to {} blanks",
+            Delivery::MAX_BLANKS
+        )));
     }
-}
-
-impl Delivery {
-    /// Checks what can be checked without the books.
-    fn check(&self) -> Result<()> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
-        if !(1..=64).contains(&self.reference.len()) || !self.reference.chars().all(allowed) {
-            return Err(CentralError::invalid(
-                "a delivery's reference has 1 to 64 ASCII letters, digits and . _ : / -",
-            ));
-        }
-        if !(1..=MAX_BLANKS).contains(&self.blanks.len()) {
+    for blank in &delivery.blanks {
+        let serial = blank_serial(&blank.serial)?;
+        if blank.chips.len() > MAX_CHIPS {
             return Err(CentralError::invalid(format!(
-                "a delivery lists 1 to {MAX_BLANKS} blanks"
+                "blank {serial} has {} chips; a blank has at most {MAX_CHIPS}",
+                blank.chips.len()
             )));
         }
-        for blank in &self.blanks {
-            let serial = blank_serial(&blank.serial)?;
-            if blank.chips.len() > MAX_CHIPS {
+        match &blank.article {
+            Some(article) if !is_article(article) => {
                 return Err(CentralError::invalid(format!(
-                    "blank {serial} has {} chips; a blank has at most {MAX_CHIPS}",
-                    blank.chips.len()
+                    "the article of blank {serial} is not 1 to 64 of a-z, 0-9 and -"
                 )));
             }
-            match &blank.article {
-                Some(article) if !is_article(article) => {
-                    return Err(CentralError::invalid(format!(
-                        "the article of blank {serial} is not 1 to 64 of a-z, 0-9 and -"
-                    )));
-                }
-                None if blank.chips.is_empty() => {
-                    return Err(CentralError::invalid(format!(
-                        "blank {serial} has neither chips nor an article: nothing says what it is"
-                    )));
-                }
-                _ => {}
-            }
-            if products(blank).len() != blank.chips.len() {
+            None if blank.chips.is_empty() => {
                 return Err(CentralError::invalid(format!(
-                    "blank {serial} has two chips of one product: no station could tell them apart"
+                    "blank {serial} has neither chips nor an article: nothing says what it is"
                 )));
             }
+            _ => {}
         }
-        Ok(())
+        if products(blank).len() != blank.chips.len() {
+            return Err(CentralError::invalid(format!(
+                "blank {serial} has two chips of one product: no station could tell them apart"
+            )));
+        }
     }
+    Ok(())
 }
 
 fn products(blank: &DeliveredBlank) -> BTreeSet<&str> {
@@ -149,7 +88,7 @@ impl Central {
     }
 
     async fn try_receive(&self, actor: &Actor, deed: &Deed, delivery: &Delivery) -> Result<usize> {
-        delivery.check()?;
+        check(delivery)?;
         let all: BTreeSet<_> = delivery.blanks.iter().flat_map(products).collect();
         for chip in delivery.blanks.iter().flat_map(|blank| &blank.chips) {
             self.check_version(chip)?;

@@ -2,20 +2,105 @@
 //!
 //! ```text
 //! {"format":"zimogs-delivery/v1","delivery":"D-2026-17","blanks":2}
-//! {"blank":"LV-0001","chips":[{"product":"lateid-v2","serial":"40907861…","key_version":"FF"}]}
+//! {"blank":"LV-0001","chips":[{"product":"eid-chip","serial":"40907861…","key_version":"FF"}]}
 //! {"blank":"B-77","article":"booklet","number":"PB0000077"}
 //! ```
 
-use document::DocumentNumber;
 use serde::Deserialize;
+use thiserror::Error;
 
-use crate::error::{CentralError, Result};
-use crate::stock::{DeliveredBlank, DeliveredChip, Delivery, MAX_BLANKS, MAX_CHIPS};
+use crate::DocumentNumber;
 
 /// The first line's `format`.
 const FORMAT: &str = "zimogs-delivery/v1";
 /// The longest line, in bytes: a blank of eight chips with the longest names.
 const MAX_LINE: usize = 4_096;
+
+/// A delivery of blanks, as its list says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The delivery's reference, used once: 1 to 64 ASCII letters, digits and `. _ : / -`.
+    pub reference: String,
+    /// The blanks.
+    pub blanks: Vec<DeliveredBlank>,
+}
+
+/// A blank of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveredBlank {
+    /// The serial number that is printed on it: 1 to 32 of `A`-`Z`, `0`-`9` and `-`.
+    pub serial: String,
+    /// What it is, where its chips do not say it: the document profiles' name for it. A blank
+    /// without chips has one.
+    pub article: Option<String>,
+    /// The document number that its maker gave it, if it did.
+    pub number: Option<DocumentNumber>,
+    /// Its chips, each of another product.
+    pub chips: Vec<DeliveredChip>,
+}
+
+/// A chip of a blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveredChip {
+    /// Its chip profile.
+    pub product: String,
+    /// Its serial number in hexadecimal, 1 to 32 bytes, as the chip profile has it.
+    pub serial: String,
+    /// The version of the keys that its maker left on it, where the list says it.
+    pub key_version: Option<u8>,
+}
+
+impl DeliveredBlank {
+    /// The most chips that one blank has.
+    pub const MAX_CHIPS: usize = 8;
+
+    /// A blank that is known by its chips alone.
+    pub fn of_chips(serial: impl Into<String>, chips: Vec<DeliveredChip>) -> Self {
+        Self {
+            serial: serial.into(),
+            article: None,
+            number: None,
+            chips,
+        }
+    }
+}
+
+impl DeliveredChip {
+    /// A chip of which the list does not say the version of its keys.
+    pub fn new(product: impl Into<String>, serial: impl Into<String>) -> Self {
+        Self {
+            product: product.into(),
+            serial: serial.into(),
+            key_version: None,
+        }
+    }
+}
+
+/// Why a text is no delivery's list.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DeliveryError {
+    /// It has no line.
+    #[error("the delivery's list is empty")]
+    Empty,
+    /// A line is not sound.
+    #[error("line {line} of the delivery's list: {fault}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// It was cut off.
+    #[error(
+        "the delivery's list has {found} blanks, and its first line says {said}: it is cut off"
+    )]
+    CutOff {
+        /// How many blanks there are.
+        found: usize,
+        /// How many there should be.
+        said: usize,
+    },
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,21 +130,22 @@ struct ChipLine {
 }
 
 impl Delivery {
+    /// The most blanks that one delivery lists.
+    pub const MAX_BLANKS: usize = 100_000;
+
     /// Reads a delivery's list. What the books must know to judge it is judged when it is booked.
     ///
     /// # Errors
-    /// [`CentralError::Invalid`] names the first line that is not sound, and what it lacks.
-    pub fn parse(text: &str) -> Result<Self> {
+    /// [`DeliveryError`] names the first line that is not sound, and what it lacks.
+    pub fn parse(text: &str) -> Result<Self, DeliveryError> {
         let mut lines = (1..).zip(text.lines());
-        let (_, first) = lines
-            .next()
-            .ok_or_else(|| CentralError::invalid("the delivery's list is empty"))?;
+        let (_, first) = lines.next().ok_or(DeliveryError::Empty)?;
         let head: Head = line(1, first)?;
         if head.format != FORMAT {
             return Err(at(1, &format!("\"format\" is not \"{FORMAT}\"")));
         }
-        if head.blanks > MAX_BLANKS {
-            return Err(at(1, &format!("a delivery lists 1 to {MAX_BLANKS} blanks")));
+        if head.blanks > Self::MAX_BLANKS {
+            return Err(at(1, "a delivery lists 1 to 100000 blanks"));
         }
         let mut blanks = Vec::new();
         for (number, text) in lines {
@@ -69,11 +155,10 @@ impl Delivery {
             blanks.push(blank(number, text)?);
         }
         if blanks.len() != head.blanks {
-            return Err(CentralError::invalid(format!(
-                "the delivery's list has {} blanks, and its first line says {}: it is cut off",
-                blanks.len(),
-                head.blanks
-            )));
+            return Err(DeliveryError::CutOff {
+                found: blanks.len(),
+                said: head.blanks,
+            });
         }
         Ok(Self {
             reference: head.delivery,
@@ -82,13 +167,10 @@ impl Delivery {
     }
 }
 
-fn blank(number: usize, text: &str) -> Result<DeliveredBlank> {
+fn blank(number: usize, text: &str) -> Result<DeliveredBlank, DeliveryError> {
     let read: BlankLine = line(number, text)?;
-    if read.chips.len() > MAX_CHIPS {
-        return Err(at(
-            number,
-            &format!("a blank has at most {MAX_CHIPS} chips"),
-        ));
+    if read.chips.len() > DeliveredBlank::MAX_CHIPS {
+        return Err(at(number, "a blank has at most 8 chips"));
     }
     let mut chips = Vec::new();
     for chip in read.chips {
@@ -107,7 +189,7 @@ fn blank(number: usize, text: &str) -> Result<DeliveredBlank> {
     })
 }
 
-fn key_version(number: usize, text: &str) -> Result<u8> {
+fn key_version(number: usize, text: &str) -> Result<u8, DeliveryError> {
     let wrong = || at(number, "\"key_version\" is two hexadecimal digits");
     match hex::decode(text).map_err(|_| wrong())?[..] {
         [version] => Ok(version),
@@ -115,15 +197,18 @@ fn key_version(number: usize, text: &str) -> Result<u8> {
     }
 }
 
-fn line<'a, T: Deserialize<'a>>(number: usize, text: &'a str) -> Result<T> {
+fn line<'a, T: Deserialize<'a>>(number: usize, text: &'a str) -> Result<T, DeliveryError> {
     if text.len() > MAX_LINE {
         return Err(at(number, &format!("it is longer than {MAX_LINE} bytes")));
     }
     serde_json::from_str(text).map_err(|error| at(number, &error.to_string()))
 }
 
-fn at(line: usize, fault: &str) -> CentralError {
-    CentralError::invalid(format!("line {line} of the delivery's list: {fault}"))
+fn at(line: usize, fault: &str) -> DeliveryError {
+    DeliveryError::Line {
+        line,
+        fault: fault.to_owned(),
+    }
 }
 
 #[cfg(test)]

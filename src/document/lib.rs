@@ -26,6 +26,7 @@ mod named;
 
 mod application;
 mod common_name;
+mod delivery;
 mod holder;
 mod image;
 mod kind;
@@ -47,6 +48,7 @@ pub use application::{
     Priority, Reference, Source,
 };
 pub use common_name::{COMMON_NAME_LIMIT, common_name};
+pub use delivery::{DeliveredBlank, DeliveredChip, Delivery, DeliveryError};
 pub use holder::{BirthPlace, Holder, Sex};
 pub use image::{
     CHIP_PORTRAIT_LIMITS, FINGERPRINT_LIMITS, Image, ImageError, ImageLimits, MediaType,

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::central::Place;
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
 /// The longest delivery list, in bytes.
@@ -46,7 +46,7 @@ pub(crate) fn receive(options: &Receive) -> Result<(), Failure> {
         return Err(unread(format!("it is longer than {MAX_LIST} bytes")));
     }
     let text = std::fs::read_to_string(&options.list).map_err(|error| unread(error.to_string()))?;
-    let delivery = Delivery::parse(&text)?;
+    let delivery = Delivery::parse(&text).or_fail(Kind::Usage)?;
     options
         .place
         .with_central("stock-keeper", async |central, actor| {

@@ -94,7 +94,11 @@ impl Supply {
         for index in number..number + stock.documents + SPARE {
             let mut chips = Vec::new();
             for (place, chip) in stock.chips.iter().enumerate() {
-                let path = folder.join(format!("{index:05}-{}.json", place + 1));
+                let file = match stock.chips.len() {
+                    1 => format!("{index:05}.json"),
+                    _ => format!("{index:05}-{}.json", place + 1),
+                };
+                let path = folder.join(file);
                 let serial = make_chip(chip, maker, &path)?;
                 chips.push(BlankChip {
                     product: chip.product.clone(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pki::CertificateProfile;
-use profile::{ChipProfile, DocumentProfile, ObjectKind};
+use profile::{ChipProfile, DocumentProfile, NumberSource, ObjectKind};
 use serde::Serialize;
 
 use crate::cli::card::tables;
@@ -144,6 +144,12 @@ impl Line {
 
     fn document(&mut self, document: &DocumentProfile) {
         self.title = Some(document.title.clone());
+        if let Some(article) = &document.article {
+            self.has.push(format!("article {article}"));
+        }
+        if document.number == NumberSource::Blank {
+            self.has.push("the blank's number".to_owned());
+        }
         for chip in &document.chips {
             self.has
                 .push(format!("{} {}", chip.interface, chip.products.join(" or ")));
