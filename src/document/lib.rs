@@ -17,6 +17,8 @@
 //!       |                        (or the number of a numbered blank)
 //!       +-- Record, mrz::Conventions ---------> Mrz
 //!       +-- life_cycle: Application, Document, Blank, Certificate, Lease
+//!
+//!  JSON Lines -- Delivery::parse --> blanks with their chips, articles and numbers
 //! ```
 //!
 //! Wire names are in kebab-case (`id-card`, `in-production`, `stock-keeper`).
