@@ -8,6 +8,7 @@ mod demo;
 mod failure;
 mod hsm;
 mod installation;
+mod mrtd;
 mod output;
 mod pki;
 mod profile;
@@ -44,6 +45,9 @@ enum Command {
     /// Talks to cards in PC/SC readers.
     #[command(subcommand, after_help = CHIP)]
     Card(card::Command),
+    /// Inspects travel documents: chips, and files that somebody read from one.
+    #[command(subcommand)]
+    Mrtd(mrtd::Command),
     /// Works with chip and document profiles.
     #[command(subcommand, after_help = CHIP)]
     Profile(profile::Command),
@@ -68,6 +72,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Card(command) => card::run(&command),
+        Command::Mrtd(command) => mrtd::run(&command),
         Command::Profile(command) => profile::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),

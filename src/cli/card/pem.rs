@@ -28,8 +28,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Certificate>, Failure> {
         Failure::new(Kind::Usage, fault)
     };
     let blocks = match std::str::from_utf8(&bytes) {
-        Ok(text) if text.contains(BEGIN) => {
-            blocks(text).map_err(|error| fault(error.to_string()))?
+        Ok(text) if is_pem(text) => {
+            blocks(text, &[LABEL]).map_err(|error| fault(error.to_string()))?
         }
         _ => vec![bytes],
     };
@@ -41,7 +41,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Certificate>, Failure> {
     Ok(certificates)
 }
 
-fn blocks(text: &str) -> Result<Vec<Vec<u8>>, pem_rfc7468::Error> {
+/// Says whether a text has blocks in PEM.
+pub(crate) fn is_pem(text: &str) -> bool {
+    text.contains(BEGIN)
+}
+
+/// Returns the content of every block with one of these labels.
+pub(crate) fn blocks(text: &str, labels: &[&str]) -> Result<Vec<Vec<u8>>, pem_rfc7468::Error> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some(begin) = rest.find(BEGIN) {
@@ -51,7 +57,7 @@ fn blocks(text: &str) -> Result<Vec<Vec<u8>>, pem_rfc7468::Error> {
         let line = from_begin.get(end..).and_then(|line| line.find('\n'));
         let (block, after) = from_begin.split_at(line.map_or(from_begin.len(), |line| end + line));
         let (label, der) = pem_rfc7468::decode_vec(block.trim_end().as_bytes())?;
-        if label == LABEL {
+        if labels.contains(&label) {
             blocks.push(der);
         }
         rest = after;
@@ -80,7 +86,10 @@ mod tests {
             encode(&[1, 2, 3]).unwrap(),
             encode(&[4; 70]).unwrap()
         );
-        assert_eq!(blocks(&text).unwrap(), [vec![1, 2, 3], vec![4; 70]]);
-        assert!(blocks("-----BEGIN CERTIFICATE-----\nAA").is_err());
+        assert_eq!(
+            blocks(&text, &[LABEL]).unwrap(),
+            [vec![1, 2, 3], vec![4; 70]]
+        );
+        assert!(blocks("-----BEGIN CERTIFICATE-----\nAA", &[LABEL]).is_err());
     }
 }
