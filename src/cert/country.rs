@@ -113,6 +113,28 @@ pub struct CountryPath<'a> {
     pub revocation: Revocation,
 }
 
+/// A path that was verified once, kept by whoever asks again and again for the same signer: its
+/// signatures do not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptPath {
+    signer: Certificate,
+    issuers: Vec<Certificate>,
+}
+
+impl KeptPath {
+    /// Judges the path for another question: everything but signatures and revocation, which are
+    /// as they were when it was verified.
+    ///
+    /// # Errors
+    /// [`CountryPathError`]; the signer may still have another path.
+    pub fn judge(&self, question: &CountryQuestion<'_>) -> Result<(), CountryPathError> {
+        check_signer(&self.signer, question)?;
+        let mut issuers = self.issuers.iter();
+        issuers.try_for_each(|issuer| check_itself(issuer, question.at))?;
+        Ok(())
+    }
+}
+
 /// Verifies signers of travel documents against country signing certificates.
 #[derive(Clone, Copy, Debug)]
 pub struct CountryVerifier<'a> {
@@ -156,6 +178,23 @@ impl<'a> CountryVerifier<'a> {
         Ok(CountryPath {
             certificates: path,
             revocation,
+        })
+    }
+
+    /// Verifies a signer's certificate, and keeps its path for later questions.
+    ///
+    /// # Errors
+    /// [`CountryPathError`].
+    pub fn keep(
+        &self,
+        signer: &'a Certificate,
+        question: &CountryQuestion<'_>,
+    ) -> Result<KeptPath, CountryPathError> {
+        let path = self.verify(signer, question)?;
+        let issuers = path.certificates.into_iter().skip(1);
+        Ok(KeptPath {
+            signer: signer.clone(),
+            issuers: issuers.cloned().collect(),
         })
     }
 

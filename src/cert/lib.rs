@@ -55,7 +55,8 @@ pub use algorithm::{Curve, KeyAlgorithm, RsaLength};
 pub use certificate::{Certificate, CertificateError, Validity};
 pub use certs_only::{CertsOnlyError, MAX_CERTS_ONLY, certs_only};
 pub use country::{
-    CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, Revocation,
+    CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, KeptPath,
+    Revocation,
 };
 pub use crl::{
     CrlError, CrlVerifyError, MAX_CRL, OutOfScope, RevocationList, Revoked, UnverifiedCrl,

@@ -39,7 +39,19 @@ fn judge(
         links,
         lists: &[],
     };
-    let path = verifier.verify(signer, &question)?;
+    let judged = verifier.verify(signer, &question);
+    // Whoever kept the path when the signer was new comes to the same judgement.
+    for role in [CountryRole::DocumentSigner, CountryRole::MasterListSigner] {
+        let early = CountryQuestion {
+            role,
+            ..self::question(signer.validity().not_before)
+        };
+        if let Ok(kept) = verifier.keep(signer, &early) {
+            let again = kept.judge(&question);
+            assert_eq!(again, judged.clone().map(drop));
+        }
+    }
+    let path = judged?;
     assert_eq!(path.revocation, Revocation::Unknown);
     Ok(path.certificates.len())
 }

@@ -1,14 +1,14 @@
 //! Signing EF.SOD, EF.CardSecurity and master lists.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cert::cms::{
     CSCA_MASTER_LIST, LDS_SECURITY_OBJECT, Message, SECURITY_OBJECT, SignedData, SignerNaming,
 };
 use cert::{
-    Certificate, CountryQuestion, CountryRole, CountryVerifier, MasterList, PublicKey,
-    SignatureAlgorithm,
+    Certificate, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, KeptPath,
+    MasterList, PublicKey, SignatureAlgorithm,
 };
 use hsm::Signer;
 use jiff::Timestamp;
@@ -21,13 +21,16 @@ use crate::to_be_signed::certificate_algorithm;
 /// A signer's certificate, its key, and the chain by which both are judged.
 ///
 /// Whatever it signs is read back and verified with the whole chain before it is given out: a
-/// document with a wrong EF.SOD is found at the border only, years later.
+/// document with a wrong EF.SOD is found at the border only, years later. The signatures of the
+/// chain, which do not change, are verified for the first message; dates and purposes for each.
 pub struct MessageSigner {
     certificate: Certificate,
     anchors: Vec<Certificate>,
     links: Vec<Certificate>,
     signer: Arc<dyn Signer>,
     algorithm: SignatureAlgorithm,
+    /// The first chain that held.
+    chain: OnceLock<KeptPath>,
 }
 
 /// What is signed.
@@ -65,6 +68,7 @@ impl MessageSigner {
             links,
             signer,
             algorithm,
+            chain: OnceLock::new(),
         })
     }
 
@@ -147,10 +151,20 @@ impl MessageSigner {
         }
     }
 
+    /// Judges the chain for one message.
+    fn judge(&self, question: &CountryQuestion<'_>) -> Result<(), CountryPathError> {
+        if let Some(Ok(())) = self.chain.get().map(|chain| chain.judge(question)) {
+            return Ok(());
+        }
+        // There may be another.
+        let chain = self.verifier().keep(&self.certificate, question)?;
+        self.chain.get_or_init(|| chain);
+        Ok(())
+    }
+
     /// Signs, verifies, and returns the message and the message in tag 77.
     fn sign(&self, what: &Content<'_>) -> Result<(Vec<u8>, Vec<u8>), MessageError> {
-        let judged = self.verifier().verify(&self.certificate, &what.question);
-        judged.map(drop).map_err(MessageError::Path)?;
+        self.judge(&what.question).map_err(MessageError::Path)?;
         let unsigned = Message {
             content_type: what.kind,
             content: what.content,

@@ -398,13 +398,17 @@ fn master_lists_are_signed_by_their_signer_alone() {
                 ds.sign_master_list(&anchors(), at),
                 Err(MessageError::Path(_))
             ));
-            for wrong in [
-                lists.sign_document(b"0\0", "P", at),
-                ds.sign_document(b"0\0", "XX", at),
-                // The key's three months are over.
-                ds.sign_document(b"0\0", "P", time("2026-04-20T00:00:00Z")),
-            ] {
-                assert!(matches!(wrong, Err(MessageError::Path(_))));
+            // The chain that it keeps after the first message is not asked less.
+            for content in [b"0\0", b"1\0"] {
+                for wrong in [
+                    lists.sign_document(content, "P", at),
+                    ds.sign_document(content, "XX", at),
+                    // The key's three months are over.
+                    ds.sign_document(content, "P", time("2026-04-20T00:00:00Z")),
+                ] {
+                    assert!(matches!(wrong, Err(MessageError::Path(_))));
+                }
+                ds.sign_document(content, "P", at).unwrap();
             }
             let other = key(&token, "other", Kind::On(Curve::P384));
             let certificate = ds.certificate().clone();
