@@ -49,9 +49,15 @@ pub struct Inspection {
 
 impl Inspection {
     /// Returns the verdict: the worst of all checks. An inspection without checks proves nothing.
+    ///
+    /// That a document or its signer has expired leaves the verdict open: it is as genuine as
+    /// before, and whether it is accepted is for whoever inspects it to say.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let verdicts = self.checks.iter().map(|check| check.verdict);
+        let verdicts = self.checks.iter().map(|check| match check.name {
+            CheckName::Expiry | CheckName::SignerValidity => check.verdict.min(Verdict::Unknown),
+            _ => check.verdict,
+        });
         verdicts.max().unwrap_or(Verdict::Unknown)
     }
 

@@ -140,7 +140,7 @@ fn another_document_s_zone_is_told() {
 }
 
 #[test]
-fn what_is_missing_stays_open_and_what_is_added_is_wrong() {
+fn what_is_missing_or_added_stays_open_and_is_not_vouched_for() {
     let state = State::new();
     let (lds, trust) = (document(&state), state.trust());
     for (missing, told) in [
@@ -180,11 +180,15 @@ fn what_is_missing_stays_open_and_what_is_added_is_wrong() {
     assert_eq!(
         troubles(&inspection),
         [
-            "file-list failed: DG15 is there, and EF.COM does not list it",
-            "hash-dg15 failed: DG15 is there, and no hash of it is signed",
+            "file-list unknown: DG15 is there, and EF.COM does not list it",
+            "hash-dg15 unknown: DG15 is there, and no hash of it is signed",
         ]
     );
     assert!(!inspection.vouches_for(Group::Dg15));
+    // What EF.COM lists, somebody has to have signed.
+    let listed = added.com(LdsVersion::V1_8).encode();
+    let inspection = judge(&with(&added, &[(File::Com, Some(listed))]), &trust);
+    assert_eq!(inspection.verdict(), Verdict::Failed);
 }
 
 #[test]

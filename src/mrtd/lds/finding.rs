@@ -100,6 +100,13 @@ impl Finding {
         match self {
             Self::Deviation { .. } => Severity::Note,
             Self::NoFile(_) | Self::NotPresent(_) => Severity::Open,
+            // Nothing of the document refers to it, so that it proves nothing and refutes nothing:
+            // the reference data set has one. Where EF.COM lists it, that is the fault.
+            Self::PresentNotListed(group) | Self::PresentNotSigned(group)
+                if !group.is_mandatory() =>
+            {
+                Severity::Open
+            }
             _ => Severity::Fault,
         }
     }
