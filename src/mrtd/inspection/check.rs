@@ -38,6 +38,12 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CheckName {
+    /// The chip was opened as it offers, and nothing better was withheld.
+    Access,
+    /// The session with the chip held to the end.
+    Session,
+    /// The chip took the terminal for one with rights.
+    TerminalAuthentication,
     /// The file reads as what it is.
     File(File),
     /// EF.COM, EF.SOD and the files that are there name the same data groups and versions.
@@ -72,6 +78,18 @@ pub enum CheckName {
     ChipAuthenticationKey,
     /// DG15 holds a key with which active authentication can be run.
     ActiveAuthenticationKey,
+    /// The chip proved the key in EF.CardSecurity while it was opened.
+    ChipAuthenticationMapping,
+    /// The chip proved the key in DG14.
+    ChipAuthentication,
+    /// The chip proved the key in DG15.
+    ActiveAuthentication,
+    /// The chip is the one that the issuer made: it proved a key that a trusted signer vouches for.
+    ChipGenuine,
+    /// DG1 is the machine readable zone that is printed, as far as that is known.
+    PrintedZone,
+    /// Every file is what was written, byte for byte.
+    ReadBack,
 }
 
 impl fmt::Display for CheckName {
@@ -79,6 +97,9 @@ impl fmt::Display for CheckName {
         f.pad(match self {
             Self::File(file) => return write!(f, "file-{}", suffix(*file)),
             Self::Hash(group) => return write!(f, "hash-dg{}", group.number()),
+            Self::Access => "access",
+            Self::Session => "session",
+            Self::TerminalAuthentication => "terminal-authentication",
             Self::FileList => "file-list",
             Self::SodSignature => "sod-signature",
             Self::SignerChain => "signer-chain",
@@ -94,6 +115,12 @@ impl fmt::Display for CheckName {
             Self::Portrait => "portrait",
             Self::ChipAuthenticationKey => "chip-authentication-key",
             Self::ActiveAuthenticationKey => "active-authentication-key",
+            Self::ChipAuthenticationMapping => "chip-authentication-mapping",
+            Self::ChipAuthentication => "chip-authentication",
+            Self::ActiveAuthentication => "active-authentication",
+            Self::ChipGenuine => "chip-genuine",
+            Self::PrintedZone => "printed-mrz",
+            Self::ReadBack => "read-back",
         })
     }
 }

@@ -88,6 +88,12 @@ impl Inspection {
         .all(passed)
             && not_failed(CheckName::SignerRevocation)
     }
+
+    /// Adds a check in its place.
+    pub(super) fn add(&mut self, check: Check) {
+        self.checks.push(check);
+        self.checks.sort_by_key(|check| check.name);
+    }
 }
 
 /// EF.SOD as far as it reads.

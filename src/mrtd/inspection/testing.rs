@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use cert::cms::{LDS_SECURITY_OBJECT, Message, SignerNaming};
+use cert::cms::{LDS_SECURITY_OBJECT, Message, SECURITY_OBJECT, SignerNaming, UnsignedMessage};
 use cert::{Certificate, Hash, SignatureAlgorithm};
+use der::oid::ObjectIdentifier;
 use document::mrz::{Format, Mrz, Names, Parts, UnusedCheck, ZoneDate};
 use document::{Sex, Transliteration};
 use jiff::Timestamp;
@@ -226,8 +227,24 @@ pub(crate) fn seal(lds: &mut Lds, signer: &Holder) {
 
 /// Returns EF.SOD with this content.
 pub(crate) fn signed(signer: &Holder, content: &[u8], when: Option<&str>) -> Vec<u8> {
+    let (unsigned, signature) = message(signer, LDS_SECURITY_OBJECT, content, when);
+    unsigned.assemble_ef_sod(&signature).unwrap()
+}
+
+/// Returns EF.CardSecurity with these SecurityInfos.
+pub(crate) fn card_security(signer: &Holder, infos: &[u8]) -> Vec<u8> {
+    let (unsigned, signature) = message(signer, SECURITY_OBJECT, infos, Some(SIGNED));
+    unsigned.assemble(&signature).unwrap()
+}
+
+fn message(
+    signer: &Holder,
+    content_type: ObjectIdentifier,
+    content: &[u8],
+    when: Option<&str>,
+) -> (UnsignedMessage, Vec<u8>) {
     let message = Message {
-        content_type: LDS_SECURITY_OBJECT,
+        content_type,
         content,
         signer: &signer.certificate,
         others: &[],
@@ -237,7 +254,7 @@ pub(crate) fn signed(signer: &Holder, content: &[u8], when: Option<&str>) -> Vec
     };
     let unsigned = message.prepare().unwrap();
     let signature = sign(&signer.key, unsigned.to_be_signed());
-    unsigned.assemble_ef_sod(&signature).unwrap()
+    (unsigned, signature)
 }
 
 pub(crate) fn sign(key: &PKey<Private>, message: &[u8]) -> Vec<u8> {
@@ -275,10 +292,19 @@ pub(crate) fn dg1(zone: Mrz) -> Vec<u8> {
 
 /// Returns DG2 with a small portrait, as others' decoders read it.
 pub(crate) fn dg2() -> Vec<u8> {
+    biometric("dg2_39794_min_jpeg")
+}
+
+/// Returns DG3 with a fingerprint.
+pub(crate) fn dg3() -> Vec<u8> {
+    biometric("dg3_39794_one_min_png")
+}
+
+fn biometric(name: &str) -> Vec<u8> {
     let text = include_str!("../../../tests/vectors/biometrics/iso39794.json");
     let rows: Value = serde_json::from_str(text).unwrap();
     let rows = rows.as_array().unwrap();
-    let row = rows.iter().find(|row| row["name"] == "dg2_39794_min_jpeg");
+    let row = rows.iter().find(|row| row["name"] == name);
     hex::decode(row.unwrap()["hex"].as_str().unwrap()).unwrap()
 }
 

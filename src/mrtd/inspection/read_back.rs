@@ -1,0 +1,118 @@
+//! The station's look at a chip that it wrote: a border's inspection, and every byte compared.
+
+use card::Channel;
+use document::mrz::Mrz;
+
+use super::check::{Check, CheckName, Verdict};
+use super::chip::{ChipInspection, ReadError, Reading, inspect_chip};
+use super::judge::UnreadCause;
+use crate::lds::{Dg1, Difference, File, Group, Lds};
+
+/// What came back.
+#[derive(Debug)]
+pub struct ReadBack {
+    /// The border's inspection, with the checks `read-back` and `printed-mrz` of the comparison.
+    pub chip: ChipInspection,
+    /// Every file that is not what was written.
+    pub differences: Vec<Difference>,
+    /// What was written and could not be compared: a border cannot read it either.
+    pub not_compared: Vec<File>,
+}
+
+impl ReadBack {
+    /// Returns the first check that failed: what the personalization turns into a fault. A document
+    /// whose every failed check is none is as it was to be, as far as could be judged.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Check> {
+        let mut checks = self.chip.inspection.checks.iter();
+        checks.find(|check| check.verdict == Verdict::Failed)
+    }
+
+    /// Returns the checks that stay open: which of them a document may leave open, its profile
+    /// knows.
+    pub fn open(&self) -> impl Iterator<Item = &Check> {
+        let checks = self.chip.inspection.checks.iter();
+        checks.filter(|check| check.verdict == Verdict::Unknown)
+    }
+}
+
+/// Reads a chip back and compares it with what was written. `reading.trust` holds the issuer's own
+/// country signing certificate; `printed` is the zone on the printed face, as far as it is known.
+///
+/// Compared are the files that a border reads: EF.COM, EF.SOD, the data groups, EF.CardAccess and
+/// EF.CardSecurity. Others, and data groups for which the terminal has no rights, are listed as not
+/// compared.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_back(
+    channel: &mut dyn Channel,
+    reading: Reading<'_>,
+    written: &Lds,
+    printed: Option<&Mrz>,
+) -> Result<ReadBack, ReadError> {
+    let mut chip = inspect_chip(channel, reading)?;
+    let is_protected = |file: File| {
+        let of_file =
+            |unread: &super::Unread| unread.file == file && unread.cause == UnreadCause::Protected;
+        chip.unread.iter().any(of_file)
+    };
+    let (not_compared, compared): (Vec<File>, Vec<File>) = written
+        .files()
+        .map(|(file, _)| file)
+        .partition(|file| is_out_of_reach(*file) || is_protected(*file));
+    let mut differences = written.differences(&chip.lds);
+    differences.retain(|difference| match difference {
+        Difference::Missing(file) => compared.contains(file),
+        _ => true,
+    });
+    chip.inspection
+        .add(judge(&differences, compared.len(), &not_compared));
+    if let Some(printed) = printed {
+        let name = CheckName::PrintedZone;
+        chip.inspection.checks.retain(|check| check.name != name);
+        chip.inspection.add(judge_zone(&chip.lds, printed));
+    }
+    Ok(ReadBack {
+        chip,
+        differences,
+        not_compared,
+    })
+}
+
+/// These are not read by a border in the course of an inspection.
+const fn is_out_of_reach(file: File) -> bool {
+    matches!(file, File::Cvca | File::AtrInfo | File::Dir)
+}
+
+fn judge(differences: &[Difference], compared: usize, not_compared: &[File]) -> Check {
+    let name = CheckName::ReadBack;
+    let remarks = not_compared
+        .iter()
+        .map(|file| format!("{file} was not compared"));
+    let told: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    if told.is_empty() {
+        Check::passed(name, format!("{compared} files are as they were written"))
+    } else {
+        Check::failed(name, told.join("; "))
+    }
+    .remarked(remarks)
+}
+
+fn judge_zone(lds: &Lds, printed: &Mrz) -> Check {
+    let name = CheckName::PrintedZone;
+    let read = lds.get(Group::Dg1).map(Dg1::parse);
+    let Some(Ok(read)) = read else {
+        return Check::unknown(name, "EF.DG1 is not there or does not read");
+    };
+    let fields = printed.differences(&read.content.mrz);
+    let titles: Vec<_> = fields.iter().map(|field| field.title()).collect();
+    if titles.is_empty() {
+        Check::passed(name, "EF.DG1 is the printed zone")
+    } else {
+        Check::failed(
+            name,
+            format!("EF.DG1 is not the printed zone: {}", titles.join(", ")),
+        )
+    }
+}
