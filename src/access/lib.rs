@@ -64,9 +64,25 @@ pub use session_keys::{Cipher, SessionKeys};
 pub use terminal_authentication::{
     MAX_TERMINAL_CERTIFICATES, TerminalAuthentication, TerminalAuthenticationError,
     TerminalBinding, TerminalCertificates, TerminalCertificatesError, TerminalKey, TerminalVersion,
+    TrustPointsError, read_trust_points,
 };
 
 // What is proved on virtual chips stands apart.
+#[cfg(test)]
+#[path = "../../tests/access/border.rs"]
+mod border;
+#[cfg(test)]
+#[path = "../../tests/access/fingerprints.rs"]
+mod fingerprints;
+#[cfg(test)]
+#[path = "../../tests/access/foreign_chains.rs"]
+mod foreign_chains;
+#[cfg(test)]
+#[path = "../../tests/access/inspection.rs"]
+mod inspection;
+#[cfg(test)]
+#[path = "../../tests/access/issuer.rs"]
+mod issuer;
 #[cfg(test)]
 #[path = "../../tests/access/mrtd_applet.rs"]
 mod mrtd_applet;

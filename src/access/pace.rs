@@ -155,16 +155,23 @@ enum Stage {
     Mapping(Zeroizing<Vec<u8>>),
     Agreement {
         generator: Element,
-        public: Vec<u8>,
+        own: OwnKey,
         chip_mapping: Option<Vec<u8>>,
     },
     Token(Box<Token>),
+}
+
+/// The terminal's public key of the agreement.
+struct OwnKey {
+    encoded: Vec<u8>,
+    compressed: Vec<u8>,
 }
 
 struct Token {
     keys: SessionKeys,
     expected: [u8; 8],
     chip_id: Vec<u8>,
+    terminal_key: Vec<u8>,
     chip_mapping: Option<Vec<u8>>,
 }
 
@@ -240,9 +247,9 @@ impl Dialogue for Pace {
             Stage::Mapping(nonce) => run.mapping(&nonce, response)?,
             Stage::Agreement {
                 generator,
-                public,
+                own,
                 chip_mapping,
-            } => run.agreement(&generator, &public, chip_mapping, response)?,
+            } => run.agreement(&generator, own, chip_mapping, response)?,
             Stage::Token(token) => return run.token(*token, response).map(Turn::Done),
         };
         Ok(Turn::Send(command, Self { run, stage }))
@@ -337,13 +344,16 @@ impl Run {
             return Err(PaceError::PublicKey(step));
         }
         let public = self.group.power(&generator, &self.private)?;
-        let public = self.group.encode(&public)?;
-        let command = self.authenticate(CHAINED, &tlv::encode(TERMINAL_KEY, &public));
+        let own = OwnKey {
+            encoded: self.group.encode(&public)?,
+            compressed: self.group.compress(&public)?,
+        };
+        let command = self.authenticate(CHAINED, &tlv::encode(TERMINAL_KEY, &own.encoded));
         let chip_mapping =
             chip_mapping.filter(|_| self.choice.protocol().mapping == Mapping::ChipAuthentication);
         let stage = Stage::Agreement {
             generator,
-            public,
+            own,
             chip_mapping,
         };
         Ok((command, stage))
@@ -352,7 +362,7 @@ impl Run {
     fn agreement(
         &self,
         generator: &Element,
-        public: &[u8],
+        public: OwnKey,
         chip_mapping: Option<Vec<u8>>,
         response: &Response,
     ) -> Result<(Command, Stage), PaceError> {
@@ -360,7 +370,7 @@ impl Run {
         let objects = template(step, response)?;
         let chips = self.public_key(step, the(step, &objects, CHIP_KEY)?)?;
         let encoded = self.group.encode(&chips)?;
-        if encoded == public || encoded == self.group.encode(generator)? {
+        if encoded == public.encoded || encoded == self.group.encode(generator)? {
             return Err(PaceError::Reflected);
         }
         let shared = self.group.power(&chips, &self.private)?;
@@ -373,12 +383,13 @@ impl Run {
             let object = public_key_object(&self.oid, self.choice.parameters(), key);
             keys.mac(&object)
         };
-        let (own, expected) = (token(&encoded)?, token(public)?);
+        let (own, expected) = (token(&encoded)?, token(&public.encoded)?);
         let command = self.authenticate(0x00, &tlv::encode(TERMINAL_TOKEN, &own));
         let token = Box::new(Token {
             keys,
             expected,
             chip_id: self.group.compress(&chips)?,
+            terminal_key: public.compressed,
             chip_mapping,
         });
         Ok((command, Stage::Token(token)))
@@ -417,6 +428,7 @@ impl Run {
         Ok(PaceOutcome {
             messaging: SecureMessaging::new(token.keys),
             chip_id: token.chip_id,
+            terminal_key: token.terminal_key,
             authorities,
             chip_key,
             tries_left: self.tries_left,

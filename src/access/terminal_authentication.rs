@@ -16,6 +16,7 @@
 mod certificates;
 #[cfg(test)]
 mod tests;
+mod trust_points;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -29,6 +30,7 @@ use crate::dialogue::{Dialogue, Turn};
 pub use certificates::{
     MAX_TERMINAL_CERTIFICATES, TerminalCertificates, TerminalCertificatesError,
 };
+pub use trust_points::{TrustPointsError, read_trust_points};
 
 /// Bytes of a challenge.
 const CHALLENGE: usize = 8;

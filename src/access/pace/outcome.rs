@@ -2,6 +2,7 @@
 
 use card::cipher::padding::unpadded;
 use card::cipher::{aes_cbc_decrypt, aes_ecb_encrypt};
+use cert::cvc::HolderReference;
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -23,6 +24,10 @@ pub struct PaceOutcome {
     /// ID_PICC, by which terminal authentication names the chip: its ephemeral key, compressed
     /// (*TR-03110-3 §B.3*).
     pub chip_id: Vec<u8>,
+    /// Comp(PK_DH,IFD), the terminal's ephemeral key, compressed. Where chip authentication
+    /// mapping has proved the chip, terminal authentication signs it in place of the key of chip
+    /// authentication (*ICAO 9303-11 §7.1.2*).
+    pub terminal_key: Vec<u8>,
     /// The certification authorities that the chip trusts, the newest first; none where no
     /// rights were asked for.
     pub authorities: Vec<Vec<u8>>,
@@ -30,6 +35,17 @@ pub struct PaceOutcome {
     pub chip_key: Option<MappedChipKey>,
     /// How often the password could still have been tried, where the chip said so.
     pub tries_left: Option<u8>,
+}
+
+impl PaceOutcome {
+    /// Returns the authorities that the chip trusts as references, the newest first. What is
+    /// none leads to no certificate, and is left out.
+    pub fn trust_points(&self) -> Vec<HolderReference> {
+        let names = self.authorities.iter();
+        names
+            .filter_map(|name| HolderReference::parse(name).ok())
+            .collect()
+    }
 }
 
 /// Says why a chip is not the one with this key.
