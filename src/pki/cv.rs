@@ -18,6 +18,7 @@ mod file;
 mod folder;
 mod grant;
 mod key;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -28,4 +29,5 @@ pub use file::write_new;
 pub use folder::CvFolder;
 pub use grant::{CvGrant, CvTerm, CvVoucher, TermError};
 pub use key::{CvKey, CvKeyError, accepts_own};
+pub use terminal::{CvTerminal, CvTerminalError};
 pub use trust::CvTrustError;

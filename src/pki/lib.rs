@@ -60,7 +60,8 @@ pub use cmp::{
 pub use crl::{CrlEntry, CrlError, RevocationReason};
 pub use cv::{
     CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvKeyError, CvRenewal,
-    CvTerm, CvTrustError, CvVoucher, TermError, accepts_own, write_new,
+    CvTerm, CvTerminal, CvTerminalError, CvTrustError, CvVoucher, TermError, accepts_own,
+    write_new,
 };
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
 pub use est::{EstAccess, EstAuthority, EstConfig, EstConfigError, EstSetupError};

@@ -16,8 +16,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 
 use super::{
-    CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvTerm, CvTrustError,
-    CvVoucher, TermError, accepts_own,
+    CvAuthority, CvFolder, CvFolderError, CvGrant, CvIssueError, CvKey, CvTerm, CvTerminalError,
+    CvTrustError, CvVoucher, TermError, accepts_own,
 };
 use crate::missing;
 
@@ -542,4 +542,75 @@ fn a_folder_judges_by_what_it_trusts() {
     no_path(&certificate);
     folder.keep_chain(&renewal.link).unwrap();
     folder.judge(&certificate, DAY).unwrap();
+}
+
+#[test]
+fn a_terminal_shows_its_latest_certificate_that_holds() {
+    let house = house();
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = CvFolder::open(folder.path()).unwrap();
+    let nothing = |day| terminal.terminal(day).unwrap_err();
+    assert!(matches!(nothing(DAY), CvTerminalError::None));
+
+    let own = key();
+    let asked = request(&own, "LVDVLV00001");
+    let given = dv_grant(CvVoucher::Person);
+    let verifier = house
+        .authority
+        .issue(&asked, &given, &house.register)
+        .unwrap();
+    let holder = house.root.accepts(verifier.clone(), DAY).unwrap();
+    let issuer = CvAuthority::new(holder, own).unwrap();
+    let certified = |name: &str, from: Date| {
+        let term = CvTerm::days(from, 20).unwrap();
+        let rights = [Right::ReadFingerprints];
+        let asked = key().request(&reference(name), None).unwrap();
+        let grant = grant(Role::Terminal, &rights, term, CvVoucher::Person);
+        let certificate = issuer.issue(&asked, &grant, &house.register).unwrap();
+        terminal.keep_own(&certificate).unwrap();
+        certificate
+    };
+    let first = certified("LVIS00001", DAY);
+    // Nobody is trusted, or the verifier is not there.
+    let no_path = |day| {
+        matches!(
+            nothing(day),
+            CvTerminalError::Trust(CvTrustError::NoPath { .. })
+        )
+    };
+    assert!(no_path(DAY));
+    terminal.keep_trusted(house.root.certificate()).unwrap();
+    assert!(no_path(DAY));
+    terminal.keep_chain(&verifier).unwrap();
+
+    // The next is there, and not yet effective; then both hold, then neither.
+    let change = DAY.checked_add(10.days()).unwrap();
+    let second = certified("LVIS00002", change);
+    for (day, shown) in [
+        (DAY, &first),
+        (change.yesterday().unwrap(), &first),
+        (change, &second),
+        (second.expiration(), &second),
+    ] {
+        let found = terminal.terminal(day).unwrap();
+        assert_eq!(found.holder.certificate(), shown, "{day}");
+        assert!(found.holder.authorization().allows(Right::ReadFingerprints));
+        assert_eq!(found.above, std::slice::from_ref(&verifier));
+    }
+    let over = nothing(second.expiration().tomorrow().unwrap());
+    assert!(matches!(
+        over,
+        CvTerminalError::Trust(CvTrustError::Chain(ChainError::Expired { .. }))
+    ));
+
+    // Links are shown, other verifiers are not.
+    let renewal = house.authority.renew(&key(), &Right::ALL, days(900));
+    let link = renewal.unwrap().link;
+    terminal.keep_chain(&link).unwrap();
+    let other = request(&key(), "LVDVLV00002");
+    let other = house.authority.issue(&other, &given, &house.register);
+    terminal.keep_chain(&other.unwrap()).unwrap();
+    let mut above = terminal.terminal(change).unwrap().above;
+    above.sort_by_key(|above| above.holder().clone());
+    assert_eq!(above, [link, verifier]);
 }
