@@ -10,12 +10,12 @@ use crate::world::{Ran, json, run, text, zimogs};
 const OFFICERS: [&str; 2] = ["anna", "juris"];
 
 /// One token for all three, with two officers.
-struct Border {
-    folder: tempfile::TempDir,
+pub(crate) struct Border {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Border {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let border = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -36,11 +36,11 @@ impl Border {
         border
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = zimogs();
         command
             .args(line.split_whitespace())
@@ -50,12 +50,12 @@ impl Border {
     }
 
     /// A command at the token.
-    fn at_token(&self, line: &str) -> Command {
+    pub(crate) fn at_token(&self, line: &str) -> Command {
         self.command(&format!("{line} --token token.toml"))
     }
 
     /// A command at the token that both officers sign.
-    fn by_officers(&self, line: &str) -> Command {
+    pub(crate) fn by_officers(&self, line: &str) -> Command {
         let named = OFFICERS.map(|person| format!(" --officer {person}={person}.pem"));
         self.at_token(&format!("{line}{}", named.concat()))
     }
@@ -65,9 +65,33 @@ impl Border {
     }
 
     /// Requests as a holder, and returns the request's digest.
-    fn request(&self, line: &str) -> String {
+    pub(crate) fn request(&self, line: &str) -> String {
         let said = json(&mut self.by_officers(&format!("{line} --json")));
         said["sha256"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Border {
+    /// Has the three authorities make their first keys and certificates: those of a terminal that
+    /// may read fingerprints are in `is`.
+    pub(crate) fn with_terminal() -> Self {
+        let border = Self::new();
+        run(&mut border.by_officers("pki cvca init --folder cvca --holder LVCVCA"));
+        let root = "cvca/own/LVCVCA00001.cvcert";
+        for (kind, name, authority, issuer) in [
+            ("dv", "LVDVLV", "LVCVCA00001", "cvca"),
+            ("is", "LVIS", "LVDVLV00001", "dv"),
+        ] {
+            let asked = format!("--holder {name} --authority {authority} --out {kind}.cvreq");
+            let digest = border.request(&format!("pki {kind} request --folder {kind} {asked}"));
+            let issue = format!("pki {issuer} issue {kind}.cvreq --folder {issuer}");
+            let issue = format!("{issue} --in-person {digest} --out {kind}.cvcert");
+            run(&mut border.at_token(&issue));
+            let verifier = if kind == "is" { "dv.cvcert" } else { "" };
+            let import = format!("pki {kind} import --folder {kind} {kind}.cvcert {verifier}");
+            run(&mut border.command(&format!("{import} {root} --trust")));
+        }
+        border
     }
 }
 

@@ -23,10 +23,10 @@ const TOKEN_PIN: &str = "desk-739184620518";
 const CHILD: &str = "ZIMOGS_TEST_DESK";
 
 /// A desk: a token with every key, a reader, a folder.
-struct Desk {
-    folder: PathBuf,
+pub(crate) struct Desk {
+    pub(crate) folder: PathBuf,
     token: Token,
-    farm: Farm,
+    pub(crate) farm: Farm,
     chips: u32,
     /// The one that is used.
     reader: usize,
@@ -34,7 +34,7 @@ struct Desk {
 
 /// Runs `body` in a process whose SoftHSM2 folder is private: SoftHSM2 finds its folder by the
 /// environment, which a process cannot safely change for itself.
-fn at_a_desk(test: &str, body: impl FnOnce(Desk)) {
+pub(crate) fn at_a_desk(test: &str, body: impl FnOnce(Desk)) {
     if let Some(folder) = std::env::var_os(CHILD) {
         let folder = PathBuf::from(folder);
         fs::write(folder.join("ran"), b"").unwrap();
@@ -75,7 +75,7 @@ impl Desk {
         desk
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
         fs::write(&path, text).unwrap();
         path
@@ -104,7 +104,7 @@ impl Desk {
     }
 
     /// Makes a blank as its maker does.
-    fn blank(&mut self, product: &str) -> PathBuf {
+    pub(crate) fn blank(&mut self, product: &str) -> PathBuf {
         self.chips += 1;
         let path = self.folder.join(format!("chip-{}.json", self.chips));
         let number = ChipNumber::new([0, 7], self.chips.to_be_bytes());
@@ -115,14 +115,14 @@ impl Desk {
     }
 
     /// Puts a chip into the reader, the only card there is, in place of the one that is there.
-    fn insert(&self, chip: &Path, fault: Option<vcard::Fault>) {
+    pub(crate) fn insert(&self, chip: &Path, fault: Option<vcard::Fault>) {
         let mut client = self.farm.client().unwrap();
         // The first time there is none.
         let _ = client.remove(self.reader);
         client.insert(self.reader, chip, fault).unwrap();
     }
 
-    fn card(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn card(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .arg("card")

@@ -16,6 +16,7 @@ mod ceremonies;
 mod corpora;
 mod country;
 mod demo;
+mod eac;
 mod envelopes;
 mod hsm;
 mod leaks;
