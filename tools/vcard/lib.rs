@@ -27,6 +27,7 @@ mod gids;
 mod icao;
 mod identity;
 mod in_process;
+mod inspection;
 mod isoapplet;
 mod java_card;
 #[cfg(test)]

@@ -3,12 +3,12 @@
 
 use card::Status;
 
-use super::cipher::{Cipher, Keys};
 use super::curve::Curve;
 use super::document::{Document, Outcome, Request, Way};
 use super::key_objects::{KeyObject, Private};
-use super::messaging::Messaging;
 use crate::applet::{Entropy, Work, broken};
+use crate::inspection::cipher::{Cipher, Keys};
+use crate::inspection::messaging::Messaging;
 use crate::objects::{Objects, object};
 use crate::secret::Secret;
 

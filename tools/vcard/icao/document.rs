@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::chain::{CHAINED, Chain, Joined};
 use super::files::{CVCA, Directory, Place, Rule};
 use super::memory::Memory;
-use super::messaging::Messaging;
 use super::pace::Dialogue;
 use super::terminal_authentication::Inspection;
 use crate::applet::{Answer, Applet, Entropy, Work};
+use crate::inspection::messaging::{ExpectedLength, Messaging};
 
 /// Name of the LDS1 eMRTD application (ICAO Doc 9303-10 §3.3).
 pub(crate) const AID: &[u8] = &[0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
@@ -174,7 +174,7 @@ impl Document {
             .capacity(usize::try_from(outer).unwrap_or(0x100));
         let opened = opened.inspect_err(|_| self.end())?;
         let request = Request {
-            le: opened.le,
+            le: opened.le.map(ExpectedLength::most),
             room: self.build.answer.min(fits),
             way: Way::Session,
             ..self.request(command, &opened.data)

@@ -4,9 +4,9 @@
 use card::Status;
 use serde::{Deserialize, Serialize};
 
-use super::cipher::Cipher;
 use super::curve::Curve;
 use crate::applet::{Entropy, KeyWork, Work, broken};
+use crate::inspection::cipher::Cipher;
 use crate::objects::{Objects, object};
 use crate::rsa::{BITS, RsaKey};
 use crate::secret::{Secret, hexadecimal};

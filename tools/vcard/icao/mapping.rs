@@ -6,9 +6,9 @@ use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::ec::EcPoint;
 use openssl::error::ErrorStack;
 
-use super::cipher::Cipher;
 use super::curve::Curve;
 use crate::applet::broken;
+use crate::inspection::cipher::Cipher;
 use crate::secret::Secret;
 
 /// Bits by which the pseudo-random number is longer than the field, so that its remainder is

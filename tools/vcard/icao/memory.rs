@@ -5,11 +5,12 @@ use openssl::sha::sha1;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::cipher::{Cipher, Keys, Purpose};
 use super::files::Files;
 use super::key_objects::KeyObjects;
 use super::pace::Suite;
 use super::trust::Trust;
+use crate::inspection::basic_access::document_keys;
+use crate::inspection::cipher::{Cipher, Keys, Purpose};
 use crate::secret::Secret;
 
 /// Failed attempts in a row that cost no more time than any other.
@@ -68,10 +69,9 @@ impl Zone {
         Zeroizing::new(sha1(self.information.bytes()))
     }
 
-    /// Derives the document basic access keys (ICAO Doc 9303-11 §9.7.2).
+    /// Derives the document basic access keys.
     pub(super) fn keys(&self) -> Keys {
-        let hash = self.hash();
-        Keys::derive(Cipher::TripleDes, hash.get(..16).unwrap_or_default())
+        document_keys(self.information.bytes())
     }
 }
 

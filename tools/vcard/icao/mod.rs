@@ -5,7 +5,7 @@
 //!               document        memory, volatile state, which command goes where
 //! issuer ─────► personalization CREATE FILE, PUT DATA, keys, lock       (issuer's channel)
 //! reader ─────► pace            MSE, GENERAL AUTHENTICATE   ─► mapping ─┐
-//!               basic_access    GET CHALLENGE, EXTERNAL AUTHENTICATE   ─┴► messaging
+//!               basic_access    GET CHALLENGE, EXTERNAL AUTHENTICATE   ─┴► inspection::messaging
 //!               reading         SELECT, READ BINARY         ◄─ rules ─ files
 //!               active_authentication, chip_authentication  ◄─ key_objects
 //!               terminal_authentication ◄─ certificates, trust
@@ -16,14 +16,12 @@ mod basic_access;
 mod certificates;
 mod chain;
 mod chip_authentication;
-mod cipher;
 mod curve;
 mod document;
 mod files;
 mod key_objects;
 mod mapping;
 mod memory;
-mod messaging;
 mod pace;
 mod personalization;
 mod reading;

@@ -10,14 +10,14 @@ use card::Status;
 use openssl::ec::EcPoint;
 use serde::{Deserialize, Serialize};
 
-use super::cipher::{Cipher, Keys};
 use super::curve::Curve;
 use super::document::{Document, Outcome, Request, Session};
 use super::mapping;
 use super::memory::Password;
-use super::messaging::Messaging;
 use super::terminal_authentication::{Inspection, inspection_template};
 use crate::applet::{Entropy, Work, broken};
+use crate::inspection::cipher::{Cipher, Keys};
+use crate::inspection::messaging::Messaging;
 use crate::objects::{Objects, object};
 use crate::secret::{Secret, same};
 

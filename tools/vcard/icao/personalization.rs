@@ -9,7 +9,7 @@ use super::memory::Zone;
 use super::pace::{Mapping, Suite};
 use super::reading::read_offset;
 use crate::applet::{Entropy, Work};
-use crate::mrtd::mrz_information;
+use crate::inspection::basic_access::mrz_information;
 use crate::objects::Objects;
 use crate::secret::Secret;
 

@@ -3,26 +3,21 @@
 //!
 //! ```text
 //! SELECT AID ─► personalization   PUT DATA, CREATE FILE, UPDATE BINARY, lock
-//!               basic_access      GET CHALLENGE, EXTERNAL AUTHENTICATE ─► Session
-//!               secure_messaging  0C …                                      │
-//!               reading           SELECT, READ BINARY, INTERNAL AUTHENTICATE ◄┘
+//!               passport          GET CHALLENGE, EXTERNAL AUTHENTICATE ─► inspection: session
+//!               reading           SELECT, READ BINARY, INTERNAL AUTHENTICATE ◄─ 0C … ┘
 //! ```
 
 mod active_authentication;
-mod basic_access;
-mod des;
 mod files;
 mod passport;
 mod personalization;
 mod reading;
 #[cfg(test)]
 mod scenarios;
-mod secure_messaging;
 
 use serde_json::Value;
 
 use crate::applet::Applet;
-pub(crate) use basic_access::mrz_information;
 pub(crate) use passport::AID;
 use passport::Passport;
 

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::active_authentication;
-use super::basic_access;
-use super::des::Keys;
 use super::files::{Files, Id};
-use super::secure_messaging::Session;
 use crate::applet::{Answer, Applet, Entropy, Work};
+use crate::inspection::basic_access;
+use crate::inspection::cipher::Keys;
+use crate::inspection::messaging::{ExpectedLength, Messaging};
 
 /// ICAO's application identifier for the LDS (ICAO Doc 9303-10 §3.3).
 pub(crate) const AID: &[u8] = &[0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01];
@@ -32,7 +32,7 @@ pub(super) struct Memory {
 #[derive(Default)]
 pub(super) struct Passport {
     pub(super) memory: Memory,
-    pub(super) session: Option<Session>,
+    pub(super) session: Option<Messaging>,
     challenge: Option<[u8; 8]>,
     pub(super) selected: Option<Id>,
 }
@@ -117,7 +117,7 @@ impl Passport {
             p1: command.p1(),
             p2: command.p2(),
             data: &opened.data,
-            le: opened.le,
+            le: opened.le.map_or(0, ExpectedLength::number),
             protected: true,
         };
         let (data, status) = match self.execute(&request, entropy, work) {
@@ -185,13 +185,11 @@ impl Passport {
         else {
             return Err(Status::SECURITY_STATUS_NOT_SATISFIED);
         };
-        if request.data.len() != basic_access::AUTHENTICATION {
-            return Err(Status::WRONG_LENGTH);
-        }
+        let data = request.data.try_into().map_err(|_| Status::WRONG_LENGTH)?;
         // One challenge, one attempt.
         self.challenge = None;
-        let (answer, session) =
-            basic_access::authenticate(keys, &challenge, request.data, entropy)?;
+        let (answer, session) = basic_access::answer(keys, &challenge, data, entropy)?
+            .ok_or(Status::SECURITY_STATUS_NOT_SATISFIED)?;
         self.session = Some(session);
         Ok(answer)
     }

@@ -3,10 +3,10 @@
 use card::Status;
 use card::tlv;
 
-use super::basic_access;
 use super::files::Id;
 use super::passport::{Passport, Request};
 use crate::applet::Work;
+use crate::inspection::basic_access;
 
 impl Passport {
     /// Refuses what writes once the chip is locked, and through a session at any time.
@@ -33,7 +33,8 @@ impl Passport {
             0x0060 => memory.active.set_modulus(request.data)?,
             0x0061 => memory.active.set_exponent(request.data)?,
             0x0062 => {
-                memory.access = Some(basic_access::keys(request.data)?);
+                let (information, _) = basic_access::mrz_information(request.data)?;
+                memory.access = Some(basic_access::document_keys(&information));
                 32
             }
             // The keys of chip authentication (over a binary field of 163 bits, which no

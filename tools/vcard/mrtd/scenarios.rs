@@ -3,10 +3,12 @@
 use card::tlv::{self, Tag};
 use card::{Command, Response, Status};
 
-use super::des::{Keys, pad, unpad};
 use super::passport::Passport;
 use super::{blank, wake};
 use crate::applet::{Applet, Entropy, KeyWork, Work};
+use crate::des::{pad, unpad};
+use crate::inspection::cipher::{Cipher, Keys};
+use crate::secret::Secret;
 use crate::vectors::{load, unhex};
 
 /// PUT DATA with the BAC keys of L898902C<, 690806, 940623 (ICAO Doc 9303-11 App. D.2).
@@ -59,7 +61,7 @@ impl Desk {
         let header = [0x0C, ins, p1p2[0], p1p2[1]];
         let mut objects = Vec::new();
         if !data.is_empty() {
-            let sealed = keys.encrypt(&pad(data)).unwrap();
+            let sealed = encrypt(keys, &pad(data));
             objects = match ins & 1 {
                 1 => tlv::encode(Tag::known::<0x85>(), &sealed),
                 _ => tlv::encode(Tag::known::<0x87>(), &[&[1], &sealed[..]].concat()),
@@ -96,7 +98,7 @@ impl Desk {
             (0x85, sealed) => sealed,
             _ => return (Vec::new(), status),
         };
-        let padded = keys.decrypt(sealed).unwrap();
+        let padded = decrypt(keys, sealed);
         (unpad(&padded).unwrap().to_vec(), status)
     }
 
@@ -111,9 +113,7 @@ impl Desk {
         assert_eq!((challenge.len(), status), (8, 0x9000));
         let reader = [0x11; 8];
         let seed = [0x22; 16];
-        let cryptogram = keys
-            .encrypt(&[&reader, &challenge[..], &seed].concat())
-            .unwrap();
+        let cryptogram = encrypt(keys, &[&reader, &challenge[..], &seed].concat());
         let mac = keys.mac(&cryptogram).unwrap();
         let command = Command::new(0, 0x82, 0, 0).with_le(40);
         let command = command.with_data([&cryptogram[..], &mac].concat());
@@ -121,12 +121,15 @@ impl Desk {
         if status != 0x9000 {
             return status;
         }
-        let opened = keys.decrypt(&answer[..32]).unwrap();
+        let opened = decrypt(keys, &answer[..32]);
         assert_eq!(opened[..16], [&challenge[..], &reader].concat());
         let chip: [u8; 16] = opened[16..].try_into().unwrap();
         let seed: [u8; 16] = std::array::from_fn(|i| seed[i] ^ chip[i]);
         let counter = [&challenge[4..], &reader[4..]].concat().try_into().unwrap();
-        self.session = Some((Keys::derive(&seed), u64::from_be_bytes(counter)));
+        self.session = Some((
+            Keys::derive(Cipher::TripleDes, &seed),
+            u64::from_be_bytes(counter),
+        ));
         status
     }
 
@@ -163,7 +166,24 @@ impl Desk {
 fn document_keys() -> Keys {
     let vector = load("icao9303-11/bac.json");
     let (enc, mac) = (vector.bytes("K_enc"), vector.bytes("K_mac"));
-    Keys::new(enc.try_into().unwrap(), mac.try_into().unwrap())
+    Keys {
+        cipher: Cipher::TripleDes,
+        enc: Secret::new(enc),
+        mac: Secret::new(mac),
+    }
+}
+
+fn encrypt(keys: &Keys, blocks: &[u8]) -> Vec<u8> {
+    Cipher::TripleDes
+        .encrypt(&keys.enc, &[0; 8], blocks)
+        .unwrap()
+}
+
+fn decrypt(keys: &Keys, blocks: &[u8]) -> Vec<u8> {
+    Cipher::TripleDes
+        .decrypt(&keys.enc, &[0; 8], blocks)
+        .unwrap()
+        .to_vec()
 }
 
 /// A chip with keys and EF.COM, locked, taken out of the reader.
@@ -320,7 +340,7 @@ fn the_lds_is_read_over_basic_access() {
 #[test]
 fn wrong_keys_open_nothing() {
     let mut desk = issued();
-    let wrong = Keys::derive(&[0x77; 16]);
+    let wrong = Keys::derive(Cipher::TripleDes, &[0x77; 16]);
     assert_eq!(desk.authenticate(&wrong), 0x6982);
     // A challenge serves one attempt, and must have been asked for.
     desk.expect(&format!("0082000028{}28", "00".repeat(40)), 0x6982);
@@ -335,7 +355,7 @@ fn wrong_keys_open_nothing() {
     // An answer to a former challenge is refused, though its MAC is right.
     desk.chip.reset();
     let keys = document_keys();
-    let stale = keys.encrypt(&[0x33; 32]).unwrap();
+    let stale = encrypt(&keys, &[0x33; 32]);
     let mac = keys.mac(&stale).unwrap();
     desk.expect("0084000008", 0x9000);
     let data = hex::encode([&stale[..], &mac].concat());

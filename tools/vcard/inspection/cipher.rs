@@ -12,11 +12,11 @@ use crate::des;
 use crate::secret::{Secret, same};
 
 /// Bytes of a MAC on the wire.
-pub(super) const MAC: usize = 8;
+pub(crate) const MAC: usize = 8;
 
 /// A cipher, with its MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Cipher {
+pub(crate) enum Cipher {
     /// Two-key triple DES, retail MAC.
     TripleDes,
     /// AES, CMAC.
@@ -27,7 +27,7 @@ pub(super) enum Cipher {
 
 /// What a derived key is for: the counter of the key derivation function.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Encryption = 1,
     Mac = 2,
     Password = 3,
@@ -35,7 +35,7 @@ pub(super) enum Purpose {
 
 impl Cipher {
     /// Reads the last arc of a protocol's object identifier: 1 to 4.
-    pub(super) fn from_arc(arc: u8) -> Option<Self> {
+    pub(crate) fn from_arc(arc: u8) -> Option<Self> {
         match arc {
             1 => Some(Self::TripleDes),
             2 => Some(Self::Aes128),
@@ -46,7 +46,7 @@ impl Cipher {
     }
 
     /// Returns the bytes of a key.
-    pub(super) fn key(self) -> usize {
+    pub(crate) fn key(self) -> usize {
         match self {
             Self::TripleDes | Self::Aes128 => 16,
             Self::Aes192 => 24,
@@ -55,7 +55,7 @@ impl Cipher {
     }
 
     /// Returns the bytes of a block.
-    pub(super) fn block(self) -> usize {
+    pub(crate) fn block(self) -> usize {
         match self {
             Self::TripleDes => des::BLOCK,
             _ => aes::BLOCK,
@@ -63,7 +63,7 @@ impl Cipher {
     }
 
     /// Derives a key from a shared secret, or a password's (ICAO Doc 9303-11 §9.7.1).
-    pub(super) fn derive(self, secret: &[u8], purpose: Purpose) -> Secret {
+    pub(crate) fn derive(self, secret: &[u8], purpose: Purpose) -> Secret {
         let input = Zeroizing::new([secret, &[0, 0, 0, purpose as u8]].concat());
         let mut hash = Zeroizing::new(match self {
             Self::TripleDes | Self::Aes128 => sha1(&input).to_vec(),
@@ -80,7 +80,7 @@ impl Cipher {
     }
 
     /// Encrypts whole blocks, CBC.
-    pub(super) fn encrypt(
+    pub(crate) fn encrypt(
         self,
         key: &Secret,
         iv: &[u8],
@@ -90,7 +90,7 @@ impl Cipher {
     }
 
     /// Decrypts whole blocks, CBC.
-    pub(super) fn decrypt(
+    pub(crate) fn decrypt(
         self,
         key: &Secret,
         iv: &[u8],
@@ -124,7 +124,7 @@ impl Cipher {
 
     /// Computes the MAC over a message: the retail MAC, which pads, or the first half of the
     /// CMAC, which does not.
-    pub(super) fn mac(self, key: &Secret, message: &[u8]) -> Result<[u8; MAC], ErrorStack> {
+    pub(crate) fn mac(self, key: &Secret, message: &[u8]) -> Result<[u8; MAC], ErrorStack> {
         match self {
             Self::TripleDes => {
                 let bytes = key.bytes().first_chunk().copied().unwrap_or_default();
@@ -138,7 +138,7 @@ impl Cipher {
     }
 
     /// Pads to whole blocks: 80, then 00 as needed (ISO/IEC 9797-1 method 2).
-    pub(super) fn pad(self, message: &[u8]) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn pad(self, message: &[u8]) -> Zeroizing<Vec<u8>> {
         let length = (message.len() / self.block() + 1) * self.block();
         let mut padded = Zeroizing::new(Vec::with_capacity(length));
         padded.extend_from_slice(message);
@@ -148,7 +148,7 @@ impl Cipher {
     }
 
     /// Removes such padding; `None` where there is none.
-    pub(super) fn unpad(self, padded: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn unpad(self, padded: &[u8]) -> Option<&[u8]> {
         let end = padded.iter().rposition(|byte| *byte != 0)?;
         if padded.get(end) != Some(&0x80) || padded.len() - end > self.block() {
             return None;
@@ -157,16 +157,39 @@ impl Cipher {
     }
 }
 
-/// The keys of a session.
-pub(super) struct Keys {
-    pub(super) cipher: Cipher,
-    pub(super) enc: Secret,
-    pub(super) mac: Secret,
+/// The keys of a session, or of a document with basic access control.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub(crate) struct Keys {
+    pub(crate) cipher: Cipher,
+    pub(crate) enc: Secret,
+    pub(crate) mac: Secret,
+}
+
+/// Keys out of a chip's image, of whatever length.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    cipher: Cipher,
+    enc: Secret,
+    mac: Secret,
+}
+
+impl TryFrom<Stored> for Keys {
+    type Error = &'static str;
+
+    fn try_from(Stored { cipher, enc, mac }: Stored) -> Result<Self, Self::Error> {
+        let whole = [&enc, &mac].map(|key| key.bytes().len() == cipher.key());
+        match whole {
+            [true, true] => Ok(Self { cipher, enc, mac }),
+            _ => Err("a key of another length than its cipher's"),
+        }
+    }
 }
 
 impl Keys {
     /// Derives both from what the two sides share.
-    pub(super) fn derive(cipher: Cipher, shared: &[u8]) -> Self {
+    pub(crate) fn derive(cipher: Cipher, shared: &[u8]) -> Self {
         Self {
             cipher,
             enc: cipher.derive(shared, Purpose::Encryption),
@@ -175,12 +198,12 @@ impl Keys {
     }
 
     /// Computes a MAC.
-    pub(super) fn mac(&self, message: &[u8]) -> Result<[u8; MAC], ErrorStack> {
+    pub(crate) fn mac(&self, message: &[u8]) -> Result<[u8; MAC], ErrorStack> {
         self.cipher.mac(&self.mac, message)
     }
 
     /// Says whether this is the message's MAC, in constant time.
-    pub(super) fn verifies(&self, message: &[u8], mac: &[u8]) -> Result<bool, ErrorStack> {
+    pub(crate) fn verifies(&self, message: &[u8], mac: &[u8]) -> Result<bool, ErrorStack> {
         Ok(same(&self.mac(message)?, mac))
     }
 }

@@ -17,22 +17,59 @@ const MAC: Tag = Tag::known::<0x8E>();
 const INCORRECT: Status = Status::SECURE_MESSAGING_INCORRECT;
 
 /// Keys and counter of an open session.
-pub(super) struct Messaging {
+pub(crate) struct Messaging {
     keys: Keys,
     counter: u128,
 }
 
 /// What a protected command carried.
-pub(super) struct Opened {
-    pub(super) data: Zeroizing<Vec<u8>>,
-    /// How many bytes the answer may have; `None` where none is asked for.
-    pub(super) le: Option<usize>,
+pub(crate) struct Opened {
+    pub(crate) data: Zeroizing<Vec<u8>>,
+    /// What the length object says; `None` without one.
+    pub(crate) le: Option<ExpectedLength>,
+}
+
+/// The value of a length object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExpectedLength {
+    number: usize,
+    most: usize,
+}
+
+impl ExpectedLength {
+    fn read(value: &[u8]) -> Result<Self, Status> {
+        let (number, most) = match *value {
+            [le] => (usize::from(le), 0x100),
+            [high, low] => (usize::from(u16::from_be_bytes([high, low])), 0x1_0000),
+            _ => return Err(INCORRECT),
+        };
+        Ok(Self { number, most })
+    }
+
+    /// Returns the number as it stands: nought is nought.
+    pub(crate) fn number(self) -> usize {
+        self.number
+    }
+
+    /// Returns how many bytes the answer may have: nought stands for the most.
+    pub(crate) fn most(self) -> usize {
+        match self.number {
+            0 => self.most,
+            number => number,
+        }
+    }
 }
 
 impl Messaging {
     /// Starts with these keys and this send sequence counter.
-    pub(super) fn new(keys: Keys, counter: u128) -> Self {
+    pub(crate) fn new(keys: Keys, counter: u128) -> Self {
         Self { keys, counter }
+    }
+
+    /// Returns keys and counter.
+    #[cfg(test)]
+    pub(crate) fn into_parts(self) -> (Keys, u128) {
+        (self.keys, self.counter)
     }
 
     fn cipher(&self) -> Cipher {
@@ -41,7 +78,7 @@ impl Messaging {
 
     /// Opens a protected command: [85 or 87] [97] 8E, in this order. After an error the
     /// session must not be used any more.
-    pub(super) fn open(&mut self, command: &Command) -> Result<Opened, Status> {
+    pub(crate) fn open(&mut self, command: &Command) -> Result<Opened, Status> {
         self.counter = self.counter.wrapping_add(1);
         let data = command.data();
         let (mut cryptogram, mut le, mut mac) = (None, None, None);
@@ -57,7 +94,7 @@ impl Messaging {
                 CRYPTOGRAM | PADDED_CRYPTOGRAM if cryptogram.is_none() && le.is_none() => {
                     cryptogram = Some(object);
                 }
-                EXPECTED_LENGTH if le.is_none() => le = Some(expected(object.value)?),
+                EXPECTED_LENGTH if le.is_none() => le = Some(ExpectedLength::read(object.value)?),
                 MAC => {
                     mac = Some(object.value);
                     covered = data.get(..so_far).unwrap_or_default();
@@ -83,7 +120,7 @@ impl Messaging {
     }
 
     /// Seals the answer to a command with this instruction: [85 or 87] 99 8E.
-    pub(super) fn seal(&mut self, ins: u8, data: &[u8], status: Status) -> Result<Vec<u8>, Status> {
+    pub(crate) fn seal(&mut self, ins: u8, data: &[u8], status: Status) -> Result<Vec<u8>, Status> {
         self.counter = self.counter.wrapping_add(1);
         let mut objects = Vec::new();
         if !data.is_empty() {
@@ -104,7 +141,7 @@ impl Messaging {
     }
 
     /// Returns the most bytes of data that an answer of `room` bytes can carry sealed.
-    pub(super) fn capacity(&self, room: usize) -> usize {
+    pub(crate) fn capacity(&self, room: usize) -> usize {
         // 99 02 xxxx, 8E 08 and the MAC; 87, up to three bytes of length, the padding's mark.
         let objects = 4 + 2 + MAC_LENGTH;
         let around =
@@ -171,17 +208,6 @@ fn is_odd(ins: u8) -> bool {
     ins & 0x01 == 0x01
 }
 
-/// Reads the value of a length object: nought stands for the most.
-fn expected(value: &[u8]) -> Result<usize, Status> {
-    match *value {
-        [0] => Ok(0x100),
-        [le] => Ok(usize::from(le)),
-        [0, 0] => Ok(0x1_0000),
-        [high, low] => Ok(usize::from(u16::from_be_bytes([high, low]))),
-        _ => Err(INCORRECT),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use card::Response;
@@ -210,7 +236,8 @@ mod tests {
                 panic!("{step} is refused");
             };
             assert_eq!(opened.data[..], *plain.data(), "{step}");
-            assert_eq!(opened.le, plain.le().map(|le| le as usize), "{step}");
+            let le = opened.le.map(ExpectedLength::most);
+            assert_eq!(le, plain.le().map(|le| le as usize), "{step}");
             let answer = Response::parse(&row.bytes("plain_response")).unwrap();
             let sealed = messaging.seal(plain.ins(), answer.data(), answer.status());
             let whole = Response::new(sealed.unwrap(), answer.status()).encode();

@@ -1,18 +1,21 @@
-//! Basic Access Control (ICAO Doc 9303-11 §4.3): the document's keys out of its MRZ, and the
-//! mutual authentication that opens a session.
+//! Basic Access Control (ICAO Doc 9303-11 §4.3): what the MRZ opens, and the chip's part of the
+//! mutual authentication.
 
 use card::Status;
 use card::tlv;
 use openssl::sha::sha1;
 use zeroize::Zeroizing;
 
-use super::des::{BLOCK, Keys};
-use super::secure_messaging::Session;
-use crate::applet::Entropy;
+use super::cipher::{Cipher, Keys, MAC};
+use super::messaging::Messaging;
+use crate::applet::{Entropy, broken};
 use crate::secret::same;
 
-/// Data of EXTERNAL AUTHENTICATE, and of its answer: 32 bytes of cryptogram and their MAC.
-pub(super) const AUTHENTICATION: usize = 40;
+/// Bytes of the cryptogram: RND ‖ RND ‖ K.
+const CRYPTOGRAM: usize = 32;
+/// Data of EXTERNAL AUTHENTICATE, and of its answer: the cryptogram and its MAC.
+pub(crate) const AUTHENTICATION: usize = CRYPTOGRAM + MAC;
+const IV: [u8; 8] = [0; 8];
 
 /// Shortest and longest document number, characters: an MRZ fills it up to nine, and TD1
 /// carries thirteen more in its optional data (ICAO Doc 9303-5 §4.2.2.1).
@@ -23,17 +26,6 @@ const DATE: usize = 6;
 
 /// A character that no MRZ has: the applet's own word.
 const NO_MRZ_CHARACTER: Status = Status::new(0x6D04);
-
-/// Reads `62 L { 04 <document number> 04 <birth> 04 <expiry> }` and derives the keys.
-pub(super) fn keys(data: &[u8]) -> Result<Keys, Status> {
-    let (information, _) = mrz_information(data)?;
-    let digest = Zeroizing::new(sha1(&information));
-    let mut seed = Zeroizing::new([0; 16]);
-    for (byte, hashed) in seed.iter_mut().zip(digest.iter()) {
-        *byte = *hashed;
-    }
-    Ok(Keys::derive(&seed))
-}
 
 /// Reads `62 L { 04 <document number> 04 <birth> 04 <expiry> }`; returns the MRZ information,
 /// each field with its check digit (ICAO Doc 9303-11 §4.3.2), and how many bytes of it are
@@ -76,57 +68,60 @@ fn check_digit(field: &[u8]) -> Result<u8, Status> {
     Ok(b'0' + (sum % 10) as u8)
 }
 
-/// Answers EXTERNAL AUTHENTICATE (ICAO Doc 9303-11 §4.3.3): E.IC ‖ M.IC, and the session.
-pub(super) fn authenticate(
+/// Derives the document basic access keys of MRZ information (ICAO Doc 9303-11 §9.7.2).
+pub(crate) fn document_keys(information: &[u8]) -> Keys {
+    let hash = Zeroizing::new(sha1(information));
+    Keys::derive(Cipher::TripleDes, hash.get(..16).unwrap_or_default())
+}
+
+/// Answers EXTERNAL AUTHENTICATE (ICAO Doc 9303-11 §4.3.3): E.IC ‖ M.IC, and the session;
+/// `None` where the reader does not know the MRZ, or answers another challenge.
+pub(crate) fn answer(
     keys: &Keys,
     challenge: &[u8; 8],
-    data: &[u8],
+    data: &[u8; AUTHENTICATION],
     entropy: &mut Entropy,
-) -> Result<(Vec<u8>, Session), Status> {
-    let data: &[u8; AUTHENTICATION] = data.try_into().map_err(|_| Status::WRONG_LENGTH)?;
-    let refused = Err(Status::SECURITY_STATUS_NOT_SATISFIED);
-    let Some(opened) = open(keys, data) else {
-        return refused;
+) -> Result<Option<(Vec<u8>, Messaging)>, Status> {
+    let Some(opened) = open(keys, data)? else {
+        return Ok(None);
     };
     let (random, key) = opened.split_at(16);
     let (reader, own) = random.split_at(8);
     if !same(own, challenge) {
-        return refused;
+        return Ok(None);
     }
-    let mut chip_key = Zeroizing::new([0; 16]);
-    entropy.draw(&mut chip_key[..])?;
-    let answer = Zeroizing::new([own, reader, &chip_key[..]].concat());
-    let mut cryptogram = keys.encrypt(&answer).map_err(|_| Status::UNKNOWN)?;
-    let mac = keys.mac(&cryptogram).map_err(|_| Status::UNKNOWN)?;
-    cryptogram.extend_from_slice(&mac);
+    let mut chip = Zeroizing::new([0; 16]);
+    entropy.draw(&mut chip[..])?;
+    let plain = Zeroizing::new([own, reader, &chip[..]].concat());
+    let cipher = Cipher::TripleDes;
+    let mut answer = cipher.encrypt(&keys.enc, &IV, &plain).map_err(broken)?;
+    answer.extend(keys.mac(&answer).map_err(broken)?);
 
     let mut seed = Zeroizing::new([0; 16]);
-    for (byte, (reader, chip)) in seed.iter_mut().zip(key.iter().zip(chip_key.iter())) {
+    for (byte, (reader, chip)) in seed.iter_mut().zip(key.iter().zip(chip.iter())) {
         *byte = reader ^ chip;
     }
-    let mut counter = [0; 8];
     let halves = own.iter().skip(4).chain(reader.iter().skip(4));
-    for (byte, half) in counter.iter_mut().zip(halves) {
-        *byte = *half;
-    }
-    let session = Session::new(Keys::derive(&seed), u64::from_be_bytes(counter));
-    Ok((cryptogram, session))
+    let counter = halves.fold(0, |counter, byte| counter << 8 | u128::from(*byte));
+    let session = Messaging::new(Keys::derive(cipher, &seed[..]), counter);
+    Ok(Some((answer, session)))
 }
 
 /// Returns the chip's key material K.IC out of its answer to EXTERNAL AUTHENTICATE; `None`
 /// where these are not the keys it was made with.
-pub(super) fn chip_key(keys: &Keys, answer: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let opened = open(keys, answer.try_into().ok()?)?;
+pub(crate) fn chip_key(keys: &Keys, answer: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let opened = open(keys, answer.try_into().ok()?).ok()??;
     opened.get(16..).map(|key| Zeroizing::new(key.to_vec()))
 }
 
 /// Opens a cryptogram whose MAC is right.
-fn open(keys: &Keys, data: &[u8; AUTHENTICATION]) -> Option<Zeroizing<Vec<u8>>> {
-    let (cryptogram, mac) = data.split_at(AUTHENTICATION - BLOCK);
-    if !keys.verifies(cryptogram, mac).ok()? {
-        return None;
+fn open(keys: &Keys, data: &[u8; AUTHENTICATION]) -> Result<Option<Zeroizing<Vec<u8>>>, Status> {
+    let (cryptogram, mac) = data.split_at(CRYPTOGRAM);
+    if !keys.verifies(cryptogram, mac).map_err(broken)? {
+        return Ok(None);
     }
-    keys.decrypt(cryptogram).ok()
+    let opened = Cipher::TripleDes.decrypt(&keys.enc, &IV, cryptogram);
+    opened.map(Some).map_err(broken)
 }
 
 #[cfg(test)]
@@ -153,26 +148,32 @@ mod tests {
             &information[10..16],
             &information[17..23],
         );
-        let keys = keys(&put(number, birth, expiry)).unwrap();
-        assert_eq!(keys.enc(), vector.bytes("K_enc"));
-        assert_eq!(keys.mac_key(), vector.bytes("K_mac"));
+        let (read, length) = mrz_information(&put(number, birth, expiry)).unwrap();
+        assert_eq!(read[..], *information.as_bytes());
+        assert_eq!(length, 10);
+        let keys = document_keys(&read);
+        assert_eq!(keys.enc.bytes(), vector.bytes("K_enc"));
+        assert_eq!(keys.mac.bytes(), vector.bytes("K_mac"));
     }
 
     #[test]
     fn the_authentication_of_appendix_d() {
         let vector = load("icao9303-11/bac.json");
-        let keys = keys(&put("L898902C<", "690806", "940623")).unwrap();
+        let (read, _) = mrz_information(&put("L898902C<", "690806", "940623")).unwrap();
+        let keys = document_keys(&read);
         let challenge = vector.bytes("RND_IC").try_into().unwrap();
         let command = vector.row("external_authenticate").bytes("command");
         let mut entropy = Entropy::default();
         entropy.foresee(&vector.bytes("K_IC"));
-        let data = &command[5..45];
-        let (answer, session) = authenticate(&keys, &challenge, data, &mut entropy).unwrap();
+        let data = command[5..45].try_into().unwrap();
+        let given = answer(&keys, &challenge, data, &mut entropy).unwrap();
+        let (answer, session) = given.unwrap();
         let expected = vector.row("external_authenticate").bytes("response");
         assert_eq!(answer, expected[..40]);
-        assert_eq!(session.keys().enc(), vector.bytes("KS_enc"));
-        assert_eq!(session.keys().mac_key(), vector.bytes("KS_mac"));
-        assert_eq!(session.counter().to_be_bytes(), vector.bytes("SSC")[..]);
+        let (session, counter) = session.into_parts();
+        assert_eq!(session.enc.bytes(), vector.bytes("KS_enc"));
+        assert_eq!(session.mac.bytes(), vector.bytes("KS_mac"));
+        assert_eq!(counter.to_be_bytes()[8..], vector.bytes("SSC"));
         assert_eq!(**chip_key(&keys, &answer).unwrap(), vector.bytes("K_IC"));
     }
 
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn other_mrz_data_is_refused() {
         let wrong = Some(Status::WRONG_DATA);
-        let refused = |data: &[u8]| keys(data).err();
+        let refused = |data: &[u8]| mrz_information(data).err();
         assert_eq!(refused(&put("L898902C", "690806", "940623")), wrong);
         assert_eq!(refused(&put(&"A".repeat(23), "690806", "940623")), wrong);
         assert_eq!(refused(&put("L898902C<", "69080", "940623")), wrong);
@@ -201,7 +202,7 @@ mod tests {
         assert_eq!(refused(&other), wrong);
         let small = put("l898902c<", "690806", "940623");
         assert_eq!(refused(&small), Some(NO_MRZ_CHARACTER));
-        assert!(keys(&put("D23145890734<<<<<<<<<<", "340712", "950712")).is_ok());
-        assert!(keys(&put("L898902C<", "69<<<<", "940623")).is_ok());
+        assert!(mrz_information(&put("D23145890734<<<<<<<<<<", "340712", "950712")).is_ok());
+        assert!(mrz_information(&put("L898902C<", "69<<<<", "940623")).is_ok());
     }
 }
