@@ -9,9 +9,10 @@ use spki::ObjectIdentifier;
 /// A hash function (*FIPS 180-4*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hash {
-    /// SHA-1. Collisions are known, so that it is accepted only where a caller names it: for a
-    /// proof of possession by a chip that hashes with SHA-1 inside, over bytes that we chose.
-    /// Nothing that is read from a certificate or request ever leads to it.
+    /// SHA-1. Collisions are known, so that it is accepted only where a caller asks for it: for a
+    /// proof of possession by a chip that hashes with SHA-1 inside, over bytes that we chose, and
+    /// to read what states signed in the first years. No X.509 certificate or request that is read
+    /// leads to it.
     Sha1,
     /// SHA-224, as old travel documents are signed.
     Sha224,

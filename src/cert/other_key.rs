@@ -9,14 +9,13 @@ use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::pkey_ctx::PkeyCtx;
-use openssl::rsa::{Padding, Rsa};
-use openssl::sign::RsaPssSaltlen;
+use openssl::rsa::Rsa;
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::hash::Hash;
 use crate::signature::SignatureError;
 use crate::signature_algorithm::SignatureAlgorithm;
-use crate::verify::md;
+use crate::verify::verify_rsa;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -47,21 +46,15 @@ pub(crate) fn verify(
     let unsupported = SignatureError::Unsupported;
     let read = SubjectPublicKeyInfoRef::from_der(spki).map_err(|_| unsupported)?;
     let bits = read.subject_public_key.as_bytes().ok_or(unsupported)?;
-    let is_pss = matches!(algorithm, SignatureAlgorithm::RsaPss { .. });
     let verified = match (read.algorithm.oid, algorithm) {
         (EC, SignatureAlgorithm::Ecdsa(_)) => {
             let key = curve_key(spki).ok_or(unsupported)?;
-            verify_by(&key, None, hash, digest, signature)
+            verify_ecdsa(&key, digest, signature)
         }
         (RSA, SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss { .. })
         | (RSA_PSS, SignatureAlgorithm::RsaPss { .. }) => {
             let key = rsa_key(bits).ok_or(unsupported)?;
-            let padding = if is_pss {
-                Padding::PKCS1_PSS
-            } else {
-                Padding::PKCS1
-            };
-            verify_by(&key, Some((padding, algorithm)), hash, digest, signature)
+            verify_rsa(&key, algorithm, hash, digest, signature)
         }
         _ => return Err(unsupported),
     };
@@ -95,23 +88,9 @@ fn rsa_key(bits: &[u8]) -> Option<PKey<Public>> {
     PKey::from_rsa(Rsa::from_public_components(modulus, exponent).ok()?).ok()
 }
 
-fn verify_by(
-    key: &PKey<Public>,
-    rsa: Option<(Padding, SignatureAlgorithm)>,
-    hash: Hash,
-    digest: &[u8],
-    signature: &[u8],
-) -> Result<bool, ErrorStack> {
+fn verify_ecdsa(key: &PKey<Public>, digest: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
     let mut context = PkeyCtx::new(key)?;
     context.verify_init()?;
-    if let Some((padding, algorithm)) = rsa {
-        context.set_rsa_padding(padding)?;
-        context.set_signature_md(md(hash))?;
-        if let SignatureAlgorithm::RsaPss { salt_length, .. } = algorithm {
-            context.set_rsa_mgf1_md(md(hash))?;
-            context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt_length.into()))?;
-        }
-    }
     context.verify(digest, signature)
 }
 

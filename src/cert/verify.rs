@@ -175,33 +175,46 @@ impl RsaPublicKey {
                 actual: signature.len(),
             });
         }
-        let verify = || {
-            let modulus = BigNum::from_slice(self.modulus())?;
-            let exponent = BigNum::from_slice(self.exponent())?;
-            let key = PKey::from_rsa(Rsa::from_public_components(modulus, exponent)?)?;
-            let mut context = PkeyCtx::new(&key)?;
-            context.verify_init()?;
-            let md = md(hash);
-            match algorithm {
-                SignatureAlgorithm::RsaPss { salt_length, .. } => {
-                    context.set_rsa_padding(Padding::PKCS1_PSS)?;
-                    context.set_signature_md(md)?;
-                    context.set_rsa_mgf1_md(md)?;
-                    context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt_length.into()))?;
-                }
-                _ => {
-                    context.set_rsa_padding(Padding::PKCS1)?;
-                    context.set_signature_md(md)?;
-                }
-            }
-            context.verify(digest, signature)
-        };
-        let verified: Result<bool, ErrorStack> = verify();
+        let verified = self
+            .openssl_key()
+            .and_then(|key| verify_rsa(&key, algorithm, hash, digest, signature));
         match verified {
             Ok(true) => Ok(()),
             _ => Err(SignatureError::Wrong),
         }
     }
+
+    pub(crate) fn openssl_key(&self) -> Result<PKey<Public>, ErrorStack> {
+        let modulus = BigNum::from_slice(self.modulus())?;
+        let exponent = BigNum::from_slice(self.exponent())?;
+        PKey::from_rsa(Rsa::from_public_components(modulus, exponent)?)
+    }
+}
+
+/// Verifies a signature of RSA over a digest, whatever the key's length.
+pub(crate) fn verify_rsa(
+    key: &PKey<Public>,
+    algorithm: SignatureAlgorithm,
+    hash: Hash,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<bool, ErrorStack> {
+    let mut context = PkeyCtx::new(key)?;
+    context.verify_init()?;
+    let md = md(hash);
+    match algorithm {
+        SignatureAlgorithm::RsaPss { salt_length, .. } => {
+            context.set_rsa_padding(Padding::PKCS1_PSS)?;
+            context.set_signature_md(md)?;
+            context.set_rsa_mgf1_md(md)?;
+            context.set_rsa_pss_saltlen(RsaPssSaltlen::custom(salt_length.into()))?;
+        }
+        _ => {
+            context.set_rsa_padding(Padding::PKCS1)?;
+            context.set_signature_md(md)?;
+        }
+    }
+    context.verify(digest, signature)
 }
 
 /// Tells whether an uncompressed point of the right length is on the curve. All curves here have
@@ -244,7 +257,7 @@ fn group(curve: Curve) -> Result<EcGroup, ErrorStack> {
     Ok(group)
 }
 
-pub(crate) fn md(hash: Hash) -> &'static MdRef {
+fn md(hash: Hash) -> &'static MdRef {
     match hash {
         Hash::Sha1 => Md::sha1(),
         Hash::Sha224 => Md::sha224(),

@@ -1,10 +1,13 @@
 //! Signed messages: openssl's are read, ours are read by openssl, and those of states.
 
+use std::path::Path;
+
 use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::rsa::Padding;
 use openssl::sign::{RsaPssSaltlen, Signer};
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::{
     BuildError, CSCA_MASTER_LIST, CmsVerifyError, LDS_SECURITY_OBJECT, Message, SECURITY_OBJECT,
@@ -12,6 +15,7 @@ use super::{
 };
 use crate::certificate::Certificate;
 use crate::hash::Hash;
+use crate::master_list::MasterList;
 use crate::missing;
 use crate::signature_algorithm::SignatureAlgorithm;
 use crate::testing::{Folder, issue, openssl, reissue};
@@ -347,37 +351,32 @@ fn cut_and_altered_messages_are_refused_or_not_verified() {
     ));
 }
 
-/// One fault each; `tests/vectors/cms/make.py` makes them.
+/// One fault a file; `tests/vectors/cms/make.py` makes them.
 #[test]
 fn every_fault_is_named() {
-    let text = include_str!("../../../tests/vectors/cms/faults.json");
-    let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
-    let bytes = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
-    let whole = SignedData::parse(&bytes(&vectors["base"])).unwrap();
-    whole.verify(&[]).unwrap();
-    crate::MasterList::parse(&bytes(&vectors["list"])).unwrap();
-    let (faults, lists) = (&vectors["faults"], &vectors["lists"]);
-    for fault in faults.as_array().unwrap() {
-        let said = SignedData::parse(&bytes(&fault["der"]))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            said.contains(fault["error"].as_str().unwrap()),
-            "{}: {said}",
-            fault["name"]
-        );
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/cms");
+    let read =
+        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let sound = read(&vectors.join("sound.json"));
+    let message = SignedData::parse(&bytes(&sound["message"])).unwrap();
+    message.verify(&[]).unwrap();
+    MasterList::parse(&bytes(&sound["master_list"])).unwrap();
+    let mut faults = 0;
+    for entry in std::fs::read_dir(vectors.join("malformed")).unwrap() {
+        let path = entry.unwrap().path();
+        let row = read(&path);
+        let der = bytes(&row["hex"]);
+        let said = match row["kind"].as_str().unwrap() {
+            "message" => SignedData::parse(&der).unwrap_err().to_string(),
+            "master-list" => MasterList::parse(&der).unwrap_err().to_string(),
+            other => panic!("{other}"),
+        };
+        let expected = row["error"].as_str().unwrap();
+        assert!(said.contains(expected), "{}: {said}", path.display());
+        faults += 1;
     }
-    for fault in lists.as_array().unwrap() {
-        let said = crate::MasterList::parse(&bytes(&fault["der"]))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            said.contains(fault["error"].as_str().unwrap()),
-            "{}: {said}",
-            fault["name"]
-        );
-    }
-    assert!(faults.as_array().unwrap().len() > 30);
+    assert!(faults > 40, "{faults}");
 }
 
 proptest! {

@@ -92,12 +92,22 @@ impl SignedData {
         allows_sha1: bool,
     ) -> Result<Vec<VerifiedSigner<'a>>, CmsVerifyError> {
         let verify = |(place, info): (usize, &'a SignerInfo)| {
+            let all = self.certificates().iter().chain(others);
+            let mut named = all.filter(|certificate| info.names(certificate)).peekable();
+            if named.peek().is_none() {
+                return Err(CmsVerifyError::CertificateMissing { place: place + 1 });
+            }
+            // Once a signer: whoever sends a long message may send many certificates of one name.
+            let digest = self.digest_by(info, allows_sha1)?;
             let mut fault = CmsVerifyError::CertificateMissing { place: place + 1 };
-            let named = self.certificates().iter().chain(others);
-            for certificate in named.filter(|certificate| info.names(certificate)) {
-                match self.verify_signer(info, certificate, allows_sha1) {
+            for certificate in named {
+                let key = certificate.public_key();
+                match key.verify_prehashed(info.algorithm, &digest, &info.signature) {
                     Ok(()) => return Ok(VerifiedSigner { certificate, info }),
-                    Err(error) => fault = error,
+                    Err(source) => {
+                        let serial = certificate.serial_hex();
+                        fault = CmsVerifyError::Signature { serial, source };
+                    }
                 }
             }
             Err(fault)
@@ -105,12 +115,9 @@ impl SignedData {
         self.signers().iter().enumerate().map(verify).collect()
     }
 
-    fn verify_signer(
-        &self,
-        info: &SignerInfo,
-        certificate: &Certificate,
-        allows_sha1: bool,
-    ) -> Result<(), CmsVerifyError> {
+    /// Returns the digest that a signer's signature is over, if what was signed is this content;
+    /// an empty one for signatures of a kind that no key verifies.
+    fn digest_by(&self, info: &SignerInfo, allows_sha1: bool) -> Result<Vec<u8>, CmsVerifyError> {
         let hash = info.digest.ok_or(CmsVerifyError::UnknownDigest {
             oid: info.digest_oid,
         })?;
@@ -134,12 +141,7 @@ impl SignedData {
             None if self.content_type() == DATA => self.content(),
             None => return Err(CmsVerifyError::AttributesMissing),
         };
-        certificate
-            .public_key()
-            .verify(info.algorithm, signed, &info.signature)
-            .map_err(|source| CmsVerifyError::Signature {
-                serial: certificate.serial_hex(),
-                source,
-            })
+        let hash = info.algorithm.hash();
+        Ok(hash.map_or_else(Vec::new, |hash| hash.digest(signed)))
     }
 }

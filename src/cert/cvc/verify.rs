@@ -1,20 +1,13 @@
 //! Verifying signatures of terminal authentication (*TR-03110-3 §A.7.1*).
 
-use openssl::bn::BigNum;
-use openssl::error::ErrorStack;
-use openssl::md::{Md, MdRef};
-use openssl::pkey::PKey;
-use openssl::pkey_ctx::PkeyCtx;
-use openssl::rsa::{Padding, Rsa};
-use openssl::sign::RsaPssSaltlen;
-
 use crate::algorithm::{Curve, KeyAlgorithm};
 use crate::cvc::algorithm::CvAlgorithm;
 use crate::cvc::error::CvcError;
 use crate::hash::Hash;
 use crate::public_key::PublicKey;
-use crate::rsa::RsaPublicKey;
 use crate::signature::EcdsaSignature;
+use crate::signature_algorithm::SignatureAlgorithm;
+use crate::verify::verify_rsa;
 
 /// What strength a signature must have to count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,51 +116,23 @@ impl CvVerifyingKey {
                 actual: signature.len(),
             });
         }
-        let digest = self.algorithm.hash().digest(message);
+        let hash = self.algorithm.hash();
+        let digest = hash.digest(message);
+        let padding = match self.algorithm.is_pss() {
+            true => SignatureAlgorithm::rsa_pss(hash),
+            false => SignatureAlgorithm::RsaPkcs1(hash),
+        };
         let verified = match &self.key {
             PublicKey::Ec(key) => EcdsaSignature::from_raw(key.curve(), signature)
                 .and_then(|signature| key.verify(&digest, &signature))
                 .is_ok(),
-            PublicKey::Rsa(key) => self.verify_rsa(key, &digest, signature).unwrap_or(false),
+            // Also short keys, which count as legacy: that was judged above.
+            PublicKey::Rsa(key) => key
+                .openssl_key()
+                .and_then(|key| verify_rsa(&key, padding, hash, &digest, signature))
+                .unwrap_or(false),
             PublicKey::Other { .. } => false,
         };
         verified.then_some(()).ok_or(CvVerifyError::Wrong)
-    }
-
-    fn verify_rsa(
-        &self,
-        key: &RsaPublicKey,
-        digest: &[u8],
-        signature: &[u8],
-    ) -> Result<bool, ErrorStack> {
-        let modulus = BigNum::from_slice(key.modulus())?;
-        let exponent = BigNum::from_slice(key.exponent())?;
-        let key = PKey::from_rsa(Rsa::from_public_components(modulus, exponent)?)?;
-        let mut context = PkeyCtx::new(&key)?;
-        context.verify_init()?;
-        let md = md(self.algorithm.hash());
-        match self.algorithm.is_pss() {
-            true => {
-                context.set_rsa_padding(Padding::PKCS1_PSS)?;
-                context.set_signature_md(md)?;
-                context.set_rsa_mgf1_md(md)?;
-                context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
-            }
-            false => {
-                context.set_rsa_padding(Padding::PKCS1)?;
-                context.set_signature_md(md)?;
-            }
-        }
-        context.verify(digest, signature)
-    }
-}
-
-fn md(hash: Hash) -> &'static MdRef {
-    match hash {
-        Hash::Sha1 => Md::sha1(),
-        Hash::Sha224 => Md::sha224(),
-        Hash::Sha256 => Md::sha256(),
-        Hash::Sha384 => Md::sha384(),
-        Hash::Sha512 => Md::sha512(),
     }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes faults.json: a message signed by openssl with a throw-away key, and one fault each.
+"""Makes sound.json, a message signed by openssl with a throw-away key, and malformed/, one fault
+a file.
 
 Run in this folder; openssl must be installed. The message is new every time, the faults are not.
 """
@@ -122,8 +123,23 @@ lists = [
     {"name": "not-a-sequence-in-it", "error": LIST, "der": entry(INT(0), [0x31, [INT(7)]])},
     {"name": "something-after-it", "error": LIST, "der": entry(INT(0), one, INT(1))},
 ]
-Path("faults.json").write_text(json.dumps({
-    "source": "made by make.py: a message signed by openssl with a throw-away key, and one fault each",
-    "base": base.hex(), "faults": faults, "lists": lists,
-    "list": entry(INT(0), one),
-}, indent=1) + "\n")
+SOUND = "made by make.py: a message signed by openssl with a throw-away key"
+
+
+def put(path, row):
+    path.write_text(json.dumps(row, indent=1) + "\n")
+
+
+put(Path("sound.json"), {"source": SOUND, "message": base.hex(), "master_list": entry(INT(0), one)})
+folder = Path("malformed")
+folder.mkdir(exist_ok=True)
+for old in folder.glob("*.json"):
+    old.unlink()
+for kind, rows in (("message", faults), ("master-list", lists)):
+    for row in rows:
+        put(folder / f"{kind}-{row['name']}.json", {
+            "source": SOUND + ", with one fault",
+            "kind": kind,
+            "error": row["error"],
+            "hex": row["der"],
+        })
