@@ -10,10 +10,12 @@
 //!               "birth_place": "…" },
 //!   "portrait":  { "media_type": "image/jpeg", "data": "base64" },
 //!   "signature": { "media_type": "image/png", "data": "base64" },
+//!   "fingerprints": [ { "finger": "right-index",
+//!                       "media_type": "image/x-wsq", "data": "base64" } ],
 //!   "office": "RIGA-1", "priority": "normal", "certificates_consent": true }
 //! ```
 //!
-//! `signature` and `birth_place` may be absent. A field that the format does not
+//! `signature`, `fingerprints` and `birth_place` may be absent. A field that the format does not
 //! have is a fault, not ignored: it may carry what the sender relies on.
 
 mod fault;
@@ -33,7 +35,10 @@ pub use fault::{Fault, FaultCode};
 pub use reference::{CodeError, OfficeCode, Reference};
 
 use crate::named::named;
-use crate::{CERTIFICATE_AGE, Holder, Image, Kind, PORTRAIT_LIMITS, SIGNATURE_LIMITS};
+use crate::{
+    CERTIFICATE_AGE, FINGERPRINT_LIMITS, Fingerprint, Holder, Image, Kind, MAX_FINGERPRINTS,
+    PORTRAIT_LIMITS, SIGNATURE_LIMITS,
+};
 use reader::{Fields, Reader};
 use subject::Subject;
 use tree::Tree;
@@ -105,6 +110,8 @@ pub struct Application {
     pub portrait: Image,
     /// The holder's signature, where one was given.
     pub signature: Option<Image>,
+    /// The holder's fingerprints, each of another finger; none where none could be taken.
+    pub fingerprints: Vec<Fingerprint>,
     /// The office that hands the document over.
     pub office: OfficeCode,
     /// How soon it is due.
@@ -200,6 +207,7 @@ impl Application {
                 "holder",
                 "portrait",
                 "signature",
+                "fingerprints",
                 "office",
                 "priority",
                 "certificates_consent",
@@ -230,6 +238,7 @@ impl Application {
             None => Some(None),
             Some(tree) => reader.image(tree, "signature", SIGNATURE_LIMITS).map(Some),
         };
+        let fingerprints = Self::fingerprints(reader, fields);
         let office = reader.parsed(fields, "office", OfficeCode::parse);
         let priority = reader.named(fields, "priority");
         let certificates_consent = reader.boolean(fields, "certificates_consent");
@@ -240,10 +249,38 @@ impl Application {
             holder: holder?,
             portrait: portrait?,
             signature: signature?,
+            fingerprints: fingerprints?,
             office: office?,
             priority: priority?,
             certificates_consent: certificates_consent?,
         })
+    }
+
+    fn fingerprints(reader: &mut Reader, fields: &mut Fields) -> Option<Vec<Fingerprint>> {
+        let Some(tree) = fields.take("fingerprints") else {
+            return Some(Vec::new());
+        };
+        let list = reader.list(tree, "fingerprints", MAX_FINGERPRINTS)?;
+        let mut fingerprints: Vec<Fingerprint> = Vec::with_capacity(list.len());
+        let mut whole = true;
+        for (index, tree) in list.into_iter().enumerate() {
+            let path = format!("fingerprints[{index}]");
+            let Some((position, image)) = reader.fingerprint(tree, &path, FINGERPRINT_LIMITS)
+            else {
+                whole = false;
+                continue;
+            };
+            if fingerprints.iter().any(|other| other.position == position) {
+                reader.add(
+                    &format!("{path}.finger"),
+                    FaultCode::Repeated,
+                    format!("is {position} again; each finger stands there once"),
+                );
+                whole = false;
+            }
+            fingerprints.push(Fingerprint { position, image });
+        }
+        whole.then_some(fingerprints)
     }
 }
 
@@ -258,7 +295,8 @@ fn states_other_format(tree: &Tree) -> bool {
 
 impl Serialize for Application {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let length = 9 + usize::from(self.signature.is_some());
+        let length =
+            9 + usize::from(self.signature.is_some()) + usize::from(!self.fingerprints.is_empty());
         let mut fields = serializer.serialize_struct("Application", length)?;
         fields.serialize_field("format", &FORMAT)?;
         fields.serialize_field("reference", &self.reference)?;
@@ -269,6 +307,13 @@ impl Serialize for Application {
         match &self.signature {
             Some(signature) => fields.serialize_field("signature", &Encoded(signature))?,
             None => fields.skip_field("signature")?,
+        }
+        match self.fingerprints.as_slice() {
+            [] => fields.skip_field("fingerprints")?,
+            all => {
+                let all: Vec<_> = all.iter().map(EncodedFinger).collect();
+                fields.serialize_field("fingerprints", &all)?;
+            }
         }
         fields.serialize_field("office", &self.office)?;
         fields.serialize_field("priority", &self.priority)?;
@@ -285,6 +330,20 @@ impl Serialize for Encoded<'_> {
         let mut fields = serializer.serialize_struct("Image", 2)?;
         fields.serialize_field("media_type", &self.0.media_type())?;
         fields.serialize_field("data", &STANDARD.encode(self.0.bytes()))?;
+        fields.end()
+    }
+}
+
+/// A fingerprint as `{"finger", "media_type", "data"}`.
+struct EncodedFinger<'a>(&'a Fingerprint);
+
+impl Serialize for EncodedFinger<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let image = &self.0.image;
+        let mut fields = serializer.serialize_struct("Fingerprint", 3)?;
+        fields.serialize_field("finger", &self.0.position)?;
+        fields.serialize_field("media_type", &image.media_type())?;
+        fields.serialize_field("data", &STANDARD.encode(image.bytes()))?;
         fields.end()
     }
 }

@@ -29,6 +29,7 @@ mod named;
 mod application;
 mod common_name;
 mod delivery;
+mod fingerprint;
 mod holder;
 mod image;
 mod kind;
@@ -51,6 +52,7 @@ pub use application::{
 };
 pub use common_name::{COMMON_NAME_LIMIT, common_name};
 pub use delivery::{DeliveredBlank, DeliveredChip, Delivery, DeliveryError};
+pub use fingerprint::{FingerPosition, Fingerprint, MAX_FINGERPRINTS};
 pub use holder::{BirthPlace, Holder, Sex};
 pub use image::{
     CHIP_PORTRAIT_LIMITS, FINGERPRINT_LIMITS, Image, ImageError, ImageLimits, MediaType,

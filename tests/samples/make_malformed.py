@@ -181,6 +181,37 @@ def signature_too_large(a):
     a["signature"] = draw_portraits.embedded("image/png", whole[:-12] + padding + whole[-12:])
 
 
+def finger(position):
+    images = json.loads((FOLDER.parent.parent / "vectors/images/images.json").read_text(encoding="utf-8"))
+    print_of = next(image for image in images if image["media_type"] == "image/x-wsq" and image["width"] >= 125)
+    return {"finger": position, **draw_portraits.embedded(print_of["media_type"], bytes.fromhex(print_of["hex"]))}
+
+
+@case
+def fingerprints_three(a):
+    a["fingerprints"] = [finger("right-index"), finger("left-index"), finger("left-thumb")]
+
+
+@case
+def fingerprints_of_one_finger(a):
+    a["fingerprints"] = [finger("right-index"), finger("right-index")]
+
+
+@case
+def fingerprint_of_no_finger(a):
+    a["fingerprints"] = [finger("nose")]
+
+
+@case
+def fingerprint_jpeg(a):
+    a["fingerprints"] = [{"finger": "right-index", **a["portrait"]}]
+
+
+@case
+def fingerprints_as_text(a):
+    a["fingerprints"] = "none"
+
+
 @case
 def many_faults(a):
     a["reference"] = "?"

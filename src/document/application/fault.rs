@@ -66,6 +66,10 @@ named! {
         ImageLying = "image-lying",
         /// An image of another type than stated.
         MediaTypeMismatch = "media-type-mismatch",
+        /// A list with too many entries.
+        TooMany = "too-many",
+        /// The same entry again in a list.
+        Repeated = "repeated",
         /// There are more faults than are listed.
         More = "more",
     }

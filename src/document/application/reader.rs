@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::fault::Coded;
 use super::tree::Tree;
 use super::{Fault, FaultCode, MAX_FAULTS};
-use crate::{Image, ImageLimits, MediaType, UnknownName};
+use crate::{FingerPosition, Image, ImageLimits, MediaType, UnknownName};
 
 /// Longest part of an unknown field's name that a fault repeats.
 const SHOWN_NAME: usize = 40;
@@ -209,8 +209,41 @@ impl Reader {
     /// Reads `{"media_type", "data"}`, and judges the bytes.
     pub(super) fn image(&mut self, tree: Tree, path: &str, limits: ImageLimits) -> Option<Image> {
         let mut fields = self.object(tree, path, &["media_type", "data"])?;
-        let media_type: Option<MediaType> = self.named(&mut fields, "media_type");
-        let text = self.text(&mut fields, "data");
+        self.picture(&mut fields, limits)
+    }
+
+    /// Reads an image of a finger.
+    pub(super) fn fingerprint(
+        &mut self,
+        tree: Tree,
+        path: &str,
+        limits: ImageLimits,
+    ) -> Option<(FingerPosition, Image)> {
+        let mut fields = self.object(tree, path, &["finger", "media_type", "data"])?;
+        let position = self.named(&mut fields, "finger");
+        let image = self.picture(&mut fields, limits);
+        Some((position?, image?))
+    }
+
+    /// Opens a list of at most so many.
+    pub(super) fn list(&mut self, tree: Tree, path: &str, most: usize) -> Option<Vec<Tree>> {
+        match tree {
+            Tree::List(list) if list.len() <= most => Some(list),
+            Tree::List(list) => {
+                let message = format!("has {} entries; expected at most {most}", list.len());
+                self.add(path, FaultCode::TooMany, message);
+                None
+            }
+            other => {
+                self.wrong_type(path, "a list", &other);
+                None
+            }
+        }
+    }
+
+    fn picture(&mut self, fields: &mut Fields, limits: ImageLimits) -> Option<Image> {
+        let media_type: Option<MediaType> = self.named(fields, "media_type");
+        let text = self.text(fields, "data");
         let (stated, text) = (media_type?, text?);
         let field = fields.path("data");
         // Four characters make three bytes; don't decode what is too large anyway.

@@ -5,7 +5,7 @@ use jiff::civil::date;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{COMMON_NAME_LIMIT, Sex, Validity};
+use crate::{COMMON_NAME_LIMIT, FingerPosition, Sex, Validity};
 
 const TODAY: Date = date(2026, 11, 20);
 
@@ -71,7 +71,8 @@ fn flat(tree: &Tree) -> String {
         Tree::Text(text) => text.to_string(),
         Tree::Bool(value) => value.to_string(),
         Tree::Number(number) => format!("{number:?}"),
-        Tree::Null | Tree::List => tree.type_name().to_owned(),
+        Tree::List(list) => list.iter().map(flat).collect(),
+        Tree::Null => tree.type_name().to_owned(),
     }
 }
 
@@ -106,6 +107,12 @@ fn samples_are_the_cases_that_their_names_say() {
             .contains('\'')
     );
     assert!(!sample("17-without-certificates").certificates_consent);
+    let fingers = sample("18-fingerprints").fingerprints;
+    let fingers: Vec<_> = fingers.iter().map(|finger| finger.position).collect();
+    assert_eq!(
+        fingers,
+        [FingerPosition::RightIndex, FingerPosition::LeftIndex]
+    );
 }
 
 #[test]
@@ -150,6 +157,23 @@ fn validity_of_samples_follows_their_kind_and_age() {
 
 /// What each file of `tests/samples/malformed` must give, and nothing else.
 const MALFORMED: &[(&str, &str, FaultCode)] = &[
+    (
+        "fingerprint-jpeg",
+        "fingerprints[0].data",
+        FaultCode::ImageUnrecognised,
+    ),
+    (
+        "fingerprint-of-no-finger",
+        "fingerprints[0].finger",
+        FaultCode::UnknownValue,
+    ),
+    ("fingerprints-as-text", "fingerprints", FaultCode::WrongType),
+    (
+        "fingerprints-of-one-finger",
+        "fingerprints[1].finger",
+        FaultCode::Repeated,
+    ),
+    ("fingerprints-three", "fingerprints", FaultCode::TooMany),
     (
         "alien-card-for-a-citizen",
         "holder.nationality",

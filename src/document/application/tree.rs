@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-/// A JSON value. Lists and numbers that no field has are not kept.
+/// A JSON value. Numbers that no field has are not kept.
 pub(super) enum Tree {
     Null,
     Bool(bool),
     Number(Option<u64>),
     Text(Zeroizing<String>),
-    List,
+    List(Vec<Tree>),
     Object(Vec<(String, Tree)>),
 }
 
@@ -23,7 +23,7 @@ impl Tree {
             Self::Bool(_) => "a boolean",
             Self::Number(_) => "a number",
             Self::Text(_) => "a string",
-            Self::List => "a list",
+            Self::List(_) => "a list",
             Self::Object(_) => "an object",
         }
     }
@@ -69,8 +69,11 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Tree::List)
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            entries.push(entry);
+        }
+        Ok(Tree::List(entries))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Tree, A::Error> {
