@@ -183,6 +183,11 @@ impl DomainParameters {
             .find(|each| u64::from(each.id()) == id)
     }
 
+    /// Returns the name: `P-256`, `brainpoolP256r1`, `DH 2048/256`.
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
     /// Says whether the group is an elliptic curve.
     pub fn is_curve(self) -> bool {
         !self.row().3.is_empty()

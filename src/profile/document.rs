@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
 use crate::chip_load::Loader;
+use crate::document_lds::{DocumentLds, DocumentLdsFile};
 use crate::document_pin::{DocumentPin, DocumentPinFile};
 use crate::error::{ProfileError, nearest};
 use crate::placed::Placed;
@@ -63,6 +64,8 @@ pub struct DocumentChip {
     pub keys: BTreeMap<String, DocumentKey>,
     /// The holder's PINs by the chip profile's names.
     pub pins: BTreeMap<String, DocumentPin>,
+    /// The files of a travel document, on a chip that has them.
+    pub lds: Option<DocumentLds>,
 }
 
 /// What one key of the holder needs.
@@ -122,6 +125,8 @@ struct DocumentChipFile {
     /// The holder's PINs by the chip profile's names.
     #[serde(default)]
     pins: BTreeMap<String, DocumentPinFile>,
+    /// The files of a travel document, on a chip that has them.
+    lds: Option<DocumentLdsFile>,
 }
 
 /// What one key of the holder needs.
@@ -176,6 +181,7 @@ impl DocumentProfile {
         }
         let mut chips = Vec::new();
         let mut places = Vec::new();
+        let mut has_travel_chip = false;
         let written = match file.chips {
             Some(written) if written.get_ref().is_empty() => {
                 return loader.fault(
@@ -210,6 +216,15 @@ impl DocumentProfile {
             for (name, pin) in chip.pins {
                 pins.insert(name, pin.load(&loader)?);
             }
+            if let Some(second) = chip.lds.as_ref().filter(|_| has_travel_chip) {
+                return loader.fault(
+                    second.place(),
+                    "a document has one travel chip",
+                    "leave one of the two [chips.lds] out",
+                );
+            }
+            has_travel_chip |= chip.lds.is_some();
+            let lds = chip.lds.map(|lds| lds.load(&loader, &kinds)).transpose()?;
             chips.push(DocumentChip {
                 interface: match chip.interface {
                     InterfaceName::Contact => Interface::Contact,
@@ -235,6 +250,7 @@ impl DocumentProfile {
                     })
                     .collect(),
                 pins,
+                lds,
             });
         }
         loader.sources.named(&file.name)?;

@@ -19,6 +19,7 @@ mod command;
 mod command_template;
 mod derived;
 mod document;
+mod document_lds;
 mod document_pin;
 mod error;
 mod explain;
@@ -54,6 +55,10 @@ pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
 pub use crate::command_template::CommandTemplate;
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile, NumberSource, is_article};
+pub use crate::document_lds::{
+    Applied, DocumentLds, KeyedData, KeyedError, KeyedFiles, LdsChip, LdsMapped, LdsPace,
+    PreparationError,
+};
 pub use crate::document_pin::{DocumentPin, PinKind};
 pub use crate::error::{ProfileError, RenderError, Warning};
 pub use crate::explain::{

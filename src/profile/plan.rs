@@ -12,6 +12,7 @@ use document::{Holder, Purpose, Record};
 use crate::chip::{ChipProfile, Detail, Object, PinBefore, PinRules};
 use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
+use crate::document_lds::KeyedData;
 use crate::document_pin::{DocumentPin, PinKind, own_numbers};
 use crate::error::{ProfileError, RenderError, nearest};
 use crate::issuer_channel::Protection;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub pins: Vec<(String, PinRules, u8)>,
     /// What each of them is, by its name.
     pub pin_demands: BTreeMap<String, DocumentPin>,
+    /// What the centre makes of the chip's keys, where the chip is a travel document's.
+    pub lds: Option<KeyedData>,
 }
 
 /// A part of the plan with one selected application and at most one secure channel. A stage
@@ -165,6 +168,16 @@ impl Plan {
             }
         }
         let gets = |key: &str| wanted_keys.iter().any(|wanted| wanted == key);
+        let lds = match (&wanted.lds, purpose) {
+            (Some(lds), Purpose::Personalization) => Some(lds.keyed_data()),
+            _ => None,
+        };
+        if let Some(key) = lds.iter().flat_map(|lds| &lds.keys).find(|key| !gets(key)) {
+            return Err(mismatch(
+                format!("[chips.lds] names key \"{key}\", which this holder does not get"),
+                "write [chips.keys.…] for it, for every age",
+            ));
+        }
         let is_wanted = |verb: Verb, name: &str| {
             let object = chip.object(verb.object(), name);
             object.is_some_and(|object| object.is_wanted(gets))
@@ -178,7 +191,7 @@ impl Plan {
                 if !is_wanted(*verb, name) {
                     continue;
                 }
-                if let Some(data) = missing(&chip, *verb, name, record) {
+                if let Some(data) = missing(&chip, *verb, name, record, lds.as_ref()) {
                     return Err(mismatch(
                         format!(
                             "{verb} {name} needs prepared data \"{data}\", which the record does not have"
@@ -225,7 +238,7 @@ impl Plan {
             // Its keys have their certificates.
             keys.clear();
         }
-        if let Some((fault, hint)) = never_given(&stages, &keys) {
+        if let Some((fault, hint)) = never_given(&stages, &keys, lds.as_ref()) {
             return Err(mismatch(fault, &hint));
         }
         let mut pins = Vec::new();
@@ -283,6 +296,7 @@ impl Plan {
             keys,
             pins,
             pin_demands,
+            lds,
         })
     }
 
@@ -387,17 +401,28 @@ fn never_fits(
     is_sure.then_some(error)
 }
 
-/// Returns the prepared data that a step needs and the record lacks.
-fn missing(chip: &ChipProfile, verb: Verb, name: &str, record: &Record) -> Option<String> {
+/// Returns the prepared data that a step needs, the record lacks, and nobody makes later.
+fn missing(
+    chip: &ChipProfile,
+    verb: Verb,
+    name: &str,
+    record: &Record,
+    lds: Option<&KeyedData>,
+) -> Option<String> {
     let content = chip.object(verb.object(), name)?.detail.content()?;
     content.variables().into_iter().find_map(|(variable, _)| {
         let data = variable.strip_prefix("prepared.")?;
-        (!record.prepared.contains_key(data)).then(|| data.to_owned())
+        let comes_later = lds.is_some_and(|lds| lds.files.contains(data));
+        (!record.prepared.contains_key(data) && !comes_later).then(|| data.to_owned())
     })
 }
 
 /// Returns what a step would wait for in vain: this holder lacks a key or its certificate.
-fn never_given(stages: &[Stage], keys: &[(String, String)]) -> Option<(String, String)> {
+fn never_given(
+    stages: &[Stage],
+    keys: &[(String, String)],
+    lds: Option<&KeyedData>,
+) -> Option<(String, String)> {
     let mut given = Given::default();
     for stage in stages {
         for step in &stage.steps {
@@ -427,6 +452,15 @@ fn never_given(stages: &[Stage], keys: &[(String, String)]) -> Option<(String, S
                         "give the object the same \"key\", so that it is left out with it".into(),
                     ));
                 }
+                if let Some((data, key)) = lds.and_then(|lds| given.lacks_for(&step.needs, lds)) {
+                    return Some((
+                        format!(
+                            "{} waits for {data}, which the centre makes of key \"{key}\", and that comes later",
+                            step.name()
+                        ),
+                        format!("make key \"{key}\" in the same stage, or in one before"),
+                    ));
+                }
             }
         }
     }
@@ -446,6 +480,19 @@ impl Given {
             _ => return,
         };
         self.0.insert(given);
+    }
+
+    /// Returns the first of the needs that the centre makes of a key that no step has given yet, and
+    /// the key.
+    fn lacks_for<'n>(&self, needs: &'n [String], lds: &'n KeyedData) -> Option<(&'n str, &'n str)> {
+        let mut keyed = needs.iter().filter(|need| {
+            let name = need.strip_prefix("prepared.");
+            name.is_some_and(|name| lds.files.contains(name))
+        });
+        let data = keyed.next()?;
+        let mut keys = lds.keys.iter();
+        let key = keys.find(|key| !self.0.contains(&format!("key.{key}")))?;
+        Some((data, key))
     }
 
     /// Returns the first of the needs that no step has given yet, and what would give it.

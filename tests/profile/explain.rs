@@ -145,7 +145,19 @@ fn every_shipped_chip_can_be_told() {
                 let chip = Arc::new(ChipProfile::load(&chips, product).unwrap());
                 assert_eq!(chip.warnings(), [], "{product}");
                 let mut record: document::Record = serde_json::from_str(RECORD).unwrap();
-                for made in ["com", "dg1", "dg2", "dg14", "dg15", "sod"] {
+                for made in [
+                    "com",
+                    "dg1",
+                    "dg2",
+                    "dg3",
+                    "dg11",
+                    "dg12",
+                    "dg14",
+                    "dg15",
+                    "sod",
+                    "card_access",
+                    "trust_point",
+                ] {
                     let bytes = document::Prepared::new(vec![0; 9]);
                     record.prepared.insert(made.into(), bytes);
                 }

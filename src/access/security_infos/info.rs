@@ -1,5 +1,6 @@
 //! One SecurityInfo: the known ones by their structures.
 
+use cert::Hash;
 use der::asn1::{AnyRef, Ia5StringRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Encode, Sequence, Tag, Tagged};
 
@@ -122,6 +123,23 @@ pub struct ActiveAuthenticationInfo {
     pub version: u64,
     /// The signature algorithm, ecdsa-plain with a hash (*TR-03111 §5.2.1*).
     pub signature_algorithm: ObjectIdentifier,
+}
+
+impl ActiveAuthenticationInfo {
+    /// Says that a chip signs with ECDSA over this hash.
+    pub fn ecdsa(hash: Hash) -> Self {
+        let signature_algorithm = match hash {
+            Hash::Sha1 => "0.4.0.127.0.7.1.1.4.1.1",
+            Hash::Sha224 => "0.4.0.127.0.7.1.1.4.1.2",
+            Hash::Sha256 => "0.4.0.127.0.7.1.1.4.1.3",
+            Hash::Sha384 => "0.4.0.127.0.7.1.1.4.1.4",
+            Hash::Sha512 => "0.4.0.127.0.7.1.1.4.1.5",
+        };
+        Self {
+            version: 1,
+            signature_algorithm: ObjectIdentifier::new_unwrap(signature_algorithm),
+        }
+    }
 }
 
 /// CardInfo, also CardInfoLocator (*TR-03110-3 §A.1.1.6*).

@@ -67,7 +67,7 @@ impl Dg11 {
     ///
     /// # Errors
     /// [`LdsFault::TooLong`] for a name past 99 bytes: it must not be truncated, so that the
-    /// document goes without it or without DG11.
+    /// document goes without it ([`Self::of_holder_unnamed`]) or without DG11.
     pub fn of_holder(holder: &Holder) -> Result<Self, LdsError> {
         let at = |tag| move |fault| LdsError::at(Group::Dg11, tag, fault);
         let surname = Zeroizing::new(holder.surname.upper());
@@ -79,11 +79,22 @@ impl Dg11 {
                 limit: TEXT,
             }));
         }
+        Ok(Self {
+            full_name: Some(name),
+            ..Self::of_holder_unnamed(holder)?
+        })
+    }
+
+    /// Returns the same without the full name.
+    ///
+    /// # Errors
+    /// [`LdsError`], in theory only.
+    pub fn of_holder_unnamed(holder: &Holder) -> Result<Self, LdsError> {
+        let at = |tag| move |fault| LdsError::at(Group::Dg11, tag, fault);
         let place = holder.birth_place.as_ref();
         let place = place.map(|place| Text::of_fields(&[&Zeroizing::new(place.upper())]));
         let code = Zeroizing::new(holder.personal_code.to_string());
         Ok(Self {
-            full_name: Some(name),
             personal_number: Some(Text::new(&code).map_err(at(PERSONAL_NUMBER))?),
             birth_date: Some(LdsDate::try_from(holder.birth_date).map_err(at(BIRTH_DATE))?),
             birth_place: place.transpose().map_err(at(BIRTH_PLACE))?,
