@@ -7,6 +7,7 @@
 //!         ── put_keys ───────► ready commands that put another key set
 //!         ── certify ────────► a certificate, on hold until the hand-over, and a challenge
 //!         ── prove ──────────► the chip's signature over that challenge
+//!         ── sign_lds ───────► the travel chip's files that hold its keys, and its security object
 //!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
 //!         ── report ─────────► how it ended, exactly once, in order
 //! ```
@@ -23,7 +24,7 @@ pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause
 pub use request::{
     Carries, CertifyGrant, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,
     ClaimRequest, ConfirmRequest, ProveRequest, PutKeyGrant, PutKeyRequest, SealGrant, SealRequest,
-    SealedCommand,
+    SealedCommand, SignLdsGrant, SignLdsRequest,
 };
 pub use secret::Secret;
 
@@ -78,6 +79,14 @@ pub trait Centre: Send + Sync {
     /// Takes the chip's signature under a certificate over the challenge that came with it. Without
     /// it no certificate becomes active, and no stage that sets the holder's PINs is sealed.
     async fn prove(&self, actor: &Actor, request: &ProveRequest) -> Result<(), ApiError>;
+
+    /// Makes the files that hold a travel chip's keys, and signs the security object over them and
+    /// over what data preparation made. The hashes are all computed here.
+    async fn sign_lds(
+        &self,
+        actor: &Actor,
+        request: &SignLdsRequest,
+    ) -> Result<SignLdsGrant, ApiError>;
 
     /// Gives the commands of a sealed stage; the channel's keys stay at the centre.
     async fn seal(&self, actor: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError>;

@@ -155,6 +155,28 @@ pub struct ProveRequest {
     pub signature: Vec<u8>,
 }
 
+/// Asks for the files of a travel chip that hold its keys, and for the security object.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignLdsRequest {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The chip's serial number.
+    pub chip: String,
+    /// The public keys of the chip, `SubjectPublicKeyInfo` in DER, by the chip profile's names.
+    #[serde_as(as = "BTreeMap<_, Hex>")]
+    pub keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// The files of a travel chip that hold its keys, and the security object.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignLdsGrant {
+    /// The files, by the names that the chip profile writes after `prepared.`.
+    #[serde_as(as = "BTreeMap<_, Hex>")]
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
 /// What a chip and its reader take in one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carries {

@@ -4,6 +4,7 @@ use api::{Actor, CAUSE_LIMIT};
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
 use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
+use jiff::civil::Date;
 use sqlx::{Row, SqliteConnection};
 
 use crate::accounts::{Person, authorise, name_of};
@@ -190,6 +191,16 @@ pub(crate) async fn apply(
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// Returns the content of an application as it was approved, judged as of a day.
+pub(crate) async fn as_of(
+    tx: &mut SqliteConnection,
+    reference: &str,
+    day: Date,
+) -> Result<Application> {
+    let found = Found::load(tx, reference).await?;
+    Application::parse(&found.content, day).map_err(|faults| CentralError::Application { faults })
 }
 
 /// Returns the office that hands the document of an application over.

@@ -32,6 +32,7 @@ use crate::scribe::Deed;
 use crate::scribe::Scribe;
 use crate::sealed_stages::SealedSessions;
 use crate::sealing::EnvelopeKeys;
+use crate::travel::TravelSigners;
 use crate::turns::Turns;
 
 /// The issuance store. Clones are the same store.
@@ -50,6 +51,7 @@ struct Inner {
     envelope_keys: EnvelopeKeys,
     log_key: Arc<LogKey>,
     authorities: Authorities,
+    travel: TravelSigners,
     certificate_profiles: CertificateProfiles,
     /// The names of those that two people released.
     released: BTreeSet<String>,
@@ -153,6 +155,7 @@ impl Central {
             database: database.clone(),
             scribe: Arc::clone(&scribe),
         };
+        let travel = TravelSigners::open(&config.token, config.travel)?;
         let random = Arc::clone(&config.token);
         let embedded = ServingCa::new(ca, Arc::new(register), random);
         let authorities = Authorities::new(embedded, config.authorities)?;
@@ -171,6 +174,7 @@ impl Central {
             envelope_keys,
             log_key: Arc::new(log_key),
             authorities,
+            travel,
             certificate_profiles,
             released,
             chips,
@@ -273,6 +277,10 @@ impl Central {
 
     pub(crate) fn authorities(&self) -> &Authorities {
         &self.0.authorities
+    }
+
+    pub(crate) fn travel(&self) -> &TravelSigners {
+        &self.0.travel
     }
 
     pub(crate) fn certificate_profiles(&self) -> &CertificateProfiles {
@@ -402,7 +410,7 @@ impl Central {
 }
 
 /// Returns what a document's profile wants on a product.
-fn wanted<'a>(profile: &'a DocumentProfile, product: &str) -> Option<&'a DocumentChip> {
+pub(crate) fn wanted<'a>(profile: &'a DocumentProfile, product: &str) -> Option<&'a DocumentChip> {
     profile
         .chips
         .iter()

@@ -5,7 +5,7 @@ use std::future::Future;
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
-    Report, SealGrant, SealRequest,
+    Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
 };
 use async_trait::async_trait;
 
@@ -42,6 +42,7 @@ centre! {
     put_keys(PutKeyRequest) -> PutKeyGrant = give_put_keys;
     certify(CertifyRequest) -> CertifyGrant = certify_key;
     prove(ProveRequest) -> () = prove_key;
+    sign_lds(SignLdsRequest) -> SignLdsGrant = sign_chip_lds;
     seal(SealRequest) -> SealGrant = seal_stage;
     confirm(ConfirmRequest) -> () = confirm_stage;
     report(Report) -> () = take_report;

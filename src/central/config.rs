@@ -13,6 +13,7 @@ use profile::{ReleaseShelf, Shelf};
 
 use crate::certificate_profiles::CertificateShelf;
 use crate::error::{CentralError, Result};
+use crate::travel::TravelConfig;
 
 /// What an installation is told when it starts.
 pub struct Config {
@@ -38,6 +39,8 @@ pub struct Config {
     pub authority: String,
     /// Other certification authorities, by the names that certificate profiles have for them.
     pub authorities: BTreeMap<String, Arc<dyn CertificateAuthority>>,
+    /// What travel documents need, where any are made.
+    pub travel: TravelConfig,
     /// The key of the envelope printer, where it has one of its own: then nobody here opens an
     /// envelope. None: the key in the token.
     pub envelope_printer: Option<EnvelopeKey>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use document::life_cycle::{DocumentEvent, DocumentState};
-use document::{DocumentNumber, Environment, Record, Series};
+use document::{DocumentNumber, Environment, Prepared, Record, Series};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -135,6 +135,23 @@ impl Document {
 }
 
 impl Document {
+    /// Puts other files of its travel chip into its record.
+    pub(crate) async fn replace_prepared(
+        &mut self,
+        tx: &mut SqliteConnection,
+        files: BTreeMap<String, Prepared>,
+    ) -> Result<()> {
+        self.record.prepared = files;
+        let record = serde_json::to_string(&self.record)
+            .map_err(|_| CentralError::damaged("a document's record"))?;
+        sqlx::query("UPDATE document SET record = ? WHERE id = ?")
+            .bind(record)
+            .bind(&self.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
     /// Gives its certificates other subjects, in hexadecimal by the key's name.
     pub(crate) async fn rename(
         &self,

@@ -249,6 +249,7 @@ impl Central {
             return self.record(tx, Some(actor), &deed).await;
         }
         let new = document.renumber(tx, self.environment()).await?;
+        self.prepare_again(tx, document).await?;
         // A subject may have the number in it.
         let subjects = self.subjects(profile, &document.record)?;
         document.rename(tx, &subjects).await?;
@@ -289,8 +290,9 @@ impl Central {
 async fn check_untouched(tx: &mut SqliteConnection, held: &Held, report: &Report) -> Result<()> {
     let lease = held.id.to_string();
     let begun: i64 = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?) + (SELECT count(*) FROM key_grant WHERE lease = ?)",
+        "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?) + (SELECT count(*) FROM key_grant WHERE lease = ?) + (SELECT count(*) FROM signed_lds WHERE lease = ?)",
     )
+    .bind(&lease)
     .bind(&lease)
     .bind(&lease)
     .bind(&lease)
@@ -298,7 +300,7 @@ async fn check_untouched(tx: &mut SqliteConnection, held: &Held, report: &Report
     .await?;
     if begun > 0 {
         return Err(CentralError::refused(
-            "keys, certificates or sealed stages were given out under this lease: the blank is not untouched",
+            "keys, certificates, signed files or sealed stages were given out under this lease: the blank is not untouched",
         ));
     }
     match report.journal.iter().find(|line| line.moment == "intent") {

@@ -95,6 +95,13 @@ pub enum CentralError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A document signer did not sign.
+    #[error("the document signer does not serve")]
+    Signing {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A certification authority did not do what it was asked. What it said is for whoever asked
     /// it, and in no log: it may name a holder.
     #[error("the certification authority {what}")]
@@ -202,6 +209,7 @@ impl CentralError {
             | Self::Token(_)
             | Self::Envelope(_)
             | Self::Authority { .. }
+            | Self::Signing { .. }
             | Self::File { .. }
             | Self::Damaged { .. } => Some(Outcome::Failed),
             Self::Setup { .. }

@@ -108,9 +108,10 @@ impl Central {
         number: DocumentNumber,
     ) -> Result<Record> {
         let holder = &application.holder;
+        let profile = self.document_profile(application.kind)?;
         let validity = Validity::of(application.kind, holder.birth_date, self.today())
             .map_err(|error| CentralError::refused(error.to_string()))?;
-        Ok(Record {
+        let mut record = Record {
             number,
             kind: application.kind,
             issued: validity.issued(),
@@ -118,7 +119,9 @@ impl Central {
             holder: holder.clone(),
             certificates: application.certificates_consent,
             prepared: BTreeMap::new(),
-        })
+        };
+        record.prepared = self.prepared_files(profile, &record, application)?;
+        Ok(record)
     }
 
     /// Returns the subject of each certificate, in hexadecimal, by the key's name.

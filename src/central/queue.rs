@@ -98,6 +98,8 @@ impl Central {
         let chips = profile
             .made_of(&request.products)
             .ok_or_else(|| CentralError::damaged("a document under another kind's profile"))?;
+        self.check_signer(&mut tx, profile, &document.record)
+            .await?;
         let mut leased = Vec::new();
         for product in chips {
             leased.push(LeasedChip {

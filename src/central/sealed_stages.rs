@@ -23,6 +23,7 @@ use crate::database::{Write, stored};
 use crate::documents::Document;
 use crate::envelopes::{self, context};
 use crate::error::{CentralError, Result};
+use crate::lds::note_imported;
 use crate::lease::Held;
 use crate::scribe::Deed;
 use crate::sealable::{completes_pins, sets_pins, stages_before};
@@ -191,6 +192,7 @@ impl Central {
             .with("chip", &chip.serial)
             .with("stage", &request.stage);
         self.record(&mut tx, Some(actor), &deed).await?;
+        note_imported(&mut tx, (held, chip), stage.publics()).await?;
         if let Some(content) = stage.envelope().zip(stage.kept()) {
             self.keep_envelope(&mut tx, actor, &challenge, &request.stage, content)
                 .await?;

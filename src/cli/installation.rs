@@ -11,6 +11,8 @@
 //!        releasers.txt       who may release profiles; production needs it
 //!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release,
 //!                            certificates/NAME.release
+//!        travel/             its own country signing CA, document signer and CVCA, where
+//!                            installation.toml names no others
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
@@ -33,6 +35,7 @@ use crate::cli::authorities::{self, Connection};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
+use crate::cli::travel;
 
 /// The label of the installation's token.
 pub(crate) const TOKEN: &str = "zimogs";
@@ -66,6 +69,8 @@ struct Settings {
     /// Certification authorities outside, by the names that certificate profiles have for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     authorities: BTreeMap<String, Connection>,
+    /// What travel documents need, where any are made.
+    travel: Option<travel::Part>,
 }
 
 /// What an installation is given when it is made, beside what every one has.
@@ -76,6 +81,7 @@ pub(crate) struct Extras {
     envelopes: Envelopes,
     #[serde(default)]
     authorities: BTreeMap<String, Connection>,
+    travel: Option<travel::Part>,
 }
 
 impl Extras {
@@ -93,6 +99,9 @@ impl Extras {
         }
         for connection in extras.authorities.values_mut() {
             connection.seen_from(&folder);
+        }
+        if let Some(travel) = &mut extras.travel {
+            travel.seen_from(&folder);
         }
         Ok(extras)
     }
@@ -159,6 +168,7 @@ impl Installation {
             masters: BTreeMap::new(),
             envelopes: extras.envelopes,
             authorities: extras.authorities,
+            travel: Some(extras.travel.unwrap_or_else(travel::Part::own)),
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
         fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
@@ -287,10 +297,13 @@ impl Installation {
             &self.folder,
             &token,
         )?;
+        let token = Arc::new(token);
+        let travel = self.settings.travel.as_ref();
+        let travel = travel.map(|travel| travel.open(&token, &self.folder));
         Central::open(central::Config {
             database: self.folder.join("central.db"),
             environment: self.settings.environment,
-            token: Arc::new(token),
+            token,
             keys: self.labels(),
             chips: profiles.chips.clone(),
             documents: profiles.documents.clone(),
@@ -298,6 +311,7 @@ impl Installation {
             certificates,
             authority: AUTHORITY.into(),
             authorities,
+            travel: travel.transpose()?.unwrap_or_default(),
             envelope_printer: self.envelope_key()?,
             channels_a_minute: CHANNELS_A_MINUTE,
             series: self.settings.series.clone(),

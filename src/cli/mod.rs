@@ -16,6 +16,7 @@ mod releases;
 mod secret_file;
 mod shipped;
 mod terminal;
+mod travel;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

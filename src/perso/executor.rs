@@ -60,6 +60,8 @@ pub struct Executor {
     next_ask: u32,
     awaiting_grant: bool,
     certificates: BTreeMap<String, Vec<u8>>,
+    /// Whether the files that wait for the chip's keys were asked for.
+    lds_asked: bool,
     touched: bool,
     done: usize,
     total: usize,
@@ -100,6 +102,7 @@ enum Asked {
     Step(usize),
     Certificate(String),
     Proof,
+    Lds,
 }
 
 impl Executor {
@@ -156,6 +159,7 @@ impl Executor {
             next_ask: 0,
             awaiting_grant: false,
             certificates: BTreeMap::new(),
+            lds_asked: false,
             touched: false,
             done: 0,
             total,
@@ -377,6 +381,7 @@ impl Executor {
         if !self.entered {
             return self.enter_stage(stage).map(|()| None);
         }
+        self.ask_for_lds();
         if stage.sealed && !self.pending.is_empty() {
             return self.open_sealed(stage).map(|()| None);
         }

@@ -43,5 +43,8 @@ mod holders_pins;
 #[path = "../../tests/perso/schools.rs"]
 mod schools;
 #[cfg(test)]
+#[path = "../../tests/perso/travel.rs"]
+mod travel;
+#[cfg(test)]
 #[path = "../../tests/perso/whole.rs"]
 mod whole;

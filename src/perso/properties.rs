@@ -126,6 +126,8 @@ fn grant(case: &Case, plan: &Plan, request: Request) -> Option<Grant> {
             })
         }
         (_, Request::Confirm { .. }) => Some(Grant::Confirmed),
+        // No document of these has a travel chip.
+        (_, Request::SignLds { .. }) => None,
     }
 }
 

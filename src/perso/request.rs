@@ -56,6 +56,11 @@ pub enum Request {
         /// The signature, in the chip's own form.
         signature: Vec<u8>,
     },
+    /// The files of a travel chip that hold its keys, and the security object over all its files.
+    SignLds {
+        /// The public keys, `SubjectPublicKeyInfo` in DER, by the chip profile's names.
+        keys: BTreeMap<String, Vec<u8>>,
+    },
     /// The ready commands of a sealed stage, whose keys and PINs stay at the centre.
     Seal {
         /// The stage's name in the plan.
@@ -107,6 +112,11 @@ pub enum Grant {
     },
     /// To [`Request::Prove`].
     Proved,
+    /// To [`Request::SignLds`].
+    SignedLds {
+        /// The files, by the names that the profile writes after `prepared.`.
+        files: BTreeMap<String, Vec<u8>>,
+    },
     /// To [`Request::Seal`].
     Sealed {
         /// The commands, protected where there is a secure channel, and the status words that

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::{
     Actor, ApiError, Carries, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelOpening,
     ChannelRequest, ClaimRequest, ConfirmRequest, LeaseId, ProveRequest, PutKeyRequest,
-    SealRequest, SealedCommand, Secret,
+    SealRequest, SealedCommand, Secret, SignLdsRequest,
 };
 use card::Command;
 use card::gp::{Key, SessionKeys};
@@ -203,6 +203,11 @@ impl Bridge {
                 centre.prove(actor, &request).await?;
                 Grant::Proved
             }
+            Request::SignLds { keys } => {
+                let request = SignLdsRequest { lease, chip, keys };
+                let grant = centre.sign_lds(actor, &request).await?;
+                Grant::SignedLds { files: grant.files }
+            }
             Request::Seal {
                 stage,
                 opening,
@@ -304,7 +309,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Mutex, mpsc};
 
-    use api::{Lease, LeaseRequest, PutKeyGrant, Report, SealGrant};
+    use api::{Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant};
     use async_trait::async_trait;
     use profile::Value;
 
@@ -374,6 +379,16 @@ mod tests {
 
         async fn prove(&self, _: &Actor, _: &ProveRequest) -> Result<(), ApiError> {
             unavailable()
+        }
+
+        async fn sign_lds(
+            &self,
+            _: &Actor,
+            request: &SignLdsRequest,
+        ) -> Result<SignLdsGrant, ApiError> {
+            self.note(request);
+            let files = BTreeMap::from([("sod".into(), vec![0x77, 0])]);
+            Ok(SignLdsGrant { files })
         }
 
         async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {
@@ -529,6 +544,14 @@ mod tests {
                 if commands.len() == 1 && answer == [1] && kcv == [2]
         ));
         assert!(asked[0].contains("adds: true"), "{}", asked[0]);
+
+        let keys = BTreeMap::from([("active".into(), vec![0x30, 0])]);
+        let (answer, asked) = ask(told(), Request::SignLds { keys });
+        assert!(matches!(
+            answer,
+            Ok(Grant::SignedLds { files }) if files["sod"] == [0x77, 0]
+        ));
+        assert!(asked[0].contains("\"active\": [48, 0]"), "{}", asked[0]);
 
         let (answer, asked) = ask(told(), seal());
         let Ok(Grant::Sealed { commands, publics }) = answer else {

@@ -10,6 +10,7 @@ use card::gp::{
     SessionKeys, StaticKeys,
 };
 use card::{Channel, Limits, Response, exchange};
+use document::Application;
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
@@ -19,8 +20,9 @@ use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Builder, X509NameBuilder, X509Req};
 use profile::{
-    ChipProfile, Dialect, DocumentProfile, KeySource, ObjectKind, PinValues, Plan, Position,
-    Protocol, Rendered, Renderer, Shelf, Value, Variables, Verb,
+    Applied, ChipProfile, Dialect, DocumentChip, DocumentLds, DocumentProfile, KeySource,
+    ObjectKind, PinValues, Plan, Position, Protocol, Rendered, Renderer, Shelf, Value, Variables,
+    Verb,
 };
 use vcard::{
     Chip, ChipNumber, Fault as ChipFault, InProcess, Memory, Product, Scp, TransportMasterKey,
@@ -43,7 +45,8 @@ macro_rules! shipped {
 /// Every shipped profile, by kind and name.
 const SHIPPED: &[(&str, &str)] = shipped![
     "chips/lateid-v2" "chips/isoapplet-v0" "chips/isoapplet-v1" "chips/piv" "chips/mrtd-applet"
-    "documents/eid-card" "documents/isoapplet-card" "documents/piv-card" "documents/travel-chip"
+    "chips/icao-lds" "documents/eid-card" "documents/isoapplet-card" "documents/piv-card"
+    "documents/travel-chip" "documents/passport"
 ];
 
 /// Returns the shipped profiles of a kind, `chips` or `documents`.
@@ -97,12 +100,16 @@ pub(crate) enum Mistake {
     NoCertificate,
     /// A refusal instead of a certificate.
     NoAuthority,
+    /// The files of a travel chip without its security object.
+    NoSod,
 }
 
 /// A desk: keys, an authority, and what a run left.
 pub(crate) struct Desk {
     pub(crate) plan: Plan,
-    record: document::Record,
+    pub(crate) record: document::Record,
+    /// What its travel chip holds.
+    pub(crate) lds: Option<DocumentLds>,
     authority: PKey<Private>,
     pub(crate) journal: Vec<JournalEntry>,
     pub(crate) commands: usize,
@@ -146,8 +153,34 @@ impl Desk {
         Self::with(1990, &chips, chip, document)
     }
 
+    /// Makes a desk for a passport of a holder born in `year`, with what an application brought.
+    pub(crate) fn travel(year: i16, chips: &Shelf, application: &Application) -> Self {
+        Self::made(year, chips, "icao-lds", "passport", |record, wanted| {
+            record.kind = document::Kind::Passport;
+            let lds = wanted.lds.as_ref().unwrap();
+            let applied = Applied {
+                portrait: &application.portrait,
+                fingerprints: &application.fingerprints,
+                signature: application.signature.as_ref(),
+                trust_point: Some(&crate::travel::trust_point()),
+                random: &[0x5A; 16],
+            };
+            record.prepared = lds.prepare(record, &applied).unwrap();
+        })
+    }
+
     /// Makes a desk for a holder born in `year`, whose chip's profile is among `chips`.
     pub(crate) fn with(year: i16, chips: &Shelf, chip: &str, document: &str) -> Self {
+        Self::made(year, chips, chip, document, |_, _| {})
+    }
+
+    fn made(
+        year: i16,
+        chips: &Shelf,
+        chip: &str,
+        document: &str,
+        prepare: impl FnOnce(&mut document::Record, &DocumentChip),
+    ) -> Self {
         let chip = ChipProfile::load(chips, chip).unwrap_or_else(|error| panic!("{error}"));
         let mut documents = shelf("documents");
         let of_tests = include_str!("../profiles/documents/icao-chip.toml");
@@ -158,16 +191,18 @@ impl Desk {
             r#"{{"number":"XA0000001","kind":"id-card","issued":"2026-03-02","expires":"2028-03-01","holder":{{"surname":"Izdomāta","given_names":"Anna","personal_code":"32{year:04}-12347","birth_date":"{year}-03-02","sex":"F","nationality":"LVA"}},"certificates":true,"prepared":{{"dg1":"615B5F1F58","dg2":"{}","sod":"7703020100"}}}}"#,
             "75".repeat(3000)
         );
-        let record: document::Record = serde_json::from_str(&json).unwrap();
+        let mut record: document::Record = serde_json::from_str(&json).unwrap();
         let limits = chip.limits;
         // Whatever chip the desk is for.
         let mut wanted = document.chips[0].clone();
         wanted.products.push(chip.name.clone());
+        prepare(&mut record, &wanted);
         let plan = Plan::new(Arc::new(chip), &document.name, &wanted, &record)
             .unwrap_or_else(|error| panic!("{error}"));
         Self {
             plan,
             record,
+            lds: wanted.lds,
             authority: key_pair(),
             journal: Vec::new(),
             commands: 0,
@@ -411,6 +446,7 @@ impl Desk {
                 },
             },
             Request::Prove { .. } => Grant::Proved,
+            Request::SignLds { keys } => self.sign_lds(&keys),
             Request::Seal {
                 stage,
                 opening,
@@ -502,6 +538,19 @@ impl Desk {
             commands.extend(renderer.operation(operation, object, &values).unwrap());
         }
         commands
+    }
+
+    /// Makes what waits for the chip's keys. Whether a signature is right is not looked at here.
+    fn sign_lds(&self, keys: &BTreeMap<String, Vec<u8>>) -> Grant {
+        let lds = self.lds.as_ref().unwrap();
+        let made = lds.with_keys(&self.plan.chip, &self.record, keys).unwrap();
+        let sod = card::tlv::encode(card::tlv::Tag::known::<0x77>(), &made.security_object);
+        let security = made.card_security.clone();
+        let mut files = made.signed(sod, security);
+        if self.mistake == Mistake::NoSod {
+            files.remove("sod");
+        }
+        Grant::SignedLds { files }
     }
 
     /// The holder's PIN, as long as the document profile says.

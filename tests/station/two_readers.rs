@@ -11,7 +11,7 @@ use std::time::Duration;
 use api::{
     Actor, ApiError, BlankEnd, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Lease, LeaseId, LeaseRequest, ProfilePin, ProveRequest,
-    PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
+    PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
 };
 use async_trait::async_trait;
 use document::{Environment, Purpose};
@@ -119,6 +119,10 @@ impl Centre for Crossed {
     }
 
     async fn prove(&self, _: &Actor, _: &ProveRequest) -> Result<(), ApiError> {
+        never()
+    }
+
+    async fn sign_lds(&self, _: &Actor, _: &SignLdsRequest) -> Result<SignLdsGrant, ApiError> {
         never()
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
-    Report, SealGrant, SealRequest,
+    Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
 };
 use async_trait::async_trait;
 use central::{CentralError, EnvelopeKeys, SealOrder, SealedStage, prove_possession};
@@ -17,7 +17,7 @@ use cert::Certificate;
 use document::DocumentNumber;
 use hsm::PinSet;
 use jiff::Timestamp;
-use profile::Plan;
+use profile::{DocumentLds, Plan};
 
 use crate::cli::card::desk_keys::DeskKeys;
 use crate::cli::card::pem;
@@ -36,7 +36,12 @@ struct Inner {
     folder: PathBuf,
     sealed: Mutex<Option<(String, SealedStage)>>,
     issued: Mutex<BTreeMap<String, Issued>>,
+    lds: Option<DocumentLds>,
+    signed: Mutex<Option<SignedLds>>,
 }
+
+/// What was made of the chip's keys: the request, and its answer.
+type SignedLds = (SignLdsRequest, SignLdsGrant);
 
 /// A certificate that was issued for a key of the chip.
 struct Issued {
@@ -46,6 +51,9 @@ struct Issued {
 
 /// The length of a challenge that a chip signs.
 const CHALLENGE: usize = 32;
+
+/// How many documents each of the desk's document signers signed, in the desk's folder.
+const SIGNED: &str = "document-signers.json";
 
 /// What a desk calls a document's envelope while not all its PINs are on the chip.
 const UNCONFIRMED: &str = "envelope.unconfirmed";
@@ -64,7 +72,7 @@ impl Desk {
     pub(crate) fn new(
         keys: DeskKeys,
         runs: Runs,
-        plan: Plan,
+        (plan, lds): (Plan, Option<DocumentLds>),
         lease: Lease,
         chip: String,
         folder: PathBuf,
@@ -78,6 +86,8 @@ impl Desk {
             folder,
             sealed: Mutex::default(),
             issued: Mutex::default(),
+            lds,
+            signed: Mutex::default(),
         }))
     }
 
@@ -198,6 +208,46 @@ impl Inner {
                 ),
             }),
         }
+    }
+
+    fn sign_lds(&self, request: &SignLdsRequest) -> Result<SignLdsGrant, ApiError> {
+        let refused = |reason: String| ApiError::Refused { reason };
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*signed {
+            Some((known, grant)) if known == request => return Ok(grant.clone()),
+            Some(_) => {
+                return Err(refused(
+                    "other keys of this chip were signed already".into(),
+                ));
+            }
+            None => {}
+        }
+        let lds = self.lds.as_ref();
+        let lds = lds.ok_or_else(|| refused("the document has no travel chip".into()))?;
+        let made = lds.with_keys(&self.plan.chip, &self.lease.record, &request.keys);
+        let made = made.map_err(|error| refused(error.to_string()))?;
+        let (now, path) = (Timestamp::now(), self.keys.out.join(SIGNED));
+        let mut used = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| unwritten(&error))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(unwritten(&error)),
+        };
+        let taken = self.keys.travel.take(&mut used, now, &made.document_type);
+        let signer = taken.map_err(told)?;
+        let text = serde_json::to_vec_pretty(&used).map_err(|error| unwritten(&error))?;
+        write_whole(&path, &text).map_err(|error| unwritten(&error))?;
+        let files = signer
+            .sign(made, now)
+            .map_err(|error| ApiError::Unavailable {
+                reason: chain(&error),
+            })?;
+        for (name, file) in &files {
+            let path = self.folder.join(format!("{name}.bin"));
+            write_whole(&path, file).map_err(|error| unwritten(&error))?;
+        }
+        let grant = SignLdsGrant { files };
+        *signed = Some((request.clone(), grant.clone()));
+        Ok(grant)
     }
 
     fn seal(&self, request: &SealRequest) -> Result<SealGrant, ApiError> {
@@ -361,6 +411,18 @@ impl Centre for Desk {
         let asked = request.clone();
         self.work(request.lease, &request.chip, move |desk| desk.prove(&asked))
             .await
+    }
+
+    async fn sign_lds(
+        &self,
+        _: &Actor,
+        request: &SignLdsRequest,
+    ) -> Result<SignLdsGrant, ApiError> {
+        let asked = request.clone();
+        self.work(request.lease, &request.chip, move |desk| {
+            desk.sign_lds(&asked)
+        })
+        .await
     }
 
     async fn seal(&self, _: &Actor, request: &SealRequest) -> Result<SealGrant, ApiError> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use central::{CertificateShelf, IssuingAuthority, KeyLabels, KeyService};
+use central::{CertificateShelf, IssuingAuthority, KeyLabels, KeyService, TravelSigners};
 use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::{secret_file, shipped};
+use crate::cli::{secret_file, shipped, travel};
 
 /// The shipped token kind.
 const SOFTHSM2: &str = "softhsm2";
@@ -29,6 +29,7 @@ struct File {
     authority: AuthorityPart,
     #[serde(default)]
     envelope: EnvelopePart,
+    travel: Option<travel::Part>,
 }
 
 /// Where a token is, and the file of the PIN that opens it.
@@ -73,6 +74,8 @@ pub(crate) struct DeskKeys {
     pub(crate) authority: IssuingAuthority,
     /// The file of the authority's certificate, DER.
     pub(crate) authority_file: PathBuf,
+    /// Who signs travel documents, and whom their chips trust.
+    pub(crate) travel: TravelSigners,
     /// The desk's folder.
     pub(crate) out: PathBuf,
 }
@@ -147,7 +150,13 @@ impl DeskKeys {
         let spki = token.public_key(&labels.envelope).or_fail(Kind::Usage)?;
         let (authority, authority_file) =
             open_authority(&file.authority, folder, &out, token, labels)?;
+        let travel = file.travel.as_ref();
+        let travel = travel
+            .map(|travel| travel.open(token, folder))
+            .transpose()?;
+        let travel = TravelSigners::open(token, travel.unwrap_or_default()).or_fail(Kind::Usage)?;
         Ok(Self {
+            travel,
             envelope: EnvelopeKey::from_spki_der(&spki).or_fail(Kind::Usage)?,
             authority,
             authority_file,

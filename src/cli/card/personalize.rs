@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use api::{Actor, BlankEnd, Centre, Lease, LeaseId, ProfilePin, ReportedChip};
 use card::{Channel, Limits};
 use clap::Args;
-use document::{Environment, Purpose, Record};
+use document::{Application, Environment, Purpose, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
-use profile::{DocumentProfile, Plan};
+use profile::{Applied, DocumentLds, DocumentProfile, Plan};
 use reader::{AttemptFile, Meter, Traffic};
 use serde::Serialize;
 use station::{Bridge, Budgeted, Notebook, drive};
@@ -29,6 +29,7 @@ use crate::cli::card::trial::KeysOption;
 use crate::cli::card::{profiles, random};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
+use crate::cli::releases;
 
 /// How a desk names itself in the journal.
 const DESK: &str = "desk";
@@ -52,7 +53,11 @@ KEYS.toml, without --keys that of the working folder (paths start at its own fol
   certificate = \"authority.der\"   # made in `out` where it is not named
   profiles = \"certs\"              # folder; the shipped ones where it is not named
   [envelope]
-  key = \"envelope\"";
+  key = \"envelope\"
+  [travel]                        # of travel documents; a trial makes its own
+  signers = \"signers\"            # folder of `zimogs pki ds`
+  trust = [\"csca-1.cer\"]         # the country signing certificates
+  cvca = \"cvca.cvcert\"           # whose inspection systems may read fingerprints";
 
 /// Options of `card personalize`.
 #[derive(Args)]
@@ -70,6 +75,10 @@ pub(crate) struct Personalize {
     /// stock, no second person and no account of numbers.
     #[arg(long)]
     record: PathBuf,
+    /// Of a travel document: an application, JSON, from whose pictures the chip's files are made.
+    /// Not needed where the record has them prepared.
+    #[arg(long, value_name = "FILE")]
+    application: Option<PathBuf>,
     /// The blank's number in hexadecimal, where the chip has no serial number of its own; one is
     /// made up where it is not given.
     #[arg(long, value_name = "HEX", value_parser = blank_number)]
@@ -119,10 +128,14 @@ struct Made {
 pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let chip = Arc::new(profiles::chip(&options.chip)?);
     let document = profiles::document(&options.document)?;
-    let record = profiles::record(&options.record)?;
-    let plan = profiles::plan(chip, &document, &record)?;
+    let mut record = profiles::record(&options.record)?;
     only_test_numbers(&record)?;
-    let keys = DeskKeys::open(&options.keys.desk_file(&plan.chip)?)?;
+    let keys = DeskKeys::open(&options.keys.desk_file(&chip)?)?;
+    let lds = document.chips.iter().find_map(|chip| chip.lds.clone());
+    if let (Some(lds), Some(path)) = (&lds, &options.application) {
+        travel_files(&mut record, lds, path, &keys)?;
+    }
+    let plan = profiles::plan(chip, &document, &record)?;
     central::prove_all(&plan).map_err(|fault| Failure::new(Kind::Usage, fault))?;
     central::check_means(&plan, keys.authority.profiles(), &keys.chips.service)
         .or_fail(Kind::Usage)?;
@@ -157,7 +170,7 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     let desk = Desk::new(
         keys,
         runs,
-        plan.clone(),
+        (plan.clone(), lds),
         lease.clone(),
         serial.clone(),
         folder.clone(),
@@ -230,6 +243,34 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Makes the files of a travel chip that data preparation makes, where the record does not have them.
+fn travel_files(
+    record: &mut Record,
+    lds: &DocumentLds,
+    path: &Path,
+    keys: &DeskKeys,
+) -> Result<(), Failure> {
+    let application = Application::parse(&releases::read(path)?, record.issued);
+    let application = application.map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        let fault = format!("{}: {}", path.display(), faults.join("; "));
+        Failure::new(Kind::Usage, fault)
+    })?;
+    let mut random = [0; 16];
+    random::system()(&mut random);
+    let applied = Applied {
+        portrait: &application.portrait,
+        fingerprints: &application.fingerprints,
+        signature: application.signature.as_ref(),
+        trust_point: keys.travel.trust_point(),
+        random: &random,
+    };
+    for (name, file) in lds.prepare(record, &applied).or_fail(Kind::Usage)? {
+        record.prepared.entry(name).or_insert(file);
+    }
+    Ok(())
 }
 
 fn only_test_numbers(record: &Record) -> Result<(), Failure> {

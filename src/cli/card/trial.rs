@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::card::desk_keys::ChipKeys;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::shipped;
+use crate::cli::{shipped, travel};
 
 /// The label of a trial's token.
 const TOKEN: &str = "trial";
@@ -134,6 +134,8 @@ impl Trial {
         for (set, label) in &masters {
             text.push_str(&format!("{set:?} = {label:?}\n"));
         }
+        let travel = toml::to_string(&travel::Part::own()).or_fail(Kind::Failed)?;
+        text.push_str(&format!("\n[travel]\n{travel}"));
         let path = trial.folder.join(KEYS_FILE);
         fs::write(&path, text).or_fail(Kind::Failed)?;
         Ok(path)

@@ -26,7 +26,7 @@ const SHIPPED: [(&str, &str); 3] = [
 ];
 
 /// Returns a profile: a shipped one by its name, or a file's.
-pub(super) fn profile(named: &str) -> Result<CountryProfile, Failure> {
+pub(crate) fn profile(named: &str) -> Result<CountryProfile, Failure> {
     let shipped = SHIPPED.iter().find(|(name, _)| *name == named);
     let text = match shipped {
         Some((_, text)) => (*text).to_owned(),
@@ -62,12 +62,12 @@ pub(super) fn allow(profile: &CountryProfile, kind: NewKey) -> Result<(), Failur
 }
 
 /// Returns a key that signs.
-pub(super) fn signer(token: &Token, label: &str) -> Result<TokenSigner, Failure> {
+pub(crate) fn signer(token: &Token, label: &str) -> Result<TokenSigner, Failure> {
     token.signer(label).or_fail(Kind::Device)
 }
 
 /// Returns its public key.
-pub(super) fn public_key(signer: &dyn Signer) -> Result<PublicKey, Failure> {
+pub(crate) fn public_key(signer: &dyn Signer) -> Result<PublicKey, Failure> {
     PublicKey::from_spki_der(signer.public_key_spki_der()).or_fail(Kind::Device)
 }
 
@@ -110,7 +110,7 @@ pub(super) fn be_free(path: &Path) -> Result<(), Failure> {
 }
 
 /// Reads a file's certificates, DER or PEM; states' oddities are taken.
-pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
     let bytes = releases::read(path)?;
     match bytes.first() {
         Some(0x30) => {

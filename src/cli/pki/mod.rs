@@ -1,7 +1,7 @@
 //! `zimogs pki`: the certification authorities of an installation.
 
 mod authority;
-mod country;
+pub(crate) mod country;
 mod crl;
 mod csca;
 mod csca_book;

@@ -105,6 +105,24 @@ impl Executor {
         );
     }
 
+    /// Asks for the files that hold the chip's keys as soon as these are known: the centre signs
+    /// while the chip is written.
+    pub(super) fn ask_for_lds(&mut self) {
+        let plan = self.plan.clone();
+        let Some(lds) = plan.lds.as_ref().filter(|_| !self.lds_asked) else {
+            return;
+        };
+        let keys = lds.keys.iter().map(|key| {
+            let spki = self.variables.bytes(&format!("key.{key}.spki"))?;
+            Some((key.clone(), spki.to_vec()))
+        });
+        let Some(keys) = keys.collect() else {
+            return;
+        };
+        self.lds_asked = true;
+        self.ask(Asked::Lds, Request::SignLds { keys });
+    }
+
     /// Notes that something that lasts begins: once that is written down the blank is touched. Not
     /// before the centre has given what it takes, so that a centre that does not serve spoils no
     /// blank.

@@ -33,6 +33,7 @@ impl Executor {
                 self.certified(key, der, challenge)
             }
             (Asked::Proof, Grant::Proved) => Ok(()),
+            (Asked::Lds, Grant::SignedLds { files }) => self.lds_signed(files),
             (Asked::Claim, Grant::Claimed) => {
                 self.awaiting_grant = false;
                 Ok(())
@@ -151,6 +152,19 @@ impl Executor {
         let public = PublicKey::from_spki_der(spki).map_err(|error| unusable(error.to_string()))?;
         set_public_key(&mut self.variables, key, &public)
             .map_err(|error| unusable(error.to_string()))
+    }
+
+    /// Takes the files that hold the chip's keys: all of them, and nothing that was prepared.
+    fn lds_signed(&mut self, files: BTreeMap<String, Vec<u8>>) -> Result<(), Fault> {
+        let wanted = self.plan.lds.as_ref().map(|lds| &lds.files);
+        if !wanted.is_some_and(|wanted| wanted.iter().eq(files.keys())) {
+            return Err(self.out_of_turn());
+        }
+        for (name, file) in files {
+            self.variables
+                .set(format!("prepared.{name}"), Value::bytes(file));
+        }
+        Ok(())
     }
 
     pub(super) fn out_of_turn(&self) -> Fault {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use api::{
     Actor, ApiError, BlankEnd, Carries, Centre, CertifyGrant, CertifyRequest, ChannelGrant,
     ChannelOpening, ChannelRequest, ClaimRequest, ConfirmRequest, JournalLine, Lease, ProveRequest,
-    PutKeyRequest, Report, ReportedChip, SealRequest, Secret,
+    PutKeyRequest, Report, ReportedChip, SealRequest, Secret, SignLdsRequest,
 };
 use audit::Entry;
 use card::gp::{Key, SessionKeys};
@@ -31,6 +31,7 @@ pub(super) struct Run {
     pub(super) journal: Vec<JournalLine>,
     pub(super) certified: Vec<CertifyRequest>,
     pub(super) sealed: Vec<SealRequest>,
+    pub(super) signed: Vec<SignLdsRequest>,
     pub(super) confirmed: Vec<ConfirmRequest>,
     pub(super) channels: Vec<ChannelRequest>,
 }
@@ -132,6 +133,7 @@ pub(super) async fn personalize_beside(
         journal,
         certified,
         sealed,
+        signed,
         confirmed,
         channels,
     } = log;
@@ -141,6 +143,7 @@ pub(super) async fn personalize_beside(
         journal,
         certified,
         sealed,
+        signed,
         confirmed,
         channels,
     }
@@ -152,6 +155,7 @@ struct Log {
     journal: Vec<JournalLine>,
     certified: Vec<CertifyRequest>,
     sealed: Vec<SealRequest>,
+    signed: Vec<SignLdsRequest>,
     confirmed: Vec<ConfirmRequest>,
     channels: Vec<ChannelRequest>,
 }
@@ -233,6 +237,12 @@ impl Log {
                         }
                     }
                 }
+            }
+            Request::SignLds { keys } => {
+                let request = SignLdsRequest { lease, chip, keys };
+                self.signed.push(request.clone());
+                let files = centre.sign_lds(&actor, &request).await?.files;
+                Grant::SignedLds { files }
             }
             Request::Prove { key, signature } => {
                 let request = ProveRequest {

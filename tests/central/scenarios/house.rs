@@ -332,6 +332,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         certificates,
         authority: "pilot-ca".into(),
         authorities: BTreeMap::new(),
+        travel: crate::TravelConfig::default(),
         envelope_printer: None,
         channels_a_minute: 2_400,
         series: "XA".into(),

@@ -27,4 +27,5 @@ mod sealing;
 mod serial_numbers;
 mod small_chips;
 mod torn_pair;
+mod travel;
 mod two_chips;

@@ -466,6 +466,7 @@ fn who_may_and_which_document_is_judged_before_anything_is_done() {
                 chip,
                 journal: Vec::new(),
                 certified: Vec::new(),
+                signed: Vec::new(),
                 sealed: Vec::new(),
                 confirmed: Vec::new(),
                 channels: Vec::new(),

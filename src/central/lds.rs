@@ -1,0 +1,294 @@
+//! The files of travel chips: prepared with the document, and finished once a chip's keys are
+//! known. Every hash is computed here, over what is in this store's own record; a station gives
+//! nothing but public keys.
+//!
+//! ```text
+//!   application ─► prepared files ──────────────┐
+//!   public keys of a claimed chip ─► DG14, DG15 ┴► security object ─► document signer ─► EF.SOD
+//!                                                                      counted first
+//! ```
+
+use std::collections::BTreeMap;
+
+use api::{Actor, SignLdsGrant, SignLdsRequest};
+use audit::Control;
+use document::{Application, Prepared, Record};
+use hsm::RandomSource;
+use profile::{Applied, DocumentLds, DocumentProfile, Plan, Verb};
+use sha2::{Digest, Sha256};
+use sqlx::{Row, SqliteConnection};
+
+use crate::blanks::{BookedChip, chip_serial};
+use crate::central::{Central, wanted};
+use crate::database::{Write, stored};
+use crate::documents::Document;
+use crate::error::{CentralError, Result};
+use crate::lease::Held;
+use crate::scribe::Deed;
+use crate::travel;
+
+impl Central {
+    /// Makes the files of a document's travel chip that need no key of it; none where it has no
+    /// such chip.
+    pub(crate) fn prepared_files(
+        &self,
+        profile: &DocumentProfile,
+        record: &Record,
+        application: &Application,
+    ) -> Result<BTreeMap<String, Prepared>> {
+        let Some(lds) = of_travel(profile) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut random = [0; 16];
+        self.token().fill(&mut random)?;
+        let applied = Applied {
+            portrait: &application.portrait,
+            fingerprints: &application.fingerprints,
+            signature: application.signature.as_ref(),
+            trust_point: self.travel().trust_point(),
+            random: &random,
+        };
+        lds.prepare(record, &applied)
+            .map_err(|error| CentralError::refused(error.to_string()))
+    }
+
+    /// Demands that somebody signs a document now, before a blank is begun for it.
+    pub(crate) async fn check_signer(
+        &self,
+        tx: &mut SqliteConnection,
+        profile: &DocumentProfile,
+        record: &Record,
+    ) -> Result<()> {
+        let Some(lds) = of_travel(profile) else {
+            return Ok(());
+        };
+        let conventions = lds.conventions(record.kind);
+        let conventions = conventions.map_err(|error| CentralError::refused(error.to_string()))?;
+        let mut used = travel::used(tx).await?;
+        let signers = self.travel();
+        signers
+            .take(&mut used, self.now(), &conventions.code)
+            .map(drop)
+    }
+
+    /// Makes the files that hold a travel chip's keys, and signs its security object.
+    pub(crate) async fn sign_chip_lds(
+        &self,
+        actor: &Actor,
+        request: &SignLdsRequest,
+    ) -> Result<SignLdsGrant> {
+        let deed = Deed::new("lds.signed", Control::CRYPTOGRAPHY, "lease", request.lease);
+        let result = self.try_sign_lds(actor, &deed, request).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_sign_lds(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        request: &SignLdsRequest,
+    ) -> Result<SignLdsGrant> {
+        let mut tx = self.write().await?;
+        let held = self.held(&mut tx, actor, request.lease).await?;
+        held.check_personalizes()?;
+        let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
+        let keys = digest(&request.keys);
+        let deed = deed
+            .clone()
+            .with("document", &held.number)
+            .with("chip", &chip.serial)
+            .with("keys", hex::encode(keys));
+        if let Some(signed) = Signed::find(&mut tx, &held, &chip).await? {
+            if signed.keys != keys {
+                return Err(CentralError::refused(
+                    "the files of this chip were signed with other keys under this lease; report the blank as spoiled",
+                ));
+            }
+            self.record(&mut tx, Some(actor), &deed.named("lds.given-again"))
+                .await?;
+            tx.commit().await?;
+            return Ok(SignLdsGrant {
+                files: signed.files,
+            });
+        }
+
+        let document = Document::load(&mut tx, &held.document).await?;
+        let profile = self.document_profile(document.record.kind)?;
+        let none = || CentralError::refused("this chip has no files of a travel document");
+        let lds = wanted(profile, &chip.product).and_then(|wanted| wanted.lds.as_ref());
+        let lds = lds.ok_or_else(none)?;
+        let plan = self.plan(profile, &chip.product, &document.record)?;
+        check_imported(&mut tx, (&held, &chip), &plan, &request.keys).await?;
+        let made = lds.with_keys(&plan.chip, &document.record, &request.keys);
+        let made = made.map_err(|error| CentralError::refused(error.to_string()))?;
+        let now = self.now();
+        let mut used = travel::used(&mut tx).await?;
+        let signer = self.travel().take(&mut used, now, &made.document_type)?;
+        travel::count(&mut tx, &used, signer.serial()).await?;
+        let object = Sha256::digest(&made.security_object);
+        let serial = signer.serial().to_owned();
+        let signed = self.blocking(move || signer.sign(made, now)).await?;
+        let files = signed.map_err(|source| CentralError::Signing {
+            source: Box::new(source),
+        })?;
+        let signed = Signed { keys, files };
+        signed
+            .store(&mut tx, (&held, &chip), &serial, stored(now))
+            .await?;
+        let deed = deed
+            .with("signer", &serial)
+            .with("security-object", hex::encode(object));
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(SignLdsGrant {
+            files: signed.files,
+        })
+    }
+
+    /// Makes the files of a document's travel chip anew, under the number that it has now.
+    pub(crate) async fn prepare_again(
+        &self,
+        tx: &mut Write,
+        document: &mut Document,
+    ) -> Result<()> {
+        let profile = self.document_profile(document.record.kind)?;
+        if of_travel(profile).is_none() {
+            return Ok(());
+        }
+        let application =
+            crate::applications::as_of(tx, &document.application, document.record.issued).await?;
+        let files = self.prepared_files(profile, &document.record, &application)?;
+        document.replace_prepared(tx, files).await
+    }
+}
+
+/// Returns what a document's travel chip holds, where it has one.
+fn of_travel(profile: &DocumentProfile) -> Option<&DocumentLds> {
+    profile.chips.iter().find_map(|chip| chip.lds.as_ref())
+}
+
+/// Demands that the public keys of those that were made here are theirs.
+async fn check_imported(
+    tx: &mut SqliteConnection,
+    (held, chip): (&Held, &BookedChip),
+    plan: &Plan,
+    keys: &BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
+    for step in steps.filter(|step| step.verb == Verb::ImportKey) {
+        let Some(key) = keys.get(&step.object) else {
+            continue;
+        };
+        let public: Option<Vec<u8>> = sqlx::query_scalar(
+            "SELECT public FROM imported_key WHERE lease = ? AND chip = ? AND key_name = ?",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(&step.object)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if public.as_deref() != Some(&Sha256::digest(key)[..]) {
+            return Err(CentralError::refused(format!(
+                "key \"{}\" is not the one that was made here for this chip",
+                step.object
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes down the public halves of key pairs that were made here for a chip.
+pub(crate) async fn note_imported(
+    tx: &mut SqliteConnection,
+    (held, chip): (&Held, &BookedChip),
+    publics: &BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
+    for (name, spki) in publics {
+        sqlx::query(
+            "INSERT INTO imported_key (lease, chip, key_name, public) VALUES (?, ?, ?, ?)
+             ON CONFLICT (lease, chip, key_name) DO UPDATE SET public = excluded.public",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(name)
+        .bind(&Sha256::digest(spki)[..])
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// What was made of a chip's keys, as it is stored.
+struct Signed {
+    keys: [u8; 32],
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Signed {
+    async fn find(
+        tx: &mut SqliteConnection,
+        held: &Held,
+        chip: &BookedChip,
+    ) -> Result<Option<Self>> {
+        let row = sqlx::query("SELECT keys, files FROM signed_lds WHERE lease = ? AND chip = ?")
+            .bind(held.id.to_string())
+            .bind(&chip.serial)
+            .fetch_optional(tx)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let damaged = || CentralError::damaged("the signed files of a chip");
+        let keys: Vec<u8> = row.get("keys");
+        let files: BTreeMap<String, String> =
+            serde_json::from_str(row.get("files")).map_err(|_| damaged())?;
+        let files = files.into_iter().map(|(name, file)| {
+            let file = hex::decode(file).map_err(|_| damaged())?;
+            Ok((name, file))
+        });
+        Ok(Some(Self {
+            keys: keys.try_into().map_err(|_| damaged())?,
+            files: files.collect::<Result<_>>()?,
+        }))
+    }
+
+    async fn store(
+        &self,
+        tx: &mut SqliteConnection,
+        (held, chip): (&Held, &BookedChip),
+        signer: &str,
+        signed: i64,
+    ) -> Result<()> {
+        let files: BTreeMap<_, _> = self
+            .files
+            .iter()
+            .map(|(name, file)| (name, hex::encode(file)))
+            .collect();
+        let files = serde_json::to_string(&files)
+            .map_err(|_| CentralError::damaged("the signed files of a chip"))?;
+        sqlx::query(
+            "INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .bind(&held.document)
+        .bind(&held.number)
+        .bind(&self.keys[..])
+        .bind(signer)
+        .bind(files)
+        .bind(signed)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Returns the digest of keys and their names, each with its length.
+fn digest(keys: &BTreeMap<String, Vec<u8>>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in keys.iter().flat_map(|(name, key)| [name.as_bytes(), key]) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
