@@ -124,15 +124,15 @@ const TABLE: [(DomainParameters, u8, &str, &str); 14] = {
 };
 
 #[derive(Sequence)]
-struct AlgorithmIdentifier<'a> {
-    algorithm: ObjectIdentifier,
+pub(crate) struct AlgorithmIdentifier<'a> {
+    pub(crate) algorithm: ObjectIdentifier,
     parameters: Option<AnyRef<'a>>,
 }
 
 #[derive(Sequence)]
-struct SubjectPublicKeyInfo<'a> {
-    algorithm: AlgorithmIdentifier<'a>,
-    key: BitStringRef<'a>,
+pub(crate) struct SubjectPublicKeyInfo<'a> {
+    pub(crate) algorithm: AlgorithmIdentifier<'a>,
+    pub(crate) key: BitStringRef<'a>,
 }
 
 /// Explicit parameters of a curve (*TR-03111 §5.2*, `ECParameters`).
@@ -225,7 +225,7 @@ impl DomainParameters {
         Self::of(&algorithm)
     }
 
-    fn of(algorithm: &AlgorithmIdentifier<'_>) -> Result<Self, DomainParametersError> {
+    pub(crate) fn of(algorithm: &AlgorithmIdentifier<'_>) -> Result<Self, DomainParametersError> {
         let parameters = algorithm.parameters.ok_or(DomainParametersError::Syntax)?;
         match algorithm.algorithm {
             STANDARDIZED => {

@@ -31,6 +31,10 @@ pub enum MrzInformationError {
 /// The MRZ information: document number, date of birth and date of expiry, each with its check
 /// digit, one after another (*ICAO 9303-11 §9.7.2*). It is personal data: never shown, wiped on
 /// drop.
+///
+/// `document::mrz::MrzInformation` is the same out of a whole zone. This crate does not know of
+/// documents: whoever knows both gives the other's characters to [`MrzInformation::new`], which
+/// checks them again.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MrzInformation(Zeroizing<Vec<u8>>);
 
@@ -78,8 +82,11 @@ impl MrzInformation {
     /// # Errors
     /// [`MrzInformationError`].
     pub fn of_fields(number: &str, birth: &str, expiry: &str) -> Result<Self, MrzInformationError> {
-        let mut text = Zeroizing::new(String::with_capacity(40));
-        for (field, width) in [(number, 9), (birth, 6), (expiry, 6)] {
+        let fields = [(number, 9), (birth, 6), (expiry, 6)];
+        // One allocation, whatever is typed: a text that grows leaves what it held behind.
+        let length = fields.map(|(field, width)| field.len().max(width) + 1);
+        let mut text = Zeroizing::new(String::with_capacity(length.iter().sum()));
+        for (field, width) in fields {
             let at = text.len();
             text.push_str(field);
             (field.len()..width).for_each(|_| text.push('<'));

@@ -19,10 +19,10 @@ use crate::crl::RevocationList;
 use crate::extensions::KeyUsePeriod;
 use crate::master_list::MASTER_LIST_SIGNER;
 use crate::name::AttributeType;
-use crate::path::{MAX_PATH, PathError};
-
-/// The most issuers tried in one search.
-const MAX_TRIES: usize = 64;
+use crate::path::{
+    MAX_PATH, MAX_TRIES, PathError, check_itself, check_may_issue, check_signature,
+    key_identifiers_agree,
+};
 
 /// What a certificate under a country signing CA is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,35 +283,7 @@ fn country(certificate: &Certificate) -> Option<String> {
 
 /// Tells whether `issuer` claims to be the one that `subject` names.
 fn may_be_issuer(issuer: &Certificate, subject: &Certificate) -> bool {
-    let own = &issuer.extensions().subject_key_identifier;
-    let named = &subject.extensions().authority_key_identifier;
-    let agree = own
-        .as_ref()
-        .zip(named.as_ref())
-        .is_none_or(|(own, named)| own == named);
-    agree && issuer.subject().is_same_as(subject.issuer())
-}
-
-/// Checks what a certificate must fulfil wherever it stands.
-fn check_itself(certificate: &Certificate, at: Timestamp) -> Result<(), PathError> {
-    let validity = certificate.validity();
-    let serial = certificate.serial_hex();
-    if at < validity.not_before {
-        return Err(PathError::NotYetValid {
-            serial,
-            from: validity.not_before,
-        });
-    }
-    if !validity.contains(at) {
-        return Err(PathError::Expired {
-            serial,
-            at: validity.not_after,
-        });
-    }
-    match certificate.extensions().unknown_critical.first() {
-        None => Ok(()),
-        Some(oid) => Err(PathError::UnknownCritical { serial, oid: *oid }),
-    }
+    key_identifiers_agree(issuer, subject) && issuer.subject().is_same_as(subject.issuer())
 }
 
 fn check_issuer(
@@ -319,22 +291,15 @@ fn check_issuer(
     subject: &Certificate,
     at: Timestamp,
 ) -> Result<(), PathError> {
-    let serial = || issuer.serial_hex();
-    let extensions = issuer.extensions();
-    if !extensions.ca {
-        return Err(PathError::NotCa { serial: serial() });
-    }
-    let usage = extensions.key_usage.as_ref();
-    if !usage.is_none_or(KeyUsage::key_cert_sign) {
-        return Err(PathError::MayNotSign { serial: serial() });
-    }
+    check_may_issue(issuer)?;
     check_itself(issuer, at)?;
-    subject
-        .verify_signature(issuer.public_key())
-        .map_err(|source| PathError::Signature {
-            serial: subject.serial_hex(),
-            source,
-        })
+    check_signature(issuer, subject)
+}
+
+/// Tells whether a type that a document signer lists stands for a document's type: a single letter
+/// stands for all types that begin with it (*§7.1.1.6*).
+pub fn document_type_includes(listed: &str, document: &str) -> bool {
+    listed == document || (listed.len() == 1 && document.starts_with(listed))
 }
 
 fn check_signer(
@@ -369,10 +334,9 @@ fn check_signer(
     }
     if let Some(document) = question.document_type
         && let Some(types) = &extensions.document_types
-        // A single letter stands for all types that begin with it (§7.1.1.6).
-        && !types.iter().any(|kind| {
-            kind == document || (kind.len() == 1 && document.starts_with(kind.as_str()))
-        })
+        && !types
+            .iter()
+            .any(|listed| document_type_includes(listed, document))
     {
         return Err(CountryPathError::DocumentType { serial: serial() });
     }

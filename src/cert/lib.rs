@@ -9,6 +9,9 @@
 //!   cms::SignedData ──► verify() ──► signer ──► CountryVerifier { anchors, links, lists }
 //!          └──► MasterList                     role, country, key's time, revocation
 //!
+//!   cvc::CvCertificate ──► Holder::of_root, accepts(..) ──► Holder  who may read fingerprints
+//!          └──► CvRequest, EfCvca                    signature, role, dates, rights along the chain
+//!
 //!   ocsp::OcspRequest ──► ocsp::OcspResponse::parse ──► verify()      a status of now
 //!
 //!   request::RequestInfo ──► digest() ──► the chip signs ──► assemble() ──► PKCS#10
@@ -57,6 +60,8 @@ pub use certs_only::{CertsOnlyError, MAX_CERTS_ONLY, certs_only};
 pub use country::{
     CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, KeptPath,
     Revocation,
+    CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, Revocation,
+    document_type_includes,
 };
 pub use crl::{
     CrlError, CrlVerifyError, MAX_CRL, OutOfScope, RevocationList, Revoked, UnverifiedCrl,

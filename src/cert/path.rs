@@ -13,7 +13,7 @@ pub const MAX_PATH: usize = 8;
 
 /// The most issuers tried in one search: certificates that name one another as issuers would
 /// otherwise make it long.
-const MAX_TRIES: usize = 64;
+pub(crate) const MAX_TRIES: usize = 64;
 
 /// Why a certificate is not trusted. Certificates are named by their serial numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -184,41 +184,72 @@ struct Fault {
 }
 
 /// Tells whether `issuer` claims to be the one that `subject` names: by name and, where both give
-/// one, by key identifier (*RFC 5280 §4.2.1.1*).
+/// one, by key identifier.
 fn may_be_issuer(issuer: &Certificate, subject: &Certificate) -> bool {
-    let identifiers = (
-        &issuer.extensions().subject_key_identifier,
-        &subject.extensions().authority_key_identifier,
-    );
-    let identifiers_agree = match identifiers {
-        (Some(issuer), Some(named)) => issuer == named,
-        _ => true,
-    };
-    issuer.subject() == subject.issuer() && identifiers_agree
+    issuer.subject() == subject.issuer() && key_identifiers_agree(issuer, subject)
+}
+
+/// Tells whether `subject` names the key of `issuer`, where both give its identifier (*RFC 5280
+/// §4.2.1.1*).
+pub(crate) fn key_identifiers_agree(issuer: &Certificate, subject: &Certificate) -> bool {
+    let own = issuer.extensions().subject_key_identifier.as_ref();
+    let named = subject.extensions().authority_key_identifier.as_ref();
+    own.zip(named).is_none_or(|(own, named)| own == named)
 }
 
 /// Checks what a certificate must fulfil wherever it stands.
-fn check_itself(certificate: &Certificate, at: Timestamp) -> Result<(), PathError> {
+pub(crate) fn check_itself(certificate: &Certificate, at: Timestamp) -> Result<(), PathError> {
     let validity = certificate.validity();
+    let serial = || certificate.serial_hex();
     if at < validity.not_before {
         return Err(PathError::NotYetValid {
-            serial: certificate.serial_hex(),
+            serial: serial(),
             from: validity.not_before,
         });
     }
     if !validity.contains(at) {
         return Err(PathError::Expired {
-            serial: certificate.serial_hex(),
+            serial: serial(),
             at: validity.not_after,
         });
     }
     match certificate.extensions().unknown_critical.first() {
         None => Ok(()),
         Some(oid) => Err(PathError::UnknownCritical {
-            serial: certificate.serial_hex(),
+            serial: serial(),
             oid: *oid,
         }),
     }
+}
+
+/// Checks whether a certificate may issue others at all.
+pub(crate) fn check_may_issue(issuer: &Certificate) -> Result<(), PathError> {
+    let extensions = issuer.extensions();
+    if !extensions.ca {
+        return Err(PathError::NotCa {
+            serial: issuer.serial_hex(),
+        });
+    }
+    let usage = extensions.key_usage.as_ref();
+    if !usage.is_none_or(KeyUsage::key_cert_sign) {
+        return Err(PathError::MayNotSign {
+            serial: issuer.serial_hex(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks whether `issuer` signed `subject`.
+pub(crate) fn check_signature(
+    issuer: &Certificate,
+    subject: &Certificate,
+) -> Result<(), PathError> {
+    subject
+        .verify_signature(issuer.public_key())
+        .map_err(|source| PathError::Signature {
+            serial: subject.serial_hex(),
+            source,
+        })
 }
 
 /// Checks whether `issuer` issued the last certificate of `path`, and might.
@@ -227,35 +258,21 @@ fn check_issuer(
     path: &[&Certificate],
     at: Timestamp,
 ) -> Result<(), PathError> {
-    let serial = || issuer.serial_hex();
-    let extensions = issuer.extensions();
-    if !extensions.ca {
-        return Err(PathError::NotCa { serial: serial() });
-    }
-    if !extensions
-        .key_usage
-        .as_ref()
-        .is_none_or(KeyUsage::key_cert_sign)
-    {
-        return Err(PathError::MayNotSign { serial: serial() });
-    }
-    if let Some(most) = extensions.path_length {
+    check_may_issue(issuer)?;
+    if let Some(most) = issuer.extensions().path_length {
         // The leaf does not count, nor do certificates in which a CA renews itself (§6.1.4 (l)).
         let below = path.iter().skip(1).filter(|c| !c.is_self_issued()).count();
         if below > usize::from(most) {
-            return Err(PathError::TooLong { serial: serial() });
+            return Err(PathError::TooLong {
+                serial: issuer.serial_hex(),
+            });
         }
     }
     check_itself(issuer, at)?;
-    let Some(subject) = path.last() else {
-        return Ok(());
-    };
-    subject
-        .verify_signature(issuer.public_key())
-        .map_err(|source| PathError::Signature {
-            serial: subject.serial_hex(),
-            source,
-        })
+    match path.last() {
+        Some(subject) => check_signature(issuer, subject),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
-use der::{Decode, Encode, Sequence};
+use der::asn1::{ObjectIdentifier, UintRef};
+use der::{Decode, Sequence};
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::EcKey;
 use openssl::ecdsa::EcdsaSig;
@@ -14,7 +14,9 @@ use thiserror::Error;
 
 use super::ActiveAuthenticationError;
 use crate::crypto_error::CryptoError;
-use crate::domain_parameters::{DomainParameters, DomainParametersError, point};
+use crate::domain_parameters::{
+    DomainParameters, DomainParametersError, SubjectPublicKeyInfo, point,
+};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 /// Bits of an RSA modulus: what documents in the field have, and some more.
@@ -46,18 +48,6 @@ enum Kind {
 }
 
 #[derive(Sequence)]
-struct SubjectPublicKeyInfo<'a> {
-    algorithm: AlgorithmIdentifier<'a>,
-    key: BitStringRef<'a>,
-}
-
-#[derive(Sequence)]
-struct AlgorithmIdentifier<'a> {
-    algorithm: ObjectIdentifier,
-    parameters: Option<AnyRef<'a>>,
-}
-
-#[derive(Sequence)]
 struct RsaPublicKey<'a> {
     modulus: UintRef<'a>,
     exponent: UintRef<'a>,
@@ -79,9 +69,8 @@ impl ActiveAuthenticationKey {
             let key = RsaPublicKey::from_der(bits).map_err(syntax)?;
             return Self::rsa(key.modulus.as_bytes(), key.exponent.as_bytes());
         }
-        let algorithm = spki.algorithm.to_der().map_err(syntax)?;
         let curve = || {
-            let parameters = DomainParameters::from_algorithm_der(&algorithm)?;
+            let parameters = DomainParameters::of(&spki.algorithm)?;
             if !parameters.is_curve() {
                 return Err(DomainParametersError::Unknown);
             }

@@ -1,5 +1,6 @@
 //! Which document signer signs: rotation by time of use and by count (*ICAO 9303-12 §4.1.1.2*).
 
+use cert::document_type_includes;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -101,9 +102,7 @@ pub struct DocumentSigners(Vec<SignerEntry>);
 impl SignerEntry {
     /// Returns what keeps it from signing a document of this type; nothing where it signs.
     pub fn unfit(&self, at: Timestamp, document_type: &str) -> Option<Unfit> {
-        let is_kind = |kind: &String| {
-            kind == document_type || (kind.len() == 1 && document_type.starts_with(kind.as_str()))
-        };
+        let is_kind = |listed: &String| document_type_includes(listed, document_type);
         if at < self.from {
             return Some(Unfit::NotYet(self.from));
         }

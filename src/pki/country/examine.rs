@@ -2,7 +2,7 @@
 
 use cert::{
     Certificate, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, KeyUsage,
-    PublicKey,
+    PublicKey, document_type_includes,
 };
 use const_oid::AssociatedOid;
 use der::Decode;
@@ -69,10 +69,9 @@ pub fn examine(certificate: &Certificate, expected: &Expected<'_>) -> Vec<Countr
         signed_at: None,
         document_type: None,
     };
-    let verifier = CountryVerifier {
-        ..expected.verifier
-    };
-    if let Err(error) = verify(&verifier, certificate, &question) {
+    // A copy: the question lives shorter than what it is asked of.
+    let verifier = expected.verifier;
+    if let Err(error) = verifier.verify(certificate, &question) {
         faults.push(CountryFault::Path(error));
     }
     let fields = fields(certificate, expected.profile);
@@ -82,14 +81,6 @@ pub fn examine(certificate: &Certificate, expected: &Expected<'_>) -> Vec<Countr
             .map(|(field, reason)| CountryFault::Field { field, reason }),
     );
     faults
-}
-
-fn verify(
-    verifier: &CountryVerifier<'_>,
-    certificate: &Certificate,
-    question: &CountryQuestion<'_>,
-) -> Result<(), CountryPathError> {
-    verifier.verify(certificate, question).map(drop)
 }
 
 /// Returns the fields that are not as they should be.
@@ -117,7 +108,7 @@ fn fields(
     let types = said.document_types.as_deref().unwrap_or_default();
     let has_type = |wanted: &String| {
         let mut types = types.iter();
-        types.any(|kind| kind == wanted || (kind.len() == 1 && wanted.starts_with(kind.as_str())))
+        types.any(|listed| document_type_includes(listed, wanted))
     };
     let country = certificate.subject().get(cert::AttributeType::Country);
     let algorithm = certificate.public_key().algorithm();
@@ -196,14 +187,10 @@ fn fields(
     if is_signer {
         checks.extend(period_checks(certificate, profile));
     }
-    let mut checks = checks.into_iter();
-    let mut faults = Vec::new();
-    for (wrong, field, reason) in checks.by_ref() {
-        if wrong {
-            faults.push((field, reason));
-        }
-    }
-    faults
+    checks
+        .into_iter()
+        .filter_map(|(wrong, field, reason)| wrong.then_some((field, reason)))
+        .collect()
 }
 
 /// A document signer's key is used for a while, its certificate holds until the last document that
