@@ -4,6 +4,7 @@
 //!   lds         EF.COM, EF.SOD, DG1 to DG16, EF.CardAccess, EF.DIR…    ICAO 9303-10
 //!               one document's files: built, read back, compared with each other
 //!   inspection  files, whom to trust, a time ──► checks with verdicts    ICAO 9303-11, -12
+//!   biometrics  DG2 and DG3: faces and fingerprints, written and read    ISO/IEC 19794, 39794
 //! ```
 //!
 //! What a chip gives or a folder holds may come from an enemy: every file is bounded, read once and
@@ -14,6 +15,7 @@ pub mod inspection;
 pub mod lds;
 
 pub mod biometrics;
+pub mod lds;
 #[cfg(test)]
 #[path = "../../tests/missing/missing.rs"]
 mod missing;

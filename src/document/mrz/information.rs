@@ -24,7 +24,9 @@ pub enum InformationError {
 /// The MRZ information (*ICAO Doc 9303-11 §4.3.2 and §9.7.3*): document number, date of birth and
 /// date of expiry, each with its check digit.
 ///
-/// It opens the chip: `Debug` shows nothing of it, and memory is wiped on drop.
+/// It opens the chip: `Debug` shows nothing of it, and memory is wiped on drop. The protocols that
+/// open chips are another crate's, which knows nothing of documents: `access::MrzInformation` is
+/// made of these characters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MrzInformation(Zeroizing<Vec<u8>>);
 
