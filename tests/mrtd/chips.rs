@@ -421,7 +421,19 @@ fn fingerprints_are_for_terminals_with_rights() {
         ["EF.DG3 is for terminals with rights and was not read"]
     );
 
-    for (until, is_taken) in [(late, true), (date(2026, 4, 1), false)] {
+    // Where mapping proves the chip, the terminal signs PACE's key.
+    let mapped = Make {
+        mapping: true,
+        is_only_mapped: true,
+        ..make
+    };
+    let early = date(2026, 4, 1);
+    for (make, until, is_taken) in [
+        (make, late, true),
+        (mapped, late, true),
+        (make, early, false),
+        (mapped, early, false),
+    ] {
         let mut made = modern(&state, make);
         let certificates = TerminalCertificates::new([dv.clone(), terminal(until)]).unwrap();
         let key = Own(own.clone());

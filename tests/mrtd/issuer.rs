@@ -34,6 +34,8 @@ const BRAINPOOL_384: u8 = 16;
 pub(super) struct Make<'a> {
     /// Chip authentication mapping, beside generic mapping.
     pub(super) mapping: bool,
+    /// No chip authentication beside the mapping.
+    pub(super) is_only_mapped: bool,
     /// Fingerprints, guarded: the authority whom the chip trusts.
     pub(super) trusts: Option<&'a CvCertificate>,
     /// EF.CardAccess says more than DG14.
@@ -198,27 +200,29 @@ pub(super) fn modern(state: &State, make: Make<'_>) -> Made {
         lds.insert(File::CardSecurity, file).unwrap();
     }
     issuer.send(0x00A4_040C, &LDS_APPLICATION);
-    let own = issuer.key(2, BRAINPOOL_384, 2, &[0x8B, 1, 0x0F]);
-    let chips = if make.is_copy {
-        foreign(BRAINPOOL_384)
-    } else {
-        own
-    };
-    let mut infos = vec![
-        key_info(BRAINPOOL_384, &chips, 2),
-        SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
+    let mut infos = vec![SecurityInfo::ActiveAuthentication(
+        ActiveAuthenticationInfo {
+            version: 1,
+            signature_algorithm: ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.1.4.1.3"),
+        },
+    )];
+    if !make.is_only_mapped {
+        let own = issuer.key(2, BRAINPOOL_384, 2, &[0x8B, 1, 0x0F]);
+        let chips = if make.is_copy {
+            foreign(BRAINPOOL_384)
+        } else {
+            own
+        };
+        infos.push(key_info(BRAINPOOL_384, &chips, 2));
+        infos.push(SecurityInfo::ChipAuthentication(ChipAuthenticationInfo {
             protocol: ChipAuthenticationProtocol {
                 agreement: KeyAgreement::Ecdh,
                 cipher: Cipher::Aes128,
             },
             version: 1,
             key_id: Some(2),
-        }),
-        SecurityInfo::ActiveAuthentication(ActiveAuthenticationInfo {
-            version: 1,
-            signature_algorithm: ObjectIdentifier::new_unwrap("0.4.0.127.0.7.1.1.4.1.3"),
-        }),
-    ];
+        }));
+    }
     infos.extend(offered.into_iter().skip(usize::from(make.boasts)));
     if let Some(authority) = make.trusts {
         infos.push(SecurityInfo::TerminalAuthentication(

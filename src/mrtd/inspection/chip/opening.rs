@@ -40,11 +40,19 @@ impl fmt::Display for Way {
     }
 }
 
+/// By which names terminal authentication signs a session.
+pub(super) struct SessionNames {
+    /// ID_PICC.
+    pub(super) chip: Zeroizing<Vec<u8>>,
+    /// The terminal's key of PACE, compressed; nothing with basic access control.
+    pub(super) terminal: Vec<u8>,
+}
+
 /// A chip that is open.
 pub(super) struct Opened<'c> {
     pub(super) session: Secured<&'c mut dyn Channel>,
-    /// ID_PICC.
-    pub(super) chip_id: Zeroizing<Vec<u8>>,
+    /// What terminal authentication is bound to.
+    pub(super) names: SessionNames,
     /// What chip authentication mapping gave.
     pub(super) mapped: Option<MappedChipKey>,
 }
@@ -72,7 +80,10 @@ pub(super) fn open<'c>(
                 })?;
             Ok(Opened {
                 session: Secured::new(channel, outcome.messaging, reading.limits),
-                chip_id: Zeroizing::new(outcome.chip_id),
+                names: SessionNames {
+                    chip: Zeroizing::new(outcome.chip_id),
+                    terminal: outcome.terminal_key,
+                },
                 mapped: outcome.chip_key,
             })
         }
@@ -90,7 +101,10 @@ pub(super) fn open<'c>(
                 })?;
             Ok(Opened {
                 session: Secured::new(channel, messaging, reading.limits),
-                chip_id: information.document_number(),
+                names: SessionNames {
+                    chip: information.document_number(),
+                    terminal: Vec::new(),
+                },
                 mapped: None,
             })
         }

@@ -4,19 +4,16 @@ use access::{
     ActiveAuthentication, ActiveAuthenticationError, ActiveAuthenticationKey,
     ChipAuthenticationChoice, ChipAuthenticationChoiceError, ChipAuthenticationError, EphemeralKey,
     FileError, MappedChipKey, Secured, SecuredError, SecurityInfos, TerminalAuthentication,
-    TerminalAuthenticationError, TerminalBinding, TerminalVersion, authenticate_chip, converse,
-    select_file,
+    TerminalAuthenticationError, TerminalBinding, TerminalVersion, TrustPointsError,
+    authenticate_chip, converse, read_trust_points,
 };
-use card::{Channel, Command, exchange};
+use card::{Channel, Command, ExchangeError};
 use cert::cms::SignedData;
-use cert::cvc::{EfCvca, HolderReference};
 
+use super::opening::SessionNames;
 use super::{Found, Halt, Reading, Terminal, told};
-use crate::inspection::check::{Check, CheckName};
+use crate::inspection::check::{Check, CheckName, Verdict};
 use crate::lds::{CardSecurity, Dg14, Dg15, File, Group};
-
-/// EF.CVCA has 36 bytes (*TR-03110-3 §A.1.2.7*).
-const EF_CVCA: u32 = 36;
 
 /// The session, whatever is below it.
 type Session<'c> = Secured<&'c mut dyn Channel>;
@@ -63,35 +60,52 @@ pub(super) fn infos(found: &Found) -> Option<SecurityInfos> {
 }
 
 /// Runs chip authentication, and terminal authentication after it; says whether the terminal has
-/// its rights.
+/// its rights. Where the chip has no chip authentication and chip authentication mapping has proved
+/// it, PACE's keys stand for those of chip authentication (*ICAO 9303-11 §7.1.2*).
 pub(super) fn chip_and_terminal(
     session: &mut Session<'_>,
     reading: &mut Reading<'_>,
     found: &mut Found,
-    chip_id: &[u8],
+    names: &SessionNames,
 ) -> Result<bool, Halt> {
-    let ephemeral = if found.is_copy {
+    let key = if found.is_copy {
         None
     } else {
-        authenticate(session, reading, found)?
+        let ephemeral = authenticate(session, reading, found)?;
+        let mapped = || is_mapped(found).then(|| names.terminal.clone());
+        ephemeral
+            .map(|ephemeral| ephemeral.compressed().to_vec())
+            .or_else(mapped)
     };
     let Some(terminal) = reading.terminal else {
         return Ok(false);
     };
     let name = CheckName::TerminalAuthentication;
-    let Some(ephemeral) = ephemeral else {
+    let Some(key) = key else {
         let why = "the chip did not prove itself, on which it rests";
         found.checks.retain(|check| check.name != name);
         found.checks.push(Check::unknown(name, why));
         return Ok(false);
     };
-    let (check, is_taken) = match show(session, &terminal, chip_id, &ephemeral, found)? {
+    let binding = TerminalBinding {
+        chip: names.chip.to_vec(),
+        key,
+        version: TerminalVersion::One,
+    };
+    let (check, is_taken) = match show(session, &terminal, binding, found)? {
         Ok(()) => (Check::passed(name, "the chip took the terminal"), true),
         // It is the terminal that was refused: the document may be right.
         Err(why) => (Check::unknown(name, why), false),
     };
     found.checks.push(check);
     Ok(is_taken)
+}
+
+/// Says whether chip authentication mapping has proved the chip.
+fn is_mapped(found: &Found) -> bool {
+    let name = CheckName::ChipAuthenticationMapping;
+    let mut checks = found.checks.iter();
+    checks.any(|check| check.name == name && check.verdict == Verdict::Passed)
 }
 
 /// Runs chip authentication and returns the terminal's key of it.
@@ -153,50 +167,25 @@ fn refuse(found: &mut Found, name: CheckName, why: String) {
 fn show(
     session: &mut Session<'_>,
     terminal: &Terminal<'_>,
-    chip_id: &[u8],
-    ephemeral: &EphemeralKey,
+    binding: TerminalBinding,
     found: &Found,
 ) -> Result<Result<(), String>, Halt> {
-    let trusted = match trust_points(session, found)? {
-        Ok(trusted) => trusted,
-        Err(why) => return Ok(Err(why)),
-    };
-    let binding = TerminalBinding {
-        chip: chip_id.to_vec(),
-        key: ephemeral.compressed().to_vec(),
-        version: TerminalVersion::One,
-    };
     let limits = session.limits();
+    let infos = infos(found).unwrap_or_default();
+    let trusted = match read_trust_points(session, &limits, &infos) {
+        Ok(trusted) => trusted,
+        Err(TrustPointsError::File(FileError::Exchange(error))) => return Err(Halt::of(error)),
+        Err(error) => return Ok(Err(told(&error))),
+    };
     let start =
         TerminalAuthentication::start(terminal.certificates, &trusted, binding, terminal.key);
     match start.and_then(|start| converse(session, &limits, start)) {
         Ok(()) => Ok(Ok(())),
+        // A certificate or signature too long for chip and reader was not sent.
+        Err(TerminalAuthenticationError::Exchange(error @ ExchangeError::TooLong { .. })) => {
+            Ok(Err(told(&error)))
+        }
         Err(TerminalAuthenticationError::Exchange(error)) => Err(Halt::of(error)),
-        Err(error) => Ok(Err(told(&error))),
-    }
-}
-
-/// Reads EF.CVCA: a file of objects, which does not say how long it is.
-fn trust_points(
-    session: &mut Session<'_>,
-    found: &Found,
-) -> Result<Result<Vec<HolderReference>, String>, Halt> {
-    let infos = infos(found);
-    let place = infos.as_ref().and_then(|infos| {
-        let info = infos.terminal_authentication().next()?;
-        info.ef_cvca
-    });
-    let identifier = place.map_or(File::Cvca.identifier(), |place| place.file);
-    let limits = session.limits();
-    match select_file(session, &limits, identifier) {
-        Ok(()) => {}
-        Err(FileError::Exchange(error)) => return Err(Halt::of(error)),
-        Err(error) => return Ok(Err(told(&error))),
-    }
-    let command = Command::new(0x00, 0xB0, 0, 0).with_le(EF_CVCA);
-    let answer = exchange(session, &command, &limits).map_err(Halt::of)?;
-    match EfCvca::parse(answer.data()) {
-        Ok(file) => Ok(Ok(file.references().cloned().collect())),
         Err(error) => Ok(Err(told(&error))),
     }
 }

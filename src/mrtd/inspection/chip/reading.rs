@@ -45,7 +45,7 @@ pub(super) fn visit(
 fn read_open(opened: Opened<'_>, reading: &mut Reading<'_>, found: &mut Found) -> Result<(), Halt> {
     let Opened {
         mut session,
-        chip_id,
+        names,
         mapped,
     } = opened;
     if let Some(Way::Pace(_)) = found.way {
@@ -69,7 +69,7 @@ fn read_open(opened: Opened<'_>, reading: &mut Reading<'_>, found: &mut Found) -
     let mut has_rights = false;
     if groups.contains(&Group::Dg14) {
         take(&mut session, reading, found, Group::Dg14.into())?;
-        has_rights = proofs::chip_and_terminal(&mut session, reading, found, &chip_id)?;
+        has_rights = proofs::chip_and_terminal(&mut session, reading, found, &names)?;
     }
     for group in groups {
         if PROTECTED.contains(&group) && !has_rights {
