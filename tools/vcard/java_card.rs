@@ -43,6 +43,8 @@ enum By {
     /// Through the issuer's channel.
     Issuer {
         encrypted: bool,
+        /// The length asked for, of the protected answer.
+        le: Option<u32>,
     },
 }
 
@@ -201,9 +203,10 @@ impl JavaCard {
                 if !self.applet.serves_issuer() {
                     return self.run(&command, By::Anybody, line, store, work);
                 }
+                let le = command.le();
                 let received = self.domain.receive(command, form);
                 let (command, channel) = received.inspect_err(|_| self.pass_over(line))?;
-                let by = channel.map_or(By::Anybody, |encrypted| By::Issuer { encrypted });
+                let by = channel.map_or(By::Anybody, |encrypted| By::Issuer { encrypted, le });
                 self.run(&command, by, line, store, work)
             }
         }
@@ -252,7 +255,7 @@ impl JavaCard {
         let outcome = match by {
             By::Selection => self.applet.select(command),
             By::Anybody => self.applet.process(command, entropy, work),
-            By::Issuer { encrypted } => self
+            By::Issuer { encrypted, .. } => self
                 .applet
                 .process_for_issuer(command, encrypted, entropy, work),
         };
@@ -262,11 +265,13 @@ impl JavaCard {
         }
         self.commit(store)?;
         let Answer { data, status } = outcome?;
-        let (data, status) = match by {
-            By::Issuer { .. } => self.domain.send(data, status),
-            By::Selection | By::Anybody => (data, status),
-        };
-        Ok(line.deliver(data, status, command.le(), false))
+        Ok(match by {
+            By::Issuer { le, .. } => {
+                let (data, status) = self.domain.send(data, status);
+                line.deliver(data, status, le, false)
+            }
+            By::Selection | By::Anybody => line.deliver(data, status, command.le(), false),
+        })
     }
 
     fn commit(&mut self, store: &mut dyn Store) -> Result<(), Status> {

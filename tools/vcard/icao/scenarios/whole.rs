@@ -102,6 +102,19 @@ fn extended_lengths_are_the_products_affair() {
 }
 
 #[test]
+fn an_answer_in_the_channel_is_as_long_as_asked_for() {
+    let mut host = channel("icao-lds", 0x13);
+    secure(&mut host, "00A4040C", NAME);
+    let fcp = "6210 8003000400 820101 83020101 8C020141";
+    secure(&mut host, "00E00000", fcp);
+    // 24 bytes and their MAC, at once.
+    let command = host.wrap(&unhex("00B0000020"));
+    let answer = host.chip.process(&command.encode().unwrap());
+    assert_eq!(answer.len(), 24 + 8 + 2);
+    assert!(answer.ends_with(&[0x90, 0x00]));
+}
+
+#[test]
 fn what_is_not_in_the_channel_ends_it() {
     let mut host = channel("icao-lds", 0x13);
     secure(&mut host, "00DA0110", "01");
