@@ -2,22 +2,18 @@
 //! beside the work that its bytes are.
 
 use std::error::Error;
-use std::fs;
 use std::hint::black_box;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use cert::{Certificate, Curve, PublicKey, UnverifiedCrl};
-use hsm::{HsmError, RandomSource, SignatureAlgorithm, Signer};
+use hsm::Signer;
 use jiff::{SignedDuration, Timestamp};
-use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::{MessageDigest, hash};
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
 use pki::{CertificateOrder, CertificateProfile, CrlEntry, EmbeddedCa, Holder, RevocationReason};
 
-use crate::{Measured, Row, Wanted, in_turns};
+use crate::soft_key::SoftKey;
+use crate::{Measured, Row, Wanted, in_turns, memory};
 
 /// Certificates in one turn.
 const CERTIFICATES: u32 = if cfg!(test) { 3 } else { 200 };
@@ -49,72 +45,25 @@ pub(crate) fn rows(wanted: Wanted<'_>) -> Measured {
         rows.extend(lists()?);
     }
     if has(&[MEMORY]) {
-        rows.push(memory()?);
+        rows.push(memory::row(MEMORY, "--crl-memory")?);
     }
     Ok(rows)
 }
 
-/// A key of openssl's in this process: what an HSM takes for a signature is its maker's.
-struct Key {
-    private: PKey<Private>,
-    spki: Vec<u8>,
-}
-
-impl Key {
-    fn new() -> Result<Self, Box<dyn Error>> {
-        let group = EcGroup::from_curve_name(Nid::SECP384R1)?;
-        let private = PKey::from_ec_key(EcKey::generate(&group)?)?;
-        Ok(Self {
-            spki: private.public_key_to_der()?,
-            private,
-        })
-    }
-}
-
-impl Signer for Key {
-    fn algorithm(&self) -> SignatureAlgorithm {
-        SignatureAlgorithm::EcdsaP384Sha384
-    }
-
-    fn public_key_spki_der(&self) -> &[u8] {
-        &self.spki
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, HsmError> {
-        openssl::sign::Signer::new(MessageDigest::sha384(), &self.private)
-            .and_then(|mut signer| signer.sign_oneshot_to_vec(message))
-            .map_err(|_| failed())
-    }
-}
-
-impl RandomSource for Key {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), HsmError> {
-        openssl::rand::rand_bytes(bytes).map_err(|_| failed())
-    }
-}
-
-fn failed() -> HsmError {
-    HsmError::KeyNotFound {
-        token: "openssl".to_owned(),
-        label: "measured".to_owned(),
-        kind: "private key",
-    }
-}
-
 struct Measuree {
     ca: EmbeddedCa,
-    key: Arc<Key>,
+    key: Arc<SoftKey>,
     public: PublicKey,
     at: Timestamp,
 }
 
 fn measuree() -> Result<Measuree, Box<dyn Error>> {
-    let key = Arc::new(Key::new()?);
+    let key = Arc::new(SoftKey::p384()?);
     let at = "2026-03-02T08:00:00Z".parse()?;
     let profile = CertificateProfile::parse(include_str!("../../certs/pilot-ca.toml"))?;
     Ok(Measuree {
         ca: EmbeddedCa::create(&profile, key.clone(), key.clone(), at)?,
-        public: PublicKey::from_spki_der(&key.spki)?,
+        public: PublicKey::from_spki_der(key.public_key_spki_der())?,
         key,
         at,
     })
@@ -238,42 +187,14 @@ fn lists() -> Measured {
     ])
 }
 
-/// Measures in a process of its own, since memory that was used once is not given back.
-fn memory() -> Result<Row, Box<dyn Error>> {
-    let output = Command::new(std::env::current_exe()?)
-        .args(["--crl-memory"])
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = said.split_whitespace().map(str::parse::<f64>);
-    match (output.status.success(), numbers.next(), numbers.next()) {
-        (true, Some(value), Some(limit)) => Ok(Row::new(MEMORY, value?, "MB", limit?)),
-        _ => {
-            let why = String::from_utf8_lossy(&output.stderr);
-            Err(format!("the list's memory was not measured: {why}").into())
-        }
-    }
-}
-
 /// Returns how much memory the writing of a list took over what the entries hold, and how long the
 /// list is; both in MB.
 pub(crate) fn list_memory() -> Result<(f64, f64), Box<dyn Error>> {
     let measuree = measuree()?;
     let entries = entries(measuree.at)?;
     let next = measuree.at + SignedDuration::from_hours(24);
-    // proc(5): from here on the peak is counted anew.
-    fs::write("/proc/self/clear_refs", "5")?;
-    let before = status("VmRSS:")?;
-    let der = measuree.ca.crl(&entries, measuree.at, next, 1)?;
-    let peak = status("VmHWM:")?;
-    Ok(((peak - before) / 1e3, der.len() as f64 / 1e6))
-}
-
-/// Returns a figure of this process in kB (of 1024 bytes, which the kernel calls kB).
-fn status(name: &str) -> Result<f64, Box<dyn Error>> {
-    let text = fs::read_to_string("/proc/self/status")?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    Ok(number.ok_or("the kernel does not say it")?.parse::<f64>()? * 1.024)
+    let (der, taken) = memory::taken(|| Ok(measuree.ca.crl(&entries, measuree.at, next, 1)?))?;
+    Ok((taken, der.len() as f64 / 1e6))
 }
 
 #[cfg(test)]

@@ -88,6 +88,59 @@ impl Fewest {
     }
 }
 
+/// The commands of PACE: one that chooses it, and four steps (*ICAO 9303-11 §4.4.4*).
+const PACE: usize = 5;
+
+/// Files that an inspector reads, by their lengths in bytes.
+pub(crate) struct Read<'a> {
+    /// In plain, before the session: EF.CardAccess.
+    pub(crate) before: &'a [usize],
+    /// Inside the session that PACE opened.
+    pub(crate) inside: &'a [usize],
+    /// The most bytes of a file that one answer of the chip has.
+    pub(crate) answer: usize,
+    /// Whether chip and reader take extended lengths.
+    pub(crate) extended: bool,
+}
+
+impl Read<'_> {
+    /// Returns the least that reading them takes: PACE, one application selected, and each file in
+    /// answers as long as they can be, found by its short identifier.
+    pub(crate) fn fewest(&self) -> Fewest {
+        let carried = if self.extended { 0x1_0000 } else { 0x100 };
+        let pieces = |length: &usize, most: usize| length.div_ceil(most.min(self.answer)).max(1);
+        let before = self.before.iter().map(|length| pieces(length, carried));
+        let sealed = most_sealed(carried);
+        let inside = self.inside.iter().map(|length| pieces(length, sealed));
+        let commands = PACE + 1 + before.chain(inside).sum::<usize>();
+        let payload: usize = self.before.iter().chain(self.inside).sum();
+        Fewest {
+            commands,
+            bytes: commands * HEADER + payload,
+        }
+    }
+}
+
+/// Returns the most bytes that an answer of `carried` bytes brings in a session with AES: 87 with
+/// its length and 01 before whole blocks with at least one byte of padding, 99 02 SW1 SW2,
+/// 8E 08 MAC (*ICAO 9303-11 §9.8*).
+fn most_sealed(carried: usize) -> usize {
+    let sealed = |data: usize| {
+        let field = 1 + (data / 16 + 1) * 16;
+        let length = match field {
+            0..=0x7F => 1,
+            0x80..=0xFF => 2,
+            0x100..=0xFFFF => 3,
+            _ => 4,
+        };
+        1 + length + field + 4 + 10
+    };
+    (0..carried)
+        .rev()
+        .find(|data| sealed(*data) <= carried)
+        .unwrap_or(0)
+}
+
 /// Returns what the plan makes, sets or writes, each object once.
 fn touched(plan: &Plan) -> Vec<&Object> {
     let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
@@ -214,6 +267,28 @@ mod tests {
         // Who it is, one application, one key, two states; two channels, and one key set put.
         assert_eq!(fewest.commands, writes + 5 + 2 * 2 + 1);
         assert_eq!(fewest.bytes, 6 * fewest.commands + bytes);
+    }
+
+    #[test]
+    fn reading_is_counted_by_hand() {
+        // 87 81 E1 01 …, 14 blocks; 99, 8E: 242 bytes, and another block does not fit.
+        assert_eq!(most_sealed(256), 14 * 16 - 1);
+        let read = Read {
+            before: &[20, 257],
+            inside: &[95, 500],
+            answer: 1000,
+            extended: false,
+        };
+        let commands = 1 + 2 + 5 + 1 + 1 + 3;
+        let bytes = 6 * commands + 20 + 257 + 95 + 500;
+        assert_eq!(read.fewest(), Fewest { commands, bytes });
+        let commands = 1 + 1 + 5 + 1 + 1 + 1;
+        let bytes = 6 * commands + 20 + 257 + 95 + 500;
+        let extended = Read {
+            extended: true,
+            ..read
+        };
+        assert_eq!(extended.fewest(), Fewest { commands, bytes });
     }
 
     #[test]

@@ -7,12 +7,19 @@
 )]
 
 mod authority;
+mod border;
 mod chips;
 mod demo;
+mod desk;
+mod documents;
 mod fewest;
 mod keys;
+mod memory;
 mod opensc;
+mod passport;
 mod protection;
+mod soft_key;
+mod travel;
 mod wire;
 
 use std::error::Error;
@@ -41,6 +48,12 @@ struct Arguments {
     /// Measure only the memory that a long revocation list takes.
     #[arg(long, hide = true)]
     crl_memory: bool,
+    /// Measure only documents whose signer's key is in SoftHSM2, where that has a folder.
+    #[arg(long, hide = true)]
+    documents_in_token: bool,
+    /// Measure only the memory that many documents take.
+    #[arg(long, hide = true)]
+    documents_memory: bool,
 }
 
 /// One figure.
@@ -55,6 +68,9 @@ struct Row {
     /// The limit in the same unit, measured or computed in the same run.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
+    /// What the limit is, where the name does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_is: Option<&'static str>,
     /// Value by limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio: Option<f64>,
@@ -70,9 +86,16 @@ impl Row {
             value,
             unit,
             limit: Some(limit),
+            limit_is: None,
             ratio: Some(value / limit),
             recorded: None,
         }
+    }
+
+    /// Says what the limit is.
+    fn beside(mut self, limit: &'static str) -> Self {
+        self.limit_is = Some(limit);
+        self
     }
 
     /// A figure beside one of another time.
@@ -82,6 +105,7 @@ impl Row {
             value,
             unit,
             limit: None,
+            limit_is: None,
             ratio: None,
             recorded: Some(recorded),
         }
@@ -93,8 +117,10 @@ impl Row {
             |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
         let recorded = self.recorded;
         let recorded = recorded.map_or(String::new(), |value| format!("; {value} was recorded"));
+        let beside = self.limit_is;
+        let beside = beside.map_or(String::new(), |limit| format!("; limit: {limit}"));
         format!(
-            "{:56} {:>12.3} {:>12} {:>8}  {}{recorded}",
+            "{:56} {:>12.3} {:>12} {:>8}  {}{recorded}{beside}",
             self.name,
             self.value,
             number(self.limit),
@@ -108,58 +134,13 @@ type Measured = Result<Vec<Row>, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(reader) = &arguments.wire {
-        return match wire::seconds_a_command(reader) {
-            Ok(seconds) => {
-                println!("{seconds}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("measure: {error}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    if let Some(name) = &arguments.keys {
-        return match keys::measure(Wanted(Some(name))) {
-            Ok(rows) => {
-                println!("{}", serde_json::to_string(&rows).unwrap_or_default());
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("measure: {error}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    if arguments.crl_memory {
-        return match authority::list_memory() {
-            Ok((taken, length)) => {
-                println!("{taken} {length}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("measure: {error}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    match measure(&arguments) {
-        Ok(rows) if arguments.json => {
-            println!(
-                "{}",
-                serde_json::to_string_pretty(&rows).unwrap_or_default()
-            );
-            ExitCode::SUCCESS
-        }
-        Ok(rows) => {
-            println!(
-                "{:56} {:>12} {:>12} {:>8}  unit",
-                "name", "value", "limit", "ratio"
-            );
-            for row in rows {
-                println!("{}", row.line());
-            }
+    let said = match part(&arguments) {
+        Some(said) => said,
+        None => measure(&arguments).map(|rows| shown(&rows, arguments.json)),
+    };
+    match said {
+        Ok(said) => {
+            println!("{said}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -167,6 +148,42 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Measures the one part that this process was started for, and returns what its starter reads.
+fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
+    let memory = |(taken, length): (f64, f64)| format!("{taken} {length}");
+    if let Some(reader) = &arguments.wire {
+        let seconds = wire::seconds_a_command(reader);
+        Some(seconds.map(|seconds| seconds.to_string()))
+    } else if let Some(name) = &arguments.keys {
+        let figures = keys::measure(Wanted(Some(name)));
+        Some(figures.and_then(|figures| Ok(serde_json::to_string(&figures)?)))
+    } else if arguments.crl_memory {
+        Some(authority::list_memory().map(memory))
+    } else if arguments.documents_memory {
+        Some(documents::many_memory().map(memory))
+    } else if arguments.documents_in_token {
+        Some(documents::measure_in_token())
+    } else {
+        None
+    }
+}
+
+/// Returns the rows as a table or in JSON.
+fn shown(rows: &[Row], json: bool) -> String {
+    if json {
+        return serde_json::to_string_pretty(rows).unwrap_or_default();
+    }
+    let head = format!(
+        "{:56} {:>12} {:>12} {:>8}  unit",
+        "name", "value", "limit", "ratio"
+    );
+    let lines = rows.iter().map(Row::line);
+    std::iter::once(head)
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Which rows are wanted: those whose name contains a text.
@@ -188,10 +205,12 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 5] = [
+    let groups: [Group; 7] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
+        (documents::names(), |wanted, _| documents::rows(wanted)),
+        (travel::names(), |wanted, _| travel::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
         (demo::names(), |_, arguments| {
             demo::rows(arguments.documents)
@@ -245,6 +264,8 @@ mod tests {
             wire: None,
             keys: None,
             crl_memory: false,
+            documents_in_token: false,
+            documents_memory: false,
         }
     }
 
@@ -276,6 +297,18 @@ mod tests {
             },
         ]);
         assert_eq!(best.unwrap(), [10.0 - TURNS as f64, 6.0]);
+    }
+
+    #[test]
+    fn a_limit_says_what_it_is() {
+        let row = Row::new("a", 2.0, "µs", 1.0).beside("one hash");
+        assert!(
+            row.line().ends_with("µs; limit: one hash"),
+            "{}",
+            row.line()
+        );
+        let json = serde_json::to_value(&row).unwrap();
+        assert_eq!(json["limit_is"], "one hash");
     }
 
     #[test]
