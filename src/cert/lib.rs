@@ -59,9 +59,7 @@ pub use certificate::{Certificate, CertificateError, Validity};
 pub use certs_only::{CertsOnlyError, MAX_CERTS_ONLY, certs_only};
 pub use country::{
     CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, KeptPath,
-    Revocation,
-    CountryPath, CountryPathError, CountryQuestion, CountryRole, CountryVerifier, Revocation,
-    document_type_includes,
+    Revocation, document_type_includes,
 };
 pub use crl::{
     CrlError, CrlVerifyError, MAX_CRL, OutOfScope, RevocationList, Revoked, UnverifiedCrl,

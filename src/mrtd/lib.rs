@@ -11,10 +11,8 @@
 //! checked whole; what deviates without harm is named, not hidden. No error and no `Debug` output
 //! carries personal data, and what is read is wiped when it is dropped.
 
-pub mod inspection;
-pub mod lds;
-
 pub mod biometrics;
+pub mod inspection;
 pub mod lds;
 #[cfg(test)]
 #[path = "../../tests/missing/missing.rs"]

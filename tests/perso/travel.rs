@@ -65,10 +65,8 @@ impl Border {
         let outcome = converse(&mut channel, &limits, start).unwrap();
         let PaceOutcome {
             messaging,
-            chip_id,
-            authorities,
             chip_key,
-            tries_left,
+            ..
         } = outcome;
         let session = Secured::new(channel, messaging, limits);
         let chip_key = chip_key.unwrap();
@@ -85,7 +83,6 @@ impl Border {
         chip_key.verify(&key.key().unwrap()).unwrap();
         let inside = border.session.limits();
         select_application(&mut border.session, &inside, &LDS1).unwrap();
-        let _ = (chip_id, authorities, tries_left);
         border
     }
 
