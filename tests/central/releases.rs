@@ -8,7 +8,7 @@ use crate::error::CentralError;
 use crate::scenarios::person::Person;
 
 const LATEID: &str = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
-const EID_CARD: &str = include_str!("../../firmware-profiles/documents/eid-card.toml");
+const EID_CARD: &str = include_str!("../profiles/one-chip/eid-card.toml");
 const DRAFT: &str = "extends = \"lateid-v2\"\nname = \"draft\"\n";
 
 struct Bench {

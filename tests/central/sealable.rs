@@ -16,7 +16,7 @@ fn plan(certificates: bool) -> Plan {
     let chip = ChipProfile::load(&shelf, "lateid-v2").unwrap();
     shelf.put(
         "eid-card",
-        include_str!("../../firmware-profiles/documents/eid-card.toml"),
+        include_str!("../profiles/one-chip/eid-card.toml"),
     );
     let document = DocumentProfile::load(&shelf, "eid-card").unwrap();
     let record: Record = serde_json::from_str(&format!(

@@ -155,7 +155,7 @@ fn a_chip_is_counted_for_from_when_it_is_known() {
     let mut channel = budgeted([0x63, 0xC1], false);
     channel.transmit(VERIFY).unwrap();
     let mut documents = Shelf::default();
-    let text = include_str!("../../firmware-profiles/documents/eid-card.toml");
+    let text = include_str!("../profiles/one-chip/eid-card.toml");
     documents.put("eid-card", text);
     let document = profile::DocumentProfile::load(&documents, "eid-card").unwrap();
     let mut chips = Shelf::default();

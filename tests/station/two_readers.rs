@@ -151,7 +151,7 @@ fn shelves() -> (Shelf, Shelf) {
         chips.put(name, text(&format!("firmware-profiles/chips/{name}.toml")));
     }
     chips.put("mrtd-trial", text("tests/two-chips/chips/mrtd-trial.toml"));
-    documents.put("eid-card", text("tests/two-chips/documents/eid-card.toml"));
+    documents.put("id-card", text("tests/two-chips/documents/id-card.toml"));
     (chips, documents)
 }
 
@@ -161,7 +161,7 @@ fn lease() -> Lease {
         name: name.into(),
         digest,
     };
-    let document = DocumentProfile::load(&documents, "eid-card").unwrap();
+    let document = DocumentProfile::load(&documents, "id-card").unwrap();
     let chips = PRODUCTS.map(|product| {
         let chip = ChipProfile::load(&chips, product).unwrap();
         pin(product, chip.digest)
@@ -174,7 +174,7 @@ fn lease() -> Lease {
         environment: Environment::Test,
         record,
         chips: chips.into(),
-        document: pin("eid-card", document.digest),
+        document: pin("id-card", document.digest),
         subjects: BTreeMap::new(),
         expires: jiff::Timestamp::MAX,
     }

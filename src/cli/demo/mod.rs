@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     documents: Option<usize>,
     /// How many slots the station has; more, where the documents are made of more sorts of blank.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
     slots: u8,
     /// End when the last document is finished. Without it the cards stay in their readers, to
     /// be looked at, until Ctrl-C.

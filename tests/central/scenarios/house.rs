@@ -309,7 +309,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
     );
     documents.put(
         "eid-card",
-        product_file("firmware-profiles/documents/eid-card.toml"),
+        product_file("tests/profiles/one-chip/eid-card.toml"),
     );
     for name in [
         "pilot-ca",

@@ -153,7 +153,7 @@ fn with_other_chip(config: &mut Config) {
 }
 
 fn with_other_document(config: &mut Config) {
-    let text = include_str!("../../../firmware-profiles/documents/eid-card.toml");
+    let text = include_str!("../../profiles/one-chip/eid-card.toml");
     config
         .documents
         .put("eid-card", format!("{text}\n# changed\n"));

@@ -16,7 +16,7 @@ fn card(config: &mut Config) {
     config.chips.put("mrtd-applet", applet);
     let chip = product_file("tests/two-chips/chips/mrtd-trial.toml");
     config.chips.put(TRAVEL, chip);
-    for name in ["eid-card", "alien-card"] {
+    for name in ["id-card", "eid-card"] {
         let text = product_file(&format!("tests/two-chips/documents/{name}.toml"));
         config.documents.put(name, text);
     }

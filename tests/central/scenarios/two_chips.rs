@@ -16,8 +16,7 @@ use super::key_requests::{challenge, refused};
 use crate::{Central, CentralError, Config};
 
 const SECOND: &str = "second-chip";
-pub(super) const EID_CARD: &str =
-    include_str!("../../../firmware-profiles/documents/eid-card.toml");
+pub(super) const EID_CARD: &str = include_str!("../../profiles/one-chip/eid-card.toml");
 const LATEID: &str = include_str!("../../../firmware-profiles/chips/lateid-v2.toml");
 const KINDS: &str = "kinds = [\"id-card\", \"alien-id-card\"]";
 
