@@ -10,10 +10,12 @@ use access::{
 };
 use card::{Channel, Limits};
 use document::Record;
+use mrtd::inspection::{AccessKey, CheckName, Reading, Trust, Verdict, inspect_chip};
 use vcard::Chip;
 
 use crate::desk::Counting;
 use crate::fewest::Fewest;
+use crate::passport::at;
 
 /// Short identifiers of EF.CardAccess and EF.CardSecurity in the master file.
 const CARD_ACCESS: u8 = 0x1C;
@@ -33,6 +35,52 @@ pub(crate) const FILES: [(u8, &str); 8] = [
 
 /// The most bytes of a file.
 const MOST: usize = 1 << 16;
+
+/// Has the product's inspector read the chip, by the zone, and have it prove its keys; returns what
+/// passed. Nobody is trusted: the verdict is not what is measured.
+pub(crate) fn inspect(
+    chip: Chip,
+    record: &Record,
+    limits: &Limits,
+) -> Result<(Chip, Fewest), Box<dyn Error>> {
+    let mut channel = Counting::new(chip);
+    channel.reset()?;
+    let reading = Reading {
+        limits: *limits,
+        key: &AccessKey::Zone(zone(record)?),
+        terminal: None,
+        trust: &Trust::default(),
+        at: at()?,
+        random: &mut SystemRandom,
+        progress: &mut |_| {},
+    };
+    let seen = inspect_chip(&mut channel, reading)?;
+    for proof in PROOFS {
+        let check = seen.inspection.check(proof);
+        if check.is_none_or(|check| check.verdict != Verdict::Passed) {
+            return Err(format!("the inspector does not find: {proof}").into());
+        }
+    }
+    let counted = channel.counted;
+    Ok((channel.into_chip(), counted))
+}
+
+/// What the inspector must have found; each file beside it is one more command or two.
+const PROOFS: [CheckName; 3] = [
+    CheckName::Session,
+    CheckName::ChipAuthentication,
+    CheckName::ActiveAuthentication,
+];
+
+/// Returns what of the printed zone opens the chip.
+fn zone(record: &Record) -> Result<MrzInformation, Box<dyn Error>> {
+    let day = |date: jiff::civil::Date| date.strftime("%y%m%d").to_string();
+    Ok(MrzInformation::of_fields(
+        &record.number.to_string(),
+        &day(record.holder.birth_date),
+        &day(record.expires),
+    )?)
+}
 
 /// What was read.
 pub(crate) struct Seen {
@@ -56,14 +104,13 @@ pub(crate) fn read(chip: Chip, record: &Record, limits: &Limits) -> Result<Seen,
     // The master file is the current one after a reset.
     let file = read_file(&mut channel, limits, FileName::Short(CARD_ACCESS), MOST)?;
     let infos = SecurityInfos::parse(&file)?;
-    let day = |date: jiff::civil::Date| date.strftime("%y%m%d").to_string();
-    let zone = MrzInformation::of_fields(
-        &record.number.to_string(),
-        &day(record.holder.birth_date),
-        &day(record.expires),
-    )?;
     let choice = PaceChoice::best(&infos)?;
-    let start = Pace::start(&choice, &Password::mrz(zone), None, &mut SystemRandom)?;
+    let start = Pace::start(
+        &choice,
+        &Password::mrz(zone(record)?),
+        None,
+        &mut SystemRandom,
+    )?;
     let outcome = converse(&mut channel, limits, start)?;
     let opened = started.elapsed().saturating_sub(channel.chip);
     let (access, chip_so_far) = (file.len(), channel.chip);

@@ -91,6 +91,10 @@ impl Fewest {
 /// The commands of PACE: one that chooses it, and four steps (*ICAO 9303-11 §4.4.4*).
 const PACE: usize = 5;
 
+/// The commands by which a chip proves both its keys: two of chip authentication, one of active
+/// authentication (*ICAO 9303-11 §6.1, §6.2*).
+pub(crate) const PROOFS: usize = 3;
+
 /// Files that an inspector reads, by their lengths in bytes.
 pub(crate) struct Read<'a> {
     /// In plain, before the session: EF.CardAccess.
@@ -101,6 +105,16 @@ pub(crate) struct Read<'a> {
     pub(crate) answer: usize,
     /// Whether chip and reader take extended lengths.
     pub(crate) extended: bool,
+}
+
+impl Fewest {
+    /// Returns the least for so many commands more.
+    pub(crate) fn and(self, commands: usize) -> Self {
+        Self {
+            commands: self.commands + commands,
+            bytes: self.bytes + commands * HEADER,
+        }
+    }
 }
 
 impl Read<'_> {
