@@ -11,7 +11,7 @@ const OFFICERS: [&str; 2] = ["anna", "juris"];
 
 /// One token for all three, with two officers.
 pub(crate) struct Border {
-    pub(crate) folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Border {

@@ -1,38 +1,14 @@
 //! Fingerprints over real PC/SC: a border is set up, a document is written that trusts it, and its
 //! terminal reads them.
 
-use std::error::Error;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
 
-use access::{
-    ChipAuthenticationChoice, EphemeralKey, FileError, FileName, LDS1, MrzInformation, Pace,
-    PaceChoice, Password, Secured, SecurityInfos, SystemRandom, TerminalAuthentication,
-    TerminalBinding, TerminalCertificates, TerminalKey, TerminalVersion, authenticate_chip,
-    converse, read_file, read_trust_points, select_application, select_master_file,
-};
-use card::{Channel, Limits, tlv};
-use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
-use pki::{CvFolder, CvKey};
-use reader::{Connection, LOOKING, Readers};
+use card::tlv;
 use serde_json::json;
 
 use crate::border::Border;
 use crate::card::{Desk, at_a_desk};
-use crate::world::{Ran, project};
-
-/// Set in the process that is the terminal: the border's folder.
-const TERMINAL: &str = "ZIMOGS_TEST_TERMINAL";
-const TEST: &str = "eac::a_border_reads_the_fingerprints_of_a_document_that_trusts_it";
-const LIMITS: Limits = Limits {
-    command: 2048,
-    response: 2048,
-    extended: true,
-    chaining: false,
-    total: 100_000,
-};
+use crate::world::{Ran, project, zimogs};
 
 /// DG3 as it is on the chip.
 fn fingerprints() -> Vec<u8> {
@@ -42,27 +18,49 @@ fn fingerprints() -> Vec<u8> {
 
 #[test]
 fn a_border_reads_the_fingerprints_of_a_document_that_trusts_it() {
-    if let Some(border) = std::env::var_os(TERMINAL) {
-        return read(Path::new(&border));
-    }
-    at_a_desk(TEST, |mut desk| {
+    let test = "eac::a_border_reads_the_fingerprints_of_a_document_that_trusts_it";
+    at_a_desk(test, |mut desk| {
         let border = Border::with_terminal();
         let blank = desk.blank("icao-lds");
         desk.insert(&blank, None);
-        write(
-            &desk,
-            &fs::read(border.path("cvca/own/LVCVCA00001.cvcert")).unwrap(),
-        );
+        let root = fs::read(border.path("cvca/own/LVCVCA00001.cvcert")).unwrap();
+        write(&desk, &root);
 
-        // The border's token and reader are found by the environment, which is a process's own.
-        let mut terminal = Command::new(std::env::current_exe().unwrap());
-        terminal
-            .args([TEST, "--exact", "--nocapture"])
-            .env(TERMINAL, border.path(""))
-            .env("PCSCLITE_CSOCK_NAME", desk.farm.pcsc());
-        let tokens = SoftHsmFolder::prepare(&border.path("softhsm")).unwrap();
-        Ran::of(tokens.apply(&mut terminal).output().unwrap()).ends(0);
-        assert!(border.path("read").exists());
+        // The document is signed by nobody: its verdict is that, whoever reads it.
+        let read = |out: &str, more: &str| {
+            let mut command = zimogs();
+            command
+                .args(["mrtd", "read", "--mrz", "XA0000001,900302,360301", "--json"])
+                .args(["--out", out])
+                .args(more.split_whitespace())
+                .current_dir(border.path(""))
+                .env("PCSCLITE_CSOCK_NAME", desk.farm.pcsc());
+            Ran::of(command.output().unwrap())
+        };
+        let file = |out: &str| border.path(out).join("Datagroup3.bin");
+        let proved = |ran: &Ran| {
+            let report = ran.json();
+            let mut checks = report["checks"].as_array().unwrap().iter();
+            let found = checks.find(|check| check["name"] == "terminal-authentication");
+            found.map(|check| check["verdict"].as_str().unwrap().to_owned())
+        };
+        let nobody = read("nobody", "").ends(5);
+        assert_eq!(proved(&nobody), None);
+        assert!(!file("nobody").exists());
+        // Certificates in one command each, or in chains.
+        for (out, more) in [("whole", "--extended"), ("chained", "")] {
+            let ran = read(out, &format!("--is is --token token.toml {more}")).ends(5);
+            assert_eq!(proved(&ran).as_deref(), Some("passed"), "{}", ran.out);
+            assert_eq!(fs::read(file(out)).unwrap(), fingerprints());
+        }
+        // A folder that is no terminal's, and a key without its folder.
+        let verifier = read("verifier", "--is dv --token token.toml").ends(4);
+        assert!(
+            verifier.err.contains("no certificate of a terminal"),
+            "{}",
+            verifier.err
+        );
+        read("half", "--is is").ends(2);
     });
 }
 
@@ -107,66 +105,4 @@ fn write(desk: &Desk, trusted: &[u8]) {
     command.arg(project("tests/profiles/documents/icao-chip.toml"));
     command.arg("--record").arg(record);
     Ran::of(command.output().unwrap()).ends(0);
-}
-
-/// The terminal's key, which stays in its token.
-struct InToken(CvKey);
-
-impl TerminalKey for InToken {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        Ok(self.0.sign(message)?)
-    }
-}
-
-/// Inspects the chip in the reader, as the terminal that the border's folder describes.
-fn read(border: &Path) {
-    let today = jiff::Timestamp::now()
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .date();
-    let terminal = CvFolder::open(&border.join("is")).unwrap();
-    let terminal = terminal.terminal(today).unwrap();
-    let own = terminal.holder.certificate().clone();
-    let config = include_str!("../../hsm-config/softhsm2.toml");
-    let pin = fs::read_to_string(border.join("pin")).unwrap();
-    let config = TokenConfig::parse(config).unwrap();
-    let token = Token::open(&config, "border", Secret::new(pin.trim())).unwrap();
-    let key = CvKey::new(Arc::new(token.signer(&own.holder().to_string()).unwrap())).unwrap();
-    let key = InToken(key);
-    let certificates = terminal.above.into_iter().chain([own]);
-    let certificates = TerminalCertificates::new(certificates).unwrap();
-
-    let readers = Readers::new().unwrap().list().unwrap();
-    let with_card = readers.iter().find(|reader| reader.atr.is_some()).unwrap();
-    let mut chip = Connection::open(&with_card.name, LOOKING).unwrap();
-    chip.reset().unwrap();
-    select_master_file(&mut chip, &LIMITS).unwrap();
-    let access = read_file(&mut chip, &LIMITS, FileName::Short(0x1C), 4096).unwrap();
-    let choice = PaceChoice::best(&SecurityInfos::parse(&access).unwrap()).unwrap();
-    let zone = MrzInformation::of_fields("XA0000001", "900302", "360301").unwrap();
-    let start = Pace::start(&choice, &Password::mrz(zone), None, &mut SystemRandom).unwrap();
-    let opened = converse(&mut chip, &LIMITS, start).unwrap();
-    let mut session = Secured::new(chip, opened.messaging, LIMITS);
-    let inside = session.limits();
-    select_application(&mut session, &inside, &LDS1).unwrap();
-    let early = read_file(&mut session, &inside, FileName::Short(0x03), 50_000);
-    assert!(matches!(early, Err(FileError::NotAllowed(_))));
-
-    let file = read_file(&mut session, &inside, FileName::Short(0x0E), 4096).unwrap();
-    let infos = SecurityInfos::parse(tlv::parse(&file).unwrap().0.value).unwrap();
-    let choice = ChipAuthenticationChoice::best(&infos, 1).unwrap();
-    let ephemeral = EphemeralKey::generate(choice.key().parameters(), &mut SystemRandom).unwrap();
-    let probe = card::Command::new(0x00, 0xA4, 0x02, 0x0C).with_data([0x01, 0x0E]);
-    authenticate_chip(&mut session, &choice, &ephemeral, &probe).unwrap();
-    let inside = session.limits();
-    let trusted = read_trust_points(&mut session, &inside, &infos).unwrap();
-    let binding = TerminalBinding {
-        chip: opened.chip_id,
-        key: ephemeral.compressed().to_vec(),
-        version: TerminalVersion::One,
-    };
-    let start = TerminalAuthentication::start(&certificates, &trusted, binding, &key).unwrap();
-    converse(&mut session, &inside, start).unwrap();
-    let dg3 = read_file(&mut session, &inside, FileName::Short(0x03), 50_000).unwrap();
-    assert_eq!(*dg3, fingerprints());
-    fs::write(border.join("read"), b"").unwrap();
 }

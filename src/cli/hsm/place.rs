@@ -77,6 +77,15 @@ pub(crate) struct Place {
 }
 
 impl TokenChoice {
+    /// Chooses the token that a file describes.
+    pub(crate) fn of_file(file: PathBuf) -> Self {
+        Self {
+            data: None,
+            token: Some(file),
+            json: false,
+        }
+    }
+
     /// Finds the place; the program starts itself again where SoftHSM2 needs that.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
         let place = match (&self.data, &self.token) {

@@ -2,6 +2,7 @@
 
 mod access_key;
 mod folder;
+mod inspection_system;
 mod read;
 mod report;
 mod save;

@@ -14,6 +14,7 @@ use mrtd::lds::File;
 use crate::cli::card::place::Place;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::mrtd::access_key::KeyOptions;
+use crate::cli::mrtd::inspection_system::{InspectionSystem, TerminalOptions};
 use crate::cli::mrtd::report::Report;
 use crate::cli::mrtd::save::SaveOptions;
 use crate::cli::mrtd::trust::TrustOptions;
@@ -27,6 +28,8 @@ pub(crate) struct Read {
     key: KeyOptions,
     #[command(flatten)]
     trust: TrustOptions,
+    #[command(flatten)]
+    terminal: TerminalOptions,
     /// Use commands of extended length: faster, where chip and reader take them.
     #[arg(long)]
     extended: bool,
@@ -39,6 +42,8 @@ pub(crate) struct Read {
 
 /// Reads and judges the chip.
 pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
+    // The program may start itself again for the token: before anything is asked.
+    let system = options.terminal.open()?;
     let key = options.key.read()?;
     let (trust, trusted) = options.trust.read()?;
     let at = options.trust.at();
@@ -56,12 +61,16 @@ pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
             ..Limits::default()
         }
     } else {
-        Limits::default()
+        // A terminal's certificates fit into no short command.
+        Limits {
+            chaining: true,
+            ..Limits::default()
+        }
     };
     let reading = Reading {
         limits,
         key: &key,
-        terminal: None,
+        terminal: system.as_ref().map(InspectionSystem::terminal),
         trust: &trust,
         at,
         random: &mut SystemRandom,

@@ -5,7 +5,7 @@ pub(crate) mod country;
 mod crl;
 mod csca;
 mod csca_book;
-mod cv;
+pub(crate) mod cv;
 mod ds;
 mod masterlist;
 mod serve;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cert::cvc::HolderReference;
+use cert::cvc::{CvCertificate, HolderReference};
 use clap::Args;
 use hsm::{Act, Token};
 use pki::CvKey;
@@ -75,6 +75,18 @@ impl NewKeyChoice {
 pub(crate) fn key(token: &Token, holder: &HolderReference) -> Result<CvKey, Failure> {
     let signer = token.signer(&holder.to_string()).or_fail(Kind::Device)?;
     CvKey::new(Arc::new(signer)).or_fail(Kind::Device)
+}
+
+/// Returns the key of a holder's own certificate; another key under its label is a fault.
+pub(crate) fn key_of(token: &Token, own: &CvCertificate) -> Result<CvKey, Failure> {
+    let key = key(token, own.holder())?;
+    match key.is_certified_by(own) {
+        true => Ok(key),
+        false => {
+            let fault = format!("the token's key {} is not the one certified", own.holder());
+            Err(Failure::new(Kind::Integrity, fault))
+        }
+    }
 }
 
 /// Reads country and name of a holder: plain letters and digits, as its key's label has them.

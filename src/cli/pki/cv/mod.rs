@@ -3,8 +3,8 @@
 mod cvca;
 mod import;
 mod issue;
-mod key;
-mod place;
+pub(crate) mod key;
+pub(crate) mod place;
 mod request;
 mod show;
 

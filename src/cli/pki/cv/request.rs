@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use cert::cvc::{CvCertificate, HolderReference};
 use clap::Args;
-use hsm::{Token, sha256_hex};
+use hsm::sha256_hex;
 use pki::CvFolder;
 use serde_json::json;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
-use crate::cli::pki::cv::key::{NewKeyChoice, holder_name, key};
+use crate::cli::pki::cv::key::{NewKeyChoice, holder_name, key_of};
 use crate::cli::pki::cv::place::{FolderChoice, check_free, of_folder, today, write};
 
 /// Makes the next key, and a request that this key signs; the key before signs it too, where its
@@ -93,15 +93,4 @@ fn next(folder: &CvFolder, holder: Option<&str>) -> Result<HolderReference, Fail
 fn earlier(folder: &CvFolder) -> Result<Option<CvCertificate>, Failure> {
     let own = folder.own().map_err(|error| of_folder(&error))?;
     Ok(own.into_iter().rfind(|own| own.holds_on(today())))
-}
-
-fn key_of(token: &Token, own: &CvCertificate) -> Result<pki::CvKey, Failure> {
-    let key = key(token, own.holder())?;
-    match key.is_certified_by(own) {
-        true => Ok(key),
-        false => {
-            let fault = format!("the token's key {} is not the one certified", own.holder());
-            Err(Failure::new(Kind::Integrity, fault))
-        }
-    }
 }
