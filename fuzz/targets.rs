@@ -41,6 +41,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("security_infos", security_infos),
     ("secure_messaging", secure_messaging),
     ("inspection", inspection),
+    ("document_folder", document_folder),
     ("delivery", delivery),
 ];
 
@@ -841,4 +842,40 @@ fn delivery(bytes: &[u8]) {
                 .all(|blank| blank.chips.len() <= most)
         );
     }
+}
+
+/// Records of a kind, a length in two bytes and so many bytes: a file of a document, or somebody to
+/// trust.
+fn document_folder(bytes: &[u8]) {
+    use mrtd::inspection::{CheckName, Files, Trust, Verdict, inspect};
+    let all = mrtd::lds::File::all();
+    let (mut lds, mut trust) = (mrtd::lds::Lds::new(), Trust::default());
+    let mut rest = bytes;
+    while let [kind, high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+        let (content, next) = after.split_at(length);
+        match all.get(usize::from(*kind)) {
+            Some(file) => drop(lds.insert(*file, content.to_vec())),
+            None => drop(trust.add(content)),
+        }
+        rest = next;
+    }
+    let at = jiff::Timestamp::from_second(1_780_000_000).expect("a time of the calendar");
+    let files = Files {
+        lds: &lds,
+        unread: &[],
+    };
+    let inspection = inspect(&files, &trust, at);
+    assert!(inspection.checks.is_sorted_by_key(|check| check.name));
+    for group in mrtd::lds::Group::ALL {
+        let hash = inspection.check(CheckName::Hash(group));
+        assert!(
+            !inspection.vouches_for(group) || hash.is_some_and(|c| c.verdict == Verdict::Passed),
+            "nobody vouches for another hash"
+        );
+    }
+    if lds.get(mrtd::lds::File::Sod).is_none() {
+        assert_ne!(inspection.verdict(), Verdict::Passed);
+    }
+    let _ = trust.judge_lists(at);
 }

@@ -19,6 +19,7 @@ mod demo;
 mod eac;
 mod envelopes;
 mod hsm;
+mod inspection;
 mod leaks;
 mod middleware;
 #[path = "../missing/missing.rs"]

@@ -16,7 +16,7 @@ use openssl::rsa::Rsa;
 use vcard::{Chip, ChipNumber, InProcess, Memory, Product, TransportMasterKey};
 
 use super::super::testing::{State, card_security, dg1, dg2, dg3, seal, zone};
-use crate::lds::{File, Group, LDS_APPLICATION, Lds};
+use crate::lds::{Application, File, Group, LDS_APPLICATION, Lds};
 
 const MAKER: [u8; 16] = [0x55; 16];
 pub(super) const NUMBER: &str = "XA0000001";
@@ -44,6 +44,8 @@ pub(super) struct Make<'a> {
     pub(super) is_copy: bool,
     /// DG15 alone does.
     pub(super) is_half_a_copy: bool,
+    /// EF.DIR is there.
+    pub(super) directory: bool,
     /// Files that the chip holds in place of those that were signed.
     pub(super) instead: &'a [(File, &'a [u8])],
 }
@@ -113,8 +115,10 @@ impl Issuer {
     fn file(&mut self, file: File, condition: u8, content: &[u8]) {
         let [high, low] = file.identifier().to_be_bytes();
         let [.., s1, s2, s3] = content.len().to_be_bytes();
+        let short = file.short_identifier() << 3;
         let control = [
-            0x62, 0x10, 0x80, 3, s1, s2, s3, 0x82, 1, 1, 0x83, 2, high, low, 0x8C, 2, 1, condition,
+            0x62, 0x13, 0x80, 3, s1, s2, s3, 0x82, 1, 1, 0x83, 2, high, low, 0x88, 1, short, 0x8C,
+            2, 1, condition,
         ];
         self.send(0x00E0_0000, &control);
         for (place, piece) in content.chunks(200).enumerate() {
@@ -187,6 +191,18 @@ pub(super) fn modern(state: &State, make: Make<'_>) -> Made {
 
     let mut lds = Lds::new();
     lds.insert(File::CardAccess, told).unwrap();
+    if make.directory {
+        // Two objects: the application, and another.
+        let entry = |name: &[u8]| {
+            let name = tlv::encode(Tag::known::<0x4F>(), name);
+            tlv::encode(Tag::known::<0x61>(), &name)
+        };
+        let entries = [
+            entry(&LDS_APPLICATION),
+            entry(&[0xA0, 0, 0, 2, 0x47, 0x20, 1]),
+        ];
+        lds.insert(File::Dir, entries.concat()).unwrap();
+    }
     if make.mapping {
         issuer.send(0x00A4_000C, &[0x3F, 0x00]);
         let own = issuer.key(0x10, BRAINPOOL_256, 4, &[]);
@@ -260,11 +276,11 @@ pub(super) fn modern(state: &State, make: Make<'_>) -> Made {
         let content = other.map_or(content, |(_, content)| *content);
         let condition = match file {
             File::Dg(Group::Dg3) => 0xE1,
-            File::CardAccess => 0x00,
+            File::CardAccess | File::Dir => 0x00,
             File::CardSecurity => 0x42,
             _ => 0x41,
         };
-        if matches!(file, File::CardAccess | File::CardSecurity) {
+        if file.application() == Application::MasterFile {
             issuer.send(0x00A4_000C, &[0x3F, 0x00]);
         } else {
             issuer.send(0x00A4_040C, &LDS_APPLICATION);

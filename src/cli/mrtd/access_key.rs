@@ -81,6 +81,10 @@ fn parse(text: &str) -> Result<AccessKey, Failure> {
         .collect();
     let key = match (Mrz::read(text), fields.as_slice()) {
         (Ok(zone), _) => AccessKey::of_zone(&zone),
+        (Err(_), [_, birth, expiry]) if [birth, expiry].iter().any(|date| day(date).len() != 6) => {
+            let fault = "a date of birth or expiry is no YYMMDD";
+            return Err(Failure::new(Kind::Usage, fault).with_hint("for example 900302"));
+        }
         (Err(_), [number, birth, expiry]) => {
             let number = Zeroizing::new(number.to_ascii_uppercase());
             AccessKey::of_fields(&number, &day(birth), &day(expiry))

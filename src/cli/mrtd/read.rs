@@ -71,6 +71,7 @@ pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
         limits,
         key: &key,
         terminal: system.as_ref().map(InspectionSystem::terminal),
+        also: &[],
         trust: &trust,
         at,
         random: &mut SystemRandom,

@@ -104,6 +104,8 @@ pub struct Reading<'a> {
     pub key: &'a AccessKey,
     /// The terminal's own rights, where it has any.
     pub terminal: Option<Terminal<'a>>,
+    /// Which files are read beside those that an inspection needs: EF.CVCA, EF.ATR/INFO, EF.DIR.
+    pub also: &'a [File],
     /// Whom to trust.
     pub trust: &'a Trust,
     /// As of when to judge.

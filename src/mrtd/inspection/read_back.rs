@@ -39,9 +39,7 @@ impl ReadBack {
 /// Reads a chip back and compares it with what was written. `reading.trust` holds the issuer's own
 /// country signing certificate; `printed` is the zone on the printed face, as far as it is known.
 ///
-/// Compared are the files that a border reads: EF.COM, EF.SOD, the data groups, EF.CardAccess and
-/// EF.CardSecurity. Others, and data groups for which the terminal has no rights, are listed as not
-/// compared.
+/// Data groups for which the terminal has no rights are listed as not compared.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -51,6 +49,31 @@ pub fn read_back(
     written: &Lds,
     printed: Option<&Mrz>,
 ) -> Result<ReadBack, ReadError> {
+    let also: Vec<File> = written
+        .files()
+        .map(|(file, _)| file)
+        .filter(|file| matches!(file, File::Cvca | File::AtrInfo | File::Dir))
+        .collect();
+    let Reading {
+        limits,
+        key,
+        terminal,
+        trust,
+        at,
+        random,
+        progress,
+        ..
+    } = reading;
+    let reading = Reading {
+        limits,
+        key,
+        terminal,
+        also: &also,
+        trust,
+        at,
+        random,
+        progress,
+    };
     let mut chip = inspect_chip(channel, reading)?;
     let is_protected = |file: File| {
         let of_file =
@@ -60,7 +83,7 @@ pub fn read_back(
     let (not_compared, compared): (Vec<File>, Vec<File>) = written
         .files()
         .map(|(file, _)| file)
-        .partition(|file| is_out_of_reach(*file) || is_protected(*file));
+        .partition(|file| is_protected(*file));
     let mut differences = written.differences(&chip.lds);
     differences.retain(|difference| match difference {
         Difference::Missing(file) => compared.contains(file),
@@ -78,11 +101,6 @@ pub fn read_back(
         differences,
         not_compared,
     })
-}
-
-/// These are not read by a border in the course of an inspection.
-const fn is_out_of_reach(file: File) -> bool {
-    matches!(file, File::Cvca | File::AtrInfo | File::Dir)
 }
 
 fn judge(differences: &[Difference], compared: usize, not_compared: &[File]) -> Check {

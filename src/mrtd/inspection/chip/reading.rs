@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use access::{FileError, FileName, Secured, read_file, select_application};
+use access::{FileError, FileName, Secured, read_file, read_start, select_application};
 use card::Channel;
 use cert::cms::SignedData;
 
@@ -11,7 +11,8 @@ use super::{Found, Halt, ReadError, Reading, proofs, told};
 use crate::inspection::check::{Check, CheckName};
 use crate::inspection::judge::{Unread, UnreadCause};
 use crate::lds::{
-    EfCom, EfSod, File, Group, LDS_APPLICATION, LdsError, LdsFault, LdsSecurityObject, MAX_FILE,
+    Application, EfCom, EfSod, File, Group, LDS_APPLICATION, LdsError, LdsFault, LdsSecurityObject,
+    MAX_FILE,
 };
 
 /// Only terminals with rights read these.
@@ -50,6 +51,7 @@ fn read_open(opened: Opened<'_>, reading: &mut Reading<'_>, found: &mut Found) -
     } = opened;
     if let Some(Way::Pace(_)) = found.way {
         take_optional(&mut session, reading, found, File::CardSecurity)?;
+        take_also(&mut session, reading, found, Application::MasterFile)?;
         proofs::mapping(mapped.as_ref(), found);
         let limits = session.limits();
         match select_application(&mut session, &limits, &LDS_APPLICATION) {
@@ -78,7 +80,23 @@ fn read_open(opened: Opened<'_>, reading: &mut Reading<'_>, found: &mut Found) -
             take(&mut session, reading, found, group.into())?;
         }
     }
+    take_also(&mut session, reading, found, Application::Lds)?;
     proofs::active(&mut session, reading, found)
+}
+
+/// Reads what somebody wants besides, where it stands.
+fn take_also(
+    session: &mut Secured<&mut dyn Channel>,
+    reading: &mut Reading<'_>,
+    found: &mut Found,
+    place: Application,
+) -> Result<(), Halt> {
+    for file in reading.also {
+        if file.application() == place {
+            take_optional(session, reading, found, *file)?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the data groups that EF.SOD or EF.COM names, those with rights last.
@@ -157,11 +175,18 @@ fn read(
 ) -> Result<zeroize::Zeroizing<Vec<u8>>, FileError> {
     let limits = session.limits();
     // In the master file not every chip knows short identifiers.
-    let name = match file {
-        File::CardSecurity => FileName::Identifier(file.identifier()),
-        file => FileName::Short(file.short_identifier()),
-    };
-    read_file(session, &limits, name, MAX_FILE)
+    let identifier = FileName::Identifier(file.identifier());
+    match file {
+        // Not one object, so that they do not say how long they are.
+        File::Cvca | File::AtrInfo | File::Dir => {
+            read_start(session, &limits, identifier, MAX_FILE)
+        }
+        File::CardSecurity => read_file(session, &limits, identifier, MAX_FILE),
+        file => {
+            let name = FileName::Short(file.short_identifier());
+            read_file(session, &limits, name, MAX_FILE)
+        }
+    }
 }
 
 fn is_protected(file: File) -> bool {
