@@ -81,24 +81,7 @@ impl EmbeddedCa {
             serial: certificate.serial_hex(),
             reason,
         };
-        if *certificate.public_key() != key {
-            return Err(mismatch("its key is not the one in the HSM"));
-        }
-        if *certificate.subject() != subject {
-            return Err(mismatch("its name is not the profile's"));
-        }
-        let said = certificate.extensions();
-        let usage = said.key_usage.as_ref();
-        if !said.ca || !usage.is_some_and(|u| KeyUsage::key_cert_sign(u) && KeyUsage::crl_sign(u)) {
-            return Err(mismatch("it is not a CA certificate"));
-        }
-        if certificate.verify_signature(&key).is_err() {
-            return Err(mismatch("it is not signed by its own key"));
-        }
-        let key_identifier = said
-            .subject_key_identifier
-            .clone()
-            .ok_or_else(|| mismatch("it has no key identifier"))?;
+        let key_identifier = belongs(&certificate, &key, &subject).map_err(mismatch)?;
         Ok(Self {
             publication: publication.clone(),
             key_identifier,
@@ -290,6 +273,31 @@ impl fmt::Debug for EmbeddedCa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EmbeddedCa({:?})", self.certificate)
     }
+}
+
+/// Checks that a self-signed certificate is this key's under this name, and a CA's; returns its key
+/// identifier, or what does not fit.
+pub(crate) fn belongs(
+    certificate: &Certificate,
+    key: &PublicKey,
+    subject: &DistinguishedName,
+) -> Result<Vec<u8>, &'static str> {
+    if certificate.public_key() != key {
+        return Err("its key is not the one in the HSM");
+    }
+    if certificate.subject() != subject {
+        return Err("its name is not the profile's");
+    }
+    let said = certificate.extensions();
+    let usage = said.key_usage.as_ref();
+    if !said.ca || !usage.is_some_and(|u| KeyUsage::key_cert_sign(u) && KeyUsage::crl_sign(u)) {
+        return Err("it is not a CA certificate");
+    }
+    if certificate.verify_signature(key).is_err() {
+        return Err("it is not signed by its own key");
+    }
+    let identifier = said.subject_key_identifier.clone();
+    identifier.ok_or("it has no key identifier")
 }
 
 fn ca_parts(profile: &CertificateProfile) -> Result<(DistinguishedName, &Publication), CaError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cert::request::Request;
-use cert::{Certificate, CountryQuestion, CountryRole, CountryVerifier, KeyUsage, PublicKey};
+use cert::{Certificate, CountryQuestion, CountryRole, CountryVerifier, PublicKey};
 use hsm::{RandomSource, Signer};
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::country::error::CountryError;
 use crate::country::extensions::{Said, extensions};
 use crate::country::list::{self, RevokedSigner};
 use crate::country::profile::{CountryKind, CountryProfile, Times};
-use crate::embedded::{IssueError, proved, serial, whole_seconds};
+use crate::embedded::{IssueError, belongs, proved, serial, whole_seconds};
 use crate::extensions::key_identifier;
 use crate::to_be_signed::Content;
 
@@ -88,24 +88,8 @@ impl CountryAuthority {
             serial: certificate.serial_hex(),
             reason,
         };
-        if *certificate.public_key() != key {
-            return Err(mismatch("its key is not the one in the token"));
-        }
-        if *certificate.subject() != profile.subject().map_err(CountryError::Name)? {
-            return Err(mismatch("its name is not the profile's"));
-        }
-        let said = certificate.extensions();
-        let usage = said.key_usage.as_ref();
-        if !said.ca || !usage.is_some_and(|u| KeyUsage::key_cert_sign(u) && KeyUsage::crl_sign(u)) {
-            return Err(mismatch("it is not a CSCA's"));
-        }
-        if certificate.verify_signature(&key).is_err() {
-            return Err(mismatch("it is not signed by its own key"));
-        }
-        let key_identifier = said
-            .subject_key_identifier
-            .clone()
-            .ok_or_else(|| mismatch("it has no key identifier"))?;
+        let subject = profile.subject().map_err(CountryError::Name)?;
+        let key_identifier = belongs(&certificate, &key, &subject).map_err(mismatch)?;
         Ok(Self {
             profile: profile.clone(),
             key_identifier,
