@@ -62,23 +62,7 @@ fn custodians_bring_a_key_back() {
 #[test]
 fn a_token_that_is_gone_in_the_middle_loses_nothing() {
     let vault = Vault::new();
-    let arguments = [
-        "hsm",
-        "ceremony",
-        "split",
-        "aes128",
-        "--label",
-        "issuer",
-        "--as",
-        "master",
-        "--threshold",
-        "2",
-        "--custodian",
-        "ilze",
-        "--custodian",
-        "zane",
-    ];
-    let mut stage = Stage::new(&vault.officers_do(&arguments));
+    let mut stage = vault.splitting("issuer", "aes128", "master", &["ilze", "zane"]);
     let ilze = stage.write_down("ilze");
     let (here, away) = (vault.path("softhsm/tokens"), vault.path("away"));
     fs::rename(&here, &away).unwrap();
@@ -161,23 +145,7 @@ fn wrong_shares_make_no_key() {
 #[test]
 fn a_custodian_who_writes_nothing_down_stops_the_ceremony() {
     let vault = Vault::new();
-    let arguments = [
-        "hsm",
-        "ceremony",
-        "split",
-        "des3",
-        "--label",
-        "old",
-        "--as",
-        "master",
-        "--threshold",
-        "2",
-        "--custodian",
-        "ilze",
-        "--custodian",
-        "zane",
-    ];
-    let mut stage = Stage::new(&vault.officers_do(&arguments));
+    let mut stage = vault.splitting("old", "des3", "master", &["ilze", "zane"]);
     stage.write_down("ilze");
     stage.until("zane: ");
     stage.until("Press Enter");
@@ -220,23 +188,7 @@ fn a_custodian_who_writes_nothing_down_stops_the_ceremony() {
 #[test]
 fn a_ceremony_that_is_stopped_leaves_nothing_on_the_screen() {
     let vault = Vault::new();
-    let arguments = [
-        "hsm",
-        "ceremony",
-        "split",
-        "aes128",
-        "--label",
-        "stopped",
-        "--as",
-        "master",
-        "--threshold",
-        "2",
-        "--custodian",
-        "ilze",
-        "--custodian",
-        "zane",
-    ];
-    let mut stage = Stage::new(&vault.officers_do(&arguments));
+    let mut stage = vault.splitting("stopped", "aes128", "master", &["ilze", "zane"]);
     stage.until("Press Enter");
     stage.type_line("");
     stage.until("Write it down");

@@ -92,17 +92,19 @@ impl Vault {
         String::from_utf8(self.pkcs11_tool(&["--list-objects"]).stdout).unwrap()
     }
 
+    /// The command that verifies the protocol.
+    pub(crate) fn verify(&self, arguments: &[&str]) -> Command {
+        let mut command = zimogs();
+        command
+            .args(["hsm", "ceremony", "verify", "protocol"])
+            .args(["--officers", "officers.txt"])
+            .args(arguments)
+            .current_dir(self.folder.path());
+        command
+    }
+
     pub(crate) fn protocol(&self) -> Value {
-        let verify = [
-            "hsm",
-            "ceremony",
-            "verify",
-            "protocol",
-            "--officers",
-            "officers.txt",
-            "--json",
-        ];
-        json(zimogs().args(verify).current_dir(self.folder.path()))
+        json(&mut self.verify(&["--json"]))
     }
 
     pub(crate) fn kcv(&self, label: &str) -> String {
@@ -111,28 +113,27 @@ impl Vault {
             .to_owned()
     }
 
+    /// Begins to split a new key among custodians, of whom two are needed.
+    pub(crate) fn splitting(
+        &self,
+        label: &str,
+        kind: &str,
+        role: &str,
+        custodians: &[&str],
+    ) -> Stage {
+        let mut arguments = vec!["hsm", "ceremony", "split", kind, "--label", label];
+        arguments.extend(["--as", role, "--threshold", "2"]);
+        for custodian in custodians {
+            arguments.extend(["--custodian", custodian]);
+        }
+        Stage::new(&self.officers_do(&arguments))
+    }
+
     /// Splits a new key among three custodians, of whom two are needed; returns their papers.
     pub(crate) fn split(&self, label: &str, kind: &str, role: &str) -> Vec<Vec<String>> {
-        let arguments = [
-            "hsm",
-            "ceremony",
-            "split",
-            kind,
-            "--label",
-            label,
-            "--as",
-            role,
-            "--threshold",
-            "2",
-            "--custodian",
-            "ilze",
-            "--custodian",
-            "zane",
-            "--custodian",
-            "peteris",
-        ];
-        let mut stage = Stage::new(&self.officers_do(&arguments));
-        let papers = ["ilze", "zane", "peteris"].map(|custodian| stage.write_down(custodian));
+        let custodians = ["ilze", "zane", "peteris"];
+        let mut stage = self.splitting(label, kind, role, &custodians);
+        let papers = custodians.map(|custodian| stage.write_down(custodian));
         let (code, seen) = stage.end();
         assert_eq!(code, 0, "{seen}");
         papers.to_vec()
