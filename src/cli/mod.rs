@@ -6,6 +6,7 @@ mod card;
 mod central;
 mod demo;
 mod failure;
+mod files;
 mod hsm;
 mod installation;
 mod mrtd;

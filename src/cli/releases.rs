@@ -2,20 +2,19 @@
 //! `certificates/`) and the list of those who may release.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use profile::{ProfileKind, ReleaseShelf, Releasers};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 
 /// The folder of the releases, beside those of the profiles.
 pub(crate) const FOLDER: &str = "releases";
 /// The ending of a release's file.
 const ENDING: &str = "release";
-/// More than any release or list of releasers has; both are refused long before.
-const LONGEST: u64 = 1024 * 1024;
 
 /// Puts the releases of a folder on a shelf; a folder that is missing has none.
 pub(crate) fn lay_over(shelf: &mut ReleaseShelf, folder: &Path) -> Result<(), Failure> {
@@ -54,11 +53,7 @@ pub(crate) fn releasers(path: &Path) -> Result<Releasers, Failure> {
 
 /// Reads a file that is not long.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LONGEST).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(path, &error))?;
-    Ok(bytes)
+    files::read(path, files::SHORT)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

@@ -49,6 +49,7 @@ pub(crate) fn inspect(
         limits: *limits,
         key: &AccessKey::Zone(zone(record)?),
         terminal: None,
+        also: &[],
         trust: &Trust::default(),
         at: at()?,
         random: &mut SystemRandom,

@@ -24,9 +24,8 @@ mod verify;
 
 pub(crate) use generate::make;
 pub(crate) use key_name::NewKey;
-pub(crate) use officers::{OfficerChoice, Outcome, officer};
-pub(crate) use place::{ForeignToken, TOKEN_FILES, TokenChoice, record_of};
-pub(crate) use shown::record;
+pub(crate) use officers::{OfficerChoice, officer};
+pub(crate) use place::{ForeignToken, TOKEN_FILES, TokenChoice};
 
 use std::process::ExitCode;
 

@@ -1,11 +1,8 @@
-//! What the commands for travel documents share: profiles, keys, and files that are never
-//! overwritten.
+//! What the commands for travel documents share: profiles, keys, and whom to trust.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use cert::{Certificate, KeyAlgorithm, PublicKey, RevocationList, UnverifiedCrl};
+use cert::{Certificate, KeyAlgorithm, MAX_CRL, PublicKey, RevocationList, UnverifiedCrl};
 use clap::Args;
 use hsm::{Signer, Token, TokenSigner};
 use jiff::Timestamp;
@@ -13,8 +10,8 @@ use pki::country::CountryProfile;
 
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::hsm::NewKey;
-use crate::cli::releases;
 
 const SHIPPED: [(&str, &str); 3] = [
     ("csca", include_str!("../../../certs/country/csca.toml")),
@@ -44,7 +41,7 @@ pub(super) fn profile_text(named: &str) -> Result<String, Failure> {
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
-    let bytes = releases::read(path)?;
+    let bytes = files::read(path, files::SHORT)?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::new(Kind::Usage, format!("{} is no text", path.display())))
 }
@@ -71,47 +68,9 @@ pub(crate) fn public_key(signer: &dyn Signer) -> Result<PublicKey, Failure> {
     PublicKey::from_spki_der(signer.public_key_spki_der()).or_fail(Kind::Device)
 }
 
-/// Writes a new file, whole or not at all; one that is there stays as it is.
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        let shown = path.display();
-        match error.kind() {
-            ErrorKind::AlreadyExists => {
-                Failure::new(Kind::Refused, format!("{shown} is there already"))
-                    .with_hint("nothing is overwritten: name another file")
-            }
-            _ => Failure::new(Kind::Failed, format!("cannot write {shown}: {error}")),
-        }
-    };
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    // A link is made only where nothing has the name.
-    let written = fs::write(&beside, bytes)
-        .and_then(|()| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::hard_link(&beside, path));
-    let removed = fs::remove_file(&beside);
-    written.and(removed).map_err(failed)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)
-}
-
-/// Refuses a name that is taken, before anything is done for it.
-pub(super) fn be_free(path: &Path) -> Result<(), Failure> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let fault = format!("{} is there already", path.display());
-    Err(Failure::new(Kind::Refused, fault).with_hint("nothing is overwritten: name another file"))
-}
-
 /// Reads a file's certificates, DER or PEM; states' oddities are taken.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate>, Failure> {
-    let bytes = releases::read(path)?;
+    let bytes = files::read(path, files::SHORT)?;
     match bytes.first() {
         Some(0x30) => {
             let read = Certificate::parse_of_state(&bytes);
@@ -164,7 +123,7 @@ impl Trust {
 
 /// Reads a list that one of the anchors signed.
 fn list(path: &Path, anchors: &[Certificate], at: Timestamp) -> Result<RevocationList, Failure> {
-    let bytes = releases::read(path)?;
+    let bytes = files::read(path, MAX_CRL)?;
     let shown = path.display();
     let read = UnverifiedCrl::parse(bytes)
         .map_err(|error| Failure::new(Kind::Usage, format!("{shown}: {error}")))?;

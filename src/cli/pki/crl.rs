@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::card::runs::write_whole;
 use crate::cli::central::Place;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
@@ -27,12 +28,9 @@ pub(crate) fn run(options: &Crl) -> Result<(), Failure> {
             central.begin_publishing(&actor).await?;
             let der = central.crl().await?;
             let shown = options.out.display();
-            let beside = options.out.with_extension("new");
-            std::fs::write(&beside, &der)
-                .and_then(|()| std::fs::rename(&beside, &options.out))
-                .map_err(|error| {
-                    Failure::new(Kind::Failed, format!("cannot write {shown}: {error}"))
-                })?;
+            write_whole(&options.out, &der).map_err(|error| {
+                Failure::new(Kind::Failed, format!("cannot write {shown}: {error}"))
+            })?;
             match options.place.json() {
                 true => output::json(&json!({ "file": options.out, "bytes": der.len() })),
                 false => output::line(&format!("{shown}: a list of {} bytes", der.len())),

@@ -12,11 +12,11 @@ use pki::country::{CountryAuthority, CountryProfile, RevokedSigner};
 use serde_json::json;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice, make};
 use crate::cli::output;
 use crate::cli::pki::country;
 use crate::cli::pki::csca_book::{Folder, Issued};
-use crate::cli::releases;
 
 /// The embedded country signing CA.
 #[derive(Subcommand)]
@@ -136,7 +136,7 @@ fn init(options: &Init) -> Result<(), Failure> {
     let new = &options.new;
     let profile = country::profile(&new.profile)?;
     country::allow(&profile, new.kind)?;
-    country::be_free(&new.csca.join("state.json"))?;
+    files::be_free(&new.csca.join("state.json"))?;
     let token = new.make(&options.label)?;
     let folder = Folder::create(&new.csca, &options.label)?;
     let signer = Arc::new(country::signer(&token, &options.label)?);
@@ -187,14 +187,14 @@ fn keep(
     let number = folder.state.keys.len();
     let file = folder.file(&format!("csca-{number}.cer"));
     let profile = country::profile_text(&new.profile)?;
-    country::write_new(
+    files::write_new(
         &folder.file(&format!("csca-{number}.toml")),
         profile.as_bytes(),
     )?;
-    country::write_new(&file, certificate.as_der())?;
+    files::write_new(&file, certificate.as_der())?;
     let link_file = folder.file(&format!("link-{number}.cer"));
     if let Some(link) = link {
-        country::write_new(&link_file, link.as_der())?;
+        files::write_new(&link_file, link.as_der())?;
     }
     folder.keep()?;
     if new.token.json {
@@ -231,9 +231,9 @@ pub(super) fn told(certificate: &Certificate) -> String {
 
 fn issue(options: &Issue) -> Result<(), Failure> {
     let profile: CountryProfile = country::profile(&options.profile)?;
-    let request =
-        Request::parse_and_verify(&releases::read(&options.request)?).or_fail(Kind::Refused)?;
-    country::be_free(&options.out)?;
+    let request = Request::parse_and_verify(&files::read(&options.request, files::SHORT)?)
+        .or_fail(Kind::Refused)?;
+    files::be_free(&options.out)?;
     let token = options.token.place()?.open()?;
     let mut folder = Folder::open(&options.csca)?;
     let authority = folder.authority(&token)?;
@@ -248,7 +248,7 @@ fn issue(options: &Issue) -> Result<(), Failure> {
         revoked: None,
     });
     folder.keep()?;
-    country::write_new(&options.out, made.as_der())?;
+    files::write_new(&options.out, made.as_der())?;
     match options.token.json {
         true => output::json(&json!({
             "certificate": options.out,
@@ -260,7 +260,7 @@ fn issue(options: &Issue) -> Result<(), Failure> {
 }
 
 fn crl(options: &Crl) -> Result<(), Failure> {
-    country::be_free(&options.out)?;
+    files::be_free(&options.out)?;
     let token = options.token.place()?.open()?;
     let mut folder = Folder::open(&options.csca)?;
     let authority = folder.authority(&token)?;
@@ -290,7 +290,7 @@ fn crl(options: &Crl) -> Result<(), Failure> {
     let der = authority
         .crl(&revoked, at, next, folder.state.list)
         .or_fail(Kind::Failed)?;
-    country::write_new(&options.out, &der)?;
+    files::write_new(&options.out, &der)?;
     let (shown, number) = (options.out.display(), folder.state.list);
     match options.token.json {
         true => output::json(&json!({

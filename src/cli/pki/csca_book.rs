@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::card::runs::write_whole;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::pki::country;
-use crate::cli::releases;
 
 /// A certificate that was issued.
 #[derive(Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl Folder {
         let file = path.join("state.json");
         let damaged = || Failure::new(Kind::Integrity, format!("{} does not read", file.display()));
         let state: State =
-            serde_json::from_slice(&releases::read(&file)?).map_err(|_| damaged())?;
+            serde_json::from_slice(&files::read(&file, files::SHORT)?).map_err(|_| damaged())?;
         if state.keys.is_empty() {
             return Err(damaged());
         }
@@ -69,7 +69,7 @@ impl Folder {
 
     /// Makes a new folder.
     pub(super) fn create(path: &Path, label: &str) -> Result<Self, Failure> {
-        country::be_free(&path.join("state.json"))?;
+        files::be_free(&path.join("state.json"))?;
         std::fs::create_dir_all(path).or_fail(Kind::Failed)?;
         Ok(Self {
             path: path.to_owned(),

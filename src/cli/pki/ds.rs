@@ -14,11 +14,11 @@ use serde_json::json;
 
 use crate::cli::card::runs::write_whole;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice, make};
 use crate::cli::output;
 use crate::cli::pki::country::{self, Trust};
 use crate::cli::pki::csca::told;
-use crate::cli::releases;
 
 /// The book of signers, in their folder.
 const BOOK: &str = "book.json";
@@ -111,7 +111,7 @@ fn request(options: &NewSigner) -> Result<(), Failure> {
     country::allow(&profile, options.kind)?;
     let file = file(&options.signers, label, "p10")?;
     std::fs::create_dir_all(&options.signers).or_fail(Kind::Failed)?;
-    country::be_free(&file)?;
+    files::be_free(&file)?;
     let place = options.token.place()?;
     let officers = options.officers.open(&place)?;
     let token = place.open()?;
@@ -124,7 +124,7 @@ fn request(options: &NewSigner) -> Result<(), Failure> {
     let signature = signer.sign(info.to_be_signed()).or_fail(Kind::Device)?;
     let der = info.assemble(&signature).or_fail(Kind::Device)?;
     Request::parse_and_verify(&der).or_fail(Kind::Device)?;
-    country::write_new(&file, &der)?;
+    files::write_new(&file, &der)?;
     match options.token.json {
         true => output::json(&json!({ "request": file, "label": label })),
         false => output::line(&format!(
@@ -138,7 +138,8 @@ fn import(options: &Import) -> Result<(), Failure> {
     let label = &options.label;
     let profile = country::profile(&options.profile)?;
     let own = file(&options.signers, label, "p10")?;
-    let request = Request::parse_and_verify(&releases::read(&own)?).or_fail(Kind::Integrity)?;
+    let request =
+        Request::parse_and_verify(&files::read(&own, files::SHORT)?).or_fail(Kind::Integrity)?;
     let kept = file(&options.signers, label, "cer")?;
     let certificate = country::certificates(&options.certificate)?;
     let [certificate] = &certificate[..] else {
@@ -148,7 +149,7 @@ fn import(options: &Import) -> Result<(), Failure> {
     // An import that was cut short is gone on with.
     let is_kept = std::fs::read(&kept).is_ok_and(|old| old == certificate.as_der());
     if !is_kept {
-        country::be_free(&kept)?;
+        files::be_free(&kept)?;
     }
     let token = options.token.place()?.open()?;
     let key = country::public_key(&country::signer(&token, label)?)?;
@@ -196,7 +197,7 @@ fn import(options: &Import) -> Result<(), Failure> {
     })
     .or_fail(Kind::Refused)?;
     if !is_kept {
-        country::write_new(&kept, certificate.as_der())?;
+        files::write_new(&kept, certificate.as_der())?;
     }
     let text = serde_json::to_string_pretty(&book).or_fail(Kind::Failed)?;
     write_whole(&options.signers.join(BOOK), text.as_bytes()).or_fail(Kind::Failed)?;
@@ -260,7 +261,7 @@ fn book(folder: &Path) -> Result<DocumentSigners, Failure> {
     if !path.exists() {
         return Ok(DocumentSigners::default());
     }
-    serde_json::from_slice(&releases::read(&path)?)
+    serde_json::from_slice(&files::read(&path, files::SHORT)?)
         .map_err(|_| Failure::new(Kind::Integrity, format!("{} does not read", path.display())))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cert::cms::SignedData;
+use cert::cms::{MAX_SIGNED_DATA, SignedData};
 use cert::{
     AttributeType, Certificate, CountryPathError, CountryQuestion, CountryRole, CountryVerifier,
     MasterList, PathError, Revocation,
@@ -15,10 +15,10 @@ use pki::country::MessageSigner;
 use serde_json::json;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::hsm::TokenChoice;
 use crate::cli::output;
 use crate::cli::pki::country::{self, Trust};
-use crate::cli::releases;
 
 /// Master lists.
 #[derive(Subcommand)]
@@ -90,7 +90,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn make(options: &Make) -> Result<(), Failure> {
-    country::be_free(&options.out)?;
+    files::be_free(&options.out)?;
     let at = Timestamp::from_second(Timestamp::now().as_second()).or_fail(Kind::Failed)?;
     let trusted = options.trust.read(at)?;
     let mut all: Vec<Certificate> = Vec::new();
@@ -111,7 +111,7 @@ fn make(options: &Make) -> Result<(), Failure> {
     let signer =
         MessageSigner::new(own, trusted.anchors, trusted.links, key).or_fail(Kind::Refused)?;
     let der = signer.sign_master_list(&all, at).or_fail(Kind::Refused)?;
-    country::write_new(&options.out, &der)?;
+    files::write_new(&options.out, &der)?;
     match options.token.json {
         true => output::json(&json!({ "file": options.out, "certificates": all.len() })),
         false => output::line(&format!(
@@ -123,7 +123,8 @@ fn make(options: &Make) -> Result<(), Failure> {
 }
 
 fn read(path: &std::path::Path) -> Result<(SignedData, MasterList), Failure> {
-    let message = SignedData::parse(&releases::read(path)?).or_fail(Kind::Integrity)?;
+    let message =
+        SignedData::parse(&files::read(path, MAX_SIGNED_DATA)?).or_fail(Kind::Integrity)?;
     let list = MasterList::of(&message).or_fail(Kind::Integrity)?;
     Ok((message, list))
 }

@@ -8,11 +8,12 @@ use hsm::sha256_hex;
 use pki::{CvGrant, CvTerm, CvVoucher};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::hsm::TokenChoice;
 use crate::cli::pki::cv::key::key;
 use crate::cli::pki::cv::place::{
-    FolderChoice, Reads, authority, certificate, check_free, current_root, current_verifier,
-    malformed, of_issue, read, rights, today, write,
+    FolderChoice, Reads, authority, certificate, current_root, current_verifier, malformed,
+    of_issue, read, rights, today,
 };
 use crate::cli::pki::cv::show;
 
@@ -53,7 +54,7 @@ pub(crate) struct Issue {
 /// Issues, as a CVCA or as a document verifier.
 pub(crate) fn run(options: &Issue, issuer: Role) -> Result<(), Failure> {
     let token = options.token.place()?.open()?;
-    check_free(options.out.as_deref())?;
+    options.out.as_deref().map_or(Ok(()), files::be_free)?;
     let folder = options.folder.open()?;
     let bytes = read(&options.request)?;
     let request = CvRequest::parse(&bytes).map_err(|error| malformed(&options.request, &error))?;
@@ -79,7 +80,7 @@ pub(crate) fn run(options: &Issue, issuer: Role) -> Result<(), Failure> {
         .issue(&request, &grant, &folder)
         .map_err(|error| of_issue(&error))?;
     if let Some(out) = &options.out {
-        write(out, issued.as_der())?;
+        files::write_new(out, issued.as_der())?;
     }
     let file = options.out.clone();
     let named = file.unwrap_or_else(|| format!("issued/{}.cvcert", issued.holder()).into());

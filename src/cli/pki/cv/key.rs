@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cert::cvc::{CvCertificate, HolderReference};
 use clap::Args;
-use hsm::{Act, Token};
+use hsm::Token;
 use pki::CvKey;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::hsm::{NewKey, OfficerChoice, Outcome, TokenChoice, officer, record, record_of};
+use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice, make, officer};
 
 /// Which key is made.
 #[derive(Args)]
@@ -55,17 +55,7 @@ impl NewKeyChoice {
         if !self.existing_key {
             let place = self.token.place()?;
             let officers = OfficerChoice::of(self.officers.clone()).open(&place)?;
-            let act = Act::Generate {
-                label: label.clone(),
-                key: self.kind.name().to_owned(),
-            };
-            officers.carry_out(record_of(token), &act, || {
-                self.kind.make(token, &label).or_fail(Kind::Device)?;
-                Ok(Outcome {
-                    keys: vec![record(token, &label)?],
-                    ..Outcome::default()
-                })
-            })?;
+            make(token, &officers, self.kind, &label)?;
         }
         key(token, holder)
     }

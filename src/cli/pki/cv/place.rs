@@ -104,31 +104,6 @@ pub(crate) fn certificate(path: &Path) -> Result<CvCertificate, Failure> {
     CvCertificate::parse(&read(path)?).map_err(|error| malformed(path, &error))
 }
 
-/// Demands that a file which will be written is not there: before a key is made or a reference is
-/// given out for it.
-pub(crate) fn check_free(path: Option<&Path>) -> Result<(), Failure> {
-    match path {
-        Some(path) if path.exists() => {
-            let fault = format!("{} is there already", path.display());
-            Err(Failure::new(Kind::Refused, fault)
-                .with_hint("nothing is written over; name another file"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file that was asked for, never over another.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    pki::write_new(path, bytes).map_err(|error| {
-        let fault = format!("{} cannot be written: {error}", path.display());
-        match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::new(Kind::Refused, fault)
-                .with_hint("nothing is written over; name another file"),
-            _ => Failure::new(Kind::Failed, fault),
-        }
-    })
-}
-
 /// Opens an authority with its key.
 pub(crate) fn authority(holder: Holder, key: pki::CvKey) -> Result<CvAuthority, Failure> {
     CvAuthority::new(holder, key).map_err(|error| of_issue(&error))

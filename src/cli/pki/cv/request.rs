@@ -9,9 +9,10 @@ use pki::CvFolder;
 use serde_json::json;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::output;
 use crate::cli::pki::cv::key::{NewKeyChoice, holder_name, key_of};
-use crate::cli::pki::cv::place::{FolderChoice, check_free, of_folder, today, write};
+use crate::cli::pki::cv::place::{FolderChoice, of_folder, today};
 
 /// Makes the next key, and a request that this key signs; the key before signs it too, where its
 /// certificate holds.
@@ -35,7 +36,7 @@ pub(crate) struct Request {
 /// Makes key and request.
 pub(crate) fn run(options: &Request) -> Result<(), Failure> {
     let token = options.new.open()?;
-    check_free(options.out.as_deref())?;
+    options.out.as_deref().map_or(Ok(()), files::be_free)?;
     let folder = options.folder.open()?;
     let holder = next(&folder, options.holder.as_deref())?;
     let made = options.new.make(&token, &holder)?;
@@ -53,7 +54,7 @@ pub(crate) fn run(options: &Request) -> Result<(), Failure> {
         .keep_request(&request)
         .map_err(|error| of_folder(&error))?;
     if let Some(out) = &options.out {
-        write(out, request.as_der())?;
+        files::write_new(out, request.as_der())?;
     }
     let file = options.out.as_ref().unwrap_or(&kept);
     let digest = sha256_hex(request.as_der());
