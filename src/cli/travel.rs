@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::card::runs::write_whole;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::pki::country;
-use crate::cli::releases;
 
 /// The folder of what a pilot makes for itself.
 const OWN: &str = "travel";
@@ -96,8 +96,8 @@ impl Part {
         };
         let signers = folder.join(&self.signers);
         let book = signers.join(BOOK);
-        let book: DocumentSigners =
-            serde_json::from_slice(&releases::read(&book)?).map_err(|_| {
+        let book: DocumentSigners = serde_json::from_slice(&files::read(&book, files::SHORT)?)
+            .map_err(|_| {
                 Failure::new(Kind::Integrity, format!("{} does not read", book.display()))
             })?;
         let mut certificates = Vec::new();
@@ -106,7 +106,7 @@ impl Part {
             certificates.extend(country::certificates(&path)?);
         }
         let point = self.cvca.as_ref();
-        let point = point.map(|path| releases::read(&folder.join(path)));
+        let point = point.map(|path| files::read(&folder.join(path), files::SHORT));
         Ok(TravelConfig {
             signers: book,
             certificates,

@@ -1,6 +1,6 @@
 //! Applications: the form in which they are imported and exported.
 //!
-//! Format 1 is one JSON object of at most 1 MiB:
+//! Format 1 is one JSON object of at most 2 MiB:
 //!
 //! ```json
 //! { "format": 1, "reference": "APP-2026-000001", "kind": "id-card",
@@ -43,8 +43,8 @@ use reader::{Fields, Reader};
 use subject::Subject;
 use tree::Tree;
 
-/// Most bytes of an application in JSON.
-pub const MAX_APPLICATION_BYTES: usize = 1024 * 1024;
+/// Most bytes of an application in JSON: room for pictures that are as long as each may be.
+pub const MAX_APPLICATION_BYTES: usize = 2 * 1024 * 1024;
 
 /// Most faults that are listed of one application; the last one says if there are more.
 pub const MAX_FAULTS: usize = 200;

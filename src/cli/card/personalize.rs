@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::{Actor, BlankEnd, Centre, Lease, LeaseId, ProfilePin, ReportedChip};
 use card::{Channel, Limits};
 use clap::Args;
-use document::{Application, Environment, Purpose, Record};
+use document::{Application, Environment, MAX_APPLICATION_BYTES, Purpose, Record};
 use jiff::Timestamp;
 use perso::{Assignment, Executor, Fault, Inspector, Outcome};
 use profile::{Applied, DocumentLds, DocumentProfile, Plan};
@@ -28,8 +28,8 @@ use crate::cli::card::state::{self, StateOption};
 use crate::cli::card::trial::KeysOption;
 use crate::cli::card::{profiles, random};
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::output;
-use crate::cli::releases;
 
 /// How a desk names itself in the journal.
 const DESK: &str = "desk";
@@ -252,7 +252,7 @@ fn travel_files(
     path: &Path,
     keys: &DeskKeys,
 ) -> Result<(), Failure> {
-    let application = Application::parse(&releases::read(path)?, record.issued);
+    let application = Application::parse(&files::read(path, MAX_APPLICATION_BYTES)?, record.issued);
     let application = application.map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         let fault = format!("{}: {}", path.display(), faults.join("; "));

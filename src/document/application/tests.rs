@@ -417,6 +417,14 @@ fn messages_say_what_is_expected_and_repeat_no_value() {
 }
 
 #[test]
+fn pictures_that_are_as_long_as_each_may_be_fit_together() {
+    let fingers = MAX_FINGERPRINTS * FINGERPRINT_LIMITS.bytes;
+    let pictures = PORTRAIT_LIMITS.bytes + SIGNATURE_LIMITS.bytes + fingers;
+    // In Base64; the rest is text.
+    assert!(pictures.div_ceil(3) * 4 + 64 * 1024 <= MAX_APPLICATION_BYTES);
+}
+
+#[test]
 fn size_is_judged_before_anything_is_read() {
     let large = vec![b' '; MAX_APPLICATION_BYTES + 1];
     let faults = Application::parse(&large, TODAY).unwrap_err();
