@@ -121,6 +121,7 @@ impl From<&Fault> for Kind {
             | Fault::KeyCheckValue { .. }
             | Fault::Certificate { .. }
             | Fault::ReadBack { .. }
+            | Fault::Inspection { .. }
             | Fault::Signature { .. }
             | Fault::Tries { .. } => Self::Integrity,
             _ => Self::Failed,

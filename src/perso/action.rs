@@ -6,6 +6,7 @@ use card::{Command, ExchangeError, Limits, Response};
 use profile::Variables;
 
 use crate::fault::Fault;
+use crate::inspection::{Unaccepted, Written};
 use crate::journal::JournalEntry;
 use crate::request::{Grant, Refusal, Request};
 
@@ -16,6 +17,8 @@ pub enum Action {
     Transmit(Command),
     /// Ask the centre; go on, and answer later with [`Event::Given`] or [`Event::Refused`].
     Ask(u32, Request),
+    /// Have a border look at the chip ([`Written::inspect`]); answer with [`Event::Inspected`].
+    Inspect(Box<Written>),
     /// Write this down for good before anything else; answer with [`Event::Journaled`].
     Journal(JournalEntry),
     /// There is nothing to do until the centre answers.
@@ -30,6 +33,8 @@ pub enum Event {
     Answer(Response),
     /// The card or the reader failed.
     Gone(ExchangeError),
+    /// A border looked at the chip.
+    Inspected(Result<(), Unaccepted>),
     /// The centre gave what was asked for.
     Given(u32, Grant),
     /// The centre refused, or could not be reached.

@@ -31,6 +31,7 @@ use zeroize::Zeroizing;
 use crate::action::{Action, Assignment, Event, Outcome, Progress, Random};
 use crate::channel::ChannelState;
 use crate::fault::Fault;
+use crate::inspection::Written;
 use crate::journal::{JournalEntry, Moment};
 use crate::request::{Refusal, Request};
 
@@ -60,6 +61,9 @@ pub struct Executor {
     next_ask: u32,
     awaiting_grant: bool,
     certificates: BTreeMap<String, Vec<u8>>,
+    /// What a border is to look at, and whether it does.
+    inspection: Option<Box<Written>>,
+    inspecting: bool,
     /// Whether the files that wait for the chip's keys were asked for.
     lds_asked: bool,
     touched: bool,
@@ -159,6 +163,8 @@ impl Executor {
             next_ask: 0,
             awaiting_grant: false,
             certificates: BTreeMap::new(),
+            inspection: None,
+            inspecting: false,
             lds_asked: false,
             touched: false,
             done: 0,
@@ -245,6 +251,11 @@ impl Executor {
                 step: self.what(),
                 source,
             }),
+            Event::Inspected(found) => {
+                self.inspecting = false;
+                self.position.lost();
+                found.map_err(|cause| Fault::Inspection { cause })
+            }
             Event::Given(id, grant) => self.given(id, grant),
             Event::Refused(id, refusal) => match (self.outstanding.remove(&id), refusal) {
                 (None, _) => Ok(()),
@@ -359,7 +370,11 @@ impl Executor {
         if let Some(rendered) = self.commands.pop_front() {
             return self.transmit(rendered).map(Some);
         }
-        if self.awaiting_grant {
+        if let Some(written) = self.inspection.take() {
+            self.inspecting = true;
+            return Ok(Some(Action::Inspect(written)));
+        }
+        if self.awaiting_grant || self.inspecting {
             return Ok(Some(Action::Wait));
         }
         if let Some(running) = self.running.take() {

@@ -6,6 +6,8 @@ use card::ExchangeError;
 use card::gp::ScpError;
 use profile::RenderError;
 
+use crate::inspection::Unaccepted;
+
 /// Why a personalization stopped. Every message names the thing and the next step.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -142,6 +144,13 @@ pub enum Fault {
         file: String,
         /// The first byte that differs, from 0.
         offset: usize,
+    },
+    /// A border would not accept the chip.
+    #[error("a border would not accept the chip: {cause}; the blank is spoiled")]
+    Inspection {
+        /// Why.
+        #[source]
+        cause: Unaccepted,
     },
     /// A signature by the chip does not verify under its certificate.
     #[error(

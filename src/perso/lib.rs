@@ -11,6 +11,7 @@ mod examine;
 mod executor;
 mod fault;
 mod inspect;
+mod inspection;
 mod journal;
 mod request;
 mod step;
@@ -20,6 +21,7 @@ pub use crate::examine::{Examination, Finding, Presented, Standard, Verdict, exa
 pub use crate::executor::Executor;
 pub use crate::fault::Fault;
 pub use crate::inspect::{Difference, Domain, Identity, InspectError, Inspector, PinAnswer};
+pub use crate::inspection::{Unaccepted, Written};
 pub use crate::journal::{JournalEntry, Moment};
 pub use crate::request::{Grant, Opening, Refusal, Request};
 

@@ -230,6 +230,8 @@ fn run(case: &Case, plan: &Plan, record: &document::Record) -> Run {
                 let (id, request) = asked.pop_front().expect("it waits for something");
                 executor.handle(answer(case, plan, id, request));
             }
+            // No chip of these is a travel document's.
+            Action::Inspect(_) => unreachable!("no plan inspects"),
             Action::Finished(outcome) => {
                 let mut cause: Option<&dyn Error> = outcome.fault.as_ref().map(|fault| fault as _);
                 while let Some(error) = cause {

@@ -143,6 +143,7 @@ pub(crate) fn begin(
         Verb::SetHolderPin | Verb::SetIssuerPin | Verb::ImportKey => {
             return Err(plan_fault(step, "it belongs into a sealed stage"));
         }
+        Verb::Inspect => return Err(plan_fault(step, "it has no commands of its own")),
     };
     commands.map(Begun::Commands).map_err(spell)
 }
@@ -305,6 +306,7 @@ pub(crate) fn finish(
         | Verb::SetIssuerPin
         | Verb::ImportKey
         | Verb::VerifyPin
+        | Verb::Inspect
         | Verb::SetState => {}
     }
     Ok(finished)

@@ -19,7 +19,7 @@ use access::{Cipher as AccessCipher, DomainParameters};
 use cert::Hash;
 use document::mrz::PersonalCodePlace;
 use mrtd::biometrics::BiometricEncoding;
-use mrtd::lds::{Group, LdsVersion};
+use mrtd::lds::{File, Group, LdsVersion};
 
 pub(crate) use file::DocumentLdsFile;
 pub use keyed::{KeyedError, KeyedFiles};
@@ -136,6 +136,22 @@ pub(crate) const CARD_SECURITY: &str = "card_security";
 /// What profiles write after `prepared.` for the certificate by which the chip knows inspection
 /// systems.
 pub(crate) const TRUST_POINT: &str = "trust_point";
+
+/// Returns what profiles write after `prepared.` for a file.
+#[must_use]
+pub fn prepared_file(file: File) -> String {
+    match file {
+        File::Com => COM.to_owned(),
+        File::Sod => SOD.to_owned(),
+        File::CardAccess => CARD_ACCESS.to_owned(),
+        File::CardSecurity => CARD_SECURITY.to_owned(),
+        File::Dg(group) => prepared_name(group),
+        // None of these is prepared here.
+        File::Cvca => "cvca".to_owned(),
+        File::AtrInfo => "atr_info".to_owned(),
+        File::Dir => "dir".to_owned(),
+    }
+}
 
 /// Returns what profiles write after `prepared.` for a data group.
 pub(crate) fn prepared_name(group: Group) -> String {

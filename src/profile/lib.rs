@@ -57,7 +57,7 @@ pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile, NumberSource, is_article};
 pub use crate::document_lds::{
     Applied, DocumentLds, KeyedData, KeyedError, KeyedFiles, LdsChip, LdsMapped, LdsPace,
-    PreparationError,
+    PreparationError, prepared_file,
 };
 pub use crate::document_pin::{DocumentPin, PinKind};
 pub use crate::error::{ProfileError, RenderError, Warning};

@@ -178,6 +178,17 @@ impl Plan {
                 "write [chips.keys.…] for it, for every age",
             ));
         }
+        let mut planned = chip.stages.iter().flat_map(|stage| &stage.steps);
+        if lds.is_none()
+            && purpose == Purpose::Personalization
+            && planned.any(|(verb, _)| *verb == Verb::Inspect)
+        {
+            return Err(mismatch(
+                "the chip is inspected as a travel document's, and nothing is said of its files"
+                    .into(),
+                "write [chips.lds], or leave \"inspect\" out of the chip profile",
+            ));
+        }
         let is_wanted = |verb: Verb, name: &str| {
             let object = chip.object(verb.object(), name);
             object.is_some_and(|object| object.is_wanted(gets))

@@ -237,6 +237,8 @@ verbs! {
         "Writes a data object.";
     "check_data" CheckData Data [GetData] Nothing
         "Reads a data object back and compares it byte for byte.";
+    "inspect" Inspect Application [] Nothing
+        "Reads a travel chip as a border does, and compares every file with what was written.";
     "create_pin" CreatePin Pin [CreatePin] Change
         "Makes a PIN object exist.";
     "set_temporary_pin" SetTemporaryPin Pin [] Change

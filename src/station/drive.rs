@@ -44,7 +44,7 @@ pub(crate) fn identify<C: Channel>(
                 Err(cause) => executor.handle(Event::NotJournaled(cause)),
             },
             Action::Finished(outcome) => return Some(outcome),
-            Action::Ask(..) | Action::Wait => {
+            Action::Ask(..) | Action::Wait | Action::Inspect(_) => {
                 executor.handle(gone("it asked before it knew its chip".into()));
             }
         }
@@ -95,6 +95,10 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
                     Ok(response) => Event::Answer(response),
                     Err(error) => Event::Gone(error),
                 })
+            }
+            Action::Inspect(written) => {
+                let found = written.inspect(channel, limits, jiff::Timestamp::now());
+                executor.handle(Event::Inspected(found));
             }
             Action::Ask(id, request) => ask(id, chip.as_deref().unwrap_or_default(), request),
             Action::Journal(entry) => match notebook.write(&entry) {

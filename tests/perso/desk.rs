@@ -303,6 +303,10 @@ impl Desk {
                     self.journal.push(entry);
                     executor.handle(Event::Journaled);
                 }
+                Action::Inspect(written) => {
+                    let at = "2026-03-02T08:00:00Z".parse().unwrap();
+                    executor.handle(Event::Inspected(written.inspect(channel, &limits, at)));
+                }
                 Action::Ask(id, request) => open.push((id, request)),
                 Action::Wait => {
                     let chip = executor.chip().unwrap_or_default().to_owned();

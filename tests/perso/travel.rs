@@ -3,9 +3,8 @@
 
 use access::{
     ActiveAuthentication, ActiveAuthenticationKey, ChipAuthenticationChoice, EphemeralKey,
-    FileError, FileName, LDS1, MrzInformation, Pace, PaceChoice, PaceOutcome, Password, Secured,
-    SecurityInfos, SystemRandom, authenticate_chip, converse, read_file, select_application,
-    select_master_file,
+    FileError, FileName, LDS1, MrzInformation, Pace, PaceChoice, Password, Secured, SecurityInfos,
+    SystemRandom, authenticate_chip, converse, read_file, select_application, select_master_file,
 };
 use card::{Command, Limits};
 use document::Application;
@@ -30,8 +29,14 @@ fn application() -> Application {
     Application::parse(SAMPLE, date(2026, 3, 2)).unwrap()
 }
 
+/// A desk whose security objects nobody signed: its chips are not looked at as a border does.
 fn desk(year: i16) -> Desk {
-    Desk::travel(year, &shelf("chips"), &application())
+    let mut chips = shelf("chips");
+    let text = include_str!("../../firmware-profiles/chips/icao-lds.toml");
+    let (before, inspection) = text.rsplit_once("[[stages]]").unwrap();
+    assert!(inspection.contains("inspect lds"));
+    chips.put("icao-lds", before);
+    Desk::travel(year, &chips, &application())
 }
 
 fn limits() -> Limits {
@@ -46,7 +51,6 @@ fn limits() -> Limits {
 struct Border {
     access: SecurityInfos,
     session: Secured<InProcess>,
-    outcome: Option<access::PaceOutcome>,
 }
 
 impl Border {
@@ -63,18 +67,9 @@ impl Border {
         let zone = MrzInformation::of_fields("XA0000001", &birth, "280301").unwrap();
         let start = Pace::start(&choice, &Password::mrz(zone), None, &mut SystemRandom).unwrap();
         let outcome = converse(&mut channel, &limits, start).unwrap();
-        let PaceOutcome {
-            messaging,
-            chip_key,
-            ..
-        } = outcome;
-        let session = Secured::new(channel, messaging, limits);
-        let chip_key = chip_key.unwrap();
-        let mut border = Self {
-            access,
-            session,
-            outcome: None,
-        };
+        let session = Secured::new(channel, outcome.messaging, limits);
+        let chip_key = outcome.chip_key.unwrap();
+        let mut border = Self { access, session };
         // The chip has the key that the document signer vouches for.
         let security = border.read(0x011D).unwrap();
         let mapped = SecurityInfos::parse(&security).unwrap();
@@ -149,7 +144,6 @@ fn a_passport_is_made_and_read_at_a_border() {
     }
     assert!(outcome.certificates.is_empty());
     let mut border = Border::open(chip, 1990);
-    assert!(border.outcome.is_none());
     let groups = border.check_files(&desk);
     let numbers: Vec<_> = groups.iter().map(|group| group.number()).collect();
     assert_eq!(numbers, [1, 2, 3, 11, 12, 14, 15]);
@@ -212,4 +206,16 @@ fn without_a_security_object_the_chip_stays_open_and_is_spoiled() {
     assert!(outcome.touched);
     let is_lock = |step: &str| step == "set_state locked";
     assert!(!desk.journal.iter().any(|entry| is_lock(&entry.step)));
+}
+
+#[test]
+fn what_no_border_accepts_is_no_document() {
+    let mut desk = Desk::travel(1990, &shelf("chips"), &application());
+    let (outcome, _) = desk.run(Desk::blank_of("icao-lds"), Vec::new());
+    // Everything is as it was written, and nobody signed it.
+    let Some(fault @ Fault::Inspection { .. }) = &outcome.fault else {
+        panic!("{:?}", outcome.fault);
+    };
+    assert!(outcome.touched);
+    assert!(!fault.to_string().contains("IZDOM"), "{fault}");
 }

@@ -9,6 +9,7 @@ use profile::{Dialect, ObjectKind, Protection, Rendered, Renderer, Stage, Value,
 use super::{Answers, Asked, Executor, Running, host_challenge};
 use crate::channel::ChannelState;
 use crate::fault::Fault;
+use crate::inspection::Written;
 use crate::journal::Moment;
 use crate::request::{Opening, Request};
 use crate::step::{Begun, StepContext, begin, finish, has_nothing, known_digits};
@@ -147,6 +148,15 @@ impl Executor {
         let object = self.object(step.verb.object(), &step.object)?;
         if has_nothing(step, &object, &self.plan, &self.variables)? {
             self.done += 1;
+            return Ok(());
+        }
+        if step.verb == Verb::Inspect {
+            let written = Written::of(&self.variables).ok_or_else(|| Fault::Plan {
+                step: step.name(),
+                cause: "what was written is no travel document".into(),
+            })?;
+            self.inspection = Some(Box::new(written));
+            self.running = Some(Running::Step { index });
             return Ok(());
         }
         // The one by which a PIN is set is chosen by the plan; the others belong to the verb.

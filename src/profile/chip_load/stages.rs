@@ -234,6 +234,13 @@ impl Loader<'_> {
                 "a sealed stage sets the holder's PINs, imports keys and sets states, and nothing else",
             );
         }
+        if verb == Verb::Inspect && stage.channel.is_some() {
+            return self.fault(
+                text.span(),
+                "a border has no channel of the issuer, in which inspect would stand",
+                "put it into a stage without \"channel\"",
+            );
+        }
         let new = profile.channel.protocol(name);
         let global = new.is_global_platform();
         let open = stage.channel.as_ref();

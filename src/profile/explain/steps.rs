@@ -431,6 +431,8 @@ impl<'a> Explainer<'a> {
                 works.push(work.with(own).costing(cost));
                 Ok(works)
             }
+            // How the chip is opened and what it then answers, it says itself.
+            Verb::Inspect => Ok(Vec::new()),
             Verb::CheckRefused => {
                 let version = self.version(step)?;
                 let own = vec![StandIn::bytes(

@@ -112,6 +112,10 @@ pub(super) async fn personalize_beside(
                 });
                 executor.handle(Event::Journaled);
             }
+            Action::Inspect(written) => {
+                let found = written.inspect(&mut channel, &limits, house.central.now());
+                executor.handle(Event::Inspected(found));
+            }
             Action::Ask(id, request) => open.push((id, request)),
             Action::Wait => {
                 let (id, request) = open.remove(0);
