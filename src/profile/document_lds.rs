@@ -10,6 +10,7 @@ mod file;
 mod keyed;
 mod prepare;
 #[cfg(test)]
+#[path = "../../tests/profile/lds_preparation.rs"]
 mod tests;
 
 use std::collections::BTreeSet;

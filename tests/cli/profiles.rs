@@ -21,6 +21,6 @@ fn a_file_extends_its_neighbour_or_a_shipped_profile() {
 #[test]
 fn a_shipped_document_is_found_by_what_it_makes() {
     let found = shipped_document_for(document::Kind::IdCard, "lateid-v2").unwrap();
-    assert_eq!(found.name, "eid-card");
+    assert_eq!(found.name, "id-card");
     assert!(shipped_document_for(document::Kind::IdCard, "other").is_err());
 }

@@ -100,7 +100,7 @@ impl Bench {
     }
 
     fn personalize(&self, number: &str, more: &[&str]) -> Ran {
-        self.make("lateid-v2", "eid-card", number, more)
+        self.make("lateid-v2", "id-card", number, more)
     }
 
     /// Personalizes the inserted chip by shipped profiles, with a trial's keys.
@@ -177,7 +177,7 @@ fn profiles_are_listed_proved_and_explained() {
         );
     }
 
-    let explain = ["explain", "lateid-v2", "--document", "eid-card"];
+    let explain = ["explain", "lateid-v2", "--document", "id-card"];
     let explained = profile(&[&explain[..], &["--json"]].concat())
         .ends(0)
         .json();
@@ -401,7 +401,7 @@ fn a_chip_is_brought_up_without_keys_at_hand() {
 /// Demands that what was done is what was foretold: the order in which waiting steps are done may
 /// change into which folder is entered when, and a certificate is not quite the usual one.
 fn foretold(made: &Value) {
-    let explain = ["explain", "lateid-v2", "--document", "eid-card", "--json"];
+    let explain = ["explain", "lateid-v2", "--document", "id-card", "--json"];
     let explained = profile(&explain).ends(0).json();
     let figures = &explained["figures"];
     let near = |told: u64, done: &Value, percent: u64| {

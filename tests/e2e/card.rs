@@ -144,7 +144,7 @@ impl Desk {
             "--chip",
             "lateid-v2",
             "--document",
-            "eid-card",
+            "id-card",
         ]);
         command
             .args(["--json", "--keys", keys, "--record"])
@@ -339,7 +339,7 @@ fn a_desk_makes_a_card_and_judges_it() {
 
         // A certificate that the authority does not make is found before the first command, and
         // so is one for another kind of key.
-        let eid_card = include_str!("../../firmware-profiles/documents/eid-card.toml");
+        let eid_card = include_str!("../profiles/one-chip/eid-card.toml");
         for (wanted, told) in [
             ("no-such", "there is none"),
             ("pilot-ca", "is no profile for"),
@@ -505,7 +505,7 @@ fn opensc_reads_a_card_that_was_made_at_a_desk() {
         |mut desk| {
             let profile =
                 |path: &str| format!("{}/tests/profiles/{path}.toml", env!("CARGO_MANIFEST_DIR"));
-            let (chip, document) = (profile("chips/esteid-2018"), profile("documents/eid-card"));
+            let (chip, document) = (profile("chips/esteid-2018"), profile("documents/id-card"));
             let blank = desk.blank("esteid-2018");
             desk.insert(&blank, None);
             desk.record("XA0000001", 1990);

@@ -66,7 +66,7 @@ fn a_border_reads_the_fingerprints_of_a_document_that_trusts_it() {
 
 /// Writes a document by its profile: that of the tests, with fingerprints and a trust point.
 fn write(desk: &Desk, trusted: &[u8]) {
-    let profile = fs::read_to_string(project("tests/profiles/chips/icao-lds.toml")).unwrap();
+    let profile = fs::read_to_string(project("tests/travel/chips/icao-lds.toml")).unwrap();
     let profile = [
         (
             "\"put_data pace\",",
@@ -102,7 +102,7 @@ fn write(desk: &Desk, trusted: &[u8]) {
     let record = desk.write("record.json", &record.to_string());
     let mut command = desk.card(&["personalize", "--json", "--keys", "keys.toml", "--chip"]);
     command.arg(chip).arg("--document");
-    command.arg(project("tests/profiles/documents/icao-chip.toml"));
+    command.arg(project("tests/travel/documents/icao-chip.toml"));
     command.arg("--record").arg(record);
     Ran::of(command.output().unwrap()).ends(0);
 }

@@ -40,8 +40,9 @@ impl Office {
         }
     }
 
+    /// The contact chip of a card, which is its second.
     fn card(&self, place: usize) -> PathBuf {
-        self.demo.data.join(format!("cards/{place:05}.json"))
+        self.demo.data.join(format!("cards/{place:05}-2.json"))
     }
 
     fn insert(&self, chip: &Path, fault: Option<Fault>) {

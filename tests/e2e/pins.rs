@@ -110,7 +110,7 @@ impl Holder {
 
 #[test]
 fn a_holder_changes_blocks_and_unblocks_the_pins_of_an_eid() {
-    let holder = Holder::of("lateid-v2", "eid-card");
+    let holder = Holder::of("lateid-v2", "id-card");
     let (pin1, pin2, puk) = (holder.own("pin1"), holder.own("pin2"), holder.own("puk"));
     let status = holder.status();
     assert_eq!(status["product"], "lateid-v2");
@@ -374,7 +374,7 @@ fn a_terminal_shows_no_digit() {
 /// From the sealed envelope to the paper, and from the paper back to the card.
 #[test]
 fn the_pin_on_the_paper_is_the_cards() {
-    let holder = Holder::of("lateid-v2", "eid-card");
+    let holder = Holder::of("lateid-v2", "id-card");
     let titles = [("pin1", "PIN1"), ("pin2", "PIN2"), ("puk", "PUK")];
     let letter = EnvelopeLetter {
         serial: "E-2026-000001".into(),

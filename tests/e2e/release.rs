@@ -233,6 +233,19 @@ fn an_unsound_profile_is_not_signed() {
     }
 }
 
+/// The shipped profiles by which documents are made.
+const PROFILES: [&str; 9] = [
+    "documents/eid-card.toml",
+    "documents/id-card.toml",
+    "documents/passport.toml",
+    "documents/residence-permit.toml",
+    "documents/repressed-person.toml",
+    "documents/resistance-member.toml",
+    "documents/war-participant.toml",
+    "chips/lateid-v2.toml",
+    "chips/icao-lds.toml",
+];
+
 #[test]
 fn an_installation_in_production_opens_with_released_profiles_only() {
     let office = Office::new();
@@ -308,7 +321,7 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
     .unwrap();
     office.hire("juris", "juris.toml");
     for (person, key) in [("anna", "anna.pem"), ("juris", "juris.toml")] {
-        for profile in ["documents/eid-card.toml", "chips/lateid-v2.toml"] {
+        for profile in PROFILES {
             let file = project("firmware-profiles").join(profile);
             let release = data
                 .join("releases")

@@ -183,7 +183,7 @@ impl Desk {
     ) -> Self {
         let chip = ChipProfile::load(chips, chip).unwrap_or_else(|error| panic!("{error}"));
         let mut documents = shelf("documents");
-        let of_tests = include_str!("../profiles/documents/icao-chip.toml");
+        let of_tests = include_str!("../travel/documents/icao-chip.toml");
         documents.put("icao-chip", of_tests);
         let document =
             DocumentProfile::load(&documents, document).unwrap_or_else(|error| panic!("{error}"));

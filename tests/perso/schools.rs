@@ -204,7 +204,7 @@ fn a_travel_chip_is_written_and_locked() {
 fn a_modern_travel_chip_is_written_in_its_issuers_channel() {
     let mut chips = shelf("chips");
     let name = "icao-lds";
-    let text = include_str!("../profiles/chips/icao-lds.toml");
+    let text = include_str!("../travel/chips/icao-lds.toml");
     // A face past 32 KiB, which the odd instructions write and read.
     let face = format!("content = \"{}\"", "prepared.dg2 ".repeat(12));
     assert!(text.contains("content = \"prepared.dg2\""));

@@ -46,7 +46,7 @@ pub(crate) enum Command {
     /// zimogs card apdu --reader "slot 1" 00A4040000 80CA9F7F00
     Apdu(apdu::Apdu),
     /// Makes one document on the chip in a reader, without central store or station. Example:
-    /// zimogs card personalize --reader "slot 1" --chip CHIP --document eid-card --record record.json --keys keys.toml
+    /// zimogs card personalize --reader "slot 1" --chip CHIP --document id-card --record record.json --keys keys.toml
     Personalize(personalize::Personalize),
     /// Opens the PIN envelope of a document that was made here, and shows its PINs. Example:
     /// zimogs card envelope XA0000001 --trial trial

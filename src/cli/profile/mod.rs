@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Schema(schema::Schema),
     /// Shows what a personalization would do: every command before a card sees it, what it costs,
     /// what cannot be undone. Needs no card, no key and no token. Example:
-    /// zimogs profile explain CHIP --document eid-card
+    /// zimogs profile explain CHIP --document id-card
     Explain(explain::Explain),
     Sign(sign::Sign),
     Released(released::Check),

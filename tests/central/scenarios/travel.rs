@@ -50,7 +50,9 @@ fn travelling(config: &mut Config) {
     let (chip, document) = ("chips/icao-lds.toml", "documents/passport.toml");
     let text = |path| product_file(&format!("firmware-profiles/{path}"));
     config.chips.put(TRAVEL, text(chip));
-    config.documents.put("passport", text(document));
+    // Numbers that the store allots; numbered booklets have scenarios of their own.
+    let allotted = text(document).replace("number = \"blank\"\n", "");
+    config.documents.put("passport", allotted);
     let folder = config.database.parent().unwrap();
     let file = |name: &str| folder.join(format!("{name}.der"));
     if !file("csca").exists() {

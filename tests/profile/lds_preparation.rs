@@ -123,6 +123,8 @@ fn a_name_that_is_too_long_is_left_out_and_never_cut() {
         let record = prepared(&lds, application);
         Dg11::parse(file(&record, "dg11")).unwrap().content
     };
+    application.holder.surname = document::Surname::parse("Izdomāta").unwrap();
+    application.holder.given_names = document::GivenNames::parse("Paraudzīte").unwrap();
     let name = of(&application).full_name.unwrap();
     assert_eq!(name.as_str(), "IZDOMĀTA<<PARAUDZĪTE");
     application.holder.surname = document::Surname::parse(&"Ā".repeat(32)).unwrap();
