@@ -2,18 +2,30 @@
 
 use access::SystemRandom;
 use card::{Channel, Limits};
+use document::Mrz;
 use jiff::Timestamp;
-use mrtd::inspection::{AccessKey, ReadError, Reading, Trust, read_back};
-use mrtd::lds::{Dg1, File, Group, Lds};
-use profile::Variables;
+use mrtd::inspection::{AccessKey, CheckName, ReadError, Reading, Trust, read_back};
+use mrtd::lds::{File, Lds};
+use profile::{Plan, Variables};
 use thiserror::Error;
 
 /// What was written to a travel chip, and what opens it.
 #[derive(Debug)]
 pub struct Written {
     lds: Lds,
+    /// The zone of the document's face.
+    printed: Mrz,
     key: AccessKey,
 }
+
+/// What a chip has to do wherever it can: that it might is not enough for a document that leaves.
+const PROOFS: [CheckName; 5] = [
+    CheckName::Session,
+    CheckName::Access,
+    CheckName::ChipAuthenticationMapping,
+    CheckName::ChipAuthentication,
+    CheckName::ActiveAuthentication,
+];
 
 /// Why a border would not accept a chip.
 #[derive(Debug, Error)]
@@ -36,7 +48,7 @@ pub enum Unaccepted {
 
 impl Written {
     /// Gathers what a plan wrote; nothing where that is no travel document.
-    pub(crate) fn of(variables: &Variables) -> Option<Self> {
+    pub(crate) fn of(plan: &Plan, variables: &Variables) -> Option<Self> {
         let mut lds = Lds::new();
         for file in File::all() {
             let name = profile::prepared_file(file);
@@ -45,13 +57,14 @@ impl Written {
                 lds.insert(file, bytes.to_vec()).ok()?;
             }
         }
-        let zone = Dg1::parse(lds.get(Group::Dg1)?).ok()?.content.mrz;
-        let key = AccessKey::of_zone(&zone).ok()?;
-        Some(Self { lds, key })
+        let printed = plan.zone.clone()?;
+        let key = AccessKey::of_zone(&printed).ok()?;
+        Some(Self { lds, printed, key })
     }
 
     /// Resets the chip, reads it through a border's door, has it prove its keys, and compares every
-    /// file that a border without rights reads. Whose signer it is was judged when it signed.
+    /// file that a border without rights reads, and its zone with the one on the face. Whose signer
+    /// it is was judged when it signed.
     ///
     /// # Errors
     /// [`Unaccepted`].
@@ -72,8 +85,9 @@ impl Written {
             random: &mut SystemRandom,
             progress: &mut |_| {},
         };
-        let back = read_back(channel, reading, &self.lds, None)?;
-        match back.fault() {
+        let back = read_back(channel, reading, &self.lds, &self.printed)?;
+        let unproved = || back.open().find(|check| PROOFS.contains(&check.name));
+        match back.fault().or_else(unproved) {
             None => Ok(()),
             Some(check) => Err(Unaccepted::Check {
                 check: check.name.to_string(),

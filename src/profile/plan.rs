@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use card::PinPolicy;
-use document::{Holder, Purpose, Record};
+use document::{Holder, Mrz, Purpose, Record};
 
 use crate::chip::{ChipProfile, Detail, Object, PinBefore, PinRules};
 use crate::command::{Renderer, content};
 use crate::document::DocumentChip;
-use crate::document_lds::KeyedData;
+use crate::document_lds::{DocumentLds, KeyedData};
 use crate::document_pin::{DocumentPin, PinKind, own_numbers};
 use crate::error::{ProfileError, RenderError, nearest};
 use crate::issuer_channel::Protection;
@@ -39,6 +39,8 @@ pub struct Plan {
     pub pin_demands: BTreeMap<String, DocumentPin>,
     /// What the centre makes of the chip's keys, where the chip is a travel document's.
     pub lds: Option<KeyedData>,
+    /// The machine-readable zone on the document's face, made of the record alone.
+    pub zone: Option<Mrz>,
 }
 
 /// A part of the plan with one selected application and at most one secure channel. A stage
@@ -168,10 +170,18 @@ impl Plan {
             }
         }
         let gets = |key: &str| wanted_keys.iter().any(|wanted| wanted == key);
-        let lds = match (&wanted.lds, purpose) {
-            (Some(lds), Purpose::Personalization) => Some(lds.keyed_data()),
-            _ => None,
+        let travel = match purpose {
+            Purpose::Personalization => wanted.lds.as_ref(),
+            Purpose::NewPins => None,
         };
+        let lds = travel.map(DocumentLds::keyed_data);
+        let zone = travel.map(|lds| lds.zone(record)).transpose();
+        let zone = zone.map_err(|error| {
+            mismatch(
+                error.to_string(),
+                "correct the record, or the document profile's kinds",
+            )
+        })?;
         if let Some(key) = lds.iter().flat_map(|lds| &lds.keys).find(|key| !gets(key)) {
             return Err(mismatch(
                 format!("[chips.lds] names key \"{key}\", which this holder does not get"),
@@ -308,6 +318,7 @@ impl Plan {
             pins,
             pin_demands,
             lds,
+            zone,
         })
     }
 

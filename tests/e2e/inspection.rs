@@ -320,6 +320,14 @@ fn a_chip_is_read_over_pcsc() {
     assert!(state.path("read/portrait.jpg").is_file());
     state.verify("read", &TRUST).ends(0);
 
+    // A face with another name opens the chip as well, and is not this document's.
+    fs::write(&zone, ZONE.replacen("ANNA", "INGA", 1)).unwrap();
+    let ran = read(&[&key[..], &TRUST[..]].concat()).ends(5);
+    assert_eq!(
+        troubles(&ran),
+        ["chip-genuine unknown", "printed-mrz failed"]
+    );
+
     let wrong = read(&["--mrz", "XA0000002,900302,360301"]).ends(3);
     assert!(
         wrong.err.contains("compare number, birth and expiry"),

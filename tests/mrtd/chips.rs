@@ -480,7 +480,7 @@ fn what_was_written_is_compared_byte_for_byte() {
             progress: &mut |_| {},
         };
         let face = zone("LVA", number, EXPIRY);
-        read_back(&mut made.channel, reading, &made.lds, Some(&face)).unwrap()
+        read_back(&mut made.channel, reading, &made.lds, &face).unwrap()
     };
     let make = Make {
         directory: true,

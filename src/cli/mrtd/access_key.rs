@@ -34,9 +34,10 @@ pub(crate) struct KeyOptions {
 
 impl KeyOptions {
     /// Returns the key, asking for it where no option gives it.
-    pub(crate) fn read(&self) -> Result<AccessKey, Failure> {
+    pub(crate) fn read(&self) -> Result<Given, Failure> {
         if let Some(number) = &self.can {
-            return AccessKey::of_number(number.trim()).or_fail(Kind::Usage);
+            let key = AccessKey::of_number(number.trim()).or_fail(Kind::Usage)?;
+            return Ok(Given { key, zone: None });
         }
         if let Some(Some(text)) = &self.mrz {
             return parse(text);
@@ -51,6 +52,15 @@ impl KeyOptions {
         })?;
         parse(std::str::from_utf8(&typed).unwrap_or_default())
     }
+}
+
+/// What somebody gave to open a chip.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// The key.
+    pub(crate) key: AccessKey,
+    /// The printed zone, where it was given whole.
+    pub(crate) zone: Option<Mrz>,
 }
 
 fn file(path: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
@@ -72,15 +82,16 @@ fn file(path: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
 }
 
 /// Reads a zone, three fields, or the characters that the keys are derived from.
-fn parse(text: &str) -> Result<AccessKey, Failure> {
+fn parse(text: &str) -> Result<Given, Failure> {
     let text = text.trim();
     let is_separator = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '+');
     let fields: Vec<_> = text
         .split(is_separator)
         .filter(|field| !field.is_empty())
         .collect();
-    let key = match (Mrz::read(text), fields.as_slice()) {
-        (Ok(zone), _) => AccessKey::of_zone(&zone),
+    let zone = Mrz::read(text);
+    let key = match (&zone, fields.as_slice()) {
+        (Ok(zone), _) => AccessKey::of_zone(zone),
         (Err(_), [_, birth, expiry]) if [birth, expiry].iter().any(|date| day(date).len() != 6) => {
             let fault = "a date of birth or expiry is no YYMMDD";
             return Err(Failure::new(Kind::Usage, fault).with_hint("for example 900302"));
@@ -93,13 +104,15 @@ fn parse(text: &str) -> Result<AccessKey, Failure> {
             .map(AccessKey::Zone)
             .map_err(AccessKeyError::from),
         (Err(error), _) => {
-            return Err(Failure::of(Kind::Usage, &error)
+            return Err(Failure::of(Kind::Usage, error)
                 .with_hint("give the zone's lines, or NUMBER,YYMMDD,YYMMDD"));
         }
     };
-    key.map_err(|error| {
+    let key = key.map_err(|error| {
         Failure::of(Kind::Usage, &error).with_hint("give the zone's lines, or NUMBER,YYMMDD,YYMMDD")
-    })
+    })?;
+    let zone = zone.ok();
+    Ok(Given { key, zone })
 }
 
 /// Takes a day as 1990-03-02 too.
@@ -118,7 +131,7 @@ mod tests {
     fn one_key_in_many_spellings() {
         let zone = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\n\
             L898902C36UTO7408122F1204159ZE184226B<<<<<10\n";
-        let key = parse(zone).unwrap();
+        let key = parse(zone).unwrap().key;
         for other in [
             "L898902C3,740812,120415",
             "l898902c3 740812 120415\n",
@@ -126,7 +139,7 @@ mod tests {
             "L898902C3674081221204159",
             &zone.replace('\n', ""),
         ] {
-            assert_eq!(parse(other).unwrap(), key, "{other}");
+            assert_eq!(parse(other).unwrap().key, key, "{other}");
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) struct Read {
 pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
     // The program may start itself again for the token: before anything is asked.
     let system = options.terminal.open()?;
-    let key = options.key.read()?;
+    let given = options.key.read()?;
     let (trust, trusted) = options.trust.read()?;
     let at = options.trust.at();
     let connection = options.place.connect()?;
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
     };
     let reading = Reading {
         limits,
-        key: &key,
+        key: &given.key,
         terminal: system.as_ref().map(InspectionSystem::terminal),
         also: &[],
         trust: &trust,
@@ -79,7 +79,10 @@ pub(crate) fn run(options: &Read) -> Result<ExitCode, Failure> {
     };
     let read = inspect_chip(&mut channel, reading);
     shown.end();
-    let found = read.map_err(|error| failed(&error))?;
+    let mut found = read.map_err(|error| failed(&error))?;
+    if let Some(printed) = &given.zone {
+        found.compare_zone(printed);
+    }
     let written = options.save.save(&found.lds)?;
     Report::of(&found.inspection, &found.lds, at)
         .trusting(trusted)

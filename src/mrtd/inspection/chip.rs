@@ -27,10 +27,10 @@ use document::mrz::Mrz;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::check::Check;
+use super::check::{Check, CheckName};
 use super::judge::{Inspection, Unread};
 use super::trust::Trust;
-use crate::lds::{File, Lds};
+use crate::lds::{Dg1, File, Group, Lds};
 
 /// What opens a chip: from the printed zone, or the number on the front. Never shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,31 @@ pub struct ChipInspection {
     pub inspection: Inspection,
     /// The chip's signature of active authentication, where it gave one: others can verify it.
     pub signed_challenge: Option<SignedChallenge>,
+}
+
+impl ChipInspection {
+    /// Compares the zone in DG1 with the one on the printed face, field by field: the check
+    /// `printed-mrz`, in the place of one that knows only what opened the chip.
+    pub fn compare_zone(&mut self, printed: &Mrz) {
+        let name = CheckName::PrintedZone;
+        let read = self.lds.get(Group::Dg1).map(Dg1::parse);
+        let check = match read {
+            Some(Ok(read)) => {
+                let fields = printed.differences(&read.content.mrz);
+                let titles: Vec<_> = fields.iter().map(|field| field.title()).collect();
+                match titles.as_slice() {
+                    [] => Check::passed(name, "EF.DG1 is the printed zone"),
+                    titles => {
+                        let why = format!("EF.DG1 is not the printed zone: {}", titles.join(", "));
+                        Check::failed(name, why)
+                    }
+                }
+            }
+            _ => Check::unknown(name, "EF.DG1 is not there or does not read"),
+        };
+        self.inspection.checks.retain(|check| check.name != name);
+        self.inspection.add(check);
+    }
 }
 
 /// Why a chip was not read at all.

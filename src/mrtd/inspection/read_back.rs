@@ -6,7 +6,7 @@ use document::mrz::Mrz;
 use super::check::{Check, CheckName, Verdict};
 use super::chip::{ChipInspection, ReadError, Reading, inspect_chip};
 use super::judge::UnreadCause;
-use crate::lds::{Dg1, Difference, File, Group, Lds};
+use crate::lds::{Difference, File, Lds};
 
 /// What came back.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl ReadBack {
 }
 
 /// Reads a chip back and compares it with what was written. `reading.trust` holds the issuer's own
-/// country signing certificate; `printed` is the zone on the printed face, as far as it is known.
+/// country signing certificate; `printed` is the zone on the printed face.
 ///
 /// Data groups for which the terminal has no rights are listed as not compared.
 ///
@@ -47,7 +47,7 @@ pub fn read_back(
     channel: &mut dyn Channel,
     reading: Reading<'_>,
     written: &Lds,
-    printed: Option<&Mrz>,
+    printed: &Mrz,
 ) -> Result<ReadBack, ReadError> {
     let also: Vec<File> = written
         .files()
@@ -91,11 +91,7 @@ pub fn read_back(
     });
     chip.inspection
         .add(judge(&differences, compared.len(), &not_compared));
-    if let Some(printed) = printed {
-        let name = CheckName::PrintedZone;
-        chip.inspection.checks.retain(|check| check.name != name);
-        chip.inspection.add(judge_zone(&chip.lds, printed));
-    }
+    chip.compare_zone(printed);
     Ok(ReadBack {
         chip,
         differences,
@@ -115,22 +111,4 @@ fn judge(differences: &[Difference], compared: usize, not_compared: &[File]) -> 
         Check::failed(name, told.join("; "))
     }
     .remarked(remarks)
-}
-
-fn judge_zone(lds: &Lds, printed: &Mrz) -> Check {
-    let name = CheckName::PrintedZone;
-    let read = lds.get(Group::Dg1).map(Dg1::parse);
-    let Some(Ok(read)) = read else {
-        return Check::unknown(name, "EF.DG1 is not there or does not read");
-    };
-    let fields = printed.differences(&read.content.mrz);
-    let titles: Vec<_> = fields.iter().map(|field| field.title()).collect();
-    if titles.is_empty() {
-        Check::passed(name, "EF.DG1 is the printed zone")
-    } else {
-        Check::failed(
-            name,
-            format!("EF.DG1 is not the printed zone: {}", titles.join(", ")),
-        )
-    }
 }

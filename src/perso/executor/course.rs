@@ -151,7 +151,7 @@ impl Executor {
             return Ok(());
         }
         if step.verb == Verb::Inspect {
-            let written = Written::of(&self.variables).ok_or_else(|| Fault::Plan {
+            let written = Written::of(&self.plan, &self.variables).ok_or_else(|| Fault::Plan {
                 step: step.name(),
                 cause: "what was written is no travel document".into(),
             })?;

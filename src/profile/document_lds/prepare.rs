@@ -86,7 +86,12 @@ impl DocumentLds {
         let mut files = BTreeMap::new();
         for group in &self.groups {
             let file = match group {
-                Group::Dg1 => Some(self.zone(record)?),
+                Group::Dg1 => Some(
+                    Dg1 {
+                        mrz: self.zone(record)?,
+                    }
+                    .encode()?,
+                ),
                 Group::Dg2 => Some(self.face(applied)?),
                 Group::Dg3 => self.fingers(record, applied)?,
                 Group::Dg5 => Some(self.displayed_portrait(applied)?),
@@ -135,10 +140,13 @@ impl DocumentLds {
         })
     }
 
-    fn zone(&self, record: &Record) -> Result<DataGroup, PreparationError> {
+    /// Returns the machine-readable zone of a document, as DG1 holds it and its face shows it.
+    ///
+    /// # Errors
+    /// [`PreparationError::NoZone`], [`PreparationError::Zone`].
+    pub fn zone(&self, record: &Record) -> Result<Mrz, PreparationError> {
         let conventions = self.conventions(record.kind)?;
-        let mrz = Mrz::of(record, &conventions).map_err(PreparationError::Zone)?;
-        Ok(Dg1 { mrz }.encode()?)
+        Mrz::of(record, &conventions).map_err(PreparationError::Zone)
     }
 
     fn face(&self, applied: &Applied<'_>) -> Result<DataGroup, PreparationError> {
