@@ -1,6 +1,6 @@
 #![no_main]
-#![allow(dead_code, reason = "each fuzzer uses one of the targets")]
 
-include!("../targets.rs");
+#[path = "../targets.rs"]
+mod targets;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| master_list(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::run("master_list", bytes));

@@ -1,0 +1,95 @@
+//! What is issued, and what it is made of.
+
+pub(crate) fn application(bytes: &[u8]) {
+    let today = jiff::civil::date(2026, 11, 22);
+    if let Err(faults) = document::Application::parse(bytes, today) {
+        assert!(!faults.is_empty(), "a refusal says why");
+    }
+}
+
+pub(crate) fn pjl(bytes: &[u8]) {
+    // In whatever pieces it comes, it says the same.
+    let whole = print::Ear::default().hear(bytes);
+    let mut ear = print::Ear::default();
+    let pieces: Result<Vec<_>, _> = bytes.chunks(7).map(|piece| ear.hear(piece)).collect();
+    assert_eq!(whole, pieces.map(|said| said.concat()));
+}
+
+/// Each format's headers, with limits that refuse nothing.
+pub(crate) fn image(bytes: &[u8]) {
+    let any = document::ImageLimits {
+        formats: document::MediaType::ALL,
+        bytes: 1 << 20,
+        least: (1, 1),
+        greatest: (u16::MAX, u16::MAX),
+        upright: false,
+    };
+    if let Ok(image) = document::Image::recognise(bytes.to_vec(), any) {
+        assert_eq!(image.bytes(), bytes, "a picture is kept as it came");
+    }
+}
+
+pub(crate) fn mrz(bytes: &[u8]) {
+    use document::mrz::{Mrz, MrzInformation, Names, Parts, UnusedCheck};
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for &language in document::Language::ALL {
+        let writing = document::Transliteration::LATVIAN.with_language(language);
+        let _ = Names::primary_only(text, writing).and_then(|n| n.with_secondary(text, writing));
+    }
+    let Ok(zone) = Mrz::read(text) else {
+        return;
+    };
+    let again = Mrz::read(&zone.to_string());
+    assert_eq!(again.as_ref(), Ok(&zone), "a zone survives its lines");
+    let _ = (zone.checks(), zone.names(), zone.mrz_information());
+    if !zone.faults().is_empty() {
+        return;
+    }
+    let (Some(birth_date), Some(sex), Some(expiry_date)) =
+        (zone.birth_date(), zone.sex(), zone.expiry_date())
+    else {
+        panic!("a sound zone has dates and a sex");
+    };
+    let parts = Parts {
+        format: zone.format(),
+        code: zone.document_code(),
+        issuer: zone.issuer(),
+        names: &zone.names(),
+        number: &zone.document_number(),
+        nationality: zone.nationality_code(),
+        birth_date,
+        sex,
+        expiry_date,
+        optional_data: zone.optional_data(),
+        second_optional_data: zone.second_optional_data(),
+        unused_check: match zone.field(document::mrz::Field::OptionalDataCheck) {
+            "0" => UnusedCheck::Zero,
+            _ => UnusedCheck::Filler,
+        },
+    };
+    assert_eq!(
+        Mrz::build(&parts).as_ref(),
+        Ok(&zone),
+        "a sound zone is built again"
+    );
+    let typed = MrzInformation::of(parts.number, birth_date, expiry_date);
+    assert_eq!(typed, Ok(zone.mrz_information()));
+}
+
+pub(crate) fn delivery(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(delivery) = document::Delivery::parse(text) {
+        assert!(delivery.blanks.len() < text.lines().count());
+        let most = document::DeliveredBlank::MAX_CHIPS;
+        assert!(
+            delivery
+                .blanks
+                .iter()
+                .all(|blank| blank.chips.len() <= most)
+        );
+    }
+}
