@@ -13,6 +13,7 @@ use crate::central::Central;
 use crate::database::Write;
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result, advance};
+use crate::lds::check_signed;
 use crate::lease::Held;
 use crate::scribe::Deed;
 
@@ -132,6 +133,7 @@ impl Central {
         let profile = self.document_profile(document.record.kind)?;
         let plan = self.plan(profile, &chip.product, &document.record)?;
         self.check_proved(tx, held, chip, &plan.keys).await?;
+        check_signed(tx, (held, chip), &plan).await?;
         for stage in plan.stages.iter().filter(|stage| stage.sealed) {
             let confirmed: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ? AND answers IS NOT NULL",

@@ -198,11 +198,19 @@ async fn check_imported(
 }
 
 /// Writes down the public halves of key pairs that were made here for a chip.
+///
+/// Refused where the chip's files were signed: they name the keys before these, and a chip that got
+/// others could not prove itself by them.
 pub(crate) async fn note_imported(
     tx: &mut SqliteConnection,
     (held, chip): (&Held, &BookedChip),
     publics: &BTreeMap<String, Vec<u8>>,
 ) -> Result<()> {
+    if !publics.is_empty() && Signed::find(tx, held, chip).await?.is_some() {
+        return Err(CentralError::refused(
+            "the files of this chip were signed with the keys that were made for it before; report the blank as spoiled",
+        ));
+    }
     for (name, spki) in publics {
         sqlx::query(
             "INSERT INTO imported_key (lease, chip, key_name, public) VALUES (?, ?, ?, ?)
@@ -216,6 +224,21 @@ pub(crate) async fn note_imported(
         .await?;
     }
     Ok(())
+}
+
+/// Demands that the files of a travel chip were signed under a lease: without them it is none.
+pub(crate) async fn check_signed(
+    tx: &mut SqliteConnection,
+    (held, chip): (&Held, &BookedChip),
+    plan: &Plan,
+) -> Result<()> {
+    if plan.lds.is_none() || Signed::find(tx, held, chip).await?.is_some() {
+        return Ok(());
+    }
+    Err(CentralError::refused(format!(
+        "nothing was signed for chip {}: it is no travel document",
+        chip.serial
+    )))
 }
 
 /// What was made of a chip's keys, as it is stored.

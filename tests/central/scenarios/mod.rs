@@ -28,4 +28,5 @@ mod serial_numbers;
 mod small_chips;
 mod torn_pair;
 mod travel;
+mod travel_imported;
 mod two_chips;

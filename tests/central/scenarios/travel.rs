@@ -46,7 +46,7 @@ fn signer(token: &Token, label: &str, curve: Curve) -> Arc<TokenSigner> {
 }
 
 /// Makes an installation that has a country signing CA, a document signer, and passports.
-fn travelling(config: &mut Config) {
+pub(super) fn travelling(config: &mut Config) {
     let (chip, document) = ("chips/icao-lds.toml", "documents/passport.toml");
     let text = |path| product_file(&format!("firmware-profiles/{path}"));
     config.chips.put(TRAVEL, text(chip));
@@ -114,7 +114,7 @@ async fn approved(house: &House, reference: &str) -> Result<Option<DocumentNumbe
     house.central.approve(&actor("approver"), reference).await
 }
 
-async fn passport(house: &House, reference: &str) -> DocumentNumber {
+pub(super) async fn passport(house: &House, reference: &str) -> DocumentNumber {
     imported(house, reference, |_| {}).await;
     approved(house, reference).await.unwrap().unwrap()
 }
@@ -185,7 +185,7 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Vec<u8> {
 }
 
 /// Has openssl verify a signed file and its chain; returns what is signed.
-fn judged(house: &House, message: &[u8]) -> Vec<u8> {
+pub(super) fn judged(house: &House, message: &[u8]) -> Vec<u8> {
     let folder = house.folder.path();
     std::fs::write(folder.join("message.der"), message).unwrap();
     for name in ["csca", "ds-1"] {
@@ -215,7 +215,7 @@ fn judged(house: &House, message: &[u8]) -> Vec<u8> {
     openssl(folder, &verify)
 }
 
-fn is_refused<T>(answer: &Result<T, ApiError>, why: &str) -> bool {
+pub(super) fn is_refused<T>(answer: &Result<T, ApiError>, why: &str) -> bool {
     matches!(answer, Err(ApiError::Refused { reason }) if reason.contains(why))
 }
 
