@@ -24,6 +24,8 @@ const DISCRETIONARY: Tag = Tag::known::<0x53>();
 const FAR: usize = 0x8000;
 /// Bytes that hold the first object's tag and length.
 const HEADER: usize = 8;
+/// Bytes asked for in turn where a chip refuses a length past its file's end.
+const BEGINNINGS: [usize; 3] = [HEADER, 4, 2];
 /// Most bytes of tag and length around data of the odd instruction.
 const FAR_FRAME: usize = 4;
 /// Commands beside one for every [`LEAST`] bytes, after which a chip is said to be stalling.
@@ -247,12 +249,18 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads as much at once as fits: most files are read by this one command. A chip that takes
-    /// a length past its file's end for a fault is asked for the beginning only.
+    /// a length past its file's end for a fault is asked for the beginning only, down to what
+    /// says the length of the smallest file.
     fn first(&mut self, p1: u8, most: usize) -> Result<Response, FileError> {
         let size = self.size.min(most.max(HEADER));
         let mut answer = self.near(p1, 0, size)?;
-        if size > HEADER && answer.data().is_empty() && !is_final(answer.status()) {
-            answer = self.near(p1, 0, HEADER)?;
+        if answer.data().is_empty() && !is_final(answer.status()) {
+            for less in BEGINNINGS.into_iter().filter(|&less| less < size) {
+                answer = self.near(p1, 0, less)?;
+                if !answer.data().is_empty() {
+                    break;
+                }
+            }
         } else if (HEADER + 1..size).contains(&answer.data().len()) {
             // The file's end, or what the chip can give at once.
             self.size = answer.data().len();

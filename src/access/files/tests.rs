@@ -146,6 +146,18 @@ fn a_file_of_several_objects_is_read_to_its_end() {
 }
 
 #[test]
+fn the_smallest_files_are_read_from_a_chip_that_refuses_lengths_past_the_end() {
+    for past_end in [0x6700, 0x6B00] {
+        for length in 0..10 {
+            let wanted = file(length);
+            let mut chip = Chip::new(wanted.clone(), Manners { past_end, ..POLITE });
+            let read = read_file(&mut chip, &Limits::default(), FileName::Short(1), 300).unwrap();
+            assert_eq!(*read, wanted, "{past_end:04X} {length}");
+        }
+    }
+}
+
+#[test]
 fn what_a_chip_does_not_have_or_give_is_named() {
     let read = |file: Vec<u8>, name, most| {
         read_file(&mut Chip::new(file, POLITE), &Limits::default(), name, most).unwrap_err()
@@ -200,7 +212,7 @@ proptest! {
 
     #[test]
     fn files_are_read_whole_from_chips_of_all_manners(
-        length in prop_oneof![0usize..1000, 30_000usize..36_000, 60_000usize..70_000],
+        length in prop_oneof![0usize..9, 0usize..1000, 30_000usize..36_000, 60_000usize..70_000],
         most in prop_oneof![Just(usize::MAX), 24usize..300],
         past_end in prop::sample::select(vec![0x9000u16, 0x6282, 0x6700, 0x6B00]),
         response in prop_oneof![20usize..257, 300usize..70_000],
