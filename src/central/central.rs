@@ -20,7 +20,9 @@ use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
 use crate::confirmations::StoredConfirmations;
 use crate::database::{Database, Write, stored};
-use crate::environment::{bind_token, check_certificates, check_masters, check_meant};
+use crate::environment::{
+    bind_token, check_certificates, check_masters, check_meant, check_travel,
+};
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
@@ -150,6 +152,7 @@ impl Central {
             &used,
             config.environment,
         )?;
+        check_travel(&config.travel, config.environment)?;
         bind_token(&config.token, config.environment)?;
         let register = StoredRegister {
             database: database.clone(),

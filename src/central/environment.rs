@@ -3,13 +3,15 @@
 
 use card::cipher::{KeyAlgorithm, kcv};
 use card::gp::Key;
+use cert::cvc::CvCertificate;
 use document::Environment;
 use hsm::{KeyKind, Token};
-use pki::CertificateProfile;
+use pki::{CertificateProfile, is_named_for_test, is_reference_for_test};
 
 use crate::certificate_profiles::CertificateProfiles;
 use crate::config::KeyLabels;
 use crate::error::{CentralError, Result};
+use crate::travel::TravelConfig;
 
 /// Keys that specifications, makers and tutorials print: the whole world has them.
 const PUBLISHED: [(&str, [u8; 16]); 5] = [
@@ -99,6 +101,40 @@ pub(crate) fn check_certificates(
         check_meant(profile?, environment)?;
     }
     Ok(())
+}
+
+/// Checks that those who vouch for travel documents say what they are for, and in production that
+/// no chip trusts a test's inspection systems.
+pub(crate) fn check_travel(travel: &TravelConfig, environment: Environment) -> Result<()> {
+    for anchor in &travel.anchors {
+        let name = anchor.subject();
+        let reason = match (environment, is_named_for_test(name)) {
+            (Environment::Production, true) => format!(
+                "the country signing CA {name} is a test authority's; a production installation names the state's own in [travel]"
+            ),
+            (Environment::Test, false) => format!(
+                "the country signing CA {name} does not say that it is for a test; a test installation has one with TEST or PILOT in its CN"
+            ),
+            _ => continue,
+        };
+        return Err(CentralError::Environment { reason });
+    }
+    let point = travel.trust_point.as_deref();
+    let Some(point) = point.filter(|_| environment == Environment::Production) else {
+        return Ok(());
+    };
+    let point = CvCertificate::parse(point).map_err(|error| CentralError::Setup {
+        reason: format!("the certificate of the CVCA: {error}"),
+    })?;
+    match is_reference_for_test(point.holder()) {
+        true => Err(CentralError::Environment {
+            reason: format!(
+                "the CVCA {} is a test's; chips of a production installation trust the state's own",
+                point.holder()
+            ),
+        }),
+        false => Ok(()),
+    }
 }
 
 /// Demands that production issues nothing by an example.

@@ -299,7 +299,8 @@ impl Installation {
         )?;
         let token = Arc::new(token);
         let travel = self.settings.travel.as_ref();
-        let travel = travel.map(|travel| travel.open(&token, &self.folder));
+        let travel =
+            travel.map(|travel| travel.open(&token, &self.folder, self.settings.environment));
         Central::open(central::Config {
             database: self.folder.join("central.db"),
             environment: self.settings.environment,

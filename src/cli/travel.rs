@@ -19,6 +19,7 @@ use std::sync::Arc;
 use central::TravelConfig;
 use cert::cvc::{HolderReference, Right};
 use cert::request::{Request, RequestInfo};
+use document::Environment;
 use hsm::{Curve, Signer, Token, TokenSigner};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -84,9 +85,20 @@ impl Part {
     }
 
     /// Reads what is named, as seen from `folder`; makes it where it is a pilot's own and not there
-    /// yet.
-    pub(crate) fn open(&self, token: &Arc<Token>, folder: &Path) -> Result<TravelConfig, Failure> {
+    /// yet, and refuses to make any for production.
+    pub(crate) fn open(
+        &self,
+        token: &Arc<Token>,
+        folder: &Path,
+        environment: Environment,
+    ) -> Result<TravelConfig, Failure> {
         if self.is_own() && !folder.join(&self.signers).join(BOOK).exists() {
+            if environment == Environment::Production {
+                let told = "travel documents: [travel] names what a pilot makes for itself, and this installation is for production";
+                return Err(Failure::new(Kind::Refused, told).with_hint(
+                    "name the folder of zimogs pki ds and the state's certificates in installation.toml",
+                ));
+            }
             make(token, &folder.join(OWN))?;
         }
         let all = |paths: &[PathBuf]| {

@@ -1,5 +1,8 @@
 //! What is for a test in a certificate profile, and what is meant.
 
+use cert::cvc::HolderReference;
+use cert::{AttributeType, DistinguishedName};
+
 use crate::profile::{CertificateProfile, ProfileKind};
 
 /// The arc for examples (*RFC 5612*).
@@ -32,7 +35,7 @@ impl CertificateProfile {
         if self.kind() == ProfileKind::Ca
             && let Ok(name) = self.subject(None)
         {
-            let number = name.get(cert::AttributeType::OrganizationIdentifier);
+            let number = name.get(AttributeType::OrganizationIdentifier);
             let digits = number.and_then(|number| number.split_once('-'));
             if digits.is_some_and(|(_, digits)| digits.bytes().all(|byte| byte == b'0')) {
                 return Some("the organization's number is an example".into());
@@ -41,18 +44,28 @@ impl CertificateProfile {
         None
     }
 
-    /// Returns whether a CA's name says that it is for a test: `TEST`, `PILOT`, `DEMO` or
-    /// `SPECIMEN` as a word of its common name.
+    /// Returns whether a CA's name says that it is for a test, see [`is_named_for_test`].
     pub fn is_named_for_test(&self) -> bool {
-        let name = self.subject(None).ok();
-        let name = name
-            .as_ref()
-            .and_then(|name| name.get(cert::AttributeType::CommonName));
-        name.is_some_and(|name| {
-            let mut words = name.split(|c: char| !c.is_alphanumeric());
-            words.any(|word| TEST_WORDS.contains(&word.to_uppercase().as_str()))
-        })
+        self.subject(None)
+            .is_ok_and(|name| is_named_for_test(&name))
     }
+}
+
+/// Returns whether an authority's name says that it is for a test: `TEST`, `PILOT`, `DEMO` or
+/// `SPECIMEN` as a word of its common name.
+pub fn is_named_for_test(name: &DistinguishedName) -> bool {
+    name.get(AttributeType::CommonName).is_some_and(|name| {
+        let mut words = name.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| TEST_WORDS.contains(&word.to_uppercase().as_str()))
+    })
+}
+
+/// Returns whether the name of a CVCA says that it is for a test: one of those words within its
+/// mnemonic, which has nine characters and no room between (*TR-03110-3 §D.2*).
+pub fn is_reference_for_test(name: &HolderReference) -> bool {
+    let name = name.holder().to_ascii_uppercase();
+    let name = String::from_utf8_lossy(&name);
+    TEST_WORDS.into_iter().any(|word| name.contains(word))
 }
 
 fn is_below(policy: &str, arc: &str) -> bool {
@@ -74,6 +87,8 @@ fn is_example(address: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cert::cvc::HolderReference;
+
     use crate::testing::{AUTHENTICATION, CA, profile};
 
     #[test]
@@ -92,5 +107,18 @@ mod tests {
         assert!(profile(CA).is_named_for_test());
         assert!(!profile(&CA.replace("PILOT eID", "Latvian eID")).is_named_for_test());
         assert!(!profile(&CA.replace("PILOT eID", "Pilots")).is_named_for_test());
+    }
+
+    #[test]
+    fn a_cvca_says_within_its_mnemonic_what_it_is_for() {
+        for (name, is) in [
+            ("LVPILOT", true),
+            ("DETESTeID", true),
+            ("LVtestCV", true),
+            ("LVCVCA", false),
+        ] {
+            let name = HolderReference::first(name).unwrap();
+            assert_eq!(super::is_reference_for_test(&name), is, "{name}");
+        }
     }
 }

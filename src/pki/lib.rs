@@ -64,6 +64,7 @@ pub use cv::{
     write_new,
 };
 pub use embedded::{CaError, EmbeddedCa, IssueError, ServingCa};
+pub use environment::{is_named_for_test, is_reference_for_test};
 pub use est::{EstAccess, EstAuthority, EstConfig, EstConfigError, EstSetupError};
 pub use judge::{Misissued, judge};
 pub use ocsp::{Clock, OcspResponder, Published, ResponderError, router as validation_router};

@@ -353,6 +353,13 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
             office.ends(&arguments).with(0, "kind certificate");
         }
     }
+    // Who signs travel documents is a pilot's: the state names its own, or nobody.
+    let (code, said) = documents(&data);
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("PILOT CSCA"), "{said}");
+    let settings = fs::read_to_string(data.join("installation.toml")).unwrap();
+    let (settings, _) = settings.split_once("[travel]").unwrap();
+    fs::write(data.join("installation.toml"), settings).unwrap();
     // The keys were a test's, and stay one.
     let (code, said) = documents(&data);
     assert_eq!(code, 4, "{said}");

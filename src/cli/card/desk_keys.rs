@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use central::{CertificateShelf, IssuingAuthority, KeyLabels, KeyService, TravelSigners};
+use document::Environment;
 use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -152,7 +153,8 @@ impl DeskKeys {
             open_authority(&file.authority, folder, &out, token, labels)?;
         let travel = file.travel.as_ref();
         let travel = travel
-            .map(|travel| travel.open(token, folder))
+            // A desk makes no document that leaves it.
+            .map(|travel| travel.open(token, folder, Environment::Test))
             .transpose()?;
         let travel = TravelSigners::open(token, travel.unwrap_or_default()).or_fail(Kind::Usage)?;
         Ok(Self {
