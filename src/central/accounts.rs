@@ -6,11 +6,11 @@
 use api::Actor;
 use audit::Control;
 use document::{Act, Role, compatible, may};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::central::Central;
-use crate::database::{parsed, stored};
+use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -37,9 +37,9 @@ pub(crate) struct Person {
 
 impl Person {
     /// Finds a person by the account's name, whatever their rights.
-    pub(crate) async fn named(tx: &mut SqliteConnection, name: &str) -> Result<Self> {
+    pub(crate) async fn named(tx: &mut Connection, name: &str) -> Result<Self> {
         let name = name.to_lowercase();
-        let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = ?")
+        let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
             .bind(&name)
             .fetch_optional(tx)
             .await?;
@@ -124,7 +124,7 @@ impl Central {
                 "one person must not be both {one} and {other}"
             )));
         }
-        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM account WHERE name = ?")
+        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM account WHERE name = $1")
             .bind(name.to_lowercase())
             .fetch_one(&mut *tx)
             .await?;
@@ -142,14 +142,14 @@ impl Central {
 
     async fn insert_account(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         name: &str,
         roles: &[Role],
     ) -> Result<String> {
         let name = name.to_lowercase();
         check_name("an account", &name)?;
         let id = Uuid::now_v7().to_string();
-        sqlx::query("INSERT INTO account (id, name, added) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO account (id, name, added) VALUES ($1, $2, $3)")
             .bind(&id)
             .bind(name)
             .bind(stored(self.now()))
@@ -157,7 +157,7 @@ impl Central {
             .await?;
         for role in roles {
             sqlx::query(
-                "INSERT INTO account_role (account, role) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO account_role (account, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             )
             .bind(&id)
             .bind(role.name())
@@ -196,15 +196,11 @@ impl Central {
 }
 
 /// Judges whether the actor may do an act, as of now and in this transaction.
-pub(crate) async fn authorise(
-    tx: &mut SqliteConnection,
-    actor: &Actor,
-    act: Act,
-) -> Result<Person> {
+pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> Result<Person> {
     check_name("a station", &actor.station)?;
     let name = actor.person.to_lowercase();
     let rows = sqlx::query(
-        "SELECT id, role FROM account JOIN account_role ON account = id WHERE name = ?",
+        "SELECT id, role FROM account JOIN account_role ON account = id WHERE name = $1",
     )
     .bind(&name)
     .fetch_all(tx)
@@ -231,8 +227,8 @@ pub(crate) async fn authorise(
 }
 
 /// Returns how the audit log knows an account.
-pub(crate) async fn known_as(tx: &mut SqliteConnection, person: &str) -> Result<String> {
-    let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = ?")
+pub(crate) async fn known_as(tx: &mut Connection, person: &str) -> Result<String> {
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
         .bind(person.to_lowercase())
         .fetch_optional(tx)
         .await?;
@@ -240,8 +236,8 @@ pub(crate) async fn known_as(tx: &mut SqliteConnection, person: &str) -> Result<
 }
 
 /// Returns an account's name.
-pub(crate) async fn name_of(tx: &mut SqliteConnection, id: &str) -> Result<String> {
-    let name = sqlx::query_scalar("SELECT name FROM account WHERE id = ?")
+pub(crate) async fn name_of(tx: &mut Connection, id: &str) -> Result<String> {
+    let name = sqlx::query_scalar("SELECT name FROM account WHERE id = $1")
         .bind(id)
         .fetch_optional(tx)
         .await?;

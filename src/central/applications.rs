@@ -5,11 +5,11 @@ use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
 use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
 use jiff::civil::Date;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::central::Central;
-use crate::database::{parsed, stored};
+use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
 
@@ -50,17 +50,18 @@ impl Central {
             .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = ?")
-            .bind(application.reference.as_str())
-            .fetch_one(&mut *tx)
-            .await?;
+        let known: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = $1")
+                .bind(application.reference.as_str())
+                .fetch_one(&mut *tx)
+                .await?;
         if known > 0 {
             return Err(CentralError::conflict(
                 "an application of this reference is there already; references are used once",
             ));
         }
         sqlx::query(
-            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(application.reference.as_str())
         .bind(application.kind.name())
@@ -159,13 +160,13 @@ impl Central {
 
     async fn decide(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         reference: &str,
         approver: &Person,
         state: ApplicationState,
         cause: Option<&str>,
     ) -> Result<()> {
-        sqlx::query("UPDATE application SET state = ?, decided_by = ?, decided = ?, cause = ? WHERE reference = ?")
+        sqlx::query("UPDATE application SET state = $1, decided_by = $2, decided = $3, cause = $4 WHERE reference = $5")
             .bind(state.name())
             .bind(&approver.id)
             .bind(stored(self.now()))
@@ -179,13 +180,13 @@ impl Central {
 
 /// Moves an application on, whatever is its state.
 pub(crate) async fn apply(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     reference: &str,
     event: ApplicationEvent,
 ) -> Result<()> {
     let found = Found::load(tx, reference).await?;
     let state = advance(found.state, event)?;
-    sqlx::query("UPDATE application SET state = ? WHERE reference = ?")
+    sqlx::query("UPDATE application SET state = $1 WHERE reference = $2")
         .bind(state.name())
         .bind(reference)
         .execute(tx)
@@ -194,17 +195,13 @@ pub(crate) async fn apply(
 }
 
 /// Returns the content of an application as it was approved, judged as of a day.
-pub(crate) async fn as_of(
-    tx: &mut SqliteConnection,
-    reference: &str,
-    day: Date,
-) -> Result<Application> {
+pub(crate) async fn as_of(tx: &mut Connection, reference: &str, day: Date) -> Result<Application> {
     let found = Found::load(tx, reference).await?;
     Application::parse(&found.content, day).map_err(|faults| CentralError::Application { faults })
 }
 
 /// Returns the office that hands the document of an application over.
-pub(crate) async fn office(tx: &mut SqliteConnection, reference: &str) -> Result<OfficeCode> {
+pub(crate) async fn office(tx: &mut Connection, reference: &str) -> Result<OfficeCode> {
     let found = Found::load(tx, reference).await?;
     let damaged = || CentralError::damaged("an application");
     let content: serde_json::Value =
@@ -221,9 +218,9 @@ struct Found {
 }
 
 impl Found {
-    async fn load(tx: &mut SqliteConnection, reference: &str) -> Result<Self> {
+    async fn load(tx: &mut Connection, reference: &str) -> Result<Self> {
         let row =
-            sqlx::query("SELECT state, content, entered_by FROM application WHERE reference = ?")
+            sqlx::query("SELECT state, content, entered_by FROM application WHERE reference = $1")
                 .bind(reference)
                 .fetch_optional(tx)
                 .await?;
@@ -238,7 +235,7 @@ impl Found {
         })
     }
 
-    async fn decided_by_another(&self, tx: &mut SqliteConnection, approver: &Person) -> Result<()> {
+    async fn decided_by_another(&self, tx: &mut Connection, approver: &Person) -> Result<()> {
         let entered_by = name_of(tx, &self.entered_by).await?;
         four_eyes(&entered_by, &approver.name)
             .map_err(|error| CentralError::refused(error.to_string()))

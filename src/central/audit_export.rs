@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use api::Actor;
 use audit::{CHECKPOINT_PATH, Control, ExportFile, Exporter, Hash};
 use document::Act;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -105,9 +106,9 @@ impl Central {
     }
 }
 
-async fn page(tx: &mut SqliteConnection, from: i64) -> Result<Vec<Vec<u8>>> {
+async fn page(tx: &mut Connection, from: i64) -> Result<Vec<Vec<u8>>> {
     let rows =
-        sqlx::query("SELECT leaf, entry FROM audit_entry WHERE leaf >= ? ORDER BY leaf LIMIT ?")
+        sqlx::query("SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2")
             .bind(from)
             .bind(PAGE)
             .fetch_all(tx)

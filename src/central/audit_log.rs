@@ -16,10 +16,10 @@ use audit::{
 };
 use hsm::{Signer, TokenSigner};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::central::Central;
-use crate::database::{Write, moment, stored};
+use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -153,11 +153,12 @@ impl Central {
 
     async fn sequence_batch(&self) -> Result<u64> {
         let mut tx = self.write().await?;
-        let waiting =
-            sqlx::query("SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT ?")
-                .bind(BATCH)
-                .fetch_all(&mut *tx)
-                .await?;
+        let waiting = sqlx::query(
+            "SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT $1",
+        )
+        .bind(BATCH)
+        .fetch_all(&mut *tx)
+        .await?;
         if waiting.is_empty() {
             return Ok(0);
         }
@@ -167,7 +168,7 @@ impl Central {
             let leaf = i64::try_from(tree.size())
                 .map_err(|_| CentralError::damaged("the audit tree's size"))?;
             tree.append_to(Hash::of_leaf(entry.get("entry")), &mut rows);
-            sqlx::query("UPDATE audit_entry SET leaf = ? WHERE id = ?")
+            sqlx::query("UPDATE audit_entry SET leaf = $1 WHERE id = $2")
                 .bind(leaf)
                 .bind(entry.get::<i64, _>("id"))
                 .execute(&mut *tx)
@@ -184,7 +185,7 @@ impl Central {
             .blocking(move || SignedCheckpoint::sign(&tree, &*key))
             .await?
             .map_err(|error| CentralError::audit("a checkpoint")(error.into()))?;
-        sqlx::query("INSERT INTO audit_checkpoint (size, note, signed) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO audit_checkpoint (size, note, signed) VALUES ($1, $2, $3)")
             .bind(size)
             .bind(signed.note().to_string())
             .bind(stored(self.now()))
@@ -196,7 +197,7 @@ impl Central {
 
     /// Restores the tree, and compares it with the last checkpoint: a log never signs two
     /// histories.
-    async fn signed_tree(&self, tx: &mut SqliteConnection) -> Result<Tree> {
+    async fn signed_tree(&self, tx: &mut Connection) -> Result<Tree> {
         let Some(checkpoint) = self.last_checkpoint(tx).await? else {
             return Ok(Tree::new());
         };
@@ -218,7 +219,7 @@ impl Central {
     /// Returns the last checkpoint, its signature verified.
     pub(crate) async fn last_checkpoint(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
     ) -> Result<Option<SignedCheckpoint>> {
         let note: Option<String> =
             sqlx::query_scalar("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
@@ -264,10 +265,10 @@ impl Central {
     }
 }
 
-async fn insert_node(tx: &mut SqliteConnection, row: &NodeRow) -> Result<()> {
+async fn insert_node(tx: &mut Connection, row: &NodeRow) -> Result<()> {
     let position = i64::try_from(row.node.index)
         .map_err(|_| CentralError::damaged("the audit tree's size"))?;
-    sqlx::query("INSERT INTO audit_node (height, position, hash) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO audit_node (height, position, hash) VALUES ($1, $2, $3)")
         .bind(row.node.height)
         .bind(position)
         .bind(&row.hash.as_bytes()[..])
@@ -276,11 +277,11 @@ async fn insert_node(tx: &mut SqliteConnection, row: &NodeRow) -> Result<()> {
     Ok(())
 }
 
-async fn fetch_node(tx: &mut SqliteConnection, node: NodeId) -> Result<Hash> {
+async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
     let position =
         i64::try_from(node.index).map_err(|_| CentralError::damaged("the audit tree's size"))?;
     let hash: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = ? AND position = ?")
+        sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = $1 AND position = $2")
             .bind(node.height)
             .bind(position)
             .fetch_optional(tx)

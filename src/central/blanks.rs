@@ -3,10 +3,9 @@
 use document::DocumentNumber;
 use document::life_cycle::{BlankEvent, BlankState};
 use profile::{DocumentProfile, NumberSource};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use crate::database::parsed;
+use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result, advance};
 
 /// A blank as it is stored.
@@ -30,8 +29,8 @@ pub(crate) struct BookedChip {
 }
 
 impl Blank {
-    pub(crate) async fn load(tx: &mut SqliteConnection, serial: &str) -> Result<Self> {
-        let row = sqlx::query("SELECT state, article, own_number FROM blank WHERE serial = ?")
+    pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
+        let row = sqlx::query("SELECT state, article, own_number FROM blank WHERE serial = $1")
             .bind(serial)
             .fetch_optional(tx)
             .await?;
@@ -90,15 +89,15 @@ impl Blank {
     }
 
     /// Takes it out of stock.
-    pub(crate) async fn issue(&mut self, tx: &mut SqliteConnection) -> Result<()> {
+    pub(crate) async fn issue(&mut self, tx: &mut Connection) -> Result<()> {
         self.check_in_stock()?;
         self.apply(tx, BlankEvent::Issue).await
     }
 
     /// Returns its chips in the order of their places.
-    pub(crate) async fn chips(&self, tx: &mut SqliteConnection) -> Result<Vec<BookedChip>> {
+    pub(crate) async fn chips(&self, tx: &mut Connection) -> Result<Vec<BookedChip>> {
         let rows = sqlx::query(
-            "SELECT serial, blank, product FROM chip WHERE blank = ? ORDER BY position",
+            "SELECT serial, blank, product FROM chip WHERE blank = $1 ORDER BY position",
         )
         .bind(&self.serial)
         .fetch_all(tx)
@@ -107,13 +106,9 @@ impl Blank {
     }
 
     /// Moves the blank on.
-    pub(crate) async fn apply(
-        &mut self,
-        tx: &mut SqliteConnection,
-        event: BlankEvent,
-    ) -> Result<()> {
+    pub(crate) async fn apply(&mut self, tx: &mut Connection, event: BlankEvent) -> Result<()> {
         self.state = advance(self.state, event)?;
-        sqlx::query("UPDATE blank SET state = ? WHERE serial = ?")
+        sqlx::query("UPDATE blank SET state = $1 WHERE serial = $2")
             .bind(self.state.name())
             .bind(&self.serial)
             .execute(tx)
@@ -124,11 +119,11 @@ impl Blank {
     /// Notes which document the blank carries, finished or spoiled.
     pub(crate) async fn carries(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         document: &str,
         number: DocumentNumber,
     ) -> Result<()> {
-        sqlx::query("UPDATE blank SET document = ?, number = ? WHERE serial = ?")
+        sqlx::query("UPDATE blank SET document = $1, number = $2 WHERE serial = $3")
             .bind(document)
             .bind(number.to_string())
             .bind(&self.serial)
@@ -139,7 +134,7 @@ impl Blank {
 }
 
 impl BookedChip {
-    fn read(row: &SqliteRow) -> Self {
+    fn read(row: &DbRow) -> Self {
         Self {
             serial: row.get("serial"),
             blank: row.get("blank"),
@@ -147,8 +142,8 @@ impl BookedChip {
         }
     }
 
-    pub(crate) async fn find(tx: &mut SqliteConnection, serial: &str) -> Result<Option<Self>> {
-        let row = sqlx::query("SELECT serial, blank, product FROM chip WHERE serial = ?")
+    pub(crate) async fn find(tx: &mut Connection, serial: &str) -> Result<Option<Self>> {
+        let row = sqlx::query("SELECT serial, blank, product FROM chip WHERE serial = $1")
             .bind(serial)
             .fetch_optional(tx)
             .await?;

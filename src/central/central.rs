@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use pki::{CertificateProfile, Confirmations, ServingCa};
 use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 use tokio::sync::Mutex;
 
 use crate::audit_log::LogKey;
@@ -19,7 +19,7 @@ use crate::authority::IssuingAuthority;
 use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
 use crate::confirmations::StoredConfirmations;
-use crate::database::{Database, Write, stored};
+use crate::database::{Connection, Database, Write, stored};
 use crate::environment::{
     bind_token, check_certificates, check_masters, check_meant, check_travel,
 };
@@ -196,14 +196,14 @@ impl Central {
 
     async fn found_installation(&self, series: Series) -> Result<()> {
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, $1, $2, $3, $4)")
             .bind(self.0.environment.name())
             .bind(self.audit_key().to_string())
             .bind(self.authority_certificate())
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
-        sqlx::query("INSERT INTO series (prefix, environment, next, last) VALUES (?, ?, ?, ?)")
+        sqlx::query("INSERT INTO series (prefix, environment, next, last) VALUES ($1, $2, $3, $4)")
             .bind(series.prefix())
             .bind(self.0.environment.name())
             .bind(series.next())
@@ -443,7 +443,7 @@ impl Bound {
     }
 }
 
-async fn bound(tx: &mut SqliteConnection) -> Result<Option<Bound>> {
+async fn bound(tx: &mut Connection) -> Result<Option<Bound>> {
     let row = sqlx::query("SELECT environment, audit_key, authority FROM installation")
         .fetch_optional(tx)
         .await?;

@@ -6,11 +6,10 @@ use cert::Certificate;
 use document::life_cycle::CertificateState;
 use jiff::Timestamp;
 use pki::Status;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::blanks::BookedChip;
-use crate::database::{parsed, stored};
+use crate::database::{Connection, DbRow, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::register::listed;
@@ -90,7 +89,7 @@ const UNSETTLED: &str = "(state = 'in-doubt'
     OR (state LIKE 'revoked%' AND standing <> 'revoked'))";
 
 impl Ordered {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &DbRow) -> Result<Self> {
         let der: Option<&[u8]> = row.get("der");
         let certificate = der.map(Certificate::parse).transpose();
         Ok(Self {
@@ -114,8 +113,8 @@ impl Ordered {
     }
 
     /// Finds the one of this name.
-    pub(crate) async fn find(tx: &mut SqliteConnection, id: &str) -> Result<Option<Self>> {
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = ?")))
+    pub(crate) async fn find(tx: &mut Connection, id: &str) -> Result<Option<Self>> {
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
             .bind(id)
             .fetch_optional(tx)
             .await?;
@@ -123,20 +122,20 @@ impl Ordered {
     }
 
     /// Loads the one of this name, which must be there.
-    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
+    pub(crate) async fn load(tx: &mut Connection, id: &str) -> Result<Self> {
         let found = Self::find(tx, id).await?;
         found.ok_or_else(|| CentralError::damaged("a certificate that is on order"))
     }
 
     /// Finds the one that was ordered for a key of a lease's chip.
     pub(crate) async fn of_key(
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         chip: &BookedChip,
         key: &str,
     ) -> Result<Option<Self>> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE lease = ? AND chip = ? AND key_name = ?"
+            "{COLUMNS} WHERE lease = $1 AND chip = $2 AND key_name = $3"
         )))
         .bind(held.id.to_string())
         .bind(&chip.serial)
@@ -149,14 +148,14 @@ impl Ordered {
     /// Finds the one that was ordered for the same key before; refuses a key that is another's,
     /// and another key in the place of one that was ordered.
     pub(crate) async fn before(
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         chip: &BookedChip,
         request: &CertifyRequest,
         public_key: &[u8],
     ) -> Result<Option<Self>> {
         let same: Option<String> =
-            sqlx::query_scalar("SELECT id FROM certificate WHERE public_key = ?")
+            sqlx::query_scalar("SELECT id FROM certificate WHERE public_key = $1")
                 .bind(public_key)
                 .fetch_optional(&mut *tx)
                 .await?;
@@ -173,9 +172,9 @@ impl Ordered {
     }
 
     /// Returns those of a document that are not over.
-    pub(crate) async fn live(tx: &mut SqliteConnection, document: &str) -> Result<Vec<Self>> {
+    pub(crate) async fn live(tx: &mut Connection, document: &str) -> Result<Vec<Self>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = ? ORDER BY id"
+            "{COLUMNS} WHERE document = $1 ORDER BY id"
         )))
         .bind(document)
         .fetch_all(tx)
@@ -201,13 +200,13 @@ impl Ordered {
     /// Returns those whose authority has them elsewhere than the books, or has not said, and may be
     /// asked now: of one document, or of all.
     pub(crate) async fn unsettled(
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         document: Option<&str>,
         now: Timestamp,
         most: i64,
     ) -> Result<Vec<Self>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= ? AND (? IS NULL OR document = ?) ORDER BY next_try LIMIT ?"
+            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= $1 AND ($2 IS NULL OR document = $3) ORDER BY next_try LIMIT $4"
         )))
         .bind(stored(now))
         .bind(document)
@@ -219,7 +218,7 @@ impl Ordered {
     }
 
     /// Counts what is not settled.
-    pub(crate) async fn count_unsettled(tx: &mut SqliteConnection) -> Result<u64> {
+    pub(crate) async fn count_unsettled(tx: &mut Connection) -> Result<u64> {
         let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT count(*) FROM certificate WHERE {UNSETTLED}"
         )))
@@ -265,14 +264,14 @@ impl Ordered {
     /// Stores a new one.
     pub(crate) async fn enter(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         public_key: &[u8],
         request: &[u8],
         now: Timestamp,
     ) -> Result<()> {
         sqlx::query(
             "INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         )
         .bind(&self.id)
         .bind(&self.document)
@@ -298,26 +297,23 @@ impl Ordered {
 
     /// Stores the exchange, where the order still stands as it stood when it was loaded. Returns
     /// whether it does: what was given up meanwhile is not asked for.
-    pub(crate) async fn store_exchange(&self, tx: &mut SqliteConnection) -> Result<bool> {
-        let stored =
-            sqlx::query("UPDATE certificate SET exchange = ?, sent = ? WHERE id = ? AND state = ?")
-                .bind(&self.exchange)
-                .bind(self.is_sent)
-                .bind(&self.id)
-                .bind(self.state.to_string())
-                .execute(tx)
-                .await?;
+    pub(crate) async fn store_exchange(&self, tx: &mut Connection) -> Result<bool> {
+        let stored = sqlx::query(
+            "UPDATE certificate SET exchange = $1, sent = $2 WHERE id = $3 AND state = $4",
+        )
+        .bind(&self.exchange)
+        .bind(self.is_sent)
+        .bind(&self.id)
+        .bind(self.state.to_string())
+        .execute(tx)
+        .await?;
         Ok(stored.rows_affected() == 1)
     }
 
     /// Stores the certificate that came, with state and standing.
-    pub(crate) async fn store_issued(
-        &self,
-        tx: &mut SqliteConnection,
-        now: Timestamp,
-    ) -> Result<()> {
+    pub(crate) async fn store_issued(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
         let validity = self.certificate.as_ref().map(Certificate::validity);
-        sqlx::query("UPDATE certificate SET serial = ?, der = ?, not_before = ?, not_after = ?, state = ?, standing = ?, changed = ?, tries = 0, next_try = 0, trouble = NULL WHERE id = ?")
+        sqlx::query("UPDATE certificate SET serial = $1, der = $2, not_before = $3, not_after = $4, state = $5, standing = $6, changed = $7, tries = 0, next_try = 0, trouble = NULL WHERE id = $8")
             .bind(self.certificate.as_ref().map(Certificate::serial_hex))
             .bind(self.certificate.as_ref().map(Certificate::as_der))
             .bind(validity.map(|validity| stored(validity.not_before)))
@@ -332,12 +328,8 @@ impl Ordered {
     }
 
     /// Stores the state; its authority is told at once.
-    pub(crate) async fn store_state(
-        &self,
-        tx: &mut SqliteConnection,
-        now: Timestamp,
-    ) -> Result<()> {
-        sqlx::query("UPDATE certificate SET state = ?, changed = ?, next_try = 0 WHERE id = ?")
+    pub(crate) async fn store_state(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
+        sqlx::query("UPDATE certificate SET state = $1, changed = $2, next_try = 0 WHERE id = $3")
             .bind(self.state.to_string())
             .bind(stored(now))
             .bind(&self.id)
@@ -347,8 +339,8 @@ impl Ordered {
     }
 
     /// Stores where the authority has it now.
-    pub(crate) async fn store_standing(&self, tx: &mut SqliteConnection) -> Result<()> {
-        sqlx::query("UPDATE certificate SET standing = ?, concluded = ?, tries = 0, next_try = 0, trouble = NULL WHERE id = ?")
+    pub(crate) async fn store_standing(&self, tx: &mut Connection) -> Result<()> {
+        sqlx::query("UPDATE certificate SET standing = $1, concluded = $2, tries = 0, next_try = 0, trouble = NULL WHERE id = $3")
             .bind(self.standing.name())
             .bind(self.is_concluded)
             .bind(&self.id)
@@ -360,12 +352,12 @@ impl Ordered {
     /// Stores that the authority was asked in vain, and when it is asked again.
     pub(crate) async fn store_trouble(
         &mut self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         trouble: &str,
         next_try: Timestamp,
     ) -> Result<()> {
         self.tries = self.tries.saturating_add(1);
-        sqlx::query("UPDATE certificate SET tries = ?, next_try = ?, trouble = ? WHERE id = ?")
+        sqlx::query("UPDATE certificate SET tries = $1, next_try = $2, trouble = $3 WHERE id = $4")
             .bind(self.tries)
             .bind(stored(next_try))
             .bind(trouble)

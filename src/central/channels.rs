@@ -8,11 +8,11 @@ use api::{
 };
 use audit::Control;
 use profile::{Plan, Stage, Verb};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
-use crate::database::{Write, stored};
+use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::key_grants;
@@ -147,7 +147,7 @@ impl Central {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
-        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = ? AND (substr(card_challenge, 1, ?) = ? OR answers_to = ?)")
+        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = $1 AND (substr(card_challenge, 1, $2) = $3 OR answers_to = $4)")
             .bind(&chip.serial)
             .bind(i64::try_from(said.bound().len()).unwrap_or(i64::MAX))
             .bind(said.bound())
@@ -186,7 +186,7 @@ impl Central {
         }
         if !repeated {
             let opened: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND purpose = ?",
+                "SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND purpose = $3",
             )
             .bind(held.id.to_string())
             .bind(&chip.serial)
@@ -213,13 +213,13 @@ impl Central {
     /// Writes down for good that a challenge was answered, and for whom.
     pub(crate) async fn note_challenge(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         challenge: &Challenge,
         opening: &ChannelOpening,
         purpose: Purpose,
     ) -> Result<()> {
         sqlx::query(
-            "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened, answers_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened, answers_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&challenge.chip.serial)
         .bind(&opening.host_challenge[..])
@@ -264,7 +264,7 @@ impl Central {
         refuse_once_sealed(&mut tx, &held, &chip).await?;
         // The very channel: what is put in it is encrypted for no other.
         let opened: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = ? AND chip = ? AND key_set = ? AND host_challenge = ? AND card_challenge = ? AND purpose = 'station'")
+            sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND key_set = $3 AND host_challenge = $4 AND card_challenge = $5 AND purpose = 'station'")
                 .bind(held.id.to_string())
                 .bind(&chip.serial)
                 .bind(&request.opening.key_set)
@@ -365,13 +365,9 @@ impl Central {
 
 /// Refuses once a stage of the chip was sealed: whoever had its keys then could set another PIN
 /// after the centre did.
-async fn refuse_once_sealed(
-    tx: &mut SqliteConnection,
-    held: &Held,
-    chip: &BookedChip,
-) -> Result<()> {
+async fn refuse_once_sealed(tx: &mut Connection, held: &Held, chip: &BookedChip) -> Result<()> {
     let sealed: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sealed_stage WHERE lease = ? AND chip = ?")
+        sqlx::query_scalar("SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2")
             .bind(held.id.to_string())
             .bind(&chip.serial)
             .fetch_one(tx)

@@ -33,7 +33,7 @@ impl StoredConfirmations {
 
     async fn until(&self, exchange: &[u8]) -> Result<Option<Timestamp>> {
         let mut tx = self.database.read().await?;
-        let row = sqlx::query("SELECT until FROM cmp_confirmation WHERE exchange = ?")
+        let row = sqlx::query("SELECT until FROM cmp_confirmation WHERE exchange = $1")
             .bind(exchange)
             .fetch_optional(&mut *tx)
             .await?;
@@ -44,7 +44,7 @@ impl StoredConfirmations {
     async fn before(&self, at: Timestamp) -> Result<Vec<Vec<u8>>> {
         let mut tx = self.database.read().await?;
         let overdue = sqlx::query_scalar(
-            "SELECT exchange FROM cmp_confirmation WHERE until < ? ORDER BY until",
+            "SELECT exchange FROM cmp_confirmation WHERE until < $1 ORDER BY until",
         )
         .bind(stored(at))
         .fetch_all(&mut *tx)
@@ -61,7 +61,7 @@ fn storage(error: CentralError) -> RegisterError {
 impl Confirmations for StoredConfirmations {
     async fn expect(&self, exchange: &[u8], until: Timestamp) -> Result<(), RegisterError> {
         // One that was settled stays so.
-        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES (?, ?)
+        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
                    ON CONFLICT (exchange) DO UPDATE SET until = excluded.until WHERE until IS NOT NULL";
         self.change(sql, exchange, Some(until))
             .await
@@ -73,7 +73,7 @@ impl Confirmations for StoredConfirmations {
     }
 
     async fn settle(&self, exchange: &[u8]) -> Result<(), RegisterError> {
-        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES (?, ?)
+        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
                    ON CONFLICT (exchange) DO UPDATE SET until = excluded.until";
         self.change(sql, exchange, None).await.map_err(storage)
     }
@@ -83,7 +83,7 @@ impl Confirmations for StoredConfirmations {
     }
 
     async fn forget(&self, exchange: &[u8], at: Timestamp) -> Result<(), RegisterError> {
-        let sql = "DELETE FROM cmp_confirmation WHERE exchange = ? AND until < ?";
+        let sql = "DELETE FROM cmp_confirmation WHERE exchange = $1 AND until < $2";
         self.change(sql, exchange, Some(at)).await.map_err(storage)
     }
 }

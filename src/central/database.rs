@@ -20,6 +20,12 @@ use crate::error::{CentralError, Result};
 /// A write transaction; dropped without commit, it leaves nothing behind.
 pub(crate) type Write = Transaction<'static, Sqlite>;
 
+/// A connection, in a transaction or without one.
+pub(crate) type Connection = sqlx::SqliteConnection;
+
+/// What a statement found.
+pub(crate) type DbRow = sqlx::sqlite::SqliteRow;
+
 /// How long a caller waits for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -57,7 +63,7 @@ impl Database {
                 .max_lifetime(None)
         };
         let writer = pool(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./migrations").run(&writer).await?;
+        sqlx::migrate!("./migrations/sqlite").run(&writer).await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
     }
@@ -129,7 +135,7 @@ mod tests {
     async fn what_was_in_the_books_stays_in_them() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("central.db");
-        let mut old = sqlx::migrate!("./migrations");
+        let mut old = sqlx::migrate!("./migrations/sqlite");
         let until = old.migrations.iter().filter(|one| one.version < 7);
         old.migrations = until.cloned().collect::<Vec<_>>().into();
         let options = SqliteConnectOptions::new()

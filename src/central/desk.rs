@@ -79,7 +79,7 @@ impl Central {
         }
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
-        let row = sqlx::query("SELECT id, kind, state FROM document WHERE application = ?")
+        let row = sqlx::query("SELECT id, kind, state FROM document WHERE application = $1")
             .bind(application)
             .fetch_optional(&mut *tx)
             .await?;

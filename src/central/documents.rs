@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use document::life_cycle::{DocumentEvent, DocumentState};
 use document::{DocumentNumber, Environment, Prepared, Record, Series};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use crate::database::parsed;
+use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result, advance};
 
 /// The subjects of a document's certificates: a DER Name, by the key's name.
@@ -29,7 +28,7 @@ const COLUMNS: &str =
     "SELECT id, application, profile, number, state, record, subjects, operator FROM document";
 
 impl Document {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &DbRow) -> Result<Self> {
         // One that waits for its first blank was never prepared, and nothing is done with it yet.
         let written = |column| {
             let text: Option<&str> = row.get(column);
@@ -60,10 +59,10 @@ impl Document {
     }
 
     /// Loads the document that has this number now.
-    pub(crate) async fn numbered(tx: &mut SqliteConnection, number: &str) -> Result<Self> {
+    pub(crate) async fn numbered(tx: &mut Connection, number: &str) -> Result<Self> {
         let number = DocumentNumber::parse(number)
             .map_err(|error| CentralError::invalid(error.to_string()))?;
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE number = ?")))
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE number = $1")))
             .bind(number.to_string())
             .fetch_optional(tx)
             .await?;
@@ -74,8 +73,8 @@ impl Document {
     }
 
     /// Loads the document of this identity.
-    pub(crate) async fn load(tx: &mut SqliteConnection, id: &str) -> Result<Self> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = ?")))
+    pub(crate) async fn load(tx: &mut Connection, id: &str) -> Result<Self> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
             .bind(id)
             .fetch_optional(tx)
             .await?;
@@ -89,13 +88,9 @@ impl Document {
     }
 
     /// Moves the document on.
-    pub(crate) async fn apply(
-        &mut self,
-        tx: &mut SqliteConnection,
-        event: DocumentEvent,
-    ) -> Result<()> {
+    pub(crate) async fn apply(&mut self, tx: &mut Connection, event: DocumentEvent) -> Result<()> {
         let next = advance(self.state, event)?;
-        let changed = sqlx::query("UPDATE document SET state = ? WHERE id = ? AND state = ?")
+        let changed = sqlx::query("UPDATE document SET state = $1 WHERE id = $2 AND state = $3")
             .bind(next.name())
             .bind(&self.id)
             .bind(self.state.name())
@@ -114,7 +109,7 @@ impl Document {
     /// used again. Everything else stays as it was prepared.
     pub(crate) async fn renumber(
         &mut self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         environment: Environment,
     ) -> Result<DocumentNumber> {
         let old = self.number();
@@ -122,7 +117,7 @@ impl Document {
         self.record.number = new;
         let record = serde_json::to_string(&self.record)
             .map_err(|_| CentralError::damaged("a document's record"))?;
-        sqlx::query("UPDATE document SET number = ?, record = ?, operator = NULL WHERE id = ?")
+        sqlx::query("UPDATE document SET number = $1, record = $2, operator = NULL WHERE id = $3")
             .bind(new.to_string())
             .bind(record)
             .bind(&self.id)
@@ -138,13 +133,13 @@ impl Document {
     /// Puts other files of its travel chip into its record.
     pub(crate) async fn replace_prepared(
         &mut self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         files: BTreeMap<String, Prepared>,
     ) -> Result<()> {
         self.record.prepared = files;
         let record = serde_json::to_string(&self.record)
             .map_err(|_| CentralError::damaged("a document's record"))?;
-        sqlx::query("UPDATE document SET record = ? WHERE id = ?")
+        sqlx::query("UPDATE document SET record = $1 WHERE id = $2")
             .bind(record)
             .bind(&self.id)
             .execute(tx)
@@ -155,12 +150,12 @@ impl Document {
     /// Gives its certificates other subjects, in hexadecimal by the key's name.
     pub(crate) async fn rename(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         subjects: &BTreeMap<String, String>,
     ) -> Result<()> {
         let subjects = serde_json::to_string(subjects)
             .map_err(|_| CentralError::damaged("a document's subjects"))?;
-        sqlx::query("UPDATE document SET subjects = ? WHERE id = ?")
+        sqlx::query("UPDATE document SET subjects = $1 WHERE id = $2")
             .bind(subjects)
             .bind(&self.id)
             .execute(tx)
@@ -171,11 +166,11 @@ impl Document {
 
 /// Takes the next number of the series for a document.
 pub(crate) async fn allot(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     environment: Environment,
     document: &str,
 ) -> Result<DocumentNumber> {
-    let row = sqlx::query("SELECT prefix, next, last FROM series WHERE environment = ? AND next <= last ORDER BY prefix LIMIT 1")
+    let row = sqlx::query("SELECT prefix, next, last FROM series WHERE environment = $1 AND next <= last ORDER BY prefix LIMIT 1")
         .bind(environment.name())
         .fetch_optional(&mut *tx)
         .await?;
@@ -186,12 +181,12 @@ pub(crate) async fn allot(
     let (number, series) = series
         .allot()
         .map_err(|error| CentralError::refused(error.to_string()))?;
-    sqlx::query("UPDATE series SET next = ? WHERE prefix = ?")
+    sqlx::query("UPDATE series SET next = $1 WHERE prefix = $2")
         .bind(series.next())
         .bind(prefix)
         .execute(&mut *tx)
         .await?;
-    sqlx::query("INSERT INTO number (number, document, state) VALUES (?, ?, 'allotted')")
+    sqlx::query("INSERT INTO number (number, document, state) VALUES ($1, $2, 'allotted')")
         .bind(number.to_string())
         .bind(document)
         .execute(tx)
@@ -201,11 +196,11 @@ pub(crate) async fn allot(
 
 /// Accounts for a number that was allotted.
 pub(crate) async fn account_number(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     number: DocumentNumber,
     state: &'static str,
 ) -> Result<()> {
-    sqlx::query("UPDATE number SET state = ? WHERE number = ?")
+    sqlx::query("UPDATE number SET state = $1 WHERE number = $2")
         .bind(state)
         .bind(number.to_string())
         .execute(tx)

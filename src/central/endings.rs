@@ -6,11 +6,10 @@ use api::{Actor, BlankEnd, Report};
 use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
 use profile::{NumberSource, Verb};
-use sqlx::SqliteConnection;
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
-use crate::database::Write;
+use crate::database::{Connection, Write};
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result, advance};
 use crate::lds::check_signed;
@@ -21,7 +20,7 @@ impl Central {
     /// Judges whether a report can be true, by the books and by its own journal. Changes nothing.
     pub(crate) async fn judge(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         document: &Document,
         report: &Report,
@@ -47,7 +46,7 @@ impl Central {
     /// Demands that the blank that is bound became the document, with the profiles of the lease.
     async fn check_personalized(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         document: &Document,
         report: &Report,
@@ -84,7 +83,7 @@ impl Central {
         let serial = serial.ok_or_else(|| CentralError::damaged("a lease without its blank"))?;
         let mut blank = Blank::load(tx, serial).await?;
         document.apply(tx, DocumentEvent::Personalize).await?;
-        sqlx::query("UPDATE document SET operator = ? WHERE id = ?")
+        sqlx::query("UPDATE document SET operator = $1 WHERE id = $2")
             .bind(&held.operator)
             .bind(&document.id)
             .execute(&mut **tx)
@@ -125,7 +124,7 @@ impl Central {
     /// certificate issued under this lease, each sealed stage confirmed.
     async fn check_whole(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         chip: &BookedChip,
         document: &Document,
@@ -136,7 +135,7 @@ impl Central {
         check_signed(tx, (held, chip), &plan).await?;
         for stage in plan.stages.iter().filter(|stage| stage.sealed) {
             let confirmed: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ? AND answers IS NOT NULL",
+                "SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3 AND answers IS NOT NULL",
             )
             .bind(held.id.to_string())
             .bind(&chip.serial)
@@ -263,7 +262,7 @@ impl Central {
     /// Nothing that lasts was begun on the blank.
     pub(crate) async fn release(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &mut Held,
         document: &mut Document,
     ) -> Result<()> {
@@ -289,10 +288,10 @@ impl Central {
 
 /// Demands that nothing that lasts was begun on a blank: nothing of the kind was given out, and
 /// the station's journal knows of no intent.
-async fn check_untouched(tx: &mut SqliteConnection, held: &Held, report: &Report) -> Result<()> {
+async fn check_untouched(tx: &mut Connection, held: &Held, report: &Report) -> Result<()> {
     let lease = held.id.to_string();
     let begun: i64 = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM certificate WHERE lease = ?) + (SELECT count(*) FROM sealed_stage WHERE lease = ?) + (SELECT count(*) FROM key_grant WHERE lease = ?) + (SELECT count(*) FROM signed_lds WHERE lease = ?)",
+        "SELECT (SELECT count(*) FROM certificate WHERE lease = $1) + (SELECT count(*) FROM sealed_stage WHERE lease = $2) + (SELECT count(*) FROM key_grant WHERE lease = $3) + (SELECT count(*) FROM signed_lds WHERE lease = $4)",
     )
     .bind(&lease)
     .bind(&lease)

@@ -11,15 +11,14 @@ use document::{Act, DocumentNumber, OfficeCode, four_eyes};
 use hsm::{EnvelopeKey, PinSet};
 use jiff::Timestamp;
 use profile::{ObjectKind, PinKind};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 use zeroize::Zeroizing;
 
 use crate::accounts::{Person, authorise};
 use crate::applications::{self, check_cause};
 use crate::blanks::BookedChip;
 use crate::central::Central;
-use crate::database::{Write, moment, parsed, stored};
+use crate::database::{Connection, DbRow, Write, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
@@ -82,7 +81,7 @@ pub(crate) fn context(number: DocumentNumber) -> Vec<u8> {
 }
 
 /// Takes the next serial number of envelopes.
-pub(crate) async fn next_serial(tx: &mut SqliteConnection) -> Result<String> {
+pub(crate) async fn next_serial(tx: &mut Connection) -> Result<String> {
     let last: i64 = sqlx::query_scalar(
         "UPDATE envelope_series SET last = last + 1 WHERE id = 1 RETURNING last",
     )
@@ -103,7 +102,7 @@ struct Envelope {
 const COLUMNS: &str = "SELECT serial, chip, number, state, sealed FROM envelope";
 
 impl Envelope {
-    fn read(row: &SqliteRow) -> Result<Self> {
+    fn read(row: &DbRow) -> Result<Self> {
         Ok(Self {
             serial: row.get("serial"),
             chip: row.get("chip"),
@@ -114,8 +113,8 @@ impl Envelope {
     }
 
     /// Finds the envelope of this serial number.
-    async fn find(tx: &mut SqliteConnection, serial: &str) -> Result<Self> {
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE serial = ?")))
+    async fn find(tx: &mut Connection, serial: &str) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE serial = $1")))
             .bind(serial)
             .fetch_optional(tx)
             .await?;
@@ -126,9 +125,9 @@ impl Envelope {
     }
 
     /// Finds the one whose PINs open a document's chip; while there is none, the one that will.
-    async fn of_document(tx: &mut SqliteConnection, number: DocumentNumber) -> Result<Self> {
+    async fn of_document(tx: &mut Connection, number: DocumentNumber) -> Result<Self> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed' LIMIT 1"
+            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed' LIMIT 1"
         )))
         .bind(number.to_string())
         .fetch_optional(tx)
@@ -142,7 +141,7 @@ impl Envelope {
     /// Moves the envelope on. What it holds is deleted once it is not to be printed any more.
     async fn apply(
         &mut self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         event: EnvelopeEvent,
         now: Timestamp,
     ) -> Result<()> {
@@ -151,7 +150,7 @@ impl Envelope {
             self.state,
             EnvelopeState::Sealed | EnvelopeState::Ready | EnvelopeState::Printing
         );
-        sqlx::query("UPDATE envelope SET state = ?, sealed = CASE WHEN ? THEN sealed END, changed = ? WHERE serial = ?")
+        sqlx::query("UPDATE envelope SET state = $1, sealed = CASE WHEN $2 THEN sealed END, changed = $3 WHERE serial = $4")
             .bind(self.state.name())
             .bind(holds)
             .bind(stored(now))
@@ -242,7 +241,7 @@ impl Central {
     /// Returns what a letter says of each PIN of an envelope.
     async fn printed_pins(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         document: &Document,
         envelope: &Envelope,
     ) -> Result<Vec<PrintedPin>> {
@@ -362,7 +361,7 @@ impl Central {
         if let Some((name, detail)) = moved.detail {
             deed = deed.with(name, detail);
             if name == "way" {
-                sqlx::query("UPDATE envelope SET way = ? WHERE serial = ?")
+                sqlx::query("UPDATE envelope SET way = $1 WHERE serial = $2")
                     .bind(detail)
                     .bind(serial)
                     .execute(&mut *tx)
@@ -486,7 +485,7 @@ impl Central {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let line = |row: &SqliteRow| {
+        let line = |row: &DbRow| {
             Ok(EnvelopeLine {
                 serial: row.get("serial"),
                 number: row.get("number"),
@@ -507,7 +506,7 @@ impl Central {
         chip: &BookedChip,
     ) -> Result<()> {
         let row = sqlx::query(
-            "SELECT serial, chip, number, state, sealed, kept FROM envelope WHERE lease = ? AND chip = ? AND state = 'sealed'",
+            "SELECT serial, chip, number, state, sealed, kept FROM envelope WHERE lease = $1 AND chip = $2 AND state = 'sealed'",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)
@@ -528,7 +527,7 @@ impl Central {
         envelope
             .apply(tx, EnvelopeEvent::Confirm, self.now())
             .await?;
-        sqlx::query("UPDATE envelope SET kept = ? WHERE serial = ?")
+        sqlx::query("UPDATE envelope SET kept = $1 WHERE serial = $2")
             .bind(puks)
             .bind(&envelope.serial)
             .execute(&mut **tx)
@@ -568,7 +567,7 @@ impl Central {
         document: &Document,
     ) -> Result<()> {
         let deleted =
-            sqlx::query("UPDATE envelope SET kept = NULL WHERE document = ? AND kept IS NOT NULL")
+            sqlx::query("UPDATE envelope SET kept = NULL WHERE document = $1 AND kept IS NOT NULL")
                 .bind(&document.id)
                 .execute(&mut **tx)
                 .await?;
@@ -584,11 +583,11 @@ impl Central {
     /// use it.
     pub(crate) async fn check_envelope(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         document: &Document,
     ) -> Result<()> {
         let row = sqlx::query(
-            "SELECT count(*) AS whole, coalesce(sum(state NOT IN ('void', 'destroyed')), 0) AS alive FROM envelope WHERE number = ?",
+            "SELECT count(*) AS whole, coalesce(sum(state NOT IN ('void', 'destroyed')), 0) AS alive FROM envelope WHERE number = $1",
         )
         .bind(document.number().to_string())
         .fetch_one(tx)
@@ -610,7 +609,7 @@ impl Central {
         number: DocumentNumber,
     ) -> Result<()> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = ? AND state NOT IN ('void', 'destroyed')"
+            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed')"
         )))
         .bind(number.to_string())
         .fetch_all(&mut **tx)
@@ -618,7 +617,7 @@ impl Central {
         self.annul(tx, Some(actor), &rows, "the blank was given up")
             .await?;
         // Of paper that was destroyed before, the PUK was kept.
-        sqlx::query("UPDATE envelope SET kept = NULL WHERE number = ?")
+        sqlx::query("UPDATE envelope SET kept = NULL WHERE number = $1")
             .bind(number.to_string())
             .execute(&mut **tx)
             .await?;
@@ -634,7 +633,7 @@ impl Central {
         held: &Held,
     ) -> Result<()> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = ? AND lease <> ? AND state NOT IN ('void', 'destroyed')"
+            "{COLUMNS} WHERE document = $1 AND lease <> $2 AND state NOT IN ('void', 'destroyed')"
         )))
         .bind(&held.document)
         .bind(held.id.to_string())
@@ -642,7 +641,7 @@ impl Central {
         .await?;
         self.annul(tx, Some(actor), &rows, "the chip has new PINs")
             .await?;
-        sqlx::query("UPDATE envelope SET kept = NULL WHERE document = ? AND lease <> ?")
+        sqlx::query("UPDATE envelope SET kept = NULL WHERE document = $1 AND lease <> $2")
             .bind(&held.document)
             .bind(held.id.to_string())
             .execute(&mut **tx)
@@ -658,7 +657,7 @@ impl Central {
         held: &Held,
     ) -> Result<()> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE lease = ? AND state = 'sealed'"
+            "{COLUMNS} WHERE lease = $1 AND state = 'sealed'"
         )))
         .bind(held.id.to_string())
         .fetch_all(&mut **tx)
@@ -671,7 +670,7 @@ impl Central {
         &self,
         tx: &mut Write,
         actor: Option<&Actor>,
-        rows: &[SqliteRow],
+        rows: &[DbRow],
         cause: &str,
     ) -> Result<()> {
         for row in rows {

@@ -4,12 +4,13 @@ use api::Actor;
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent};
 use document::{Act, DocumentNumber, four_eyes};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::applications::{self, check_cause};
 use crate::blanks::Blank;
 use crate::central::Central;
+use crate::database::Connection;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -72,7 +73,7 @@ impl Central {
         self.check_not_in_work(&mut tx, &document).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         let row = sqlx::query(
-            "SELECT blank FROM lease WHERE document = ? AND state = 'completed' AND number = ? AND purpose = 'personalization'",
+            "SELECT blank FROM lease WHERE document = $1 AND state = 'completed' AND number = $2 AND purpose = 'personalization'",
         )
         .bind(&document.id)
         .bind(document.number().to_string())
@@ -129,11 +130,7 @@ impl Central {
     }
 }
 
-async fn judged_by_another(
-    tx: &mut SqliteConnection,
-    document: &Document,
-    judge: &Person,
-) -> Result<()> {
+async fn judged_by_another(tx: &mut Connection, document: &Document, judge: &Person) -> Result<()> {
     let Some(operator) = &document.operator else {
         // Not made yet: the life cycle says so better.
         return Ok(());

@@ -2,24 +2,23 @@
 
 use api::PutKeyRequest;
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
 
 use crate::blanks::BookedChip;
-use crate::database::stored;
+use crate::database::{Connection, stored};
 use crate::error::Result;
 use crate::lease::Held;
 use crate::said::Said;
 
 /// Writes down that a key set was given in a channel. Returns whether it is for the first time.
 pub(crate) async fn note(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     (held, chip): (&Held, &BookedChip),
     request: &PutKeyRequest,
     said: &Said,
     now: Timestamp,
 ) -> Result<bool> {
     let done = sqlx::query(
-        "INSERT INTO key_grant (lease, chip, host_challenge, card_challenge, key_set, new_set, adds, given) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO key_grant (lease, chip, host_challenge, card_challenge, key_set, new_set, adds, given) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
     .bind(held.id.to_string())
     .bind(&chip.serial)

@@ -16,11 +16,11 @@ use document::{Application, Prepared, Record};
 use hsm::RandomSource;
 use profile::{Applied, DocumentLds, DocumentProfile, Plan, Verb};
 use sha2::{Digest, Sha256};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::{Central, wanted};
-use crate::database::{Write, stored};
+use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
@@ -55,7 +55,7 @@ impl Central {
     /// Demands that somebody signs a document now, before a blank is begun for it.
     pub(crate) async fn check_signer(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         profile: &DocumentProfile,
         record: &Record,
     ) -> Result<()> {
@@ -169,7 +169,7 @@ fn of_travel(profile: &DocumentProfile) -> Option<&DocumentLds> {
 
 /// Demands that the public keys of those that were made here are theirs.
 async fn check_imported(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     (held, chip): (&Held, &BookedChip),
     plan: &Plan,
     keys: &BTreeMap<String, Vec<u8>>,
@@ -180,7 +180,7 @@ async fn check_imported(
             continue;
         };
         let public: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT public FROM imported_key WHERE lease = ? AND chip = ? AND key_name = ?",
+            "SELECT public FROM imported_key WHERE lease = $1 AND chip = $2 AND key_name = $3",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)
@@ -202,7 +202,7 @@ async fn check_imported(
 /// Refused where the chip's files were signed: they name the keys before these, and a chip that got
 /// others could not prove itself by them.
 pub(crate) async fn note_imported(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     (held, chip): (&Held, &BookedChip),
     publics: &BTreeMap<String, Vec<u8>>,
 ) -> Result<()> {
@@ -213,7 +213,7 @@ pub(crate) async fn note_imported(
     }
     for (name, spki) in publics {
         sqlx::query(
-            "INSERT INTO imported_key (lease, chip, key_name, public) VALUES (?, ?, ?, ?)
+            "INSERT INTO imported_key (lease, chip, key_name, public) VALUES ($1, $2, $3, $4)
              ON CONFLICT (lease, chip, key_name) DO UPDATE SET public = excluded.public",
         )
         .bind(held.id.to_string())
@@ -228,7 +228,7 @@ pub(crate) async fn note_imported(
 
 /// Demands that the files of a travel chip were signed under a lease: without them it is none.
 pub(crate) async fn check_signed(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     (held, chip): (&Held, &BookedChip),
     plan: &Plan,
 ) -> Result<()> {
@@ -248,12 +248,8 @@ struct Signed {
 }
 
 impl Signed {
-    async fn find(
-        tx: &mut SqliteConnection,
-        held: &Held,
-        chip: &BookedChip,
-    ) -> Result<Option<Self>> {
-        let row = sqlx::query("SELECT keys, files FROM signed_lds WHERE lease = ? AND chip = ?")
+    async fn find(tx: &mut Connection, held: &Held, chip: &BookedChip) -> Result<Option<Self>> {
+        let row = sqlx::query("SELECT keys, files FROM signed_lds WHERE lease = $1 AND chip = $2")
             .bind(held.id.to_string())
             .bind(&chip.serial)
             .fetch_optional(tx)
@@ -277,7 +273,7 @@ impl Signed {
 
     async fn store(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         (held, chip): (&Held, &BookedChip),
         signer: &str,
         signed: i64,
@@ -290,7 +286,7 @@ impl Signed {
         let files = serde_json::to_string(&files)
             .map_err(|_| CentralError::damaged("the signed files of a chip"))?;
         sqlx::query(
-            "INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)

@@ -4,11 +4,10 @@ use api::{Actor, LeaseId};
 use document::life_cycle::{LeaseEvent, LeaseState};
 use document::{Act, Purpose};
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::blanks::BookedChip;
-use crate::database::{moment, parsed, stored};
+use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 
 /// A lease as it is stored.
@@ -40,14 +39,15 @@ pub(crate) struct LeasedChip {
 const COLUMNS: &str = "SELECT id, purpose, document, number, station, slot, operator, document_digest, blank, state, expires FROM lease";
 
 impl Held {
-    async fn read(tx: &mut SqliteConnection, row: &SqliteRow) -> Result<Self> {
+    async fn read(tx: &mut Connection, row: &DbRow) -> Result<Self> {
         let id = LeaseId(parsed("a lease's identity", row.get("id"))?);
-        let chips =
-            sqlx::query("SELECT product, digest FROM lease_chip WHERE lease = ? ORDER BY position")
-                .bind(id.to_string())
-                .fetch_all(tx)
-                .await?;
-        let chip = |row: &SqliteRow| LeasedChip {
+        let chips = sqlx::query(
+            "SELECT product, digest FROM lease_chip WHERE lease = $1 ORDER BY position",
+        )
+        .bind(id.to_string())
+        .fetch_all(tx)
+        .await?;
+        let chip = |row: &DbRow| LeasedChip {
             product: row.get("product"),
             digest: row.get("digest"),
         };
@@ -68,13 +68,9 @@ impl Held {
     }
 
     /// Loads a lease of this station, in whatever state.
-    pub(crate) async fn load(
-        tx: &mut SqliteConnection,
-        actor: &Actor,
-        id: LeaseId,
-    ) -> Result<Self> {
+    pub(crate) async fn load(tx: &mut Connection, actor: &Actor, id: LeaseId) -> Result<Self> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE id = ? AND station = ?"
+            "{COLUMNS} WHERE id = $1 AND station = $2"
         )))
         .bind(id.to_string())
         .bind(&actor.station)
@@ -88,12 +84,12 @@ impl Held {
 
     /// Finds the open lease of a slot.
     pub(crate) async fn of_slot(
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         station: &str,
         slot: &str,
     ) -> Result<Option<Self>> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE station = ? AND slot = ? AND state = 'open' AND purpose = 'personalization'"
+            "{COLUMNS} WHERE station = $1 AND slot = $2 AND state = 'open' AND purpose = 'personalization'"
         )))
         .bind(station)
         .bind(slot)
@@ -106,12 +102,9 @@ impl Held {
     }
 
     /// Finds the lease that a document is bound by.
-    pub(crate) async fn of_document(
-        tx: &mut SqliteConnection,
-        document: &str,
-    ) -> Result<Option<Self>> {
+    pub(crate) async fn of_document(tx: &mut Connection, document: &str) -> Result<Option<Self>> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = ? AND state IN ('open', 'expired')"
+            "{COLUMNS} WHERE document = $1 AND state IN ('open', 'expired')"
         )))
         .bind(document)
         .fetch_optional(&mut *tx)
@@ -123,9 +116,9 @@ impl Held {
     }
 
     /// Returns the open leases whose time has passed.
-    pub(crate) async fn overdue(tx: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Self>> {
+    pub(crate) async fn overdue(tx: &mut Connection, now: Timestamp) -> Result<Vec<Self>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE state = 'open' AND expires <= ? ORDER BY id"
+            "{COLUMNS} WHERE state = 'open' AND expires <= $1 ORDER BY id"
         )))
         .bind(stored(now))
         .fetch_all(&mut *tx)
@@ -138,10 +131,10 @@ impl Held {
     }
 
     /// Stores a new lease.
-    pub(crate) async fn store(&self, tx: &mut SqliteConnection, opened: Timestamp) -> Result<()> {
+    pub(crate) async fn store(&self, tx: &mut Connection, opened: Timestamp) -> Result<()> {
         sqlx::query(
             "INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(self.id.to_string())
         .bind(self.purpose.name())
@@ -159,7 +152,7 @@ impl Held {
         .await?;
         for (position, chip) in (0_i64..).zip(&self.chips) {
             sqlx::query(
-                "INSERT INTO lease_chip (lease, position, product, digest) VALUES (?, ?, ?, ?)",
+                "INSERT INTO lease_chip (lease, position, product, digest) VALUES ($1, $2, $3, $4)",
             )
             .bind(self.id.to_string())
             .bind(position)
@@ -172,13 +165,9 @@ impl Held {
     }
 
     /// Moves the lease on.
-    pub(crate) async fn apply(
-        &mut self,
-        tx: &mut SqliteConnection,
-        event: LeaseEvent,
-    ) -> Result<()> {
+    pub(crate) async fn apply(&mut self, tx: &mut Connection, event: LeaseEvent) -> Result<()> {
         self.state = advance(self.state, event)?;
-        sqlx::query("UPDATE lease SET state = ? WHERE id = ?")
+        sqlx::query("UPDATE lease SET state = $1 WHERE id = $2")
             .bind(self.state.name())
             .bind(self.id.to_string())
             .execute(tx)
@@ -187,13 +176,9 @@ impl Held {
     }
 
     /// Lets the lease last longer.
-    pub(crate) async fn extend(
-        &mut self,
-        tx: &mut SqliteConnection,
-        expires: Timestamp,
-    ) -> Result<()> {
+    pub(crate) async fn extend(&mut self, tx: &mut Connection, expires: Timestamp) -> Result<()> {
         self.expires = expires;
-        sqlx::query("UPDATE lease SET expires = ? WHERE id = ?")
+        sqlx::query("UPDATE lease SET expires = $1 WHERE id = $2")
             .bind(stored(expires))
             .bind(self.id.to_string())
             .execute(tx)
@@ -202,8 +187,8 @@ impl Held {
     }
 
     /// Binds a blank to the lease.
-    pub(crate) async fn bind(&mut self, tx: &mut SqliteConnection, blank: &str) -> Result<()> {
-        sqlx::query("UPDATE lease SET blank = ? WHERE id = ?")
+    pub(crate) async fn bind(&mut self, tx: &mut Connection, blank: &str) -> Result<()> {
+        sqlx::query("UPDATE lease SET blank = $1 WHERE id = $2")
             .bind(blank)
             .bind(self.id.to_string())
             .execute(tx)
@@ -248,7 +233,7 @@ impl Held {
     }
 
     /// Demands that a chip is of the blank that is bound to the lease.
-    pub(crate) async fn chip(&self, tx: &mut SqliteConnection, serial: &str) -> Result<BookedChip> {
+    pub(crate) async fn chip(&self, tx: &mut Connection, serial: &str) -> Result<BookedChip> {
         let Some(bound) = &self.blank else {
             return Err(CentralError::refused(
                 "no blank is bound to this lease yet; claim the chip first",

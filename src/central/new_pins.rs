@@ -18,14 +18,13 @@ use audit::Control;
 use document::life_cycle::{DocumentState, LeaseEvent, LeaseState, LifeCycle};
 use document::{Act, Purpose};
 use profile::ProfileError;
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
-use crate::database::Write;
+use crate::database::{Connection, Write};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
@@ -138,13 +137,9 @@ impl Central {
     }
 
     /// Returns the chip of a document's blank that has its holder's PINs, and can get others.
-    async fn renewable(
-        &self,
-        tx: &mut SqliteConnection,
-        document: &Document,
-    ) -> Result<BookedChip> {
+    async fn renewable(&self, tx: &mut Connection, document: &Document) -> Result<BookedChip> {
         let blank: Option<String> = sqlx::query_scalar(
-            "SELECT serial FROM blank WHERE document = ? AND number = ? AND state = 'personalized'",
+            "SELECT serial FROM blank WHERE document = $1 AND number = $2 AND state = 'personalized'",
         )
         .bind(&document.id)
         .bind(document.number().to_string())
@@ -193,7 +188,7 @@ impl Central {
     /// Judges whether a report on new PINs can be true. Changes nothing.
     pub(crate) async fn judge_new_pins(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         report: &Report,
     ) -> Result<()> {
@@ -279,11 +274,11 @@ impl Central {
     /// did not confirm.
     pub(crate) async fn check_pins_known(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         document: &Document,
     ) -> Result<()> {
         let last: Option<String> = sqlx::query_scalar(
-            "SELECT l.id FROM lease l WHERE l.document = ? AND l.number = ? AND l.purpose = 'new-pins'
+            "SELECT l.id FROM lease l WHERE l.document = $1 AND l.number = $2 AND l.purpose = 'new-pins'
              AND EXISTS (SELECT 1 FROM sealed_stage s WHERE s.lease = l.id)
              ORDER BY l.opened DESC, l.id DESC LIMIT 1",
         )
@@ -302,15 +297,15 @@ impl Central {
 }
 
 /// Says whether a chip has confirmed every new PIN of a lease.
-async fn has_new_pins(tx: &mut SqliteConnection, lease: LeaseId) -> Result<bool> {
+async fn has_new_pins(tx: &mut Connection, lease: LeaseId) -> Result<bool> {
     is_confirmed(tx, &lease.to_string()).await
 }
 
 /// A lease's envelope waits, sealed, for the last of its stages; it is destroyed where that never
 /// came, and its lease failed.
-async fn is_confirmed(tx: &mut SqliteConnection, lease: &str) -> Result<bool> {
+async fn is_confirmed(tx: &mut Connection, lease: &str) -> Result<bool> {
     let confirmed: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM envelope e JOIN lease l ON l.id = e.lease WHERE l.id = ? AND e.state <> 'sealed' AND l.state <> 'failed'",
+        "SELECT count(*) FROM envelope e JOIN lease l ON l.id = e.lease WHERE l.id = $1 AND e.state <> 'sealed' AND l.state <> 'failed'",
     )
     .bind(lease)
     .fetch_one(tx)

@@ -11,7 +11,7 @@ use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::central::Central;
-use crate::database::{moment, parsed};
+use crate::database::{DbRow, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 
@@ -137,7 +137,7 @@ impl Central {
             of_blank.push(row.get("serial"));
         }
         let day = |text: Option<&str>| text.map(|text| parsed("a day", text)).transpose();
-        let line = |row: &sqlx::sqlite::SqliteRow| {
+        let line = |row: &DbRow| {
             let envelope: Option<&str> = row.get("envelope");
             let blank: Option<String> = row.get("blank");
             Ok(DocumentLine {
@@ -175,12 +175,12 @@ impl Central {
         let document = Document::numbered(&mut tx, number).await?;
         let rows = sqlx::query(
             "SELECT serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
-             WHERE document = ? AND serial IS NOT NULL ORDER BY not_before, key_name",
+             WHERE document = $1 AND serial IS NOT NULL ORDER BY not_before, key_name",
         )
         .bind(&document.id)
         .fetch_all(&mut *tx)
         .await?;
-        let line = |row: &sqlx::sqlite::SqliteRow| {
+        let line = |row: &DbRow| {
             Ok(CertificateLine {
                 serial: row.get("serial"),
                 number: row.get("number"),
@@ -278,12 +278,12 @@ impl Central {
             "SELECT j.at, j.step, j.moment, j.evidence FROM journal_line j
              JOIN report r ON r.station = j.station AND r.sequence = j.sequence
              JOIN lease l ON l.id = r.lease
-             WHERE l.document = ? ORDER BY r.received, j.station, j.sequence, j.place",
+             WHERE l.document = $1 ORDER BY r.received, j.station, j.sequence, j.place",
         )
         .bind(&document.id)
         .fetch_all(&mut *tx)
         .await?;
-        let line = |row: &sqlx::sqlite::SqliteRow| {
+        let line = |row: &DbRow| {
             Ok(JournalLine {
                 at: parsed("a moment", row.get("at"))?,
                 step: row.get("step"),

@@ -44,7 +44,7 @@ impl Central {
         let damaged = |_| CentralError::damaged("a document's record");
         sqlx::query(
             "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(&id)
         .bind(application.reference.as_str())
@@ -77,7 +77,7 @@ impl Central {
     ) -> Result<()> {
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, state, urgent, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO document (id, application, kind, profile, state, urgent, due) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(id)
         .bind(application.reference.as_str())

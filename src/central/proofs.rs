@@ -3,11 +3,11 @@
 use api::{Actor, ProveRequest};
 use audit::Control;
 use document::life_cycle::{CertificateEvent, CertificateState};
-use sqlx::SqliteConnection;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::certificate_rows::Ordered;
+use crate::database::Connection;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 use crate::scribe::Deed;
@@ -66,7 +66,7 @@ impl Central {
     /// Demands that every certificate that a chip gets is on it, and that its key signed under it.
     pub(crate) async fn check_proved(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         chip: &BookedChip,
         keys: &[(String, String)],

@@ -6,14 +6,14 @@ use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
 use document::{Act, Purpose};
 use jiff::SignedDuration;
 use profile::{DocumentProfile, NumberSource};
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::accounts::authorise;
 use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
 use crate::claims::{Strays, at_slot, one_blank};
-use crate::database::Write;
+use crate::database::{Connection, Write};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
@@ -232,7 +232,7 @@ impl Central {
     /// blanks, and of the one that lies there where it is known.
     async fn next_document(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         request: &LeaseRequest,
         at_hand: Option<&Blank>,
     ) -> Result<Option<(String, &DocumentProfile)>> {
@@ -246,7 +246,8 @@ impl Central {
         if profiles.is_empty() {
             return Ok(None);
         }
-        let places = vec!["?"; profiles.len()].join(", ");
+        let places: Vec<_> = (1..=profiles.len()).map(|at| format!("${at}")).collect();
+        let places = places.join(", ");
         let sql = format!(
             "SELECT id, profile FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number, id LIMIT 1"
         );

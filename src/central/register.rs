@@ -9,10 +9,9 @@ use cert::Certificate;
 use document::life_cycle::RevocationReason as Reason;
 use jiff::Timestamp;
 use pki::{CrlEntry, Entry, Register, RegisterError, RevocationReason, Status};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
-use crate::database::{Database, moment, stored};
+use crate::database::{Connection, Database, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 use crate::scribe::Scribe;
@@ -35,7 +34,7 @@ impl StoredRegister {
             return Ok(entry);
         }
         let serial = certificate.serial_hex();
-        sqlx::query("INSERT INTO authority_register (serial, exchange, der, status, since, not_after) VALUES (?, ?, ?, 'on-hold', ?, ?)")
+        sqlx::query("INSERT INTO authority_register (serial, exchange, der, status, since, not_after) VALUES ($1, $2, $3, 'on-hold', $4, $5)")
             .bind(&serial)
             .bind(exchange)
             .bind(certificate.as_der())
@@ -73,7 +72,7 @@ impl StoredRegister {
             return Ok(Moved::Revoked);
         }
         let name = name_of(status);
-        sqlx::query("UPDATE authority_register SET status = ?, since = ? WHERE serial = ?")
+        sqlx::query("UPDATE authority_register SET status = $1, since = $2 WHERE serial = $3")
             .bind(&name)
             .bind(stored(at))
             .bind(serial)
@@ -97,7 +96,7 @@ impl StoredRegister {
         let mut tx = self.database.read().await?;
         let rows = sqlx::query(
             "SELECT serial, status, since FROM authority_register
-             WHERE status <> 'good' AND not_after >= ? ORDER BY serial",
+             WHERE status <> 'good' AND not_after >= $1 ORDER BY serial",
         )
         .bind(stored(at))
         .fetch_all(&mut *tx)
@@ -127,23 +126,23 @@ enum Moved {
     Revoked,
 }
 
-async fn by_exchange(tx: &mut SqliteConnection, exchange: &[u8]) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE exchange = ?")
+async fn by_exchange(tx: &mut Connection, exchange: &[u8]) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE exchange = $1")
         .bind(exchange)
         .fetch_optional(tx)
         .await?;
     row.as_ref().map(entry).transpose()
 }
 
-async fn by_serial(tx: &mut SqliteConnection, serial: &str) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE serial = ?")
+async fn by_serial(tx: &mut Connection, serial: &str) -> Result<Option<Entry>> {
+    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE serial = $1")
         .bind(serial)
         .fetch_optional(tx)
         .await?;
     row.as_ref().map(entry).transpose()
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry> {
+fn entry(row: &DbRow) -> Result<Entry> {
     Ok(Entry {
         certificate: Certificate::parse(row.get("der"))
             .map_err(|_| CentralError::damaged("a certificate in the authority's register"))?,

@@ -4,13 +4,13 @@ use api::{Actor, BlankEnd, Report};
 use audit::{Control, Outcome};
 use document::{Act, Purpose};
 use sha2::{Digest, Sha256};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
-use crate::database::stored;
+use crate::database::{Connection, stored};
 use crate::documents::Document;
 use crate::endings::foreign;
 use crate::error::{CentralError, Result};
@@ -136,14 +136,14 @@ impl Central {
     /// Stores a report; of one that is not sound, only that there was one.
     async fn store_report(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         actor: &Actor,
         report: &Report,
         sequence: i64,
         digest: &[u8],
         is_sound: bool,
     ) -> Result<()> {
-        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received) VALUES ($1, $2, $3, $4, $5, $6, $7)")
             .bind(&actor.station)
             .bind(sequence)
             .bind(digest)
@@ -159,7 +159,7 @@ impl Central {
         for (place, chip) in (0_i64..).zip(&report.chips) {
             let serial = chip.serial.as_deref().map(chip_serial).transpose()?;
             sqlx::query(
-                "INSERT INTO reported_chip (station, sequence, place, interface, product, serial, os, commands, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO reported_chip (station, sequence, place, interface, product, serial, os, commands, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(&actor.station)
             .bind(sequence)
@@ -176,7 +176,7 @@ impl Central {
         for (place, line) in (0_i64..).zip(&report.journal) {
             let evidence = serde_json::to_string(&line.evidence)
                 .map_err(|_| CentralError::invalid("a journal line cannot be written down"))?;
-            sqlx::query("INSERT INTO journal_line (station, sequence, place, at, step, moment, evidence) VALUES (?, ?, ?, ?, ?, ?, ?)")
+            sqlx::query("INSERT INTO journal_line (station, sequence, place, at, step, moment, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7)")
                 .bind(&actor.station)
                 .bind(sequence)
                 .bind(place)
@@ -199,12 +199,12 @@ fn figure(figure: u64) -> i64 {
 /// Tells whether this report was taken in before. Another one under its number is a fork of the
 /// station's history; a number that is not the next is a gap in it. Both are refused.
 async fn is_repeated(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     station: &str,
     sequence: i64,
     digest: &[u8],
 ) -> Result<bool> {
-    let known = sqlx::query("SELECT digest FROM report WHERE station = ? AND sequence = ?")
+    let known = sqlx::query("SELECT digest FROM report WHERE station = $1 AND sequence = $2")
         .bind(station)
         .bind(sequence)
         .fetch_optional(&mut *tx)
@@ -219,7 +219,7 @@ async fn is_repeated(
         };
     }
     let next: i64 =
-        sqlx::query_scalar("SELECT coalesce(max(sequence), 0) + 1 FROM report WHERE station = ?")
+        sqlx::query_scalar("SELECT coalesce(max(sequence), 0) + 1 FROM report WHERE station = $1")
             .bind(station)
             .fetch_one(tx)
             .await?;

@@ -58,7 +58,7 @@ impl Central {
             .await
             .map_err(|source| fault("no revocation list was made")(source.into()))?;
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO crl (number, issued, der) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO crl (number, issued, der) VALUES ($1, $2, $3)")
             .bind(number)
             .bind(stored(now))
             .bind(&der)

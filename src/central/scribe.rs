@@ -6,12 +6,11 @@ use api::Actor;
 use audit::{
     Action, Cause, Control, Details, Entry, EntryId, Outcome, Reference, Subject, SubjectKind,
 };
-use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::accounts::known_as;
 use crate::config::Clock;
-use crate::database::stored;
+use crate::database::{Connection, stored};
 use crate::error::{CentralError, Result};
 
 /// What an entry says of an act, before it is known how it ended.
@@ -70,7 +69,7 @@ impl Scribe {
     /// Writes an entry, in the transaction whose change it is about.
     pub(crate) async fn write(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         actor: Option<&Actor>,
         deed: &Deed,
         outcome: Outcome,
@@ -86,7 +85,7 @@ impl Scribe {
         let bytes = self
             .encode(deed, person, station, outcome, cause)
             .map_err(CentralError::audit("an entry"))?;
-        sqlx::query("INSERT INTO audit_entry (entry, committed) VALUES (?, ?)")
+        sqlx::query("INSERT INTO audit_entry (entry, committed) VALUES ($1, $2)")
             .bind(bytes)
             .bind(stored(self.clock.now()))
             .execute(tx)

@@ -13,13 +13,13 @@ use hsm::PinSet;
 use jiff::{SignedDuration, Timestamp};
 use profile::Plan;
 use sha2::{Digest, Sha256};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 use subtle::ConstantTimeEq;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::channels::{Challenge, Purpose};
-use crate::database::{Write, stored};
+use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::envelopes::{self, context};
 use crate::error::{CentralError, Result};
@@ -177,7 +177,7 @@ impl Central {
             })
             .await??;
         sqlx::query(
-            "INSERT INTO sealed_stage (lease, chip, stage, changed) VALUES (?, ?, ?, ?)
+            "INSERT INTO sealed_stage (lease, chip, stage, changed) VALUES ($1, $2, $3, $4)
              ON CONFLICT (lease, chip, stage) DO UPDATE SET changed = excluded.changed",
         )
         .bind(held.id.to_string())
@@ -254,7 +254,7 @@ impl Central {
             }
         }
         let sealed: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT kept FROM envelope WHERE lease = ? AND chip = ? AND stage = ?",
+            "SELECT kept FROM envelope WHERE lease = $1 AND chip = $2 AND stage = $3",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)
@@ -281,7 +281,7 @@ impl Central {
     ) -> Result<()> {
         let held = &challenge.held;
         let replaced = sqlx::query(
-            "UPDATE envelope SET sealed = ?, kept = ?, changed = ? WHERE lease = ? AND chip = ? AND stage = ? AND state = 'sealed'",
+            "UPDATE envelope SET sealed = $1, kept = $2, changed = $3 WHERE lease = $4 AND chip = $5 AND stage = $6 AND state = 'sealed'",
         )
         .bind(sealed)
         .bind(kept)
@@ -294,7 +294,7 @@ impl Central {
         if replaced.rows_affected() == 0 {
             let serial = envelopes::next_serial(tx).await?;
             sqlx::query(
-                "INSERT INTO envelope (serial, lease, chip, stage, document, number, state, sealed, kept, changed) VALUES (?, ?, ?, ?, ?, ?, 'sealed', ?, ?, ?)",
+                "INSERT INTO envelope (serial, lease, chip, stage, document, number, state, sealed, kept, changed) VALUES ($1, $2, $3, $4, $5, $6, 'sealed', $7, $8, $9)",
             )
             .bind(serial)
             .bind(held.id.to_string())
@@ -365,7 +365,7 @@ impl Central {
             }
             judged
         })?;
-        sqlx::query("UPDATE sealed_stage SET answers = ?, changed = ? WHERE lease = ? AND chip = ? AND stage = ?")
+        sqlx::query("UPDATE sealed_stage SET answers = $1, changed = $2 WHERE lease = $3 AND chip = $4 AND stage = $5")
             .bind(&digest[..])
             .bind(stored(self.now()))
             .bind(held.id.to_string())
@@ -421,13 +421,13 @@ struct Sealed {
 
 impl Sealed {
     async fn find(
-        tx: &mut SqliteConnection,
+        tx: &mut Connection,
         held: &Held,
         chip: &BookedChip,
         stage: &str,
     ) -> Result<Option<Self>> {
         let row = sqlx::query(
-            "SELECT answers FROM sealed_stage WHERE lease = ? AND chip = ? AND stage = ?",
+            "SELECT answers FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3",
         )
         .bind(held.id.to_string())
         .bind(&chip.serial)

@@ -241,7 +241,7 @@ impl Central {
     /// Makes the order of a certificate again, from the books.
     async fn order_again(&self, ordered: &Ordered) -> Result<pki::CertificateOrder> {
         let mut tx = self.read().await?;
-        let row = sqlx::query("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = ?")
+        let row = sqlx::query("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = $1")
             .bind(&ordered.id)
             .fetch_one(&mut *tx)
             .await?;
@@ -461,7 +461,7 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewReports).await?;
         let mut list = Vec::new();
         for ordered in Ordered::unsettled(&mut tx, None, Timestamp::MAX, i64::MAX).await? {
-            let row = sqlx::query("SELECT next_try, trouble FROM certificate WHERE id = ?")
+            let row = sqlx::query("SELECT next_try, trouble FROM certificate WHERE id = $1")
                 .bind(&ordered.id)
                 .fetch_one(&mut *tx)
                 .await?;

@@ -7,12 +7,11 @@ use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
 use document::{Act, DeliveredBlank, DeliveredChip, Delivery};
 use profile::is_article;
-use sqlx::SqliteConnection;
 
 use crate::accounts::authorise;
 use crate::blanks::{Blank, blank_serial, chip_serial};
 use crate::central::Central;
-use crate::database::stored;
+use crate::database::{Connection, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -107,7 +106,7 @@ impl Central {
         }
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = ?")
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = $1")
             .bind(&delivery.reference)
             .fetch_one(&mut *tx)
             .await?;
@@ -119,7 +118,7 @@ impl Central {
         let count = i64::try_from(delivery.blanks.len())
             .map_err(|_| CentralError::invalid("too many blanks"))?;
         sqlx::query(
-            "INSERT INTO delivery (reference, blanks, received_by, received) VALUES (?, ?, ?, ?)",
+            "INSERT INTO delivery (reference, blanks, received_by, received) VALUES ($1, $2, $3, $4)",
         )
         .bind(&delivery.reference)
         .bind(count)
@@ -158,7 +157,7 @@ impl Central {
 
     /// Demands that a number that a blank came with can be no other document's: it is of this
     /// environment, and of no series that numbers are allotted from.
-    async fn check_number(&self, tx: &mut SqliteConnection, blank: &DeliveredBlank) -> Result<()> {
+    async fn check_number(&self, tx: &mut Connection, blank: &DeliveredBlank) -> Result<()> {
         let Some(number) = blank.number else {
             return Ok(());
         };
@@ -169,7 +168,7 @@ impl Central {
             )));
         }
         let prefix: String = number.prefix().map(char::from).iter().collect();
-        let allotting: i64 = sqlx::query_scalar("SELECT count(*) FROM series WHERE prefix = ?")
+        let allotting: i64 = sqlx::query_scalar("SELECT count(*) FROM series WHERE prefix = $1")
             .bind(&prefix)
             .fetch_one(tx)
             .await?;
@@ -209,10 +208,10 @@ impl Central {
 }
 
 /// Writes a blank and its chips into the books.
-async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank) -> Result<()> {
+async fn book(tx: &mut Connection, delivery: &str, blank: &DeliveredBlank) -> Result<()> {
     let serial = blank_serial(&blank.serial)?;
     if let Some(number) = blank.number {
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM blank WHERE own_number = ?")
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM blank WHERE own_number = $1")
             .bind(number.to_string())
             .fetch_one(&mut *tx)
             .await?;
@@ -223,7 +222,7 @@ async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank)
         }
     }
     let done = sqlx::query(
-        "INSERT INTO blank (serial, delivery, state, article, own_number) VALUES (?, ?, ?, ?, ?) ON CONFLICT (serial) DO NOTHING",
+        "INSERT INTO blank (serial, delivery, state, article, own_number) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (serial) DO NOTHING",
     )
     .bind(&serial)
     .bind(delivery)
@@ -239,7 +238,7 @@ async fn book(tx: &mut SqliteConnection, delivery: &str, blank: &DeliveredBlank)
     }
     for (position, chip) in (0_i64..).zip(&blank.chips) {
         let chip_serial = chip_serial(&chip.serial)?;
-        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position, key_version) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position, key_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
             .bind(&chip_serial)
             .bind(&serial)
             .bind(&chip.product)

@@ -10,8 +10,9 @@ use hsm::Token;
 use jiff::Timestamp;
 use pki::country::{DocumentSigners, MessageError, MessageSigner};
 use profile::KeyedFiles;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
+use crate::database::Connection;
 use crate::error::{CentralError, Result};
 
 /// What an installation that makes travel documents is told.
@@ -163,7 +164,7 @@ impl fmt::Debug for TravelSigners {
 }
 
 /// Returns how many documents each signer signed.
-pub(crate) async fn used(tx: &mut SqliteConnection) -> Result<BTreeMap<String, u64>> {
+pub(crate) async fn used(tx: &mut Connection) -> Result<BTreeMap<String, u64>> {
     let rows = sqlx::query("SELECT serial, used FROM document_signer")
         .fetch_all(tx)
         .await?;
@@ -177,14 +178,14 @@ pub(crate) async fn used(tx: &mut SqliteConnection) -> Result<BTreeMap<String, u
 
 /// Writes down how many documents a signer signed.
 pub(crate) async fn count(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     used: &BTreeMap<String, u64>,
     serial: &str,
 ) -> Result<()> {
     let used = used.get(serial).copied().unwrap_or_default();
     let used = i64::try_from(used).map_err(|_| CentralError::damaged("a signer's count"))?;
     sqlx::query(
-        "INSERT INTO document_signer (serial, used) VALUES (?, ?)
+        "INSERT INTO document_signer (serial, used) VALUES ($1, $2)
          ON CONFLICT (serial) DO UPDATE SET used = excluded.used",
     )
     .bind(serial)

@@ -5,11 +5,11 @@ use api::Actor;
 use audit::Control;
 use document::{Application, DocumentNumber, Record};
 use profile::DocumentProfile;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
 
 use crate::blanks::Blank;
 use crate::central::Central;
-use crate::database::Write;
+use crate::database::{Connection, Write};
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -45,7 +45,7 @@ impl Central {
             .filter(|number| self.environment().owns(number.prefix()))
             .ok_or_else(|| CentralError::damaged("a blank's number"))?;
         let row = sqlx::query(
-            "SELECT a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = ?",
+            "SELECT a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = $1",
         )
         .bind(id)
         .fetch_one(&mut **tx)
@@ -62,7 +62,7 @@ impl Central {
         let subjects = self.subjects(profile, &record)?;
         let damaged = |_| CentralError::damaged("a document's record");
         sqlx::query(
-            "UPDATE document SET profile = ?, number = ?, issued = ?, expires = ?, record = ?, subjects = ? WHERE id = ?",
+            "UPDATE document SET profile = $1, number = $2, issued = $3, expires = $4, record = $5, subjects = $6 WHERE id = $7",
         )
         .bind(&profile.name)
         .bind(number.to_string())
@@ -94,13 +94,9 @@ pub(crate) fn prepared(
 
 /// Takes the number of a blank for a document: one that no document had, but for those whose blank
 /// came back untouched.
-async fn take_number(
-    tx: &mut SqliteConnection,
-    document: &str,
-    number: DocumentNumber,
-) -> Result<()> {
+async fn take_number(tx: &mut Connection, document: &str, number: DocumentNumber) -> Result<()> {
     let taken = sqlx::query(
-        "INSERT INTO number (number, document, state) VALUES (?, ?, 'allotted')
+        "INSERT INTO number (number, document, state) VALUES ($1, $2, 'allotted')
          ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE state = 'returned'",
     )
     .bind(number.to_string())
@@ -118,12 +114,8 @@ async fn take_number(
 impl Document {
     /// Takes the blank's number from the document, which waits for another blank. What was prepared
     /// stays until it is prepared anew.
-    pub(crate) async fn unnumber(
-        &self,
-        tx: &mut SqliteConnection,
-        state: &'static str,
-    ) -> Result<()> {
-        sqlx::query("UPDATE document SET number = NULL, operator = NULL WHERE id = ?")
+    pub(crate) async fn unnumber(&self, tx: &mut Connection, state: &'static str) -> Result<()> {
+        sqlx::query("UPDATE document SET number = NULL, operator = NULL WHERE id = $1")
             .bind(&self.id)
             .execute(&mut *tx)
             .await?;
