@@ -14,6 +14,7 @@ mod desk;
 mod documents;
 mod fewest;
 mod keys;
+mod lives;
 mod memory;
 mod opensc;
 mod passport;
@@ -54,6 +55,9 @@ struct Arguments {
     /// Measure only the memory that many documents take.
     #[arg(long, hide = true)]
     documents_memory: bool,
+    /// Measure only whole lives of documents, where SoftHSM2 has a folder.
+    #[arg(long, hide = true)]
+    lives: bool,
 }
 
 /// One figure.
@@ -165,6 +169,8 @@ fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
         Some(documents::many_memory().map(memory))
     } else if arguments.documents_in_token {
         Some(documents::measure_in_token())
+    } else if arguments.lives {
+        Some(lives::measure())
     } else {
         None
     }
@@ -205,11 +211,12 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 7] = [
+    let groups: [Group; 8] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
         (documents::names(), |wanted, _| documents::rows(wanted)),
+        (lives::names(), |wanted, _| lives::rows(wanted)),
         (travel::names(), |wanted, _| travel::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
         (demo::names(), |_, arguments| {
@@ -265,6 +272,7 @@ mod tests {
             keys: None,
             crl_memory: false,
             documents_in_token: false,
+            lives: false,
             documents_memory: false,
         }
     }
