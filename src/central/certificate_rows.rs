@@ -188,6 +188,7 @@ impl Ordered {
                     | CertificateState::IssuedOnHold
                     | CertificateState::Ready
                     | CertificateState::Active
+                    | CertificateState::Suspended
             );
             // One in doubt is the sweep's.
             if is_live {
@@ -230,7 +231,9 @@ impl Ordered {
     /// Returns where the authority is to have it; nothing where it has issued nothing.
     pub(crate) fn wanted(&self) -> Option<Status> {
         match self.state {
-            CertificateState::IssuedOnHold | CertificateState::Ready => Some(Status::OnHold),
+            CertificateState::IssuedOnHold
+            | CertificateState::Ready
+            | CertificateState::Suspended => Some(Status::OnHold),
             CertificateState::Active => Some(Status::Good),
             CertificateState::Revoked(reason) => Some(Status::Revoked(listed(reason))),
             CertificateState::Requested

@@ -2,7 +2,7 @@
 
 use api::Actor;
 use audit::Control;
-use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent};
+use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent, DocumentState};
 use document::{Act, DocumentNumber, four_eyes};
 use sqlx::Row;
 
@@ -116,7 +116,11 @@ impl Central {
         authorise(&mut tx, actor, Act::HandOverDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         self.check_envelope(&mut tx, &document).await?;
-        document.apply(&mut tx, DocumentEvent::HandOver).await?;
+        let event = match document.state {
+            DocumentState::QualityPassed => DocumentEvent::HandOverHere,
+            _ => DocumentEvent::HandOver,
+        };
+        document.apply(&mut tx, event).await?;
         self.check_not_in_work(&mut tx, &document).await?;
         self.check_pins_known(&mut tx, &document).await?;
         self.activate_certificates(&mut tx, actor, &document)

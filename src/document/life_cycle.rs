@@ -2,19 +2,24 @@
 //!
 //! ```text
 //!  application   received -> approved -> in-production -> completed
-//!  document      prepared -> queued <-> at-station -> personalized
-//!                         -> quality-passed -> handed-over -> revoked
+//!  document      prepared -> queued <-> at-station -> personalized -> quality-passed
+//!                         -> dispatched -> at-office -> handed-over <-> suspended
+//!                         -> lost | stolen | revoked | expired -> returned -> destroyed
+//!  parcel        open -> sealed -> under-way -> received | lost
 //!  blank         in-stock -> at-station -> personalized | spoiled | returned | missing
-//!  certificate   requested -> issued-on-hold -> active -> revoked
+//!  certificate   requested -> issued-on-hold -> ready -> active <-> suspended -> revoked
 //!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost
 //! ```
 //!
 //! A machine is a pure function: state and event give the next state or a
-//! refusal. What else must hold for a transition (two persons, a lease, a whole
-//! journal) is named by its [`Guard`]s; whoever stores the change proves them in
-//! the same transaction. `docs/life-cycles.md` shows all of them, and a test keeps
-//! it equal to the code.
+//! refusal. What else belongs to a transition is its [`Rule`]: what must hold (two
+//! persons, a lease, a whole journal), whose right it is, and what the audit log
+//! says of it. Whoever stores the change proves the guards in the same transaction.
+//! `docs/life-cycles.md` shows all of it, and a test keeps it equal to the code.
+//!
+//! What a change of a document's state does to its certificates is
+//! [`certificate_move`]'s.
 
 mod application;
 mod blank;
@@ -24,6 +29,9 @@ mod drawing;
 mod envelope;
 mod guard;
 mod lease;
+mod parcel;
+mod policy;
+mod rule;
 
 use std::fmt::{self, Display};
 
@@ -37,6 +45,9 @@ pub use drawing::{mermaid, table};
 pub use envelope::{EnvelopeEvent, EnvelopeState};
 pub use guard::Guard;
 pub use lease::{LeaseEvent, LeaseState};
+pub use parcel::{ParcelEvent, ParcelState};
+pub use policy::{CertificateMove, RevocationCause, certificate_move, policy_table};
+pub use rule::Rule;
 
 /// A state of a life cycle.
 pub trait LifeCycle: Copy + Eq + fmt::Debug + Display + 'static {
@@ -55,9 +66,9 @@ pub trait LifeCycle: Copy + Eq + fmt::Debug + Display + 'static {
     /// Returns every event.
     fn events() -> &'static [Self::Event];
 
-    /// Returns where an event leads from here and what must hold for it; none
+    /// Returns where an event leads from here and what belongs to it; none
     /// where the event may not happen.
-    fn step(self, event: Self::Event) -> Option<(Self, &'static [Guard])>;
+    fn step(self, event: Self::Event) -> Option<(Self, Rule)>;
 
     /// Returns the state's name without what it carries.
     fn label(self) -> &'static str;
@@ -78,7 +89,7 @@ pub trait LifeCycle: Copy + Eq + fmt::Debug + Display + 'static {
 
     /// Returns what must hold for an event to happen here, besides the state.
     fn guards(self, event: Self::Event) -> &'static [Guard] {
-        self.step(event).map_or(&[], |(_, guards)| guards)
+        self.step(event).map_or(&[], |(_, rule)| rule.guards)
     }
 
     /// Tells whether nothing more can happen.
@@ -92,12 +103,12 @@ pub trait LifeCycle: Copy + Eq + fmt::Debug + Display + 'static {
     fn transitions() -> Vec<Transition<Self>> {
         let all = Self::all().iter().flat_map(|&from| {
             Self::events().iter().filter_map(move |&event| {
-                let (to, guards) = from.step(event)?;
+                let (to, rule) = from.step(event)?;
                 Some(Transition {
                     from,
                     event,
                     to,
-                    guards,
+                    rule,
                 })
             })
         });
@@ -114,8 +125,8 @@ pub struct Transition<S: LifeCycle> {
     pub event: S::Event,
     /// The state after.
     pub to: S,
-    /// What must hold besides.
-    pub guards: &'static [Guard],
+    /// What must hold besides, whose right it is, and what is written down.
+    pub rule: Rule,
 }
 
 /// An event that may not happen in a state. Nothing was changed.
@@ -145,10 +156,13 @@ impl<S: LifeCycle> Display for Refused<S> {
     }
 }
 
-/// Implements [`LifeCycle`] for a state and an event whose values carry nothing.
+/// Implements [`LifeCycle`] for a state and an event whose values carry nothing. Each line is a
+/// transition: its guards, `by` the acts of whose rights one is needed (none where the store does it
+/// by itself), and `as` what the audit log calls it.
 macro_rules! life_cycle {
     ($subject:literal, $state:ident, $event:ident, initial $initial:ident, {
-        $( $from:ident + $on:ident => $to:ident [ $( $guard:ident ),* ] ),+ $(,)?
+        $( $from:ident + $on:ident => $to:ident [ $( $guard:ident ),* ]
+            by [ $( $act:ident ),* ] as [ $( $evidence:literal ),+ ] ),+ $(,)?
     }) => {
         impl $crate::life_cycle::LifeCycle for $state {
             type Event = $event;
@@ -164,11 +178,15 @@ macro_rules! life_cycle {
                 $event::ALL
             }
 
-            fn step(self, event: $event) -> Option<(Self, &'static [$crate::life_cycle::Guard])> {
+            fn step(self, event: $event) -> Option<(Self, $crate::life_cycle::Rule)> {
                 match (self, event) {
                     $( ($state::$from, $event::$on) => Some((
                         $state::$to,
-                        &[ $( $crate::life_cycle::Guard::$guard ),* ],
+                        $crate::life_cycle::Rule {
+                            guards: &[ $( $crate::life_cycle::Guard::$guard ),* ],
+                            acts: &[ $( $crate::role::Act::$act ),* ],
+                            evidence: &[ $( $evidence ),+ ],
+                        },
                     )), )+
                     _ => None,
                 }
@@ -223,7 +241,28 @@ pub(crate) mod tests {
         }
         assert!(S::all().iter().any(|state| state.is_final()));
         for transition in S::transitions() {
-            assert!(!transition.guards.is_empty(), "{transition:?} is unguarded");
+            let rule = transition.rule;
+            assert!(!rule.guards.is_empty(), "{transition:?} is unguarded");
+            assert!(!rule.evidence.is_empty(), "{transition:?} leaves nothing");
+            for action in rule.evidence {
+                let (subject, verb) = action.split_once('.').unwrap();
+                let is_word = |word: &str| {
+                    !word.is_empty()
+                        && word
+                            .bytes()
+                            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+                };
+                assert!(is_word(subject) && is_word(verb), "{action}");
+            }
+            // A second person is one that somebody with a right is beside.
+            let is_judged = rule
+                .guards
+                .iter()
+                .any(|guard| guard.second_person().is_some());
+            assert!(
+                !is_judged || !rule.acts.is_empty(),
+                "{transition:?} has no first person"
+            );
         }
     }
 

@@ -54,6 +54,24 @@ named! {
         ConcedeDocument = "concede-document",
         /// Hand a document to its holder, which activates the certificates.
         HandOverDocument = "hand-over-document",
+        /// Pack finished documents for an office, seal the parcel and send it.
+        PackParcel = "pack-parcel",
+        /// Open a parcel at its office and count it.
+        ReceiveParcel = "receive-parcel",
+        /// Report that a document on its way to its holder is damaged or missing, or its parcel.
+        ReportMishap = "report-mishap",
+        /// Take a document out of use for a time.
+        SuspendDocument = "suspend-document",
+        /// Bring a suspended document into use again.
+        ResumeDocument = "resume-document",
+        /// Note that a document is lost or stolen.
+        ReportDocumentLost = "report-document-lost",
+        /// Take a document back that is out of use, or that nobody came for.
+        TakeBackDocument = "take-back-document",
+        /// Destroy a document that came back, with a witness.
+        DestroyDocument = "destroy-document",
+        /// End the lease of a station that will never report.
+        GiveUpLease = "give-up-lease",
         /// Cancel a document that nobody holds.
         CancelDocument = "cancel-document",
         /// Revoke a handed-over document.
@@ -106,15 +124,24 @@ pub const fn may(role: Role, act: Act) -> bool {
         StockKeeper,
     };
     match act {
-        Act::EnterApplication | Act::WithdrawApplication | Act::HandOverDocument => {
+        Act::EnterApplication
+        | Act::WithdrawApplication
+        | Act::HandOverDocument
+        | Act::ReceiveParcel
+        | Act::ResumeDocument
+        | Act::TakeBackDocument => {
             matches!(role, Clerk)
         }
         Act::ViewApplication => matches!(role, Clerk | Approver | Quality),
         Act::ApproveApplication | Act::RefuseApplication => matches!(role, Approver),
         Act::PersonalizeDocument | Act::RenewPins => matches!(role, Operator),
         Act::ViewDocument => !matches!(role, Administrator),
-        Act::JudgeDocument => matches!(role, Quality),
-        Act::ConcedeDocument
+        // Who judged a card has it in hand. A stock-keeper may be an envelope clerk as well, and
+        // must not have both card and PINs.
+        Act::JudgeDocument | Act::PackParcel => matches!(role, Quality),
+        Act::ReportMishap => matches!(role, Quality | Clerk | SecurityOfficer),
+        Act::GiveUpLease
+        | Act::ConcedeDocument
         | Act::ReleaseProfile
         | Act::ManageKeys
         | Act::ClearCertificate
@@ -122,8 +149,16 @@ pub const fn may(role: Role, act: Act) -> bool {
             matches!(role, SecurityOfficer)
         }
         Act::CancelDocument => matches!(role, Approver | SecurityOfficer),
-        Act::RevokeDocument | Act::RevokeCertificate => matches!(role, Clerk | SecurityOfficer),
-        Act::ReceiveBlanks | Act::MoveBlanks | Act::CountBlanks | Act::DestroyBlanks => {
+        Act::RevokeDocument
+        | Act::RevokeCertificate
+        | Act::SuspendDocument
+        | Act::ReportDocumentLost => matches!(role, Clerk | SecurityOfficer),
+        // What is destroyed is out of use: its PINs open nothing.
+        Act::ReceiveBlanks
+        | Act::MoveBlanks
+        | Act::CountBlanks
+        | Act::DestroyBlanks
+        | Act::DestroyDocument => {
             matches!(role, StockKeeper)
         }
         Act::ReportBlankMissing => matches!(role, Operator | Quality | StockKeeper),
@@ -240,6 +275,8 @@ mod tests {
                         !(both(Act::PrintEnvelope)
                             && (both(Act::PersonalizeDocument)
                                 || both(Act::RenewPins)
+                                || both(Act::PackParcel)
+                                || both(Act::ReceiveParcel)
                                 || both(Act::HandOverDocument))),
                         "{one} and {other}"
                     );

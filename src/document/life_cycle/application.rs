@@ -38,13 +38,13 @@ named! {
 }
 
 life_cycle!("application", ApplicationState, ApplicationEvent, initial Received, {
-    Received + Approve => Approved [FourEyes],
-    Received + Refuse => Refused [FourEyes, ReasonGiven],
-    Received + Withdraw => Withdrawn [ReasonGiven],
-    Approved + StartProduction => InProduction [DocumentPrepared],
-    Approved + Withdraw => Withdrawn [ReasonGiven],
-    InProduction + Complete => Completed [DocumentHandedOver],
-    InProduction + Withdraw => Withdrawn [NoDocumentLive, ReasonGiven],
+    Received + Approve => Approved [FourEyes] by [ApproveApplication] as ["application.approved"],
+    Received + Refuse => Refused [FourEyes, ReasonGiven] by [RefuseApplication] as ["application.rejected"],
+    Received + Withdraw => Withdrawn [ReasonGiven] by [WithdrawApplication] as ["application.withdrawn"],
+    Approved + StartProduction => InProduction [DocumentPrepared] by [ApproveApplication] as ["document.prepared", "document.queued"],
+    Approved + Withdraw => Withdrawn [ReasonGiven] by [WithdrawApplication] as ["application.withdrawn"],
+    InProduction + Complete => Completed [DocumentHandedOver] by [HandOverDocument] as ["document.handed-over"],
+    InProduction + Withdraw => Withdrawn [NoDocumentLive, ReasonGiven] by [WithdrawApplication, CancelDocument, TakeBackDocument] as ["application.withdrawn"],
 });
 
 #[cfg(test)]

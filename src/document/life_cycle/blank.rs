@@ -45,30 +45,32 @@ named! {
     }
 }
 
-// A blank that was out of sight is never used: when found, it is spoiled.
+// A blank that was out of sight is never used: when found, it is spoiled. A document that came back
+// takes its blank along into destruction.
 life_cycle!("blank", BlankState, BlankEvent, initial InStock, {
-    InStock + Issue => AtStation [ReceiverBooked],
-    InStock + Spoil => Spoiled [ReasonGiven],
-    InStock + ReportMissing => Missing [IncidentOpen],
-    AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified],
-    AtStation + Spoil => Spoiled [ReasonGiven],
-    AtStation + Return => Returned [BlankUntouched],
-    AtStation + ReportMissing => Missing [IncidentOpen],
-    Personalized + Spoil => Spoiled [NotHandedOver, ReasonGiven],
-    Personalized + ReportMissing => Missing [NotHandedOver, IncidentOpen],
-    Spoiled + ReportMissing => Missing [IncidentOpen],
-    Spoiled + Destroy => Destroyed [TwoPersons],
-    Returned + Restock => InStock [CountAgrees],
-    Returned + Spoil => Spoiled [ReasonGiven],
-    Returned + ReportMissing => Missing [IncidentOpen],
-    Missing + Find => Spoiled [IncidentOpen, TwoPersons],
+    InStock + Issue => AtStation [ReceiverBooked] by [PersonalizeDocument] as ["blank.issued", "document.produced"],
+    InStock + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["blank.spoiled", "blank.crossed"],
+    InStock + ReportMissing => Missing [IncidentOpen] by [ReportBlankMissing] as ["blank.missing"],
+    AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
+    AtStation + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
+    AtStation + Return => Returned [BlankUntouched] by [PersonalizeDocument] as ["lease.reported"],
+    AtStation + ReportMissing => Missing [IncidentOpen, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
+    Personalized + Spoil => Spoiled [NotHandedOver, ReasonGiven] by [JudgeDocument, CancelDocument, ReportMishap] as ["quality.failed", "document.cancelled", "document.damaged"],
+    Personalized + ReportMissing => Missing [NotHandedOver, IncidentOpen, TwoPersons] by [ReportMishap] as ["document.missing"],
+    Personalized + Destroy => Destroyed [DocumentReturned, TwoPersons] by [DestroyDocument] as ["document.destroyed"],
+    Spoiled + ReportMissing => Missing [IncidentOpen] by [ReportBlankMissing] as ["blank.missing"],
+    Spoiled + Destroy => Destroyed [TwoPersons] by [DestroyBlanks] as ["blank.destroyed"],
+    Returned + Restock => InStock [CountAgrees] by [CountBlanks] as ["blank.restocked"],
+    Returned + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument, CountBlanks] as ["blank.spoiled", "blank.crossed"],
+    Returned + ReportMissing => Missing [IncidentOpen] by [ReportBlankMissing] as ["blank.missing"],
+    Missing + Find => Spoiled [IncidentOpen, TwoPersons] by [CountBlanks] as ["blank.found"],
 });
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life_cycle::LifeCycle;
     use crate::life_cycle::tests::is_sound;
+    use crate::life_cycle::{Guard, LifeCycle};
 
     #[test]
     fn machine_is_sound() {
@@ -97,11 +99,16 @@ mod tests {
     }
 
     #[test]
-    fn only_a_spoiled_blank_is_destroyed() {
+    fn only_a_spoiled_blank_is_destroyed_or_one_whose_document_came_back() {
         for &state in BlankState::ALL {
+            let guards = state.guards(BlankEvent::Destroy);
             assert_eq!(
                 state.apply(BlankEvent::Destroy).is_ok(),
-                state == BlankState::Spoiled
+                matches!(state, BlankState::Spoiled | BlankState::Personalized)
+            );
+            assert_eq!(
+                guards.contains(&Guard::DocumentReturned),
+                state == BlankState::Personalized
             );
         }
     }

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Guard, LifeCycle};
+use super::{Guard, LifeCycle, Rule};
 use crate::UnknownName;
 use crate::named::named;
+use crate::role::Act;
 
 named! {
     /// Why a certificate is revoked (*RFC 5280 §5.3.1*). `unspecified` is not
@@ -58,6 +59,8 @@ pub enum CertificateState {
     Ready,
     /// In use.
     Active,
+    /// Out of use for a time, with its document: on hold again.
+    Suspended,
     /// Revoked for good.
     Revoked(RevocationReason),
 }
@@ -75,6 +78,10 @@ pub enum CertificateEvent {
     Prove,
     /// The document is handed over.
     Activate,
+    /// The document is suspended.
+    Suspend,
+    /// The document is released again.
+    Resume,
     /// It is revoked.
     Revoke(RevocationReason),
 }
@@ -97,6 +104,7 @@ impl LifeCycle for CertificateState {
             Self::IssuedOnHold,
             Self::Ready,
             Self::Active,
+            Self::Suspended,
             Self::Revoked(KeyCompromise),
             Self::Revoked(AffiliationChanged),
             Self::Revoked(Superseded),
@@ -106,13 +114,15 @@ impl LifeCycle for CertificateState {
     }
 
     fn events() -> &'static [CertificateEvent] {
-        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Revoke};
+        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Resume, Revoke, Suspend};
         &[
             Issue,
             Doubt,
             Abandon,
             Prove,
             Activate,
+            Suspend,
+            Resume,
             Revoke(KeyCompromise),
             Revoke(AffiliationChanged),
             Revoke(Superseded),
@@ -121,21 +131,80 @@ impl LifeCycle for CertificateState {
         ]
     }
 
-    fn step(self, event: CertificateEvent) -> Option<(Self, &'static [Guard])> {
-        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Revoke};
+    fn step(self, event: CertificateEvent) -> Option<(Self, Rule)> {
+        use CertificateEvent::{Abandon, Activate, Doubt, Issue, Prove, Resume, Revoke, Suspend};
+        // What no person does by itself follows a document or a blank: theirs is the right.
+        const FOLLOWS: &[Act] = &[];
+        const STATION: &[Act] = &[Act::PersonalizeDocument];
+        let rule = |guards, acts, evidence| Rule {
+            guards,
+            acts,
+            evidence,
+        };
         match (self, event) {
-            (Self::Requested, Issue) => Some((Self::IssuedOnHold, &[Guard::PossessionProved])),
-            (Self::Requested, Doubt) => Some((Self::InDoubt, &[Guard::ReasonGiven])),
-            (Self::Requested | Self::InDoubt, Abandon) => {
-                Some((Self::Abandoned, &[Guard::ReasonGiven]))
-            }
-            (Self::IssuedOnHold, Prove) => Some((Self::Ready, &[Guard::ChallengeSigned])),
-            (Self::Ready, Activate) => Some((Self::Active, &[Guard::DocumentHandedOver])),
+            (Self::Requested, Issue) => Some((
+                Self::IssuedOnHold,
+                rule(&[Guard::PossessionProved], STATION, &["certificate.issued"]),
+            )),
+            (Self::Requested, Doubt) => Some((
+                Self::InDoubt,
+                rule(&[Guard::ReasonGiven], FOLLOWS, &["certificate.in-doubt"]),
+            )),
+            (Self::Requested, Abandon) => Some((
+                Self::Abandoned,
+                rule(&[Guard::ReasonGiven], FOLLOWS, &["certificate.abandoned"]),
+            )),
+            (Self::InDoubt, Abandon) => Some((
+                Self::Abandoned,
+                rule(
+                    &[Guard::ReasonGiven, Guard::TwoPersons],
+                    &[Act::ClearCertificate],
+                    &["certificate.doubt-cleared", "certificate.abandoned"],
+                ),
+            )),
+            (Self::IssuedOnHold, Prove) => Some((
+                Self::Ready,
+                rule(&[Guard::ChallengeSigned], STATION, &["certificate.proved"]),
+            )),
+            (Self::Ready, Activate) => Some((
+                Self::Active,
+                rule(
+                    &[Guard::DocumentHandedOver],
+                    &[Act::HandOverDocument],
+                    &["certificate.activated"],
+                ),
+            )),
+            (Self::Active, Suspend) => Some((
+                Self::Suspended,
+                rule(
+                    &[Guard::DocumentSuspended],
+                    &[Act::SuspendDocument],
+                    &["certificate.suspended"],
+                ),
+            )),
+            (Self::Suspended, Resume) => Some((
+                Self::Active,
+                rule(
+                    &[Guard::DocumentHandedOver, Guard::ReleasedByAnother],
+                    &[Act::ResumeDocument],
+                    &["certificate.resumed"],
+                ),
+            )),
             // Of one that was abandoned an answer may still come: it is revoked, whatever was said.
-            (
-                Self::Abandoned | Self::InDoubt | Self::IssuedOnHold | Self::Ready | Self::Active,
-                Revoke(reason),
-            ) => Some((Self::Revoked(reason), &[Guard::ReasonGiven])),
+            (Self::Abandoned | Self::InDoubt, Revoke(reason)) => Some((
+                Self::Revoked(reason),
+                rule(
+                    &[Guard::ReasonGiven],
+                    FOLLOWS,
+                    &["certificate.orphan-found", "certificate.issued"],
+                ),
+            )),
+            (Self::IssuedOnHold | Self::Ready | Self::Active | Self::Suspended, Revoke(reason)) => {
+                Some((
+                    Self::Revoked(reason),
+                    rule(&[Guard::ReasonGiven], FOLLOWS, &["certificate.revoked"]),
+                ))
+            }
             _ => None,
         }
     }
@@ -148,6 +217,7 @@ impl LifeCycle for CertificateState {
             Self::IssuedOnHold => "issued-on-hold",
             Self::Ready => "ready",
             Self::Active => "active",
+            Self::Suspended => "suspended",
             Self::Revoked(_) => "revoked",
         }
     }
@@ -159,6 +229,8 @@ impl LifeCycle for CertificateState {
             CertificateEvent::Abandon => "abandon",
             CertificateEvent::Prove => "prove",
             CertificateEvent::Activate => "activate",
+            CertificateEvent::Suspend => "suspend",
+            CertificateEvent::Resume => "resume",
             CertificateEvent::Revoke(_) => "revoke",
         }
     }
@@ -235,15 +307,23 @@ mod tests {
     }
 
     #[test]
-    fn certificate_is_active_only_after_hand_over_and_revoked_for_good() {
+    fn certificate_is_active_only_in_its_holders_hands_and_revoked_for_good() {
         for transition in CertificateState::transitions() {
             if transition.to == CertificateState::Active {
-                assert_eq!(transition.guards, [Guard::DocumentHandedOver]);
+                let guards = transition.rule.guards;
+                assert!(guards.contains(&Guard::DocumentHandedOver), "{guards:?}");
             }
         }
         for &reason in RevocationReason::ALL {
             assert!(CertificateState::Revoked(reason).is_final());
         }
+        let resumed = CertificateState::Suspended.apply(CertificateEvent::Resume);
+        assert_eq!(resumed, Ok(CertificateState::Active));
+        assert!(
+            CertificateState::Ready
+                .apply(CertificateEvent::Suspend)
+                .is_err()
+        );
     }
 
     #[test]

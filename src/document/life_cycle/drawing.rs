@@ -30,21 +30,32 @@ pub fn mermaid<S: LifeCycle>() -> String {
     joined(lines)
 }
 
-/// Returns a life cycle's transitions with their guards as a Markdown table.
+/// Returns a life cycle's transitions as a Markdown table: what must hold, who may, why one person
+/// alone is not enough, and what the audit log calls it.
 #[must_use]
 pub fn table<S: LifeCycle>() -> String {
     let mut lines = vec![
-        "| from | event | to | what must hold |".to_owned(),
-        "| --- | --- | --- | --- |".to_owned(),
+        "| from | event | to | what must hold | who | second person | evidence |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- | --- |".to_owned(),
     ];
     for transition in S::transitions() {
-        let facts: Vec<_> = transition.guards.iter().map(|guard| guard.fact()).collect();
+        let rule = transition.rule;
+        let facts: Vec<_> = rule.guards.iter().map(|guard| guard.fact()).collect();
+        let roles: Vec<_> = rule.roles().iter().map(|role| role.name()).collect();
+        let evidence: Vec<_> = rule.evidence.iter().map(|one| format!("`{one}`")).collect();
         lines.push(format!(
-            "| {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             transition.from.label(),
             S::event_label(transition.event),
             transition.to.label(),
             facts.join("; "),
+            if roles.is_empty() {
+                "the store".to_owned()
+            } else {
+                roles.join(", ")
+            },
+            rule.second_person().unwrap_or("-"),
+            evidence.join(", "),
         ));
     }
     joined(lines)
@@ -68,6 +79,7 @@ mod tests {
     use super::*;
     use crate::life_cycle::{
         ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LeaseState,
+        ParcelState, policy_table,
     };
 
     const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
@@ -89,6 +101,16 @@ mod tests {
         is_documented::<CertificateState>();
         is_documented::<EnvelopeState>();
         is_documented::<LeaseState>();
+        is_documented::<ParcelState>();
+    }
+
+    #[test]
+    fn documentation_shows_what_certificates_do_with_their_document() {
+        let table = policy_table();
+        assert!(
+            DOCUMENTATION.contains(&table),
+            "docs/life-cycles.md lacks this:\n\n{table}",
+        );
     }
 
     #[test]

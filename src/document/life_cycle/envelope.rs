@@ -48,22 +48,22 @@ named! {
 }
 
 life_cycle!("PIN envelope", EnvelopeState, EnvelopeEvent, initial Sealed, {
-    Sealed + Confirm => Ready [ChipConfirmed],
-    Sealed + Annul => Destroyed [ReasonGiven],
-    Ready + Print => Printing [LoggedFirst],
-    Ready + Annul => Destroyed [ReasonGiven],
-    Printing + Return => Ready [NothingPrinted],
-    Printing + Finish => Printed [PrinterConfirmed],
-    Printing + Annul => Void [ReasonGiven],
-    Printing + Destroy => Destroyed [ReasonGiven, TwoPersons],
-    Printed + Dispatch => Dispatched [ApartFromCard],
-    Printed + Annul => Void [ReasonGiven],
-    Printed + Destroy => Destroyed [ReasonGiven, TwoPersons],
-    Dispatched + Deliver => Delivered [HolderIdentified],
-    Dispatched + Annul => Void [ReasonGiven],
-    Dispatched + Destroy => Destroyed [ReasonGiven, TwoPersons],
-    Delivered + Annul => Void [ReasonGiven],
-    Void + Destroy => Destroyed [ReasonGiven, TwoPersons],
+    Sealed + Confirm => Ready [ChipConfirmed] by [PersonalizeDocument, RenewPins] as ["pins.confirmed"],
+    Sealed + Annul => Destroyed [ReasonGiven] by [] as ["envelope.destroyed"],
+    Ready + Print => Printing [LoggedFirst] by [PrintEnvelope] as ["envelope.printing"],
+    Ready + Annul => Destroyed [ReasonGiven] by [] as ["envelope.destroyed"],
+    Printing + Return => Ready [NothingPrinted] by [PrintEnvelope] as ["envelope.not-printed"],
+    Printing + Finish => Printed [PrinterConfirmed] by [PrintEnvelope] as ["envelope.printed"],
+    Printing + Annul => Void [ReasonGiven] by [] as ["envelope.void"],
+    Printing + Destroy => Destroyed [ReasonGiven, TwoPersons] by [DispatchEnvelope] as ["envelope.destroyed"],
+    Printed + Dispatch => Dispatched [ApartFromCard] by [DispatchEnvelope] as ["envelope.dispatched"],
+    Printed + Annul => Void [ReasonGiven] by [] as ["envelope.void"],
+    Printed + Destroy => Destroyed [ReasonGiven, TwoPersons] by [DispatchEnvelope] as ["envelope.destroyed"],
+    Dispatched + Deliver => Delivered [HolderIdentified] by [DispatchEnvelope] as ["envelope.delivered"],
+    Dispatched + Annul => Void [ReasonGiven] by [] as ["envelope.void"],
+    Dispatched + Destroy => Destroyed [ReasonGiven, TwoPersons] by [DispatchEnvelope] as ["envelope.destroyed"],
+    Delivered + Annul => Void [ReasonGiven] by [] as ["envelope.void"],
+    Void + Destroy => Destroyed [ReasonGiven, TwoPersons] by [DispatchEnvelope] as ["envelope.destroyed"],
 });
 
 #[cfg(test)]
@@ -95,6 +95,7 @@ mod tests {
             if transition.to == EnvelopeState::Destroyed {
                 assert_eq!(
                     transition
+                        .rule
                         .guards
                         .contains(&crate::life_cycle::Guard::TwoPersons),
                     on_paper

@@ -53,5 +53,42 @@ guards! {
     CertificatesOnHold = "certificates-on-hold": "every certificate of the blank is issued and on hold",
     CertificatesRevoked = "certificates-revoked": "every certificate of the blank is revoked, or was never issued",
     HolderIdentified = "holder-identified": "the holder, or who may act for them, was identified",
+    MadeHere = "made-here": "the place where it was made is the office that hands it over, as the books have it, and no parcel holds it",
+    ParcelOpen = "parcel-open": "its parcel is open, and goes to the document's office",
+    ParcelReceived = "parcel-received": "its parcel was received, and who counted it has the document in hand",
+    DocumentPassed = "document-passed": "quality has passed the document",
+    OneOffice = "one-office": "the document's office is the parcel's",
+    DocumentInParcel = "document-in-parcel": "the books have the document in this parcel",
+    ParcelEmpty = "parcel-empty": "nothing is in it",
+    CountAgreesWithParcel = "count-agrees-with-parcel": "the documents were counted, and are exactly those that the books have in it, at least one",
+    WayRecorded = "way-recorded": "how it goes is recorded: a consignment's number, say",
+    NoEnvelopeOnThisWay = "no-envelope-on-this-way": "no PIN envelope of a document in it goes the same way",
+    CountedByAnother = "counted-by-another": "who counts it in packed nothing into it, and neither sealed nor sent it",
+    DifferenceIsIncident = "difference-is-incident": "a difference between count and books opens an incident, which names each document",
+    NumberGivenUp = "number-given-up": "its number is never used again: it gets another one, at once or with the next blank",
+    CollectionTermPassed = "collection-term-passed": "nobody came for it within the term, and its application ends with that",
+    ReleasedByAnother = "released-by-another": "who releases it is not the one who suspended it",
+    LossInWriting = "loss-in-writing": "its holder reported it, in writing or before the clerk",
+    DocumentSuspended = "document-suspended": "its document is suspended",
+    ValidityPassed = "validity-passed": "its last day of validity has passed",
+    DocumentAtHand = "document-at-hand": "it is in hand, and its number was read from it",
+    DocumentReturned = "document-returned": "the document of the blank came back, and ends with it",
+    CertificatesFollow = "certificates-follow": "its certificates move as the table below says",
     ConcessionRecorded = "concession-recorded": "defect, action and who concedes are recorded (ISO 9001:2015 §8.7.2)",
+}
+
+impl Guard {
+    /// Returns the four-eyes rule that it is, in a few words; none where one person is enough for
+    /// it.
+    #[must_use]
+    pub const fn second_person(self) -> Option<&'static str> {
+        match self {
+            Self::FourEyes => Some("not who entered it"),
+            Self::OtherPerson => Some("not who made it"),
+            Self::TwoPersons => Some("with a witness"),
+            Self::CountedByAnother => Some("not who packed, sealed or sent it"),
+            Self::ReleasedByAnother => Some("not who suspended it"),
+            _ => None,
+        }
+    }
 }

@@ -45,18 +45,18 @@ named! {
 }
 
 life_cycle!("lease", LeaseState, LeaseEvent, initial Open, {
-    Open + Renew => Open [LeaseHeld, WithinTerm],
-    Open + Expire => Expired [TermPassed],
-    Open + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified],
-    Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled],
-    Open + Release => Released [LeaseHeld, BlankUntouched],
-    Open + Lose => Lost [BlankMissing],
-    Open + Fail => Failed [DocumentMade, ReasonGiven],
-    Expired + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified],
-    Expired + Spoil => Spoiled [BlankSpoiled],
-    Expired + Release => Released [BlankUntouched],
-    Expired + Lose => Lost [BlankMissing],
-    Expired + Fail => Failed [DocumentMade, ReasonGiven],
+    Open + Renew => Open [LeaseHeld, WithinTerm] by [PersonalizeDocument, RenewPins] as ["channel.opened", "keys.given", "certificate.requested", "lds.signed", "stage.sealed", "stage.confirmed"],
+    Open + Expire => Expired [TermPassed] by [] as ["lease.expired"],
+    Open + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument, RenewPins] as ["lease.reported", "document.produced", "new-pins.set"],
+    Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled] by [PersonalizeDocument, RenewPins] as ["lease.reported", "document.produced"],
+    Open + Release => Released [LeaseHeld, BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported"],
+    Open + Lose => Lost [BlankMissing, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
+    Open + Fail => Failed [DocumentMade, ReasonGiven] by [PersonalizeDocument, RenewPins] as ["new-pins.failed"],
+    Expired + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument, RenewPins] as ["lease.reported", "new-pins.set"],
+    Expired + Spoil => Spoiled [BlankSpoiled] by [PersonalizeDocument, RenewPins] as ["lease.reported"],
+    Expired + Release => Released [BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.expired"],
+    Expired + Lose => Lost [BlankMissing, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
+    Expired + Fail => Failed [DocumentMade, ReasonGiven] by [PersonalizeDocument, RenewPins] as ["new-pins.failed"],
 });
 
 #[cfg(test)]
