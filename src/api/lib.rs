@@ -1,5 +1,5 @@
 //! What central and station say to each other: the types of `/v1` and the trait that both
-//! speak. Nothing here knows a network or a database.
+//! speak. Nothing here knows a network or a database; [`wire`] says how it looks on one.
 //!
 //! ```text
 //! station ── lease ──────────► a document to make, and the profiles it is made with
@@ -17,6 +17,7 @@ mod lease;
 mod report;
 mod request;
 mod secret;
+pub mod wire;
 
 pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};

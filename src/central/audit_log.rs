@@ -27,7 +27,7 @@ use crate::scribe::Deed;
 const BATCH: i64 = 4096;
 
 /// An entry that waits longer for its leaf is an alarm.
-const BOUND: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const BOUND: SignedDuration = SignedDuration::from_secs(60);
 
 /// The state of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

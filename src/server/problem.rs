@@ -1,0 +1,295 @@
+//! What fails, as problem details (*RFC 9457*).
+//!
+//! Each [`Fault`] has a `type` URI, a status and the exit code that a command would end with. A new
+//! kind of fault gets a new name; a name is never given another meaning.
+
+use api::{ApiError, wire};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use central::CentralError;
+use serde_json::{Map, Value, json};
+
+/// What kind of problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The request makes no sense.
+    Invalid,
+    /// An application has faults; each of them is named.
+    Application,
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The client shows no certificate, or one that is not accepted.
+    Certificate,
+    /// A rule or a missing right forbids it.
+    Refused,
+    /// There is no such thing.
+    NotFound,
+    /// There is nothing at this address.
+    NoSuchAddress,
+    /// The address does not take this method.
+    Method,
+    /// The thing is in another state than the request supposes.
+    Conflict,
+    /// The thing was changed since it was read.
+    Precondition,
+    /// The chip's cryptogram does not fit its keys.
+    WrongKeys,
+    /// The chips are not those of one blank.
+    NotOneBlank,
+    /// The request is longer than it may be.
+    TooLarge,
+    /// The body is of another media type than this address takes.
+    MediaType,
+    /// The request did not arrive in time.
+    TooSlow,
+    /// The client asks too often.
+    TooMany,
+    /// The server has too much to do.
+    Busy,
+    /// The server did not answer in time. What was asked for may be done yet.
+    NoAnswer,
+    /// The store cannot do it now.
+    Unavailable,
+    /// Stored data are damaged.
+    Damaged,
+}
+
+impl Fault {
+    /// Every kind of problem.
+    pub const ALL: [Self; 20] = [
+        Self::Invalid,
+        Self::Application,
+        Self::Unauthenticated,
+        Self::Certificate,
+        Self::Refused,
+        Self::NotFound,
+        Self::NoSuchAddress,
+        Self::Method,
+        Self::Conflict,
+        Self::Precondition,
+        Self::WrongKeys,
+        Self::NotOneBlank,
+        Self::TooLarge,
+        Self::MediaType,
+        Self::TooSlow,
+        Self::TooMany,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Unavailable,
+        Self::Damaged,
+    ];
+
+    /// Returns name, status, exit code and title.
+    const fn parts(self) -> (&'static str, u16, u8, &'static str) {
+        match self {
+            Self::Invalid => ("invalid", 400, 2, "The request is not valid"),
+            Self::Application => ("application", 422, 4, "The application is refused"),
+            Self::Unauthenticated => ("unauthenticated", 401, 4, "Nobody is signed in"),
+            Self::Certificate => ("certificate", 403, 4, "The certificate is not accepted"),
+            Self::Refused => ("refused", 403, 4, "Refused"),
+            Self::NotFound => ("not-found", 404, 4, "There is no such thing"),
+            Self::NoSuchAddress => ("no-such-address", 404, 2, "There is nothing here"),
+            Self::Method => ("method", 405, 2, "This address does not take the method"),
+            Self::Conflict => ("conflict", 409, 4, "It is in another state"),
+            Self::Precondition => ("precondition", 412, 4, "It was changed meanwhile"),
+            Self::WrongKeys => ("wrong-keys", 422, 3, "The keys of the chip are not ours"),
+            Self::NotOneBlank => ("not-one-blank", 422, 4, "The chips are not of one blank"),
+            Self::TooLarge => ("too-large", 413, 2, "The request is too large"),
+            Self::MediaType => ("media-type", 415, 2, "The media type is not taken"),
+            Self::TooSlow => ("too-slow", 408, 1, "The request did not arrive in time"),
+            Self::TooMany => ("too-many", 429, 4, "Too many requests"),
+            Self::Busy => ("busy", 503, 1, "The server is busy"),
+            Self::NoAnswer => ("no-answer", 503, 1, "There is no answer in time"),
+            Self::Unavailable => ("unavailable", 503, 1, "The store cannot answer now"),
+            Self::Damaged => ("damaged", 500, 5, "Stored data are damaged"),
+        }
+    }
+
+    /// Returns the name, the last part of the `type` URI.
+    pub const fn name(self) -> &'static str {
+        self.parts().0
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.parts().1).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Returns the exit code that a command would end with.
+    pub const fn exit(self) -> u8 {
+        self.parts().2
+    }
+
+    /// Returns what stands for an answer that is no success and says no more.
+    fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            401 => Self::Unauthenticated,
+            403 => Self::Refused,
+            404 => Self::NoSuchAddress,
+            405 => Self::Method,
+            408 => Self::TooSlow,
+            409 => Self::Conflict,
+            412 => Self::Precondition,
+            413 => Self::TooLarge,
+            415 => Self::MediaType,
+            429 => Self::TooMany,
+            500.. => Self::Unavailable,
+            _ => Self::Invalid,
+        }
+    }
+}
+
+/// An answer that is no success.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    fault: Fault,
+    detail: String,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// Makes a problem that says what happened and what to do. The text goes to the client: it names
+    /// no holder and holds no secret.
+    pub fn new(fault: Fault, detail: impl Into<String>) -> Self {
+        Self {
+            fault,
+            detail: detail.into(),
+            members: Map::new(),
+        }
+    }
+
+    /// Adds a member of this kind of problem (*RFC 9457 §3.2*).
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Returns what kind of problem it is.
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// Returns the problem that an answer of another origin is: a framework's own refusals say in
+    /// plain text what they have read, which need not go further.
+    pub(crate) fn of_status(status: StatusCode) -> Self {
+        let fault = Fault::of_status(status);
+        Self::new(fault, fault.parts().3)
+    }
+
+    /// Returns the problem as it travels.
+    pub fn wire(&self, request: Option<&str>) -> wire::Problem {
+        let (name, status, exit, title) = self.fault.parts();
+        wire::Problem {
+            kind: format!("{}{name}", wire::PROBLEMS),
+            title: title.to_owned(),
+            status,
+            detail: self.detail.clone(),
+            instance: request.map(|request| format!("urn:uuid:{request}")),
+            exit,
+            members: self.members.clone(),
+        }
+    }
+
+    /// Returns the answer to a request of this identity.
+    pub(crate) fn answer(self, request: Option<&str>) -> Response {
+        let body = serde_json::to_vec(&self.wire(request)).unwrap_or_default();
+        let mut response = (self.fault.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::PROBLEM_JSON));
+        if matches!(self.fault.status().as_u16(), 408 | 429 | 503) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.answer(None)
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let fault = match &error {
+            ApiError::Invalid { .. } => Fault::Invalid,
+            ApiError::Refused { .. } => Fault::Refused,
+            ApiError::NotFound { .. } => Fault::NotFound,
+            ApiError::Conflict { .. } => Fault::Conflict,
+            ApiError::WrongKeys => Fault::WrongKeys,
+            ApiError::NotOneBlank { .. } => Fault::NotOneBlank,
+            _ => Fault::Unavailable,
+        };
+        let members = match serde_json::to_value(&error) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        Self {
+            fault,
+            detail: error.to_string(),
+            members,
+        }
+    }
+}
+
+impl From<CentralError> for Problem {
+    fn from(error: CentralError) -> Self {
+        match error {
+            CentralError::Application { faults } => {
+                let listed = faults.iter().map(|fault| {
+                    json!({
+                        "field": fault.field, "code": fault.code.to_string(),
+                        "message": fault.message,
+                    })
+                });
+                let listed: Vec<_> = listed.collect();
+                let detail = format!("the application has {} faults", listed.len());
+                Self::new(Fault::Application, detail).with("faults", listed)
+            }
+            CentralError::Damaged { .. } => {
+                tracing::error!(%error, "stored data are damaged");
+                Self::new(Fault::Damaged, error.to_string())
+            }
+            error => ApiError::from(error).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own_and_is_no_success() {
+        let names: BTreeSet<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), Fault::ALL.len());
+        for fault in Fault::ALL {
+            assert!(fault.status().as_u16() >= 400 && (1..=5).contains(&fault.exit()));
+        }
+    }
+
+    #[test]
+    fn a_client_reads_the_error_that_was_made_a_problem() {
+        let errors = [
+            ApiError::Invalid { reason: "a".into() },
+            ApiError::Refused { reason: "b".into() },
+            ApiError::NotFound { what: "c".into() },
+            ApiError::Conflict { reason: "d".into() },
+            ApiError::WrongKeys,
+            ApiError::NotOneBlank { reason: "e".into() },
+            ApiError::Unavailable { reason: "f".into() },
+        ];
+        for error in errors {
+            let wire = Problem::from(error.clone()).wire(None);
+            let text = serde_json::to_string(&wire).unwrap();
+            let read: wire::Problem = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.error(), error);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use central::Central;
+use tokio::sync::Semaphore;
+
+use crate::limits::Limits;
+
+/// The server's state. Clones are the same server.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    central: Central,
+    limits: Limits,
+    /// One permit for each request in work.
+    requests: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Makes the server of a store.
+    pub fn new(central: Central, limits: Limits) -> Self {
+        Self(Arc::new(Inner {
+            central,
+            requests: Arc::new(Semaphore::new(limits.requests)),
+            limits,
+        }))
+    }
+
+    /// Returns the store.
+    pub fn central(&self) -> &Central {
+        &self.0.central
+    }
+
+    /// Returns the limits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn requests(&self) -> &Arc<Semaphore> {
+        &self.0.requests
+    }
+
+    /// Waits until no request is in work, at most as long as the limits have it. Returns whether
+    /// all came to their end.
+    pub(crate) async fn drained(&self) -> bool {
+        let all = u32::try_from(self.0.limits.requests).unwrap_or(u32::MAX);
+        let drained = tokio::time::timeout(self.0.limits.drain, self.requests().acquire_many(all));
+        drained.await.is_ok()
+    }
+}
