@@ -14,6 +14,8 @@
 //!
 //!   ocsp::OcspRequest ──► ocsp::OcspResponse::parse ──► verify()      a status of now
 //!
+//!   jws::Jws::parse ──► verify(key) ──► payload      jws::Unsigned ──► the token signs ──► JWS
+//!
 //!   request::RequestInfo ──► digest() ──► the chip signs ──► assemble() ──► PKCS#10
 //!                               └► digest_info, emsa_…: for chips that do not pad     │
 //!                                         Request::parse_and_verify() ◄───────────────┘
@@ -35,6 +37,7 @@ mod emsa;
 mod explicit;
 mod extensions;
 mod hash;
+pub mod jws;
 mod master_list;
 #[cfg(test)]
 #[path = "../../tests/missing/missing.rs"]
