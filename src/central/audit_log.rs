@@ -269,7 +269,7 @@ async fn insert_node(tx: &mut Connection, row: &NodeRow) -> Result<()> {
     let position = i64::try_from(row.node.index)
         .map_err(|_| CentralError::damaged("the audit tree's size"))?;
     sqlx::query("INSERT INTO audit_node (height, position, hash) VALUES ($1, $2, $3)")
-        .bind(row.node.height)
+        .bind(i64::from(row.node.height))
         .bind(position)
         .bind(&row.hash.as_bytes()[..])
         .execute(tx)
@@ -282,7 +282,7 @@ async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
         i64::try_from(node.index).map_err(|_| CentralError::damaged("the audit tree's size"))?;
     let hash: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = $1 AND position = $2")
-            .bind(node.height)
+            .bind(i64::from(node.height))
             .bind(position)
             .fetch_optional(tx)
             .await?;

@@ -206,8 +206,8 @@ impl Central {
         sqlx::query("INSERT INTO series (prefix, environment, next, last) VALUES ($1, $2, $3, $4)")
             .bind(series.prefix())
             .bind(self.0.environment.name())
-            .bind(series.next())
-            .bind(series.last())
+            .bind(i64::from(series.next()))
+            .bind(i64::from(series.last()))
             .execute(&mut *tx)
             .await?;
         let deed = Deed::new(

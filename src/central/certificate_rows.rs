@@ -102,11 +102,11 @@ impl Ordered {
             profile: row.get("profile"),
             authority: row.get("authority"),
             exchange: row.get("exchange"),
-            is_sent: row.get("sent"),
+            is_sent: row.get::<i64, _>("sent") == 1,
             challenge: row.get("challenge"),
             state: parsed("a certificate's state", row.get("state"))?,
             standing: Standing::read(row.get("standing"))?,
-            is_concluded: row.get("concluded"),
+            is_concluded: row.get::<i64, _>("concluded") == 1,
             certificate: certificate.map_err(|_| CentralError::damaged("a certificate"))?,
             tries: u32::try_from(row.get::<i64, _>("tries")).unwrap_or(u32::MAX),
         })
@@ -207,7 +207,7 @@ impl Ordered {
         most: i64,
     ) -> Result<Vec<Self>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= $1 AND ($2 IS NULL OR document = $3) ORDER BY next_try LIMIT $4"
+            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= $1 AND ($2 IS NULL OR document = $3) ORDER BY next_try, id LIMIT $4"
         )))
         .bind(stored(now))
         .bind(document)
@@ -287,11 +287,11 @@ impl Ordered {
         .bind(public_key)
         .bind(request)
         .bind(&self.exchange)
-        .bind(self.is_sent)
+        .bind(i64::from(self.is_sent))
         .bind(&self.challenge)
         .bind(self.state.to_string())
         .bind(self.standing.name())
-        .bind(self.is_concluded)
+        .bind(i64::from(self.is_concluded))
         .bind(stored(now))
         .execute(tx)
         .await?;
@@ -305,7 +305,7 @@ impl Ordered {
             "UPDATE certificate SET exchange = $1, sent = $2 WHERE id = $3 AND state = $4",
         )
         .bind(&self.exchange)
-        .bind(self.is_sent)
+        .bind(i64::from(self.is_sent))
         .bind(&self.id)
         .bind(self.state.to_string())
         .execute(tx)
@@ -345,7 +345,7 @@ impl Ordered {
     pub(crate) async fn store_standing(&self, tx: &mut Connection) -> Result<()> {
         sqlx::query("UPDATE certificate SET standing = $1, concluded = $2, tries = 0, next_try = 0, trouble = NULL WHERE id = $3")
             .bind(self.standing.name())
-            .bind(self.is_concluded)
+            .bind(i64::from(self.is_concluded))
             .bind(&self.id)
             .execute(tx)
             .await?;
@@ -361,7 +361,7 @@ impl Ordered {
     ) -> Result<()> {
         self.tries = self.tries.saturating_add(1);
         sqlx::query("UPDATE certificate SET tries = $1, next_try = $2, trouble = $3 WHERE id = $4")
-            .bind(self.tries)
+            .bind(i64::from(self.tries))
             .bind(stored(next_try))
             .bind(trouble)
             .bind(&self.id)

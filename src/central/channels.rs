@@ -147,7 +147,7 @@ impl Central {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
-        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = $1 AND (substr(card_challenge, 1, $2) = $3 OR answers_to = $4)")
+        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = $1 AND (substr(card_challenge, 1, CAST($2 AS INTEGER)) = $3 OR answers_to = $4)")
             .bind(&chip.serial)
             .bind(i64::try_from(said.bound().len()).unwrap_or(i64::MAX))
             .bind(said.bound())

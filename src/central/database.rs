@@ -10,21 +10,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, Transaction};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyPool, Executor, Transaction};
 
 use crate::error::{CentralError, Result};
 
 /// A write transaction; dropped without commit, it leaves nothing behind.
-pub(crate) type Write = Transaction<'static, Sqlite>;
+pub(crate) type Write = Transaction<'static, Any>;
 
 /// A connection, in a transaction or without one.
-pub(crate) type Connection = sqlx::SqliteConnection;
+pub(crate) type Connection = sqlx::AnyConnection;
 
 /// What a statement found.
-pub(crate) type DbRow = sqlx::sqlite::SqliteRow;
+pub(crate) type DbRow = sqlx::any::AnyRow;
 
 /// How long a caller waits for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,39 +30,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections that read beside the writer.
 const READERS: u32 = 4;
 
+/// What every connection is told first: to wait for the other processes of this file, to survive a
+/// power cut with every committed transition, to refuse what refers to nothing, and to leave
+/// nothing of what is deleted (a destroyed envelope, say) in a free page.
+const SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+
 /// The store's database.
 #[derive(Clone)]
 pub(crate) struct Database {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: AnyPool,
+    readers: AnyPool,
 }
 
 impl Database {
     /// Opens the file, which is made where there is none, and brings it to this program's form.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
+        sqlx::any::install_default_drivers();
         make_private(path).map_err(|source| CentralError::File {
             path: path.to_owned(),
             source,
         })?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A committed transition survives a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            // What is deleted (a destroyed envelope, say) does not stay in a free page.
-            .pragma("secure_delete", "ON");
-        let pool = |size| {
-            SqlitePoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(PATIENCE)
-                .idle_timeout(None)
-                .max_lifetime(None)
-        };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let path = &path.canonicalize().map_err(|source| CentralError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        let writer = pool(1).connect_with(options(path, "rw")?).await?;
         sqlx::migrate!("./migrations/sqlite").run(&writer).await?;
-        let readers = pool(READERS).connect_with(options.read_only(true)).await?;
+        let readers = pool(READERS).connect_with(options(path, "ro")?).await?;
         Ok(Self { writer, readers })
     }
 
@@ -82,6 +75,37 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn pool(size: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(SETTINGS).await.map(drop) })
+        })
+}
+
+/// Returns how the driver names a file: by a URL, in which every byte that might have a meaning
+/// there is escaped. `path` is canonical: a URL's own reading of `..` is another.
+fn options(path: &Path, mode: &str) -> Result<AnyConnectOptions> {
+    let path = path.to_str().ok_or_else(|| CentralError::Setup {
+        reason: "the path of the database is no UTF-8; give the file another name".to_owned(),
+    })?;
+    let mut url = "sqlite://".to_owned();
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                url.push(char::from(byte));
+            }
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.push_str("?mode=");
+    url.push_str(mode);
+    Ok(url.parse()?)
 }
 
 /// Makes the file, where there is none, for this user only: it holds personal data. SQLite gives
@@ -113,7 +137,10 @@ pub(crate) fn parsed<T: std::str::FromStr>(what: &str, text: &str) -> Result<T> 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use sqlx::Row;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
     use super::*;
 
@@ -130,6 +157,59 @@ mod tests {
         INSERT INTO chip VALUES ('00', 'B', 'eid-chip', 0);
         INSERT INTO lease (id, document, number, station, slot, operator, document_digest, blank, state, opened, expires)
             VALUES ('l', 'd', 'XA0000001', 's', 'a', 'p', x'', 'B', 'spoiled', 0, 0);";
+
+    #[tokio::test]
+    async fn every_connection_keeps_what_is_promised() {
+        let folder = tempfile::tempdir().unwrap();
+        // A URL would read a part of such a name as something else.
+        let file = folder.path().join("Käyttö 100%?mode=memory#1.db");
+        let database = Database::open(&file).await.unwrap();
+        let (mut writer, mut reader) = (
+            database.write().await.unwrap(),
+            database.read().await.unwrap(),
+        );
+        for tx in [&mut writer, &mut reader] {
+            let journal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode");
+            assert_eq!(journal.fetch_one(&mut **tx).await.unwrap(), "wal");
+            for (pragma, value) in [
+                ("PRAGMA synchronous", 2),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA secure_delete", 1),
+                ("PRAGMA busy_timeout", 30_000),
+            ] {
+                let found = sqlx::query_scalar::<_, i64>(pragma).fetch_one(&mut **tx);
+                assert_eq!(found.await.unwrap(), value, "{pragma}");
+            }
+        }
+        assert!(
+            sqlx::query("DELETE FROM series")
+                .execute(&mut *reader)
+                .await
+                .is_err(),
+            "a reader only reads"
+        );
+        // The writer holds the file from the beginning of its transaction: it is IMMEDIATE.
+        let other = SqliteConnectOptions::new()
+            .filename(&file)
+            .busy_timeout(Duration::ZERO);
+        let other = SqlitePool::connect_with(other).await.unwrap();
+        let second = other.begin_with("BEGIN IMMEDIATE").await;
+        assert!(second.is_err(), "there are two writers");
+        drop(second);
+        assert!(
+            database.writer.try_begin().await.unwrap().is_none(),
+            "there is one connection that writes"
+        );
+        for beside in ["", "-wal", "-shm"] {
+            let mut name = file.clone().into_os_string();
+            name.push(beside);
+            let mode = std::fs::metadata(&name).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", name.display());
+        }
+        drop((writer, reader));
+        other.close().await;
+        database.close().await;
+    }
 
     #[tokio::test]
     async fn what_was_in_the_books_stays_in_them() {

@@ -176,13 +176,16 @@ pub(crate) async fn allot(
         .await?;
     let row = row.ok_or_else(|| CentralError::refused("no number is left; open another series"))?;
     let prefix: String = row.get("prefix");
-    let series = Series::restore(environment, &prefix, row.get("next"), row.get("last"))
-        .map_err(|_| CentralError::damaged("a number series"))?;
+    let bound = |column| u32::try_from(row.get::<i64, _>(column)).ok();
+    let series = bound("next")
+        .zip(bound("last"))
+        .and_then(|(next, last)| Series::restore(environment, &prefix, next, last).ok())
+        .ok_or_else(|| CentralError::damaged("a number series"))?;
     let (number, series) = series
         .allot()
         .map_err(|error| CentralError::refused(error.to_string()))?;
     sqlx::query("UPDATE series SET next = $1 WHERE prefix = $2")
-        .bind(series.next())
+        .bind(i64::from(series.next()))
         .bind(prefix)
         .execute(&mut *tx)
         .await?;

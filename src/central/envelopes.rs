@@ -127,7 +127,7 @@ impl Envelope {
     /// Finds the one whose PINs open a document's chip; while there is none, the one that will.
     async fn of_document(tx: &mut Connection, number: DocumentNumber) -> Result<Self> {
         let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed' LIMIT 1"
+            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed', serial LIMIT 1"
         )))
         .bind(number.to_string())
         .fetch_optional(tx)
@@ -587,7 +587,7 @@ impl Central {
         document: &Document,
     ) -> Result<()> {
         let row = sqlx::query(
-            "SELECT count(*) AS whole, coalesce(sum(state NOT IN ('void', 'destroyed')), 0) AS alive FROM envelope WHERE number = $1",
+            "SELECT count(*) AS whole, count(CASE WHEN state NOT IN ('void', 'destroyed') THEN 1 END) AS alive FROM envelope WHERE number = $1",
         )
         .bind(document.number().to_string())
         .fetch_one(tx)

@@ -26,7 +26,7 @@ pub(crate) async fn note(
     .bind(&said.books[..])
     .bind(&request.opening.key_set)
     .bind(&request.new)
-    .bind(request.adds)
+    .bind(i64::from(request.adds))
     .bind(stored(now))
     .execute(tx)
     .await?;

@@ -119,9 +119,9 @@ impl Central {
         let rows = sqlx::query(
             "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
                     (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
-                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed' LIMIT 1) AS envelope,
+                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed', e.serial LIMIT 1) AS envelope,
                     (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
-             FROM document d ORDER BY d.urgent DESC, d.due, d.number, d.id",
+             FROM document d ORDER BY d.urgent DESC, d.due, d.number NULLS FIRST, d.id",
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -145,7 +145,7 @@ impl Central {
                 application: row.get("application"),
                 kind: parsed("a document's kind", row.get("kind"))?,
                 state: parsed("a document's state", row.get("state"))?,
-                urgent: row.get("urgent"),
+                urgent: row.get::<i64, _>("urgent") == 1,
                 due: parsed("a day", row.get("due"))?,
                 issued: day(row.get("issued"))?,
                 expires: day(row.get("expires"))?,
@@ -206,7 +206,7 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewReports).await?;
         let rows = sqlx::query(
             "SELECT b.serial, b.delivery, b.state, b.number, b.article, b.own_number, c.product, c.serial AS chip, c.key_version
-             FROM blank b LEFT JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position",
+             FROM blank b LEFT JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position NULLS FIRST",
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -217,7 +217,9 @@ impl Central {
             let chip = product.map(|product| DeliveredChip {
                 product,
                 serial: row.get("chip"),
-                key_version: row.get("key_version"),
+                key_version: row
+                    .get::<Option<i64>, _>("key_version")
+                    .and_then(|version| u8::try_from(version).ok()),
             });
             let serial: &str = row.get("serial");
             match blanks.last_mut().filter(|blank| blank.serial == serial) {

@@ -52,7 +52,7 @@ impl Central {
         .bind(&profile.name)
         .bind(number.to_string())
         .bind(state.name())
-        .bind(application.priority == Priority::Urgent)
+        .bind(i64::from(application.priority == Priority::Urgent))
         .bind(due.to_string())
         .bind(record.issued.to_string())
         .bind(record.expires.to_string())
@@ -84,7 +84,7 @@ impl Central {
         .bind(application.kind.name())
         .bind(&profile.name)
         .bind(state.name())
-        .bind(application.priority == Priority::Urgent)
+        .bind(i64::from(application.priority == Priority::Urgent))
         .bind(due.to_string())
         .execute(&mut **tx)
         .await?;

@@ -249,7 +249,7 @@ impl Central {
         let places: Vec<_> = (1..=profiles.len()).map(|at| format!("${at}")).collect();
         let places = places.join(", ");
         let sql = format!(
-            "SELECT id, profile FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number, id LIMIT 1"
+            "SELECT id, profile FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number NULLS FIRST, id LIMIT 1"
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for profile in &profiles {

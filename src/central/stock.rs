@@ -243,7 +243,7 @@ async fn book(tx: &mut Connection, delivery: &str, blank: &DeliveredBlank) -> Re
             .bind(&serial)
             .bind(&chip.product)
             .bind(position)
-            .bind(chip.key_version)
+            .bind(chip.key_version.map(i64::from))
             .execute(&mut *tx)
             .await?;
         if done.rows_affected() != 1 {
