@@ -1,17 +1,18 @@
-//! People in the small: who there is, what they are there for, and whether they may.
+//! Accounts: who there is, what they are there for, and whether they may.
 //!
-//! Passwords, second factors and sessions come where people sign in; here an account's name is
-//! believed.
+//! Here an account's name is believed; that it is the person is proved in [`crate::people`].
 
 use api::Actor;
 use audit::Control;
-use document::{Act, Role, compatible, may};
+use document::{Act, Role, may};
 use sqlx::Row;
 use uuid::Uuid;
 
 use crate::central::Central;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
+use crate::expected;
+use crate::people::check_roles;
 use crate::scribe::Deed;
 
 /// The longest name of an account or a station.
@@ -110,20 +111,7 @@ impl Central {
     ) -> Result<()> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ManagePeople).await?;
-        if roles.is_empty() {
-            return Err(CentralError::invalid("an account needs at least one role"));
-        }
-        let pairs = roles
-            .iter()
-            .flat_map(|one| roles.iter().map(move |other| (*one, *other)));
-        if let Some((one, other)) = pairs
-            .into_iter()
-            .find(|(one, other)| !compatible(*one, *other))
-        {
-            return Err(CentralError::refused(format!(
-                "one person must not be both {one} and {other}"
-            )));
-        }
+        check_roles(roles)?;
         let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM account WHERE name = $1")
             .bind(name.to_lowercase())
             .fetch_one(&mut *tx)
@@ -155,15 +143,7 @@ impl Central {
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
-        for role in roles {
-            sqlx::query(
-                "INSERT INTO account_role (account, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            )
-            .bind(&id)
-            .bind(role.name())
-            .execute(&mut *tx)
-            .await?;
-        }
+        insert_roles(tx, &id, roles).await?;
         Ok(id)
     }
 
@@ -200,18 +180,26 @@ pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> R
     check_name("a station", &actor.station)?;
     let name = actor.person.to_lowercase();
     let rows = sqlx::query(
-        "SELECT id, role FROM account JOIN account_role ON account = id WHERE name = $1",
+        "SELECT id, role, locked FROM account JOIN account_role ON account = id WHERE name = $1",
     )
     .bind(&name)
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
-    let Some(id) = rows.first().map(|row| row.get("id")) else {
+    let Some(first) = rows.first() else {
         return Err(CentralError::refused(
             "there is no such account; an administrator can add it",
         ));
     };
+    if first.get::<Option<i64>, _>("locked").is_some() {
+        return Err(CentralError::refused(
+            "the account is locked; an administrator can unlock it",
+        ));
+    }
+    let id = first.get("id");
     for row in &rows {
         if may(parsed("a role", row.get("role"))?, act) {
+            // What the caller saw is compared only for who may see it.
+            expected::check(tx).await?;
             return Ok(Person { id, name });
         }
     }
@@ -224,6 +212,30 @@ pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> R
         "the right to {act} is with: {}",
         able.join(", ")
     )))
+}
+
+/// Returns the roles of an account.
+pub(crate) async fn roles_of(tx: &mut Connection, id: &str) -> Result<Vec<Role>> {
+    let roles: Vec<String> =
+        sqlx::query_scalar("SELECT role FROM account_role WHERE account = $1 ORDER BY role")
+            .bind(id)
+            .fetch_all(tx)
+            .await?;
+    roles.iter().map(|role| parsed("a role", role)).collect()
+}
+
+/// Gives an account roles.
+pub(crate) async fn insert_roles(tx: &mut Connection, id: &str, roles: &[Role]) -> Result<()> {
+    for role in roles {
+        sqlx::query(
+            "INSERT INTO account_role (account, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(id)
+        .bind(role.name())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Returns how the audit log knows an account.
@@ -245,7 +257,7 @@ pub(crate) async fn name_of(tx: &mut Connection, id: &str) -> Result<String> {
 }
 
 /// Checks the name of an account or a station.
-fn check_name(what: &str, name: &str) -> Result<()> {
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) {
         Ok(())

@@ -26,6 +26,7 @@ use crate::environment::{
 use crate::error::{CentralError, Result};
 use crate::keys::KeyService;
 use crate::means::check_means;
+use crate::people::Passwords;
 use crate::profiles::{check_keys, load_chips, load_documents};
 use crate::rate::Rate;
 use crate::register::StoredRegister;
@@ -63,6 +64,7 @@ struct Inner {
     sealed: SealedSessions,
     turns: Turns,
     rate: Rate,
+    passwords: Passwords,
     /// Held while a revocation list is made.
     listing: Mutex<()>,
 }
@@ -186,6 +188,7 @@ impl Central {
             sealed: SealedSessions::default(),
             turns: Turns::default(),
             rate: Rate::new(config.channels_a_minute),
+            passwords: Passwords::new()?,
             listing: Mutex::default(),
         }));
         if found.is_none() {
@@ -292,6 +295,10 @@ impl Central {
 
     pub(crate) fn rate(&self) -> &Rate {
         &self.0.rate
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
     }
 
     pub(crate) fn turns(&self) -> &Turns {

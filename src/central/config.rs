@@ -72,6 +72,8 @@ pub struct KeyLabels {
     pub audit: String,
     /// The key to which PIN envelopes are sealed, P-384.
     pub envelope: String,
+    /// The key to which the secrets of second factors are sealed, P-384.
+    pub people: String,
 }
 
 impl Default for KeyLabels {
@@ -89,6 +91,7 @@ impl Default for KeyLabels {
             cmp: "cmp".to_owned(),
             audit: "audit".to_owned(),
             envelope: "envelope".to_owned(),
+            people: "people".to_owned(),
         }
     }
 }
@@ -129,9 +132,9 @@ impl KeyLabels {
         make(&self.audit, &|| {
             token.generate_ed25519(&self.audit).map(drop)
         })?;
-        make(&self.envelope, &|| {
-            token.generate_envelope_key(&self.envelope).map(drop)
-        })?;
+        for label in [&self.envelope, &self.people] {
+            make(label, &|| token.generate_envelope_key(label).map(drop))?;
+        }
         Ok(made)
     }
 

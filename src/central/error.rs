@@ -44,6 +44,26 @@ pub enum CentralError {
         /// What differs.
         reason: String,
     },
+    /// Somebody did not prove who they are. Which part was wrong stands in the audit log only.
+    #[error(
+        "the account, the password or the second factor is not right, or the account may not be used"
+    )]
+    SignIn,
+    /// Too many attempts failed.
+    #[error("too many attempts failed; try again in {seconds} seconds")]
+    TooSoon {
+        /// When it may be tried again.
+        seconds: u64,
+    },
+    /// What was to stand for a person does not, or not any more.
+    #[error("the session or ticket does not hold, or not here; sign in again")]
+    NoSession,
+    /// The thing is another than the caller saw.
+    #[error("it changed since it was read; read it again, and decide again")]
+    Changed,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes")]
+    Random,
     /// The chips that lie at one slot are not those of one blank.
     #[error("the chips are not of one blank: {reason}")]
     NotOneBlank {
@@ -202,6 +222,8 @@ impl CentralError {
             | Self::Conflict { .. }
             | Self::Certification { .. }
             | Self::NotOneBlank { .. }
+            | Self::SignIn
+            | Self::Changed
             | Self::WrongKeys => Some(Outcome::Refused),
             Self::Unfit { .. }
             | Self::Profile(_)
@@ -218,6 +240,10 @@ impl CentralError {
             | Self::Audit { .. }
             | Self::Database(_)
             | Self::Migration(_)
+            // An attempt that is not judged leaves nothing: else the log is flooded.
+            | Self::TooSoon { .. }
+            | Self::NoSession
+            | Self::Random
             | Self::Ending => None,
         }
     }
@@ -240,6 +266,14 @@ impl From<CentralError> for ApiError {
             },
             CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
             CentralError::WrongKeys => Self::WrongKeys,
+            CentralError::SignIn | CentralError::NoSession | CentralError::TooSoon { .. } => {
+                Self::Refused {
+                    reason: error.to_string(),
+                }
+            }
+            CentralError::Changed => Self::Conflict {
+                reason: error.to_string(),
+            },
             other => {
                 tracing::error!(
                     error = other.chain(),

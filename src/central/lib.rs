@@ -36,6 +36,7 @@ mod endings;
 mod envelopes;
 mod environment;
 mod error;
+mod expected;
 mod hand_over;
 mod imported_key;
 mod key_grants;
@@ -45,6 +46,7 @@ mod lease;
 mod means;
 mod new_pins;
 mod overview;
+mod people;
 mod possession;
 mod preparation;
 mod profiles;
@@ -82,9 +84,14 @@ pub use desk::DeskEnd;
 pub use document::{DeliveredBlank, DeliveredChip, Delivery};
 pub use envelopes::{EnvelopeLine, PrintJob, PrintedPin};
 pub use error::CentralError;
+pub use expected::Expected;
 pub use keys::{KeyService, Opened, Proof, PutKeys};
 pub use means::check_means;
 pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
+pub use people::{
+    AccountDetails, Enrolled, Enrolment, EnrolmentCode, FactorProof, NewFactor, SecondFactor,
+    Session, SessionLine, SessionToken, SignedIn, TotpAlgorithm, TotpSecret, Visit,
+};
 pub use possession::prove_possession;
 pub use readiness::Readiness;
 pub use sealable::{completes_pins, prove_all};

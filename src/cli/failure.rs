@@ -90,6 +90,10 @@ impl From<CentralError> for Failure {
             | CentralError::Refused { .. }
             | CentralError::NotFound { .. }
             | CentralError::Conflict { .. }
+            | CentralError::Changed
+            | CentralError::SignIn
+            | CentralError::NoSession
+            | CentralError::TooSoon { .. }
             | CentralError::Environment { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,
             CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,

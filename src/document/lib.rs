@@ -68,7 +68,7 @@ pub use number::{DocumentNumber, NumberError};
 pub use personal_code::{PersonalCode, PersonalCodeError};
 pub use purpose::Purpose;
 pub use record::{Prepared, Record};
-pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may};
+pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may, needs_second_factor};
 pub use series::{Environment, Exhausted, Series, SeriesError};
 pub use transliteration::{ChoiceError, Language, Transliteration, transliterate};
 pub use validity::{

@@ -203,6 +203,16 @@ const fn conflict(one: Role, other: Role) -> bool {
     )
 }
 
+/// Tells whether who has a role must show a second factor beside the password: who gives rights,
+/// keeps keys, lets documents be made, or holds PINs (*ISO/IEC 27001:2022 A.8.5*).
+#[must_use]
+pub const fn needs_second_factor(role: Role) -> bool {
+    matches!(
+        role,
+        Role::SecurityOfficer | Role::Administrator | Role::Approver | Role::EnvelopeClerk
+    )
+}
+
 /// Why two persons are not two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FourEyesError {

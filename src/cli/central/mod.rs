@@ -4,6 +4,7 @@ mod certificates;
 mod envelope;
 mod new_pins;
 mod stock;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Shows the certificates that are not settled with their authorities. Example:
     /// zimogs central certificates --sweep --data FOLDER
     Certificates(Certificates),
+    /// Accounts of people: who there is, their roles, codes and sessions.
+    #[command(subcommand)]
+    User(user::Command),
 }
 
 /// Which installation, and who acts.
@@ -192,6 +196,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::NewPins(options) => new_pins::run(options),
         Command::Envelope(command) => envelope::run(command),
         Command::Certificates(options) => certificates::run(options),
+        Command::User(command) => user::run(command),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,7 @@ mod moody;
 mod new_pins;
 mod numbered_blanks;
 mod one_purpose;
+mod people;
 pub(crate) mod person;
 mod production;
 mod releasing;
