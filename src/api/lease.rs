@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use document::{Environment, Purpose, Record};
+use document::{Environment, OfficeCode, Purpose, Record};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::hex::Hex;
@@ -32,6 +32,10 @@ pub struct LeaseRequest {
     /// What the blanks are, where their chips do not say it: the document profiles' name for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub article: Option<String>,
+    /// The office that the station stands in, where that office makes its own documents: it gets those
+    /// and no others. None: the centre's station, for all other offices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub office: Option<OfficeCode>,
     /// The serial numbers of all chips of the blank that lies there, where they were read already:
     /// a document that gets its number from the blank is prepared for this one, and the lease binds
     /// it. Empty: the blank is not known yet.

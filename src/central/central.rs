@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit::{CheckpointSigner, Control, VerifierKey};
-use document::{Environment, Kind, Purpose, Record, Series};
+use document::{Calendar, Environment, Kind, OfficeCode, Purpose, Record, Series};
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -61,6 +61,9 @@ struct Inner {
     chips: BTreeMap<String, Arc<ChipProfile>>,
     documents: Vec<DocumentProfile>,
     scribe: Arc<Scribe>,
+    calendar: Calendar,
+    /// The offices that have stations of their own.
+    own_stations: BTreeSet<OfficeCode>,
     sealed: SealedSessions,
     turns: Turns,
     rate: Rate,
@@ -185,6 +188,8 @@ impl Central {
             chips,
             documents,
             scribe,
+            calendar: config.calendar,
+            own_stations: config.own_stations,
             sealed: SealedSessions::default(),
             turns: Turns::default(),
             rate: Rate::new(config.channels_a_minute),
@@ -194,6 +199,7 @@ impl Central {
         if found.is_none() {
             central.found_installation(series).await?;
         }
+        central.place_queued().await?;
         Ok(central)
     }
 
@@ -246,6 +252,16 @@ impl Central {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.0.scribe.clock.now()
+    }
+
+    /// Returns which days the office works.
+    pub(crate) fn calendar(&self) -> &Calendar {
+        &self.0.calendar
+    }
+
+    /// Returns the offices that have stations of their own.
+    pub(crate) fn own_stations(&self) -> &BTreeSet<OfficeCode> {
+        &self.0.own_stations
     }
 
     /// Returns the present day in UTC.

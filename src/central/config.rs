@@ -1,11 +1,11 @@
 //! What an installation is told when it starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit::ClockQuality;
-use document::Environment;
+use document::{Calendar, Environment, OfficeCode};
 use hsm::{Curve, EnvelopeKey, HsmError, MasterKeySize, Token};
 use jiff::Timestamp;
 use pki::CertificateAuthority;
@@ -48,6 +48,10 @@ pub struct Config {
     pub channels_a_minute: usize,
     /// The two letters of the number series, opened whole at the first start.
     pub series: String,
+    /// Which days the office works, and when its day begins.
+    pub calendar: Calendar,
+    /// The offices that have stations of their own: those make their documents, and no others.
+    pub own_stations: BTreeSet<OfficeCode>,
     /// The name of the audit log: the name of its key, and the origin of its checkpoints.
     pub origin: String,
     /// The store's own name, for what it does by itself.

@@ -114,7 +114,9 @@ impl Central {
             NumberSource::Blank => self.prepare_on(&mut tx, actor, &id, &blank).await?,
         };
         let number = document.number();
-        document.apply(&mut tx, DocumentEvent::Lease).await?;
+        document
+            .apply(&mut tx, DocumentEvent::Lease, self.happens())
+            .await?;
         let mut held = Held {
             id: LeaseId(Uuid::now_v7()),
             purpose: Purpose::Personalization,
@@ -145,7 +147,13 @@ impl Central {
                 held.apply(&mut tx, LeaseEvent::Spoil).await?;
                 blank.apply(&mut tx, BlankEvent::Spoil).await?;
                 blank.carries(&mut tx, &document.id, number).await?;
-                document.apply(&mut tx, DocumentEvent::SpoilBlank).await?;
+                document
+                    .apply(
+                        &mut tx,
+                        DocumentEvent::SpoilBlank,
+                        self.happens().because(cause),
+                    )
+                    .await?;
                 self.give_up_blank(&mut tx, actor, &mut document).await?;
                 deed.with("end", "spoiled").with("cause", cause)
             }

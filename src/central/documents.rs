@@ -8,6 +8,7 @@ use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result, advance};
+use crate::happenings::Happening;
 
 /// The subjects of a document's certificates: a DER Name, by the key's name.
 pub(crate) type Subjects = BTreeMap<String, Vec<u8>>;
@@ -22,10 +23,16 @@ pub(crate) struct Document {
     pub(crate) subjects: Subjects,
     /// The account that personalized it.
     pub(crate) operator: Option<String>,
+    /// The office that hands it over; none of what was prepared before it was kept here.
+    pub(crate) office: Option<String>,
+    pub(crate) urgent: bool,
+    /// The day of its application.
+    pub(crate) applied: Option<String>,
+    /// The day it is due.
+    pub(crate) due: String,
 }
 
-const COLUMNS: &str =
-    "SELECT id, application, profile, number, state, record, subjects, operator FROM document";
+const COLUMNS: &str = "SELECT id, application, profile, number, state, record, subjects, operator, office, urgent, applied, due FROM document";
 
 impl Document {
     fn read(row: &DbRow) -> Result<Self> {
@@ -55,6 +62,10 @@ impl Document {
             record,
             subjects: subjects.map_err(|_| CentralError::damaged("a document's subjects"))?,
             operator: row.get("operator"),
+            office: row.get("office"),
+            urgent: row.get::<i64, _>("urgent") != 0,
+            applied: row.get("applied"),
+            due: row.get("due"),
         })
     }
 
@@ -87,14 +98,19 @@ impl Document {
         self.record.number
     }
 
-    /// Moves the document on.
-    pub(crate) async fn apply(&mut self, tx: &mut Connection, event: DocumentEvent) -> Result<()> {
+    /// Moves the document on, and writes down when.
+    pub(crate) async fn apply(
+        &mut self,
+        tx: &mut Connection,
+        event: DocumentEvent,
+        happening: Happening<'_>,
+    ) -> Result<()> {
         let next = advance(self.state, event)?;
         let changed = sqlx::query("UPDATE document SET state = $1 WHERE id = $2 AND state = $3")
             .bind(next.name())
             .bind(&self.id)
             .bind(self.state.name())
-            .execute(tx)
+            .execute(&mut *tx)
             .await?;
         if changed.rows_affected() != 1 {
             return Err(CentralError::conflict(
@@ -102,7 +118,7 @@ impl Document {
             ));
         }
         self.state = next;
-        Ok(())
+        self.note(tx, event, happening).await
     }
 
     /// Gives the document another number: the one it had stands on a spoiled blank, and is never

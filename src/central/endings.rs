@@ -7,6 +7,7 @@ use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
 use profile::{NumberSource, Verb};
 
+use crate::applications::check_cause;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::database::{Connection, Write};
@@ -82,7 +83,9 @@ impl Central {
         let serial = held.blank.as_ref();
         let serial = serial.ok_or_else(|| CentralError::damaged("a lease without its blank"))?;
         let mut blank = Blank::load(tx, serial).await?;
-        document.apply(tx, DocumentEvent::Personalize).await?;
+        document
+            .apply(tx, DocumentEvent::Personalize, self.happens())
+            .await?;
         sqlx::query("UPDATE document SET operator = $1 WHERE id = $2")
             .bind(&held.operator)
             .bind(&document.id)
@@ -168,7 +171,12 @@ impl Central {
         let mut blank = Blank::load(tx, &serial).await?;
         blank.apply(tx, BlankEvent::Spoil).await?;
         blank.carries(tx, &document.id, document.number()).await?;
-        document.apply(tx, DocumentEvent::SpoilBlank).await?;
+        // A report that is put aside may say anything.
+        let cause = cause_of(&report.end).filter(|cause| check_cause(cause).is_ok());
+        let cause = cause.unwrap_or("what was reported cannot be true");
+        document
+            .apply(tx, DocumentEvent::SpoilBlank, self.happens().because(cause))
+            .await?;
         self.give_up_blank(tx, actor, document).await
     }
 
@@ -184,7 +192,9 @@ impl Central {
         // A lease that expired unbound went back to the queue by itself.
         if held.state != LeaseState::Released {
             held.apply(tx, LeaseEvent::Spoil).await?;
-            document.apply(tx, DocumentEvent::Release).await?;
+            document
+                .apply(tx, DocumentEvent::Release, self.happens())
+                .await?;
         }
         let mut broken = BTreeSet::new();
         for serial in serials(report) {
@@ -271,7 +281,9 @@ impl Central {
             return Ok(());
         }
         held.apply(tx, LeaseEvent::Release).await?;
-        document.apply(tx, DocumentEvent::Release).await?;
+        document
+            .apply(tx, DocumentEvent::Release, self.happens())
+            .await?;
         let profile = self.document_profile(document.record.kind)?;
         if profile.number == NumberSource::Blank {
             document.unnumber(tx, "returned").await?;
@@ -283,6 +295,14 @@ impl Central {
                 .await?;
         }
         Ok(())
+    }
+}
+
+/// Returns why a blank was not made the document, as its station says.
+pub(crate) fn cause_of(end: &BlankEnd) -> Option<&str> {
+    match end {
+        BlankEnd::Personalized => None,
+        BlankEnd::Spoiled { cause } | BlankEnd::Untouched { cause } => Some(cause),
     }
 }
 

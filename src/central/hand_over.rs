@@ -33,7 +33,9 @@ impl Central {
         let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         judged_by_another(&mut tx, &document, &judge).await?;
-        document.apply(&mut tx, DocumentEvent::PassQuality).await?;
+        document
+            .apply(&mut tx, DocumentEvent::PassQuality, self.happens())
+            .await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(())
@@ -69,7 +71,13 @@ impl Central {
         let mut document = Document::numbered(&mut tx, number).await?;
         let failed = document.number();
         judged_by_another(&mut tx, &document, &judge).await?;
-        document.apply(&mut tx, DocumentEvent::FailQuality).await?;
+        document
+            .apply(
+                &mut tx,
+                DocumentEvent::FailQuality,
+                self.happens().because(cause),
+            )
+            .await?;
         self.check_not_in_work(&mut tx, &document).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         let row = sqlx::query(
@@ -88,7 +96,13 @@ impl Central {
             .await?
             .apply(&mut tx, BlankEvent::Spoil)
             .await?;
-        document.apply(&mut tx, DocumentEvent::SpoilBlank).await?;
+        document
+            .apply(
+                &mut tx,
+                DocumentEvent::SpoilBlank,
+                self.happens().because(cause),
+            )
+            .await?;
         self.give_up_blank(&mut tx, actor, &mut document).await?;
         tx.commit().await?;
         self.settle_document(&document.id).await;
@@ -120,7 +134,7 @@ impl Central {
             DocumentState::QualityPassed => DocumentEvent::HandOverHere,
             _ => DocumentEvent::HandOver,
         };
-        document.apply(&mut tx, event).await?;
+        document.apply(&mut tx, event, self.happens()).await?;
         self.check_not_in_work(&mut tx, &document).await?;
         self.check_pins_known(&mut tx, &document).await?;
         self.activate_certificates(&mut tx, actor, &document)

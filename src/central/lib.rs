@@ -38,6 +38,7 @@ mod environment;
 mod error;
 mod expected;
 mod hand_over;
+mod happenings;
 mod imported_key;
 mod key_grants;
 mod keys;
@@ -70,6 +71,7 @@ mod sealing;
 mod standing;
 mod stock;
 mod travel;
+mod turn;
 mod turns;
 mod waiting;
 

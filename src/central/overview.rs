@@ -121,7 +121,7 @@ impl Central {
                     (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
                     (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed', e.serial LIMIT 1) AS envelope,
                     (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
-             FROM document d ORDER BY d.urgent DESC, d.due, d.number NULLS FIRST, d.id",
+             FROM document d ORDER BY d.due, d.urgent DESC, d.id",
         )
         .fetch_all(&mut *tx)
         .await?;

@@ -7,17 +7,22 @@ use api::Actor;
 use audit::Control;
 use document::life_cycle::{DocumentEvent, DocumentState, LifeCycle};
 use document::{Application, DocumentNumber, Priority, Record, Validity};
-use jiff::ToSpan;
-use jiff::civil::{Date, Weekday};
 use profile::{DocumentProfile, NumberSource};
 use uuid::Uuid;
 
 use crate::central::Central;
-use crate::database::Write;
+use crate::database::{Write, moment};
 use crate::documents::allot;
 use crate::error::{CentralError, Result, advance};
+use crate::happenings::Facts;
 use crate::scribe::Deed;
 use crate::waiting::prepared;
+
+/// The day of an application and the day its document is due, as they are stored.
+struct Terms {
+    applied: String,
+    due: String,
+}
 
 impl Central {
     /// Prepares the document of an application and puts it into the queue. Returns its number,
@@ -30,10 +35,10 @@ impl Central {
     ) -> Result<Option<DocumentNumber>> {
         let profile = self.document_profile(application.kind)?;
         let id = Uuid::now_v7().to_string();
-        let due = due(self.today(), application.priority)?;
+        let terms = self.terms(tx, application).await?;
         if profile.number == NumberSource::Blank {
             self.check_preparable(profile, application)?;
-            self.queue_waiting(tx, actor, application, profile, &id, due)
+            self.queue_waiting(tx, actor, application, profile, &id, &terms)
                 .await?;
             return Ok(None);
         }
@@ -43,8 +48,8 @@ impl Central {
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         let damaged = |_| CentralError::damaged("a document's record");
         sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(&id)
         .bind(application.reference.as_str())
@@ -53,14 +58,18 @@ impl Central {
         .bind(number.to_string())
         .bind(state.name())
         .bind(i64::from(application.priority == Priority::Urgent))
-        .bind(due.to_string())
+        .bind(&terms.due)
         .bind(record.issued.to_string())
         .bind(record.expires.to_string())
         .bind(serde_json::to_string(&record).map_err(damaged)?)
         .bind(serde_json::to_string(&subjects).map_err(damaged)?)
+        .bind(application.office.as_str())
+        .bind(&terms.applied)
+        .bind(self.place(&application.office))
         .execute(&mut **tx)
         .await?;
-        let deed = prepared(number, application, &record, profile).with("due", due);
+        self.note_queued(tx, application, &id, &terms).await?;
+        let deed = prepared(number, application, &record, profile).with("due", &terms.due);
         self.record(tx, Some(actor), &deed).await?;
         Ok(Some(number))
     }
@@ -73,11 +82,12 @@ impl Central {
         application: &Application,
         profile: &DocumentProfile,
         id: &str,
-        due: Date,
+        terms: &Terms,
     ) -> Result<()> {
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, state, urgent, due) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO document (id, application, kind, profile, state, urgent, due, office, applied, place)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(id)
         .bind(application.reference.as_str())
@@ -85,9 +95,13 @@ impl Central {
         .bind(&profile.name)
         .bind(state.name())
         .bind(i64::from(application.priority == Priority::Urgent))
-        .bind(due.to_string())
+        .bind(&terms.due)
+        .bind(application.office.as_str())
+        .bind(&terms.applied)
+        .bind(self.place(&application.office))
         .execute(&mut **tx)
         .await?;
+        self.note_queued(tx, application, id, terms).await?;
         let reference = &application.reference;
         let deed = Deed::new(
             "document.queued",
@@ -97,8 +111,46 @@ impl Central {
         )
         .with("kind", application.kind)
         .with("profile", &profile.name)
-        .with("due", due);
+        .with("due", &terms.due);
         self.record(tx, Some(actor), &deed).await
+    }
+
+    /// Returns the day of an application, and the day by which its document must be made: so many
+    /// working days after it.
+    async fn terms(&self, tx: &mut Write, application: &Application) -> Result<Terms> {
+        let entered: i64 =
+            sqlx::query_scalar("SELECT entered FROM application WHERE reference = $1")
+                .bind(application.reference.as_str())
+                .fetch_one(&mut **tx)
+                .await?;
+        let applied = self.calendar().day_of(moment(entered)?);
+        let due = self.calendar().due(applied, application.priority);
+        let due =
+            due.ok_or_else(|| CentralError::refused("the day it is due leaves the calendar"))?;
+        Ok(Terms {
+            applied: applied.to_string(),
+            due: due.to_string(),
+        })
+    }
+
+    async fn note_queued(
+        &self,
+        tx: &mut Write,
+        application: &Application,
+        id: &str,
+        terms: &Terms,
+    ) -> Result<()> {
+        let facts = Facts {
+            kind: application.kind.name(),
+            office: Some(application.office.as_str()),
+            urgent: application.priority == Priority::Urgent,
+            applied: Some(&terms.applied),
+            due: &terms.due,
+        };
+        let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
+        facts
+            .note(tx, id, DocumentEvent::Queue, state.name(), self.happens())
+            .await
     }
 
     /// Returns what becomes of an application as of today, under a number.
@@ -138,47 +190,5 @@ impl Central {
             }
         }
         Ok(subjects)
-    }
-}
-
-/// Returns the day by which a document must be made: so many working days after `day`. Saturdays
-/// and Sundays are not counted; public holidays are not known here, so that it errs on the early
-/// side.
-fn due(day: Date, priority: Priority) -> Result<Date> {
-    let mut due = day;
-    let mut left = priority.working_days();
-    while left > 0 {
-        due = due
-            .checked_add(1.day())
-            .map_err(|_| CentralError::refused("the day it is due leaves the calendar"))?;
-        if !matches!(due.weekday(), Weekday::Saturday | Weekday::Sunday) {
-            left -= 1;
-        }
-    }
-    Ok(due)
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn weekends_do_not_count() {
-        // Friday 6 March 2026.
-        assert_eq!(
-            due(date(2026, 3, 6), Priority::Urgent).unwrap(),
-            date(2026, 3, 10)
-        );
-        assert_eq!(
-            due(date(2026, 3, 6), Priority::Normal).unwrap(),
-            date(2026, 3, 20)
-        );
-        // A Sunday counts from Monday on.
-        assert_eq!(
-            due(date(2026, 3, 8), Priority::Urgent).unwrap(),
-            date(2026, 3, 10)
-        );
     }
 }

@@ -6,7 +6,6 @@ use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
 use document::{Act, Purpose};
 use jiff::SignedDuration;
 use profile::{DocumentProfile, NumberSource};
-use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::accounts::authorise;
@@ -19,6 +18,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
 use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
+use crate::turn::{Turn, first_in_queue};
 
 /// How long a lease lasts after the last that was heard of it.
 pub(crate) const TERM: SignedDuration = SignedDuration::from_mins(10);
@@ -107,7 +107,9 @@ impl Central {
                 digest: self.chip(product)?.digest.to_vec(),
             });
         }
-        document.apply(&mut tx, DocumentEvent::Lease).await?;
+        document
+            .apply(&mut tx, DocumentEvent::Lease, self.happens())
+            .await?;
         let mut held = Held {
             id: LeaseId(Uuid::now_v7()),
             purpose: Purpose::Personalization,
@@ -227,9 +229,8 @@ impl Central {
         })
     }
 
-    /// Returns the document whose turn it is: urgent first, then what is due first, then by
-    /// number or, where that comes with the blank, by age; of those that can be made of the slot's
-    /// blanks, and of the one that lies there where it is known.
+    /// Returns the document whose turn it is ([`first_in_queue`]), of those that can be made of the
+    /// slot's blanks by a station of this place, and of the one that lies there where it is known.
     async fn next_document(
         &self,
         tx: &mut Connection,
@@ -242,25 +243,17 @@ impl Central {
             let is_fit = profile.made_of(&request.products).is_some();
             is_fit && is_numbered && profile.article == request.article
         };
-        let profiles: Vec<_> = self.document_profiles().iter().filter(is_served).collect();
-        if profiles.is_empty() {
-            return Ok(None);
+        let place = self.place_of_station(request.office.as_ref())?;
+        let mut first: Option<(Turn, &DocumentProfile)> = None;
+        for profile in self.document_profiles().iter().filter(is_served) {
+            let turn = first_in_queue(tx, &profile.name, place).await?;
+            if let Some(turn) = turn
+                && first.as_ref().is_none_or(|(other, _)| turn < *other)
+            {
+                first = Some((turn, profile));
+            }
         }
-        let places: Vec<_> = (1..=profiles.len()).map(|at| format!("${at}")).collect();
-        let places = places.join(", ");
-        let sql = format!(
-            "SELECT id, profile FROM document WHERE state = 'queued' AND profile IN ({places}) ORDER BY urgent DESC, due, number NULLS FIRST, id LIMIT 1"
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for profile in &profiles {
-            query = query.bind(&profile.name);
-        }
-        let Some(row) = query.fetch_optional(&mut *tx).await? else {
-            return Ok(None);
-        };
-        let name: &str = row.get("profile");
-        let profile = profiles.into_iter().find(|profile| profile.name == name);
-        Ok(profile.map(|profile| (row.get("id"), profile)))
+        Ok(first.map(|(turn, profile)| (turn.id, profile)))
     }
 
     /// Ends the leases whose time has passed. One that no blank was bound to goes back to
@@ -278,7 +271,7 @@ impl Central {
                 held.apply(tx, LeaseEvent::Release).await?;
                 Document::load(tx, &held.document)
                     .await?
-                    .apply(tx, DocumentEvent::Release)
+                    .apply(tx, DocumentEvent::Release, self.happens())
                     .await?;
             }
             let deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)

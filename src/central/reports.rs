@@ -2,7 +2,7 @@
 
 use api::{Actor, BlankEnd, Report};
 use audit::{Control, Outcome};
-use document::{Act, Purpose};
+use document::{Act, Kind, Purpose};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -12,7 +12,7 @@ use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
 use crate::database::{Connection, stored};
 use crate::documents::Document;
-use crate::endings::foreign;
+use crate::endings::{cause_of, foreign};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::scribe::Deed;
@@ -64,6 +64,7 @@ impl Central {
             .clone()
             .with("document", &held.number)
             .with("milliseconds", report.milliseconds);
+        let made = Some(document.record.kind).filter(|_| held.purpose == Purpose::Personalization);
         let incident = match judged {
             judged if held.purpose == Purpose::NewPins => {
                 let is_done = self
@@ -102,7 +103,7 @@ impl Central {
             }
             Err(error) => return Err(error),
         };
-        self.store_report(&mut tx, actor, report, sequence, &digest, is_sound)
+        self.store_report(&mut tx, actor, report, (sequence, &digest), made, is_sound)
             .await?;
         if let Some(blank) = &held.blank {
             deed = deed.with("blank", blank);
@@ -133,17 +134,18 @@ impl Central {
         Ok(())
     }
 
-    /// Stores a report; of one that is not sound, only that there was one.
+    /// Stores a report; of one that is not sound, only that there was one. `made` is the kind of what
+    /// was made or tried; none where a finished document got new PINs, which is not counted.
     async fn store_report(
         &self,
         tx: &mut Connection,
         actor: &Actor,
         report: &Report,
-        sequence: i64,
-        digest: &[u8],
+        (sequence, digest): (i64, &[u8]),
+        made: Option<Kind>,
         is_sound: bool,
     ) -> Result<()> {
-        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received, day, kind, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
             .bind(&actor.station)
             .bind(sequence)
             .bind(digest)
@@ -151,6 +153,9 @@ impl Central {
             .bind(end_name(&report.end))
             .bind(figure(report.milliseconds))
             .bind(stored(self.now()))
+            .bind(made.map(|_| self.calendar().day_of(self.now()).to_string()))
+            .bind(made.map(Kind::name))
+            .bind(cause_of(&report.end).filter(|_| is_sound))
             .execute(&mut *tx)
             .await?;
         if !is_sound {

@@ -7,6 +7,7 @@
 //!        central.db          the central store
 //!        station/journal.db  the station's memory
 //!        authority.der       the embedded authority's certificate
+//!        calendar.toml       which days the office works, in place of the shipped list
 //!        audit.key           the public key of the audit log
 //!        releasers.txt       who may release profiles; production needs it
 //!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release,
@@ -16,7 +17,7 @@
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -26,13 +27,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use central::{Central, CertificateShelf, KeyLabels, SystemClock};
-use document::Environment;
+use document::{Calendar, Environment, OfficeCode};
 use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::cli::authorities::{self, Connection};
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::files;
 use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
 use crate::cli::travel;
@@ -60,6 +62,9 @@ struct Settings {
     environment: Environment,
     series: String,
     origin: String,
+    /// The offices whose own stations make their documents.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    own_stations: BTreeSet<OfficeCode>,
     /// Master keys beside the usual ones, or in their place: key set, or `CHIP/SET` = label in the
     /// token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -165,6 +170,7 @@ impl Installation {
             environment: Environment::Test,
             series: "XA".into(),
             origin: "test.zimogs.example/central".into(),
+            own_stations: BTreeSet::new(),
             masters: BTreeMap::new(),
             envelopes: extras.envelopes,
             authorities: extras.authorities,
@@ -316,12 +322,36 @@ impl Installation {
             envelope_printer: self.envelope_key()?,
             channels_a_minute: CHANNELS_A_MINUTE,
             series: self.settings.series.clone(),
+            calendar: self.calendar()?,
+            own_stations: self.settings.own_stations.clone(),
             origin: self.settings.origin.clone(),
             station: "central".into(),
             clock: Arc::new(SystemClock),
         })
         .await
         .map_err(Failure::from)
+    }
+
+    /// Returns which days the office works: by its own list, or the shipped one.
+    pub(crate) fn calendar(&self) -> Result<Calendar, Failure> {
+        let path = self.folder.join("calendar.toml");
+        let own = match fs::symlink_metadata(&path) {
+            Ok(_) => Some(files::read(&path, files::SHORT)?),
+            // A list that is there and cannot be read is no list that is missing.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::of(Kind::Usage, &error)),
+        };
+        let (text, shown) = match &own {
+            Some(bytes) => (
+                std::str::from_utf8(bytes).or_fail(Kind::Usage)?,
+                path.display().to_string(),
+            ),
+            None => (shipped::CALENDAR, "the shipped calendar".to_owned()),
+        };
+        toml::from_str(text).map_err(|error| {
+            let fault = format!("{shown}: {}", error.to_string().trim_end());
+            Failure::new(Kind::Usage, fault)
+        })
     }
 
     /// Returns the address of the envelope printer.

@@ -16,6 +16,9 @@ static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/a
 /// The token kind that works as it is shipped.
 pub(crate) const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml");
 
+/// Which days an office works, as far as the law alone does not say it.
+pub(crate) const CALENDAR: &str = include_str!("../../reports/calendar.toml");
+
 /// Chip, document and certificate profiles, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {

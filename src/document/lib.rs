@@ -13,6 +13,7 @@
 //!       |             +-------- age_on(day), common_name()
 //!       |
 //!       +-- Kind, birth date, day of issue --> Validity
+//!       +-- Priority, Calendar, day of application --> the day it is due
 //!       +-- Series::allot() -----------------> DocumentNumber
 //!       |                        (or the number of a numbered blank)
 //!       +-- Record, mrz::Conventions ---------> Mrz
@@ -27,6 +28,7 @@
 mod named;
 
 mod application;
+mod calendar;
 mod common_name;
 mod delivery;
 mod fingerprint;
@@ -50,6 +52,7 @@ pub use application::{
     Application, CodeError, Fault, FaultCode, MAX_APPLICATION_BYTES, MAX_FAULTS, OfficeCode,
     Priority, Reference, Source,
 };
+pub use calendar::{Calendar, CalendarError, MAX_LISTED_DAYS, easter_sunday};
 pub use common_name::{COMMON_NAME_LIMIT, common_name};
 pub use delivery::{DeliveredBlank, DeliveredChip, Delivery, DeliveryError};
 pub use fingerprint::{FingerPosition, Fingerprint, MAX_FINGERPRINTS};

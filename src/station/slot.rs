@@ -181,6 +181,7 @@ impl Slot {
             slot: self.config.name.clone(),
             products,
             article,
+            office: self.shared.office.clone(),
             chips,
         };
         let mut told = false;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
 use api::{Actor, Centre};
-use document::Environment;
+use document::{Environment, OfficeCode};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
@@ -24,6 +24,8 @@ const EVENTS: usize = 4096;
 pub struct StationConfig {
     /// What the station is for; it takes no document of the other environment.
     pub environment: Environment,
+    /// The office it stands in, where that office makes its own documents.
+    pub office: Option<OfficeCode>,
     /// The station and the operator who is signed in.
     pub actor: Actor,
     /// The journal's file.
@@ -57,6 +59,7 @@ pub struct SlotChip {
 /// What all slots share.
 pub(crate) struct Shared {
     pub(crate) environment: Environment,
+    pub(crate) office: Option<OfficeCode>,
     pub(crate) centre: Arc<dyn Centre>,
     pub(crate) actor: Actor,
     pub(crate) runtime: Handle,
@@ -99,6 +102,7 @@ impl Station {
         let (events, _) = broadcast::channel(EVENTS);
         let shared = Arc::new(Shared {
             environment: config.environment,
+            office: config.office,
             centre,
             actor: config.actor,
             runtime,

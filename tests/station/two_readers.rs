@@ -189,6 +189,7 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
     let places = PRODUCTS.iter().zip(readers.lines());
     let config = StationConfig {
         environment: Environment::Test,
+        office: None,
         actor: Actor {
             station: "station-1".into(),
             person: "operator".into(),

@@ -222,6 +222,8 @@ async fn store(file: &Path) -> Result<Store, Box<dyn Error>> {
         envelope_printer: None,
         channels_a_minute: 1,
         series: "XA".into(),
+        calendar: document::Calendar::default(),
+        own_stations: Default::default(),
         origin: "measured.example/central".into(),
         station: "central".into(),
         clock: Arc::new(SystemClock),

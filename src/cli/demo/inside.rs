@@ -96,6 +96,7 @@ async fn demo(
     let slots = slots_of(&stocks, &announcement.readers);
     let config = StationConfig {
         environment: installation.environment(),
+        office: None,
         actor: by(Role::Operator),
         journal: installation.journal(),
         catalogue: Catalogue::new(profiles.chips, profiles.documents),

@@ -271,6 +271,7 @@ pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
         slot: slot.into(),
         products: products.iter().map(|&product| product.into()).collect(),
         article: None,
+        office: None,
         chips: Vec::new(),
     }
 }
@@ -336,6 +337,8 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         envelope_printer: None,
         channels_a_minute: 2_400,
         series: "XA".into(),
+        calendar: document::Calendar::default(),
+        own_stations: Default::default(),
         origin: "test.example/central".into(),
         station: "central".into(),
         clock: Arc::clone(clock) as Arc<dyn Clock>,

@@ -1,0 +1,105 @@
+//! What happened to documents, as rows that reports count.
+//!
+//! The audit log is the proof; this is its sum in a form that a database adds up. Both are written in
+//! the transaction of the change.
+
+use document::life_cycle::DocumentEvent;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::central::Central;
+use crate::database::{Connection, stored};
+use crate::documents::Document;
+use crate::error::Result;
+
+/// When something happens to a document, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Happening<'a> {
+    at: Timestamp,
+    /// The office's own day.
+    day: Date,
+    cause: Option<&'a str>,
+}
+
+impl Central {
+    /// Returns the present moment, for what happens to a document now.
+    pub(crate) fn happens(&self) -> Happening<'static> {
+        let at = self.now();
+        Happening {
+            at,
+            day: self.calendar().day_of(at),
+            cause: None,
+        }
+    }
+}
+
+impl Happening<'_> {
+    /// Says why it happens. A cause names no holder.
+    pub(crate) fn because(self, cause: &str) -> Happening<'_> {
+        Happening {
+            at: self.at,
+            day: self.day,
+            cause: Some(cause),
+        }
+    }
+}
+
+impl Document {
+    /// Writes down what happened to the document, which is in its new state.
+    pub(crate) async fn note(
+        &self,
+        tx: &mut Connection,
+        event: DocumentEvent,
+        happening: Happening<'_>,
+    ) -> Result<()> {
+        Facts {
+            kind: self.record.kind.name(),
+            office: self.office.as_deref(),
+            urgent: self.urgent,
+            applied: self.applied.as_deref(),
+            due: &self.due,
+        }
+        .note(tx, &self.id, event, self.state.name(), happening)
+        .await
+    }
+}
+
+/// What a document is counted by.
+pub(crate) struct Facts<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) office: Option<&'a str>,
+    pub(crate) urgent: bool,
+    pub(crate) applied: Option<&'a str>,
+    pub(crate) due: &'a str,
+}
+
+impl Facts<'_> {
+    /// Writes down what happened to a document, which is in `state` now.
+    pub(crate) async fn note(
+        &self,
+        tx: &mut Connection,
+        document: &str,
+        event: DocumentEvent,
+        state: &str,
+        happening: Happening<'_>,
+    ) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO document_event (document, event, state, at, day, kind, office, urgent, applied, due, cause)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(document)
+        .bind(event.name())
+        .bind(state)
+        .bind(stored(happening.at))
+        .bind(happening.day.to_string())
+        .bind(self.kind)
+        .bind(self.office)
+        .bind(i64::from(self.urgent))
+        .bind(self.applied)
+        .bind(self.due)
+        .bind(happening.cause)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+}
