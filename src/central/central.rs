@@ -250,6 +250,10 @@ impl Central {
         self.0.database.read().await
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.0.scribe.clock.now()
     }

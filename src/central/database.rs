@@ -71,6 +71,19 @@ impl Database {
         Ok(self.readers.begin().await?)
     }
 
+    /// Copies the database into a file that is there and empty, as of one moment.
+    pub(crate) async fn copy_into(&self, file: &Path) -> Result<()> {
+        let name = file.to_str().ok_or_else(|| {
+            CentralError::invalid("the path of the copy is no UTF-8; give it another name")
+        })?;
+        let mut connection = self.readers.acquire().await?;
+        sqlx::query("VACUUM INTO $1")
+            .bind(name)
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -146,6 +146,16 @@ pub enum CentralError {
         /// What is damaged.
         what: String,
     },
+    /// A copy of the store ends before what somebody has seen of its log.
+    #[error(
+        "the copy ends at entry {entries} of the log, and a checkpoint over {seen} entries is known: what came between is lost, and numbers would be given twice; restore what came after the copy too"
+    )]
+    Lacking {
+        /// How many entries the copy has.
+        entries: u64,
+        /// How many there were.
+        seen: u64,
+    },
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -233,7 +243,8 @@ impl CentralError {
             | Self::Authority { .. }
             | Self::Signing { .. }
             | Self::File { .. }
-            | Self::Damaged { .. } => Some(Outcome::Failed),
+            | Self::Damaged { .. }
+            | Self::Lacking { .. } => Some(Outcome::Failed),
             Self::Setup { .. }
             | Self::Environment { .. }
             | Self::Release(_)

@@ -98,7 +98,9 @@ impl From<CentralError> for Failure {
             CentralError::Invalid { .. } => Kind::Usage,
             CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,
             CentralError::Release(ref error) if !error.is_alteration() => Kind::Refused,
-            CentralError::Damaged { .. } | CentralError::Release(_) => Kind::Integrity,
+            CentralError::Damaged { .. }
+            | CentralError::Lacking { .. }
+            | CentralError::Release(_) => Kind::Integrity,
             _ => Kind::Failed,
         };
         Self::of(kind, &error)

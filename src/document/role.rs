@@ -108,6 +108,8 @@ named! {
         ManageStations = "manage-stations",
         /// Read, search and export the audit log.
         ReadAuditLog = "read-audit-log",
+        /// Make a copy of the store that it can be restored from.
+        BackUpStore = "back-up-store",
         /// See reports of stock, quality and volume.
         ViewReports = "view-reports",
     }
@@ -163,7 +165,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         }
         Act::ReportBlankMissing => matches!(role, Operator | Quality | StockKeeper),
         Act::PrintEnvelope | Act::DispatchEnvelope => matches!(role, EnvelopeClerk),
-        Act::ManageSeries | Act::ManagePeople | Act::ManageStations => {
+        Act::ManageSeries | Act::ManagePeople | Act::ManageStations | Act::BackUpStore => {
             matches!(role, Administrator)
         }
         Act::ReadAuditLog => matches!(role, Auditor | SecurityOfficer),

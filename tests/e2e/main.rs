@@ -9,6 +9,7 @@
 )]
 
 mod authority;
+mod backup;
 mod bench;
 mod border;
 mod card;

@@ -1,5 +1,6 @@
 //! `zimogs central`: looks into the central store of an installation.
 
+mod backup;
 mod certificates;
 mod envelope;
 mod new_pins;
@@ -51,6 +52,12 @@ pub(crate) enum Command {
     /// PIN envelopes, from the printer to the holder.
     #[command(subcommand)]
     Envelope(envelope::Command),
+    /// Copies the store while it works, with what an installation consists of beside its token.
+    /// Example: zimogs central backup --out /backup/2026-12-01 --data FOLDER
+    Backup(backup::Backup),
+    /// Makes an installation of a backup, after it was judged. Example:
+    /// zimogs central restore /backup/2026-12-01 --witness export/checkpoint --data NEW-FOLDER
+    Restore(backup::Restore),
     /// Shows the certificates that are not settled with their authorities. Example:
     /// zimogs central certificates --sweep --data FOLDER
     Certificates(Certificates),
@@ -195,6 +202,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         }),
         Command::NewPins(options) => new_pins::run(options),
         Command::Envelope(command) => envelope::run(command),
+        Command::Backup(options) => backup::make(options),
+        Command::Restore(options) => backup::restore(options),
         Command::Certificates(options) => certificates::run(options),
         Command::User(command) => user::run(command),
     }?;

@@ -2,6 +2,7 @@
 //! openssl's. What runs against it is the executor that stations run.
 
 mod audit_log;
+mod backup;
 mod bench;
 mod envelopes;
 mod house;

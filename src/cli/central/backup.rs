@@ -1,0 +1,243 @@
+//! `zimogs central backup` and `restore`.
+//!
+//! ```text
+//! BACKUP/
+//!   central.db        the store's database as of one moment
+//!   installation/     installation.toml, releases, travel authorities … of the folder
+//!   manifest.json     SHA-256 of each, and how far the log goes: written last
+//! ```
+//!
+//! The token is no part of it (`zimogs hsm backup`), nor is a station's journal: it goes on where
+//! it is, and what it did since the backup is in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Component, Path, PathBuf};
+
+use central::{Copied, judge_copy};
+use clap::Args;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::cli::card::runs::write_whole;
+use crate::cli::central::Place;
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::{files, output};
+
+const DATABASE: &str = "central.db";
+const FILES: &str = "installation";
+const MANIFEST: &str = "manifest.json";
+/// What of an installation's folder a backup has no part of: the token, the station's journal, the
+/// database, which is copied otherwise, and what paper and logs hold.
+const APART: [&str; 5] = [
+    "token",
+    "station",
+    DATABASE,
+    "central.db-wal",
+    "central.db-shm",
+];
+/// The longest file of an installation, in bytes.
+const MAX_FILE: usize = 64 << 20;
+/// How deep its folders are.
+const MAX_DEPTH: usize = 8;
+
+/// A backup to make.
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// The folder to make, which is not there yet.
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A backup to make an installation of.
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The backup's folder.
+    backup: PathBuf,
+    /// The folder to make, which is not there yet.
+    #[arg(long)]
+    data: PathBuf,
+    /// The latest checkpoint of the log that is known: `checkpoint` in an audit export, say.
+    #[arg(long, value_name = "FILE", required_unless_present = "without_witness")]
+    witness: Option<PathBuf>,
+    /// No checkpoint is known: nobody can tell whether the backup is the last.
+    #[arg(long, conflicts_with = "witness")]
+    without_witness: bool,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a backup consists of.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    made: Timestamp,
+    /// SHA-256 of each file in hexadecimal, by its path.
+    files: BTreeMap<String, String>,
+    /// How many entries the log has under its last checkpoint.
+    entries: u64,
+}
+
+/// Makes a backup.
+pub(crate) fn make(options: &Backup) -> Result<(), Failure> {
+    let out = &options.out;
+    let folder = options.place.installation()?.folder().to_owned();
+    let copied = options
+        .place
+        .with_central("administrator", async |central, actor| {
+            // Not before: this program starts itself again to find the token.
+            make_folder(out)?;
+            Ok(central.back_up(&actor, &out.join(DATABASE)).await?)
+        })?;
+    let mut files = BTreeMap::from([(DATABASE.to_owned(), hex::encode(copied.digest))]);
+    make_folder(&out.join(FILES))?;
+    copy(&folder, &out.join(FILES), FILES, MAX_DEPTH, &mut files)?;
+    let manifest = Manifest {
+        format: 1,
+        made: Timestamp::now(),
+        files,
+        entries: copied.entries,
+    };
+    let text = serde_json::to_vec_pretty(&manifest).or_fail(Kind::Failed)?;
+    write_whole(&out.join(MANIFEST), &text).or_fail(Kind::Failed)?;
+    tell(options.place.json(), out, &copied, "is backed up to")?;
+    if options.place.json() {
+        return Ok(());
+    }
+    output::line("the token is no part of it: zimogs hsm backup")
+}
+
+/// Makes an installation of a backup.
+pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
+    let text = files::read(&options.backup.join(MANIFEST), files::SHORT)?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|_| {
+        Failure::new(
+            Kind::Integrity,
+            format!(
+                "{} is no whole backup: its manifest does not read",
+                options.backup.display()
+            ),
+        )
+    })?;
+    for (name, digest) in &manifest.files {
+        check(&options.backup, name, digest)?;
+    }
+    let witness = options
+        .witness
+        .as_ref()
+        .map(|path| files::read(path, files::SHORT))
+        .transpose()?;
+    let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    let database = options.backup.join(DATABASE);
+    let copied = runtime.block_on(judge_copy(&database, witness.as_deref()))?;
+    if manifest.files.get(DATABASE) != Some(&hex::encode(copied.digest)) {
+        return Err(damaged(DATABASE, "is another than was written"));
+    }
+
+    make_folder(&options.data)?;
+    make_folder(&options.data.join("station"))?;
+    for name in manifest.files.keys() {
+        let to = match Path::new(name).strip_prefix(FILES) {
+            Ok(inside) => options.data.join(inside),
+            Err(_) => options.data.join(name),
+        };
+        if let Some(folder) = to.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .or_fail(Kind::Failed)?;
+        }
+        fs::copy(options.backup.join(name), &to).or_fail(Kind::Failed)?;
+    }
+    tell(options.json, &options.data, &copied, "is restored to")?;
+    if options.json {
+        return Ok(());
+    }
+    output::line("next: bring its token back (zimogs hsm restore), and start it")
+}
+
+fn tell(json: bool, folder: &Path, copied: &Copied, did: &str) -> Result<(), Failure> {
+    if json {
+        return output::json(&json!({
+            "folder": folder, "sha256": hex::encode(copied.digest), "entries": copied.entries, "waiting": copied.waiting,
+            "key": copied.key, "checkpoint": copied.checkpoint,
+        }));
+    }
+    output::line(&format!(
+        "the store, with {} entries in its log, {did} {}",
+        copied.entries,
+        folder.display()
+    ))
+}
+
+/// Makes a folder for this user only.
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let made = fs::DirBuilder::new().mode(0o700).create(folder);
+    made.map_err(|error| {
+        Failure::new(
+            Kind::Usage,
+            format!("the folder {} cannot be made: {error}", folder.display()),
+        )
+        .with_hint("name one that is not there yet")
+    })
+}
+
+/// Copies the files of an installation, and notes what each hashes to.
+fn copy(
+    from: &Path,
+    to: &Path,
+    name: &str,
+    depth: usize,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    for entry in fs::read_dir(from).or_fail(Kind::Failed)? {
+        let entry = entry.or_fail(Kind::Failed)?;
+        let file = entry.file_name();
+        let Some(file) = file.to_str() else { continue };
+        let kind = entry.file_type().or_fail(Kind::Failed)?;
+        let (path, name) = (entry.path(), format!("{name}/{file}"));
+        if depth == MAX_DEPTH && APART.contains(&file) {
+            continue;
+        }
+        if kind.is_dir() && depth > 0 {
+            make_folder(&to.join(file))?;
+            copy(&path, &to.join(file), &name, depth - 1, files)?;
+        } else if kind.is_file() {
+            let bytes = crate::cli::files::read(&path, MAX_FILE)?;
+            crate::cli::files::write_new(&to.join(file), &bytes)?;
+            files.insert(name, hex::encode(Sha256::digest(&bytes)));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a file of a backup is there as it was written. The database is judged by itself.
+fn check(backup: &Path, name: &str, digest: &str) -> Result<(), Failure> {
+    let inside = Path::new(name);
+    let is_plain = |part| matches!(part, Component::Normal(_));
+    if !inside.components().all(is_plain) {
+        return Err(damaged("a file", "has a name that leads out of it"));
+    }
+    if name == DATABASE {
+        return Ok(());
+    }
+    let bytes = files::read(&backup.join(inside), MAX_FILE)
+        .map_err(|_| damaged(name, "is missing or too long"))?;
+    match hex::encode(Sha256::digest(&bytes)) == digest {
+        true => Ok(()),
+        false => Err(damaged(name, "is another than was written")),
+    }
+}
+
+fn damaged(name: &str, how: &str) -> Failure {
+    Failure::new(Kind::Integrity, format!("{name} in the backup {how}"))
+        .with_hint("take another backup")
+}

@@ -1,0 +1,126 @@
+//! Copies of the store: made while it works, judged before anybody works with one.
+
+use audit::Outcome;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use super::house::{House, actor, is_refused, with_house};
+use crate::{Central, CentralError, judge_copy};
+
+/// Changes a copy behind everybody's back.
+async fn meddle(file: &std::path::Path, sql: &'static str) {
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut copy = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut copy).await.unwrap();
+    copy.close().await.unwrap();
+}
+
+/// Returns the last checkpoint of the log, as an export has it.
+async fn checkpoint(house: &House) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let auditor = actor("auditor");
+    house
+        .central
+        .export_audit(&auditor, folder.path())
+        .await
+        .unwrap();
+    std::fs::read(folder.path().join("checkpoint")).unwrap()
+}
+
+#[test]
+fn a_store_is_copied_while_it_works_and_opens_again() {
+    with_house(
+        "scenarios::backup::a_store_is_copied_while_it_works_and_opens_again",
+        async |house| {
+            let administrator = actor("administrator");
+            let first = house.prepared("01-adult").await;
+            let seen = checkpoint(&house).await;
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("copy.db");
+            let refused = house.central.back_up(&actor("clerk"), &file).await;
+            assert!(is_refused(&refused));
+            assert!(!file.exists());
+            let copied = house.central.back_up(&administrator, &file).await.unwrap();
+            assert_eq!(copied.waiting, 0);
+            // What is there is never written over.
+            let again = house.central.back_up(&administrator, &file).await;
+            assert!(matches!(again, Err(CentralError::File { .. })));
+            assert_eq!(house.count("store.backed-up", Outcome::Done).await, 1);
+
+            let judged = judge_copy(&file, None).await.unwrap();
+            assert_eq!(judged, copied);
+            assert_eq!(judge_copy(&file, Some(&seen)).await.unwrap(), copied);
+
+            // The store goes on: who has seen more of its log does not take the copy for it.
+            let second = house.prepared("05-nineteen").await;
+            let later = checkpoint(&house).await;
+            let lacking = judge_copy(&file, Some(&later)).await.unwrap_err();
+            assert!(
+                matches!(lacking, CentralError::Lacking { entries, seen } if entries == copied.entries && seen > entries),
+                "{lacking}"
+            );
+
+            // The copy is the store as it was.
+            house.central.close().await;
+            let mut config = house.config();
+            config.database = file.clone();
+            let restored = Central::open(config).await.unwrap();
+            let documents = restored.documents(&actor("auditor")).await.unwrap();
+            let numbers: Vec<_> = documents
+                .iter()
+                .filter_map(|line| line.number.clone())
+                .collect();
+            assert_eq!(numbers, [first.to_string()]);
+            assert_ne!(first, second);
+            restored.close().await;
+        },
+    );
+}
+
+#[test]
+fn a_copy_that_was_altered_is_none() {
+    with_house(
+        "scenarios::backup::a_copy_that_was_altered_is_none",
+        async |house| {
+            house.prepared("01-adult").await;
+            let folder = tempfile::tempdir().unwrap();
+            for (name, sql) in [
+                (
+                    "entry.db",
+                    "DROP TRIGGER audit_entry_is_sequenced_once; UPDATE audit_entry SET entry = x'00' WHERE leaf = 1;",
+                ),
+                (
+                    "gap.db",
+                    "DROP TRIGGER audit_entry_stays; DELETE FROM audit_entry WHERE leaf = 1;",
+                ),
+                (
+                    "short.db",
+                    "DROP TRIGGER audit_entry_stays; DELETE FROM audit_entry WHERE leaf > 1;",
+                ),
+                (
+                    "dangling.db",
+                    "PRAGMA foreign_keys = OFF; DELETE FROM document;",
+                ),
+                (
+                    "none.db",
+                    "DROP TRIGGER audit_checkpoint_stays; DELETE FROM audit_checkpoint;",
+                ),
+            ] {
+                let file = folder.path().join(name);
+                let administrator = actor("administrator");
+                house.central.back_up(&administrator, &file).await.unwrap();
+                meddle(&file, sql).await;
+                let judged = judge_copy(&file, None).await;
+                assert!(
+                    matches!(judged, Err(CentralError::Damaged { .. })),
+                    "{name}: {judged:?}"
+                );
+            }
+            let file = folder.path().join("good.db");
+            let administrator = actor("administrator");
+            house.central.back_up(&administrator, &file).await.unwrap();
+            let foreign = judge_copy(&file, Some(b"nonsense")).await;
+            assert!(matches!(foreign, Err(CentralError::Invalid { .. })));
+        },
+    );
+}

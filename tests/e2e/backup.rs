@@ -1,0 +1,66 @@
+//! A backup made while an installation is in use, and an installation made of it.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::world::{Ran, json, run, zimogs};
+
+#[test]
+fn an_installation_comes_back_from_its_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (data, backup) = (path("data"), path("backup"));
+    let mut demo = zimogs();
+    demo.args(["demo", "--documents", "1", "--exit-when-done", "--json"]);
+    run(demo.arg("--data").arg(&data));
+    let export = |to: &str| {
+        let mut export = zimogs();
+        export.args(["audit", "export", "--data"]).arg(&data);
+        run(export.arg("--out").arg(path(to)));
+        path(to).join("checkpoint")
+    };
+    let seen = export("seen");
+    let mut make = zimogs();
+    make.args(["central", "backup", "--json", "--data"]);
+    let made = json(make.arg(&data).arg("--out").arg(&backup));
+    assert_eq!(made["sha256"].as_str().unwrap().len(), 64);
+    assert!(!backup.join("installation/token").exists());
+    let later = export("later");
+
+    let restored = path("restored");
+    let restore = |witness: &std::path::Path| {
+        let mut restore = zimogs();
+        restore.args(["central", "restore"]).arg(&backup);
+        restore.arg("--witness").arg(witness);
+        Ran::of(restore.arg("--data").arg(&restored).output().unwrap())
+    };
+    // Somebody has seen entries that the backup lacks.
+    let lacking = restore(&later).ends(5);
+    assert!(lacking.err.contains("is lost"), "{}", lacking.err);
+    assert!(!restored.exists());
+    let settings = backup.join("installation/installation.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("\"XA\"", "\"XB\"")).unwrap();
+    let altered = restore(&seen).ends(5);
+    assert!(altered.err.contains("installation.toml"), "{}", altered.err);
+    fs::write(&settings, text).unwrap();
+    restore(&seen).ends(0);
+
+    // The token comes back by another way.
+    run(Command::new("cp")
+        .arg("-a")
+        .arg(data.join("token"))
+        .arg(&restored));
+    let documents = |data: &std::path::Path| -> Value {
+        let mut documents = zimogs();
+        json(
+            documents
+                .args(["central", "documents", "--json", "--data"])
+                .arg(data),
+        )
+    };
+    assert_eq!(documents(&restored), documents(&data));
+    assert_eq!(documents(&restored).as_array().unwrap().len(), 1);
+}
