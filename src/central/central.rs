@@ -8,10 +8,10 @@ use document::{Calendar, Environment, Kind, OfficeCode, Purpose, Record, Series}
 use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use pki::{CertificateProfile, Confirmations, ServingCa};
+use pki::{CertificateProfile, Confirmations, ServingCa, StationAuthority};
 use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
 use sqlx::Row;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::audit_log::LogKey;
 use crate::authorities::Authorities;
@@ -70,6 +70,8 @@ struct Inner {
     passwords: Passwords,
     /// Held while a revocation list is made.
     listing: Mutex<()>,
+    /// Opened when it is needed: not every installation has stations elsewhere.
+    stations_ca: OnceCell<Arc<StationAuthority>>,
 }
 
 impl Central {
@@ -195,6 +197,7 @@ impl Central {
             rate: Rate::new(config.channels_a_minute),
             passwords: Passwords::new()?,
             listing: Mutex::default(),
+            stations_ca: OnceCell::new(),
         }));
         if found.is_none() {
             central.found_installation(series).await?;
@@ -327,6 +330,10 @@ impl Central {
 
     pub(crate) fn listing(&self) -> &Mutex<()> {
         &self.0.listing
+    }
+
+    pub(crate) fn stations_ca(&self) -> &OnceCell<Arc<StationAuthority>> {
+        &self.0.stations_ca
     }
 
     /// Returns the embedded authority, for what it serves beside this store: its lists, its

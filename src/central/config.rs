@@ -78,6 +78,8 @@ pub struct KeyLabels {
     pub envelope: String,
     /// The key to which the secrets of second factors are sealed, P-384.
     pub people: String,
+    /// The key that certifies stations, P-384.
+    pub stations: String,
 }
 
 impl Default for KeyLabels {
@@ -96,6 +98,7 @@ impl Default for KeyLabels {
             audit: "audit".to_owned(),
             envelope: "envelope".to_owned(),
             people: "people".to_owned(),
+            stations: "station-authority".to_owned(),
         }
     }
 }
@@ -128,7 +131,7 @@ impl KeyLabels {
                 token.generate_master_key(label, MasterKeySize::Aes128)
             })?;
         }
-        for label in [&self.authority, &self.ocsp, &self.cmp] {
+        for label in [&self.authority, &self.ocsp, &self.cmp, &self.stations] {
             make(label, &|| {
                 token.generate_signing_key(label, Curve::P384).map(drop)
             })?;

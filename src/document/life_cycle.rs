@@ -10,6 +10,7 @@
 //!  certificate   requested -> issued-on-hold -> ready -> active <-> suspended -> revoked
 //!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost
+//!  station       requested -> enrolled <-> suspended -> removed
 //! ```
 //!
 //! A machine is a pure function: state and event give the next state or a
@@ -32,6 +33,7 @@ mod lease;
 mod parcel;
 mod policy;
 mod rule;
+mod station;
 
 use std::fmt::{self, Display};
 
@@ -48,6 +50,7 @@ pub use lease::{LeaseEvent, LeaseState};
 pub use parcel::{ParcelEvent, ParcelState};
 pub use policy::{CertificateMove, RevocationCause, certificate_move, policy_table};
 pub use rule::Rule;
+pub use station::{StationEvent, StationState};
 
 /// A state of a life cycle.
 pub trait LifeCycle: Copy + Eq + fmt::Debug + Display + 'static {

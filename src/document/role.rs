@@ -106,6 +106,10 @@ named! {
         ManagePeople = "manage-people",
         /// Admit or remove stations and printers.
         ManageStations = "manage-stations",
+        /// Let a station in that an administrator asked for, or one that was suspended.
+        ConfirmStation = "confirm-station",
+        /// See the stations, and suspend one at once.
+        WatchStations = "watch-stations",
         /// Read, search and export the audit log.
         ReadAuditLog = "read-audit-log",
         /// Make a copy of the store that it can be restored from.
@@ -147,6 +151,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         | Act::ReleaseProfile
         | Act::ManageKeys
         | Act::ClearCertificate
+        | Act::ConfirmStation
         | Act::ServeAuthority => {
             matches!(role, SecurityOfficer)
         }
@@ -168,6 +173,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::ManageSeries | Act::ManagePeople | Act::ManageStations | Act::BackUpStore => {
             matches!(role, Administrator)
         }
+        Act::WatchStations => matches!(role, Administrator | SecurityOfficer),
         Act::ReadAuditLog => matches!(role, Auditor | SecurityOfficer),
         Act::ViewReports => {
             matches!(

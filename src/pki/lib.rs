@@ -12,6 +12,7 @@
 //!        ├─ CmpAuthority: another's, over CMP ◄─ ─► CmpServer: ServingCa for others
 //!        └─ Paired: one channel issues, another revokes
 //!
+//!   StationAuthority: certificates of stations, for TLS
 //!   CvAuthority: card-verifiable certificates of borders; CvFolder is its register
 //!   certs/country/*.toml ──► country: CSCA, document signers, master lists, EF.SOD
 //! ```
@@ -38,6 +39,7 @@ mod profile;
 mod qualified;
 mod received;
 mod register;
+mod station;
 mod subject;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
@@ -71,4 +73,5 @@ pub use ocsp::{Clock, OcspResponder, Published, ResponderError, router as valida
 pub use paired::Paired;
 pub use profile::{CertificateProfile, ProfileError, ProfileKind, Publication};
 pub use register::{Entry, Register, RegisterError};
+pub use station::{HostName, StationAuthority};
 pub use subject::{Holder, SubjectError};

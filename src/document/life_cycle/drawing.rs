@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::life_cycle::{
         ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LeaseState,
-        ParcelState, policy_table,
+        ParcelState, StationState, policy_table,
     };
 
     const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
@@ -102,6 +102,7 @@ mod tests {
         is_documented::<EnvelopeState>();
         is_documented::<LeaseState>();
         is_documented::<ParcelState>();
+        is_documented::<StationState>();
     }
 
     #[test]

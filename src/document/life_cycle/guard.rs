@@ -74,6 +74,7 @@ guards! {
     DocumentAtHand = "document-at-hand": "it is in hand, and its number was read from it",
     DocumentReturned = "document-returned": "the document of the blank came back, and ends with it",
     CertificatesFollow = "certificates-follow": "its certificates move as the table below says",
+    KeyCompared = "key-compared": "the digest of its key was read off at the station, and named by who confirms",
     ConcessionRecorded = "concession-recorded": "defect, action and who concedes are recorded (ISO 9001:2015 §8.7.2)",
 }
 

@@ -28,6 +28,7 @@ mod sealed_pins;
 mod sealing;
 mod serial_numbers;
 mod small_chips;
+mod stations;
 mod torn_pair;
 mod travel;
 mod travel_imported;

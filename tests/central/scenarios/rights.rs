@@ -13,6 +13,9 @@ use document::{Environment, Role};
 use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
 use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, PrintJob};
 
+/// A station's request, of openssl's.
+const PKCS10: &[u8] = include_bytes!("../../vectors/stations/request.der");
+
 const PEOPLE: [&str; 9] = [
     "clerk",
     "approver",
@@ -156,6 +159,27 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
                 .await),
         ),
         ("envelopes", of(central.envelopes(&who).await)),
+        (
+            "ask_station",
+            of(central.ask_station(&who, "s", None, PKCS10).await),
+        ),
+        (
+            "confirm_station",
+            of(central.confirm_station(&who, "s", "00").await),
+        ),
+        (
+            "suspend_station",
+            of(central.suspend_station(&who, "s", "no").await),
+        ),
+        (
+            "resume_station",
+            of(central.resume_station(&who, "s", "no").await),
+        ),
+        (
+            "remove_station",
+            of(central.remove_station(&who, "s", "no").await),
+        ),
+        ("stations", of(central.stations(&who).await)),
         ("unsettled", of(central.unsettled_certificates(&who).await)),
         (
             "clear_doubt",
@@ -251,12 +275,19 @@ fn every_act_is_one_roles_business() {
                     .concat(),
                     "officer" => [
                         &["export_audit", "clear_doubt", "publish"][..],
+                        &["confirm_station", "suspend_station", "resume_station"],
+                        &["stations"],
                         &looks,
                         &reports,
                     ]
                     .concat(),
                     "auditor" => [&["export_audit"][..], &looks, &reports].concat(),
-                    _ => [&["add_account", "accounts"][..], &reports].concat(),
+                    _ => [
+                        &["add_account", "accounts", "ask_station", "remove_station"][..],
+                        &["suspend_station", "stations"],
+                        &reports,
+                    ]
+                    .concat(),
                 };
                 let mut expected = expected;
                 let mut may = may;

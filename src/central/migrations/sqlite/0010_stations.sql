@@ -1,0 +1,44 @@
+-- Stations: who may ask for work over the network, by which certificates.
+
+-- The authority that certifies them; its key is in the token.
+CREATE TABLE station_authority (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    certificate BLOB    NOT NULL,
+    made        INTEGER NOT NULL
+) STRICT;
+
+-- A name is given once: reports and leases of a removed station keep it.
+CREATE TABLE station (
+    name       TEXT    PRIMARY KEY,
+    office     TEXT,
+    state      TEXT    NOT NULL,
+    -- What an administrator asked for, until it is confirmed: the request (PKCS#10), and the SHA-256
+    -- of its key.
+    request    BLOB,
+    key_digest BLOB,
+    asked_by   TEXT    NOT NULL REFERENCES account (id),
+    asked      INTEGER NOT NULL,
+    -- Who brought it into its state.
+    changed_by TEXT    NOT NULL REFERENCES account (id),
+    changed    INTEGER NOT NULL,
+    seen       INTEGER,
+    CHECK ((request IS NULL) = (key_digest IS NULL))
+) STRICT;
+
+-- Every certificate that a station ever had, known byte for byte by its SHA-256.
+CREATE TABLE station_certificate (
+    digest     BLOB    PRIMARY KEY,
+    station    TEXT    NOT NULL REFERENCES station (name),
+    serial     TEXT    NOT NULL UNIQUE,
+    -- SHA-256 of the SubjectPublicKeyInfo: no key is certified twice.
+    key_digest BLOB    NOT NULL UNIQUE,
+    der        BLOB    NOT NULL,
+    -- A renewed one waits as `next` until the station shows it, and is `current` from then on.
+    state      TEXT    NOT NULL CHECK (state IN ('next', 'current', 'superseded')),
+    not_before INTEGER NOT NULL,
+    not_after  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX station_certificate_of ON station_certificate (station);
+CREATE UNIQUE INDEX station_certificate_current ON station_certificate (station) WHERE state = 'current';
+CREATE UNIQUE INDEX station_certificate_next ON station_certificate (station) WHERE state = 'next';
