@@ -56,6 +56,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("inspection", travel::inspection),
     ("document_folder", travel::document_folder),
     ("delivery", documents::delivery),
+    ("package", documents::package),
 ];
 
 /// Runs a target on an input.

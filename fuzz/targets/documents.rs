@@ -7,6 +7,35 @@ pub(crate) fn application(bytes: &[u8]) {
     }
 }
 
+/// A register's package, as it is carried and as it is signed.
+pub(crate) fn package(bytes: &[u8]) {
+    if let Ok(signed) = cert::jws::Jws::parse(bytes, document::MAX_PACKAGE_BYTES) {
+        let ed25519 = [
+            0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00,
+        ];
+        // RFC 8032 §7.1, test 1: nothing that a fuzzer finds is signed by it.
+        let public = [
+            0xD7, 0x5A, 0x98, 0x01, 0x82, 0xB1, 0x0A, 0xB7, 0xD5, 0x4B, 0xFE, 0xD3, 0xC9, 0x64,
+            0x07, 0x3A, 0x0E, 0xE1, 0x72, 0xF3, 0xDA, 0xA6, 0x23, 0x25, 0xAF, 0x02, 0x1A, 0x68,
+            0xF7, 0x07, 0x51, 0x1A,
+        ];
+        let key = cert::jws::JwsKey::from_spki_der(&[&ed25519[..], &public].concat());
+        let key = key.unwrap_or_else(|_| panic!("a key of a standard"));
+        assert!(signed.verify(&key, "zimogs-application+json").is_err());
+    }
+    let today = jiff::civil::date(2026, 11, 22);
+    match document::Package::parse(bytes, today) {
+        Ok(package) => {
+            assert!((1..=document::MAX_PACKAGE_ENTRIES).contains(&package.entries.len()));
+            for entry in package.entries {
+                let faults = entry.action.err();
+                assert!(faults.is_none_or(|faults| !faults.is_empty()));
+            }
+        }
+        Err(faults) => assert!(!faults.is_empty(), "a refusal says why"),
+    }
+}
+
 pub(crate) fn pjl(bytes: &[u8]) {
     // In whatever pieces it comes, it says the same.
     let whole = print::Ear::default().hear(bytes);

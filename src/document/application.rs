@@ -19,6 +19,7 @@
 //! have is a fault, not ignored: it may carry what the sender relies on.
 
 mod fault;
+mod package;
 mod reader;
 mod reference;
 mod subject;
@@ -32,6 +33,10 @@ use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 pub use fault::{Fault, FaultCode};
+pub use package::{
+    Action, Entry, MAX_PACKAGE_BYTES, MAX_PACKAGE_ENTRIES, Package, PackageCause,
+    PackageCauseError, PackageVerb, SourceName, SourceNameError,
+};
 pub use reference::{CodeError, OfficeCode, Reference};
 
 use crate::named::named;
@@ -58,8 +63,6 @@ const LONGEST_LIFE: i16 = 125;
 
 named! {
     /// The register that an application comes from.
-    ///
-    /// The Asylum Seeker Register is not among them: its one-year cards are not issued here.
     "source" enum Source {
         /// Register of Natural Persons, the former Population Register.
         PopulationRegister = "population-register",
@@ -67,6 +70,9 @@ named! {
         Padis = "padis",
         /// Residence Permit Register.
         ResidencePermitRegister = "residence-permit-register",
+        /// Asylum Seeker Register: travel documents of those who were given protection. The
+        /// one-year cards of asylum seekers are not issued here.
+        AsylumSeekerRegister = "asylum-seeker-register",
         /// Typed in at an office.
         Counter = "counter",
     }
@@ -79,6 +85,17 @@ named! {
         Normal = "normal",
         /// Two working days.
         Urgent = "urgent",
+    }
+}
+
+impl Source {
+    /// Tells whether applications for this kind of document may come from here.
+    #[must_use]
+    pub const fn may_send(self, kind: Kind) -> bool {
+        !matches!(
+            (self, kind),
+            (Self::AsylumSeekerRegister, Kind::AlienIdCard)
+        )
     }
 }
 
@@ -171,17 +188,11 @@ impl Application {
             reader.add("", FaultCode::ApplicationTooLarge, message);
             return None;
         }
-        let tree: Tree = match serde_json::from_slice(bytes) {
-            Ok(tree) => tree,
-            Err(error) => {
-                // The parser's own words might repeat what was sent.
-                let (line, column) = (error.line(), error.column());
-                let message =
-                    format!("must be JSON in UTF-8; it is not at line {line}, column {column}");
-                reader.add("", FaultCode::NotJson, message);
-                return None;
-            }
-        };
+        let tree = reader.json(bytes)?;
+        Self::read_tree(reader, tree, today)
+    }
+
+    fn read_tree(reader: &mut Reader, tree: Tree, today: Date) -> Option<Self> {
         let Tree::Object(_) = tree else {
             reader.add(
                 "",
@@ -224,8 +235,14 @@ impl Application {
             reader.wrong_type("format", "the number 1", tree);
         }
         let reference = reader.parsed(fields, "reference", Reference::parse);
-        let kind = reader.named(fields, "kind");
-        let source = reader.named(fields, "source");
+        let kind: Option<Kind> = reader.named(fields, "kind");
+        let source: Option<Source> = reader.named(fields, "source");
+        if let (Some(kind), Some(source)) = (kind, source)
+            && !source.may_send(kind)
+        {
+            let message = format!("must be a kind that {source} may ask for; {kind} is none");
+            reader.add("kind", FaultCode::KindNotForSource, message);
+        }
         let holder = reader.required(fields, "holder", "an object");
         let holder = holder.and_then(|tree| {
             let subject = Subject::read(reader, tree);

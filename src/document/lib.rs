@@ -19,6 +19,7 @@
 //!       +-- Record, mrz::Conventions ---------> Mrz
 //!       +-- life_cycle: Application, Document, Blank, Certificate, Lease
 //!
+//!  JSON, format 1 -- Package::parse --> new, replacing and withdrawn applications of a register
 //!  JSON Lines -- Delivery::parse --> blanks with their chips, articles and numbers
 //! ```
 //!
@@ -49,8 +50,9 @@ mod transliteration;
 mod validity;
 
 pub use application::{
-    Application, CodeError, Fault, FaultCode, MAX_APPLICATION_BYTES, MAX_FAULTS, OfficeCode,
-    Priority, Reference, Source,
+    Action, Application, CodeError, Entry, Fault, FaultCode, MAX_APPLICATION_BYTES, MAX_FAULTS,
+    MAX_PACKAGE_BYTES, MAX_PACKAGE_ENTRIES, OfficeCode, Package, PackageCause, PackageCauseError,
+    PackageVerb, Priority, Reference, Source, SourceName, SourceNameError,
 };
 pub use calendar::{Calendar, CalendarError, MAX_LISTED_DAYS, easter_sunday};
 pub use common_name::{COMMON_NAME_LIMIT, common_name};

@@ -91,7 +91,7 @@ for name, change in {
     "reference-with-space": setting("reference", "APP 2026"),
     "office-too-long": setting("office", "RIGA-1-2-3-4-5-6-7"),
     "unknown-kind": setting("kind", "library-card"),
-    "unknown-source": setting("source", "asylum-seeker-register"),
+    "unknown-source": setting("source", "vehicle-register"),
     "unknown-priority": setting("priority", "soon"),
     "unknown-sex": setting("holder.sex", "W"),
     "consent-as-text": setting("certificates_consent", "yes"),

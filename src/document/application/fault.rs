@@ -70,6 +70,36 @@ named! {
         TooMany = "too-many",
         /// The same entry again in a list.
         Repeated = "repeated",
+        /// A kind of document that this source does not ask for.
+        KindNotForSource = "kind-not-for-source",
+        /// An office that this source does not send to.
+        OfficeNotForSource = "office-not-for-source",
+        /// Another source than the one that sent it.
+        SourceMismatch = "source-mismatch",
+        /// A reference that an application has already.
+        ReferenceUsed = "reference-used",
+        /// Another application for the same person and kind of document is in work.
+        DuplicateApplication = "duplicate-application",
+        /// No application of this reference came from this source.
+        NotThere = "not-there",
+        /// An application that was decided already.
+        NotOpen = "not-open",
+        /// A package with too many bytes.
+        PackageTooLarge = "package-too-large",
+        /// A package that is not signed as packages are.
+        NotSigned = "not-signed",
+        /// A key that is not admitted for this source at this time.
+        KeyNotAdmitted = "key-not-admitted",
+        /// A signature that does not verify.
+        WrongSignature = "wrong-signature",
+        /// A package for another environment: test and production never meet.
+        EnvironmentMismatch = "environment-mismatch",
+        /// A number after one that is missing.
+        SequenceGap = "sequence-gap",
+        /// A number that another package has.
+        SequenceUsed = "sequence-used",
+        /// An identity that another package has.
+        PackageUsed = "package-used",
         /// There are more faults than are listed.
         More = "more",
     }

@@ -69,6 +69,19 @@ impl Reader {
         }
     }
 
+    /// Reads JSON.
+    pub(super) fn json(&mut self, bytes: &[u8]) -> Option<Tree> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| {
+                // The parser's own words might repeat what was sent.
+                let (line, column) = (error.line(), error.column());
+                let message =
+                    format!("must be JSON in UTF-8; it is not at line {line}, column {column}");
+                self.add("", FaultCode::NotJson, message);
+            })
+            .ok()
+    }
+
     /// Opens an object; reports fields that are not `known` or there twice.
     pub(super) fn object(&mut self, tree: Tree, path: &str, known: &[&str]) -> Option<Fields> {
         let Tree::Object(entries) = tree else {

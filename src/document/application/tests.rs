@@ -361,7 +361,26 @@ fn every_malformed_sample_gives_exactly_its_fault() {
 #[test]
 fn every_fault_code_has_its_case() {
     let covered: BTreeSet<_> = MALFORMED.iter().map(|&(_, _, code)| code).collect();
-    let elsewhere = [FaultCode::ApplicationTooLarge, FaultCode::More];
+    // What packages have beside, or what is found only when an application is taken in.
+    let elsewhere = [
+        FaultCode::ApplicationTooLarge,
+        FaultCode::KindNotForSource,
+        FaultCode::OfficeNotForSource,
+        FaultCode::SourceMismatch,
+        FaultCode::ReferenceUsed,
+        FaultCode::DuplicateApplication,
+        FaultCode::NotThere,
+        FaultCode::NotOpen,
+        FaultCode::PackageTooLarge,
+        FaultCode::NotSigned,
+        FaultCode::KeyNotAdmitted,
+        FaultCode::WrongSignature,
+        FaultCode::EnvironmentMismatch,
+        FaultCode::SequenceGap,
+        FaultCode::SequenceUsed,
+        FaultCode::PackageUsed,
+        FaultCode::More,
+    ];
     for &code in FaultCode::ALL {
         assert_ne!(covered.contains(&code), elsewhere.contains(&code), "{code}");
     }

@@ -16,6 +16,18 @@ pub(super) enum Tree {
 }
 
 impl Tree {
+    /// Returns the text of a field of an object.
+    pub(super) fn text_at(&self, name: &str) -> Option<&str> {
+        let Self::Object(entries) = self else {
+            return None;
+        };
+        let found = entries.iter().find(|(entry, _)| entry == name);
+        match found {
+            Some((_, Self::Text(text))) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns the JSON type with its article, for messages.
     pub(super) const fn type_name(&self) -> &'static str {
         match self {

@@ -16,8 +16,10 @@ named! {
         Completed = "completed",
         /// Refused by the approver.
         Refused = "refused",
-        /// Withdrawn by the holder or the office.
+        /// Withdrawn by the holder, the office or the register that sent it.
         Withdrawn = "withdrawn",
+        /// Replaced by another application of the register that sent it.
+        Superseded = "superseded",
     }
 }
 
@@ -34,6 +36,8 @@ named! {
         Complete = "complete",
         /// It is wanted no more.
         Withdraw = "withdraw",
+        /// Its register sends another in its place.
+        Supersede = "supersede",
     }
 }
 
@@ -41,6 +45,7 @@ life_cycle!("application", ApplicationState, ApplicationEvent, initial Received,
     Received + Approve => Approved [FourEyes] by [ApproveApplication] as ["application.approved"],
     Received + Refuse => Refused [FourEyes, ReasonGiven] by [RefuseApplication] as ["application.rejected"],
     Received + Withdraw => Withdrawn [ReasonGiven] by [WithdrawApplication] as ["application.withdrawn"],
+    Received + Supersede => Superseded [ReplacementReceived] by [] as ["application.superseded"],
     Approved + StartProduction => InProduction [DocumentPrepared] by [ApproveApplication] as ["document.prepared", "document.queued"],
     Approved + Withdraw => Withdrawn [ReasonGiven] by [WithdrawApplication] as ["application.withdrawn"],
     InProduction + Complete => Completed [DocumentHandedOver] by [HandOverDocument] as ["document.handed-over"],

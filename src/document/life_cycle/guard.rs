@@ -27,6 +27,7 @@ guards! {
     ReasonGiven = "reason-given": "a reason is recorded",
     DocumentPrepared = "document-prepared": "a document is prepared from the application, under a number of its own",
     DocumentHandedOver = "document-handed-over": "the document is in its holder's hands",
+    ReplacementReceived = "replacement-received": "the application that replaces it is received with it, from the register that sent it",
     NoDocumentLive = "no-document-live": "no document of the application is live or can become so",
     DocumentMade = "document-made": "the blank carried the document before the lease, and carries it still",
     LeaseOpened = "lease-opened": "a lease is open for this document, one blank of the right stock and one station slot, with the digests of the profiles pinned",
