@@ -60,6 +60,9 @@ pub struct Mechanisms {
     /// Keys that suppliers send under a zone key.
     #[serde(default)]
     pub key_wrap: KeyWrap,
+    /// Keys that encrypt personal data in the host.
+    #[serde(default)]
+    pub data_keys: DataKeys,
 }
 
 /// How a token makes an ECDSA signature.
@@ -157,6 +160,18 @@ pub enum KeyWrap {
     /// `CKM_AES_KEY_WRAP` (*RFC 3394*) in the token.
     AesKeyWrap,
     /// Not used.
+    #[default]
+    None,
+}
+
+/// How a data key is wrapped under a key of the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataKeys {
+    /// `CKM_AES_GCM` in the token, with an initialization vector that the host draws from the
+    /// token's random source; the data key passes host memory, which is where it is used.
+    AesGcm,
+    /// Not used: the store keeps no personal data under such a token.
     #[default]
     None,
 }

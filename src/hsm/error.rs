@@ -185,6 +185,14 @@ pub enum HsmError {
         #[source]
         source: Pkcs11Error,
     },
+    /// A wrapped data key is none under this wrapping key and for this use, or was altered.
+    #[error(
+        "a wrapped data key does not open under key {label:?}: altered, exchanged, or wrapped under another key"
+    )]
+    DataKey {
+        /// The wrapping key's label.
+        label: String,
+    },
     /// What was sent is no key block under this zone key.
     #[error("what was sent is not taken in under key {zone:?}")]
     KeyBlock {
@@ -240,6 +248,29 @@ impl HsmError {
             Self::Unwrap { zone, source }
         } else {
             device("unwrap a key")(source)
+        }
+    }
+}
+
+impl HsmError {
+    /// Tells a wrapped data key that is refused from a token that fails.
+    pub(crate) fn of_data_key(label: &str, source: Pkcs11Error) -> Self {
+        let refused = matches!(
+            source,
+            Pkcs11Error::Pkcs11(
+                RvError::EncryptedDataInvalid
+                    | RvError::EncryptedDataLenRange
+                    // SoftHSM 2.6.1 has no better word for a tag that does not fit.
+                    | RvError::GeneralError,
+                _
+            )
+        );
+        if refused {
+            Self::DataKey {
+                label: label.to_owned(),
+            }
+        } else {
+            device("unwrap a data key")(source)
         }
     }
 }

@@ -132,15 +132,21 @@ impl Token {
     /// As [`Token::generate_signing_key`].
     pub fn generate_master_key(&self, label: &str, size: MasterKeySize) -> Result<(), HsmError> {
         self.check_master_key_use()?;
-        let template = [
-            &master_key_template(label)[..],
-            &[Attribute::ValueLen(size.length())],
-        ]
-        .concat();
+        self.generate_aes(label, &master_key_template(label), size)
+    }
+
+    /// Makes an AES key by a template, and keeps it only if it cannot leave the token.
+    pub(crate) fn generate_aes(
+        &self,
+        label: &str,
+        template: &[Attribute],
+        size: MasterKeySize,
+    ) -> Result<(), HsmError> {
+        let template = [template, &[Attribute::ValueLen(size.length())]].concat();
         self.make(label, |session| {
             session
                 .generate_key(&Mechanism::AesKeyGen, &template)
-                .map_err(device("make a master key"))
+                .map_err(device("make an AES key"))
         })
     }
 

@@ -5,6 +5,7 @@
 //!   which mechanism         │  ├──► diversify()     AES-CMAC (KDF3)     card keys from a master key
 //!   for what                │  ├──► random()        C_GenerateRandom    PINs, serial numbers
 //!                           │  └──► open_envelope() ECDH P-384 (HPKE)   PIN envelopes
+//!                           │  ├──► wrap_data_key() AES-GCM             keys of personal data
 //!                           └── pool of logged-in sessions
 //!
 //!   ceremonies:  split_key ──► KeyShare… ──► join_key        m of n, shares on paper
@@ -26,6 +27,7 @@ mod binding;
 mod check_method;
 mod component;
 mod config;
+mod data_key;
 mod diversify;
 mod envelope;
 mod error;
@@ -60,9 +62,10 @@ pub use component::{
     ComponentError, MAX_COMPONENTS, check_component, join_components, parse_component,
 };
 pub use config::{
-    Brainpool, DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters, Envelope,
-    KeyCheckValue, KeyWrap, Mechanisms, RsaPss, SessionLimits, TokenConfig,
+    Brainpool, DataKeys, DesDiversification, Diversification, Ecdsa, Ed25519, Ed25519Parameters,
+    Envelope, KeyCheckValue, KeyWrap, Mechanisms, RsaPss, SessionLimits, TokenConfig,
 };
+pub use data_key::{DATA_KEY_LENGTH, WRAPPED_DATA_KEY_LENGTH};
 pub use envelope::{ENVELOPE_CAPACITY, EnvelopeError, EnvelopeKey, SEALED_LENGTH};
 pub use error::{ConfigError, HsmError};
 pub use examine::{Finding, Verdict, examine};

@@ -12,8 +12,8 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 
 use crate::config::{
-    DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue, KeyWrap, RsaPss,
-    TokenConfig,
+    DataKeys, DesDiversification, Diversification, Ecdsa, Ed25519, Envelope, KeyCheckValue,
+    KeyWrap, RsaPss, TokenConfig,
 };
 use crate::error::{HsmError, device};
 use crate::handle::{KeyClass, SecretKey};
@@ -328,6 +328,10 @@ pub(crate) fn needed_mechanisms(config: &TokenConfig) -> Vec<(MechanismType, &'s
     }
     if chosen.key_wrap == KeyWrap::AesKeyWrap {
         needed.push((MechanismType::AES_KEY_WRAP, "keys under a zone key"));
+    }
+    if chosen.data_keys == DataKeys::AesGcm {
+        needed.push((MechanismType::AES_GCM, "keys of personal data"));
+        needed.push((MechanismType::AES_KEY_GEN, "keys of personal data"));
     }
     needed
 }
