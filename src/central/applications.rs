@@ -6,11 +6,13 @@ use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
 use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
 use jiff::civil::Date;
 use sqlx::Row;
+use zeroize::Zeroizing;
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::central::Central;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::personal::store_images;
 use crate::scribe::Deed;
 
 impl Central {
@@ -47,6 +49,7 @@ impl Central {
     ) -> Result<Reference> {
         let content = application
             .to_json()
+            .map(Zeroizing::new)
             .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
@@ -60,8 +63,10 @@ impl Central {
                 "an application of this reference is there already; references are used once",
             ));
         }
+        let reference = application.reference.as_str();
+        let (content, images) = self.seal_application(&mut tx, reference, &content).await?;
         sqlx::query(
-            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(application.reference.as_str())
         .bind(application.kind.name())
@@ -70,8 +75,12 @@ impl Central {
         .bind(content)
         .bind(clerk.id)
         .bind(stored(self.now()))
+        .bind(application.office.as_str())
         .execute(&mut *tx)
         .await?;
+        store_images(&mut tx, reference, images).await?;
+        self.index_holder(&mut tx, reference, &application.holder)
+            .await?;
         let deed = deed
             .clone()
             .with("kind", application.kind)
@@ -113,8 +122,9 @@ impl Central {
         let state = advance(found.state, ApplicationEvent::Approve)?;
         let state = advance(state, ApplicationEvent::StartProduction)?;
         // Judged again as of today: what was whole when it came may be so no more.
-        let application = Application::parse(&found.content, self.today())
-            .map_err(|faults| CentralError::Application { faults })?;
+        let application = self
+            .open_application(&mut tx, reference, &found.content, self.today())
+            .await?;
         self.decide(&mut tx, reference, &approver, state, None)
             .await?;
         self.record(&mut tx, Some(actor), deed).await?;
@@ -158,6 +168,18 @@ impl Central {
         Ok(())
     }
 
+    /// Returns the content of an application as it was approved, judged as of a day.
+    pub(crate) async fn as_of(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        day: Date,
+    ) -> Result<Application> {
+        let found = Found::load(tx, reference).await?;
+        self.open_application(tx, reference, &found.content, day)
+            .await
+    }
+
     async fn decide(
         &self,
         tx: &mut Connection,
@@ -194,20 +216,15 @@ pub(crate) async fn apply(
     Ok(())
 }
 
-/// Returns the content of an application as it was approved, judged as of a day.
-pub(crate) async fn as_of(tx: &mut Connection, reference: &str, day: Date) -> Result<Application> {
-    let found = Found::load(tx, reference).await?;
-    Application::parse(&found.content, day).map_err(|faults| CentralError::Application { faults })
-}
-
 /// Returns the office that hands the document of an application over.
 pub(crate) async fn office(tx: &mut Connection, reference: &str) -> Result<OfficeCode> {
-    let found = Found::load(tx, reference).await?;
-    let damaged = || CentralError::damaged("an application");
-    let content: serde_json::Value =
-        serde_json::from_slice(&found.content).map_err(|_| damaged())?;
-    let office = content.get("office").and_then(serde_json::Value::as_str);
-    OfficeCode::parse(office.ok_or_else(damaged)?).map_err(|_| damaged())
+    let office: Option<String> =
+        sqlx::query_scalar("SELECT office FROM application WHERE reference = $1")
+            .bind(reference)
+            .fetch_one(tx)
+            .await?;
+    let damaged = || CentralError::damaged("an application's office");
+    OfficeCode::parse(&office.ok_or_else(damaged)?).map_err(|_| damaged())
 }
 
 /// An application as it is stored.

@@ -28,6 +28,7 @@ use crate::keys::KeyService;
 use crate::means::check_means;
 use crate::people::Passwords;
 use crate::profiles::{check_keys, load_chips, load_documents};
+use crate::protection::Protection;
 use crate::rate::Rate;
 use crate::register::StoredRegister;
 use crate::releases::{self, Candidates};
@@ -51,6 +52,7 @@ struct Inner {
     keys: KeyService,
     labels: KeyLabels,
     token: Arc<Token>,
+    protection: Protection,
     envelope_keys: EnvelopeKeys,
     log_key: Arc<LogKey>,
     authorities: Authorities,
@@ -175,7 +177,12 @@ impl Central {
                 authorities.check(certificate_profiles.get(certificate)?)?;
             }
         }
+        let protection = Protection {
+            token: Arc::clone(&config.token),
+            index: config.keys.index.clone(),
+        };
         let central = Self(Arc::new(Inner {
+            protection,
             database,
             environment: config.environment,
             keys,
@@ -202,6 +209,7 @@ impl Central {
         if found.is_none() {
             central.found_installation(series).await?;
         }
+        central.ready_protection().await?;
         central.place_queued().await?;
         Ok(central)
     }
@@ -282,6 +290,10 @@ impl Central {
 
     pub(crate) fn token(&self) -> Arc<Token> {
         Arc::clone(&self.0.token)
+    }
+
+    pub(crate) fn protection(&self) -> &Protection {
+        &self.0.protection
     }
 
     pub(crate) fn keys(&self) -> &KeyService {

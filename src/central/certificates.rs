@@ -19,6 +19,7 @@ use std::time::Duration;
 use api::{Actor, CertifyGrant, CertifyRequest};
 use audit::Control;
 use cert::Certificate;
+use document::Record;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
 use hsm::RandomSource;
 use pki::{Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Misissued};
@@ -185,10 +186,11 @@ impl Central {
         held.check_personalizes()?;
         let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
         let document = Document::load(tx, &held.document).await?;
-        self.check_key(&chip, &document, request)?;
+        let record = self.open_record(tx, &document).await?;
+        self.check_key(&chip, &record, request)?;
         let proved = prove_possession(self.chip(&chip.product)?, &request.key, &request.request)?;
-        if document.subjects.get(&request.key).map(Vec::as_slice) != Some(proved.subject().as_der())
-        {
+        let subjects = self.open_subjects(tx, &document).await?;
+        if subjects.get(&request.key).map(Vec::as_slice) != Some(proved.subject().as_der()) {
             return Err(CentralError::refused(
                 "the certification request names another subject than was prepared",
             ));
@@ -201,7 +203,7 @@ impl Central {
             &request.profile,
             &proved,
             &request.request,
-            &document.record,
+            &record,
         )?;
         Ok((held, chip, order, Sha256::digest(&public_key).to_vec()))
     }
@@ -211,11 +213,11 @@ impl Central {
     fn check_key(
         &self,
         chip: &BookedChip,
-        document: &Document,
+        record: &Record,
         request: &CertifyRequest,
     ) -> Result<()> {
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let profile = self.document_profile(record.kind)?;
+        let plan = self.plan(profile, &chip.product, record)?;
         if plan
             .keys
             .iter()

@@ -312,8 +312,9 @@ impl Central {
 impl Central {
     async fn plan_of(&self, tx: &mut Write, held: &Held, chip: &BookedChip) -> Result<Plan> {
         let document = Document::load(tx, &held.document).await?;
-        let profile = self.document_profile(document.record.kind)?;
-        self.plan_for(held.purpose, profile, &chip.product, &document.record)
+        let record = self.open_record(tx, &document).await?;
+        let profile = self.document_profile(document.kind)?;
+        self.plan_for(held.purpose, profile, &chip.product, &record)
     }
 
     /// Demands that the station opens a channel with this key set in the document's plan: what only

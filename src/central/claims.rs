@@ -56,7 +56,7 @@ impl Central {
             };
             check_whole_blank(&mut tx, &blank, &held, &at_slot).await?;
             let document = Document::load(&mut tx, &held.document).await?;
-            blank.check_fits(self.document_profile(document.record.kind)?)?;
+            blank.check_fits(self.document_profile(document.kind)?)?;
             self.bind(&mut tx, actor, &mut held, &mut blank, &serial)
                 .await?;
         }

@@ -80,6 +80,9 @@ pub struct KeyLabels {
     pub people: String,
     /// The key that certifies stations, P-384.
     pub stations: String,
+    /// The key of the index by which people are found among what is encrypted, AES-256. The keys
+    /// under which personal data is encrypted are made and destroyed by the store itself.
+    pub index: String,
 }
 
 impl Default for KeyLabels {
@@ -99,6 +102,7 @@ impl Default for KeyLabels {
             envelope: "envelope".to_owned(),
             people: "people".to_owned(),
             stations: "station-authority".to_owned(),
+            index: "personal-index".to_owned(),
         }
     }
 }
@@ -142,6 +146,9 @@ impl KeyLabels {
         for label in [&self.envelope, &self.people] {
             make(label, &|| token.generate_envelope_key(label).map(drop))?;
         }
+        make(&self.index, &|| {
+            token.generate_master_key(&self.index, MasterKeySize::Aes256)
+        })?;
         Ok(made)
     }
 

@@ -84,6 +84,21 @@ impl Database {
         Ok(())
     }
 
+    /// Writes the file anew, without what was deleted or written over in it.
+    pub(crate) async fn compact(&self) -> Result<()> {
+        sqlx::query("VACUUM").execute(&self.writer).await?;
+        self.forget_deleted().await
+    }
+
+    /// Empties the write-ahead log, which still has what was deleted: at once, or as soon as nobody
+    /// reads in it.
+    pub(crate) async fn forget_deleted(&self) -> Result<()> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_all(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use document::life_cycle::{DocumentEvent, DocumentState};
-use document::{DocumentNumber, Environment, Prepared, Record, Series};
+use document::{DocumentNumber, Environment, Kind, Series};
+use jiff::civil::Date;
 use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
@@ -13,14 +14,22 @@ use crate::happenings::Happening;
 /// The subjects of a document's certificates: a DER Name, by the key's name.
 pub(crate) type Subjects = BTreeMap<String, Vec<u8>>;
 
-/// A document as it is stored.
+/// A document as it is stored. What is personal of it is sealed: [`Central::open_record`] opens it.
+///
+/// [`Central::open_record`]: crate::Central
 pub(crate) struct Document {
     pub(crate) id: String,
     pub(crate) application: String,
+    pub(crate) kind: Kind,
     pub(crate) profile: String,
     pub(crate) state: DocumentState,
-    pub(crate) record: Record,
-    pub(crate) subjects: Subjects,
+    /// The day of issue that was prepared.
+    pub(crate) issued: Date,
+    number: DocumentNumber,
+    /// Sealed; empty once it was erased.
+    pub(crate) record: String,
+    /// Sealed as well.
+    pub(crate) subjects: String,
     /// The account that personalized it.
     pub(crate) operator: Option<String>,
     /// The office that hands it over; none of what was prepared before it was kept here.
@@ -32,35 +41,28 @@ pub(crate) struct Document {
     pub(crate) due: String,
 }
 
-const COLUMNS: &str = "SELECT id, application, profile, number, state, record, subjects, operator, office, urgent, applied, due FROM document";
+/// A document that waits for another blank has the number of its last lease.
+const COLUMNS: &str = "SELECT d.id, d.application, d.kind, d.profile, d.state, d.issued, d.record, d.subjects, d.operator, d.office, d.urgent, d.applied, d.due,
+    COALESCE(d.number, (SELECT l.number FROM lease l WHERE l.document = d.id ORDER BY l.opened DESC, l.id DESC LIMIT 1)) AS number
+    FROM document d";
 
 impl Document {
     fn read(row: &DbRow) -> Result<Self> {
         // One that waits for its first blank was never prepared, and nothing is done with it yet.
         let written = |column| {
-            let text: Option<&str> = row.get(column);
+            let text: Option<String> = row.get(column);
             text.ok_or_else(|| CentralError::damaged("a document that is not prepared"))
         };
-        let record: Record = serde_json::from_str(written("record")?)
-            .map_err(|_| CentralError::damaged("a document's record"))?;
-        let subjects: BTreeMap<String, String> = serde_json::from_str(written("subjects")?)
-            .map_err(|_| CentralError::damaged("a document's subjects"))?;
-        let decode =
-            |(key, subject): (String, String)| hex::decode(subject).map(|subject| (key, subject));
-        let subjects: std::result::Result<Subjects, _> = subjects.into_iter().map(decode).collect();
-        let number: Option<&str> = row.get("number");
-        if number.is_some_and(|number| number != record.number.to_string()) {
-            return Err(CentralError::damaged(
-                "a document's record has another number",
-            ));
-        }
         Ok(Self {
             id: row.get("id"),
             application: row.get("application"),
+            kind: parsed("a document's kind", row.get("kind"))?,
             profile: row.get("profile"),
             state: parsed("a document's state", row.get("state"))?,
-            record,
-            subjects: subjects.map_err(|_| CentralError::damaged("a document's subjects"))?,
+            issued: parsed("a day", &written("issued")?)?,
+            number: parsed("a document's number", &written("number")?)?,
+            record: written("record")?,
+            subjects: written("subjects")?,
             operator: row.get("operator"),
             office: row.get("office"),
             urgent: row.get::<i64, _>("urgent") != 0,
@@ -73,10 +75,12 @@ impl Document {
     pub(crate) async fn numbered(tx: &mut Connection, number: &str) -> Result<Self> {
         let number = DocumentNumber::parse(number)
             .map_err(|error| CentralError::invalid(error.to_string()))?;
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE number = $1")))
-            .bind(number.to_string())
-            .fetch_optional(tx)
-            .await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE d.number = $1"
+        )))
+        .bind(number.to_string())
+        .fetch_optional(tx)
+        .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: format!("document {number}"),
         })?;
@@ -85,7 +89,7 @@ impl Document {
 
     /// Loads the document of this identity.
     pub(crate) async fn load(tx: &mut Connection, id: &str) -> Result<Self> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE d.id = $1")))
             .bind(id)
             .fetch_optional(tx)
             .await?;
@@ -95,7 +99,7 @@ impl Document {
     /// Returns the number that it has now; of one that waits for another blank, the one that it
     /// had last.
     pub(crate) fn number(&self) -> DocumentNumber {
-        self.record.number
+        self.number
     }
 
     /// Moves the document on, and writes down when.
@@ -122,7 +126,7 @@ impl Document {
     }
 
     /// Gives the document another number: the one it had stands on a spoiled blank, and is never
-    /// used again. Everything else stays as it was prepared.
+    /// used again. Whoever does puts it into the record too.
     pub(crate) async fn renumber(
         &mut self,
         tx: &mut Connection,
@@ -130,53 +134,15 @@ impl Document {
     ) -> Result<DocumentNumber> {
         let old = self.number();
         let new = allot(tx, environment, &self.id).await?;
-        self.record.number = new;
-        let record = serde_json::to_string(&self.record)
-            .map_err(|_| CentralError::damaged("a document's record"))?;
-        sqlx::query("UPDATE document SET number = $1, record = $2, operator = NULL WHERE id = $3")
+        sqlx::query("UPDATE document SET number = $1, operator = NULL WHERE id = $2")
             .bind(new.to_string())
-            .bind(record)
             .bind(&self.id)
             .execute(&mut *tx)
             .await?;
+        self.number = new;
         self.operator = None;
         account_number(tx, old, "spoiled").await?;
         Ok(new)
-    }
-}
-
-impl Document {
-    /// Puts other files of its travel chip into its record.
-    pub(crate) async fn replace_prepared(
-        &mut self,
-        tx: &mut Connection,
-        files: BTreeMap<String, Prepared>,
-    ) -> Result<()> {
-        self.record.prepared = files;
-        let record = serde_json::to_string(&self.record)
-            .map_err(|_| CentralError::damaged("a document's record"))?;
-        sqlx::query("UPDATE document SET record = $1 WHERE id = $2")
-            .bind(record)
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
-
-    /// Gives its certificates other subjects, in hexadecimal by the key's name.
-    pub(crate) async fn rename(
-        &self,
-        tx: &mut Connection,
-        subjects: &BTreeMap<String, String>,
-    ) -> Result<()> {
-        let subjects = serde_json::to_string(subjects)
-            .map_err(|_| CentralError::damaged("a document's subjects"))?;
-        sqlx::query("UPDATE document SET subjects = $1 WHERE id = $2")
-            .bind(subjects)
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
-        Ok(())
     }
 }
 

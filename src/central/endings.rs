@@ -110,8 +110,9 @@ impl Central {
         chip: &BookedChip,
         document: &Document,
     ) -> Result<()> {
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let profile = self.document_profile(document.kind)?;
+        let record = self.open_record(tx, document).await?;
+        let plan = self.plan(profile, &chip.product, &record)?;
         let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
         for step in steps.filter(|step| step.verb == Verb::RemoveKeys) {
             let deed = Deed::new("keys.removed", Control::CRYPTOGRAPHY, "lease", held.id)
@@ -132,8 +133,9 @@ impl Central {
         chip: &BookedChip,
         document: &Document,
     ) -> Result<()> {
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let profile = self.document_profile(document.kind)?;
+        let record = self.open_record(tx, document).await?;
+        let plan = self.plan(profile, &chip.product, &record)?;
         self.check_proved(tx, held, chip, &plan.keys).await?;
         check_signed(tx, (held, chip), &plan).await?;
         for stage in plan.stages.iter().filter(|stage| stage.sealed) {
@@ -246,7 +248,7 @@ impl Central {
         self.revoke_certificates(tx, actor, document).await?;
         let old = document.number();
         self.annul_envelopes(tx, actor, old).await?;
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         if profile.number == NumberSource::Blank {
             document.unnumber(tx, "spoiled").await?;
             let reference = &document.application;
@@ -259,11 +261,14 @@ impl Central {
             .with("spoiled", old);
             return self.record(tx, Some(actor), &deed).await;
         }
+        let mut record = self.open_record(tx, document).await?;
         let new = document.renumber(tx, self.environment()).await?;
-        self.prepare_again(tx, document).await?;
+        record.number = new;
+        self.prepare_again(tx, document, &mut record).await?;
+        self.update_record(tx, document, &record).await?;
         // A subject may have the number in it.
-        let subjects = self.subjects(profile, &document.record)?;
-        document.rename(tx, &subjects).await?;
+        let subjects = self.subjects(profile, &record)?;
+        self.update_subjects(tx, document, &subjects).await?;
         let deed = Deed::new("document.renumbered", Control::RECORDS, "document", new)
             .with("spoiled", old);
         self.record(tx, Some(actor), &deed).await
@@ -284,7 +289,7 @@ impl Central {
         document
             .apply(tx, DocumentEvent::Release, self.happens())
             .await?;
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         if profile.number == NumberSource::Blank {
             document.unnumber(tx, "returned").await?;
         }

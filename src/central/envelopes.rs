@@ -7,7 +7,7 @@ use std::fmt;
 use api::Actor;
 use audit::Control;
 use document::life_cycle::{EnvelopeEvent, EnvelopeState};
-use document::{Act, DocumentNumber, OfficeCode, four_eyes};
+use document::{Act, DocumentNumber, OfficeCode, Record, four_eyes};
 use hsm::{EnvelopeKey, PinSet};
 use jiff::Timestamp;
 use profile::{ObjectKind, PinKind};
@@ -208,7 +208,8 @@ impl Central {
                 )));
             }
         }
-        let pins = self.printed_pins(&mut tx, &document, &envelope).await?;
+        let record = self.open_record(&mut tx, &document).await?;
+        let pins = self.printed_pins(&mut tx, &record, &envelope).await?;
         let office = applications::office(&mut tx, &document.application).await?;
         envelope
             .apply(&mut tx, EnvelopeEvent::Print, self.now())
@@ -220,7 +221,7 @@ impl Central {
         )
         .await?;
         tx.commit().await?;
-        let holder = &document.record.holder;
+        let holder = &record.holder;
         Ok(PrintJob {
             holder: Zeroizing::new(format!(
                 "{} {}",
@@ -242,13 +243,13 @@ impl Central {
     async fn printed_pins(
         &self,
         tx: &mut Connection,
-        document: &Document,
+        record: &Record,
         envelope: &Envelope,
     ) -> Result<Vec<PrintedPin>> {
         let chip = BookedChip::find(tx, &envelope.chip).await?;
         let chip = chip.ok_or_else(|| CentralError::damaged("an envelope without its chip"))?;
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let profile = self.document_profile(record.kind)?;
+        let plan = self.plan(profile, &chip.product, record)?;
         let pins = plan.pins.iter().map(|(name, ..)| {
             let object = plan.chip.object(ObjectKind::Pin, name);
             let demand = plan.pin_demands.get(name);

@@ -3,7 +3,7 @@
 use api::Actor;
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent, DocumentState};
-use document::{Act, DocumentNumber, four_eyes};
+use document::{Act, DataClass, DocumentNumber, four_eyes};
 use sqlx::Row;
 
 use crate::accounts::{Person, authorise, name_of};
@@ -140,6 +140,14 @@ impl Central {
         self.activate_certificates(&mut tx, actor, &document)
             .await?;
         self.delete_puk(&mut tx, actor, &document).await?;
+        // Only until the document is collected (Regulation (EU) 2019/1157, article 10(3)).
+        self.erase_class(
+            &mut tx,
+            Some(actor),
+            &document.application,
+            DataClass::Biometrics,
+        )
+        .await?;
         applications::apply(&mut tx, &document.application, ApplicationEvent::Complete).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;

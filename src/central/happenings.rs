@@ -53,7 +53,7 @@ impl Document {
         happening: Happening<'_>,
     ) -> Result<()> {
         Facts {
-            kind: self.record.kind.name(),
+            kind: self.kind.name(),
             office: self.office.as_deref(),
             urgent: self.urgent,
             applied: self.applied.as_deref(),

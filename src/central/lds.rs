@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use api::{Actor, SignLdsGrant, SignLdsRequest};
 use audit::Control;
-use document::{Application, Prepared, Record};
+use document::{Application, DataClass, Prepared, Record};
 use hsm::RandomSource;
 use profile::{Applied, DocumentLds, DocumentProfile, Plan, Verb};
 use sha2::{Digest, Sha256};
@@ -24,6 +24,8 @@ use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
+use crate::personal::{decoded, encoded, signed_cell, written};
+use crate::protection::open;
 use crate::scribe::Deed;
 use crate::travel;
 
@@ -99,27 +101,30 @@ impl Central {
             .with("chip", &chip.serial)
             .with("keys", hex::encode(keys));
         if let Some(signed) = Signed::find(&mut tx, &held, &chip).await? {
-            if signed.keys != keys {
+            if signed.keys[..] != keys {
                 return Err(CentralError::refused(
                     "the files of this chip were signed with other keys under this lease; report the blank as spoiled",
                 ));
             }
             self.record(&mut tx, Some(actor), &deed.named("lds.given-again"))
                 .await?;
+            let document = Document::load(&mut tx, &held.document).await?;
+            let files = self
+                .open_signed(&mut tx, &document.application, &signed)
+                .await?;
             tx.commit().await?;
-            return Ok(SignLdsGrant {
-                files: signed.files,
-            });
+            return Ok(SignLdsGrant { files });
         }
 
         let document = Document::load(&mut tx, &held.document).await?;
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         let none = || CentralError::refused("this chip has no files of a travel document");
         let lds = wanted(profile, &chip.product).and_then(|wanted| wanted.lds.as_ref());
         let lds = lds.ok_or_else(none)?;
-        let plan = self.plan(profile, &chip.product, &document.record)?;
+        let record = self.open_record(&mut tx, &document).await?;
+        let plan = self.plan(profile, &chip.product, &record)?;
         check_imported(&mut tx, (&held, &chip), &plan, &request.keys).await?;
-        let made = lds.with_keys(&plan.chip, &document.record, &request.keys);
+        let made = lds.with_keys(&plan.chip, &record, &request.keys);
         let made = made.map_err(|error| CentralError::refused(error.to_string()))?;
         let now = self.now();
         let mut used = travel::used(&mut tx).await?;
@@ -131,7 +136,18 @@ impl Central {
         let files = signed.map_err(|source| CentralError::Signing {
             source: Box::new(source),
         })?;
-        let signed = Signed { keys, files };
+        let signed = Signed {
+            row: signed_row(&held, &chip),
+            keys: keys.to_vec(),
+            files: self
+                .seal_signed(
+                    &mut tx,
+                    &document.application,
+                    &signed_row(&held, &chip),
+                    &files,
+                )
+                .await?,
+        };
         signed
             .store(&mut tx, (&held, &chip), &serial, stored(now))
             .await?;
@@ -140,25 +156,70 @@ impl Central {
             .with("security-object", hex::encode(object));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
-        Ok(SignLdsGrant {
-            files: signed.files,
-        })
+        Ok(SignLdsGrant { files })
     }
 
-    /// Makes the files of a document's travel chip anew, under the number that it has now.
+    /// Seals the signed files of a chip.
+    async fn seal_signed(
+        &self,
+        tx: &mut Connection,
+        application: &str,
+        row: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<String> {
+        let files: BTreeMap<_, _> = files
+            .iter()
+            .map(|(name, file)| (name, hex::encode(file)))
+            .collect();
+        let text = written(&files, "the signed files of a chip")?;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Biometrics)
+            .await?;
+        let sealed = self
+            .protection()
+            .seal(&key, &signed_cell(application, row), &text)?;
+        Ok(encoded(&sealed))
+    }
+
+    /// Opens the signed files of a chip.
+    async fn open_signed(
+        &self,
+        tx: &mut Connection,
+        application: &str,
+        signed: &Signed,
+    ) -> Result<BTreeMap<String, Vec<u8>>> {
+        let damaged = || CentralError::damaged("the signed files of a chip");
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Biometrics)
+            .await?;
+        let cell = signed_cell(application, &signed.row);
+        let text = open(&key, &cell, &decoded(&signed.files)?)?;
+        let files: BTreeMap<String, String> =
+            serde_json::from_slice(&text).map_err(|_| damaged())?;
+        files
+            .into_iter()
+            .map(|(name, file)| Ok((name, hex::decode(file).map_err(|_| damaged())?)))
+            .collect()
+    }
+
+    /// Makes the files of a document's travel chip anew, under the number that its record has now.
     pub(crate) async fn prepare_again(
         &self,
         tx: &mut Write,
-        document: &mut Document,
+        document: &Document,
+        record: &mut Record,
     ) -> Result<()> {
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         if of_travel(profile).is_none() {
             return Ok(());
         }
-        let application =
-            crate::applications::as_of(tx, &document.application, document.record.issued).await?;
-        let files = self.prepared_files(profile, &document.record, &application)?;
-        document.replace_prepared(tx, files).await
+        let application = self
+            .as_of(tx, &document.application, document.issued)
+            .await?;
+        record.prepared = self.prepared_files(profile, record, &application)?;
+        Ok(())
     }
 }
 
@@ -243,8 +304,15 @@ pub(crate) async fn check_signed(
 
 /// What was made of a chip's keys, as it is stored.
 struct Signed {
-    keys: [u8; 32],
-    files: BTreeMap<String, Vec<u8>>,
+    /// `LEASE/CHIP`.
+    row: String,
+    keys: Vec<u8>,
+    /// Sealed; empty once they were erased.
+    files: String,
+}
+
+fn signed_row(held: &Held, chip: &BookedChip) -> String {
+    format!("{}/{}", held.id, chip.serial)
 }
 
 impl Signed {
@@ -254,20 +322,10 @@ impl Signed {
             .bind(&chip.serial)
             .fetch_optional(tx)
             .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let damaged = || CentralError::damaged("the signed files of a chip");
-        let keys: Vec<u8> = row.get("keys");
-        let files: BTreeMap<String, String> =
-            serde_json::from_str(row.get("files")).map_err(|_| damaged())?;
-        let files = files.into_iter().map(|(name, file)| {
-            let file = hex::decode(file).map_err(|_| damaged())?;
-            Ok((name, file))
-        });
-        Ok(Some(Self {
-            keys: keys.try_into().map_err(|_| damaged())?,
-            files: files.collect::<Result<_>>()?,
+        Ok(row.map(|row| Self {
+            row: signed_row(held, chip),
+            keys: row.get("keys"),
+            files: row.get("files"),
         }))
     }
 
@@ -278,13 +336,6 @@ impl Signed {
         signer: &str,
         signed: i64,
     ) -> Result<()> {
-        let files: BTreeMap<_, _> = self
-            .files
-            .iter()
-            .map(|(name, file)| (name, hex::encode(file)))
-            .collect();
-        let files = serde_json::to_string(&files)
-            .map_err(|_| CentralError::damaged("the signed files of a chip"))?;
         sqlx::query(
             "INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
@@ -294,7 +345,7 @@ impl Signed {
         .bind(&held.number)
         .bind(&self.keys[..])
         .bind(signer)
-        .bind(files)
+        .bind(&self.files)
         .bind(signed)
         .execute(tx)
         .await?;

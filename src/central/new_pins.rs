@@ -93,7 +93,7 @@ impl Central {
             }
             let is_whole = self.check_pinned(&held, &document).is_ok();
             if is_whole && !has_new_pins(&mut tx, held.id).await? {
-                let lease = self.given(&held, document)?;
+                let lease = self.given(&mut tx, &held, document).await?;
                 tx.commit().await?;
                 return Ok(lease);
             }
@@ -102,7 +102,7 @@ impl Central {
                 .await?;
         }
         let chip = self.renewable(&mut tx, &document).await?;
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         let held = Held {
             id: LeaseId(Uuid::now_v7()),
             purpose: Purpose::NewPins,
@@ -131,7 +131,7 @@ impl Central {
             .with("state", document.state)
             .with("cause", cause);
         self.record(&mut tx, Some(actor), &deed).await?;
-        let lease = self.given(&held, document)?;
+        let lease = self.given(&mut tx, &held, document).await?;
         tx.commit().await?;
         Ok(lease)
     }
@@ -147,7 +147,8 @@ impl Central {
         .await?;
         let blank =
             blank.ok_or_else(|| CentralError::damaged("a finished document without its blank"))?;
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
+        let record = self.open_record(tx, document).await?;
         for chip in Blank::load(tx, &blank).await?.chips(tx).await? {
             let mut wanted = profile.chips.iter();
             let has_pins = wanted
@@ -155,7 +156,7 @@ impl Central {
             if !has_pins {
                 continue;
             }
-            let plan = self.plan_for(Purpose::NewPins, profile, &chip.product, &document.record);
+            let plan = self.plan_for(Purpose::NewPins, profile, &chip.product, &record);
             return match plan {
                 Ok(_) => Ok(chip),
                 Err(CentralError::Profile(error @ ProfileError::Mismatch { .. })) => {

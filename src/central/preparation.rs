@@ -46,7 +46,9 @@ impl Central {
         let record = self.record_of(application, number)?;
         let subjects = self.subjects(profile, &record)?;
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
-        let damaged = |_| CentralError::damaged("a document's record");
+        let sealed = self
+            .seal_record(tx, (&application.reference, &id), &record, &subjects)
+            .await?;
         sqlx::query(
             "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -61,8 +63,8 @@ impl Central {
         .bind(&terms.due)
         .bind(record.issued.to_string())
         .bind(record.expires.to_string())
-        .bind(serde_json::to_string(&record).map_err(damaged)?)
-        .bind(serde_json::to_string(&subjects).map_err(damaged)?)
+        .bind(sealed.record)
+        .bind(sealed.subjects)
         .bind(application.office.as_str())
         .bind(&terms.applied)
         .bind(self.place(&application.office))

@@ -69,7 +69,7 @@ impl Central {
                 )));
             }
             let document = Document::load(&mut tx, &held.document).await?;
-            let lease = self.given(&held, document)?;
+            let lease = self.given(&mut tx, &held, document).await?;
             tx.commit().await?;
             return Ok(Some(lease));
         }
@@ -98,8 +98,8 @@ impl Central {
         let chips = profile
             .made_of(&request.products)
             .ok_or_else(|| CentralError::damaged("a document under another kind's profile"))?;
-        self.check_signer(&mut tx, profile, &document.record)
-            .await?;
+        let record = self.open_record(&mut tx, &document).await?;
+        self.check_signer(&mut tx, profile, &record).await?;
         let mut leased = Vec::new();
         for product in chips {
             leased.push(LeasedChip {
@@ -138,7 +138,7 @@ impl Central {
             self.bind(&mut tx, actor, &mut held, &mut blank, chip)
                 .await?;
         }
-        let lease = self.given(&held, document)?;
+        let lease = self.given(&mut tx, &held, document).await?;
         tx.commit().await?;
         Ok(Some(lease))
     }
@@ -203,7 +203,12 @@ impl Central {
     }
 
     /// Returns a lease as its station gets it.
-    pub(crate) fn given(&self, held: &Held, document: Document) -> Result<Lease> {
+    pub(crate) async fn given(
+        &self,
+        tx: &mut Connection,
+        held: &Held,
+        document: Document,
+    ) -> Result<Lease> {
         let pin = |name: &str, digest: &[u8]| {
             let digest = digest
                 .try_into()
@@ -223,8 +228,8 @@ impl Central {
                 .map(|chip| pin(&chip.product, &chip.digest))
                 .collect::<Result<_>>()?,
             document: pin(&document.profile, &held.document_digest)?,
-            record: document.record,
-            subjects: document.subjects,
+            record: self.open_record(tx, &document).await?,
+            subjects: self.open_subjects(tx, &document).await?,
             expires: held.expires,
         })
     }
@@ -309,7 +314,7 @@ impl Central {
 
     /// Demands that the profiles are those that the lease pinned.
     pub(crate) fn check_pinned(&self, held: &Held, document: &Document) -> Result<()> {
-        let profile = self.document_profile(document.record.kind)?;
+        let profile = self.document_profile(document.kind)?;
         let mut is_same = profile.name == document.profile;
         is_same &= profile.digest[..] == held.document_digest[..];
         for leased in &held.chips {

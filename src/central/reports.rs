@@ -64,7 +64,7 @@ impl Central {
             .clone()
             .with("document", &held.number)
             .with("milliseconds", report.milliseconds);
-        let made = Some(document.record.kind).filter(|_| held.purpose == Purpose::Personalization);
+        let made = Some(document.kind).filter(|_| held.purpose == Purpose::Personalization);
         let incident = match judged {
             judged if held.purpose == Purpose::NewPins => {
                 let is_done = self

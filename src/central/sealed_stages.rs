@@ -129,8 +129,9 @@ impl Central {
         }
 
         let document = Document::load(&mut tx, &held.document).await?;
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan_for(held.purpose, profile, &chip.product, &document.record)?;
+        let record = self.open_record(&mut tx, &document).await?;
+        let profile = self.document_profile(document.kind)?;
+        let plan = self.plan_for(held.purpose, profile, &chip.product, &record)?;
         let stage = plan.stages.iter().find(|stage| stage.name == request.stage);
         if stage.is_some_and(sets_pins) {
             // From then on the chip is its holder's: nothing may be left to prove.
@@ -146,7 +147,7 @@ impl Central {
         let (keys, envelope_keys, holder, serial) = (
             self.keys().clone(),
             self.envelope_keys().clone(),
-            document.record.holder.clone(),
+            record.holder.clone(),
             chip.serial.clone(),
         );
         let (label, wanted, context) = (
@@ -407,8 +408,9 @@ impl Central {
         stage: &str,
     ) -> Result<bool> {
         let document = Document::load(tx, &held.document).await?;
-        let profile = self.document_profile(document.record.kind)?;
-        let plan = self.plan_for(held.purpose, profile, &chip.product, &document.record)?;
+        let record = self.open_record(tx, &document).await?;
+        let profile = self.document_profile(document.kind)?;
+        let plan = self.plan_for(held.purpose, profile, &chip.product, &record)?;
         Ok(completes_pins(&plan, stage))
     }
 }

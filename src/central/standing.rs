@@ -246,15 +246,16 @@ impl Central {
             .fetch_one(&mut *tx)
             .await?;
         let request: &[u8] = row.get("request");
-        let mut document = Document::load(&mut tx, &ordered.document).await?;
+        let document = Document::load(&mut tx, &ordered.document).await?;
+        let mut record = self.open_record(&mut tx, &document).await?;
         // The document may have another number by now.
-        document.record.number = ordered
+        record.number = ordered
             .number
             .parse()
             .map_err(|_| CentralError::damaged("a document's number"))?;
         let proved = prove_possession(self.chip(row.get("product"))?, &ordered.key, request)?;
         self.certificate_profiles()
-            .order(&ordered.profile, &proved, request, &document.record)
+            .order(&ordered.profile, &proved, request, &record)
     }
 
     /// Brings the authority to where the books have a certificate: accepts or rejects it, puts it

@@ -32,9 +32,11 @@ pub(crate) struct Turn {
     pub(crate) id: String,
 }
 
-/// The search; its placeholders are profile and place.
+/// The search; its placeholders are profile and place. A document whose biometrics are erased is made
+/// no more.
 pub(crate) const FIRST_IN_QUEUE: &str =
     "SELECT due, urgent, id FROM document WHERE state = 'queued' AND profile = $1 AND place = $2
+     AND EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = document.application)
      ORDER BY due, urgent DESC, id LIMIT 1";
 
 /// Returns whose turn it is among the documents of a profile that are made at a place.

@@ -45,22 +45,26 @@ impl Central {
             .filter(|number| self.environment().owns(number.prefix()))
             .ok_or_else(|| CentralError::damaged("a blank's number"))?;
         let row = sqlx::query(
-            "SELECT a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = $1",
+            "SELECT a.reference, a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = $1",
         )
         .bind(id)
         .fetch_one(&mut **tx)
         .await?;
-        if row.get::<Option<&str>, _>("number").is_some() {
+        if row.get::<Option<String>, _>("number").is_some() {
             return Err(CentralError::damaged("a waiting document with a number"));
         }
         // Judged again as of today: what was whole when it was approved may be so no more.
-        let application = Application::parse(row.get("content"), self.today())
-            .map_err(|faults| CentralError::Application { faults })?;
+        let (reference, content): (String, Vec<u8>) = (row.get("reference"), row.get("content"));
+        let application = self
+            .open_application(tx, &reference, &content, self.today())
+            .await?;
         let record = self.record_of(&application, number)?;
         let profile = self.document_profile(application.kind)?;
         take_number(tx, id, number).await?;
         let subjects = self.subjects(profile, &record)?;
-        let damaged = |_| CentralError::damaged("a document's record");
+        let sealed = self
+            .seal_record(tx, (&application.reference, id), &record, &subjects)
+            .await?;
         sqlx::query(
             "UPDATE document SET profile = $1, number = $2, issued = $3, expires = $4, record = $5, subjects = $6 WHERE id = $7",
         )
@@ -68,8 +72,8 @@ impl Central {
         .bind(number.to_string())
         .bind(record.issued.to_string())
         .bind(record.expires.to_string())
-        .bind(serde_json::to_string(&record).map_err(damaged)?)
-        .bind(serde_json::to_string(&subjects).map_err(damaged)?)
+        .bind(sealed.record)
+        .bind(sealed.subjects)
         .bind(id)
         .execute(&mut **tx)
         .await?;

@@ -44,6 +44,7 @@ mod number;
 mod personal_code;
 mod purpose;
 mod record;
+mod retention;
 mod role;
 mod series;
 mod transliteration;
@@ -73,6 +74,10 @@ pub use number::{DocumentNumber, NumberError};
 pub use personal_code::{PersonalCode, PersonalCodeError};
 pub use purpose::Purpose;
 pub use record::{Prepared, Record};
+pub use retention::{
+    BIOMETRICS_LIMIT, DataClass, ERASURE_DAYS, KEY_WAITS_DAYS, application_is_over,
+    document_is_over, retention_table,
+};
 pub use role::{Act, FourEyesError, Role, compatible, four_eyes, may, needs_second_factor};
 pub use series::{Environment, Exhausted, Series, SeriesError};
 pub use transliteration::{ChoiceError, Language, Transliteration, transliterate};

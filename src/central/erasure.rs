@@ -1,0 +1,339 @@
+//! Erasing what was kept for long enough.
+//!
+//! ```text
+//!   states, days ─► data_key.due ─► its row deleted, its cells emptied, an entry in the log
+//!                                     └─► backups: when their wrapping key is destroyed (turn_keys)
+//! ```
+//!
+//! Run daily, and as often as anybody likes: what is done is not done twice.
+
+use api::Actor;
+use audit::Control;
+use document::life_cycle::{ApplicationState, DocumentState, LifeCycle};
+use document::{Act, DataClass, ERASURE_DAYS, application_is_over, document_is_over};
+use jiff::{Timestamp, ToSpan};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::accounts::authorise;
+use crate::blind_index;
+use crate::central::Central;
+use crate::database::{Connection, Write, moment, parsed, stored};
+use crate::error::{CentralError, Result};
+use crate::protection::{destroy_key, erasure};
+use crate::scribe::Deed;
+use crate::wrapping_keys::{Turned, days_of};
+
+/// How many are erased in one transaction.
+const BATCH: i64 = 64;
+
+/// What a run of the erasure did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Of how many applications what they said of their holders.
+    pub identities: u64,
+    /// Of how many the biometrics.
+    pub biometrics: u64,
+    /// Of how many the records of their documents.
+    pub records: u64,
+    /// How many refused packages.
+    pub packages: u64,
+    /// What was done with the token's keys.
+    pub keys: Turned,
+    /// How many documents are in the queue that cannot be made any more, since their biometrics are
+    /// erased: they are to be cancelled.
+    pub stranded: u64,
+}
+
+/// Something that should have been erased by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// What it is: a class of data, `wrapping-key`, or `erasure`, which did not run.
+    pub what: String,
+    /// Its pseudonymous reference.
+    pub reference: String,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+}
+
+impl Central {
+    /// Erases everything whose term is over, and turns the keys under which backups lie.
+    ///
+    /// # Errors
+    /// The database's failures and the token's; what was erased until then stays erased.
+    pub async fn erase(&self) -> Result<Erased> {
+        self.note_terms().await?;
+        let mut erased = Erased::default();
+        loop {
+            let mut tx = self.write().await?;
+            let rows = sqlx::query(
+                "SELECT subject, class FROM data_key WHERE due <= $1 ORDER BY due, subject, class LIMIT $2",
+            )
+            .bind(stored(self.now()))
+            .bind(BATCH)
+            .fetch_all(&mut *tx)
+            .await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                let (subject, class): (String, String) = (row.get("subject"), row.get("class"));
+                let class = parsed("a class of data", &class)?;
+                self.erase_class(&mut tx, None, &subject, class).await?;
+                match class {
+                    DataClass::Identity => erased.identities += 1,
+                    DataClass::Biometrics => erased.biometrics += 1,
+                    DataClass::Record => erased.records += 1,
+                    _ => erased.packages += 1,
+                }
+            }
+            tx.commit().await?;
+        }
+        erased.keys = self.turn_keys(false).await?;
+        erased.stranded = self.count_stranded().await?;
+        let mut tx = self.write().await?;
+        sqlx::query("INSERT INTO erasure_run (id, ended) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended")
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        self.database().forget_deleted().await?;
+        Ok(erased)
+    }
+
+    /// Takes new keys of the token into use for all personal data, now: where one may have become
+    /// known, say. Those before are destroyed when no backup needs them any more.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a security officer; the token's failures.
+    pub async fn turn_wrapping_keys(&self, actor: &Actor) -> Result<Turned> {
+        let deed = Deed::new(
+            "wrapping-key.turned",
+            Control::CRYPTOGRAPHY,
+            "installation",
+            "central",
+        );
+        let result = self.try_turn(actor, &deed).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_turn(&self, actor: &Actor, deed: &Deed) -> Result<Turned> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::ManageKeys).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        self.turn_keys(true).await
+    }
+
+    /// Writes down when the terms are over of what ended since.
+    async fn note_terms(&self) -> Result<()> {
+        let now = self.now();
+        let ended = states(ApplicationState::all(), application_is_over);
+        let held = states(DocumentState::all(), |state: DocumentState| {
+            !state.is_before_hand_over()
+        });
+        let over = states(DocumentState::all(), document_is_over);
+        let mut tx = self.write().await?;
+        let at_once = format!(
+            "UPDATE data_key SET due = $1 WHERE class = 'biometrics' AND (due IS NULL OR due > $2) AND (
+                 subject IN (SELECT reference FROM application WHERE state IN ({ended}))
+                 OR subject IN (SELECT application FROM document WHERE state IN ({held}) OR issued < $3))"
+        );
+        sqlx::query(AssertSqlSafe(at_once))
+            .bind(stored(now))
+            .bind(stored(now))
+            .bind(self.last_day_of_issue(0)?)
+            .execute(&mut *tx)
+            .await?;
+        let identity = format!(
+            "UPDATE data_key SET due = $1 WHERE class = 'identity' AND due IS NULL
+             AND subject IN (SELECT reference FROM application WHERE state IN ({ended}))"
+        );
+        sqlx::query(AssertSqlSafe(identity))
+            .bind(self.due(DataClass::Identity)?)
+            .execute(&mut *tx)
+            .await?;
+        let record = format!(
+            "UPDATE data_key SET due = $1 WHERE class = 'record' AND due IS NULL
+             AND subject IN (SELECT application FROM document WHERE state IN ({over}) OR expires < $2)"
+        );
+        sqlx::query(AssertSqlSafe(record))
+            .bind(self.due(DataClass::Record)?)
+            .bind(self.today().to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Returns when the term of a class is over that begins now, as it is stored.
+    pub(crate) fn due(&self, class: DataClass) -> Result<i64> {
+        let days = class
+            .days()
+            .ok_or_else(|| CentralError::invalid("this class of data is kept for good"))?;
+        Ok(stored(self.now() + days_of(days)))
+    }
+
+    /// Returns the first day of issue of which biometrics are still kept; so many days before with
+    /// some grace.
+    fn last_day_of_issue(&self, grace: u16) -> Result<String> {
+        let days = DataClass::Biometrics.days().unwrap_or_default() + grace;
+        let day = self.today().checked_sub(i64::from(days).days());
+        day.map(|day| day.to_string())
+            .map_err(|_| CentralError::invalid("the clock is outside the calendar"))
+    }
+
+    /// Destroys the key of a subject's class, and empties what it encrypted. Where that is done
+    /// already nothing is, and no entry is written.
+    pub(crate) async fn erase_class(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        subject: &str,
+        class: DataClass,
+    ) -> Result<()> {
+        let Some(key) = destroy_key(tx, subject, class).await? else {
+            return Ok(());
+        };
+        let statements: &[&'static str] = match class {
+            DataClass::Identity => {
+                &["UPDATE application SET content = $2, cause = NULL WHERE reference = $1"]
+            }
+            DataClass::Biometrics => &[
+                "DELETE FROM biometric_data WHERE application = $1",
+                "UPDATE signed_lds SET files = '' WHERE document IN (SELECT id FROM document WHERE application = $1)",
+            ],
+            DataClass::Record => &[
+                "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL",
+            ],
+            // Their tables are emptied by whoever keeps them; without the key nobody reads them.
+            DataClass::RefusedPackage | DataClass::Evidence | DataClass::Log => &[],
+        };
+        for statement in statements {
+            let mut query = sqlx::query(*statement).bind(subject);
+            if statement.contains("$2") {
+                query = query.bind(Vec::<u8>::new());
+            }
+            query.execute(&mut **tx).await?;
+        }
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM data_key WHERE subject = $1 AND class IN ('identity', 'record')",
+        )
+        .bind(subject)
+        .fetch_one(&mut **tx)
+        .await?;
+        if left == 0 {
+            blind_index::forget(tx, subject).await?;
+        }
+        self.record(tx, actor, &erasure(subject, class, &key)).await
+    }
+
+    async fn count_stranded(&self) -> Result<u64> {
+        let stranded: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM document d WHERE d.state = 'queued'
+             AND NOT EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = d.application)",
+        )
+        .fetch_one(&mut *self.read().await?)
+        .await?;
+        Ok(stranded.unsigned_abs())
+    }
+
+    /// Returns what should have been erased by now, at most a hundred of each; nothing where every
+    /// term was kept. That keys which are destroyed in the books are gone is asked of the token.
+    ///
+    /// # Errors
+    /// The database's failures and the token's.
+    pub async fn overdue(&self) -> Result<Vec<Overdue>> {
+        let now = self.now();
+        let grace = days_of(ERASURE_DAYS);
+        let mut tx = self.read().await?;
+        let mut overdue = self.overdue_data(&mut tx, now - grace).await?;
+        let last: Option<i64> = sqlx::query_scalar("SELECT ended FROM erasure_run WHERE id = 1")
+            .fetch_optional(&mut *tx)
+            .await?;
+        let last = match last {
+            Some(last) => last,
+            None => {
+                sqlx::query_scalar("SELECT founded FROM installation WHERE id = 1")
+                    .fetch_one(&mut *tx)
+                    .await?
+            }
+        };
+        let last = moment(last)?;
+        if now.duration_since(last) > grace {
+            overdue.push(Overdue {
+                what: "erasure".into(),
+                reference: "central".into(),
+                since: Some(last + grace),
+            });
+        }
+        tx.commit().await?;
+        overdue.extend(self.overdue_keys(now).await?);
+        Ok(overdue)
+    }
+
+    async fn overdue_data(&self, tx: &mut Connection, limit: Timestamp) -> Result<Vec<Overdue>> {
+        let rows = sqlx::query(
+            "SELECT subject, class, due FROM data_key WHERE due < $1
+             OR (class = 'biometrics' AND subject IN (SELECT application FROM document WHERE issued < $2))
+             ORDER BY due, subject, class LIMIT 100",
+        )
+        .bind(stored(limit))
+        .bind(self.last_day_of_issue(ERASURE_DAYS)?)
+        .fetch_all(tx)
+        .await?;
+        let line = |row: &crate::database::DbRow| {
+            let due: Option<i64> = row.get("due");
+            Ok(Overdue {
+                what: row.get("class"),
+                reference: row.get("subject"),
+                since: due.map(moment).transpose()?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+
+    async fn overdue_keys(&self, now: Timestamp) -> Result<Vec<Overdue>> {
+        let mut overdue = Vec::new();
+        let mut late = |label: &str, since: Option<Timestamp>| {
+            overdue.push(Overdue {
+                what: "wrapping-key".into(),
+                reference: label.to_owned(),
+                since,
+            });
+        };
+        for &class in DataClass::SEALED {
+            for key in self.wrapping_keys(class).await? {
+                let days = match key.state.as_str() {
+                    "current" => class.key_days(),
+                    "retired" => class.backup_days(),
+                    "ending" => 0,
+                    _ => continue,
+                };
+                if key.is_older(days + ERASURE_DAYS, now) {
+                    late(&key.label, Some(key.since + days_of(days)));
+                }
+            }
+        }
+        let rows = sqlx::query("SELECT label, since FROM wrapping_key WHERE state = 'destroyed'")
+            .fetch_all(&mut *self.read().await?)
+            .await?;
+        let there = self.protection().blocking(|token| token.keys()).await?;
+        for row in &rows {
+            let label: String = row.get("label");
+            if there.iter().any(|key| key.label == label) {
+                late(&label, Some(moment(row.get("since"))?));
+            }
+        }
+        Ok(overdue)
+    }
+}
+
+/// Returns the names of the states that a rule takes, as SQL lists them.
+fn states<S: LifeCycle>(all: &[S], rule: impl Fn(S) -> bool) -> String {
+    let names: Vec<_> = all
+        .iter()
+        .filter(|state| rule(**state))
+        .map(|state| format!("'{state}'"))
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,459 @@
+//! What is personal of an application and its document: how it is taken apart, sealed and opened.
+//!
+//! ```text
+//!   application ─┬─ names, code, birth, … ─► application.content    identity
+//!                └─ images ────────────────► biometric_data.images  biometrics
+//!   record ──────┬─ whose, until when ─────► document.record        record
+//!                ├─ subjects ──────────────► document.subjects      record
+//!                └─ files of its chip ─────► biometric_data.files   biometrics
+//!   signed files of one chip ──────────────► signed_lds.files       biometrics
+//! ```
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use document::{Application, DataClass, Prepared, Record, Reference};
+use jiff::civil::Date;
+use serde_json::{Map, Value};
+use sqlx::Row;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::cells::{Cell, DataKey};
+use crate::central::Central;
+use crate::database::Connection;
+use crate::documents::{Document, Subjects};
+use crate::error::{CentralError, Result};
+use crate::protection::{erased, open};
+
+/// The fields of an application that are biometrics.
+const IMAGES: [&str; 3] = ["portrait", "signature", "fingerprints"];
+
+/// JSON that is wiped when it is dropped.
+type Text = Zeroizing<Vec<u8>>;
+
+/// A record with its subjects, as the columns of a document take them.
+pub(crate) struct SealedRecord {
+    pub(crate) record: String,
+    pub(crate) subjects: String,
+}
+
+/// Returns the place of an application's content.
+pub(crate) fn content_cell(reference: &str) -> Cell<'_> {
+    Cell {
+        class: DataClass::Identity,
+        subject: reference,
+        table: "application",
+        column: "content",
+        row: reference,
+    }
+}
+
+/// Returns the place of an application's images, or of the files of its document's chip.
+pub(crate) fn biometric_cell<'a>(reference: &'a str, column: &'static str) -> Cell<'a> {
+    Cell {
+        class: DataClass::Biometrics,
+        subject: reference,
+        table: "biometric_data",
+        column,
+        row: reference,
+    }
+}
+
+/// Returns the place of a column of a document.
+pub(crate) fn document_cell<'a>(
+    application: &'a str,
+    document: &'a str,
+    column: &'static str,
+) -> Cell<'a> {
+    Cell {
+        class: DataClass::Record,
+        subject: application,
+        table: "document",
+        column,
+        row: document,
+    }
+}
+
+/// Returns the place of the signed files of a chip; the row is `LEASE/CHIP`.
+pub(crate) fn signed_cell<'a>(application: &'a str, row: &'a str) -> Cell<'a> {
+    Cell {
+        class: DataClass::Biometrics,
+        subject: application,
+        table: "signed_lds",
+        column: "files",
+        row,
+    }
+}
+
+impl Central {
+    /// Seals an application that came in: what `application.content` holds of it, and what
+    /// `biometric_data.images` does.
+    pub(crate) async fn seal_application(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        content: &[u8],
+    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        let (identity, images) =
+            split(content).ok_or_else(|| CentralError::damaged("an application"))?;
+        let (protection, now) = (self.protection(), self.now());
+        let key = protection
+            .make_key(tx, reference, DataClass::Identity, now)
+            .await?;
+        let content = protection.seal(&key, &content_cell(reference), &identity)?;
+        let key = protection
+            .make_key(tx, reference, DataClass::Biometrics, now)
+            .await?;
+        let images = protection.seal(&key, &biometric_cell(reference, "images"), &images)?;
+        Ok((content, images))
+    }
+
+    /// Opens what an application says of its holder, JSON without the images.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where it was erased.
+    pub(crate) async fn open_identity(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        content: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let key = self
+            .protection()
+            .key(tx, reference, DataClass::Identity)
+            .await?;
+        open(&key, &content_cell(reference), content)
+    }
+
+    /// Opens an application whole, as it was approved, and judges it as of a day.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where some of it was erased; [`CentralError::Application`] where it
+    /// is valid no more.
+    pub(crate) async fn open_application(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        content: &[u8],
+        day: Date,
+    ) -> Result<Application> {
+        let identity = self.open_identity(tx, reference, content).await?;
+        let images: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT images FROM biometric_data WHERE application = $1")
+                .bind(reference)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let images = images.ok_or_else(|| erased(DataClass::Biometrics))?;
+        let key = self
+            .protection()
+            .key(tx, reference, DataClass::Biometrics)
+            .await?;
+        let images = open(&key, &biometric_cell(reference, "images"), &images)?;
+        let whole = join(&identity, &images);
+        Application::parse(&whole, day).map_err(|faults| CentralError::Application { faults })
+    }
+
+    /// Seals a record and the subjects of its certificates, in hexadecimal by the key's name. The
+    /// files of the travel chip go beside it.
+    pub(crate) async fn seal_record(
+        &self,
+        tx: &mut Connection,
+        (application, document): (&Reference, &str),
+        record: &Record,
+        subjects: &BTreeMap<String, String>,
+    ) -> Result<SealedRecord> {
+        let application = application.as_str();
+        let key = self
+            .protection()
+            .key_or_made(tx, application, DataClass::Record, self.now())
+            .await?;
+        self.seal_files(tx, application, &record.prepared).await?;
+        Ok(SealedRecord {
+            record: self.sealed_record(&key, (application, document), record)?,
+            subjects: self.sealed_subjects(&key, (application, document), subjects)?,
+        })
+    }
+
+    /// Seals the record of a document anew.
+    pub(crate) async fn update_record(
+        &self,
+        tx: &mut Connection,
+        document: &Document,
+        record: &Record,
+    ) -> Result<()> {
+        let application = &document.application;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Record)
+            .await?;
+        self.seal_files(tx, application, &record.prepared).await?;
+        let record = self.sealed_record(&key, (application, &document.id), record)?;
+        sqlx::query("UPDATE document SET record = $1 WHERE id = $2")
+            .bind(record)
+            .bind(&document.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Seals other subjects of a document's certificates, in hexadecimal by the key's name.
+    pub(crate) async fn update_subjects(
+        &self,
+        tx: &mut Connection,
+        document: &Document,
+        subjects: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let application = &document.application;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Record)
+            .await?;
+        let subjects = self.sealed_subjects(&key, (application, &document.id), subjects)?;
+        sqlx::query("UPDATE document SET subjects = $1 WHERE id = $2")
+            .bind(subjects)
+            .bind(&document.id)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Opens the record of a document, with the files of its travel chip as long as there are any.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where it was erased, or where files were that the document still
+    /// needs.
+    pub(crate) async fn open_record(
+        &self,
+        tx: &mut Connection,
+        document: &Document,
+    ) -> Result<Record> {
+        let application = &document.application;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Record)
+            .await?;
+        let cell = document_cell(application, &document.id, "record");
+        let damaged = || CentralError::damaged("a document's record");
+        let text = open(&key, &cell, &decoded(&document.record)?)?;
+        let mut record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        if record.number != document.number() {
+            return Err(CentralError::damaged(
+                "a document's record has another number",
+            ));
+        }
+        if record.prepared.is_empty() {
+            return Ok(record);
+        }
+        match self.open_files(tx, application).await? {
+            Some(files) if files.keys().eq(record.prepared.keys()) => record.prepared = files,
+            Some(_) => return Err(CentralError::damaged("the files of a travel chip")),
+            None if document.state.is_before_hand_over() => {
+                return Err(erased(DataClass::Biometrics));
+            }
+            // Its holder has it; nothing that is left to do needs them.
+            None => record.prepared = BTreeMap::new(),
+        }
+        Ok(record)
+    }
+
+    /// Opens the subjects of a document's certificates.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where they were erased.
+    pub(crate) async fn open_subjects(
+        &self,
+        tx: &mut Connection,
+        document: &Document,
+    ) -> Result<Subjects> {
+        let application = &document.application;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Record)
+            .await?;
+        let cell = document_cell(application, &document.id, "subjects");
+        let damaged = || CentralError::damaged("a document's subjects");
+        let text = open(&key, &cell, &decoded(&document.subjects)?)?;
+        let subjects: BTreeMap<String, String> =
+            serde_json::from_slice(&text).map_err(|_| damaged())?;
+        let decode =
+            |(key, subject): (String, String)| hex::decode(subject).map(|subject| (key, subject));
+        let subjects: std::result::Result<Subjects, _> = subjects.into_iter().map(decode).collect();
+        subjects.map_err(|_| damaged())
+    }
+
+    fn sealed_record(
+        &self,
+        key: &DataKey,
+        (application, document): (&str, &str),
+        record: &Record,
+    ) -> Result<String> {
+        let mut bare = record.clone();
+        // Their names stay, so that it is known that there were any.
+        for file in bare.prepared.values_mut() {
+            *file = Prepared::new(Vec::new());
+        }
+        let text = written(&bare, "a document's record")?;
+        let cell = document_cell(application, document, "record");
+        Ok(encoded(&self.protection().seal(key, &cell, &text)?))
+    }
+
+    fn sealed_subjects(
+        &self,
+        key: &DataKey,
+        (application, document): (&str, &str),
+        subjects: &BTreeMap<String, String>,
+    ) -> Result<String> {
+        let text = written(subjects, "a document's subjects")?;
+        let cell = document_cell(application, document, "subjects");
+        Ok(encoded(&self.protection().seal(key, &cell, &text)?))
+    }
+
+    async fn seal_files(
+        &self,
+        tx: &mut Connection,
+        application: &str,
+        files: &BTreeMap<String, Prepared>,
+    ) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Biometrics)
+            .await?;
+        let text = written(files, "the files of a travel chip")?;
+        let cell = biometric_cell(application, "files");
+        sqlx::query("UPDATE biometric_data SET files = $1 WHERE application = $2")
+            .bind(self.protection().seal(&key, &cell, &text)?)
+            .bind(application)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Opens the files of a travel chip; none where they were erased.
+    async fn open_files(
+        &self,
+        tx: &mut Connection,
+        application: &str,
+    ) -> Result<Option<BTreeMap<String, Prepared>>> {
+        let row = sqlx::query("SELECT files FROM biometric_data WHERE application = $1")
+            .bind(application)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let damaged = || CentralError::damaged("the files of a travel chip");
+        let files: Option<Vec<u8>> = row.get("files");
+        let files = files.ok_or_else(damaged)?;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Biometrics)
+            .await?;
+        let text = open(&key, &biometric_cell(application, "files"), &files)?;
+        serde_json::from_slice(&text).map_err(|_| damaged())
+    }
+}
+
+/// Stores the sealed images of an application, whose row is there.
+pub(crate) async fn store_images(
+    tx: &mut Connection,
+    reference: &str,
+    images: Vec<u8>,
+) -> Result<()> {
+    sqlx::query("INSERT INTO biometric_data (application, images) VALUES ($1, $2)")
+        .bind(reference)
+        .bind(images)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes a value down as JSON, in memory that is wiped.
+pub(crate) fn written(value: &impl serde::Serialize, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let text = serde_json::to_vec(value).map_err(|_| CentralError::damaged(what))?;
+    Ok(Zeroizing::new(text))
+}
+
+/// Returns a sealed value as a column of text holds it.
+pub(crate) fn encoded(sealed: &[u8]) -> String {
+    STANDARD.encode(sealed)
+}
+
+/// Reads a sealed value from a column of text; an erased one is empty.
+pub(crate) fn decoded(text: &str) -> Result<Vec<u8>> {
+    let damaged = |_| CentralError::damaged("an encrypted value");
+    STANDARD.decode(text).map_err(damaged)
+}
+
+/// Takes an application, JSON, apart into what it says and its images; none where it is no object.
+pub(crate) fn split(content: &[u8]) -> Option<(Text, Text)> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(content).ok()?;
+    let mut images = Map::new();
+    for name in IMAGES {
+        images.extend(fields.remove(name).map(|image| (name.to_owned(), image)));
+    }
+    let (mut fields, mut images) = (Value::Object(fields), Value::Object(images));
+    let written = (serde_json::to_vec(&fields), serde_json::to_vec(&images));
+    wipe(&mut fields);
+    wipe(&mut images);
+    Some((
+        Zeroizing::new(written.0.ok()?),
+        Zeroizing::new(written.1.ok()?),
+    ))
+}
+
+/// Puts the fields of two JSON objects, as this program writes them, into one.
+fn join(one: &[u8], other: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut whole = Zeroizing::new(Vec::with_capacity(one.len() + other.len()));
+    match (one.strip_suffix(b"}"), other.strip_prefix(b"{")) {
+        (Some(first), Some(rest)) if first != b"{" && rest != b"}" => {
+            whole.extend_from_slice(first);
+            whole.push(b',');
+            whole.extend_from_slice(rest);
+        }
+        (Some(b"{"), _) => whole.extend_from_slice(other),
+        _ => whole.extend_from_slice(one),
+    }
+    whole
+}
+
+/// Wipes the texts of a JSON value.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.iter_mut().for_each(|(_, value)| wipe(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_apart_comes_together() {
+        let cases = [
+            r#"{"a":1,"portrait":{"data":"x"},"z":"}"}"#,
+            r#"{"a":{"portrait":"stays"}}"#,
+            r#"{"portrait":"p","signature":"s","fingerprints":[]}"#,
+            "{}",
+        ];
+        for case in cases {
+            let (identity, images) = split(case.as_bytes()).unwrap();
+            let joined: Value = serde_json::from_slice(&join(&identity, &images)).unwrap();
+            assert_eq!(
+                joined,
+                serde_json::from_str::<Value>(case).unwrap(),
+                "{case}"
+            );
+            let identity: Value = serde_json::from_slice(&identity).unwrap();
+            assert!(IMAGES.iter().all(|name| identity.get(name).is_none()));
+        }
+        assert!(split(b"[]").is_none());
+        assert!(split(b"").is_none());
+    }
+}

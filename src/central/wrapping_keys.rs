@@ -1,0 +1,373 @@
+//! The token's keys of personal data, from their making to their end.
+//!
+//! ```text
+//!   planned ─► waiting ─► current ─► retired ─► ending ─► destroyed
+//!              backup of   one of a   what is live is wrapped anew at once; what lies in backups
+//!              the token   class      is readable until the end, and never after it
+//! ```
+//!
+//! The token and the books have no common transaction: what is to be done in the token is written
+//! down first, and done again after a crash.
+
+use audit::Control;
+use document::{DataClass, KEY_WAITS_DAYS};
+use hsm::{HsmError, RandomSource};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+
+use crate::central::Central;
+use crate::database::{DbRow, Write, moment, parsed, stored};
+use crate::error::{CentralError, Result};
+use crate::protection::context;
+use crate::scribe::Deed;
+
+/// How many data keys are wrapped anew in one transaction.
+const BATCH: i64 = 256;
+
+/// A key of the token.
+#[derive(Clone, Debug)]
+pub(crate) struct WrappingKey {
+    pub(crate) class: DataClass,
+    pub(crate) generation: i64,
+    pub(crate) label: String,
+    pub(crate) state: String,
+    pub(crate) since: Timestamp,
+}
+
+/// What a turn of the keys did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// How many wrapping keys were made in the token.
+    pub made: u64,
+    /// How many were taken into use.
+    pub taken: u64,
+    /// How many data keys were wrapped anew.
+    pub wrapped: u64,
+    /// How many wrapping keys were destroyed in the token.
+    pub destroyed: u64,
+    /// How many data keys cannot be wrapped anew: their wrapping key is gone.
+    pub lost: u64,
+}
+
+impl WrappingKey {
+    fn read(row: &DbRow) -> Result<Self> {
+        Ok(Self {
+            class: parsed("a class of data", row.get("class"))?,
+            generation: row.get("generation"),
+            label: row.get("label"),
+            state: row.get("state"),
+            since: moment(row.get("since"))?,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.class, self.generation)
+    }
+
+    fn deed(&self, action: &'static str) -> Deed {
+        Deed::new(action, Control::CRYPTOGRAPHY, "key", self.name())
+    }
+
+    /// Tells whether it has been so for that many days.
+    pub(crate) fn is_older(&self, days: u16, now: Timestamp) -> bool {
+        now.duration_since(self.since) >= days_of(days)
+    }
+
+    /// Moves it on. Returns whether it was still in that state.
+    async fn become_(
+        &mut self,
+        central: &Central,
+        tx: &mut Write,
+        state: &'static str,
+    ) -> Result<bool> {
+        let moved = sqlx::query("UPDATE wrapping_key SET state = $1, since = $2 WHERE class = $3 AND generation = $4 AND state = $5")
+            .bind(state)
+            .bind(stored(central.now()))
+            .bind(self.class.name())
+            .bind(self.generation)
+            .bind(&self.state)
+            .execute(&mut **tx)
+            .await?;
+        self.state = state.to_owned();
+        self.since = central.now();
+        Ok(moved.rows_affected() == 1)
+    }
+}
+
+/// Returns that many days as a duration.
+pub(crate) fn days_of(days: u16) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(days))
+}
+
+impl Central {
+    /// Returns the keys of a class that are not destroyed, in the order of their making.
+    pub(crate) async fn wrapping_keys(&self, class: DataClass) -> Result<Vec<WrappingKey>> {
+        let mut tx = self.read().await?;
+        let rows = sqlx::query(
+            "SELECT class, generation, label, state, since FROM wrapping_key
+             WHERE class = $1 AND state <> 'destroyed' ORDER BY generation",
+        )
+        .bind(class.name())
+        .fetch_all(&mut *tx)
+        .await?;
+        rows.iter().map(WrappingKey::read).collect()
+    }
+
+    /// Makes the first keys, and demands that the token has all that the books know.
+    ///
+    /// # Errors
+    /// [`CentralError::Setup`] where the token lacks a key under which data lies that must be
+    /// readable.
+    pub(crate) async fn ready_wrapping_keys(&self) -> Result<()> {
+        let there: Vec<String> = self
+            .protection()
+            .blocking(|token| token.keys())
+            .await?
+            .into_iter()
+            .map(|key| key.label)
+            .collect();
+        for &class in DataClass::SEALED {
+            let keys = self.wrapping_keys(class).await?;
+            let is_there = |key: &WrappingKey| there.contains(&key.label);
+            let readable = |key: &&WrappingKey| matches!(key.state.as_str(), "current" | "retired");
+            if let Some(lost) = keys.iter().filter(readable).find(|key| !is_there(key)) {
+                if class != DataClass::Biometrics {
+                    return Err(CentralError::Setup {
+                        reason: format!(
+                            "key \"{}\" is not in the token, and {class} data of this database is encrypted under it: restore the token's backup, or a later backup of the database (docs/data-protection.md)",
+                            lost.label
+                        ),
+                    });
+                }
+                tracing::warn!(
+                    key = lost.label,
+                    "biometrics of this database are erased: their key is not in the token any more"
+                );
+            }
+            let current = keys.iter().find(|key| key.state == "current");
+            if !current.is_some_and(is_there) {
+                self.next_key_now(class).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a key of a class and takes it into use at once.
+    async fn next_key_now(&self, class: DataClass) -> Result<()> {
+        let planned = self.plan_key(class).await?;
+        let mut made = planned;
+        self.make_planned(&mut made).await?;
+        self.take_into_use(&mut made).await?;
+        Ok(())
+    }
+
+    /// Writes down a key that is to be made; one that is planned or made already serves.
+    async fn plan_key(&self, class: DataClass) -> Result<WrappingKey> {
+        let mut tx = self.write().await?;
+        let rows = sqlx::query("SELECT class, generation, label, state, since FROM wrapping_key WHERE class = $1 ORDER BY generation DESC")
+            .bind(class.name())
+            .fetch_all(&mut *tx)
+            .await?;
+        let last = rows.first().map(WrappingKey::read).transpose()?;
+        if let Some(next) = last
+            .clone()
+            .filter(|last| matches!(last.state.as_str(), "planned" | "waiting"))
+        {
+            return Ok(next);
+        }
+        let generation = last.map_or(0, |last| last.generation) + 1;
+        // The label is none that another database made in the same token.
+        let mut nonce = [0; 4];
+        self.protection().token.fill(&mut nonce)?;
+        let nonce = hex::encode(nonce);
+        let key = WrappingKey {
+            class,
+            generation,
+            label: format!("pd-{class}-{generation}-{nonce}"),
+            state: "planned".to_owned(),
+            since: self.now(),
+        };
+        sqlx::query("INSERT INTO wrapping_key (class, generation, label, state, since) VALUES ($1, $2, $3, $4, $5)")
+            .bind(class.name())
+            .bind(generation)
+            .bind(&key.label)
+            .bind(&key.state)
+            .bind(stored(key.since))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    /// Makes a planned key in the token. Returns whether it was this call that made it.
+    async fn make_planned(&self, key: &mut WrappingKey) -> Result<bool> {
+        if key.state != "planned" {
+            return Ok(false);
+        }
+        let label = key.label.clone();
+        self.protection()
+            .blocking(move |token| match token.generate_wrapping_key(&label) {
+                // A program that died had made it, or another instance.
+                Err(HsmError::KeyExists { .. }) => Ok(()),
+                made => made,
+            })
+            .await?;
+        let mut tx = self.write().await?;
+        let moved = key.become_(self, &mut tx, "waiting").await?;
+        if moved {
+            self.record(&mut tx, None, &key.deed("wrapping-key.made"))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(moved)
+    }
+
+    /// Takes a key into use in the place of the one before.
+    async fn take_into_use(&self, key: &mut WrappingKey) -> Result<bool> {
+        let mut tx = self.write().await?;
+        sqlx::query("UPDATE wrapping_key SET state = 'retired', since = $1 WHERE class = $2 AND state = 'current'")
+            .bind(stored(self.now()))
+            .bind(key.class.name())
+            .execute(&mut *tx)
+            .await?;
+        let moved = key.become_(self, &mut tx, "current").await?;
+        if moved {
+            self.record(&mut tx, None, &key.deed("wrapping-key.taken"))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(moved)
+    }
+
+    /// Turns the keys of every class as far as it is time: makes the next one, takes it into use,
+    /// wraps anew what is live, destroys what no backup needs any more. With `at_once` the next keys
+    /// are made and taken into use whatever the time.
+    pub(crate) async fn turn_keys(&self, at_once: bool) -> Result<Turned> {
+        let mut turned = Turned::default();
+        for &class in DataClass::SEALED {
+            let now = self.now();
+            let keys = self.wrapping_keys(class).await?;
+            let current = keys.iter().find(|key| key.state == "current");
+            let waiting = keys
+                .iter()
+                .find(|key| matches!(key.state.as_str(), "planned" | "waiting"));
+            let is_old = |days| current.is_none_or(|current| current.is_older(days, now));
+            let mut next = match waiting {
+                Some(next) => Some(next.clone()),
+                None if at_once || is_old(class.key_days() - KEY_WAITS_DAYS) => {
+                    Some(self.plan_key(class).await?)
+                }
+                None => None,
+            };
+            if let Some(next) = &mut next {
+                turned.made += u64::from(self.make_planned(next).await?);
+                let is_time = is_old(class.key_days()) && next.is_older(KEY_WAITS_DAYS, now);
+                if at_once || is_time {
+                    turned.taken += u64::from(self.take_into_use(next).await?);
+                }
+            }
+            self.wrap_anew(class, &mut turned).await?;
+            self.end_keys(class, &mut turned).await?;
+        }
+        Ok(turned)
+    }
+
+    /// Wraps what lies under keys that are out of use anew.
+    async fn wrap_anew(&self, class: DataClass, turned: &mut Turned) -> Result<()> {
+        let mut after = String::new();
+        loop {
+            let mut tx = self.write().await?;
+            let current = sqlx::query(
+                "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
+            )
+            .bind(class.name())
+            .fetch_one(&mut *tx)
+            .await?;
+            let (generation, label): (i64, String) =
+                (current.get("generation"), current.get("label"));
+            let rows = sqlx::query(
+                "SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
+                 JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
+                 WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4",
+            )
+            .bind(class.name())
+            .bind(generation)
+            .bind(&after)
+            .bind(BATCH)
+            .fetch_all(&mut *tx)
+            .await?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.get("subject");
+            for row in &rows {
+                let (subject, before): (String, i64) = (row.get("subject"), row.get("generation"));
+                let protection = self.protection();
+                let old = context(&subject, class, before);
+                let key = protection
+                    .unwrap(row.get("label"), row.get("wrapped"), old)
+                    .await;
+                let key = match key {
+                    Ok(key) => key,
+                    // Its wrapping key is gone: it waits for its term.
+                    Err(CentralError::Conflict { .. }) => {
+                        turned.lost += 1;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                let new = context(&subject, class, generation);
+                let wrapped = protection.wrap(label.clone(), key, new).await?;
+                sqlx::query("UPDATE data_key SET generation = $1, wrapped = $2 WHERE subject = $3 AND class = $4")
+                    .bind(generation)
+                    .bind(wrapped)
+                    .bind(&subject)
+                    .bind(class.name())
+                    .execute(&mut *tx)
+                    .await?;
+                turned.wrapped += 1;
+            }
+            tx.commit().await?;
+        }
+    }
+
+    /// Destroys the keys that no backup needs any more.
+    async fn end_keys(&self, class: DataClass, turned: &mut Turned) -> Result<()> {
+        let now = self.now();
+        for mut key in self.wrapping_keys(class).await? {
+            let is_due = key.state == "retired" && key.is_older(class.backup_days(), now);
+            if is_due {
+                let mut tx = self.write().await?;
+                let live: i64 = sqlx::query_scalar(
+                    "SELECT count(*) FROM data_key WHERE class = $1 AND generation = $2",
+                )
+                .bind(class.name())
+                .bind(key.generation)
+                .fetch_one(&mut *tx)
+                .await?;
+                if live > 0 || !key.become_(self, &mut tx, "ending").await? {
+                    continue;
+                }
+                tx.commit().await?;
+            }
+            if key.state != "ending" {
+                continue;
+            }
+            let label = key.label.clone();
+            self.protection()
+                .blocking(move |token| match token.destroy_key(&label) {
+                    Err(HsmError::KeyNotFound { .. }) => Ok(()),
+                    destroyed => destroyed,
+                })
+                .await?;
+            let mut tx = self.write().await?;
+            if key.become_(self, &mut tx, "destroyed").await? {
+                self.record(&mut tx, None, &key.deed("wrapping-key.destroyed"))
+                    .await?;
+                tx.commit().await?;
+                turned.destroyed += 1;
+            }
+        }
+        Ok(())
+    }
+}
