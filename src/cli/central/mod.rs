@@ -3,7 +3,9 @@
 mod backup;
 mod certificates;
 mod envelope;
+mod erase;
 mod new_pins;
+mod search;
 mod stock;
 mod user;
 
@@ -61,6 +63,12 @@ pub(crate) enum Command {
     /// Shows the certificates that are not settled with their authorities. Example:
     /// zimogs central certificates --sweep --data FOLDER
     Certificates(Certificates),
+    /// Finds the applications of a person by code or name, whose data is encrypted. Example:
+    /// zimogs central search --name "Anna Izdomata" --born 1990-01-12 --data FOLDER
+    Search(search::Search),
+    /// Erases what was kept of people for long enough; to be run daily. Example:
+    /// zimogs central erase --data FOLDER
+    Erase(erase::Erase),
     /// Accounts of people: who there is, their roles, codes and sessions.
     #[command(subcommand)]
     User(user::Command),
@@ -205,6 +213,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Backup(options) => backup::make(options),
         Command::Restore(options) => backup::restore(options),
         Command::Certificates(options) => certificates::run(options),
+        Command::Search(options) => search::run(options),
+        Command::Erase(options) => erase::run(options),
         Command::User(command) => user::run(command),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -20,6 +20,7 @@ mod one_purpose;
 mod people;
 pub(crate) mod person;
 mod production;
+mod protection;
 mod releasing;
 mod reporting;
 mod rights;
