@@ -1,7 +1,11 @@
 //! How `/v1` looks on the wire: paths, header names, and errors as problem details (*RFC 9457*).
 
+use document::{Environment, OfficeCode};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::hex::Hex;
+use serde_with::serde_as;
 
 use crate::ApiError;
 
@@ -41,6 +45,39 @@ pub struct Problem {
     /// What else is said: of an [`ApiError`] its own members.
     #[serde(flatten)]
     pub members: Map<String, Value>,
+}
+
+/// How the store knows a station that asks: the answer of `GET /v1/station/self`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationSelf {
+    /// Its name.
+    pub name: String,
+    /// The office that it stands in.
+    pub office: Option<OfficeCode>,
+    /// What the installation is for.
+    pub environment: Environment,
+    /// Until when its certificate holds.
+    pub not_after: Timestamp,
+    /// The server's clock.
+    pub now: Timestamp,
+}
+
+/// Asks for a station's next certificate: `POST /v1/station/renew`.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// The certification request (PKCS#10) for a new key, DER.
+    #[serde_as(as = "Hex")]
+    pub request: Vec<u8>,
+}
+
+/// A station's next certificate. The one before holds until this one is shown.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewedCertificate {
+    /// The certificate, DER.
+    #[serde_as(as = "Hex")]
+    pub certificate: Vec<u8>,
 }
 
 fn failed() -> u8 {

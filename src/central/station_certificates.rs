@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use audit::{Control, Outcome};
 use cert::{Certificate, Hash, PublicKey};
-use document::Environment;
 use document::life_cycle::StationState;
+use document::{Environment, OfficeCode};
 use jiff::Timestamp;
 use pki::{HostName, StationAuthority, is_named_for_test};
 use sqlx::Row;
@@ -16,15 +16,15 @@ use crate::certificate_profiles::fault;
 use crate::database::{moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
-use crate::stations::{check_unused, key_digest, requested_key, store_certificate};
+use crate::stations::{check_unused, key_digest, requested_key, store_certificate, stored_office};
 
 /// A station that showed its certificate and may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownStation {
     /// Its name.
     pub name: String,
-    /// Where it stands.
-    pub office: Option<String>,
+    /// The office that it stands in.
+    pub office: Option<OfficeCode>,
     /// Until when its certificate holds.
     pub not_after: Timestamp,
     /// When it was heard of last.
@@ -291,7 +291,7 @@ impl Central {
         let seen = row.get::<Option<i64>, _>("seen");
         Ok(KnownStation {
             name: station,
-            office: row.get("office"),
+            office: stored_office(row.get("office"))?,
             not_after: until,
             seen: seen.map(moment).transpose()?,
             is_new: certificate_state == "next",

@@ -10,7 +10,7 @@ use audit::Control;
 use cert::request::Request;
 use cert::{Hash, PublicKey};
 use document::life_cycle::{LifeCycle, StationEvent, StationState};
-use document::{Act, four_eyes};
+use document::{Act, OfficeCode, four_eyes};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -20,9 +20,6 @@ use crate::central::Central;
 use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
-
-/// The longest name of a station's office.
-const MAX_OFFICE: usize = 64;
 
 /// What a station is given when it is let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +35,8 @@ pub struct StationCredential {
 pub struct StationLine {
     /// Its name.
     pub name: String,
-    /// Where it stands.
-    pub office: Option<String>,
+    /// The office that it stands in.
+    pub office: Option<OfficeCode>,
     /// Its state.
     pub state: StationState,
     /// The SHA-256 of the key that waits for a certificate, in hexadecimal.
@@ -122,11 +119,8 @@ impl Central {
         request: &[u8],
     ) -> Result<String> {
         check_name("a station", name)?;
-        if office.is_some_and(|office| !fits_office(office)) {
-            return Err(CentralError::invalid(format!(
-                "an office has 1 to {MAX_OFFICE} bytes on one line"
-            )));
-        }
+        let office = office.map(OfficeCode::parse).transpose();
+        let office = office.map_err(|error| CentralError::invalid(error.to_string()))?;
         let digest = key_digest(&requested_key(request)?)?;
         let mut tx = self.write().await?;
         let administrator = authorise(&mut tx, actor, Act::ManageStations).await?;
@@ -140,7 +134,7 @@ impl Central {
         sqlx::query(
             "UPDATE station SET office = coalesce($1, office), request = $2, key_digest = $3, asked_by = $4, asked = $5 WHERE name = $6",
         )
-        .bind(office)
+        .bind(office.map(|office| office.to_string()))
         .bind(request)
         .bind(&digest)
         .bind(&administrator.id)
@@ -356,7 +350,7 @@ impl Central {
             let at = |column| row.get::<Option<i64>, _>(column).map(moment).transpose();
             Ok(StationLine {
                 name: row.get("name"),
-                office: row.get("office"),
+                office: stored_office(row.get("office"))?,
                 state: parsed("a station's state", row.get("state"))?,
                 waiting_key: row.get::<Option<Vec<u8>>, _>("key_digest").map(hex::encode),
                 serial: row.get("serial"),
@@ -368,8 +362,10 @@ impl Central {
     }
 }
 
-fn fits_office(office: &str) -> bool {
-    (1..=MAX_OFFICE).contains(&office.len()) && !office.chars().any(char::is_control)
+/// Reads the office of a station.
+pub(crate) fn stored_office(stored: Option<&str>) -> Result<Option<OfficeCode>> {
+    let office = stored.map(OfficeCode::parse).transpose();
+    office.map_err(|_| CentralError::damaged("a station's office"))
 }
 
 /// Returns the certificate that this key was given at an earlier confirmation whose answer was lost.

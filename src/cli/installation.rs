@@ -14,12 +14,14 @@
 //!                            certificates/NAME.release
 //!        travel/             its own country signing CA, document signer and CVCA, where
 //!                            installation.toml names no others
+//!        serve/              a pilot server's own key and certificate, and the authority of stations
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -74,8 +76,23 @@ struct Settings {
     /// Certification authorities outside, by the names that certificate profiles have for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     authorities: BTreeMap<String, Connection>,
+    /// The store's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    serve: Option<Served>,
     /// What travel documents need, where any are made.
     travel: Option<travel::Part>,
+}
+
+/// Where the store is served, and by which certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Served {
+    /// The address and port; by default this machine alone.
+    pub(crate) listen: Option<SocketAddr>,
+    /// The file of the server's certificate and of those between it and its authority, PEM.
+    pub(crate) certificate: Option<PathBuf>,
+    /// The file of its key, PEM, which nobody else may read.
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// What an installation is given when it is made, beside what every one has.
@@ -174,6 +191,7 @@ impl Installation {
             masters: BTreeMap::new(),
             envelopes: extras.envelopes,
             authorities: extras.authorities,
+            serve: None,
             travel: Some(extras.travel.unwrap_or_else(travel::Part::own)),
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
@@ -207,6 +225,11 @@ impl Installation {
     /// Returns what the installation is for.
     pub(crate) fn environment(&self) -> Environment {
         self.settings.environment
+    }
+
+    /// Returns what is said of its server.
+    pub(crate) fn served(&self) -> Option<&Served> {
+        self.settings.serve.as_ref()
     }
 
     /// Returns the folder.

@@ -15,7 +15,9 @@ mod pki;
 mod profile;
 mod releases;
 mod secret_file;
+mod serving;
 mod shipped;
+mod station;
 mod terminal;
 mod travel;
 
@@ -56,9 +58,12 @@ enum Command {
     /// Works with the keys in PKCS#11 tokens: ceremonies, imports, backups.
     #[command(subcommand)]
     Hsm(hsm::Command),
-    /// Looks into the central store.
+    /// Looks into the central store, and serves it.
     #[command(subcommand)]
     Central(central::Command),
+    /// Works at a station: its key and certificate.
+    #[command(subcommand)]
+    Station(station::Command),
     /// Works with the certification authorities of an installation.
     #[command(subcommand)]
     Pki(pki::Command),
@@ -78,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Profile(command) => profile::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
+        Command::Station(command) => station::run(&command),
         Command::Pki(command) => pki::run(&command),
         Command::Audit(command) => audit::run(&command),
     };

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::failure::{Failure, Kind};
 
 /// More bytes than any secret here has.
-const LONGEST: u64 = 1024;
+const LONGEST: u64 = 8192;
 
 /// Reads a file that holds a `what`. One that others can read is refused.
 pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<String>, Failure> {

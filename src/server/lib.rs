@@ -22,6 +22,7 @@ mod problem;
 mod router;
 mod serving;
 mod state;
+mod station;
 mod tls;
 
 pub use health::health_router;

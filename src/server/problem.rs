@@ -254,6 +254,9 @@ impl From<CentralError> for Problem {
                 tracing::error!(%error, "stored data are damaged");
                 Self::new(Fault::Damaged, error.to_string())
             }
+            CentralError::SignIn | CentralError::NoSession => {
+                Self::new(Fault::Unauthenticated, error.to_string())
+            }
             error => ApiError::from(error).into(),
         }
     }

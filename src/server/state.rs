@@ -6,6 +6,7 @@ use central::Central;
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
+use crate::station::TurnedAway;
 
 /// The server's state. Clones are the same server.
 #[derive(Clone)]
@@ -16,6 +17,7 @@ struct Inner {
     limits: Limits,
     /// One permit for each request in work.
     requests: Arc<Semaphore>,
+    turned_away: TurnedAway,
 }
 
 impl Server {
@@ -25,6 +27,7 @@ impl Server {
             central,
             requests: Arc::new(Semaphore::new(limits.requests)),
             limits,
+            turned_away: TurnedAway::default(),
         }))
     }
 
@@ -36,6 +39,10 @@ impl Server {
     /// Returns the limits.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn turned_away(&self) -> &TurnedAway {
+        &self.0.turned_away
     }
 
     pub(crate) fn requests(&self) -> &Arc<Semaphore> {

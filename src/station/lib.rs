@@ -6,6 +6,7 @@
 //!    │                                        │
 //!    │ Journal (SQLite, full sync) ◄──────────┤ before and after what lasts
 //!    └ Outbox ── in order, once ──► Centre ◄──┘ keys, certificates, sealed commands
+//!                                     └── RemoteCentre: over HTTPS, with the station's own key
 //! ```
 
 mod blank;
@@ -13,10 +14,12 @@ mod bridge;
 mod budget;
 mod catalogue;
 mod drive;
+mod enrolment;
 mod error;
 mod event;
 mod journal;
 mod key_change;
+mod remote;
 mod slot;
 mod station;
 
@@ -24,9 +27,11 @@ pub use bridge::Bridge;
 pub use budget::Budgeted;
 pub use catalogue::Catalogue;
 pub use drive::{Answer, Notebook, drive};
+pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening};
 pub use journal::Journal;
+pub use remote::{RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, Station, StationConfig};
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.

@@ -71,7 +71,8 @@ pub(crate) fn save(path: &Path, der: &[u8]) -> std::io::Result<()> {
     write_whole(&path.with_extension("pem"), encode(der)?.as_bytes())
 }
 
-fn encode(der: &[u8]) -> std::io::Result<String> {
+/// Returns a certificate in PEM.
+pub(crate) fn encode(der: &[u8]) -> std::io::Result<String> {
     pem_rfc7468::encode_string(LABEL, LineEnding::LF, der).map_err(std::io::Error::other)
 }
 

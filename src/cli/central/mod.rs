@@ -6,6 +6,8 @@ mod envelope;
 mod erase;
 mod new_pins;
 mod search;
+mod serve;
+mod station;
 mod stock;
 mod user;
 
@@ -69,6 +71,15 @@ pub(crate) enum Command {
     /// Erases what was kept of people for long enough; to be run daily. Example:
     /// zimogs central erase --data FOLDER
     Erase(erase::Erase),
+    /// Serves the store to stations and people over HTTPS, until it is told to stop. Example:
+    /// zimogs central serve --data FOLDER --listen 0.0.0.0:8443
+    Serve(serve::Serve),
+    /// Lets a station in by its request; a second person confirms the key. Example:
+    /// zimogs central enroll riga-1 --csr station.csr --officer security-officer --out station.pem --data FOLDER
+    Enroll(station::Enroll),
+    /// Stations: who there is, letting in, stopping.
+    #[command(subcommand)]
+    Station(station::Command),
     /// Accounts of people: who there is, their roles, codes and sessions.
     #[command(subcommand)]
     User(user::Command),
@@ -215,6 +226,9 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),
         Command::Erase(options) => erase::run(options),
+        Command::Serve(options) => serve::run(options),
+        Command::Enroll(options) => station::enroll(options),
+        Command::Station(command) => station::run(command),
         Command::User(command) => user::run(command),
     }?;
     Ok(ExitCode::SUCCESS)

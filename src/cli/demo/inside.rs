@@ -1,25 +1,32 @@
 //! The demo itself, inside the environment that the outer process made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
-use api::{Actor, BlankEnd, ReportedChip};
+use api::{Actor, BlankEnd, Centre, ReportedChip};
 use central::{Central, Delivery, DeskEnd};
 use document::Role;
-use station::{Catalogue, Happening, SlotChip, SlotConfig, Station, StationConfig};
+use station::{
+    Catalogue, Happening, RemoteCentre, RemoteConfig, SlotChip, SlotConfig, Station, StationConfig,
+    StationKey,
+};
 use tokio::sync::broadcast::error::RecvError;
 use zeroize::Zeroizing;
 
-use crate::cli::demo::Arguments;
+use crate::cli::card::pem;
 use crate::cli::demo::blanks::{Blank, Supply};
 use crate::cli::demo::farm::Announcement;
 use crate::cli::demo::report::{DemoReport, MadeCertificate, MadeChip, MadeDocument, Totals};
 use crate::cli::demo::stocks::{Stock, stocks};
 use crate::cli::demo::watch::Watch;
+use crate::cli::demo::{Arguments, Over};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
+use crate::cli::serving::{Serving, authority_file};
 use crate::cli::{output, shipped};
 
 /// The station's name.
@@ -103,11 +110,8 @@ async fn demo(
         slots: slots.iter().map(|slot| slot.config.clone()).collect(),
     };
     let started = Instant::now();
-    let station = Station::start(
-        config,
-        std::sync::Arc::new(central.clone()),
-        tokio::runtime::Handle::current(),
-    );
+    let (centre, serving) = centre(arguments, installation, &central).await?;
+    let station = Station::start(config, centre, tokio::runtime::Handle::current());
     let mut station = station.or_fail(Kind::Failed)?;
     let mut events = station.watch();
     let mut changes = tokio::task::JoinSet::new();
@@ -182,6 +186,9 @@ async fn demo(
         made.extend(Made::of(event.happening));
     }
     watch.end();
+    if let Some(serving) = serving {
+        serving.stop().await?;
+    }
 
     let report = account(&central, &holders, made, count, seconds).await?;
     leave_public_files(&central, installation, &report).await?;
@@ -246,6 +253,39 @@ async fn made_at_desk(
         });
     }
     Ok(made)
+}
+
+/// Returns the store as the station reaches it. Over HTTPS the station gets a key and a certificate
+/// first, as any other.
+async fn centre(
+    arguments: &Arguments,
+    installation: &Installation,
+    central: &Central,
+) -> Result<(Arc<dyn Centre>, Option<Serving>), Failure> {
+    if arguments.over == Over::Process {
+        return Ok((Arc::new(central.clone()), None));
+    }
+    let key = StationKey::generate().or_fail(Kind::Failed)?;
+    let request = key.request(STATION).or_fail(Kind::Failed)?;
+    let administrator = by(Role::Administrator);
+    let asked = central
+        .ask_station(&administrator, STATION, None, &request)
+        .await?;
+    let given = central
+        .confirm_station(&by(Role::SecurityOfficer), STATION, &asked)
+        .await?;
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let serving = Serving::start(installation, central, Some(any)).await?;
+    let config = RemoteConfig::new(
+        format!("https://{}", serving.address),
+        std::fs::read(authority_file(installation)).or_fail(Kind::Failed)?,
+        pem::encode(&given.certificate)
+            .or_fail(Kind::Failed)?
+            .into_bytes(),
+        key.to_pem().or_fail(Kind::Failed)?,
+    );
+    let remote = RemoteCentre::new(&config).or_fail(Kind::Failed)?;
+    Ok((Arc::new(remote), Some(serving)))
 }
 
 /// A slot of the demo's station.

@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     /// What the installation gets besides, in TOML: [authorities] outside, [envelopes].
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// How the station reaches the store: in the same process, or over HTTPS with a certificate of
+    /// its own, on the loopback interface.
+    #[arg(long, value_enum, default_value_t = Over::Process)]
+    over: Over,
     /// The environment variable that holds the chip maker's transport master key, 32
     /// hexadecimal digits. Without it the maker makes one.
     #[arg(long, value_name = "VARIABLE")]
@@ -63,6 +67,15 @@ pub(crate) struct Arguments {
     /// What the outer process found: the farm's announcement.
     #[arg(long, hide = true)]
     inside: Option<String>,
+}
+
+/// How the station reaches the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Over {
+    /// In the same process.
+    Process,
+    /// Over HTTPS.
+    Https,
 }
 
 impl Arguments {

@@ -10,6 +10,8 @@ mod ds;
 mod masterlist;
 mod serve;
 
+pub(crate) use serve::stop;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;

@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
 }
 
 /// Waits until the program is told to stop.
-async fn stop() {
+pub(crate) async fn stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;

@@ -1,0 +1,46 @@
+//! `zimogs central serve`: the store over HTTPS, for stations and people.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::central::Place;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::serving::{Serving, care};
+
+/// What is served, and where.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one, which is told. By default what [serve] in
+    /// installation.toml says, else 127.0.0.1:8443.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Serves until it is told to stop; then it finishes what is in work.
+pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
+    let installation = options.place.installation()?;
+    // Nobody acts: whoever asks is known by certificate and session.
+    options.place.with_central("server", async |central, _| {
+        let serving = Serving::start(&installation, central, options.listen).await?;
+        let address = serving.address;
+        match options.place.json() {
+            true => output::json(&json!({ "listening": address }))?,
+            false => output::line(&format!(
+                "the store answers at https://{address}; Ctrl-C stops it"
+            ))?,
+        }
+        tokio::select! {
+            () = crate::cli::pki::stop() => {}
+            () = care(&installation, central) => {}
+        }
+        serving.stop().await?;
+        // What was done last gets into the log, too.
+        central.sequence().await?;
+        Ok(())
+    })
+}

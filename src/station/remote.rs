@@ -1,0 +1,336 @@
+//! The centre over HTTPS.
+//!
+//! A request that got no answer is asked again: every method of [`Centre`] gives the same answer to
+//! the same request, and does nothing twice. What was answered, also by a refusal, is not asked
+//! again here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
+use api::{
+    Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
+    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
+    Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest,
+};
+use async_trait::async_trait;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Url};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The longest answer that is read, in bytes: a lease with its portraits is the longest.
+const MAX_ANSWER: usize = 8 << 20;
+/// How long it may take until the server is reached.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept: shorter than the server keeps it.
+const IDLE: Duration = Duration::from_secs(20);
+/// The first pause before a request is asked again, and the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How a station reaches its centre.
+pub struct RemoteConfig {
+    /// The server's address: `https://HOST:PORT`.
+    pub server: String,
+    /// The certificates that the server's own is looked for under, PEM. No other authority counts.
+    pub authorities: Vec<u8>,
+    /// The station's certificate, PEM.
+    pub certificate: Vec<u8>,
+    /// The station's key, PKCS#8 in PEM.
+    pub key: Zeroizing<String>,
+    /// How long one answer may take. The server's own limit is shorter.
+    pub answer: Duration,
+    /// For how long a request is asked again that did not reach the server, or whose answer was
+    /// lost.
+    pub patience: Duration,
+}
+
+impl RemoteConfig {
+    /// Returns the configuration with the usual times.
+    pub fn new(
+        server: impl Into<String>,
+        authorities: Vec<u8>,
+        certificate: Vec<u8>,
+        key: Zeroizing<String>,
+    ) -> Self {
+        Self {
+            server: server.into(),
+            authorities,
+            certificate,
+            key,
+            answer: Duration::from_secs(110),
+            patience: Duration::from_secs(25),
+        }
+    }
+}
+
+/// Why a station cannot reach any centre.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The address is none, or not of HTTPS.
+    #[error("{address} is no address of a server: https://HOST:PORT")]
+    Address {
+        /// The address.
+        address: String,
+    },
+    /// A file does not read.
+    #[error("{what} does not read: {reason}")]
+    Pem {
+        /// What it should be.
+        what: &'static str,
+        /// Why it does not.
+        reason: String,
+    },
+    /// Key and certificate do not serve.
+    #[error("the station's key and certificate do not serve")]
+    Tls(#[source] rustls::Error),
+    /// There is no client.
+    #[error("there is no HTTPS client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// The central store, over HTTPS.
+pub struct RemoteCentre {
+    client: reqwest::Client,
+    server: Url,
+    patience: Duration,
+    session: Mutex<Option<Secret>>,
+}
+
+impl RemoteCentre {
+    /// Prepares the way to a centre; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub fn new(config: &RemoteConfig) -> Result<Self, RemoteError> {
+        let address = || RemoteError::Address {
+            address: config.server.clone(),
+        };
+        let server = Url::parse(&config.server).map_err(|_| address())?;
+        if server.scheme() != "https" || server.host().is_none() {
+            return Err(address());
+        }
+        let pem = |what| {
+            move |error: rustls::pki_types::pem::Error| RemoteError::Pem {
+                what,
+                reason: error.to_string(),
+            }
+        };
+        let mut roots = RootCertStore::empty();
+        for authority in CertificateDer::pem_slice_iter(&config.authorities) {
+            let authority = authority.map_err(pem("the certificate of the server's authority"))?;
+            roots.add(authority).map_err(RemoteError::Tls)?;
+        }
+        let chain = CertificateDer::pem_slice_iter(&config.certificate)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(pem("the station's certificate"))?;
+        let key = PrivateKeyDer::from_pem_slice(config.key.as_bytes())
+            .map_err(pem("the station's key"))?;
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(RemoteError::Tls)?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)
+            .map_err(RemoteError::Tls)?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .http1_only()
+            .no_proxy()
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .pool_idle_timeout(IDLE)
+            .connect_timeout(CONNECT)
+            .timeout(config.answer)
+            .build()
+            .map_err(RemoteError::Client)?;
+        Ok(Self {
+            client,
+            server,
+            patience: config.patience,
+            session: Mutex::default(),
+        })
+    }
+
+    /// Takes the session of who signed in at the station, or forgets it. It goes with every request
+    /// from now on.
+    pub fn set_session(&self, session: Option<Secret>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    /// Asks how the centre knows this station.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn own(&self) -> Result<StationSelf, ApiError> {
+        let address = self.address("self")?;
+        self.insist(|| Ok(self.client.get(address.clone()))).await
+    }
+
+    /// Asks for the next certificate, by the request (PKCS#10, DER) for a new key. Returns it in DER.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn renew(&self, request: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+        let renewed: RenewedCertificate = self.post(None, "renew", &Renewal { request }).await?;
+        Ok(renewed.certificate)
+    }
+
+    fn address(&self, method: &str) -> Result<Url, ApiError> {
+        let path = format!("{}/{method}", wire::STATION);
+        self.server.join(&path).map_err(|_| ApiError::Invalid {
+            reason: "there is no such method".to_owned(),
+        })
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        actor: Option<&Actor>,
+        method: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let address = self.address(method)?;
+        let body = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ApiError::Invalid {
+            reason: "the request does not encode".to_owned(),
+        })?);
+        self.insist(|| {
+            let mut asked = self
+                .client
+                .post(address.clone())
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.to_vec());
+            if let Some(actor) = actor {
+                let person = HeaderValue::from_str(&actor.person);
+                let person = person.map_err(|_| ApiError::Invalid {
+                    reason: "no account has such a name".to_owned(),
+                })?;
+                asked = asked.header(wire::PERSON, person);
+            }
+            let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(session) = &*session {
+                let bearer = [b"Bearer ", session.expose()].concat();
+                let bearer = HeaderValue::from_bytes(&bearer);
+                let mut bearer = bearer.map_err(|_| ApiError::Invalid {
+                    reason: "the session is none".to_owned(),
+                })?;
+                bearer.set_sensitive(true);
+                asked = asked.header(AUTHORIZATION, bearer);
+            }
+            Ok(asked)
+        })
+        .await
+    }
+
+    /// Asks until there is an answer, or patience ends.
+    async fn insist<T: DeserializeOwned>(
+        &self,
+        request: impl Fn() -> Result<RequestBuilder, ApiError>,
+    ) -> Result<T, ApiError> {
+        let (begun, mut pause) = (Instant::now(), PAUSE);
+        loop {
+            match self.ask(request()?).await {
+                Ok(answer) => return answer,
+                Err(unanswered) if begun.elapsed() + pause < self.patience => {
+                    tracing::warn!(
+                        reason = unanswered,
+                        "the centre did not answer; asking again"
+                    );
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(reason) => return Err(ApiError::Unavailable { reason }),
+            }
+        }
+    }
+
+    /// Asks once. The outer error says why there is no answer of the centre's.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Result<T, ApiError>, String> {
+        let mut response = request.send().await.map_err(|error| said(&error))?;
+        let status = response.status();
+        let kind = response.headers().get(CONTENT_TYPE);
+        let is_problem =
+            kind.is_some_and(|kind| kind.as_bytes().starts_with(wire::PROBLEM_JSON.as_bytes()));
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| said(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Ok(Err(ApiError::Unavailable {
+                    reason: format!("the answer is longer than {MAX_ANSWER} bytes"),
+                }));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(serde_json::from_slice(&body).map_err(|_| foreign(status.as_u16())));
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) if is_problem => Ok(Err(problem.error())),
+            // Something between here and there, which may be gone the next time.
+            _ if status.is_server_error() => Err(format!("HTTP status {}", status.as_u16())),
+            _ => Ok(Err(foreign(status.as_u16()))),
+        }
+    }
+}
+
+fn foreign(status: u16) -> ApiError {
+    ApiError::Unavailable {
+        reason: format!("HTTP status {status}, and no answer of the centre's"),
+    }
+}
+
+/// Returns an error with its causes, without the address.
+fn said(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "the centre was not reached"
+    } else {
+        "the connection broke"
+    };
+    let mut text = what.to_owned();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+macro_rules! centre {
+    ($( $method:ident ( $request:ty ) -> $answer:ty = $path:literal; )+) => {
+        #[async_trait]
+        impl Centre for RemoteCentre {
+            $(
+                async fn $method(&self, actor: &Actor, request: &$request) -> Result<$answer, ApiError> {
+                    self.post(Some(actor), $path, request).await
+                }
+            )+
+        }
+    };
+}
+
+centre! {
+    lease(LeaseRequest) -> Option<Lease> = "lease";
+    claim(ClaimRequest) -> () = "claim";
+    open_channel(ChannelRequest) -> ChannelGrant = "open-channel";
+    put_keys(PutKeyRequest) -> PutKeyGrant = "put-keys";
+    certify(CertifyRequest) -> CertifyGrant = "certify";
+    prove(ProveRequest) -> () = "prove";
+    sign_lds(SignLdsRequest) -> SignLdsGrant = "sign-lds";
+    seal(SealRequest) -> SealGrant = "seal";
+    confirm(ConfirmRequest) -> () = "confirm";
+    report(Report) -> () = "report";
+}
