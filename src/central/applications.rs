@@ -168,6 +168,24 @@ impl Central {
         Ok(())
     }
 
+    /// Returns an application as it came in, JSON; once its images are erased, without them.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where it was erased.
+    pub(crate) async fn application_content(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let found = Found::load(tx, reference).await?;
+        match self.open_whole(tx, reference, &found.content).await {
+            Err(CentralError::Conflict { .. }) => {
+                self.open_identity(tx, reference, &found.content).await
+            }
+            whole => whole,
+        }
+    }
+
     /// Returns the content of an application as it was approved, judged as of a day.
     pub(crate) async fn as_of(
         &self,

@@ -277,7 +277,7 @@ async fn insert_node(tx: &mut Connection, row: &NodeRow) -> Result<()> {
     Ok(())
 }
 
-async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
+pub(crate) async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
     let position =
         i64::try_from(node.index).map_err(|_| CentralError::damaged("the audit tree's size"))?;
     let hash: Option<Vec<u8>> =

@@ -56,16 +56,6 @@ impl Central {
         account_tag(&mut tx, &person.id).await
     }
 
-    /// Returns the tag of a document as it is now.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] without the right to see documents; [`CentralError::NotFound`].
-    pub async fn document_tag(&self, actor: &Actor, number: &str) -> Result<String> {
-        let mut tx = self.read().await?;
-        authorise(&mut tx, actor, Act::ViewDocument).await?;
-        document_tag(&mut tx, number).await
-    }
-
     /// Does something only where a thing still is what the caller saw. `act` must be one act.
     ///
     /// # Errors
@@ -127,7 +117,7 @@ pub(crate) async fn application_tag(tx: &mut Connection, reference: &str) -> Res
 }
 
 /// Returns the tag of a document as it is now, with what belongs to it.
-async fn document_tag(tx: &mut Connection, number: &str) -> Result<String> {
+pub(crate) async fn document_tag(tx: &mut Connection, number: &str) -> Result<String> {
     let row = sqlx::query(
         "SELECT id, state, number, operator, due, urgent FROM document WHERE number = $1",
     )

@@ -49,9 +49,11 @@ mod key_grants;
 mod keys;
 mod lds;
 mod lease;
+mod looks;
 mod means;
 mod new_pins;
 mod overview;
+mod pages;
 mod people;
 mod personal;
 mod possession;
@@ -64,6 +66,7 @@ mod rate;
 mod readiness;
 mod register;
 mod releases;
+mod repeated;
 mod reports;
 mod revocation_list;
 mod said;
@@ -101,14 +104,19 @@ pub use erasure::{Erased, Overdue};
 pub use error::CentralError;
 pub use expected::Expected;
 pub use keys::{KeyService, Opened, Proof, PutKeys};
+pub use looks::Look;
 pub use means::check_means;
 pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
+pub use pages::{
+    ApplicationContent, ApplicationLine, BlankEntry, DocumentEntry, LoggedEntry, LoggedProof,
+};
 pub use people::{
     AccountDetails, Enrolled, Enrolment, EnrolmentCode, FactorProof, NewFactor, SecondFactor,
     Session, SessionLine, SessionToken, SignedIn, TotpAlgorithm, TotpSecret, Visit,
 };
 pub use possession::prove_possession;
 pub use readiness::Readiness;
+pub use repeated::Repeated;
 pub use sealable::{completes_pins, prove_all};
 pub use sealing::{EnvelopeKeys, SealOrder, SealedStage};
 pub use standing::{Issued, Swept, Unsettled};

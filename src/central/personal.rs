@@ -126,18 +126,16 @@ impl Central {
         open(&key, &content_cell(reference), content)
     }
 
-    /// Opens an application whole, as it was approved, and judges it as of a day.
+    /// Opens an application whole, JSON with its images.
     ///
     /// # Errors
-    /// [`CentralError::Conflict`] where some of it was erased; [`CentralError::Application`] where it
-    /// is valid no more.
-    pub(crate) async fn open_application(
+    /// [`CentralError::Conflict`] where some of it was erased.
+    pub(crate) async fn open_whole(
         &self,
         tx: &mut Connection,
         reference: &str,
         content: &[u8],
-        day: Date,
-    ) -> Result<Application> {
+    ) -> Result<Zeroizing<Vec<u8>>> {
         let identity = self.open_identity(tx, reference, content).await?;
         let images: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT images FROM biometric_data WHERE application = $1")
@@ -150,7 +148,22 @@ impl Central {
             .key(tx, reference, DataClass::Biometrics)
             .await?;
         let images = open(&key, &biometric_cell(reference, "images"), &images)?;
-        let whole = join(&identity, &images);
+        Ok(join(&identity, &images))
+    }
+
+    /// Opens an application whole, as it was approved, and judges it as of a day.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where some of it was erased; [`CentralError::Application`] where it
+    /// is valid no more.
+    pub(crate) async fn open_application(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        content: &[u8],
+        day: Date,
+    ) -> Result<Application> {
+        let whole = self.open_whole(tx, reference, content).await?;
         Application::parse(&whole, day).map_err(|faults| CentralError::Application { faults })
     }
 

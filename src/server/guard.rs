@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -74,12 +74,16 @@ fn dressed(response: Response, id: &str) -> Response {
     let status = response.status();
     let problem = response.extensions().get::<Problem>().cloned();
     let foreign = status.is_client_error() || status.is_server_error();
+    let allowed = response.headers().get(ALLOW).cloned();
     let mut response = match problem {
         Some(problem) => problem.answer(Some(id)),
         None if foreign => Problem::of_status(status).answer(Some(id)),
         None => response,
     };
     let headers = response.headers_mut();
+    if let Some(allowed) = allowed {
+        headers.insert(ALLOW, allowed);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST, id);
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::people::Paces;
+
 /// The server's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// The most connections at a time; more wait in the system's queue.
     pub connections: usize,
@@ -22,6 +24,8 @@ pub struct Limits {
     pub body_time: Duration,
     /// How long a client waits for an answer.
     pub answer: Duration,
+    /// How fast people may ask.
+    pub people: Paces,
     /// How long requests in work may take once the server is told to stop.
     pub drain: Duration,
 }
@@ -39,6 +43,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(20),
             // A certification authority outside may take its time.
             answer: Duration::from_secs(100),
+            people: Paces::default(),
             drain: Duration::from_secs(120),
         }
     }

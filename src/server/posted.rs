@@ -49,7 +49,7 @@ impl<T: DeserializeOwned> FromRequest<Server> for Posted<T> {
 }
 
 /// Says why a body was not read: it is too long, or the connection broke.
-fn unread(error: &axum::Error, most: usize) -> Problem {
+pub(crate) fn unread(error: &axum::Error, most: usize) -> Problem {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         // The type of the limit's own error is not public where it is made.

@@ -4,7 +4,7 @@
 //! kind of fault gets a new name; a name is never given another meaning.
 
 use api::{ApiError, wire};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use central::CentralError;
@@ -34,6 +34,8 @@ pub enum Fault {
     Conflict,
     /// The thing was changed since it was read.
     Precondition,
+    /// An `Idempotency-Key` was another request's.
+    KeyReused,
     /// The chip's cryptogram does not fit its keys.
     WrongKeys,
     /// The chips are not those of one blank.
@@ -58,7 +60,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind of problem.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Invalid,
         Self::Application,
         Self::Unauthenticated,
@@ -69,6 +71,7 @@ impl Fault {
         Self::Method,
         Self::Conflict,
         Self::Precondition,
+        Self::KeyReused,
         Self::WrongKeys,
         Self::NotOneBlank,
         Self::TooLarge,
@@ -94,6 +97,7 @@ impl Fault {
             Self::Method => ("method", 405, 2, "This address does not take the method"),
             Self::Conflict => ("conflict", 409, 4, "It is in another state"),
             Self::Precondition => ("precondition", 412, 4, "It was changed meanwhile"),
+            Self::KeyReused => ("key-reused", 422, 2, "The key was another request's"),
             Self::WrongKeys => ("wrong-keys", 422, 3, "The keys of the chip are not ours"),
             Self::NotOneBlank => ("not-one-blank", 422, 4, "The chips are not of one blank"),
             Self::TooLarge => ("too-large", 413, 2, "The request is too large"),
@@ -200,7 +204,12 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(wire::PROBLEM_JSON));
         if matches!(self.fault.status().as_u16(), 408 | 429 | 503) {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = self.members.get("retry_after").and_then(Value::as_u64);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.unwrap_or(1)));
+        }
+        if self.fault == Fault::Unauthenticated {
+            // RFC 6750 §3.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);
         response
@@ -257,6 +266,10 @@ impl From<CentralError> for Problem {
             CentralError::SignIn | CentralError::NoSession => {
                 Self::new(Fault::Unauthenticated, error.to_string())
             }
+            CentralError::TooSoon { seconds } => {
+                Self::new(Fault::TooMany, error.to_string()).with("retry_after", seconds)
+            }
+            CentralError::Changed => Self::new(Fault::Precondition, error.to_string()),
             error => ApiError::from(error).into(),
         }
     }

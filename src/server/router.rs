@@ -6,6 +6,7 @@ use axum::middleware::from_fn_with_state;
 
 use crate::guard::guard;
 use crate::health::health_router;
+use crate::people::people_router;
 use crate::problem::{Fault, Problem};
 use crate::state::Server;
 use crate::station::station_router;
@@ -16,6 +17,7 @@ pub fn router(server: Server) -> Router {
     Router::new()
         .merge(health_router())
         .merge(station_router())
+        .merge(people_router())
         .fallback(async || Problem::new(Fault::NoSuchAddress, "nothing is served at this address"))
         .method_not_allowed_fallback(async || {
             Problem::new(Fault::Method, "this address does not take the method")

@@ -6,6 +6,7 @@ use central::Central;
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
+use crate::people::Meters;
 use crate::station::TurnedAway;
 
 /// The server's state. Clones are the same server.
@@ -18,6 +19,7 @@ struct Inner {
     /// One permit for each request in work.
     requests: Arc<Semaphore>,
     turned_away: TurnedAway,
+    meters: Meters,
 }
 
 impl Server {
@@ -28,6 +30,7 @@ impl Server {
             requests: Arc::new(Semaphore::new(limits.requests)),
             limits,
             turned_away: TurnedAway::default(),
+            meters: Meters::default(),
         }))
     }
 
@@ -43,6 +46,10 @@ impl Server {
 
     pub(crate) fn turned_away(&self) -> &TurnedAway {
         &self.0.turned_away
+    }
+
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.0.meters
     }
 
     pub(crate) fn requests(&self) -> &Arc<Semaphore> {

@@ -1,0 +1,253 @@
+//! Applications: entered, read, decided.
+
+use central::{ApplicationLine, DeskEnd};
+use document::Act;
+use document::life_cycle::ApplicationState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::people::answer::{Answer, Page};
+use crate::people::call::{Call, page_of};
+use crate::people::named::{
+    ApplicationReference, ApplicationStateName, BlankSerial, CauseText, Cursor, KindName, Limit,
+    Moment, Object,
+};
+use crate::people::operation::{Operation, of};
+use crate::problem::{Fault, Problem};
+
+/// An application, without its holder.
+#[derive(Serialize, JsonSchema)]
+struct ApplicationShown {
+    /// Its reference.
+    reference: String,
+    /// Its kind.
+    kind: KindName,
+    /// `normal` or `urgent`.
+    priority: String,
+    /// Its state.
+    state: ApplicationStateName,
+    /// When it was entered.
+    entered: Moment,
+    /// When it was decided.
+    decided: Option<Moment>,
+    /// Why it was refused.
+    cause: Option<String>,
+    /// The number of its document, where it has one now.
+    document: Option<String>,
+}
+
+impl ApplicationShown {
+    fn of(line: ApplicationLine) -> Self {
+        Self {
+            reference: line.reference,
+            kind: KindName(line.kind),
+            priority: line.priority,
+            state: ApplicationStateName(line.state),
+            entered: Moment(line.entered),
+            decided: line.decided.map(Moment),
+            cause: line.cause,
+            document: line.document,
+        }
+    }
+}
+
+/// An application with its holder.
+#[derive(Serialize, JsonSchema)]
+struct ApplicationWhole {
+    #[serde(flatten)]
+    line: ApplicationShown,
+    /// The application as it came in (format 1).
+    content: Object,
+}
+
+/// What was taken in.
+#[derive(Serialize, JsonSchema)]
+struct TakenIn {
+    /// The application's reference.
+    reference: String,
+}
+
+/// What an approval gave.
+#[derive(Serialize, JsonSchema)]
+struct Approved {
+    /// The number of the document; null where it comes with the blank.
+    document: Option<String>,
+}
+
+/// Why.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Because {
+    /// Why.
+    cause: CauseText,
+}
+
+/// A blank that was used at a desk.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Production {
+    /// What is printed on the blank.
+    blank: BlankSerial,
+    /// Why it is spoiled; without this the document was made of it.
+    #[serde(default)]
+    spoiled: Option<CauseText>,
+}
+
+/// The number on a blank.
+#[derive(Serialize, JsonSchema)]
+struct Produced {
+    /// The document's number, as it stands on the blank.
+    number: String,
+}
+
+const LIST: &str = "applications";
+
+async fn list(call: Call) -> Result<Answer, Problem> {
+    let (after, limit) = call.page(LIST)?;
+    let state = call.field::<ApplicationState>("state")?;
+    let found = call
+        .central
+        .applications_after(call.actor()?, state, &after, limit + 1)
+        .await?;
+    let key = |line: &ApplicationLine| line.reference.clone();
+    Answer::json(&page_of(LIST, found, limit, key, ApplicationShown::of))
+}
+
+async fn import(call: Call) -> Result<Answer, Problem> {
+    let reference = call.central.import(call.actor()?, &call.body).await?;
+    let at = format!("/v1/applications/{reference}");
+    let reference = reference.to_string();
+    Answer::created(at, &TakenIn { reference })
+}
+
+async fn show(call: Call) -> Result<Answer, Problem> {
+    let found = call
+        .central
+        .application(call.actor()?, call.part("reference"))
+        .await?;
+    let damaged = |_| Problem::new(Fault::Damaged, "the stored application cannot be read");
+    let shown = ApplicationWhole {
+        line: ApplicationShown::of(found.line),
+        content: serde_json::from_slice(&found.content).map_err(damaged)?,
+    };
+    Ok(Answer::json(&shown)?.tagged(&found.tag))
+}
+
+async fn approve(call: Call) -> Result<Answer, Problem> {
+    let act = call.central.approve(call.actor()?, call.part("reference"));
+    let number = call.central.expecting(call.application_seen(), act).await?;
+    let document = number.map(|number| number.to_string());
+    Answer::json(&Approved { document })
+}
+
+async fn refuse(call: Call) -> Result<Answer, Problem> {
+    let because: Because = call.json()?;
+    let act = call
+        .central
+        .reject(call.actor()?, call.part("reference"), &because.cause.0);
+    call.central.expecting(call.application_seen(), act).await?;
+    Ok(Answer::nothing())
+}
+
+async fn produce(call: Call) -> Result<Answer, Problem> {
+    let done: Production = call.json()?;
+    let end = match done.spoiled {
+        None => DeskEnd::Made,
+        Some(cause) => DeskEnd::Spoiled { cause: cause.0 },
+    };
+    let number = call
+        .central
+        .produce(call.actor()?, call.part("reference"), &done.blank.0, &end)
+        .await?;
+    let number = number.to_string();
+    Answer::json(&Produced { number })
+}
+
+/// Returns the operations.
+pub(crate) fn operations() -> Vec<Operation> {
+    let line = json!({
+        "reference": "APP-2026-000001", "kind": "id-card", "priority": "normal",
+        "state": "received", "entered": "2026-11-20T08:00:00Z", "decided": null,
+        "cause": null, "document": null,
+    });
+    let mut whole = line.clone();
+    if let Some(members) = whole.as_object_mut() {
+        members.insert(
+            "content".into(),
+            json!({ "format": 1, "reference": "APP-2026-000001" }),
+        );
+    }
+    let of_one = |operation: Operation| {
+        operation.parameter::<ApplicationReference>(
+            "reference",
+            "The application's reference.",
+            "APP-2026-000001",
+        )
+    };
+    of(
+        "applications",
+        vec![
+            Operation::get(
+                "/v1/applications",
+                "listApplications",
+                "Lists the applications by reference, without their holders.",
+            )
+            .read(Act::ViewApplication, "application.listed", "application")
+            .field::<ApplicationStateName>("state", "Only those in this state.", "received")
+            .field::<Limit>("limit", "The most items of the page.", 50)
+            .field::<Cursor>("cursor", "The next of the page before.", "AWFwcGxpY2F0aW9ucwBB")
+            .gives::<Page<ApplicationShown>>(200, "A page.", json!({ "items": [line], "next": null }))
+            .runs(list),
+            Operation::post(
+                "/v1/applications",
+                "importApplication",
+                "Takes an application in (format 1), whole or not at all.",
+            )
+            .act(Act::EnterApplication, "application.imported", "application")
+            .once()
+            .judged()
+            .takes::<Object>(json!({ "format": 1, "reference": "APP-2026-000001", "kind": "id-card" }))
+            .gives::<TakenIn>(201, "It is taken in.", json!({ "reference": "APP-2026-000001" }))
+            .runs(import),
+            of_one(Operation::get(
+                "/v1/applications/{reference}",
+                "showApplication",
+                "Shows an application with its holder, which leaves an entry.",
+            ))
+            .personal(Act::ViewApplication, "application.read", "application")
+            .tagged()
+            .gives::<ApplicationWhole>(200, "The application.", whole)
+            .runs(show),
+            of_one(Operation::post(
+                "/v1/applications/{reference}/approval",
+                "approveApplication",
+                "Approves an application that another person entered; its document is prepared.",
+            ))
+            .act(Act::ApproveApplication, "application.approved", "application")
+            .conditional()
+            .judged()
+            .gives::<Approved>(200, "Its document.", json!({ "document": "XA0000001" }))
+            .runs(approve),
+            of_one(Operation::post(
+                "/v1/applications/{reference}/refusal",
+                "refuseApplication",
+                "Refuses an application that another person entered.",
+            ))
+            .act(Act::RefuseApplication, "application.rejected", "application")
+            .conditional()
+            .takes::<Because>(json!({ "cause": "the portrait shows another person" }))
+            .runs(refuse),
+            of_one(Operation::post(
+                "/v1/applications/{reference}/production",
+                "produceDocument",
+                "Books that a document without a chip was made of a blank at a desk, or that the blank was spoiled.",
+            ))
+            .act(Act::PersonalizeDocument, "document.produced", "application")
+            .judged()
+            .takes::<Production>(json!({ "blank": "B-00077" }))
+            .gives::<Produced>(200, "The number on the blank.", json!({ "number": "XB0000077" }))
+            .runs(produce),
+        ],
+    )
+}

@@ -1,0 +1,197 @@
+//! Stock and numbers: deliveries, blanks, the account of the numbers.
+
+use central::{BlankEntry, Delivery};
+use document::Act;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::people::answer::{Answer, Page};
+use crate::people::call::{Call, page_of};
+use crate::people::named::{BlankSerial, BlankStateName, Cursor, Limit};
+use crate::people::operation::{Operation, of};
+use crate::problem::{Fault, Problem};
+
+/// A blank.
+#[derive(Serialize, JsonSchema)]
+struct BlankShown {
+    /// What is printed on it.
+    serial: String,
+    /// What it is, where its chips do not say it.
+    article: Option<String>,
+    /// The delivery it came with.
+    delivery: String,
+    /// The account it is in.
+    state: BlankStateName,
+    /// The document number that stands on it.
+    number: Option<String>,
+}
+
+impl BlankShown {
+    fn of(entry: BlankEntry) -> Self {
+        Self {
+            serial: entry.serial,
+            article: entry.article,
+            delivery: entry.delivery,
+            state: BlankStateName(entry.state),
+            number: entry.number,
+        }
+    }
+}
+
+/// What was booked.
+#[derive(Serialize, JsonSchema)]
+struct Booked {
+    /// The delivery's reference.
+    delivery: String,
+    /// How many blanks.
+    blanks: usize,
+}
+
+/// Blanks that came back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CameBack {
+    /// What is printed on them.
+    #[schemars(length(min = 1, max = 1000))]
+    blanks: Vec<BlankSerial>,
+}
+
+/// How many blanks were counted into stock.
+#[derive(Serialize, JsonSchema)]
+struct Restocked {
+    /// How many.
+    blanks: usize,
+}
+
+/// A delivery's list, JSON Lines.
+#[derive(Deserialize)]
+struct DeliveryList;
+
+impl JsonSchema for DeliveryList {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DeliveryList".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "One line for the delivery and one for each blank; docs/operation.md has the fields.",
+        })
+    }
+}
+
+/// The account of the numbers: every one that was given is in exactly one of the figures.
+#[derive(Serialize, JsonSchema)]
+struct Numbers {
+    /// The letters of the series.
+    prefix: String,
+    /// The next number to be given; null when the series is used up.
+    next: Option<String>,
+    /// Given to documents that are not made yet.
+    allotted: u64,
+    /// Carried by documents that were made.
+    issued: u64,
+    /// On numbered blanks that came back untouched.
+    returned: u64,
+    /// Spoiled with a blank.
+    spoiled: u64,
+    /// Given up with a document.
+    cancelled: u64,
+}
+
+const LIST: &str = "blanks";
+
+async fn list(call: Call) -> Result<Answer, Problem> {
+    let (after, limit) = call.page(LIST)?;
+    let found = call
+        .central
+        .blanks_after(call.actor()?, &after, limit + 1)
+        .await?;
+    let key = |entry: &BlankEntry| entry.serial.clone();
+    Answer::json(&page_of(LIST, found, limit, key, BlankShown::of))
+}
+
+async fn receive(call: Call) -> Result<Answer, Problem> {
+    let text = std::str::from_utf8(&call.body)
+        .map_err(|_| Problem::new(Fault::Invalid, "the list is not UTF-8"))?;
+    let delivery =
+        Delivery::parse(text).map_err(|error| Problem::new(Fault::Invalid, error.to_string()))?;
+    let blanks = call
+        .central
+        .receive_blanks(call.actor()?, &delivery)
+        .await?;
+    let delivery = delivery.reference;
+    Answer::created("/v1/blanks".to_owned(), &Booked { delivery, blanks })
+}
+
+async fn restock(call: Call) -> Result<Answer, Problem> {
+    let back: CameBack = call.json()?;
+    let serials: Vec<String> = back.blanks.into_iter().map(|serial| serial.0).collect();
+    let blanks = call.central.restock(call.actor()?, &serials).await?;
+    Answer::json(&Restocked { blanks })
+}
+
+async fn numbers(call: Call) -> Result<Answer, Problem> {
+    let account = call.central.numbers(call.actor()?).await?;
+    Answer::json(&Numbers {
+        prefix: account.prefix,
+        next: account.next,
+        allotted: account.allotted,
+        issued: account.issued,
+        returned: account.returned,
+        spoiled: account.spoiled,
+        cancelled: account.cancelled,
+    })
+}
+
+/// Returns the operations.
+pub(crate) fn operations() -> Vec<Operation> {
+    of(
+        "stock",
+        vec![
+            Operation::get("/v1/blanks", "listBlanks", "Lists the blanks by what is printed on them.")
+                .read(Act::ViewReports, "blank.listed", "blank")
+                .field::<Limit>("limit", "The most items of the page.", 50)
+                .field::<Cursor>("cursor", "The next of the page before.", "AWJsYW5rcwBC")
+                .gives::<Page<BlankShown>>(
+                    200,
+                    "A page.",
+                    json!({ "items": [{
+                        "serial": "LV-0001", "article": null, "delivery": "D-2026-17",
+                        "state": "in-stock", "number": null,
+                    }], "next": null }),
+                )
+                .runs(list),
+            Operation::post("/v1/deliveries", "receiveBlanks", "Books a delivery, whole or not at all.")
+                .act(Act::ReceiveBlanks, "blanks.received", "delivery")
+                .once()
+                .takes_as::<DeliveryList>(
+                    "application/jsonl",
+                    json!("{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-2026-17\",\"blanks\":1}\n{\"blank\":\"B-00077\",\"article\":\"booklet\",\"number\":\"PB0000077\"}\n"),
+                )
+                .gives::<Booked>(201, "It is booked.", json!({ "delivery": "D-2026-17", "blanks": 1 }))
+                .runs(receive),
+            Operation::post(
+                "/v1/blanks/restocking",
+                "restockBlanks",
+                "Counts blanks that a station gave back untouched into the store again.",
+            )
+            .act(Act::CountBlanks, "blank.restocked", "stock")
+            .takes::<CameBack>(json!({ "blanks": ["LV-0001"] }))
+            .gives::<Restocked>(200, "How many.", json!({ "blanks": 1 }))
+            .runs(restock),
+            Operation::get("/v1/numbers", "showNumbers", "Shows the account of the document numbers.")
+                .read(Act::ViewReports, "number.listed", "stock")
+                .gives::<Numbers>(
+                    200,
+                    "The account.",
+                    json!({
+                        "prefix": "XA", "next": "XA0000003", "allotted": 1, "issued": 1,
+                        "returned": 0, "spoiled": 0, "cancelled": 0,
+                    }),
+                )
+                .runs(numbers),
+        ],
+    )
+}

@@ -1,0 +1,296 @@
+//! What every request of a person passes before its handler runs.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::RequestExt;
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Query, RawPathParams, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter};
+use central::{Look, Session, Visit};
+
+use crate::peer::Peer;
+use crate::people::answer::Answer;
+use crate::people::call::Call;
+use crate::people::once::{self, Turn};
+use crate::people::operation::{Access, Operation, Trace};
+use crate::people::operations;
+use crate::problem::{Fault, Problem};
+use crate::state::Server;
+
+/// The longest part of a path, or field of a query.
+const MAX_TEXT: usize = 512;
+
+/// The most tags of an `If-Match`.
+const MAX_TAGS: usize = 16;
+
+/// Returns the routes of all operations.
+pub(crate) fn people_router() -> Router<Server> {
+    let mut routes: BTreeMap<&'static str, MethodRouter<Server>> = BTreeMap::new();
+    for operation in operations() {
+        let filter = match operation.method {
+            Method::POST => MethodFilter::POST,
+            Method::PUT => MethodFilter::PUT,
+            Method::DELETE => MethodFilter::DELETE,
+            _ => MethodFilter::GET,
+        };
+        let path = operation.path;
+        let operation = Arc::new(operation);
+        let handler = move |State(server): State<Server>, request: Request| {
+            let operation = Arc::clone(&operation);
+            async move { serve(&server, &operation, request).await }
+        };
+        let there = routes.remove(path).unwrap_or_default();
+        routes.insert(path, there.on(filter, handler));
+    }
+    let router = Router::new();
+    routes.into_iter().fold(router, |router, (path, methods)| {
+        router.route(path, methods)
+    })
+}
+
+async fn serve(server: &Server, operation: &Operation, request: Request) -> Response {
+    match answer(server, operation, request).await {
+        Ok(answer) => answer.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(
+    server: &Server,
+    operation: &Operation,
+    mut request: Request,
+) -> Result<Answer, Problem> {
+    let visit = visit(&request);
+    let session = match (operation.access, bearer(request.headers())?) {
+        (Access::Anybody, _) => None,
+        (_, None) => {
+            pace(server, &visit, None)?;
+            return Err(Problem::new(
+                Fault::Unauthenticated,
+                "sign in, and send the token as Authorization: Bearer",
+            ));
+        }
+        (_, Some(token)) => match server.central().session(token, &visit).await {
+            Ok(session) => Some(session),
+            Err(error) => {
+                pace(server, &visit, None)?;
+                return Err(error.into());
+            }
+        },
+    };
+    pace(server, &visit, session.as_ref())?;
+    let params = request.extract_parts::<RawPathParams>().await;
+    let params = params.map_err(|_| Problem::new(Fault::NoSuchAddress, "nothing is here"))?;
+    let path: BTreeMap<String, String> = params
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    // Whoever lacks the right learns nothing of what is wrong with the request.
+    if let (Some(session), Access::Right(right)) = (&session, operation.access) {
+        let (personal, action) = match operation.trace {
+            Trace::Read(action) => (true, action),
+            Trace::Act(action) | Trace::Refusals(action) => (false, action),
+            Trace::Nothing => (false, operation.id),
+        };
+        // The log knows people by their accounts' identities, not by their names.
+        let named = path.values().next().filter(|_| operation.kind != "account");
+        let thing = named.map_or("-", String::as_str);
+        let look = Look {
+            act: right,
+            action,
+            kind: operation.kind,
+            reference: thing.to_owned(),
+            personal,
+        };
+        server.central().look(&session.actor, &look).await?;
+    }
+    if path.values().any(|part| part.len() > MAX_TEXT) {
+        return Err(Problem::new(Fault::NotFound, "there is no such thing"));
+    }
+    let query = query(operation, &mut request).await?;
+    let headers = request.headers().clone();
+    let address = request.uri().path().to_owned();
+    let body = body(server, operation, request).await?;
+    let call = Call {
+        central: server.central().clone(),
+        visit,
+        session: session.clone(),
+        path,
+        query,
+        tags: tags(operation, &headers)?,
+        body: body.clone(),
+    };
+    let key = headers.get("idempotency-key").filter(|_| operation.once);
+    let (Some(key), Some(session)) = (key, &session) else {
+        return (operation.handler)(call).await;
+    };
+    let key = key.to_str().map_err(|_| {
+        Problem::new(
+            Fault::Invalid,
+            "an Idempotency-Key has 1 to 128 visible ASCII characters",
+        )
+    })?;
+    match once::begin(server.central(), session, operation, key, &address, &body).await? {
+        Turn::Done(answer) => Ok(answer),
+        Turn::Do(once) => {
+            let result = (operation.handler)(call).await;
+            once.end(&result).await?;
+            result
+        }
+    }
+}
+
+/// Says where a request comes from.
+fn visit(request: &Request) -> Visit {
+    let address = request
+        .extensions()
+        .get::<Peer>()
+        .map(|peer| peer.address.ip());
+    let source = match address {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        },
+    };
+    Visit {
+        source,
+        station: None,
+    }
+}
+
+/// Returns the token of the `Authorization` header (*RFC 6750 §2.1*).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(header) = headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let token = header.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    token.map(Some).ok_or_else(|| {
+        Problem::new(
+            Fault::Unauthenticated,
+            "send the token as Authorization: Bearer",
+        )
+    })
+}
+
+fn pace(server: &Server, visit: &Visit, session: Option<&Session>) -> Result<(), Problem> {
+    let paces = server.limits().people;
+    let taken = match session {
+        Some(session) => server
+            .meters()
+            .take(&session.id, paces.session, Instant::now()),
+        None => server
+            .meters()
+            .take(&visit.source, paces.address, Instant::now()),
+    };
+    taken.map_err(|seconds| {
+        Problem::new(Fault::TooMany, "too many requests; ask more slowly")
+            .with("retry_after", seconds)
+    })
+}
+
+async fn query(
+    operation: &Operation,
+    request: &mut Request,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let invalid = |detail: String| Problem::new(Fault::Invalid, detail);
+    let fields = request
+        .extract_parts::<Query<Vec<(String, String)>>>()
+        .await;
+    let Query(fields) = fields.map_err(|_| invalid("the query cannot be read".to_owned()))?;
+    let mut query = BTreeMap::new();
+    for (name, value) in fields {
+        if !operation.query.iter().any(|known| known.name == name) {
+            return Err(invalid(
+                "the query has a field that this address does not take".to_owned(),
+            ));
+        }
+        if value.len() > MAX_TEXT || query.insert(name, value).is_some() {
+            return Err(invalid(
+                "a field of the query is too long, or there twice".to_owned(),
+            ));
+        }
+    }
+    Ok(query)
+}
+
+async fn body(server: &Server, operation: &Operation, request: Request) -> Result<Bytes, Problem> {
+    let limits = server.limits();
+    let Some(takes) = &operation.takes else {
+        let nothing = to_bytes(request.into_body(), 0).await;
+        return nothing.map_err(|_| Problem::new(Fault::Invalid, "this address takes no body"));
+    };
+    let media = request.headers().get(CONTENT_TYPE);
+    let fits = media.is_some_and(|media| {
+        let media = media.as_bytes().split(|byte| *byte == b';').next();
+        media.is_some_and(|media| {
+            media
+                .trim_ascii()
+                .eq_ignore_ascii_case(takes.media.as_bytes())
+        })
+    });
+    if !fits {
+        let detail = format!("send the body as {}", takes.media);
+        return Err(Problem::new(Fault::MediaType, detail));
+    }
+    let (parts, body) = request.with_limited_body().into_parts();
+    drop(parts);
+    let reading = tokio::time::timeout(limits.body_time, to_bytes(body, limits.body));
+    let read = reading.await.map_err(|_| {
+        let seconds = limits.body_time.as_secs();
+        Problem::new(
+            Fault::TooSlow,
+            format!("the body did not arrive within {seconds} s"),
+        )
+    })?;
+    read.map_err(|error| crate::posted::unread(&error, limits.body))
+}
+
+fn tags(operation: &Operation, headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
+    let Some(listed) = headers.get(IF_MATCH).filter(|_| operation.conditional) else {
+        return Ok(None);
+    };
+    let invalid = || {
+        Problem::new(
+            Fault::Invalid,
+            "If-Match lists tags as ETag gave them, or *",
+        )
+    };
+    let listed = listed.to_str().map_err(|_| invalid())?.trim();
+    if listed == "*" {
+        return Ok(None);
+    }
+    let mut tags = Vec::new();
+    for tag in listed.split(',') {
+        let tag = tag.trim();
+        // A weak tag never matches here (*RFC 9110 §8.8.3.2*).
+        let weak = tag.strip_prefix("W/");
+        let quoted = weak.unwrap_or(tag);
+        let inner = quoted
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .filter(|inner| inner.len() <= 64 && !inner.contains('"'))
+            .ok_or_else(invalid)?;
+        if weak.is_none() {
+            tags.push(inner.to_owned());
+        }
+        if tags.len() > MAX_TAGS {
+            return Err(invalid());
+        }
+    }
+    Ok(Some(tags))
+}

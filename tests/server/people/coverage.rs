@@ -1,0 +1,400 @@
+//! Every endpoint has an authorization case and an audit case: the table below has a line for each
+//! operation of the OpenAPI document, and a line that is missing fails the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use audit::Outcome;
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::house::{House, PASSWORD, sample, wide, with_server};
+use crate::openapi;
+
+/// An operation as the document has it.
+struct Listed {
+    method: Method,
+    path: String,
+    open: bool,
+    right: Option<String>,
+    action: Option<String>,
+    when: String,
+}
+
+fn listed() -> BTreeMap<String, Listed> {
+    let mut found = BTreeMap::new();
+    for (path, methods) in openapi()["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let text = |pointer: &str| operation.pointer(pointer).and_then(Value::as_str);
+            let listed = Listed {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                open: operation["security"] == json!([]),
+                right: text("/x-right").map(str::to_owned),
+                action: text("/x-audit/action").map(str::to_owned),
+                when: text("/x-audit/when").unwrap_or_default().to_owned(),
+            };
+            found.insert(text("/operationId").unwrap().to_owned(), listed);
+        }
+    }
+    found
+}
+
+/// A case: who lacks the right, who has it, and what is asked for.
+struct Case {
+    operation: &'static str,
+    wrong: &'static str,
+    right: &'static str,
+    part: &'static str,
+    body: Option<(&'static str, String)>,
+    status: u16,
+}
+
+fn case(
+    operation: &'static str,
+    wrong: &'static str,
+    right: &'static str,
+    part: &'static str,
+    status: u16,
+) -> Case {
+    Case {
+        operation,
+        wrong,
+        right,
+        part,
+        body: None,
+        status,
+    }
+}
+
+impl Case {
+    fn with(mut self, body: Value) -> Self {
+        self.body = Some(("application/json", body.to_string()));
+        self
+    }
+
+    fn with_text(mut self, media: &'static str, body: String) -> Self {
+        self.body = Some((media, body));
+        self
+    }
+}
+
+const PAPER: &str = "APP-2026-000029";
+const CARD: &str = "APP-2026-000001";
+
+/// One line for each operation that takes a right, in an order in which one follows the other.
+fn cases() -> Vec<Case> {
+    let delivery = concat!(
+        "{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-1\",\"blanks\":1}\n",
+        "{\"blank\":\"B-1\",\"article\":\"war-participant\",\"number\":\"XB0000077\"}\n",
+    );
+    let why = || json!({ "cause": "a reason" });
+    vec![
+        case("addAccount", "officer", "administrator", "", 201)
+            .with(json!({ "account": "zane", "roles": ["clerk"] })),
+        case("listAccounts", "officer", "administrator", "", 200),
+        case("showAccount", "officer", "administrator", "zane", 200),
+        case("setRoles", "officer", "administrator", "zane", 200)
+            .with(json!({ "roles": ["quality"] })),
+        case("lockAccount", "officer", "administrator", "zane", 200).with(why()),
+        case("unlockAccount", "officer", "administrator", "zane", 200),
+        case("issueCode", "officer", "administrator", "zane", 200),
+        case("listSessions", "officer", "administrator", "", 200),
+        case("endSession", "officer", "administrator", "spare", 204),
+        case("importApplication", "approver", "clerk", "", 201)
+            .with_text("application/json", sample("29-war-participant")),
+        case("listApplications", "operator", "approver", "", 200),
+        case("showApplication", "administrator", "quality", PAPER, 200),
+        case("approveApplication", "clerk", "approver", PAPER, 200),
+        case("refuseApplication", "clerk", "approver", CARD, 204).with(why()),
+        case("receiveBlanks", "operator", "keeper", "", 201)
+            .with_text("application/jsonl", delivery.to_owned()),
+        case("listBlanks", "clerk", "keeper", "", 200),
+        case("produceDocument", "quality", "operator", PAPER, 200).with(json!({ "blank": "B-1" })),
+        case("listDocuments", "administrator", "auditor", "", 200),
+        case("showDocument", "administrator", "auditor", "XB0000077", 200),
+        case(
+            "listCertificates",
+            "administrator",
+            "auditor",
+            "XB0000077",
+            200,
+        ),
+        case("showJournal", "administrator", "auditor", "XB0000077", 200),
+        case("passQuality", "operator", "quality", "XB0000077", 204),
+        case("handOver", "operator", "clerk", "XB0000077", 204),
+        // It is handed over: too late, and that is in the log too.
+        case("failQuality", "operator", "quality", "XB0000077", 409).with(why()),
+        case("restockBlanks", "operator", "keeper", "", 409).with(json!({ "blanks": ["B-1"] })),
+        case("showNumbers", "clerk", "auditor", "", 200),
+        case("listUnsettledCertificates", "clerk", "officer", "", 200),
+        case("clearOrder", "clerk", "officer", "nothing", 404)
+            .with(json!({ "witness": "keeper", "cause": "a reason" })),
+        case("listEnvelopes", "clerk", "envelopes", "", 200),
+        case("notePrinted", "clerk", "envelopes", "PE0000009", 404),
+        case("dispatchEnvelope", "clerk", "envelopes", "PE0000009", 404)
+            .with(json!({ "way": "RR123456785LV" })),
+        case("deliverEnvelope", "clerk", "envelopes", "PE0000009", 404),
+        case("destroyEnvelope", "clerk", "envelopes", "PE0000009", 404)
+            .with(json!({ "witness": "keeper", "cause": "a reason" })),
+        case("listEntries", "administrator", "auditor", "", 200),
+        case("showCheckpoint", "administrator", "officer", "", 200),
+        case("proveEntry", "administrator", "officer", "0", 200),
+    ]
+}
+
+/// The operations that everybody, or everybody who is signed in, may use: each has a test below.
+const OTHERS: [&str; 7] = [
+    "signIn",
+    "showSecondFactor",
+    "enrol",
+    "confirmEnrolment",
+    "describe",
+    "showSession",
+    "signOut",
+];
+
+#[test]
+fn every_operation_has_its_case() {
+    let tested: BTreeSet<&str> = cases().iter().map(|case| case.operation).collect();
+    let tested: BTreeSet<&str> = tested.into_iter().chain(OTHERS).collect();
+    let listed = listed();
+    let wanted: BTreeSet<&str> = listed.keys().map(String::as_str).collect();
+    assert_eq!(tested, wanted, "the table has no line, or one too many");
+    for (name, operation) in &listed {
+        assert_eq!(
+            operation.right.is_none(),
+            OTHERS.contains(&name.as_str()),
+            "{name}"
+        );
+        assert!(
+            operation.right.is_none() || operation.action.is_some(),
+            "{name}"
+        );
+    }
+}
+
+async fn send(
+    house: &House,
+    who: Option<&str>,
+    listed: &Listed,
+    case: &Case,
+    part: &str,
+) -> super::house::Got {
+    let path = match listed.path.split_once('{') {
+        None => listed.path.clone(),
+        Some((before, rest)) => {
+            let (_, after) = rest.split_once('}').unwrap();
+            format!("{before}{part}{after}")
+        }
+    };
+    house
+        .ask(who, &listed.method, &path, &[], case.body.clone())
+        .await
+}
+
+/// The account's name of an entry's actor, by the account's identity.
+async fn names(house: &House) -> BTreeMap<String, String> {
+    let got = house.get("administrator", "/v1/accounts?limit=200").await;
+    let items = got.body["items"].as_array().unwrap().clone();
+    let named = items.iter().map(|account| {
+        let text = |field: &str| account[field].as_str().unwrap().to_owned();
+        (format!("person/{}", text("id")), text("account"))
+    });
+    named.collect()
+}
+
+#[test]
+fn nobody_the_wrong_role_and_the_right_one() {
+    with_server(
+        "people::scenarios::coverage::nobody_the_wrong_role_and_the_right_one",
+        wide(),
+        async |house| {
+            let listed = listed();
+            let adult = Some(("application/json", sample("01-adult")));
+            let path = "/v1/applications";
+            let got = house
+                .ask(Some("clerk"), &Method::POST, path, &[], adult)
+                .await;
+            assert_eq!(got.status, 201, "{}", got.body);
+            house.spare_session().await;
+            let names = names(&house).await;
+            for case in cases() {
+                let name = case.operation;
+                let operation = &listed[name];
+                let part = match case.part {
+                    "spare" => house.spare_id().await,
+                    part => part.to_owned(),
+                };
+                let action = operation.action.as_deref().unwrap();
+
+                let before = house.entries().await.len();
+                let got = send(&house, None, operation, &case, &part).await;
+                assert_eq!(
+                    (got.status, got.problem()),
+                    (401, "unauthenticated"),
+                    "{name}"
+                );
+                assert_eq!(got.headers["www-authenticate"], "Bearer");
+                let entries = house.entries().await;
+                assert_eq!(entries.len(), before, "{name}: nobody leaves no entry");
+
+                let got = send(&house, Some(case.wrong), operation, &case, &part).await;
+                assert_eq!(
+                    (got.status, got.problem()),
+                    (403, "refused"),
+                    "{name}: {}",
+                    got.body
+                );
+                let entries = house.entries().await;
+                let new = &entries[before..];
+                assert_eq!(new.len(), 1, "{name}: one entry of the refusal");
+                assert_eq!(new[0].action.as_str(), action, "{name}");
+                assert_eq!(new[0].outcome, Outcome::Refused, "{name}");
+                let person = new[0].actor.person.as_ref().unwrap().as_str();
+                assert_eq!(names[person], case.wrong, "{name}");
+
+                let before = entries.len();
+                let got = send(&house, Some(case.right), operation, &case, &part).await;
+                assert_eq!(got.status, case.status, "{name}: {}", got.body);
+                let entries = house.entries().await;
+                let own = entries[before..]
+                    .iter()
+                    .find(|entry| entry.action.as_str() == action);
+                if operation.when == "always" {
+                    let own = own.unwrap_or_else(|| panic!("{name} leaves no entry {action}"));
+                    let done = if got.status < 300 {
+                        Outcome::Done
+                    } else {
+                        Outcome::Refused
+                    };
+                    assert_eq!(own.outcome, done, "{name}");
+                    let person = own.actor.person.as_ref().unwrap().as_str();
+                    assert_eq!(names[person], case.right, "{name}");
+                } else {
+                    assert!(own.is_none(), "{name} shows no holder");
+                }
+            }
+        },
+    );
+}
+
+#[test]
+fn coming_in_and_going_out_leave_their_entries() {
+    with_server(
+        "people::scenarios::coverage::coming_in_and_going_out_leave_their_entries",
+        wide(),
+        async |house| {
+            let listed = listed();
+            let last = async |action: &str| {
+                let entries = house.entries().await;
+                let found = entries
+                    .into_iter()
+                    .rfind(|entry| entry.action.as_str() == action);
+                found.unwrap().outcome
+            };
+            let open = async |name: &str, body: Value| {
+                let operation = &listed[name];
+                assert!(operation.open);
+                let body = Some(("application/json", body.to_string()));
+                house
+                    .ask(None, &operation.method, &operation.path, &[], body)
+                    .await
+            };
+            let wrong = json!({ "account": "clerk", "password": "not the password" });
+            let got = open("signIn", wrong).await;
+            assert_eq!((got.status, got.problem()), (401, "unauthenticated"));
+            assert_eq!(last("session.opened").await, Outcome::Refused);
+            let right = json!({ "account": "clerk", "password": PASSWORD });
+            let got = open("signIn", right).await;
+            assert_eq!((got.status, got.text("/state")), (200, "signed-in"));
+            assert_eq!(last("session.opened").await, Outcome::Done);
+            let token = got.text("/token").to_owned();
+
+            let got = open(
+                "signIn",
+                json!({ "account": "officer", "password": PASSWORD }),
+            )
+            .await;
+            assert_eq!((got.status, got.text("/state")), (200, "second-factor"));
+            let ticket = got.text("/ticket").to_owned();
+            let shown = json!({ "ticket": ticket, "code": "000000x" });
+            let got = open("showSecondFactor", shown).await;
+            assert_eq!(got.status, 401);
+            assert_eq!(last("session.opened").await, Outcome::Refused);
+
+            let wrong = json!({ "account": "clerk", "code": "AAAAA", "password": PASSWORD });
+            assert_eq!(open("enrol", wrong).await.status, 401);
+            assert_eq!(last("account.enrolled").await, Outcome::Refused);
+            let code = house
+                .post("administrator", "/v1/accounts/officer/code", &json!({}))
+                .await;
+            assert_eq!(code.status, 400, "it takes no body");
+            let path = "/v1/accounts/officer/code";
+            let code = house
+                .ask(Some("administrator"), &Method::POST, path, &[], None)
+                .await;
+            let begun = json!({
+                "account": "officer", "code": code.text("/code"), "password": PASSWORD,
+                "second_factor": "totp",
+            });
+            let begun = open("enrol", begun).await;
+            assert_eq!((begun.status, begun.text("/state")), (200, "confirm"));
+            assert!(
+                begun
+                    .text("/address")
+                    .starts_with("otpauth://totp/zimogs-test:officer?")
+            );
+            let wrong = json!({ "ticket": begun.text("/ticket"), "code": "x" });
+            assert_eq!(open("confirmEnrolment", wrong).await.status, 401);
+            assert_eq!(last("account.enrolled").await, Outcome::Refused);
+            // The right proof, and the session that follows, open every other test's house.
+
+            let describe = &listed["describe"];
+            let got = house
+                .ask(None, &describe.method, &describe.path, &[], None)
+                .await;
+            assert_eq!((got.status, &got.body), (200, openapi()));
+
+            let bearer = format!("Bearer {token}");
+            let own = async |name: &str| {
+                let operation = &listed[name];
+                let headers = [("Authorization", bearer.as_str())];
+                house
+                    .ask(None, &operation.method, &operation.path, &headers, None)
+                    .await
+            };
+            for name in ["showSession", "signOut"] {
+                let operation = &listed[name];
+                let got = house
+                    .ask(None, &operation.method, &operation.path, &[], None)
+                    .await;
+                assert_eq!(got.status, 401, "{name}");
+            }
+            let got = own("showSession").await;
+            assert_eq!((got.status, got.text("/account")), (200, "clerk"));
+            assert_eq!(own("signOut").await.status, 204);
+            assert_eq!(last("session.ended").await, Outcome::Done);
+            assert_eq!(own("showSession").await.status, 401);
+        },
+    );
+}
+
+impl House {
+    /// Opens a session that an administrator may end.
+    async fn spare_session(&self) {
+        let body = json!({ "account": "clerk", "password": PASSWORD }).to_string();
+        let body = Some(("application/json", body));
+        let got = self
+            .ask(None, &Method::POST, "/v1/sign-ins", &[], body)
+            .await;
+        assert_eq!(got.status, 200);
+    }
+
+    /// Returns its identity: the clerk's youngest.
+    async fn spare_id(&self) -> String {
+        let got = self.get("administrator", "/v1/sessions").await;
+        let items = got.body["items"].as_array().unwrap().clone();
+        let own = items.iter().rfind(|session| session["account"] == "clerk");
+        own.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,9 @@
+//! The store over HTTP, as people meet it: a real token and database, a real socket.
+
+mod coverage;
+mod document;
+mod house;
+mod manners;
+#[path = "../../missing/missing.rs"]
+mod missing;
+mod schemathesis;
