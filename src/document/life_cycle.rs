@@ -11,6 +11,7 @@
 //!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost
 //!  station       requested -> enrolled <-> suspended -> removed
+//!  incident      open -> explained -> closed
 //! ```
 //!
 //! A machine is a pure function: state and event give the next state or a
@@ -29,6 +30,7 @@ mod document;
 mod drawing;
 mod envelope;
 mod guard;
+mod incident;
 mod lease;
 mod parcel;
 mod policy;
@@ -46,6 +48,7 @@ pub use document::{DocumentEvent, DocumentState};
 pub use drawing::{mermaid, table};
 pub use envelope::{EnvelopeEvent, EnvelopeState};
 pub use guard::Guard;
+pub use incident::{IncidentEvent, IncidentKind, IncidentState};
 pub use lease::{LeaseEvent, LeaseState};
 pub use parcel::{ParcelEvent, ParcelState};
 pub use policy::{CertificateMove, RevocationCause, certificate_move, policy_table};

@@ -92,6 +92,10 @@ named! {
         ReportBlankMissing = "report-blank-missing",
         /// Destroy spoiled blanks, with a witness.
         DestroyBlanks = "destroy-blanks",
+        /// Open an incident, and explain one.
+        ReportIncident = "report-incident",
+        /// Agree with an incident's explanation, which closes it.
+        CloseIncident = "close-incident",
         /// Print a PIN envelope.
         PrintEnvelope = "print-envelope",
         /// Send or give out a PIN envelope.
@@ -169,6 +173,8 @@ pub const fn may(role: Role, act: Act) -> bool {
             matches!(role, StockKeeper)
         }
         Act::ReportBlankMissing => matches!(role, Operator | Quality | StockKeeper),
+        Act::ReportIncident => !matches!(role, Administrator | Auditor),
+        Act::CloseIncident => matches!(role, SecurityOfficer),
         Act::PrintEnvelope | Act::DispatchEnvelope => matches!(role, EnvelopeClerk),
         Act::ManageSeries | Act::ManagePeople | Act::ManageStations | Act::BackUpStore => {
             matches!(role, Administrator)

@@ -4,6 +4,7 @@ mod backup;
 mod certificates;
 mod envelope;
 mod erase;
+mod incident;
 mod new_pins;
 mod search;
 mod serve;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Makes an installation of a backup, after it was judged. Example:
     /// zimogs central restore /backup/2026-12-01 --witness export/checkpoint --data NEW-FOLDER
     Restore(backup::Restore),
+    /// Incidents: what is not as the books say.
+    #[command(subcommand)]
+    Incident(incident::Command),
     /// Shows the certificates that are not settled with their authorities. Example:
     /// zimogs central certificates --sweep --data FOLDER
     Certificates(Certificates),
@@ -223,6 +227,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Envelope(command) => envelope::run(command),
         Command::Backup(options) => backup::make(options),
         Command::Restore(options) => backup::restore(options),
+        Command::Incident(command) => incident::run(command),
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),
         Command::Erase(options) => erase::run(options),

@@ -78,8 +78,8 @@ fn joined(mut lines: Vec<String>) -> String {
 mod tests {
     use super::*;
     use crate::life_cycle::{
-        ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LeaseState,
-        ParcelState, StationState, policy_table,
+        ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState,
+        IncidentState, LeaseState, ParcelState, StationState, policy_table,
     };
 
     const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
@@ -103,6 +103,7 @@ mod tests {
         is_documented::<LeaseState>();
         is_documented::<ParcelState>();
         is_documented::<StationState>();
+        is_documented::<IncidentState>();
     }
 
     #[test]

@@ -44,6 +44,7 @@ guards! {
     ReceiverBooked = "receiver-booked": "the place and the person that receive it are booked",
     CountAgrees = "count-agrees": "the place's count agrees with the books",
     IncidentOpen = "incident-open": "an incident is open",
+    NotWhoExplained = "not-who-explained": "the person who closes it is not the one who explained it",
     PossessionProved = "possession-proved": "the chip proved that it holds the private key",
     ChipConfirmed = "chip-confirmed": "the chip's own answers say that its PINs were set",
     LoggedFirst = "logged-first": "the log says so before any content leaves the store",
@@ -89,6 +90,7 @@ impl Guard {
             Self::OtherPerson => Some("not who made it"),
             Self::TwoPersons => Some("with a witness"),
             Self::CountedByAnother => Some("not who packed, sealed or sent it"),
+            Self::NotWhoExplained => Some("not who explained it"),
             Self::ReleasedByAnother => Some("not who suspended it"),
             _ => None,
         }

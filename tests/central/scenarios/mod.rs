@@ -8,6 +8,7 @@ mod envelopes;
 mod house;
 mod imported;
 mod incidents;
+mod incidents_closed;
 mod intake;
 mod judge;
 mod key_requests;

@@ -8,6 +8,7 @@ use api::{
 };
 use audit::Outcome;
 use card::gp::Key;
+use document::life_cycle::IncidentKind;
 use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
@@ -191,6 +192,21 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             "export_audit",
             of(central.export_audit(&who, &folder.join(person)).await),
         ),
+        (
+            "report_incident",
+            of(central
+                .report_incident(&who, IncidentKind::Other, "blank/B-0", "no")
+                .await),
+        ),
+        (
+            "explain_incident",
+            of(central.explain_incident(&who, 9_999, "no").await),
+        ),
+        (
+            "close_incident",
+            of(central.close_incident(&who, 9_999).await),
+        ),
+        ("incidents", of(central.incidents(&who, false).await)),
         ("documents", of(central.documents(&who).await)),
         ("certificates", of(central.certificates(&who, number).await)),
         ("journal", of(central.journal(&who, number).await)),
@@ -236,7 +252,15 @@ fn every_act_is_one_roles_business() {
         "scenarios::rights::every_act_is_one_roles_business",
         async |house| {
             let looks = ["documents", "certificates", "journal"];
-            let reports = ["blanks", "numbers", "envelopes", "unsettled", "issued"];
+            let reports = [
+                "blanks",
+                "numbers",
+                "incidents",
+                "envelopes",
+                "unsettled",
+                "issued",
+            ];
+            let tells = ["report_incident", "explain_incident"];
             for person in PEOPLE {
                 let may = tried(&house.central, person, house.folder.path()).await;
                 let expected: Vec<&str> = match person {
@@ -274,7 +298,7 @@ fn every_act_is_one_roles_business() {
                     ]
                     .concat(),
                     "officer" => [
-                        &["export_audit", "clear_doubt", "publish"][..],
+                        &["export_audit", "clear_doubt", "publish", "close_incident"][..],
                         &["confirm_station", "suspend_station", "resume_station"],
                         &["stations"],
                         &looks,
@@ -290,6 +314,9 @@ fn every_act_is_one_roles_business() {
                     .concat(),
                 };
                 let mut expected = expected;
+                if !["auditor", "administrator"].contains(&person) {
+                    expected.extend(tells);
+                }
                 let mut may = may;
                 expected.sort_unstable();
                 may.sort_unstable();
