@@ -86,6 +86,7 @@ const COLUMNS: &str = "SELECT id, document, number, lease, chip, key_name, profi
 const UNSETTLED: &str = "(state = 'in-doubt'
     OR (state IN ('issued-on-hold', 'ready') AND (standing <> 'on-hold' OR concluded = 0))
     OR (state = 'active' AND standing <> 'good')
+    OR (state = 'suspended' AND standing <> 'on-hold')
     OR (state LIKE 'revoked%' AND standing <> 'revoked'))";
 
 impl Ordered {
@@ -169,6 +170,17 @@ impl Ordered {
                 "another key was certified in this place already; report the blank as spoiled",
             )),
         }
+    }
+
+    /// Returns those that were ordered under a document number.
+    pub(crate) async fn of_number(tx: &mut Connection, number: &str) -> Result<Vec<Self>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE number = $1 ORDER BY id"
+        )))
+        .bind(number)
+        .fetch_all(tx)
+        .await?;
+        rows.iter().map(Self::read).collect()
     }
 
     /// Returns those of a document that are not over.

@@ -392,52 +392,6 @@ impl Central {
         }
     }
 
-    /// Activates the certificates of a document that is handed over.
-    pub(crate) async fn activate_certificates(
-        &self,
-        tx: &mut Write,
-        actor: &Actor,
-        document: &Document,
-    ) -> Result<()> {
-        for mut ordered in Ordered::live(tx, &document.id).await? {
-            ordered.state = advance(ordered.state, CertificateEvent::Activate)?;
-            ordered.store_state(tx, self.now()).await?;
-            let deed = ordered.deed("certificate.activated");
-            self.record(tx, Some(actor), &deed).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives up the certificates of a document whose card will not be handed over. A card that was
-    /// spoiled is replaced: hence `superseded` (*RFC 5280 §5.3.1*).
-    pub(crate) async fn revoke_certificates(
-        &self,
-        tx: &mut Write,
-        actor: &Actor,
-        document: &Document,
-    ) -> Result<()> {
-        for mut ordered in Ordered::live(tx, &document.id).await? {
-            let (event, action) = match (ordered.state, ordered.is_sent) {
-                (CertificateState::Requested, false) => {
-                    (CertificateEvent::Abandon, "certificate.abandoned")
-                }
-                // It may come yet: the sweep asks, and revokes it.
-                (CertificateState::Requested, true) => {
-                    (CertificateEvent::Doubt, "certificate.in-doubt")
-                }
-                _ => (
-                    CertificateEvent::Revoke(RevocationReason::Superseded),
-                    "certificate.revoked",
-                ),
-            };
-            ordered.state = advance(ordered.state, event)?;
-            ordered.store_state(tx, self.now()).await?;
-            let deed = ordered.deed(action);
-            self.record(tx, Some(actor), &deed).await?;
-        }
-        Ok(())
-    }
-
     /// Gives up an order.
     async fn give_up(
         &self,

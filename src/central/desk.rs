@@ -147,13 +147,15 @@ impl Central {
                 held.apply(&mut tx, LeaseEvent::Spoil).await?;
                 blank.apply(&mut tx, BlankEvent::Spoil).await?;
                 blank.carries(&mut tx, &document.id, number).await?;
-                document
-                    .apply(
-                        &mut tx,
-                        DocumentEvent::SpoilBlank,
-                        self.happens().because(cause),
-                    )
-                    .await?;
+                let happening = self.happens().because(cause);
+                self.move_document(
+                    &mut tx,
+                    Some(actor),
+                    &mut document,
+                    DocumentEvent::SpoilBlank,
+                    happening,
+                )
+                .await?;
                 self.give_up_blank(&mut tx, actor, &mut document).await?;
                 deed.with("end", "spoiled").with("cause", cause)
             }

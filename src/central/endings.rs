@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use api::{Actor, BlankEnd, Report};
 use audit::Control;
-use document::life_cycle::{BlankEvent, BlankState, DocumentEvent, LeaseEvent, LeaseState};
+use document::life_cycle::{
+    BlankEvent, BlankState, CertificateMove, DocumentEvent, LeaseEvent, LeaseState,
+    RevocationReason,
+};
 use profile::{NumberSource, Verb};
 
 use crate::applications::check_cause;
@@ -176,9 +179,15 @@ impl Central {
         // A report that is put aside may say anything.
         let cause = cause_of(&report.end).filter(|cause| check_cause(cause).is_ok());
         let cause = cause.unwrap_or("what was reported cannot be true");
-        document
-            .apply(tx, DocumentEvent::SpoilBlank, self.happens().because(cause))
-            .await?;
+        let happening = self.happens().because(cause);
+        self.move_document(
+            tx,
+            Some(actor),
+            document,
+            DocumentEvent::SpoilBlank,
+            happening,
+        )
+        .await?;
         self.give_up_blank(tx, actor, document).await
     }
 
@@ -236,21 +245,51 @@ impl Central {
         Ok(is_open)
     }
 
-    /// Takes back what a blank was given that will not be handed over: its certificates are
-    /// revoked, its envelope is destroyed, its number is never used again. The document goes on
-    /// under a new one, at once or with the next blank.
+    /// Takes back what a spoiled blank was given: its certificates are revoked, its envelope is
+    /// destroyed, its number is never used again. The document goes on under a new one, at once or
+    /// with the next blank.
     pub(crate) async fn give_up_blank(
         &self,
         tx: &mut Write,
         actor: &Actor,
         document: &mut Document,
     ) -> Result<()> {
-        self.revoke_certificates(tx, actor, document).await?;
+        self.go_on(tx, actor, document, "spoiled", "spoiled").await
+    }
+
+    /// As [`Central::give_up_blank`], of a blank that is missing.
+    pub(crate) async fn give_up_missing(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        document: &mut Document,
+    ) -> Result<()> {
+        self.go_on(tx, actor, document, "cancelled", "missing")
+            .await
+    }
+
+    /// Lets a document go on whose number is accounted as `state`, after its blank became `word`.
+    async fn go_on(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        document: &mut Document,
+        state: &'static str,
+        word: &'static str,
+    ) -> Result<()> {
+        // Its life cycle has revoked them; whoever gives a blank up otherwise leaves none either.
+        self.move_certificates(
+            tx,
+            Some(actor),
+            document,
+            CertificateMove::Revoke(RevocationReason::Superseded),
+        )
+        .await?;
         let old = document.number();
         self.annul_envelopes(tx, actor, old).await?;
         let profile = self.document_profile(document.kind)?;
         if profile.number == NumberSource::Blank {
-            document.unnumber(tx, "spoiled").await?;
+            document.unnumber(tx, state).await?;
             let reference = &document.application;
             let deed = Deed::new(
                 "document.queued",
@@ -258,19 +297,20 @@ impl Central {
                 "application",
                 reference,
             )
-            .with("spoiled", old);
+            .with(word, old);
             return self.record(tx, Some(actor), &deed).await;
         }
         let mut record = self.open_record(tx, document).await?;
         let new = document.renumber(tx, self.environment()).await?;
+        account_number(tx, old, state).await?;
         record.number = new;
         self.prepare_again(tx, document, &mut record).await?;
         self.update_record(tx, document, &record).await?;
         // A subject may have the number in it.
         let subjects = self.subjects(profile, &record)?;
         self.update_subjects(tx, document, &subjects).await?;
-        let deed = Deed::new("document.renumbered", Control::RECORDS, "document", new)
-            .with("spoiled", old);
+        let deed =
+            Deed::new("document.renumbered", Control::RECORDS, "document", new).with(word, old);
         self.record(tx, Some(actor), &deed).await
     }
 

@@ -305,16 +305,7 @@ impl Central {
     /// without a way; [`CentralError::Conflict`] for one that is not printed, and while nobody knows
     /// whether its PINs are still the chip's; [`CentralError::NotFound`].
     pub async fn dispatch_envelope(&self, actor: &Actor, serial: &str, way: &str) -> Result<()> {
-        let is_reference = (1..=40).contains(&way.len())
-            && way
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-./_".contains(&byte));
-        if !is_reference {
-            // It goes into the log, which holds nothing about a holder.
-            return Err(CentralError::invalid(
-                "a way is one word of at most 40 letters and digits: a consignment's number, \"post\", \"courier-7\"; never a name or an address",
-            ));
-        }
+        check_way(way)?;
         let moved = Moved {
             act: Act::DispatchEnvelope,
             event: EnvelopeEvent::Dispatch,
@@ -360,6 +351,9 @@ impl Central {
         }
         let mut deed = envelope.deed(moved.action, CONTROL);
         if let Some((name, detail)) = moved.detail {
+            if name == "way" {
+                check_apart_from_card(&mut tx, &envelope.number, detail).await?;
+            }
             deed = deed.with(name, detail);
             if name == "way" {
                 sqlx::query("UPDATE envelope SET way = $1 WHERE serial = $2")
@@ -650,6 +644,24 @@ impl Central {
         Ok(())
     }
 
+    /// Takes the letters of a document that ended out of the world, as far as its holder has them
+    /// not: nobody is to send or deliver them any more.
+    pub(crate) async fn annul_undelivered(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        document: &Document,
+    ) -> Result<()> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{COLUMNS} WHERE document = $1 AND state NOT IN ('delivered', 'void', 'destroyed')"
+        )))
+        .bind(&document.id)
+        .fetch_all(&mut **tx)
+        .await?;
+        self.annul(tx, Some(actor), &rows, "the document ended")
+            .await
+    }
+
     /// Destroys the PINs of a lease that no chip confirmed.
     pub(crate) async fn annul_unconfirmed(
         &self,
@@ -693,4 +705,36 @@ struct Moved<'a> {
     event: EnvelopeEvent,
     action: &'static str,
     detail: Option<(&'static str, &'a str)>,
+}
+
+/// Checks how something was sent: it goes into the log, which holds nothing about a holder.
+pub(crate) fn check_way(way: &str) -> Result<()> {
+    let is_reference = (1..=40).contains(&way.len())
+        && way
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-./_".contains(&byte));
+    match is_reference {
+        true => Ok(()),
+        false => Err(CentralError::invalid(
+            "a way is one word of at most 40 letters and digits: a consignment's number, \"post\", \"courier-7\"; never a name or an address",
+        )),
+    }
+}
+
+/// Demands that an envelope goes another way than the parcel that its card is in, or was.
+async fn check_apart_from_card(tx: &mut Connection, number: &str, way: &str) -> Result<()> {
+    let with_card: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM parcel p JOIN parcel_document d ON d.parcel = p.serial
+         WHERE d.number = $1 AND (lower(p.way) = lower($2) OR lower(p.serial) = lower($2))",
+    )
+    .bind(number)
+    .bind(way)
+    .fetch_one(tx)
+    .await?;
+    match with_card {
+        0 => Ok(()),
+        _ => Err(CentralError::refused(
+            "the parcel with its card goes this way; an envelope goes another way than its card",
+        )),
+    }
 }

@@ -4,11 +4,9 @@ use api::Actor;
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, BlankEvent, DocumentEvent, DocumentState};
 use document::{Act, DataClass, DocumentNumber, four_eyes};
-use sqlx::Row;
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::applications::{self, check_cause};
-use crate::blanks::Blank;
 use crate::central::Central;
 use crate::database::Connection;
 use crate::documents::Document;
@@ -36,14 +34,15 @@ impl Central {
         document
             .apply(&mut tx, DocumentEvent::PassQuality, self.happens())
             .await?;
+        document.note_mover(&mut tx, Some(&judge)).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// Fails a finished document: its blank is spoiled with all it carries, and the document goes
-    /// back to the queue under a new number, which is returned; none where it comes with the next
-    /// blank.
+    /// Fails a finished document, or scraps one that is held: its blank is spoiled with all it
+    /// carries, and the document goes back to the queue under a new number, which is returned; none
+    /// where it comes with the next blank.
     ///
     /// # Errors
     /// As [`Central::pass_quality`]; [`CentralError::Invalid`] without a cause.
@@ -71,49 +70,42 @@ impl Central {
         let mut document = Document::numbered(&mut tx, number).await?;
         let failed = document.number();
         judged_by_another(&mut tx, &document, &judge).await?;
-        document
-            .apply(
-                &mut tx,
-                DocumentEvent::FailQuality,
-                self.happens().because(cause),
-            )
-            .await?;
+        let happening = self.happens().because(cause);
+        if document.state != DocumentState::QualityFailed {
+            document
+                .apply(&mut tx, DocumentEvent::FailQuality, happening)
+                .await?;
+        }
         self.check_not_in_work(&mut tx, &document).await?;
-        self.record(&mut tx, Some(actor), deed).await?;
-        let row = sqlx::query(
-            "SELECT blank FROM lease WHERE document = $1 AND state = 'completed' AND number = $2 AND purpose = 'personalization'",
-        )
-        .bind(&document.id)
-        .bind(document.number().to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
-        let row =
-            row.ok_or_else(|| CentralError::damaged("a finished document without its lease"))?;
-        let serial: Option<String> = row.get("blank");
-        let serial =
-            serial.ok_or_else(|| CentralError::damaged("a finished document without its blank"))?;
-        Blank::load(&mut tx, &serial)
+        let deed = deed.clone().with("cause", cause);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        document
+            .blank(&mut tx)
             .await?
             .apply(&mut tx, BlankEvent::Spoil)
             .await?;
-        document
-            .apply(
-                &mut tx,
-                DocumentEvent::SpoilBlank,
-                self.happens().because(cause),
-            )
-            .await?;
+        self.move_document(
+            &mut tx,
+            Some(actor),
+            &mut document,
+            DocumentEvent::SpoilBlank,
+            happening,
+        )
+        .await?;
         self.give_up_blank(&mut tx, actor, &mut document).await?;
         tx.commit().await?;
         self.settle_document(&document.id).await;
         Ok(Some(document.number()).filter(|new| *new != failed))
     }
 
-    /// Hands a document to its holder, who was identified: its certificates become active.
+    /// Hands a document to its holder, who was identified: its certificates become active. One that
+    /// its office got in a parcel is handed over there; one that was judged good and is in no parcel,
+    /// where it was made, which must be its office.
     ///
     /// # Errors
-    /// [`CentralError::Refused`] unless the actor is a clerk; [`CentralError::Conflict`] for a
-    /// document that was not judged good, or is in another state; [`CentralError::NotFound`].
+    /// [`CentralError::Refused`] unless the actor is a clerk, and for a document that was made in
+    /// another office; [`CentralError::Conflict`] for a document that was not judged good, is on its
+    /// way, or is in another state; [`CentralError::NotFound`].
     pub async fn hand_over(&self, actor: &Actor, number: &str) -> Result<()> {
         let deed = Deed::new(
             "document.handed-over",
@@ -127,18 +119,24 @@ impl Central {
 
     async fn try_hand_over(&self, actor: &Actor, deed: &Deed, number: &str) -> Result<()> {
         let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::HandOverDocument).await?;
+        let clerk = authorise(&mut tx, actor, Act::HandOverDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         self.check_envelope(&mut tx, &document).await?;
+        let mut deed = deed.clone();
         let event = match document.state {
-            DocumentState::QualityPassed => DocumentEvent::HandOverHere,
+            DocumentState::QualityPassed => {
+                let station = made_here(&mut tx, &document).await?;
+                deed = deed.with("made-at", station);
+                DocumentEvent::HandOverHere
+            }
             _ => DocumentEvent::HandOver,
         };
-        document.apply(&mut tx, event, self.happens()).await?;
+        let happening = self.happens();
+        self.move_document(&mut tx, Some(actor), &mut document, event, happening)
+            .await?;
+        document.note_mover(&mut tx, Some(&clerk)).await?;
         self.check_not_in_work(&mut tx, &document).await?;
         self.check_pins_known(&mut tx, &document).await?;
-        self.activate_certificates(&mut tx, actor, &document)
-            .await?;
         self.delete_puk(&mut tx, actor, &document).await?;
         // Only until the document is collected (Regulation (EU) 2019/1157, article 10(3)).
         self.erase_class(
@@ -149,14 +147,19 @@ impl Central {
         )
         .await?;
         applications::apply(&mut tx, &document.application, ApplicationEvent::Complete).await?;
-        self.record(&mut tx, Some(actor), deed).await?;
+        self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         self.settle_document(&document.id).await;
         Ok(())
     }
 }
 
-async fn judged_by_another(tx: &mut Connection, document: &Document, judge: &Person) -> Result<()> {
+/// Demands that who judges a document is not who made it.
+pub(crate) async fn judged_by_another(
+    tx: &mut Connection,
+    document: &Document,
+    judge: &Person,
+) -> Result<()> {
     let Some(operator) = &document.operator else {
         // Not made yet: the life cycle says so better.
         return Ok(());
@@ -165,4 +168,36 @@ async fn judged_by_another(tx: &mut Connection, document: &Document, judge: &Per
     four_eyes(&operator, &judge.name).map_err(|_| {
         CentralError::refused("nobody judges what they made; another person must judge it")
     })
+}
+
+/// Demands that a document was made in the office that hands it over. Returns the station that made
+/// it. Where no station is booked to any office, all that the installation has is one place.
+async fn made_here(tx: &mut Connection, document: &Document) -> Result<String> {
+    let station: Option<String> = sqlx::query_scalar(
+        "SELECT station FROM lease WHERE document = $1 AND number = $2 AND state = 'completed' AND purpose = 'personalization'",
+    )
+    .bind(&document.id)
+    .bind(document.number().to_string())
+    .fetch_optional(&mut *tx)
+    .await?;
+    let station =
+        station.ok_or_else(|| CentralError::damaged("a finished document without its lease"))?;
+    let booked: i64 = sqlx::query_scalar("SELECT count(*) FROM station_office")
+        .fetch_one(&mut *tx)
+        .await?;
+    if booked == 0 {
+        return Ok(station);
+    }
+    let made_in: Option<String> =
+        sqlx::query_scalar("SELECT office FROM station_office WHERE station = $1")
+            .bind(&station)
+            .fetch_optional(&mut *tx)
+            .await?;
+    let office = applications::office(tx, &document.application).await?;
+    if made_in.as_deref() == Some(office.as_str()) {
+        return Ok(station);
+    }
+    Err(CentralError::refused(format!(
+        "the document was made at {station}, which is not in office {office}: send it there in a parcel"
+    )))
 }

@@ -82,6 +82,18 @@ impl Held {
         Self::read(tx, &row).await
     }
 
+    /// Loads a lease of any station, in whatever state.
+    pub(crate) async fn find(tx: &mut Connection, id: LeaseId) -> Result<Self> {
+        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+            .bind(id.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: format!("lease {id}"),
+        })?;
+        Self::read(tx, &row).await
+    }
+
     /// Finds the open lease of a slot.
     pub(crate) async fn of_slot(
         tx: &mut Connection,

@@ -4,7 +4,8 @@
 //! ```text
 //!   import ─► approve ─► prepared, queued ─► lease ┐
 //!                                                  │ channel, put key, certificate, PINs
-//!   hand over ◄─ quality ◄─ personalized ◄─ report ┘         (`api::Centre`, for stations)
+//!   office ◄─ parcel ◄─ quality ◄─ personalized ◄─ report ┘  (`api::Centre`, for stations)
+//!     └─► hand over ─► in use ◄─► suspended ─► lost, revoked, expired ─► taken back, destroyed
 //!
 //!   each arrow: one transaction ── guard, change, audit entry ──► sequence() ─► tree, checkpoint
 //! ```
@@ -30,10 +31,12 @@ mod certificate_rows;
 mod certificates;
 mod channels;
 mod claims;
+mod concession;
 mod config;
 mod confirmations;
 mod database;
 mod desk;
+mod dispatch;
 mod documents;
 mod encrypting;
 mod endings;
@@ -42,9 +45,12 @@ mod environment;
 mod erasure;
 mod error;
 mod expected;
+mod following;
 mod hand_over;
 mod happenings;
+mod history;
 mod imported_key;
+mod in_use;
 mod incidents;
 mod key_grants;
 mod keys;
@@ -52,9 +58,11 @@ mod lds;
 mod lease;
 mod looks;
 mod means;
+mod mishaps;
 mod new_pins;
 mod overview;
 mod pages;
+mod parcels;
 mod people;
 mod personal;
 mod possession;
@@ -99,19 +107,25 @@ pub use central::Central;
 pub use certificate_profiles::{CertificateProfiles, CertificateShelf};
 pub use config::{Clock, Config, KeyLabels, SystemClock};
 pub use desk::DeskEnd;
+pub use dispatch::CountedIn;
 pub use document::{DeliveredBlank, DeliveredChip, Delivery};
 pub use envelopes::{EnvelopeLine, PrintJob, PrintedPin};
 pub use erasure::{Erased, Overdue};
 pub use error::CentralError;
 pub use expected::Expected;
+pub use following::{Followed, Moved};
+pub use history::{History, HistoryLine};
+pub use in_use::COLLECTION_MONTHS;
 pub use incidents::IncidentLine;
 pub use keys::{KeyService, Opened, Proof, PutKeys};
 pub use looks::Look;
 pub use means::check_means;
+pub use mishaps::LeaseLine;
 pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
 pub use pages::{
     ApplicationContent, ApplicationLine, BlankEntry, DocumentEntry, LoggedEntry, LoggedProof,
 };
+pub use parcels::ParcelLine;
 pub use people::{
     AccountDetails, Enrolled, Enrolment, EnrolmentCode, FactorProof, NewFactor, SecondFactor,
     Session, SessionLine, SessionToken, SignedIn, TotpAlgorithm, TotpSecret, Visit,

@@ -35,9 +35,10 @@ use crate::scribe::Deed;
 const PLACE: &str = "new-pins";
 
 /// The states in which a blank carries the document, and somebody has it or will.
-const MADE: [DocumentState; 3] = [
+const MADE: [DocumentState; 4] = [
     DocumentState::Personalized,
     DocumentState::QualityPassed,
+    DocumentState::AtOffice,
     DocumentState::HandedOver,
 ];
 

@@ -269,6 +269,12 @@ impl CertificateAuthority for Moody {
         verdict: Verdict,
         at: Timestamp,
     ) -> Result<(), AuthorityError> {
+        if !self.promises().sets_status {
+            return Err(AuthorityError::SecondChannel {
+                protocol: "EST",
+                act: "hold, release or revoke",
+            });
+        }
         match self.mood() {
             Mood::Down | Mood::Stubborn => Err(Self::away()),
             Mood::OtherKey => panic!("a certificate of another key is nobody's to judge"),
@@ -285,6 +291,12 @@ impl CertificateAuthority for Moody {
         status: Status,
         at: Timestamp,
     ) -> Result<(), AuthorityError> {
+        if !self.promises().sets_status {
+            return Err(AuthorityError::SecondChannel {
+                protocol: "EST",
+                act: "hold, release or revoke",
+            });
+        }
         match self.mood() {
             Mood::Down | Mood::Stubborn => Err(Self::away()),
             Mood::NotAuthorised => Err(AuthorityError::Refused {

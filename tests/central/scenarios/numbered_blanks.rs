@@ -388,3 +388,49 @@ fn a_delivery_brings_no_number_that_another_document_could_get() {
         },
     );
 }
+
+#[test]
+fn a_document_whose_number_was_on_a_missing_blank_waits_for_another() {
+    with_adapted_house(
+        "scenarios::numbered_blanks::a_document_whose_number_was_on_a_missing_blank_waits_for_another",
+        numbered_booklets,
+        async |house| {
+            let central = &house.central;
+            let reference = approved(&house, "01-adult").await;
+            let blanks = vec![
+                booklet("B-1", Some("XN0000007")),
+                booklet("B-2", Some("XN0000008")),
+            ];
+            receive(&house, blanks).await.unwrap();
+            let produce = async |blank| {
+                central
+                    .produce(&operator(), &reference, blank, &DeskEnd::Made)
+                    .await
+            };
+            produce("B-1").await.unwrap();
+            let judge = actor("quality");
+            central.pass_quality(&judge, "XN0000007").await.unwrap();
+            let new = central
+                .document_missing(&judge, "XN0000007", "keeper", "gone")
+                .await
+                .unwrap();
+            assert_eq!(new, None, "the next blank says the number");
+            assert!(produce("B-1").await.is_err(), "it is missing");
+            // It waits without a number, and is wanted no more.
+            let cancel = async || {
+                central
+                    .cancel_document(&actor("approver"), &reference, "moved away")
+                    .await
+            };
+            cancel().await.unwrap();
+            assert!(is_conflict(&cancel().await));
+            assert!(is_conflict(&produce("B-2").await));
+            assert_eq!(
+                house.scalar("SELECT state FROM application").await,
+                "withdrawn"
+            );
+            let events = "SELECT count(*) FROM document_event WHERE event = 'cancel' AND state = 'cancelled'";
+            assert_eq!(house.number(events).await, 1);
+        },
+    );
+}

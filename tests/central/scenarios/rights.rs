@@ -8,7 +8,7 @@ use api::{
 };
 use audit::Outcome;
 use card::gp::Key;
-use document::life_cycle::IncidentKind;
+use document::life_cycle::{IncidentKind, RevocationCause};
 use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
@@ -132,6 +132,76 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.fail_quality(&who, number, "no").await),
         ),
         ("hand_over", of(central.hand_over(&who, number).await)),
+        ("hold", of(central.hold_quality(&who, number, "no").await)),
+        (
+            "concede",
+            of(central.concede(&who, number, "no", "no").await),
+        ),
+        ("pack", of(central.pack(&who, "PA9", number).await)),
+        ("unpack", of(central.unpack(&who, "PA9", number).await)),
+        (
+            "seal_parcel",
+            of(central.seal_parcel(&who, "PA9", &[]).await),
+        ),
+        (
+            "reopen_parcel",
+            of(central.reopen_parcel(&who, "PA9", "auditor-2", "no").await),
+        ),
+        (
+            "discard_parcel",
+            of(central.discard_parcel(&who, "PA9", "no").await),
+        ),
+        (
+            "send_parcel",
+            of(central.send_parcel(&who, "PA9", "post").await),
+        ),
+        (
+            "receive_parcel",
+            of(central.receive_parcel(&who, "PA9", &[]).await),
+        ),
+        (
+            "lose_parcel",
+            of(central.lose_parcel(&who, "PA9", "auditor-2", "no").await),
+        ),
+        ("arrive_late", of(central.arrive_late(&who, number).await)),
+        ("suspend", of(central.suspend(&who, number, "no").await)),
+        ("resume", of(central.resume(&who, number, "no").await)),
+        ("lost", of(central.report_lost(&who, number, "no").await)),
+        (
+            "stolen",
+            of(central.report_stolen(&who, number, "no").await),
+        ),
+        (
+            "revoke_document",
+            of(central
+                .revoke_document(&who, number, RevocationCause::Replaced, "no")
+                .await),
+        ),
+        ("take_back", of(central.take_back(&who, number, "no").await)),
+        (
+            "destroy_document",
+            of(central.destroy_document(&who, number, "auditor-2").await),
+        ),
+        (
+            "damaged",
+            of(central.document_damaged(&who, number, "no").await),
+        ),
+        (
+            "missing",
+            of(central
+                .document_missing(&who, number, "auditor-2", "no")
+                .await),
+        ),
+        (
+            "give_up_lease",
+            of(central.give_up_lease(&who, lease, "auditor-2", "no").await),
+        ),
+        (
+            "cancel",
+            of(central.cancel_document(&who, "APP-0", "no").await),
+        ),
+        ("leases", of(central.leases(&who).await)),
+        ("parcels", of(central.parcels(&who, true).await)),
         (
             "print_envelope",
             of(central.print_envelope(&who, number).await),
@@ -251,7 +321,7 @@ fn every_act_is_one_roles_business() {
     with_house(
         "scenarios::rights::every_act_is_one_roles_business",
         async |house| {
-            let looks = ["documents", "certificates", "journal"];
+            let looks = ["documents", "certificates", "journal", "leases", "parcels"];
             let reports = [
                 "blanks",
                 "numbers",
@@ -260,12 +330,35 @@ fn every_act_is_one_roles_business() {
                 "unsettled",
                 "issued",
             ];
+            let packs = [
+                "pack",
+                "unpack",
+                "seal_parcel",
+                "reopen_parcel",
+                "discard_parcel",
+                "send_parcel",
+            ];
+            let mishaps = ["damaged", "missing", "lose_parcel"];
+            let ends = ["suspend", "lost", "stolen", "revoke_document"];
             let tells = ["report_incident", "explain_incident"];
             for person in PEOPLE {
                 let may = tried(&house.central, person, house.folder.path()).await;
                 let expected: Vec<&str> = match person {
-                    "clerk" => [&["import", "hand_over"][..], &looks].concat(),
-                    "approver" => [&["approve", "reject"][..], &looks].concat(),
+                    "clerk" => [
+                        &[
+                            "import",
+                            "hand_over",
+                            "receive_parcel",
+                            "arrive_late",
+                            "take_back",
+                            "resume",
+                        ][..],
+                        &ends,
+                        &mishaps,
+                        &looks,
+                    ]
+                    .concat(),
+                    "approver" => [&["approve", "reject", "cancel"][..], &looks].concat(),
                     "operator" => [
                         &looks[..],
                         &[
@@ -281,8 +374,20 @@ fn every_act_is_one_roles_business() {
                         ],
                     ]
                     .concat(),
-                    "quality" => [&["pass_quality", "fail_quality"][..], &looks, &reports].concat(),
-                    "keeper" => [&["receive_blanks", "restock"][..], &looks, &reports].concat(),
+                    "quality" => [
+                        &["pass_quality", "fail_quality", "hold"][..],
+                        &packs,
+                        &mishaps,
+                        &looks,
+                        &reports,
+                    ]
+                    .concat(),
+                    "keeper" => [
+                        &["receive_blanks", "restock", "destroy_document"][..],
+                        &looks,
+                        &reports,
+                    ]
+                    .concat(),
                     "envelopes" => [
                         &[
                             "print_envelope",
@@ -298,7 +403,17 @@ fn every_act_is_one_roles_business() {
                     ]
                     .concat(),
                     "officer" => [
-                        &["export_audit", "clear_doubt", "publish", "close_incident"][..],
+                        &[
+                            "export_audit",
+                            "clear_doubt",
+                            "publish",
+                            "close_incident",
+                            "concede",
+                            "give_up_lease",
+                            "cancel",
+                        ][..],
+                        &ends,
+                        &mishaps,
                         &["confirm_station", "suspend_station", "resume_station"],
                         &["stations"],
                         &looks,
