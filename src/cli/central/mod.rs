@@ -2,10 +2,14 @@
 
 mod backup;
 mod certificates;
+mod document;
 mod envelope;
 mod erase;
 mod incident;
+mod lease;
 mod new_pins;
+mod parcel;
+mod quality;
 mod search;
 mod serve;
 mod station;
@@ -51,6 +55,18 @@ pub(crate) enum Command {
     /// Hands a document over: its certificates become active. Example:
     /// zimogs central hand-over XA0000001 --data FOLDER
     HandOver(OneDocument),
+    /// A second person judges a finished document.
+    #[command(subcommand)]
+    Quality(quality::Command),
+    /// Finished documents on their way to their office.
+    #[command(subcommand)]
+    Parcel(parcel::Command),
+    /// A document after it was made, to its end.
+    #[command(subcommand)]
+    Document(document::Command),
+    /// What stations have in work, and what one that is gone had.
+    #[command(subcommand)]
+    Lease(lease::Command),
     /// Gives the finished document in a reader new PINs, and another envelope. Example:
     /// zimogs central new-pins XA0000001 --reader "slot 1" --cause "letter lost" --data FOLDER
     NewPins(new_pins::NewPins),
@@ -215,10 +231,11 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Receive(options) => stock::receive(options),
         Command::Produce(options) => stock::produce(options),
         Command::Documents(place) => documents(place),
-        Command::Pass(one) => one.place.with_central("quality", async |central, actor| {
-            central.pass_quality(&actor, &one.number).await?;
-            one.tell("quality-passed", "has passed")
-        }),
+        Command::Pass(one) => quality::pass(one),
+        Command::Quality(command) => quality::run(command),
+        Command::Parcel(command) => parcel::run(command),
+        Command::Document(command) => document::run(command),
+        Command::Lease(command) => lease::run(command),
         Command::HandOver(one) => one.place.with_central("clerk", async |central, actor| {
             central.hand_over(&actor, &one.number).await?;
             one.tell("handed-over", "is handed over; its certificates are active")
