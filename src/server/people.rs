@@ -27,6 +27,7 @@ mod pace;
 mod scenarios;
 mod serve;
 mod sign_in;
+mod stations;
 
 use crate::people::operation::Operation;
 
@@ -44,6 +45,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         documents::operations(),
         envelopes::operations(),
         blanks::operations(),
+        stations::operations(),
         audit_log::operations(),
         vec![openapi::operation()],
     ]

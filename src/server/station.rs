@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
 
+pub(crate) use asker::station_of;
 pub(crate) use turned_away::TurnedAway;
 
 use crate::posted::Posted;

@@ -1,6 +1,6 @@
 //! Applications: entered, read, decided.
 
-use central::{ApplicationLine, DeskEnd};
+use central::{ApplicationLine, DeskEnd, FoundApplication, PersonQuery};
 use document::Act;
 use document::life_cycle::ApplicationState;
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, page_of};
 use crate::people::named::{
-    ApplicationReference, ApplicationStateName, BlankSerial, CauseText, Cursor, KindName, Limit,
-    Moment, Object,
+    ApplicationReference, ApplicationStateName, BlankSerial, CauseText, Cursor, DocumentStateName,
+    KindName, Limit, Moment, Object,
 };
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
@@ -101,6 +101,62 @@ struct Produced {
     number: String,
 }
 
+/// Whom to look for: by code, name or surname; a date of birth narrows it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// The personal code, with its hyphen or without.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    code: Option<String>,
+    /// All names, in any order.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    name: Option<String>,
+    /// The surname alone.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    surname: Option<String>,
+    /// The date of birth, ISO 8601.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    birth_date: Option<String>,
+}
+
+/// An application of somebody who was looked for.
+#[derive(Serialize, JsonSchema)]
+struct FoundShown {
+    /// Its reference.
+    reference: String,
+    /// The kind of document.
+    kind: KindName,
+    /// Its state.
+    state: ApplicationStateName,
+    /// The number of its document.
+    document: Option<String>,
+    /// The state of its document.
+    document_state: Option<DocumentStateName>,
+}
+
+impl FoundShown {
+    fn of(found: FoundApplication) -> Self {
+        Self {
+            reference: found.application,
+            kind: KindName(found.kind),
+            state: ApplicationStateName(found.state),
+            document: found.number,
+            document_state: found.document.map(DocumentStateName),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Serialize, JsonSchema)]
+struct FoundApplications {
+    /// At most a hundred: more are refused.
+    items: Vec<FoundShown>,
+}
+
 const LIST: &str = "applications";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
@@ -112,6 +168,21 @@ async fn list(call: Call) -> Result<Answer, Problem> {
         .await?;
     let key = |line: &ApplicationLine| line.reference.clone();
     Answer::json(&page_of(LIST, found, limit, key, ApplicationShown::of))
+}
+
+async fn search(call: Call) -> Result<Answer, Problem> {
+    let wanted: Wanted = call.json()?;
+    let day = wanted.birth_date.map(|day| day.parse()).transpose();
+    let birth_date = day.map_err(|_| Problem::new(Fault::Invalid, "birth_date is no day"))?;
+    let query = PersonQuery {
+        code: wanted.code,
+        name: wanted.name,
+        surname: wanted.surname,
+        birth_date,
+    };
+    let found = call.central.search(call.actor()?, &query).await?;
+    let items = found.into_iter().map(FoundShown::of).collect();
+    Answer::json(&FoundApplications { items })
 }
 
 async fn import(call: Call) -> Result<Answer, Problem> {
@@ -210,6 +281,15 @@ pub(crate) fn operations() -> Vec<Operation> {
             .takes::<Object>(json!({ "format": 1, "reference": "APP-2026-000001", "kind": "id-card" }))
             .gives::<TakenIn>(201, "It is taken in.", json!({ "reference": "APP-2026-000001" }))
             .runs(import),
+            Operation::post(
+                "/v1/applications/search",
+                "searchApplications",
+                "Finds the applications of a person, which leaves an entry. What is looked for stands in no address.",
+            )
+            .act(Act::ViewApplication, "application.searched", "application")
+            .takes::<Wanted>(json!({ "surname": "Paraugs", "birth_date": "1990-01-31" }))
+            .gives::<FoundApplications>(200, "What was found.", json!({ "items": [] }))
+            .runs(search),
             of_one(Operation::get(
                 "/v1/applications/{reference}",
                 "showApplication",

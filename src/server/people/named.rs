@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use document::life_cycle::{
     ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LifeCycle,
+    StationState,
 };
 use document::{Kind, Role};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -32,6 +33,10 @@ macro_rules! text {
 text!(
     /// An account's name.
     AccountName, "^[a-z0-9._-]{1,64}$", 64
+);
+text!(
+    /// A station's name.
+    StationName, "^[a-z0-9._-]{1,64}$", 64
 );
 text!(
     /// An application's reference.
@@ -132,6 +137,10 @@ impl Serialize for CertificateStateName {
 listed!(
     /// The state of a PIN envelope.
     EnvelopeStateName, EnvelopeState, "EnvelopeState"
+);
+listed!(
+    /// The state of a station.
+    StationStateName, StationState, "StationState"
 );
 listed!(
     /// The account that a blank is in.

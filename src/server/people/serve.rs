@@ -23,6 +23,7 @@ use crate::people::operation::{Access, Operation, Trace};
 use crate::people::operations;
 use crate::problem::{Fault, Problem};
 use crate::state::Server;
+use crate::station::station_of;
 
 /// The longest part of a path, or field of a query.
 const MAX_TEXT: usize = 512;
@@ -67,7 +68,8 @@ async fn answer(
     operation: &Operation,
     mut request: Request,
 ) -> Result<Answer, Problem> {
-    let visit = visit(&request);
+    let peer = request.extensions().get::<Peer>().cloned();
+    let visit = visit(server, peer).await?;
     let session = match (operation.access, bearer(request.headers())?) {
         (Access::Anybody, _) => None,
         (_, None) => {
@@ -147,13 +149,10 @@ async fn answer(
     }
 }
 
-/// Says where a request comes from.
-fn visit(request: &Request) -> Visit {
-    let address = request
-        .extensions()
-        .get::<Peer>()
-        .map(|peer| peer.address.ip());
-    let source = match address {
+/// Says where a request comes from: the address, and the station where a certificate was shown.
+/// Whoever shows one that is not accepted is turned away, as at the stations' own door.
+async fn visit(server: &Server, peer: Option<Peer>) -> Result<Visit, Problem> {
+    let source = match peer.as_ref().map(|peer| peer.address.ip()) {
         None => "unknown".to_owned(),
         Some(IpAddr::V4(address)) => address.to_string(),
         Some(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
@@ -164,10 +163,9 @@ fn visit(request: &Request) -> Visit {
             }
         },
     };
-    Visit {
-        source,
-        station: None,
-    }
+    let station = station_of(server, peer.as_ref()).await?;
+    let station = station.map(|station| station.name);
+    Ok(Visit { source, station })
 }
 
 /// Returns the token of the `Authorization` header (*RFC 6750 §2.1*).

@@ -136,6 +136,12 @@ fn cases() -> Vec<Case> {
         case("deliverEnvelope", "clerk", "envelopes", "PE0000009", 404),
         case("destroyEnvelope", "clerk", "envelopes", "PE0000009", 404)
             .with(json!({ "witness": "keeper", "cause": "a reason" })),
+        case("listStations", "clerk", "officer", "", 200),
+        case("suspendStation", "clerk", "officer", "riga-1", 404).with(why()),
+        case("resumeStation", "administrator", "officer", "riga-1", 404).with(why()),
+        case("removeStation", "officer", "administrator", "riga-1", 404).with(why()),
+        case("searchApplications", "administrator", "clerk", "", 200)
+            .with(json!({ "surname": "Paraugs" })),
         case("listEntries", "administrator", "auditor", "", 200),
         case("showCheckpoint", "administrator", "officer", "", 200),
         case("proveEntry", "administrator", "officer", "0", 200),

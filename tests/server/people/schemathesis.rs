@@ -11,7 +11,7 @@ use super::missing;
 const FOLDER: &str = "ZIMOGS_SCHEMATHESIS";
 
 /// The seconds for each role, beside what is always sent.
-const SECONDS: &str = "4";
+const SECONDS: &str = "6";
 
 fn program() -> Option<PathBuf> {
     let place = std::env::var_os(FOLDER).map(PathBuf::from);
@@ -45,13 +45,19 @@ fn every_answer_is_one_that_the_document_has() {
                     .args(["--header", &bearer])
                     .args(["--phases", "examples,coverage,fuzzing"])
                     .args(["--max-time", SECONDS, "--max-examples", "8"])
-                    .args(["--workers", "2", "--seed", "20261120", "--no-shrink"])
+                    .args(["--workers", "1", "--seed", "20261120", "--no-shrink"])
+                    // It knows no JSON Lines.
+                    .args(["--exclude-operation-id", "receiveBlanks"])
                     // They would end the session that the rest is tried in.
                     .args(["--exclude-operation-id", "signOut"])
                     .args(["--exclude-operation-id", "endSession"])
                     .args(["--checks", CHECKS])
                     .args(["--warnings", "off", "--no-color"])
                     .current_dir(folder.path());
+                if person != "clerk" {
+                    // How people come in is the same for all.
+                    command.args(["--exclude-tag", "sessions"]);
+                }
                 let judged = tokio::task::spawn_blocking(move || command.output().unwrap());
                 let judged = judged.await.unwrap();
                 if !judged.status.success() {
