@@ -4,7 +4,7 @@
 
 use api::Actor;
 use audit::Control;
-use document::{Act, Role, may};
+use document::{Act, Role, four_eyes, may};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -236,6 +236,18 @@ pub(crate) async fn insert_roles(tx: &mut Connection, id: &str, roles: &[Role]) 
         .await?;
     }
     Ok(())
+}
+
+/// Finds the second person that an act wants beside the one who acts.
+pub(crate) async fn second_person(
+    tx: &mut Connection,
+    person: &Person,
+    witness: &str,
+) -> Result<Person> {
+    let witness = Person::named(tx, witness).await?;
+    four_eyes(&person.name, &witness.name)
+        .map_err(|_| CentralError::refused("this takes two persons; name another one"))?;
+    Ok(witness)
 }
 
 /// Returns how the audit log knows an account.

@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result, advance};
+use crate::movements::Movement;
 
 /// A blank as it is stored.
 pub(crate) struct Blank {
@@ -17,6 +18,12 @@ pub(crate) struct Blank {
     pub(crate) article: Option<String>,
     /// The document number that its maker gave it.
     pub(crate) own_number: Option<DocumentNumber>,
+    /// The place that it is at, or was at last.
+    pub(crate) place: String,
+    /// The station and the slot that it is in.
+    pub(crate) slot: Option<(String, String)>,
+    /// The document that it carries, finished or spoiled.
+    pub(crate) document: Option<String>,
 }
 
 /// A chip of a blank as it is stored.
@@ -30,7 +37,7 @@ pub(crate) struct BookedChip {
 
 impl Blank {
     pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
-        let row = sqlx::query("SELECT state, article, own_number FROM blank WHERE serial = $1")
+        let row = sqlx::query("SELECT state, article, own_number, place, station, slot, document FROM blank WHERE serial = $1")
             .bind(serial)
             .fetch_optional(tx)
             .await?;
@@ -38,6 +45,7 @@ impl Blank {
             what: format!("blank {serial}"),
         })?;
         let own_number: Option<&str> = row.get("own_number");
+        let station: Option<String> = row.get("station");
         Ok(Self {
             serial: serial.to_owned(),
             state: parsed("a blank's state", row.get("state"))?,
@@ -45,6 +53,9 @@ impl Blank {
             own_number: own_number
                 .map(|number| parsed("a blank's number", number))
                 .transpose()?,
+            place: row.get("place"),
+            slot: station.zip(row.get("slot")),
+            document: row.get("document"),
         })
     }
 
@@ -77,21 +88,35 @@ impl Blank {
         }
     }
 
-    /// Demands that it is in stock.
-    pub(crate) fn check_in_stock(&self) -> Result<()> {
-        match advance(self.state, BlankEvent::Issue) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(CentralError::refused(format!(
+    /// Demands that a slot may take it: from the store of its place, or loaded in that very slot.
+    pub(crate) fn check_available(&self, station: &str, slot: &str) -> Result<()> {
+        if advance(self.state, BlankEvent::Issue).is_err() {
+            return Err(CentralError::refused(format!(
                 "blank {} is {} in the books, not in stock; set it aside, and ask the stock-keeper",
                 self.serial, self.state
-            ))),
+            )));
+        }
+        match &self.slot {
+            Some((loaded_at, loaded_in)) if loaded_at != station || loaded_in != slot => {
+                Err(CentralError::refused(format!(
+                    "blank {} is loaded in slot \"{loaded_in}\" of {loaded_at} in the books; set it aside, and ask the stock-keeper",
+                    self.serial
+                )))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Takes it out of stock.
-    pub(crate) async fn issue(&mut self, tx: &mut Connection) -> Result<()> {
-        self.check_in_stock()?;
-        self.apply(tx, BlankEvent::Issue).await
+    /// Binds it to a lease of a slot.
+    pub(crate) async fn issue(
+        &mut self,
+        tx: &mut Connection,
+        (station, slot): (&str, &str),
+        movement: Movement<'_>,
+    ) -> Result<()> {
+        self.check_available(station, slot)?;
+        let movement = movement.into_slot(station, slot);
+        self.apply(tx, BlankEvent::Issue, &movement).await
     }
 
     /// Returns its chips in the order of their places.
@@ -103,17 +128,6 @@ impl Blank {
         .fetch_all(tx)
         .await?;
         Ok(rows.iter().map(BookedChip::read).collect())
-    }
-
-    /// Moves the blank on.
-    pub(crate) async fn apply(&mut self, tx: &mut Connection, event: BlankEvent) -> Result<()> {
-        self.state = advance(self.state, event)?;
-        sqlx::query("UPDATE blank SET state = $1 WHERE serial = $2")
-            .bind(self.state.name())
-            .bind(&self.serial)
-            .execute(tx)
-            .await?;
-        Ok(())
     }
 
     /// Notes which document the blank carries, finished or spoiled.

@@ -36,6 +36,7 @@ use crate::scribe::Deed;
 use crate::scribe::Scribe;
 use crate::sealed_stages::SealedSessions;
 use crate::sealing::EnvelopeKeys;
+use crate::series;
 use crate::travel::TravelSigners;
 use crate::turns::Turns;
 
@@ -223,13 +224,8 @@ impl Central {
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
-        sqlx::query("INSERT INTO series (prefix, environment, next, last) VALUES ($1, $2, $3, $4)")
-            .bind(series.prefix())
-            .bind(self.0.environment.name())
-            .bind(i64::from(series.next()))
-            .bind(i64::from(series.last()))
-            .execute(&mut *tx)
-            .await?;
+        // Kinds that get series of their own later have this one closed, or used up, before.
+        series::insert(&mut tx, stored(self.now()), &series, Kind::ALL, 1, None).await?;
         let deed = Deed::new(
             "installation.founded",
             Control::RECORDS,

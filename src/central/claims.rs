@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Actor, ClaimRequest};
 use audit::Control;
-use document::life_cycle::{BlankEvent, BlankState};
+use document::life_cycle::BlankEvent;
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
@@ -76,10 +76,12 @@ impl Central {
     ) -> Result<()> {
         for (serial, chips) in &strays.blanks {
             let mut blank = Blank::load(tx, serial).await?;
-            if !matches!(blank.state, BlankState::InStock | BlankState::Returned) {
+            if !blank.state.is_idle() {
                 continue;
             }
-            blank.apply(tx, BlankEvent::Spoil).await?;
+            let found = strays.to_string();
+            let movement = self.movement(actor).because(&found);
+            blank.apply(tx, BlankEvent::Spoil, &movement).await?;
             let deed = Deed::new("blank.crossed", Control::MEDIA, "blank", serial)
                 .with("lease", lease)
                 .with("chips", chips.join(", "))
@@ -89,7 +91,7 @@ impl Central {
         Ok(())
     }
 
-    /// Binds a blank to a lease: one that is in stock.
+    /// Binds a blank to a lease: one that is in stock, or loaded in the lease's slot.
     pub(crate) async fn bind(
         &self,
         tx: &mut Write,
@@ -98,7 +100,10 @@ impl Central {
         blank: &mut Blank,
         chip: &str,
     ) -> Result<()> {
-        blank.issue(tx).await?;
+        let movement = self.movement(actor).under(held.id).of(&held.document);
+        blank
+            .issue(tx, (&held.station, &held.slot), movement)
+            .await?;
         held.bind(tx, &blank.serial).await?;
         let deed = Deed::new("blank.issued", Control::MEDIA, "blank", &blank.serial)
             .with("lease", held.id)

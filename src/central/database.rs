@@ -279,7 +279,7 @@ mod tests {
             (None, Some("spoiled"))
         );
         // What must not be still cannot be.
-        let foreign = "INSERT INTO number VALUES ('XA0000003', 'nobody', 'allotted')";
+        let foreign = "INSERT INTO number (number, document, state) VALUES ('XA0000003', 'nobody', 'allotted')";
         sqlx::query(foreign).execute(&mut *tx).await.unwrap();
         assert!(tx.commit().await.is_err(), "its document is not there");
         let mut tx = database.write().await.unwrap();

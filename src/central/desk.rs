@@ -108,7 +108,11 @@ impl Central {
                 blank.serial
             )));
         }
-        blank.issue(&mut tx).await?;
+        let id_of_lease = LeaseId(Uuid::now_v7());
+        let movement = self.movement(actor).under(id_of_lease).of(&id);
+        blank
+            .issue(&mut tx, (&actor.station, SLOT), movement)
+            .await?;
         let mut document = match profile.number {
             NumberSource::Allotted => Document::load(&mut tx, &id).await?,
             NumberSource::Blank => self.prepare_on(&mut tx, actor, &id, &blank).await?,
@@ -118,7 +122,7 @@ impl Central {
             .apply(&mut tx, DocumentEvent::Lease, self.happens())
             .await?;
         let mut held = Held {
-            id: LeaseId(Uuid::now_v7()),
+            id: id_of_lease,
             purpose: Purpose::Personalization,
             document: id,
             number: number.to_string(),
@@ -145,7 +149,9 @@ impl Central {
             }
             DeskEnd::Spoiled { cause } => {
                 held.apply(&mut tx, LeaseEvent::Spoil).await?;
-                blank.apply(&mut tx, BlankEvent::Spoil).await?;
+                let movement = self.movement(actor).under(held.id).of(&held.document);
+                let movement = movement.because(cause);
+                blank.apply(&mut tx, BlankEvent::Spoil, &movement).await?;
                 blank.carries(&mut tx, &document.id, number).await?;
                 let happening = self.happens().because(cause);
                 self.move_document(

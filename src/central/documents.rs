@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use document::life_cycle::{DocumentEvent, DocumentState};
-use document::{DocumentNumber, Environment, Kind, Series};
+use document::{DocumentNumber, Environment, Kind};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::Row;
 
-use crate::database::{Connection, DbRow, parsed};
+use crate::database::{Connection, DbRow, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::happenings::Happening;
+use crate::series::allot;
 
 /// The subjects of a document's certificates: a DER Name, by the key's name.
 pub(crate) type Subjects = BTreeMap<String, Vec<u8>>;
@@ -131,9 +133,10 @@ impl Document {
         &mut self,
         tx: &mut Connection,
         environment: Environment,
+        now: Timestamp,
     ) -> Result<DocumentNumber> {
         let old = self.number();
-        let new = allot(tx, environment, &self.id).await?;
+        let new = allot(tx, environment, self.kind, &self.id, stored(now)).await?;
         sqlx::query("UPDATE document SET number = $1, operator = NULL WHERE id = $2")
             .bind(new.to_string())
             .bind(&self.id)
@@ -144,39 +147,6 @@ impl Document {
         account_number(tx, old, "spoiled").await?;
         Ok(new)
     }
-}
-
-/// Takes the next number of the series for a document.
-pub(crate) async fn allot(
-    tx: &mut Connection,
-    environment: Environment,
-    document: &str,
-) -> Result<DocumentNumber> {
-    let row = sqlx::query("SELECT prefix, next, last FROM series WHERE environment = $1 AND next <= last ORDER BY prefix LIMIT 1")
-        .bind(environment.name())
-        .fetch_optional(&mut *tx)
-        .await?;
-    let row = row.ok_or_else(|| CentralError::refused("no number is left; open another series"))?;
-    let prefix: String = row.get("prefix");
-    let bound = |column| u32::try_from(row.get::<i64, _>(column)).ok();
-    let series = bound("next")
-        .zip(bound("last"))
-        .and_then(|(next, last)| Series::restore(environment, &prefix, next, last).ok())
-        .ok_or_else(|| CentralError::damaged("a number series"))?;
-    let (number, series) = series
-        .allot()
-        .map_err(|error| CentralError::refused(error.to_string()))?;
-    sqlx::query("UPDATE series SET next = $1 WHERE prefix = $2")
-        .bind(i64::from(series.next()))
-        .bind(prefix)
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query("INSERT INTO number (number, document, state) VALUES ($1, $2, 'allotted')")
-        .bind(number.to_string())
-        .bind(document)
-        .execute(tx)
-        .await?;
-    Ok(number)
 }
 
 /// Accounts for a number that was allotted.

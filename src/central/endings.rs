@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use api::{Actor, BlankEnd, Report};
 use audit::Control;
 use document::life_cycle::{
-    BlankEvent, BlankState, CertificateMove, DocumentEvent, LeaseEvent, LeaseState,
-    RevocationReason,
+    BlankEvent, CertificateMove, DocumentEvent, LeaseEvent, LeaseState, RevocationReason,
 };
 use profile::{NumberSource, Verb};
 
@@ -94,7 +93,8 @@ impl Central {
             .bind(&document.id)
             .execute(&mut **tx)
             .await?;
-        blank.apply(tx, BlankEvent::Personalize).await?;
+        let movement = self.movement(actor).under(held.id).of(&document.id);
+        blank.apply(tx, BlankEvent::Personalize, &movement).await?;
         blank.carries(tx, &document.id, document.number()).await?;
         for chip in blank.chips(tx).await? {
             self.note_removed_keys(tx, actor, held, &chip, document)
@@ -174,7 +174,11 @@ impl Central {
         };
         held.apply(tx, LeaseEvent::Spoil).await?;
         let mut blank = Blank::load(tx, &serial).await?;
-        blank.apply(tx, BlankEvent::Spoil).await?;
+        let movement = self.movement(actor).under(held.id).of(&document.id);
+        let cause = spoiled_by(report);
+        blank
+            .apply(tx, BlankEvent::Spoil, &movement.because(&cause))
+            .await?;
         blank.carries(tx, &document.id, document.number()).await?;
         // A report that is put aside may say anything.
         let cause = cause_of(&report.end).filter(|cause| check_cause(cause).is_ok());
@@ -217,8 +221,11 @@ impl Central {
             let mut blank = Blank::load(tx, &serial).await?;
             // One that is in another account is another lease's, or a document: who only read its
             // number has no say in it.
-            if matches!(blank.state, BlankState::InStock | BlankState::Returned) {
-                blank.apply(tx, BlankEvent::Spoil).await?;
+            if blank.state.is_idle() {
+                let movement = self.movement(actor).under(held.id);
+                let cause = spoiled_by(report);
+                let movement = movement.because(&cause);
+                blank.apply(tx, BlankEvent::Spoil, &movement).await?;
                 let deed = Deed::new("blank.spoiled", Control::MEDIA, "blank", &serial)
                     .with("lease", held.id);
                 self.record(tx, Some(actor), &deed).await?;
@@ -301,7 +308,9 @@ impl Central {
             return self.record(tx, Some(actor), &deed).await;
         }
         let mut record = self.open_record(tx, document).await?;
-        let new = document.renumber(tx, self.environment()).await?;
+        let new = document
+            .renumber(tx, self.environment(), self.now())
+            .await?;
         account_number(tx, old, state).await?;
         record.number = new;
         self.prepare_again(tx, document, &mut record).await?;
@@ -318,6 +327,7 @@ impl Central {
     pub(crate) async fn release(
         &self,
         tx: &mut Connection,
+        actor: &Actor,
         held: &mut Held,
         document: &mut Document,
     ) -> Result<()> {
@@ -334,9 +344,10 @@ impl Central {
             document.unnumber(tx, "returned").await?;
         }
         if let Some(serial) = &held.blank {
+            let movement = self.movement(actor).under(held.id).of(&document.id);
             Blank::load(tx, serial)
                 .await?
-                .apply(tx, BlankEvent::Return)
+                .apply(tx, BlankEvent::Return, &movement)
                 .await?;
         }
         Ok(())
@@ -348,6 +359,14 @@ pub(crate) fn cause_of(end: &BlankEnd) -> Option<&str> {
     match end {
         BlankEnd::Personalized => None,
         BlankEnd::Spoiled { cause } | BlankEnd::Untouched { cause } => Some(cause),
+    }
+}
+
+/// Returns why a report has a blank spoiled.
+fn spoiled_by(report: &Report) -> String {
+    match &report.end {
+        BlankEnd::Spoiled { cause } => api::cause_of(cause),
+        _ => "the report could not be honoured".to_owned(),
     }
 }
 

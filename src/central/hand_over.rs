@@ -79,10 +79,11 @@ impl Central {
         self.check_not_in_work(&mut tx, &document).await?;
         let deed = deed.clone().with("cause", cause);
         self.record(&mut tx, Some(actor), &deed).await?;
+        let movement = self.movement(actor).of(&document.id).because(cause);
         document
             .blank(&mut tx)
             .await?
-            .apply(&mut tx, BlankEvent::Spoil)
+            .apply(&mut tx, BlankEvent::Spoil, &movement)
             .await?;
         self.move_document(
             &mut tx,

@@ -306,7 +306,8 @@ impl Central {
         .await?;
         document.note_mover(&mut tx, Some(&keeper)).await?;
         let mut blank = document.blank(&mut tx).await?;
-        blank.apply(&mut tx, BlankEvent::Destroy).await?;
+        let movement = self.movement(actor).of(&document.id).before(&witness);
+        blank.apply(&mut tx, BlankEvent::Destroy, &movement).await?;
         let deed = deed
             .clone()
             .with("witness", &witness.id)

@@ -100,7 +100,8 @@ impl Central {
             parcel.note(&mut tx, &old.to_string(), "arrived").await?;
         }
         let mut blank = document.blank(&mut tx).await?;
-        blank.apply(&mut tx, BlankEvent::Spoil).await?;
+        let movement = self.movement(actor).of(&document.id).because(cause);
+        blank.apply(&mut tx, BlankEvent::Spoil, &movement).await?;
         self.move_document(
             &mut tx,
             Some(actor),
@@ -205,7 +206,10 @@ impl Central {
             let incident = self.open_incident(tx, actor, kind, about, cause).await?;
             deed = deed.with("incident", incident);
         }
-        blank.apply(tx, BlankEvent::ReportMissing).await?;
+        let movement = self.movement(actor).of(&document.id).because(cause);
+        blank
+            .apply(tx, BlankEvent::ReportMissing, &movement)
+            .await?;
         let happening = self.happens().because(cause);
         self.move_document(
             tx,
@@ -349,7 +353,10 @@ impl Central {
             .await?;
         held.apply(&mut tx, LeaseEvent::Lose).await?;
         let mut blank = Blank::load(&mut tx, &serial).await?;
-        blank.apply(&mut tx, BlankEvent::ReportMissing).await?;
+        let movement = self.movement(actor).under(held.id).because(cause);
+        blank
+            .apply(&mut tx, BlankEvent::ReportMissing, &movement)
+            .await?;
         blank.carries(&mut tx, &document.id, old).await?;
         self.move_document(
             &mut tx,
@@ -488,7 +495,8 @@ impl Central {
             .await?;
             if has_blank {
                 let mut blank = document.blank(&mut tx).await?;
-                blank.apply(&mut tx, BlankEvent::Spoil).await?;
+                let movement = self.movement(actor).of(&document.id).because(cause);
+                blank.apply(&mut tx, BlankEvent::Spoil, &movement).await?;
                 deed = deed.with("blank", &blank.serial);
             }
             self.annul_envelopes(&mut tx, actor, number).await?;

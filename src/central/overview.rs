@@ -92,9 +92,9 @@ pub struct BlankLine {
 /// The account of the numbers: every one that was given is in exactly one of the figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberAccount {
-    /// The letters of the series.
+    /// The letters of the first series that has numbers left.
     pub prefix: String,
-    /// The next number to be given; none when the series is used up.
+    /// The next number of that series; none when all are used up.
     pub next: Option<String>,
     /// Given to documents that are not made yet.
     pub allotted: u64,
@@ -245,7 +245,7 @@ impl Central {
     pub async fn numbers(&self, actor: &Actor) -> Result<NumberAccount> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let series = sqlx::query("SELECT prefix, next, last FROM series ORDER BY prefix LIMIT 1")
+        let series = sqlx::query("SELECT prefix, next, last FROM series ORDER BY CASE WHEN state = 'open' AND next <= last THEN 0 ELSE 1 END, turn LIMIT 1")
             .fetch_one(&mut *tx)
             .await?;
         let (prefix, next, last): (String, i64, i64) =

@@ -11,11 +11,11 @@ use profile::{DocumentProfile, NumberSource};
 use uuid::Uuid;
 
 use crate::central::Central;
-use crate::database::{Write, moment};
-use crate::documents::allot;
+use crate::database::{Write, moment, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::happenings::Facts;
 use crate::scribe::Deed;
+use crate::series::allot;
 use crate::waiting::prepared;
 
 /// The day of an application and the day its document is due, as they are stored.
@@ -42,7 +42,8 @@ impl Central {
                 .await?;
             return Ok(None);
         }
-        let number = allot(tx, self.environment(), &id).await?;
+        let now = stored(self.now());
+        let number = allot(tx, self.environment(), application.kind, &id, now).await?;
         let record = self.record_of(application, number)?;
         let subjects = self.subjects(profile, &record)?;
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;

@@ -73,7 +73,7 @@ impl Central {
             tx.commit().await?;
             return Ok(Some(lease));
         }
-        let at_hand = match self.blank_at_hand(&mut tx, request).await? {
+        let at_hand = match self.blank_at_hand(&mut tx, &actor.station, request).await? {
             Ok(at_hand) => at_hand,
             Err(strays) => {
                 let reason = strays.to_string();
@@ -147,6 +147,7 @@ impl Central {
     async fn blank_at_hand(
         &self,
         tx: &mut Write,
+        station: &str,
         request: &LeaseRequest,
     ) -> Result<std::result::Result<Option<Blank>, Strays>> {
         let Some((first, beside)) = request.chips.split_first() else {
@@ -180,7 +181,7 @@ impl Central {
                 blank.serial
             )));
         }
-        blank.check_in_stock()?;
+        blank.check_available(station, &request.slot)?;
         Ok(Ok(Some(blank)))
     }
 

@@ -87,7 +87,8 @@ impl Central {
                             .await?
                     }
                     BlankEnd::Untouched { .. } => {
-                        self.release(&mut tx, &mut held, &mut document).await?
+                        self.release(&mut tx, actor, &mut held, &mut document)
+                            .await?
                     }
                 }
                 None

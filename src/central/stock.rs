@@ -1,18 +1,21 @@
-//! Stock: deliveries of blanks, each blank in exactly one account from then on.
+//! Deliveries: blanks come in by their list, counted by two persons, each in exactly one account
+//! from then on.
 
 use std::collections::BTreeSet;
 
 use api::Actor;
 use audit::Control;
-use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
-use document::{Act, DeliveredBlank, DeliveredChip, Delivery};
+use document::life_cycle::{BlankEvent, BlankState, IncidentKind, LifeCycle};
+use document::{Act, DeliveredBlank, DeliveredChip, Delivery, OfficeCode};
 use profile::is_article;
+use sqlx::Row;
 
-use crate::accounts::authorise;
+use crate::accounts::{authorise, second_person};
 use crate::blanks::{Blank, blank_serial, chip_serial};
 use crate::central::Central;
 use crate::database::{Connection, stored};
 use crate::error::{CentralError, Result};
+use crate::places::check_place;
 use crate::scribe::Deed;
 
 /// The most chips that one blank has.
@@ -62,31 +65,75 @@ fn check(delivery: &Delivery) -> Result<()> {
     Ok(())
 }
 
+/// Returns what a blank is in the accounts: its article, or the products of its chips in the order
+/// of their places.
+fn item(blank: &DeliveredBlank) -> String {
+    let products = blank.chips.iter().map(|chip| chip.product.as_str());
+    let products: Vec<_> = products.collect();
+    blank.article.clone().unwrap_or_else(|| products.join("+"))
+}
+
 fn products(blank: &DeliveredBlank) -> BTreeSet<&str> {
     let products = blank.chips.iter().map(|chip| chip.product.as_str());
     products.collect()
 }
 
+/// How a delivery came in: where, before whom, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The place that it came to.
+    pub place: OfficeCode,
+    /// The account of the second person, who counted too.
+    pub witness: String,
+    /// How many blanks the two counted.
+    pub counted: usize,
+    /// The check value of its transport key (AES, three bytes), where the maker told it.
+    pub transport_kcv: Option<[u8; 3]>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// How many blanks its list has: all are in the books.
+    pub blanks: usize,
+    /// The incident that is open, where another number was counted. Its blanks are set apart until
+    /// the delivery is [accepted](Central::accept_delivery).
+    pub incident: Option<i64>,
+}
+
 impl Central {
-    /// Books a delivery: all of its blanks, or none. Returns how many there are.
+    /// Books a delivery, received by two persons: all of its blanks, or none. They are in stock
+    /// where as many were counted as the list announces; else an incident is open, and they are set
+    /// apart at their place.
     ///
     /// # Errors
-    /// [`CentralError::Refused`] unless the actor is a stock-keeper; [`CentralError::Conflict`]
-    /// for a delivery, a blank or a chip that is in the books already;
-    /// [`CentralError::NotFound`] for an unknown product; [`CentralError::Invalid`] for a
-    /// malformed list.
-    pub async fn receive_blanks(&self, actor: &Actor, delivery: &Delivery) -> Result<usize> {
+    /// [`CentralError::Refused`] unless the actor is a stock-keeper, where the witness is the same
+    /// person, and for a transport key that is not the token's; [`CentralError::Conflict`] for a
+    /// delivery, a blank or a chip that is in the books already; [`CentralError::NotFound`] for an
+    /// unknown product, place or witness; [`CentralError::Invalid`] for a malformed list.
+    pub async fn receive_blanks(
+        &self,
+        actor: &Actor,
+        delivery: &Delivery,
+        receipt: &Receipt,
+    ) -> Result<Received> {
         let deed = Deed::new(
             "blanks.received",
             Control::MEDIA,
             "delivery",
             &delivery.reference,
         );
-        let result = self.try_receive(actor, &deed, delivery).await;
+        let result = self.try_receive(actor, &deed, delivery, receipt).await;
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_receive(&self, actor: &Actor, deed: &Deed, delivery: &Delivery) -> Result<usize> {
+    async fn try_receive(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        delivery: &Delivery,
+        receipt: &Receipt,
+    ) -> Result<Received> {
         check(delivery)?;
         let all: BTreeSet<_> = delivery.blanks.iter().flat_map(products).collect();
         for chip in delivery.blanks.iter().flat_map(|blank| &blank.chips) {
@@ -104,8 +151,12 @@ impl Central {
                 });
             }
         }
+        self.check_transport_key(delivery, receipt).await?;
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
+        let witness = second_person(&mut tx, &keeper, &receipt.witness).await?;
+        let place = receipt.place.as_str();
+        check_place(&mut tx, place).await?;
         let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = $1")
             .bind(&delivery.reference)
             .fetch_one(&mut *tx)
@@ -117,27 +168,163 @@ impl Central {
         }
         let count = i64::try_from(delivery.blanks.len())
             .map_err(|_| CentralError::invalid("too many blanks"))?;
+        let counted = i64::try_from(receipt.counted)
+            .map_err(|_| CentralError::invalid("nobody counts so many blanks"))?;
+        let agrees = counted == count;
         sqlx::query(
-            "INSERT INTO delivery (reference, blanks, received_by, received) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO delivery (reference, blanks, received_by, received, place, counted, witness, transport_kcv, accepted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(&delivery.reference)
         .bind(count)
-        .bind(keeper.id)
+        .bind(&keeper.id)
         .bind(stored(self.now()))
+        .bind(place)
+        .bind(counted)
+        .bind(&witness.id)
+        .bind(receipt.transport_kcv.map(hex::encode_upper))
+        .bind(agrees.then(|| stored(self.now())))
         .execute(&mut *tx)
         .await?;
-        for blank in &delivery.blanks {
-            self.check_number(&mut tx, blank).await?;
-            book(&mut tx, &delivery.reference, blank).await?;
+        let movement = self.movement(actor).before(&witness);
+        for listed in &delivery.blanks {
+            self.check_number(&mut tx, listed).await?;
+            let mut blank = book(&mut tx, &delivery.reference, place, listed).await?;
+            Blank::begin(&mut tx, &blank.serial, place, &movement).await?;
+            if agrees {
+                blank.apply(&mut tx, BlankEvent::Accept, &movement).await?;
+            }
         }
         let all: Vec<_> = all.into_iter().collect();
         let deed = deed
             .clone()
             .with("products", all.join(", "))
-            .with("blanks", count);
+            .with("blanks", count)
+            .with("counted", counted)
+            .with("place", place)
+            .with("witness", &witness.id);
+        self.record(&mut tx, Some(actor), &deed).await?;
+        let incident = match agrees {
+            true => None,
+            false => {
+                let subject = format!("delivery/{}", delivery.reference);
+                let text = format!("{count} blanks are announced, and {counted} were counted");
+                let kind = IncidentKind::DeliveryDiffers;
+                let number = self.open_incident(&mut tx, actor, kind, &subject, &text);
+                Some(number.await?)
+            }
+        };
+        tx.commit().await?;
+        Ok(Received {
+            blanks: delivery.blanks.len(),
+            incident,
+        })
+    }
+
+    /// Puts the rest of a delivery into stock whose count differed at first: as many as are still
+    /// set apart, once the others were booked for what they are. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a stock-keeper, where the witness is the same
+    /// person, and where another number was counted than is left in the books;
+    /// [`CentralError::Conflict`] for a delivery that was accepted; [`CentralError::NotFound`].
+    pub async fn accept_delivery(
+        &self,
+        actor: &Actor,
+        reference: &str,
+        witness: &str,
+        counted: usize,
+    ) -> Result<usize> {
+        let deed = Deed::new("delivery.accepted", Control::MEDIA, "delivery", reference);
+        let result = self
+            .try_accept(actor, &deed, reference, witness, counted)
+            .await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_accept(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        reference: &str,
+        witness: &str,
+        counted: usize,
+    ) -> Result<usize> {
+        let mut tx = self.write().await?;
+        let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
+        let witness = second_person(&mut tx, &keeper, witness).await?;
+        let row = sqlx::query("SELECT accepted FROM delivery WHERE reference = $1")
+            .bind(reference)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let row = row.ok_or_else(|| CentralError::NotFound {
+            what: "delivery of this reference".to_owned(),
+        })?;
+        if row.get::<Option<i64>, _>("accepted").is_some() {
+            return Err(CentralError::conflict("this delivery was accepted before"));
+        }
+        let left: Vec<String> = sqlx::query_scalar(
+            "SELECT serial FROM blank WHERE delivery = $1 AND state = $2 ORDER BY serial",
+        )
+        .bind(reference)
+        .bind(BlankState::Received.name())
+        .fetch_all(&mut *tx)
+        .await?;
+        if left.len() != counted {
+            return Err(CentralError::refused(format!(
+                "{counted} blanks were counted, and the books have {} of this delivery; book what is missing or spoiled first, and set apart what no list has",
+                left.len()
+            )));
+        }
+        let movement = self.movement(actor).before(&witness);
+        for serial in &left {
+            let mut blank = Blank::load(&mut tx, serial).await?;
+            blank.apply(&mut tx, BlankEvent::Accept, &movement).await?;
+        }
+        sqlx::query("UPDATE delivery SET accepted = $1 WHERE reference = $2")
+            .bind(stored(self.now()))
+            .bind(reference)
+            .execute(&mut *tx)
+            .await?;
+        let deed = deed
+            .clone()
+            .with("blanks", counted)
+            .with("witness", &witness.id);
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
-        Ok(delivery.blanks.len())
+        Ok(left.len())
+    }
+
+    /// Demands that the transport key of a delivery is the one in the token, where the maker told
+    /// its check value: else every blank of it would fail at its first command.
+    async fn check_transport_key(&self, delivery: &Delivery, receipt: &Receipt) -> Result<()> {
+        let Some(told) = receipt.transport_kcv else {
+            return Ok(());
+        };
+        let mut masters = BTreeSet::new();
+        for delivered in delivery.blanks.iter().flat_map(|blank| &blank.chips) {
+            let chip = self.chip(&delivered.product)?;
+            for (name, set) in &chip.channel.keys {
+                if delivered.key_version == Some(set.version) {
+                    masters.insert(self.labels().master_of(&chip.name, name)?.to_owned());
+                }
+            }
+        }
+        if masters.is_empty() {
+            return Err(CentralError::invalid(
+                "the check value of a transport key says nothing where the list says no key version",
+            ));
+        }
+        for master in masters {
+            let (token, label) = (self.token(), master.clone());
+            let own = self.blocking(move || token.kcv(&label)).await??;
+            if own != told {
+                return Err(CentralError::refused(format!(
+                    "the transport key of this delivery is not the one that the token has as \"{master}\"; import the delivery's key first"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Demands that the version of the keys on a chip is one that its profile opens a channel with.
@@ -179,36 +366,15 @@ impl Central {
             ))),
         }
     }
-
-    /// Counts blanks that a station gave back untouched into the store again, by the serial
-    /// numbers that are printed on them: all of them, or none. Returns how many there are.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] unless the actor is a stock-keeper; [`CentralError::Conflict`]
-    /// for a blank in another state; [`CentralError::NotFound`].
-    pub async fn restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
-        let deed = Deed::new("blank.restocked", Control::MEDIA, "stock", "store")
-            .with("blanks", serials.len());
-        let result = self.try_restock(actor, serials).await;
-        self.settle(actor, &deed, result).await
-    }
-
-    async fn try_restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
-        let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::CountBlanks).await?;
-        for serial in serials {
-            let mut blank = Blank::load(&mut tx, &blank_serial(serial)?).await?;
-            blank.apply(&mut tx, BlankEvent::Restock).await?;
-            let deed = Deed::new("blank.restocked", Control::MEDIA, "blank", &blank.serial);
-            self.record(&mut tx, Some(actor), &deed).await?;
-        }
-        tx.commit().await?;
-        Ok(serials.len())
-    }
 }
 
 /// Writes a blank and its chips into the books.
-async fn book(tx: &mut Connection, delivery: &str, blank: &DeliveredBlank) -> Result<()> {
+async fn book(
+    tx: &mut Connection,
+    delivery: &str,
+    place: &str,
+    blank: &DeliveredBlank,
+) -> Result<Blank> {
     let serial = blank_serial(&blank.serial)?;
     if let Some(number) = blank.number {
         let known: i64 = sqlx::query_scalar("SELECT count(*) FROM blank WHERE own_number = $1")
@@ -222,13 +388,15 @@ async fn book(tx: &mut Connection, delivery: &str, blank: &DeliveredBlank) -> Re
         }
     }
     let done = sqlx::query(
-        "INSERT INTO blank (serial, delivery, state, article, own_number) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (serial) DO NOTHING",
+        "INSERT INTO blank (serial, delivery, state, article, own_number, item, place) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (serial) DO NOTHING",
     )
     .bind(&serial)
     .bind(delivery)
     .bind(BlankState::INITIAL.name())
     .bind(&blank.article)
     .bind(blank.number.map(|number| number.to_string()))
+    .bind(item(blank))
+    .bind(place)
     .execute(&mut *tx)
     .await?;
     if done.rows_affected() != 1 {
@@ -252,5 +420,5 @@ async fn book(tx: &mut Connection, delivery: &str, blank: &DeliveredBlank) -> Re
             )));
         }
     }
-    Ok(())
+    Blank::load(tx, &serial).await
 }

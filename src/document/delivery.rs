@@ -1,10 +1,19 @@
-//! A delivery's list as a file: JSON Lines, one line for the delivery and one for each blank.
+//! A delivery's list as a file: JSON Lines, one line for the delivery and one for each blank, or CSV,
+//! a line for the delivery, one for the columns, and one for each chip.
 //!
 //! ```text
 //! {"format":"zimogs-delivery/v1","delivery":"D-2026-17","blanks":2}
 //! {"blank":"LV-0001","chips":[{"product":"eid-chip","serial":"40907861…","key_version":"FF"}]}
 //! {"blank":"B-77","article":"booklet","number":"PB0000077"}
+//!
+//! zimogs-delivery/v1,D-2026-17,2
+//! blank,article,number,product,serial,key_version
+//! LV-0001,,,eid-chip,40907861…,FF
+//! B-77,booklet,PB0000077,,,
 //! ```
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -13,6 +22,17 @@ use crate::DocumentNumber;
 
 /// The first line's `format`.
 const FORMAT: &str = "zimogs-delivery/v1";
+/// The columns of a list in CSV.
+const COLUMNS: [&str; 6] = [
+    "blank",
+    "article",
+    "number",
+    "product",
+    "serial",
+    "key_version",
+];
+/// The most faults that are told of one list.
+const MAX_FAULTS: usize = 100;
 /// The longest line, in bytes: a blank of eight chips with the longest names.
 const MAX_LINE: usize = 4_096;
 
@@ -76,20 +96,30 @@ impl DeliveredChip {
     }
 }
 
+/// What is wrong with a line of a delivery's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineFault {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
+impl fmt::Display for LineFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.fault)
+    }
+}
+
 /// Why a text is no delivery's list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DeliveryError {
     /// It has no line.
     #[error("the delivery's list is empty")]
     Empty,
-    /// A line is not sound.
-    #[error("line {line} of the delivery's list: {fault}")]
-    Line {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        fault: String,
-    },
+    /// Lines are not sound: each with its fault, up to a hundred.
+    #[error("the delivery's list is not sound: {}", joined(.0))]
+    Lines(Vec<LineFault>),
     /// It was cut off.
     #[error(
         "the delivery's list has {found} blanks, and its first line says {said}: it is cut off"
@@ -100,6 +130,11 @@ pub enum DeliveryError {
         /// How many there should be.
         said: usize,
     },
+}
+
+fn joined(faults: &[LineFault]) -> String {
+    let lines: Vec<_> = faults.iter().map(LineFault::to_string).collect();
+    lines.join("; ")
 }
 
 #[derive(Deserialize)]
@@ -125,56 +160,244 @@ struct BlankLine {
 struct ChipLine {
     product: String,
     serial: String,
-    /// Two hexadecimal digits.
     key_version: Option<String>,
 }
 
 impl Delivery {
-    /// The most blanks that one delivery lists.
+    /// The most blanks of one delivery.
     pub const MAX_BLANKS: usize = 100_000;
 
-    /// Reads a delivery's list. What the books must know to judge it is judged when it is booked.
+    /// Reads a list: whole, or nothing of it. It is CSV unless it begins with a brace.
     ///
     /// # Errors
-    /// [`DeliveryError`] names the first line that is not sound, and what it lacks.
+    /// [`DeliveryError`], which names every line that is not sound, or what the list lacks.
     pub fn parse(text: &str) -> Result<Self, DeliveryError> {
         let mut lines = (1..).zip(text.lines());
         let (_, first) = lines.next().ok_or(DeliveryError::Empty)?;
-        let head: Head = line(1, first)?;
-        if head.format != FORMAT {
-            return Err(at(1, &format!("\"format\" is not \"{FORMAT}\"")));
+        let is_json = first.trim_start().starts_with('{');
+        let head = match is_json {
+            true => line(first),
+            false => csv_head(first),
+        };
+        let head = head
+            .and_then(check_head)
+            .map_err(|fault| DeliveryError::Lines(vec![LineFault { line: 1, fault }]))?;
+        let mut list = List::default();
+        match is_json {
+            true => list.read_json(lines, head.blanks),
+            false => list.read_csv(lines, head.blanks),
         }
-        if head.blanks > Self::MAX_BLANKS {
-            return Err(at(1, "a delivery lists 1 to 100000 blanks"));
+        if !list.faults.is_empty() {
+            return Err(DeliveryError::Lines(list.faults));
         }
-        let mut blanks = Vec::new();
-        for (number, text) in lines {
-            if blanks.len() == head.blanks {
-                return Err(at(number, "there are more blanks than the first line says"));
-            }
-            blanks.push(blank(number, text)?);
-        }
-        if blanks.len() != head.blanks {
+        if list.blanks.len() != head.blanks {
             return Err(DeliveryError::CutOff {
-                found: blanks.len(),
+                found: list.blanks.len(),
                 said: head.blanks,
             });
         }
         Ok(Self {
             reference: head.delivery,
-            blanks,
+            blanks: list.blanks,
         })
     }
 }
 
-fn blank(number: usize, text: &str) -> Result<DeliveredBlank, DeliveryError> {
-    let read: BlankLine = line(number, text)?;
+fn check_head(head: Head) -> Result<Head, String> {
+    if head.format != FORMAT {
+        return Err(format!("\"format\" is not \"{FORMAT}\""));
+    }
+    if head.blanks > Delivery::MAX_BLANKS {
+        return Err("a delivery lists 1 to 100000 blanks".to_owned());
+    }
+    Ok(head)
+}
+
+/// What was read of a list so far.
+#[derive(Default)]
+struct List {
+    blanks: Vec<DeliveredBlank>,
+    /// The line of each chip, by its serial number.
+    chips: HashMap<String, usize>,
+    faults: Vec<LineFault>,
+}
+
+impl List {
+    /// Notes a fault; tells whether more are wanted.
+    fn fault(&mut self, line: usize, fault: impl Into<String>) -> bool {
+        let fault = fault.into();
+        self.faults.push(LineFault { line, fault });
+        self.faults.len() < MAX_FAULTS
+    }
+
+    fn read_json<'a>(&mut self, lines: impl Iterator<Item = (usize, &'a str)>, said: usize) {
+        let mut known = HashMap::new();
+        for (number, text) in lines {
+            if self.blanks.len() == said {
+                self.fault(number, "there are more blanks than the first line says");
+                return;
+            }
+            let read = line(text).and_then(blank);
+            let mut faults = Vec::new();
+            match read {
+                Err(fault) => faults.push(fault),
+                Ok(blank) => {
+                    if let Some(before) = known.insert(blank.serial.to_ascii_uppercase(), number) {
+                        faults.push(format!("this blank stands in line {before} already"));
+                    }
+                    for chip in &blank.chips {
+                        faults.extend(self.known_chip(number, &chip.serial));
+                    }
+                    self.blanks.push(blank);
+                }
+            }
+            for fault in faults {
+                if !self.fault(number, fault) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads a line for each chip: those of one blank follow each other, and a blank without chips
+    /// has one line.
+    fn read_csv<'a>(&mut self, mut lines: impl Iterator<Item = (usize, &'a str)>, said: usize) {
+        match lines.next() {
+            Some((_, columns)) if fields(columns) == COLUMNS => {}
+            _ => {
+                let columns = COLUMNS.join(",");
+                self.fault(2, format!("the columns are {columns}"));
+                return;
+            }
+        }
+        let mut known = HashSet::new();
+        for (number, text) in lines {
+            let read = csv_line(text);
+            let fault = match read {
+                Err(fault) => Some(fault),
+                Ok(read) => self.take_csv(number, read, said, &mut known).err(),
+            };
+            if let Some(fault) = fault
+                && !self.fault(number, fault)
+            {
+                return;
+            }
+        }
+    }
+
+    fn take_csv(
+        &mut self,
+        number: usize,
+        read: BlankLine,
+        said: usize,
+        known: &mut HashSet<String>,
+    ) -> Result<(), String> {
+        let mut read = blank(read)?;
+        let again = self
+            .blanks
+            .last_mut()
+            .filter(|last| last.serial == read.serial);
+        if let Some(last) = again {
+            if last.article != read.article || last.number != read.number {
+                return Err(
+                    "article and number of a blank are the same in all of its lines".into(),
+                );
+            }
+            let (Some(chip), false) = (read.chips.pop(), last.chips.is_empty()) else {
+                return Err("each further line of a blank names another chip".into());
+            };
+            if last.chips.len() == DeliveredBlank::MAX_CHIPS {
+                return Err("a blank has at most 8 chips".into());
+            }
+            let serial = chip.serial.clone();
+            last.chips.push(chip);
+            return self.known_chip(number, &serial).map_or(Ok(()), Err);
+        }
+        if self.blanks.len() == said {
+            return Err("there are more blanks than the first line says".into());
+        }
+        if !known.insert(read.serial.to_ascii_uppercase()) {
+            return Err(
+                "this blank stands in an earlier line; the lines of a blank follow each other"
+                    .into(),
+            );
+        }
+        let serial = read.chips.first().map(|chip| chip.serial.clone());
+        self.blanks.push(read);
+        match serial {
+            None => Ok(()),
+            Some(serial) => self.known_chip(number, &serial).map_or(Ok(()), Err),
+        }
+    }
+
+    /// Returns the fault of a chip that stands in another line.
+    fn known_chip(&mut self, number: usize, serial: &str) -> Option<String> {
+        let before = self.chips.insert(serial.to_ascii_uppercase(), number)?;
+        Some(format!(
+            "a chip of this serial number stands in line {before} already"
+        ))
+    }
+}
+
+/// Splits a line of CSV: at commas, or at semicolons where it has no comma. No field needs quotes.
+fn fields(text: &str) -> Vec<&str> {
+    let separator = if text.contains(',') { ',' } else { ';' };
+    let fields = text.trim_end_matches('\r').split(separator);
+    fields.map(str::trim).collect()
+}
+
+fn csv_head(text: &str) -> Result<Head, String> {
+    let [format, delivery, blanks] = fields(text)[..] else {
+        return Err(format!(
+            "it is neither JSON nor \"{FORMAT},DELIVERY,BLANKS\""
+        ));
+    };
+    let blanks = blanks
+        .parse()
+        .map_err(|_| "the third field is how many blanks there are")?;
+    Ok(Head {
+        format: format.to_owned(),
+        delivery: delivery.to_owned(),
+        blanks,
+    })
+}
+
+fn csv_line(text: &str) -> Result<BlankLine, String> {
+    if text.len() > MAX_LINE {
+        return Err(format!("it is longer than {MAX_LINE} bytes"));
+    }
+    let [blank, article, number, product, serial, version] = fields(text)[..] else {
+        return Err(format!("it has not the {} columns", COLUMNS.len()));
+    };
+    if text.contains('"') {
+        return Err("no field has quotes".to_owned());
+    }
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let number = some(number).map(DocumentNumber::try_from).transpose();
+    let chips = match (product, serial) {
+        ("", "") if version.is_empty() => Vec::new(),
+        ("", _) | (_, "") => return Err("a chip has a product and a serial number".to_owned()),
+        _ => vec![ChipLine {
+            product: product.to_owned(),
+            serial: serial.to_owned(),
+            key_version: some(version),
+        }],
+    };
+    Ok(BlankLine {
+        blank: blank.to_owned(),
+        article: some(article),
+        number: number.map_err(|error| error.to_string())?,
+        chips,
+    })
+}
+
+fn blank(read: BlankLine) -> Result<DeliveredBlank, String> {
     if read.chips.len() > DeliveredBlank::MAX_CHIPS {
-        return Err(at(number, "a blank has at most 8 chips"));
+        return Err("a blank has at most 8 chips".to_owned());
     }
     let mut chips = Vec::new();
     for chip in read.chips {
-        let version = chip.key_version.map(|text| key_version(number, &text));
+        let version = chip.key_version.map(|text| key_version(&text));
         chips.push(DeliveredChip {
             product: chip.product,
             serial: chip.serial,
@@ -189,26 +412,19 @@ fn blank(number: usize, text: &str) -> Result<DeliveredBlank, DeliveryError> {
     })
 }
 
-fn key_version(number: usize, text: &str) -> Result<u8, DeliveryError> {
-    let wrong = || at(number, "\"key_version\" is two hexadecimal digits");
+fn key_version(text: &str) -> Result<u8, String> {
+    let wrong = || "\"key_version\" is two hexadecimal digits".to_owned();
     match hex::decode(text).map_err(|_| wrong())?[..] {
         [version] => Ok(version),
         _ => Err(wrong()),
     }
 }
 
-fn line<'a, T: Deserialize<'a>>(number: usize, text: &'a str) -> Result<T, DeliveryError> {
+fn line<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
     if text.len() > MAX_LINE {
-        return Err(at(number, &format!("it is longer than {MAX_LINE} bytes")));
+        return Err(format!("it is longer than {MAX_LINE} bytes"));
     }
-    serde_json::from_str(text).map_err(|error| at(number, &error.to_string()))
-}
-
-fn at(line: usize, fault: &str) -> DeliveryError {
-    DeliveryError::Line {
-        line,
-        fault: fault.to_owned(),
-    }
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -240,11 +456,7 @@ mod tests {
         let long = "x".repeat(MAX_LINE);
         for (from, to, fault) in [
             ("zimogs-delivery/v1", "zimogs-delivery/v2", "line 1"),
-            (
-                "\"blanks\":2",
-                "\"blanks\":1",
-                "line 3 of the delivery's list: there are more",
-            ),
+            ("\"blanks\":2", "\"blanks\":1", "line 3: there are more"),
             ("\"blanks\":2", "\"blanks\":3", "it is cut off"),
             ("\"blanks\":2", "\"blanks\":100001", "line 1"),
             ("\"serial\":\"4090\"", "\"series\":\"4090\"", "line 2"),
@@ -260,5 +472,56 @@ mod tests {
             assert!(said.contains(fault), "{said}");
         }
         assert!(Delivery::parse("").is_err());
+    }
+
+    const CSV: &str = "zimogs-delivery/v1,D-1,2\r\nblank,article,number,product,serial,key_version\r\nLV-0001,,,travel,47D3,FF\r\nLV-0001,,,eid,4090,\r\nB-77,booklet,PB0000077,,,\r\n";
+
+    #[test]
+    fn the_same_list_reads_the_same_as_csv() {
+        let json = Delivery::parse(LIST).unwrap();
+        assert_eq!(Delivery::parse(CSV).unwrap(), json);
+        assert_eq!(Delivery::parse(&CSV.replace(',', ";")).unwrap(), json);
+    }
+
+    #[test]
+    fn every_line_that_is_not_sound_is_named_at_once() {
+        let faults = |text: &str| match Delivery::parse(text) {
+            Err(DeliveryError::Lines(faults)) => {
+                faults.iter().map(|fault| fault.line).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        let json = LIST.replace("\"FF\"", "\"G\"").replace("PB0000077", "PB77");
+        assert_eq!(faults(&json), [2, 3]);
+        let twins = LIST.replace("B-77", "lv-0001").replace("4090", "47d3");
+        assert_eq!(faults(&twins), [2, 3], "a chip twice, then a blank twice");
+        for (from, to, lines) in [
+            ("travel,47D3,FF", "travel,47D3,GG", &[3][..]),
+            ("travel,47D3,FF", "travel,,FF", &[3]),
+            ("eid,4090,", "eid,47d3,", &[4]),
+            ("eid,4090,", ",,", &[4]),
+            ("LV-0001,,,eid", "LV-0001,other,,eid", &[4]),
+            ("B-77,booklet", "B-77,\"booklet\"", &[5]),
+            ("B-77,booklet", "B-77", &[5]),
+            ("PB0000077", "PB77", &[5]),
+            ("D-1,2", "D-1,1", &[5]),
+            ("D-1,2", "D-1,x", &[1]),
+            ("article,number", "number,article", &[2]),
+        ] {
+            let text = CSV.replacen(from, to, 1);
+            assert_ne!(text, CSV);
+            assert_eq!(faults(&text), lines, "{to}");
+        }
+        let cut = CSV.replace("D-1,2", "D-1,3");
+        assert!(matches!(
+            Delivery::parse(&cut),
+            Err(DeliveryError::CutOff { found: 2, said: 3 })
+        ));
+        let many = format!(
+            "zimogs-delivery/v1,D-1,2\n{}\n{}",
+            COLUMNS.join(","),
+            "x\n".repeat(9_999)
+        );
+        assert_eq!(faults(&many).len(), MAX_FAULTS);
     }
 }

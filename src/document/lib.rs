@@ -21,6 +21,7 @@
 //!
 //!  JSON, format 1 -- Package::parse --> new, replacing and withdrawn applications of a register
 //!  JSON Lines -- Delivery::parse --> blanks with their chips, articles and numbers
+//!  JSON Lines, CSV -- Delivery::parse --> blanks with their chips, articles and numbers
 //! ```
 //!
 //! Wire names are in kebab-case (`id-card`, `in-production`, `stock-keeper`).
@@ -57,7 +58,7 @@ pub use application::{
 };
 pub use calendar::{Calendar, CalendarError, MAX_LISTED_DAYS, easter_sunday};
 pub use common_name::{COMMON_NAME_LIMIT, common_name};
-pub use delivery::{DeliveredBlank, DeliveredChip, Delivery, DeliveryError};
+pub use delivery::{DeliveredBlank, DeliveredChip, Delivery, DeliveryError, LineFault};
 pub use fingerprint::{FingerPosition, Fingerprint, MAX_FINGERPRINTS};
 pub use holder::{BirthPlace, Holder, Sex};
 pub use image::{

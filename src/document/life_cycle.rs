@@ -6,7 +6,8 @@
 //!                         -> dispatched -> at-office -> handed-over <-> suspended
 //!                         -> lost | stolen | revoked | expired -> returned -> destroyed
 //!  parcel        open -> sealed -> under-way -> received | lost
-//!  blank         in-stock -> at-station -> personalized | spoiled | returned | missing
+//!  blank         received -> in-stock <-> in-transit, loaded
+//!                in-stock, loaded -> at-station -> personalized | spoiled | returned | missing
 //!  certificate   requested -> issued-on-hold -> ready -> active <-> suspended -> revoked
 //!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost

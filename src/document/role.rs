@@ -84,7 +84,7 @@ named! {
         ServeAuthority = "serve-authority",
         /// Book a delivery of blanks.
         ReceiveBlanks = "receive-blanks",
-        /// Move blanks between stock and stations, and back.
+        /// Move blanks between places, and between stock and stations.
         MoveBlanks = "move-blanks",
         /// Count blanks and close the books of a day.
         CountBlanks = "count-blanks",
@@ -108,6 +108,8 @@ named! {
         ManageSeries = "manage-series",
         /// Admit or remove people and change their roles.
         ManagePeople = "manage-people",
+        /// Add places: offices and stores.
+        ManagePlaces = "manage-places",
         /// Admit or remove stations and printers.
         ManageStations = "manage-stations",
         /// Let a station in that an administrator asked for, or one that was suspended.
@@ -176,7 +178,11 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::ReportIncident => !matches!(role, Administrator | Auditor),
         Act::CloseIncident => matches!(role, SecurityOfficer),
         Act::PrintEnvelope | Act::DispatchEnvelope => matches!(role, EnvelopeClerk),
-        Act::ManageSeries | Act::ManagePeople | Act::ManageStations | Act::BackUpStore => {
+        Act::ManageSeries
+        | Act::ManagePeople
+        | Act::ManagePlaces
+        | Act::ManageStations
+        | Act::BackUpStore => {
             matches!(role, Administrator)
         }
         Act::WatchStations => matches!(role, Administrator | SecurityOfficer),

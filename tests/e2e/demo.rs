@@ -378,9 +378,18 @@ fn booklets_and_cards_get_the_numbers_of_their_blanks() {
     ];
     std::fs::write(&list, lines.join("\n")).unwrap();
     let list = list.to_str().unwrap();
-    assert_eq!(json(&mut central(&["receive", list]))["blanks"], 2);
-    let again = central(&["receive", list]).output().unwrap();
+    let counted = ["--counted", "2", "--witness", "quality"];
+    let receive = [&["stock", "receive", list][..], &counted].concat();
+    assert_eq!(json(&mut central(&receive))["blanks"], 2);
+    let again = central(&receive).output().unwrap();
     assert_eq!(again.status.code(), Some(4), "a delivery is booked once");
+    let stock = json(&mut central(&["stock", "check"]));
+    assert_eq!(stock["differences"].as_array().unwrap().len(), 0);
+    let numbers = json(&mut central(&["series", "check"]));
+    assert_eq!(numbers["faults"].as_array().unwrap().len(), 0, "{numbers}");
+    let count = central(&["stock", "count", "CENTRAL", "--count", "booklet=1"]);
+    let count = { count }.output().unwrap();
+    assert_eq!(count.status.code(), Some(4), "nobody counted the others");
 
     let text = project("tests/samples/applications/01-adult.json");
     let mut application: serde_json::Value =

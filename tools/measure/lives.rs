@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use api::Actor;
 use central::{
-    Central, CertificateShelf, Config, DeliveredBlank, Delivery, DeskEnd, KeyLabels, SystemClock,
-    TravelConfig,
+    CENTRAL_STORE, Central, CertificateShelf, Config, DeliveredBlank, Delivery, DeskEnd, KeyLabels,
+    Receipt, SystemClock, TravelConfig,
 };
-use document::{DocumentNumber, Environment, Role};
+use document::{DocumentNumber, Environment, OfficeCode, Role};
 use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
 use profile::{ReleaseShelf, Shelf};
 use serde_json::Value;
@@ -106,7 +106,14 @@ async fn lives() -> Result<Figures, Box<dyn Error>> {
         reference: "D-1".into(),
         blanks: (1..=LIVES).map(blank).collect::<Result<_, _>>()?,
     };
-    central.receive_blanks(&actor("keeper"), &delivery).await?;
+    let receipt = Receipt {
+        place: OfficeCode::parse(CENTRAL_STORE)?,
+        witness: "quality".into(),
+        counted: delivery.blanks.len(),
+        transport_kcv: None,
+    };
+    let keeper = actor("keeper");
+    central.receive_blanks(&keeper, &delivery, &receipt).await?;
     let before = size(&file);
 
     let ended = Arc::new(AtomicBool::new(false));

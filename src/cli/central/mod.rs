@@ -11,6 +11,7 @@ mod new_pins;
 mod parcel;
 mod quality;
 mod search;
+mod series;
 mod serve;
 mod station;
 mod stock;
@@ -40,9 +41,15 @@ pub(crate) enum Command {
     /// Approves an application that somebody else entered. Example:
     /// zimogs central approve APP-2026-000001 --data FOLDER
     Approve(Approve),
-    /// Books a delivery of blanks by its list: one line a blank, with its chips. Example:
-    /// zimogs central receive delivery.jsonl --data FOLDER
+    /// Books a delivery of blanks by its list, counted by two persons. Example:
+    /// zimogs central receive delivery.jsonl --counted 500 --witness ANNA --data FOLDER
     Receive(stock::Receive),
+    /// Blanks: every one is in exactly one account.
+    #[command(subcommand)]
+    Stock(stock::Command),
+    /// Series of document numbers, and what became of each number.
+    #[command(subcommand)]
+    Series(series::Command),
     /// Books that a document without a chip was made of a blank at a desk. Example:
     /// zimogs central produce APP-2026-000001 --blank B-00077 --data FOLDER
     Produce(stock::Produce),
@@ -229,6 +236,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
                 })
         }
         Command::Receive(options) => stock::receive(options),
+        Command::Stock(command) => stock::run(command),
+        Command::Series(command) => series::run(command),
         Command::Produce(options) => stock::produce(options),
         Command::Documents(place) => documents(place),
         Command::Pass(one) => quality::pass(one),

@@ -1,9 +1,18 @@
-//! `zimogs central receive` and `produce`: blanks come in, and become documents at a desk.
+//! `zimogs central stock`: blanks from their delivery to their end, place by place; `receive` and
+//! `produce`: blanks come in, and become documents at a desk.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use central::{Delivery, DeskEnd};
-use clap::Args;
+use central::{
+    CENTRAL_STORE, CountEnd, Counted, Delivery, DeskEnd, Handling, Receipt, StockAccount,
+};
+use clap::{Args, Subcommand};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use document::OfficeCode;
+use document::life_cycle::BlankState;
+use jiff::civil::Date;
 use serde_json::json;
 
 use crate::cli::central::Place;
@@ -13,13 +22,220 @@ use crate::cli::output;
 /// The longest delivery list, in bytes.
 const MAX_LIST: u64 = 64 << 20;
 
+/// Blanks: every one is in exactly one account.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Books a delivery by its list, counted by two persons. Example:
+    /// zimogs central stock receive list.csv --counted 500 --witness ANNA --data FOLDER
+    Receive(Receive),
+    /// Puts the rest of a delivery into stock whose count differed at first. Example:
+    /// zimogs central stock accept D-2026-17 --counted 499 --witness ANNA --data FOLDER
+    Accept(Accept),
+    /// Sends blanks to another place. Example:
+    /// zimogs central stock move LV-0001 LV-0002 --to RIGA-1 --data FOLDER
+    Move(Send),
+    /// Takes in blanks that another person sent here. Example:
+    /// zimogs central stock take-in LV-0001 LV-0002 --as BERTA --data FOLDER
+    TakeIn(Blanks),
+    /// Puts blanks into a slot of a station; a station takes them from the store of its place too. Example:
+    /// zimogs central stock load LV-0001 --station station-1 --slot a --data FOLDER
+    Load(Load),
+    /// Takes blanks out of their slots, back into the store. Example:
+    /// zimogs central stock unload LV-0001 --data FOLDER
+    Unload(Blanks),
+    /// Counts blanks that a station gave back untouched into the store again. Example:
+    /// zimogs central stock restock LV-0001 --data FOLDER
+    Restock(Blanks),
+    /// Books blanks as spoiled that nobody works on. Example:
+    /// zimogs central stock spoil LV-0001 --cause "water" --data FOLDER
+    Spoil(WithCause),
+    /// Sends blanks back to their maker, by two persons. Example:
+    /// zimogs central stock return LV-0001 --cause "wrong print" --witness ANNA --data FOLDER
+    Return(WithWitness),
+    /// Books blanks as missing: an incident for each. Example:
+    /// zimogs central stock missing LV-0001 --cause "not in its box" --data FOLDER
+    Missing(WithCause),
+    /// Books missing blanks as found, by two persons: they are spoiled. Example:
+    /// zimogs central stock found LV-0001 --cause "behind the shelf" --witness ANNA --data FOLDER
+    Found(WithWitness),
+    /// Books spoiled blanks as destroyed, before a witness. Example:
+    /// zimogs central stock destroy LV-0001 --cause "shredded" --witness ANNA --data FOLDER
+    Destroy(WithWitness),
+    /// Compares what was counted at a place with the books. Example:
+    /// zimogs central stock count RIGA-1 --count lateid-v2=120 --count lateid-v2/spoiled=3 --data FOLDER
+    Count(Count),
+    /// Closes a day at a place, by two persons who counted. Example:
+    /// zimogs central stock close RIGA-1 --count lateid-v2=120 --witness ANNA --data FOLDER
+    Close(Close),
+    /// Proves that the journal of blanks and their accounts are one. Example:
+    /// zimogs central stock check --data FOLDER
+    Check(Place),
+    /// Shows the accounts, the deliveries and the days that were not closed. Example:
+    /// zimogs central stock list --data FOLDER
+    List(Place),
+    /// Adds a place: an office or a store. Example:
+    /// zimogs central stock add-place RIGA-1 --name "Riga, first office" --data FOLDER
+    AddPlace(AddPlace),
+}
+
 /// A delivery to book.
 #[derive(Args)]
 pub(crate) struct Receive {
-    /// The delivery's list: JSON Lines, one line a blank.
+    /// The delivery's list: JSON Lines, one line a blank, or CSV, one line a chip.
     list: PathBuf,
+    /// How many blanks two persons counted.
+    #[arg(long)]
+    counted: usize,
+    /// The account of the second person.
+    #[arg(long, value_name = "ACCOUNT")]
+    witness: String,
+    /// The place that it came to.
+    #[arg(long = "at", value_name = "PLACE", default_value = CENTRAL_STORE)]
+    at: OfficeCode,
+    /// The check value of its transport key, six hexadecimal digits; the token's must be the same.
+    #[arg(long, value_parser = kcv)]
+    kcv: Option<[u8; 3]>,
     #[command(flatten)]
     place: Place,
+}
+
+fn kcv(text: &str) -> Result<[u8; 3], String> {
+    let mut value = [0; 3];
+    hex::decode_to_slice(text, &mut value)
+        .map_err(|_| "a key check value is six hexadecimal digits".to_owned())?;
+    Ok(value)
+}
+
+/// The rest of a delivery.
+#[derive(Args)]
+pub(crate) struct Accept {
+    /// The delivery's reference.
+    delivery: String,
+    /// How many of its blanks two persons counted that are set apart.
+    #[arg(long)]
+    counted: usize,
+    /// The account of the second person.
+    #[arg(long, value_name = "ACCOUNT")]
+    witness: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Some blanks.
+#[derive(Args)]
+pub(crate) struct Blanks {
+    /// The serial numbers that are printed on them.
+    #[arg(required = true)]
+    blanks: Vec<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Blanks that go to another place.
+#[derive(Args)]
+pub(crate) struct Send {
+    /// Where they go.
+    #[arg(long, value_name = "PLACE")]
+    to: OfficeCode,
+    #[command(flatten)]
+    blanks: Blanks,
+}
+
+/// Blanks that go into a slot.
+#[derive(Args)]
+pub(crate) struct Load {
+    /// The station's name.
+    #[arg(long)]
+    station: String,
+    /// The slot's name.
+    #[arg(long)]
+    slot: String,
+    #[command(flatten)]
+    blanks: Blanks,
+}
+
+/// Blanks, and what is known of them.
+#[derive(Args)]
+pub(crate) struct WithCause {
+    /// Why, or what is known; without a holder's data.
+    #[arg(long)]
+    cause: String,
+    #[command(flatten)]
+    blanks: Blanks,
+}
+
+/// Blanks, what is known of them, and the second person.
+#[derive(Args)]
+pub(crate) struct WithWitness {
+    /// The account of the second person.
+    #[arg(long, value_name = "ACCOUNT")]
+    witness: String,
+    #[command(flatten)]
+    what: WithCause,
+}
+
+/// What was counted at a place.
+#[derive(Args)]
+pub(crate) struct Count {
+    /// The place.
+    code: OfficeCode,
+    /// How many blanks of one sort lie there in one account: ITEM=N in stock, ITEM/ACCOUNT=N
+    /// otherwise. What is not told counts as none.
+    #[arg(long = "count", value_name = "ITEM[/ACCOUNT]=N")]
+    counts: Vec<CountLine>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A day to close.
+#[derive(Args)]
+pub(crate) struct Close {
+    /// The day; today by default.
+    #[arg(long)]
+    day: Option<Date>,
+    /// The account of the second person.
+    #[arg(long, value_name = "ACCOUNT")]
+    witness: String,
+    #[command(flatten)]
+    count: Count,
+}
+
+/// A place to add.
+#[derive(Args)]
+pub(crate) struct AddPlace {
+    /// Its code: 1 to 16 of A-Z, 0-9 and -.
+    code: OfficeCode,
+    /// Its name.
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A line of a count.
+#[derive(Clone)]
+struct CountLine(Counted);
+
+impl FromStr for CountLine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || "a count is ITEM=N or ITEM/ACCOUNT=N, for example lateid-v2/spoiled=3";
+        let (name, blanks) = text.rsplit_once('=').ok_or_else(form)?;
+        let (item, state) = match name.split_once('/') {
+            None => (name, BlankState::InStock),
+            Some((item, state)) => (item, state.parse().map_err(|_| form())?),
+        };
+        let blanks = blanks.parse().map_err(|_| form())?;
+        if item.is_empty() {
+            return Err(form().to_owned());
+        }
+        Ok(Self(Counted {
+            item: item.to_owned(),
+            state,
+            blanks,
+        }))
+    }
 }
 
 /// A document that was made at a desk.
@@ -37,7 +253,79 @@ pub(crate) struct Produce {
     place: Place,
 }
 
-/// Books a delivery.
+/// Runs a command.
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Receive(options) => receive(options),
+        Command::Accept(options) => {
+            let work = async |central: &central::Central, actor: api::Actor| {
+                let (delivery, witness) = (&options.delivery, &options.witness);
+                let blanks = central
+                    .accept_delivery(&actor, delivery, witness, options.counted)
+                    .await?;
+                match options.place.json() {
+                    true => output::json(&json!({ "delivery": delivery, "blanks": blanks })),
+                    false => output::line(&format!("{delivery}: {blanks} blanks are in stock")),
+                }
+            };
+            options.place.with_central("stock-keeper", work)
+        }
+        Command::Move(options) => {
+            let to = options.to.clone();
+            handle(&options.blanks, &Handling::Send { to })
+        }
+        Command::TakeIn(blanks) => handle(blanks, &Handling::TakeIn),
+        Command::Load(options) => {
+            let (station, slot) = (options.station.clone(), options.slot.clone());
+            handle(&options.blanks, &Handling::Load { station, slot })
+        }
+        Command::Unload(blanks) => handle(blanks, &Handling::Unload),
+        Command::Restock(blanks) => handle(blanks, &Handling::Restock),
+        Command::Spoil(options) => {
+            let cause = options.cause.clone();
+            handle(&options.blanks, &Handling::Spoil { cause })
+        }
+        Command::Missing(options) => {
+            let cause = options.cause.clone();
+            handle(&options.blanks, &Handling::ReportMissing { cause })
+        }
+        Command::Return(options) => {
+            let (witness, cause) = options.parts();
+            handle(&options.what.blanks, &Handling::SendBack { witness, cause })
+        }
+        Command::Found(options) => {
+            let (witness, cause) = options.parts();
+            handle(&options.what.blanks, &Handling::Find { witness, cause })
+        }
+        Command::Destroy(options) => {
+            let (witness, cause) = options.parts();
+            handle(&options.what.blanks, &Handling::Destroy { witness, cause })
+        }
+        Command::Count(options) => count(options, None),
+        Command::Close(options) => count(&options.count, Some(options)),
+        Command::Check(place) => check(place),
+        Command::List(place) => list(place),
+        Command::AddPlace(options) => {
+            let work = async |central: &central::Central, actor: api::Actor| {
+                let code = &options.code;
+                central.add_place(&actor, code, &options.name).await?;
+                match options.place.json() {
+                    true => output::json(&json!({ "place": code.as_str() })),
+                    false => output::line(&format!("place {code} is in the books")),
+                }
+            };
+            options.place.with_central("administrator", work)
+        }
+    }
+}
+
+impl WithWitness {
+    fn parts(&self) -> (String, String) {
+        (self.witness.clone(), self.what.cause.clone())
+    }
+}
+
+/// Reads a delivery's list and books it.
 pub(crate) fn receive(options: &Receive) -> Result<(), Failure> {
     let shown = options.list.display();
     let unread = |error: String| Failure::new(Kind::Usage, format!("cannot read {shown}: {error}"));
@@ -47,17 +335,207 @@ pub(crate) fn receive(options: &Receive) -> Result<(), Failure> {
     }
     let text = std::fs::read_to_string(&options.list).map_err(|error| unread(error.to_string()))?;
     let delivery = Delivery::parse(&text).or_fail(Kind::Usage)?;
+    let receipt = Receipt {
+        place: options.at.clone(),
+        witness: options.witness.clone(),
+        counted: options.counted,
+        transport_kcv: options.kcv,
+    };
     options
         .place
         .with_central("stock-keeper", async |central, actor| {
-            let blanks = central.receive_blanks(&actor, &delivery).await?;
-            let reference = &delivery.reference;
+            let received = central.receive_blanks(&actor, &delivery, &receipt).await?;
+            let (reference, blanks) = (&delivery.reference, received.blanks);
             if options.place.json() {
-                output::json(&json!({ "delivery": reference, "blanks": blanks }))
-            } else {
-                output::line(&format!("{reference}: {blanks} blanks are in stock"))
+                output::json(&json!({
+                    "delivery": reference, "blanks": blanks, "counted": receipt.counted,
+                    "place": receipt.place.as_str(), "incident": received.incident,
+                }))?;
+            } else if received.incident.is_none() {
+                output::line(&format!("{reference}: {blanks} blanks are in stock"))?;
+            }
+            match received.incident {
+                None => Ok(()),
+                Some(incident) => Err(Failure::new(
+                    Kind::Refused,
+                    format!(
+                        "{reference}: {blanks} blanks are announced, and {} were counted; they are set apart, and incident {incident} is open",
+                        receipt.counted
+                    ),
+                )
+                .with_hint(
+                    "book what is missing: zimogs central stock missing; then the rest: zimogs central stock accept",
+                )),
             }
         })
+}
+
+fn handle(blanks: &Blanks, handling: &Handling) -> Result<(), Failure> {
+    let work = async |central: &central::Central, actor: api::Actor| {
+        let incidents = central
+            .handle_blanks(&actor, &blanks.blanks, handling)
+            .await?;
+        if blanks.place.json() {
+            return output::json(&json!({ "blanks": blanks.blanks, "incidents": incidents }));
+        }
+        output::line(&format!("{} blanks are booked", blanks.blanks.len()))?;
+        for incident in incidents {
+            output::line(&format!("incident {incident} is open"))?;
+        }
+        Ok(())
+    };
+    blanks.place.with_central("stock-keeper", work)
+}
+
+/// Counts a place, and closes a day there where `close` says so.
+fn count(options: &Count, close: Option<&Close>) -> Result<(), Failure> {
+    let counted: Vec<_> = options.counts.iter().map(|line| line.0.clone()).collect();
+    let place = &options.code;
+    let work = async |central: &central::Central, actor: api::Actor| {
+        let end = match close {
+            None => central.count_place(&actor, place, &counted).await?,
+            Some(close) => {
+                let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+                let day = close.day.unwrap_or(today.date());
+                let witness = &close.witness;
+                central
+                    .close_day(&actor, place, day, witness, &counted)
+                    .await?
+            }
+        };
+        let CountEnd::Differs {
+            incident,
+            differences,
+        } = end
+        else {
+            let done = if close.is_some() {
+                "closed"
+            } else {
+                "as the books say"
+            };
+            return match options.place.json() {
+                true => output::json(&json!({ "place": place.as_str(), "agrees": true })),
+                false => output::line(&format!("{place} is {done}")),
+            };
+        };
+        if options.place.json() {
+            let lines = differences.iter().map(|line| {
+                json!({
+                    "item": line.item, "account": line.state,
+                    "counted": line.counted, "booked": line.booked,
+                })
+            });
+            output::json(&json!({
+                "place": place.as_str(), "agrees": false, "incident": incident,
+                "differences": lines.collect::<Vec<_>>(),
+            }))?;
+        } else {
+            for line in &differences {
+                output::line(&format!(
+                    "{} {}: {} counted, {} in the books",
+                    line.item, line.state, line.counted, line.booked
+                ))?;
+            }
+        }
+        Err(Failure::new(
+            Kind::Refused,
+            format!("{place} is not as the books say; incident {incident} is open"),
+        ))
+    };
+    options.place.with_central("stock-keeper", work)
+}
+
+fn check(place: &Place) -> Result<(), Failure> {
+    place.with_central("auditor", async |central, actor| {
+        let check = central.check_stock(&actor).await?;
+        if place.json() {
+            output::json(&json!({
+                "blanks": check.blanks, "movements": check.movements,
+                "differences": check.differences,
+            }))?;
+        } else {
+            for difference in &check.differences {
+                output::line(difference)?;
+            }
+        }
+        if !check.differences.is_empty() {
+            return Err(Failure::new(
+                Kind::Integrity,
+                format!(
+                    "journal and accounts differ in {} places",
+                    check.differences.len()
+                ),
+            ));
+        }
+        match place.json() {
+            true => Ok(()),
+            false => output::line(&format!(
+                "{} blanks and {} movements: journal and accounts are one",
+                check.blanks, check.movements
+            )),
+        }
+    })
+}
+
+fn list(place: &Place) -> Result<(), Failure> {
+    place.with_central("auditor", async |central, actor| {
+        let accounts = central.stock(&actor).await?;
+        let deliveries = central.deliveries(&actor).await?;
+        let days = central.days(&actor).await?;
+        if place.json() {
+            let account = |line: &StockAccount| {
+                json!({
+                    "place": line.place.as_str(), "item": line.item, "account": line.state,
+                    "blanks": line.blanks,
+                })
+            };
+            let deliveries = deliveries.iter().map(|line| {
+                let accounts = line.accounts.iter();
+                let accounts = accounts.map(|(state, blanks)| (state.name().to_owned(), json!(blanks)));
+                json!({
+                    "delivery": line.reference, "delivered": line.delivered, "counted": line.counted,
+                    "accepted": line.accepted,
+                    "accounts": accounts.collect::<serde_json::Map<_, _>>(),
+                })
+            });
+            let days = days.iter().map(|line| {
+                json!({
+                    "place": line.place.code.as_str(), "name": line.place.name,
+                    "closed": line.closed, "overdue": line.overdue,
+                })
+            });
+            return output::json(&json!({
+                "accounts": accounts.iter().map(account).collect::<Vec<_>>(),
+                "deliveries": deliveries.collect::<Vec<_>>(),
+                "days": days.collect::<Vec<_>>(),
+            }));
+        }
+        let mut table = Table::new();
+        table
+            .load_preset(UTF8_FULL_CONDENSED)
+            .set_header(["place", "item", "account", "blanks"]);
+        for line in &accounts {
+            table.add_row([
+                line.place.to_string(),
+                line.item.clone(),
+                line.state.to_string(),
+                line.blanks.to_string(),
+            ]);
+        }
+        output::line(&table.to_string())?;
+        for line in deliveries.iter().filter(|line| !line.accepted) {
+            output::line(&format!(
+                "delivery {}: {} announced, {} counted, not accepted yet",
+                line.reference, line.delivered, line.counted
+            ))?;
+        }
+        for line in &days {
+            if let Some(day) = line.overdue {
+                output::line(&format!("{} was not closed on {day}", line.place.code))?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Books what a desk made of a blank.

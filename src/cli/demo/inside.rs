@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use api::{Actor, BlankEnd, Centre, ReportedChip};
-use central::{Central, Delivery, DeskEnd};
-use document::Role;
+use central::{CENTRAL_STORE, Central, Delivery, DeskEnd, Receipt};
+use document::{OfficeCode, Role};
 use station::{
     Catalogue, Happening, RemoteCentre, RemoteConfig, SlotChip, SlotConfig, Station, StationConfig,
     StationKey,
@@ -95,8 +95,14 @@ async fn demo(
         reference: "DEMO-1".into(),
         blanks: blanks.map(Blank::delivered).collect(),
     };
+    let receipt = Receipt {
+        place: OfficeCode::parse(CENTRAL_STORE).or_fail(Kind::Failed)?,
+        witness: by(Role::Quality).person,
+        counted: delivery.blanks.len(),
+        transport_kcv: None,
+    };
     central
-        .receive_blanks(&by(Role::StockKeeper), &delivery)
+        .receive_blanks(&by(Role::StockKeeper), &delivery, &receipt)
         .await?;
     let holders = applications(&central, &samples, count).await?;
 

@@ -17,7 +17,7 @@ use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
 use crate::{
     Central, CentralError, CertificateShelf, Clock, Config, DeliveredBlank, DeliveredChip,
-    Delivery, KeyLabels,
+    Delivery, KeyLabels, Receipt,
 };
 
 pub(super) const PRODUCT: &str = "lateid-v2";
@@ -186,13 +186,12 @@ impl House {
             reference: format!("D-{serial}"),
             blanks: vec![DeliveredBlank::of_chips(serial, chips.collect())],
         };
-        assert_eq!(
-            self.central
-                .receive_blanks(&actor("keeper"), &delivery)
-                .await
-                .unwrap(),
-            1
-        );
+        let received = self
+            .central
+            .receive_blanks(&actor("keeper"), &delivery, &receipt(1))
+            .await
+            .unwrap();
+        assert_eq!((received.blanks, received.incident), (1, None));
     }
 
     pub(super) async fn lease(&self, slot: &str) -> Option<Lease> {
@@ -261,6 +260,16 @@ impl House {
         let mut tx = self.central.write().await.unwrap();
         sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
+    }
+}
+
+/// A delivery that came to the central store, and of which two counted so many.
+pub(super) fn receipt(counted: usize) -> Receipt {
+    Receipt {
+        place: document::OfficeCode::parse(crate::CENTRAL_STORE).unwrap(),
+        witness: "quality".into(),
+        counted,
+        transport_kcv: None,
     }
 }
 

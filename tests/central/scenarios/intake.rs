@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::bench::{bare_report, personalize, untouched};
 use super::house::{
-    PRODUCT, actor, delivered, is_conflict, is_refused, operator, printed, request, sample,
-    samples, unbooked, with_house,
+    PRODUCT, actor, delivered, is_conflict, is_refused, operator, printed, receipt, request,
+    sample, samples, unbooked, with_house,
 };
 use crate::{CentralError, DeliveredBlank, DeliveredChip, Delivery};
 
@@ -271,20 +271,33 @@ fn blanks_are_booked_whole_or_not_at_all() {
             let again = blank(&printed(&known), &[delivered(PRODUCT, &unbooked())]);
             for other in [moved, again] {
                 let mixed = delivery("D-2", &[fresh.clone(), other]);
-                assert!(is_conflict(&central.receive_blanks(&keeper, &mixed).await));
+                assert!(is_conflict(
+                    &central
+                        .receive_blanks(&keeper, &mixed, &receipt(mixed.blanks.len()))
+                        .await
+                ));
             }
             assert_eq!(central.blanks(&keeper).await.unwrap().len(), 1);
             let sound = delivery("D-2", std::slice::from_ref(&fresh));
-            central.receive_blanks(&keeper, &sound).await.unwrap();
+            central
+                .receive_blanks(&keeper, &sound, &receipt(sound.blanks.len()))
+                .await
+                .unwrap();
             let booked = central.blanks(&keeper).await.unwrap();
             let booked = booked.iter().find(|blank| blank.serial == "LV-0001");
             assert_eq!(booked.unwrap().chips, [delivered(PRODUCT, &new)]);
             let other = blank("LV-0003", &[delivered(PRODUCT, &unbooked())]);
             let reused = delivery("D-2", std::slice::from_ref(&other));
-            assert!(is_conflict(&central.receive_blanks(&keeper, &reused).await));
+            assert!(is_conflict(
+                &central
+                    .receive_blanks(&keeper, &reused, &receipt(reused.blanks.len()))
+                    .await
+            ));
             let unknown = delivery("D-3", &[blank("LV-4", &[delivered("other", &unbooked())])]);
             assert!(matches!(
-                central.receive_blanks(&keeper, &unknown).await,
+                central
+                    .receive_blanks(&keeper, &unknown, &receipt(unknown.blanks.len()))
+                    .await,
                 Err(CentralError::NotFound { .. })
             ));
             let twins = [
@@ -301,7 +314,9 @@ fn blanks_are_booked_whole_or_not_at_all() {
                 delivery("D-3", &[blank("LV-3", &twins)]),
                 delivery("D-3", &[nameless]),
             ] {
-                let result = central.receive_blanks(&keeper, &malformed).await;
+                let result = central
+                    .receive_blanks(&keeper, &malformed, &receipt(malformed.blanks.len()))
+                    .await;
                 assert!(
                     matches!(result, Err(CentralError::Invalid { .. })),
                     "{result:?}"

@@ -7,8 +7,8 @@ use vcard::{Chip, Fault, FaultKind};
 
 use super::bench::{Run, bare_report, personalize, report, spoiled, untouched};
 use super::house::{
-    House, PRODUCT, actor, delivered, is_conflict, is_refused, operator, request, sample, unbooked,
-    with_adapted_house,
+    House, PRODUCT, actor, delivered, is_conflict, is_refused, operator, receipt, request, sample,
+    unbooked, with_adapted_house,
 };
 use super::two_chips::EID_CARD;
 use crate::{CentralError, Config, DeliveredBlank, Delivery, DeskEnd};
@@ -55,7 +55,9 @@ async fn receive(house: &House, blanks: Vec<DeliveredBlank>) -> Result<usize, Ce
         blanks,
     };
     let central = &house.central;
-    central.receive_blanks(&actor("keeper"), &delivery).await
+    let (keeper, receipt) = (actor("keeper"), receipt(delivery.blanks.len()));
+    let received = central.receive_blanks(&keeper, &delivery, &receipt).await?;
+    Ok(received.blanks)
 }
 
 /// Imports and approves a sample; returns its application's reference.

@@ -11,8 +11,11 @@ use card::gp::Key;
 use document::life_cycle::{IncidentKind, RevocationCause};
 use document::{Environment, Role};
 
-use super::house::{actor, is_conflict, is_refused, request, sample, with_house};
-use crate::{Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, PrintJob};
+use super::house::{actor, is_conflict, is_refused, receipt, request, sample, with_house};
+use crate::{
+    Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, Handling, NewSeries,
+    PrintJob,
+};
 
 /// A station's request, of openssl's.
 const PKCS10: &[u8] = include_bytes!("../../vectors/stations/request.der");
@@ -36,6 +39,11 @@ fn right_missing(text: Option<String>) -> bool {
 
 fn of<T>(result: Result<T, CentralError>) -> bool {
     right_missing(result.err().map(|error| error.to_string()))
+}
+
+async fn handled(central: &Central, who: &api::Actor, handling: &Handling) -> bool {
+    let blanks = ["B-0".to_owned()];
+    of(central.handle_blanks(who, &blanks, handling).await)
 }
 
 fn at<T>(result: Result<T, ApiError>) -> bool {
@@ -108,6 +116,24 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         journal: Vec::new(),
     };
     let request = request("s", &["lateid-v2"]);
+    let (witness, cause) = ("auditor".to_owned(), "no".to_owned());
+    let destroy = Handling::Destroy {
+        witness: witness.clone(),
+        cause: cause.clone(),
+    };
+    let miss = Handling::ReportMissing {
+        cause: cause.clone(),
+    };
+    let find = Handling::Find { witness, cause };
+    let office = document::OfficeCode::parse("NOWHERE").unwrap();
+    let day = jiff::civil::date(2026, 11, 19);
+    let new_series = NewSeries {
+        prefix: "PA".into(),
+        first: 1,
+        last: 1,
+        kinds: Vec::new(),
+    };
+    let some = number.parse().unwrap();
     let missing = [
         ("add_account", of(central.add_account(&who, "", &[]).await)),
         ("accounts", of(central.accounts(&who).await)),
@@ -119,13 +145,56 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("reject", of(central.reject(&who, "APP-0", "no").await)),
         (
             "receive_blanks",
-            of(central.receive_blanks(&who, &delivery).await),
+            of(central
+                .receive_blanks(&who, &delivery, &receipt(delivery.blanks.len()))
+                .await),
         ),
         (
             "produce",
             of(central.produce(&who, "APP-0", "B-0", &DeskEnd::Made).await),
         ),
         ("restock", of(central.restock(&who, &["00".into()]).await)),
+        (
+            "accept_delivery",
+            of(central.accept_delivery(&who, "D-0", "auditor", 0).await),
+        ),
+        ("move", handled(central, &who, &Handling::TakeIn).await),
+        ("destroy", handled(central, &who, &destroy).await),
+        ("find", handled(central, &who, &find).await),
+        ("miss", handled(central, &who, &miss).await),
+        (
+            "count_place",
+            of(central.count_place(&who, &office, &[]).await),
+        ),
+        (
+            "close_day",
+            of(central.close_day(&who, &office, day, "auditor", &[]).await),
+        ),
+        (
+            "add_place",
+            of(central.add_place(&who, &office, "a place").await),
+        ),
+        ("places", of(central.places(&who).await)),
+        ("days", of(central.days(&who).await)),
+        ("stock", of(central.stock(&who).await)),
+        ("deliveries", of(central.deliveries(&who).await)),
+        ("check_stock", of(central.check_stock(&who).await)),
+        ("series", of(central.series(&who).await)),
+        ("check_numbers", of(central.check_numbers(&who).await)),
+        (
+            "open_series",
+            of(central.open_series(&who, &new_series, "auditor").await),
+        ),
+        (
+            "close_series",
+            of(central.close_series(&who, "XZ", "auditor", "no").await),
+        ),
+        (
+            "void_numbers",
+            of(central
+                .void_numbers(&who, (some, some), "auditor", "no")
+                .await),
+        ),
         ("pass_quality", of(central.pass_quality(&who, number).await)),
         (
             "fail_quality",
@@ -326,6 +395,13 @@ fn every_act_is_one_roles_business() {
                 "blanks",
                 "numbers",
                 "incidents",
+                "places",
+                "days",
+                "stock",
+                "deliveries",
+                "check_stock",
+                "series",
+                "check_numbers",
                 "envelopes",
                 "unsettled",
                 "issued",
@@ -371,11 +447,12 @@ fn every_act_is_one_roles_business() {
                             "confirm",
                             "report",
                             "produce",
+                            "miss",
                         ],
                     ]
                     .concat(),
                     "quality" => [
-                        &["pass_quality", "fail_quality", "hold"][..],
+                        &["pass_quality", "fail_quality", "hold", "miss"][..],
                         &packs,
                         &mishaps,
                         &looks,
@@ -383,7 +460,18 @@ fn every_act_is_one_roles_business() {
                     ]
                     .concat(),
                     "keeper" => [
-                        &["receive_blanks", "restock", "destroy_document"][..],
+                        &[
+                            "receive_blanks",
+                            "accept_delivery",
+                            "restock",
+                            "move",
+                            "destroy",
+                            "destroy_document",
+                            "find",
+                            "miss",
+                            "count_place",
+                            "close_day",
+                        ][..],
                         &looks,
                         &reports,
                     ]
@@ -424,6 +512,7 @@ fn every_act_is_one_roles_business() {
                     _ => [
                         &["add_account", "accounts", "ask_station", "remove_station"][..],
                         &["suspend_station", "stations"],
+                        &["add_place", "open_series", "close_series", "void_numbers"],
                         &reports,
                     ]
                     .concat(),

@@ -4,7 +4,9 @@ use api::{BlankEnd, Centre, Lease};
 use vcard::Chip;
 
 use super::bench::{personalize, report};
-use super::house::{House, PRODUCT, actor, operator, product_file, unbooked, with_adapted_house};
+use super::house::{
+    House, PRODUCT, actor, operator, product_file, receipt, unbooked, with_adapted_house,
+};
 use super::key_requests::{challenge, refused};
 use crate::{Config, DeliveredBlank, DeliveredChip, Delivery};
 
@@ -36,7 +38,10 @@ async fn leased(house: &House, chip: &Chip) -> Lease {
     };
     let keeper = actor("keeper");
     let store = &house.central;
-    store.receive_blanks(&keeper, &delivery).await.unwrap();
+    store
+        .receive_blanks(&keeper, &delivery, &receipt(delivery.blanks.len()))
+        .await
+        .unwrap();
     house.prepared("01-adult").await;
     house.lease("a").await.unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{ChannelOpening, Lease, SealRequest, SealedCommand};
 
-use super::house::{House, actor};
+use super::house::{House, actor, receipt};
 use super::judge::chip_text;
 use crate::{Config, DeliveredBlank, DeliveredChip, Delivery};
 
@@ -97,7 +97,7 @@ pub(super) async fn leased(house: &House, product: &str, serial: &str, slot: &st
     let keeper = actor("keeper");
     house
         .central
-        .receive_blanks(&keeper, &delivery)
+        .receive_blanks(&keeper, &delivery, &receipt(delivery.blanks.len()))
         .await
         .unwrap();
     let lease = house.lease_for(slot, &[product]).await.unwrap();

@@ -1,0 +1,283 @@
+//! The accounts of blanks as sums of the journal, and the proof that journal and states agree.
+
+use api::Actor;
+use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
+use document::{Act, OfficeCode};
+use jiff::civil::Date;
+use sqlx::Row;
+
+use crate::accounts::authorise;
+use crate::central::Central;
+use crate::database::{Connection, DbRow, parsed};
+use crate::error::Result;
+use crate::movements::DELIVERED;
+
+/// The first line of a blank that was in the books before the journal began.
+const OPENING: &str = "opening";
+
+/// The most differences of one sort that a check names.
+const MAX_NAMED: i64 = 1_000;
+
+/// How many blanks of one sort are in one account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StockAccount {
+    /// The place; of blanks on their way, where they go.
+    pub place: OfficeCode,
+    /// What they are: their article, or the products of their chips joined by `+`.
+    pub item: String,
+    /// The account.
+    pub state: BlankState,
+    /// How many there are, by the journal.
+    pub blanks: u64,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryAccount {
+    /// The delivery's reference.
+    pub reference: String,
+    /// How many blanks its list has.
+    pub delivered: u64,
+    /// How many were counted when it came.
+    pub counted: u64,
+    /// Whether it was accepted.
+    pub accepted: bool,
+    /// How many of its blanks are in each account now, by the journal.
+    pub accounts: Vec<(BlankState, u64)>,
+}
+
+/// What a check of the stock found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockCheck {
+    /// How many blanks were ever delivered.
+    pub blanks: u64,
+    /// How many lines the journal has.
+    pub movements: u64,
+    /// Every difference, in words; none where journal and states are one.
+    pub differences: Vec<String>,
+}
+
+impl Central {
+    /// Returns the accounts that are not empty, as sums of the journal.
+    ///
+    /// # Errors
+    /// [`crate::CentralError::Refused`] without the right to reports.
+    pub async fn stock(&self, actor: &Actor) -> Result<Vec<StockAccount>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        balances(&mut tx, None, None).await
+    }
+
+    /// Returns what became of each delivery, by its reference.
+    ///
+    /// # Errors
+    /// As [`Central::stock`].
+    pub async fn deliveries(&self, actor: &Actor) -> Result<Vec<DeliveryAccount>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let rows = sqlx::query(
+            "SELECT reference, blanks, counted, accepted FROM delivery ORDER BY received, reference",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let sums = sqlx::query(
+            "SELECT b.delivery, m.state, CAST(sum(m.change) AS BIGINT) AS blanks FROM blank b JOIN (
+                 SELECT blank, to_state AS state, 1 AS change FROM blank_movement
+                 UNION ALL
+                 SELECT blank, from_state AS state, -1 AS change FROM blank_movement WHERE from_state IS NOT NULL
+             ) m ON m.blank = b.serial GROUP BY b.delivery, m.state HAVING sum(m.change) <> 0 ORDER BY b.delivery, m.state",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut deliveries = Vec::new();
+        for row in &rows {
+            let reference: String = row.get("reference");
+            let mut accounts = Vec::new();
+            for sum in &sums {
+                if sum.get::<&str, _>("delivery") == reference {
+                    let state = parsed("an account of blanks", sum.get("state"))?;
+                    accounts.push((state, figure(sum, "blanks")));
+                }
+            }
+            deliveries.push(DeliveryAccount {
+                delivered: figure(row, "blanks"),
+                counted: figure(row, "counted"),
+                accepted: row.get::<Option<i64>, _>("accepted").is_some(),
+                reference,
+                accounts,
+            });
+        }
+        Ok(deliveries)
+    }
+
+    /// Proves that the journal of blanks and the states of blanks are one: every blank has one
+    /// unbroken line from its delivery to the account that it is in, each step one that the life
+    /// cycle has, and each delivery is in the books whole. Names what differs.
+    ///
+    /// # Errors
+    /// As [`Central::stock`].
+    pub async fn check_stock(&self, actor: &Actor) -> Result<StockCheck> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let mut differences = Vec::new();
+        ends_differ(&mut tx, &mut differences).await?;
+        lines_break(&mut tx, &mut differences).await?;
+        steps_differ(&mut tx, &mut differences).await?;
+        deliveries_differ(&mut tx, &mut differences).await?;
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM blank) AS blanks, (SELECT count(*) FROM blank_movement) AS movements",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(StockCheck {
+            blanks: figure(&row, "blanks"),
+            movements: figure(&row, "movements"),
+            differences,
+        })
+    }
+}
+
+/// Returns the balances of one place, or of all, at the end of a day, or now.
+pub(crate) async fn balances(
+    tx: &mut Connection,
+    place: Option<&str>,
+    until: Option<Date>,
+) -> Result<Vec<StockAccount>> {
+    let until = until.map(|day| day.to_string());
+    let rows = sqlx::query(
+        "SELECT m.place, b.item, m.state, CAST(sum(m.change) AS BIGINT) AS blanks FROM (
+             SELECT blank, to_place AS place, to_state AS state, to_day AS day, 1 AS change FROM blank_movement
+             UNION ALL
+             SELECT blank, from_place AS place, from_state AS state, from_day AS day, -1 AS change FROM blank_movement WHERE from_state IS NOT NULL
+         ) m JOIN blank b ON b.serial = m.blank
+         WHERE (CAST($1 AS TEXT) IS NULL OR m.place = $2) AND (CAST($3 AS TEXT) IS NULL OR m.day <= $4)
+         GROUP BY m.place, b.item, m.state HAVING sum(m.change) <> 0 ORDER BY m.place, b.item, m.state",
+    )
+    .bind(place)
+    .bind(place)
+    .bind(until.as_deref())
+    .bind(until.as_deref())
+    .fetch_all(tx)
+    .await?;
+    let account = |row: &DbRow| {
+        Ok(StockAccount {
+            place: parsed("a place's code", row.get("place"))?,
+            item: row.get("item"),
+            state: parsed("an account of blanks", row.get("state"))?,
+            blanks: figure(row, "blanks"),
+        })
+    };
+    rows.iter().map(account).collect()
+}
+
+fn figure(row: &DbRow, column: &str) -> u64 {
+    row.get::<i64, _>(column).unsigned_abs()
+}
+
+/// Finds blanks that are elsewhere than their last line says, or have none.
+async fn ends_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT b.serial, b.state, b.place, m.to_state, m.to_place FROM blank b
+         LEFT JOIN (SELECT blank, max(id) AS id FROM blank_movement GROUP BY blank) l ON l.blank = b.serial
+         LEFT JOIN blank_movement m ON m.id = l.id
+         WHERE m.id IS NULL OR m.to_state <> b.state OR m.to_place <> b.place ORDER BY b.serial LIMIT $1",
+    )
+    .bind(MAX_NAMED)
+    .fetch_all(tx)
+    .await?;
+    for row in &rows {
+        let text = |column| row.get::<Option<&str>, _>(column).unwrap_or_default();
+        let (serial, state, place) = (text("serial"), text("state"), text("place"));
+        differences.push(match text("to_state") {
+            "" => format!("blank {serial} is {state} at {place}, and the journal does not know it"),
+            to => format!(
+                "blank {serial} is {state} at {place}, and by the journal it is {to} at {}",
+                text("to_place")
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Finds lines that do not begin where the one before them ended.
+async fn lines_break(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT id, blank, from_state, from_place, was_state, was_place FROM (
+             SELECT id, blank, from_state, from_place,
+                    lag(to_state) OVER (PARTITION BY blank ORDER BY id) AS was_state,
+                    lag(to_place) OVER (PARTITION BY blank ORDER BY id) AS was_place
+             FROM blank_movement
+         ) m WHERE COALESCE(from_state, '') <> COALESCE(was_state, '') OR COALESCE(from_place, '') <> COALESCE(was_place, '')
+         ORDER BY id LIMIT $1",
+    )
+    .bind(MAX_NAMED)
+    .fetch_all(tx)
+    .await?;
+    for row in &rows {
+        let account = |state, place| match row.get::<Option<&str>, _>(state) {
+            None => "with its maker".to_owned(),
+            Some(state) => format!("{state} at {}", row.get::<&str, _>(place)),
+        };
+        differences.push(format!(
+            "line {} of the journal takes blank {} from where it was not: it was {}, and the line says {}",
+            row.get::<i64, _>("id"),
+            row.get::<&str, _>("blank"),
+            account("was_state", "was_place"),
+            account("from_state", "from_place")
+        ));
+    }
+    Ok(())
+}
+
+/// Finds steps that the life cycle does not have.
+async fn steps_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT event, from_state, to_state, count(*) AS times, min(blank) AS blank FROM blank_movement
+         GROUP BY event, from_state, to_state ORDER BY event, from_state, to_state",
+    )
+    .fetch_all(tx)
+    .await?;
+    for row in &rows {
+        let (event, to): (&str, &str) = (row.get("event"), row.get("to_state"));
+        let from: Option<&str> = row.get("from_state");
+        let is_known = match from {
+            None => event == OPENING || (event == DELIVERED && to == BlankState::INITIAL.name()),
+            Some(from) => {
+                let (from, event) = (from.parse::<BlankState>(), event.parse::<BlankEvent>());
+                let next = from.ok().zip(event.ok());
+                let next = next.and_then(|(from, event)| from.apply(event).ok());
+                next.is_some_and(|next| next.name() == to)
+            }
+        };
+        if !is_known {
+            differences.push(format!(
+                "{} lines of the journal say {event} from {} to {to}, blank {} among them; no life cycle has that",
+                figure(row, "times"),
+                from.unwrap_or("the maker"),
+                row.get::<&str, _>("blank")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Finds deliveries that are not whole in the books.
+async fn deliveries_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT d.reference, d.blanks, count(b.serial) AS booked FROM delivery d
+         LEFT JOIN blank b ON b.delivery = d.reference GROUP BY d.reference, d.blanks
+         HAVING count(b.serial) <> d.blanks ORDER BY d.reference LIMIT $1",
+    )
+    .bind(MAX_NAMED)
+    .fetch_all(tx)
+    .await?;
+    for row in &rows {
+        differences.push(format!(
+            "delivery {} had {} blanks, and {} are in the books",
+            row.get::<&str, _>("reference"),
+            figure(row, "blanks"),
+            figure(row, "booked")
+        ));
+    }
+    Ok(())
+}
