@@ -1,5 +1,6 @@
 //! Nothing secret stays behind: every file that a whole run wrote is searched for its PINs.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -7,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use vprinter::VirtualPrinter;
 
 use crate::missing;
-use crate::world::{CANARY, Demo, judged, run};
+use crate::world::{CANARY, Demo, judged, project, run, zimogs};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -58,16 +59,41 @@ fn forms(raw: &[u8]) -> Vec<Vec<u8>> {
 fn assert_nowhere(folder: &Path, secrets: &[Secret]) {
     let mut all = Vec::new();
     files(folder, &mut all);
+    assert_none(&all, secrets);
+}
+
+/// Demands that none of the secrets, in any of its forms, stands in any of the files.
+fn assert_none(all: &[PathBuf], secrets: &[Secret]) {
     assert!(all.len() > 10);
-    for path in &all {
-        let bytes = std::fs::read(path).unwrap();
-        for (name, forms) in secrets {
-            for (index, form) in forms.iter().enumerate() {
-                let hit = bytes.windows(form.len()).any(|window| window == form);
-                assert!(!hit, "{name} stands in {} (form {index})", path.display());
+    for path in all {
+        let found = found(&std::fs::read(path).unwrap(), secrets);
+        assert_eq!(found, None, "in {}", path.display());
+    }
+}
+
+/// A form of a secret: of what, which, and how it is written.
+type Form<'a> = (&'static str, usize, &'a [u8]);
+
+/// How a form begins: what files are looked through for, once for all forms.
+const BEGINNING: usize = 6;
+
+/// Returns which of the secrets stands in these bytes, and in which form.
+fn found(bytes: &[u8], secrets: &[Secret]) -> Option<(&'static str, usize)> {
+    let mut beginnings: HashMap<&[u8], Vec<Form<'_>>> = HashMap::new();
+    for (name, forms) in secrets {
+        for (index, form) in forms.iter().enumerate() {
+            let beginning = beginnings.entry(&form[..BEGINNING]).or_default();
+            beginning.push((name, index, form));
+        }
+    }
+    for (place, window) in bytes.windows(BEGINNING).enumerate() {
+        for (name, index, form) in beginnings.get(window).into_iter().flatten() {
+            if bytes[place..].starts_with(form) {
+                return Some((name, *index));
             }
         }
     }
+    None
 }
 
 /// In a run of its own: while another test works in a folder, files come and go.
@@ -146,6 +172,111 @@ fn keys_of(demo: &Demo) -> Vec<Secret> {
     // What a private key looks like, whoever made it: PKCS#8 and SEC 1 in PEM.
     keys.push(("a private key", vec![b"PRIVATE KEY-----".to_vec()]));
     keys
+}
+
+/// Whole lives with everything told that a program can tell: who the documents are for stands in no
+/// file but in certificates, which are made to be shown, and in the chips.
+#[test]
+fn nobody_is_named_in_any_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, temporary) = (folder.path().join("data"), folder.path().join("temporary"));
+    std::fs::create_dir(&temporary).unwrap();
+    let told = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command.args(arguments).arg("--data").arg(&data);
+        command.env("ZIMOGS_LOG", "trace").env("TMPDIR", &temporary);
+        let output = run(&mut command);
+        [output.stdout, output.stderr].concat()
+    };
+    let mut said = told(&["demo", "--exit-when-done", "--json", "--documents", "18"]);
+    // What was looked for is not told either.
+    said.extend(told(&[
+        "central",
+        "search",
+        "--surname",
+        "Pirkstina",
+        "--json",
+    ]));
+    said.extend(told(&["central", "documents", "--json"]));
+    said.extend(told(&["central", "erase"]));
+    said.extend(told(&["central", "erase", "--check"]));
+    let out = temporary.join("exported");
+    said.extend(told(&["audit", "export", "--out", out.to_str().unwrap()]));
+    std::fs::write(temporary.join("said"), said).unwrap();
+
+    let mut people = Vec::new();
+    let mut samples = Vec::new();
+    files(&project("tests/samples/applications"), &mut samples);
+    for sample in &samples {
+        people.extend(person(sample));
+    }
+    assert!(people.len() > 100);
+    let copy = data.join("without-certificates.db");
+    take_certificates_out(&data.join("central.db"), &copy);
+    let mut searched = Vec::new();
+    files(folder.path(), &mut searched);
+    let certificates = [data.join("central.db"), data.join("central.db-wal")];
+    searched.retain(|path| {
+        !certificates.contains(path) && !path.starts_with(data.join("certificates"))
+    });
+    assert_none(&searched, &people);
+    // What is searched for is what is there to be found.
+    let store = std::fs::read(data.join("central.db")).unwrap();
+    assert!(
+        found(&store, &people).is_some(),
+        "certificates have the names"
+    );
+}
+
+/// Returns every form of what a sample application says of its person, in capitals too, as documents
+/// and certificates print it.
+fn person(sample: &Path) -> Vec<Secret> {
+    let application: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(sample).unwrap()).unwrap();
+    let text = |field: &str| {
+        let text = application["holder"][field].as_str();
+        text.unwrap_or_default().to_owned()
+    };
+    let code = text("personal_code");
+    let digits = code.replace('-', "");
+    let mut secrets = vec![
+        ("a personal code", forms(code.as_bytes())),
+        ("a personal code", forms(digits.as_bytes())),
+    ];
+    let (surname, given_names) = (text("surname"), text("given_names"));
+    let capitals = [surname.to_uppercase(), given_names.to_uppercase()];
+    // A place in capitals is an office's name.
+    let texts = [surname, given_names, text("birth_place")];
+    // A shorter one stands anywhere by chance.
+    for text in texts.iter().chain(&capitals).filter(|text| text.len() >= 8) {
+        let wide = |order: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(order).collect();
+        let mut forms = forms(text.as_bytes());
+        forms.extend([wide(u16::to_le_bytes), wide(u16::to_be_bytes)]);
+        secrets.push(("a name or a place", forms));
+    }
+    let fingers = application["fingerprints"].as_array();
+    let fingers = fingers.into_iter().flatten();
+    for image in fingers.chain([&application["portrait"], &application["signature"]]) {
+        if let Some(data) = image["data"].as_str() {
+            let bytes = STANDARD.decode(data).unwrap();
+            // A part that is this picture's own: every such picture begins alike.
+            let middle = bytes.len() / 2;
+            secrets.push(("a picture", forms(&bytes[middle..middle + 24])));
+        }
+    }
+    secrets
+}
+
+/// Copies a store without its certificates, where their holders' names and codes may stand.
+fn take_certificates_out(store: &Path, copy: &Path) {
+    let source = rusqlite::Connection::open(store).unwrap();
+    let into = copy.to_str().unwrap();
+    source.execute("VACUUM INTO ?1", [into]).unwrap();
+    let copy = rusqlite::Connection::open(copy).unwrap();
+    let emptied = "DELETE FROM authority_register;
+        UPDATE certificate SET der = x'00', request = x'00', exchange = x'00' WHERE der IS NOT NULL;
+        VACUUM;";
+    copy.execute_batch(emptied).unwrap();
 }
 
 #[test]
