@@ -14,6 +14,7 @@
 
 mod error;
 mod lease;
+mod register;
 mod report;
 mod request;
 mod secret;
@@ -21,6 +22,10 @@ pub mod wire;
 
 pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
+pub use register::{
+    ANSWER_TYPE, EntryAnswer, EntryState, PACKAGE_TYPE, PackageAnswer, PackageState, REPORT_TYPE,
+    RegisterEvent, RegisterReport,
+};
 pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{
     Carries, CertifyGrant, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest,

@@ -18,6 +18,9 @@ use crate::scribe::Deed;
 /// The longest name of an account or a station.
 const MAX_NAME: usize = 64;
 
+/// How the name of a source's account begins. No person's name has a slash.
+pub(crate) const SOURCE: &str = "source/";
+
 /// A person who may act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -252,6 +255,10 @@ pub(crate) async fn second_person(
 
 /// Returns how the audit log knows an account.
 pub(crate) async fn known_as(tx: &mut Connection, person: &str) -> Result<String> {
+    // A source is no person, and its name no secret.
+    if person.starts_with(SOURCE) {
+        return Ok(person.to_owned());
+    }
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
         .bind(person.to_lowercase())
         .fetch_optional(tx)

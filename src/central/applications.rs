@@ -13,6 +13,7 @@ use crate::central::Central;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::personal::store_images;
+use crate::register_reports::application_changed;
 use crate::scribe::Deed;
 
 impl Central {
@@ -47,39 +48,14 @@ impl Central {
         deed: &Deed,
         application: Application,
     ) -> Result<Reference> {
-        let content = application
-            .to_json()
-            .map(Zeroizing::new)
-            .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
-        let known: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = $1")
-                .bind(application.reference.as_str())
-                .fetch_one(&mut *tx)
-                .await?;
-        if known > 0 {
+        if is_known(&mut tx, &application.reference).await? {
             return Err(CentralError::conflict(
                 "an application of this reference is there already; references are used once",
             ));
         }
-        let reference = application.reference.as_str();
-        let (content, images) = self.seal_application(&mut tx, reference, &content).await?;
-        sqlx::query(
-            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(application.reference.as_str())
-        .bind(application.kind.name())
-        .bind(application.priority.name())
-        .bind(ApplicationState::INITIAL.name())
-        .bind(content)
-        .bind(clerk.id)
-        .bind(stored(self.now()))
-        .bind(application.office.as_str())
-        .execute(&mut *tx)
-        .await?;
-        store_images(&mut tx, reference, images).await?;
-        self.index_holder(&mut tx, reference, &application.holder)
+        self.store_application(&mut tx, &application, &clerk.id)
             .await?;
         let deed = deed
             .clone()
@@ -88,6 +64,36 @@ impl Central {
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(application.reference)
+    }
+
+    /// Stores an application that came in, under the account that entered it.
+    pub(crate) async fn store_application(
+        &self,
+        tx: &mut Connection,
+        application: &Application,
+        entered_by: &str,
+    ) -> Result<()> {
+        let content = application
+            .to_json()
+            .map(Zeroizing::new)
+            .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
+        let reference = application.reference.as_str();
+        let (content, images) = self.seal_application(tx, reference, &content).await?;
+        sqlx::query(
+            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(application.reference.as_str())
+        .bind(application.kind.name())
+        .bind(application.priority.name())
+        .bind(ApplicationState::INITIAL.name())
+        .bind(content)
+        .bind(entered_by)
+        .bind(stored(self.now()))
+        .bind(application.office.as_str())
+        .execute(&mut *tx)
+        .await?;
+        store_images(tx, reference, images).await?;
+        self.index_holder(tx, reference, &application.holder).await
     }
 
     /// Approves an application that another person entered, and prepares its document: the
@@ -163,6 +169,7 @@ impl Central {
         let state = advance(found.state, ApplicationEvent::Refuse)?;
         self.decide(&mut tx, reference, &approver, state, Some(cause))
             .await?;
+        application_changed(&mut tx, reference, state, self.now()).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(())
@@ -216,6 +223,15 @@ impl Central {
             .await?;
         Ok(())
     }
+}
+
+/// Tells whether there is an application of this reference.
+pub(crate) async fn is_known(tx: &mut Connection, reference: &Reference) -> Result<bool> {
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = $1")
+        .bind(reference.as_str())
+        .fetch_one(tx)
+        .await?;
+    Ok(known > 0)
 }
 
 /// Moves an application on, whatever is its state.

@@ -242,10 +242,6 @@ impl Central {
 ///
 /// # Errors
 /// The token's failures, and the database's.
-#[allow(
-    dead_code,
-    reason = "the intake of the registers asks it; it lands beside this"
-)]
 pub(crate) async fn in_work(
     tx: &mut Connection,
     central: &Central,

@@ -76,6 +76,8 @@ pub struct KeyLabels {
     pub audit: String,
     /// The key to which PIN envelopes are sealed, P-384.
     pub envelope: String,
+    /// The key that signs what registers are told, P-384.
+    pub registers: String,
     /// The key to which the secrets of second factors are sealed, P-384.
     pub people: String,
     /// The key that certifies stations, P-384.
@@ -100,6 +102,7 @@ impl Default for KeyLabels {
             cmp: "cmp".to_owned(),
             audit: "audit".to_owned(),
             envelope: "envelope".to_owned(),
+            registers: "registers".to_owned(),
             people: "people".to_owned(),
             stations: "station-authority".to_owned(),
             index: "personal-index".to_owned(),
@@ -135,7 +138,14 @@ impl KeyLabels {
                 token.generate_master_key(label, MasterKeySize::Aes128)
             })?;
         }
-        for label in [&self.authority, &self.ocsp, &self.cmp, &self.stations] {
+        let own = [
+            &self.authority,
+            &self.ocsp,
+            &self.cmp,
+            &self.stations,
+            &self.registers,
+        ];
+        for label in own {
             make(label, &|| {
                 token.generate_signing_key(label, Curve::P384).map(drop)
             })?;

@@ -11,6 +11,7 @@ use sqlx::Row;
 use crate::database::{Connection, DbRow, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::happenings::Happening;
+use crate::register_reports;
 use crate::series::allot;
 
 /// The subjects of a document's certificates: a DER Name, by the key's name.
@@ -124,7 +125,8 @@ impl Document {
             ));
         }
         self.state = next;
-        self.note(tx, event, happening).await
+        self.note(tx, event, happening).await?;
+        register_reports::document_changed(tx, self, happening.at()).await
     }
 
     /// Gives the document another number: the one it had stands on a spoiled blank, and is never

@@ -205,8 +205,11 @@ impl Central {
             DataClass::Record => &[
                 "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL",
             ],
-            // Their tables are emptied by whoever keeps them; without the key nobody reads them.
-            DataClass::RefusedPackage | DataClass::Evidence | DataClass::Log => &[],
+            DataClass::RefusedPackage => {
+                &["UPDATE refused_package SET content = NULL WHERE reference = $1"]
+            }
+            // They are kept for good.
+            DataClass::Evidence | DataClass::Log => &[],
         };
         for statement in statements {
             let mut query = sqlx::query(*statement).bind(subject);

@@ -34,6 +34,11 @@ impl Central {
 }
 
 impl Happening<'_> {
+    /// Returns the moment.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Says why it happens. A cause names no holder.
     pub(crate) fn because(self, cause: &str) -> Happening<'_> {
         Happening {

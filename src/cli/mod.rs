@@ -13,6 +13,7 @@ mod mrtd;
 mod output;
 mod pki;
 mod profile;
+mod register;
 mod releases;
 mod secret_file;
 mod serving;
@@ -64,6 +65,9 @@ enum Command {
     /// Works at a station: its key and certificate.
     #[command(subcommand)]
     Station(station::Command),
+    /// Plays a register that sends applications: signs packages, reads answers.
+    #[command(subcommand)]
+    Register(register::Command),
     /// Works with the certification authorities of an installation.
     #[command(subcommand)]
     Pki(pki::Command),
@@ -84,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Station(command) => station::run(&command),
+        Command::Register(command) => register::run(&command),
         Command::Pki(command) => pki::run(&command),
         Command::Audit(command) => audit::run(&command),
     };

@@ -116,6 +116,10 @@ named! {
         ConfirmStation = "confirm-station",
         /// See the stations, and suspend one at once.
         WatchStations = "watch-stations",
+        /// Add or remove sources of applications and propose their keys.
+        ManageSources = "manage-sources",
+        /// Admit the key of a source that another person proposed.
+        AdmitSourceKey = "admit-source-key",
         /// Read, search and export the audit log.
         ReadAuditLog = "read-audit-log",
         /// Make a copy of the store that it can be restored from.
@@ -155,6 +159,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::GiveUpLease
         | Act::ConcedeDocument
         | Act::ReleaseProfile
+        | Act::AdmitSourceKey
         | Act::ManageKeys
         | Act::ClearCertificate
         | Act::ConfirmStation
@@ -182,6 +187,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         | Act::ManagePeople
         | Act::ManagePlaces
         | Act::ManageStations
+        | Act::ManageSources
         | Act::BackUpStore => {
             matches!(role, Administrator)
         }

@@ -10,9 +10,11 @@ mod lease;
 mod new_pins;
 mod parcel;
 mod quality;
+mod register;
 mod search;
 mod series;
 mod serve;
+pub(crate) mod source;
 mod station;
 mod stock;
 mod user;
@@ -107,6 +109,12 @@ pub(crate) enum Command {
     /// Stations: who there is, letting in, stopping.
     #[command(subcommand)]
     Station(station::Command),
+    /// The registers' systems that send applications, and their keys.
+    #[command(subcommand)]
+    Source(source::Command),
+    /// Packages of registers: the drop folder, answers, reports.
+    #[command(subcommand)]
+    Register(register::Command),
     /// Accounts of people: who there is, their roles, codes and sessions.
     #[command(subcommand)]
     User(user::Command),
@@ -260,6 +268,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Serve(options) => serve::run(options),
         Command::Enroll(options) => station::enroll(options),
         Command::Station(command) => station::run(command),
+        Command::Source(command) => source::run(command),
+        Command::Register(command) => register::run(command),
         Command::User(command) => user::run(command),
     }?;
     Ok(ExitCode::SUCCESS)

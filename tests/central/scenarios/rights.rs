@@ -14,7 +14,7 @@ use document::{Environment, Role};
 use super::house::{actor, is_conflict, is_refused, receipt, request, sample, with_house};
 use crate::{
     Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, Handling, NewSeries,
-    PrintJob,
+    NewSource, PrintJob,
 };
 
 /// A station's request, of openssl's.
@@ -134,6 +134,13 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         kinds: Vec::new(),
     };
     let some = number.parse().unwrap();
+    let now = central.now();
+    let source = NewSource {
+        name: document::SourceName::parse("none").unwrap(),
+        register: document::Source::PopulationRegister,
+        kinds: Vec::new(),
+        offices: Vec::new(),
+    };
     let missing = [
         ("add_account", of(central.add_account(&who, "", &[]).await)),
         ("accounts", of(central.accounts(&who).await)),
@@ -377,6 +384,26 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ),
         ("confirm", at(central.confirm(&who, &confirm).await)),
         ("report", at(central.report(&who, &report).await)),
+        ("add_source", of(central.add_source(&who, &source).await)),
+        (
+            "propose_source_key",
+            of(central
+                .propose_source_key(&who, &source.name, &[], (now, now))
+                .await),
+        ),
+        (
+            "admit_source_key",
+            of(central.admit_source_key(&who, "none").await),
+        ),
+        (
+            "withdraw_source_key",
+            of(central.withdraw_source_key(&who, "none", "no").await),
+        ),
+        (
+            "remove_source",
+            of(central.remove_source(&who, &source.name, "no").await),
+        ),
+        ("sources", of(central.sources(&who).await)),
     ];
     missing
         .into_iter()
@@ -401,6 +428,7 @@ fn every_act_is_one_roles_business() {
                 "deliveries",
                 "check_stock",
                 "series",
+                "sources",
                 "check_numbers",
                 "envelopes",
                 "unsettled",
@@ -504,6 +532,7 @@ fn every_act_is_one_roles_business() {
                         &mishaps,
                         &["confirm_station", "suspend_station", "resume_station"],
                         &["stations"],
+                        &["admit_source_key", "withdraw_source_key", "remove_source"],
                         &looks,
                         &reports,
                     ]
@@ -513,6 +542,8 @@ fn every_act_is_one_roles_business() {
                         &["add_account", "accounts", "ask_station", "remove_station"][..],
                         &["suspend_station", "stations"],
                         &["add_place", "open_series", "close_series", "void_numbers"],
+                        &["add_source", "propose_source_key", "withdraw_source_key"],
+                        &["remove_source"],
                         &reports,
                     ]
                     .concat(),
