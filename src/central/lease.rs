@@ -130,7 +130,7 @@ impl Held {
     /// Returns the open leases whose time has passed.
     pub(crate) async fn overdue(tx: &mut Connection, now: Timestamp) -> Result<Vec<Self>> {
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE state = 'open' AND expires <= $1 ORDER BY id"
+            "{COLUMNS} WHERE state = 'open' AND expires <= $1 ORDER BY expires, id"
         )))
         .bind(stored(now))
         .fetch_all(&mut *tx)

@@ -48,6 +48,7 @@ mod erasure;
 mod error;
 mod expected;
 mod following;
+mod figures;
 mod hand_over;
 mod handling;
 mod happenings;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use crate::cli::failure::{Failure, Kind};
 
 /// More than a certificate, a request or a command's own notes have, in bytes.
@@ -22,6 +24,15 @@ pub(crate) fn read(path: &Path, most: usize) -> Result<Vec<u8>, Failure> {
         return Err(Failure::new(Kind::Usage, fault));
     }
     Ok(bytes)
+}
+
+/// Reads a TOML file; what is wrong with it is told with its place.
+pub(crate) fn toml<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    let shown = path.display();
+    let fault = |reason: String| Failure::new(Kind::Usage, format!("{shown}: {reason}"));
+    let bytes = read(path, SHORT)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| fault(error.to_string()))?;
+    ::toml::from_str(text).map_err(|error| fault(error.to_string().trim_end().to_owned()))
 }
 
 /// Writes a new file, on disk when this returns; one that is there stays as it is.

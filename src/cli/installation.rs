@@ -8,6 +8,7 @@
 //!        station/journal.db  the station's memory
 //!        authority.der       the embedded authority's certificate
 //!        calendar.toml       which days the office works, in place of the shipped list
+//!        plan.toml           how many documents it means to issue, in place of the shipped example
 //!        audit.key           the public key of the audit log
 //!        releasers.txt       who may release profiles; production needs it
 //!        releases/           releases of profiles: chips/NAME.release, documents/NAME.release,
@@ -20,7 +21,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 use central::{Central, CertificateShelf, KeyLabels, SystemClock};
 use document::{Calendar, Environment, OfficeCode};
 use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
+use report::Plan;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -357,24 +360,25 @@ impl Installation {
 
     /// Returns which days the office works: by its own list, or the shipped one.
     pub(crate) fn calendar(&self) -> Result<Calendar, Failure> {
-        let path = self.folder.join("calendar.toml");
-        let own = match fs::symlink_metadata(&path) {
-            Ok(_) => Some(files::read(&path, files::SHORT)?),
-            // A list that is there and cannot be read is no list that is missing.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Failure::of(Kind::Usage, &error)),
-        };
-        let (text, shown) = match &own {
-            Some(bytes) => (
-                std::str::from_utf8(bytes).or_fail(Kind::Usage)?,
-                path.display().to_string(),
-            ),
-            None => (shipped::CALENDAR, "the shipped calendar".to_owned()),
-        };
-        toml::from_str(text).map_err(|error| {
-            let fault = format!("{shown}: {}", error.to_string().trim_end());
-            Failure::new(Kind::Usage, fault)
-        })
+        self.listed("calendar.toml", shipped::CALENDAR)
+    }
+
+    /// Returns how many documents the office means to issue: by its own plan, or the shipped example.
+    pub(crate) fn plan(&self) -> Result<Plan, Failure> {
+        self.listed("plan.toml", shipped::PLAN)
+    }
+
+    /// Reads a list that an office may have of its own.
+    fn listed<T: DeserializeOwned>(&self, name: &str, shipped: &str) -> Result<T, Failure> {
+        let path = self.folder.join(name);
+        // A list that is there and cannot be read is no list that is missing.
+        match fs::symlink_metadata(&path) {
+            Ok(_) => files::toml(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                toml::from_str(shipped).or_fail(Kind::Failed)
+            }
+            Err(error) => Err(Failure::of(Kind::Usage, &error)),
+        }
     }
 
     /// Returns the address of the envelope printer.

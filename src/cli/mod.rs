@@ -15,6 +15,7 @@ mod pki;
 mod profile;
 mod register;
 mod releases;
+mod report;
 mod secret_file;
 mod serving;
 mod shipped;
@@ -68,6 +69,9 @@ enum Command {
     /// Plays a register that sends applications: signs packages, reads answers.
     #[command(subcommand)]
     Register(register::Command),
+    /// Counts what was issued, how long it took, and how good it was.
+    #[command(subcommand)]
+    Report(report::Command),
     /// Works with the certification authorities of an installation.
     #[command(subcommand)]
     Pki(pki::Command),
@@ -89,6 +93,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Central(command) => central::run(&command),
         Command::Station(command) => station::run(&command),
         Command::Register(command) => register::run(&command),
+        Command::Report(command) => report::run(&command),
         Command::Pki(command) => pki::run(&command),
         Command::Audit(command) => audit::run(&command),
     };

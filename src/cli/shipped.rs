@@ -19,6 +19,9 @@ pub(crate) const SOFTHSM2: &str = include_str!("../../hsm-config/softhsm2.toml")
 /// Which days an office works, as far as the law alone does not say it.
 pub(crate) const CALENDAR: &str = include_str!("../../reports/calendar.toml");
 
+/// How many documents are planned: an example.
+pub(crate) const PLAN: &str = include_str!("../../reports/plan.toml");
+
 /// Chip, document and certificate profiles, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {

@@ -265,7 +265,7 @@ async fn one_life(house: House) {
     }
 }
 
-fn read_folder(folder: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn read_folder(folder: &std::path::Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
