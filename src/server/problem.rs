@@ -279,6 +279,8 @@ impl From<CentralError> for Problem {
 mod tests {
     use std::collections::BTreeSet;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -290,22 +292,24 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_client_reads_the_error_that_was_made_a_problem() {
-        let errors = [
-            ApiError::Invalid { reason: "a".into() },
-            ApiError::Refused { reason: "b".into() },
-            ApiError::NotFound { what: "c".into() },
-            ApiError::Conflict { reason: "d".into() },
-            ApiError::WrongKeys,
-            ApiError::NotOneBlank { reason: "e".into() },
-            ApiError::Unavailable { reason: "f".into() },
-        ];
-        for error in errors {
-            let wire = Problem::from(error.clone()).wire(None);
-            let text = serde_json::to_string(&wire).unwrap();
-            let read: wire::Problem = serde_json::from_str(&text).unwrap();
-            assert_eq!(read.error(), error);
+    proptest! {
+        #[test]
+        fn a_client_reads_the_error_that_was_made_a_problem(which in 0..7, text in any::<String>()) {
+            let reason = text.clone();
+            let error = match which {
+                0 => ApiError::Invalid { reason },
+                1 => ApiError::Refused { reason },
+                2 => ApiError::NotFound { what: text },
+                3 => ApiError::Conflict { reason },
+                4 => ApiError::WrongKeys,
+                5 => ApiError::NotOneBlank { reason },
+                _ => ApiError::Unavailable { reason },
+            };
+            let problem = Problem::from(error.clone());
+            let sent = serde_json::to_vec(&problem.wire(Some("0192f0c1"))).unwrap();
+            let read: wire::Problem = serde_json::from_slice(&sent).unwrap();
+            prop_assert_eq!(read.status, problem.fault().status().as_u16());
+            prop_assert_eq!(read.error(), error);
         }
     }
 }

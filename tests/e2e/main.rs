@@ -30,5 +30,6 @@ mod new_pins;
 mod opensc;
 mod pins;
 mod release;
+mod server;
 mod vault;
 mod world;
