@@ -1,14 +1,14 @@
 //! Stock and numbers: deliveries, blanks, the account of the numbers.
 
-use central::{BlankEntry, Delivery};
-use document::Act;
+use central::{BlankEntry, Delivery, Receipt};
+use document::{Act, OfficeCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, page_of};
-use crate::people::named::{BlankSerial, BlankStateName, Cursor, Limit};
+use crate::people::named::{AccountName, BlankSerial, BlankStateName, Cursor, Limit, PlaceCode};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
 
@@ -44,8 +44,10 @@ impl BlankShown {
 struct Booked {
     /// The delivery's reference.
     delivery: String,
-    /// How many blanks.
+    /// How many blanks its list has.
     blanks: usize,
+    /// The incident that is open, where another number was counted.
+    incident: Option<i64>,
 }
 
 /// Blanks that came back.
@@ -64,21 +66,21 @@ struct Restocked {
     blanks: usize,
 }
 
-/// A delivery's list, JSON Lines.
-#[derive(Deserialize)]
-struct DeliveryList;
-
-impl JsonSchema for DeliveryList {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "DeliveryList".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "description": "One line for the delivery and one for each blank; docs/operation.md has the fields.",
-        })
-    }
+/// A delivery, as two people counted it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewDelivery {
+    /// The maker's list, JSON Lines: one line for the delivery and one for each blank.
+    list: String,
+    /// The place that it came to.
+    place: PlaceCode,
+    /// The second person, who counted too.
+    witness: AccountName,
+    /// How many blanks the two counted.
+    counted: u32,
+    /// The check value of its transport key, where the maker told it: six hexadecimal digits.
+    #[schemars(regex(pattern = "^[0-9A-F]{6}$"))]
+    transport_kcv: Option<String>,
 }
 
 /// The account of the numbers: every one that was given is in exactly one of the figures.
@@ -113,16 +115,31 @@ async fn list(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn receive(call: Call) -> Result<Answer, Problem> {
-    let text = std::str::from_utf8(&call.body)
-        .map_err(|_| Problem::new(Fault::Invalid, "the list is not UTF-8"))?;
-    let delivery =
-        Delivery::parse(text).map_err(|error| Problem::new(Fault::Invalid, error.to_string()))?;
-    let blanks = call
+    let new: NewDelivery = call.json()?;
+    let invalid = |what: &str| Problem::new(Fault::Invalid, what);
+    let delivery = Delivery::parse(&new.list).map_err(|error| invalid(&error.to_string()))?;
+    let transport_kcv = match new.transport_kcv.map(hex::decode).transpose() {
+        Ok(kcv) => kcv.map(|kcv| kcv.try_into()).transpose().map_err(|_| ()),
+        Err(_) => Err(()),
+    }
+    .map_err(|()| invalid("a check value is six hexadecimal digits"))?;
+    let receipt = Receipt {
+        place: OfficeCode::parse(&new.place.0)
+            .map_err(|_| invalid("this is no code of a place"))?,
+        witness: new.witness.0,
+        counted: new.counted as usize,
+        transport_kcv,
+    };
+    let received = call
         .central
-        .receive_blanks(call.actor()?, &delivery)
+        .receive_blanks(call.actor()?, &delivery, &receipt)
         .await?;
-    let delivery = delivery.reference;
-    Answer::created("/v1/blanks".to_owned(), &Booked { delivery, blanks })
+    let booked = Booked {
+        delivery: delivery.reference,
+        blanks: received.blanks,
+        incident: received.incident,
+    };
+    Answer::created("/v1/blanks".to_owned(), &booked)
 }
 
 async fn restock(call: Call) -> Result<Answer, Problem> {
@@ -166,11 +183,11 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::post("/v1/deliveries", "receiveBlanks", "Books a delivery, whole or not at all.")
                 .act(Act::ReceiveBlanks, "blanks.received", "delivery")
                 .once()
-                .takes_as::<DeliveryList>(
-                    "application/jsonl",
-                    json!("{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-2026-17\",\"blanks\":1}\n{\"blank\":\"B-00077\",\"article\":\"booklet\",\"number\":\"PB0000077\"}\n"),
-                )
-                .gives::<Booked>(201, "It is booked.", json!({ "delivery": "D-2026-17", "blanks": 1 }))
+                .takes::<NewDelivery>(json!({
+                    "list": "{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-2026-17\",\"blanks\":1}\n{\"blank\":\"B-00077\",\"article\":\"booklet\",\"number\":\"PB0000077\"}\n",
+                    "place": "CENTRAL", "witness": "quality", "counted": 1,
+                }))
+                .gives::<Booked>(201, "It is booked.", json!({ "delivery": "D-2026-17", "blanks": 1, "incident": null }))
                 .runs(receive),
             Operation::post(
                 "/v1/blanks/restocking",

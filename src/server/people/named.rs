@@ -55,6 +55,10 @@ text!(
     BlankSerial, "^[A-Z0-9-]{1,32}$", 32
 );
 text!(
+    /// The code of an office or a store.
+    PlaceCode, "^[A-Z0-9-]{1,20}$", 20
+);
+text!(
     /// Why: one line.
     CauseText, "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$", 200
 );

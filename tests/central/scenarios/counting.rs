@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use report::{By, Cell, Language, Plan, Report, Span, Tally};
 use serde_json::Value;
 
-use super::house::{House, actor, is_refused, operator, sample, with_adapted_house};
+use super::house::{House, actor, is_refused, operator, receipt, sample, with_adapted_house};
 use super::life::read_folder;
 use crate::{Config, DeliveredBlank, Delivery, DeskEnd};
 
@@ -51,7 +51,9 @@ impl Months<'_> {
         };
         let keeper = actor("keeper");
         let central = &self.house.central;
-        central.receive_blanks(&keeper, &delivery).await.unwrap();
+        let receipt = receipt(count);
+        let received = central.receive_blanks(&keeper, &delivery, &receipt).await;
+        received.unwrap();
     }
 
     /// Takes in and approves an application; returns its reference.

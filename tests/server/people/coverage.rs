@@ -106,8 +106,9 @@ fn cases() -> Vec<Case> {
         case("showApplication", "administrator", "quality", PAPER, 200),
         case("approveApplication", "clerk", "approver", PAPER, 200),
         case("refuseApplication", "clerk", "approver", CARD, 204).with(why()),
-        case("receiveBlanks", "operator", "keeper", "", 201)
-            .with_text("application/jsonl", delivery.to_owned()),
+        case("receiveBlanks", "operator", "keeper", "", 201).with(
+            json!({ "list": delivery, "place": "CENTRAL", "witness": "quality", "counted": 1 }),
+        ),
         case("listBlanks", "clerk", "keeper", "", 200),
         case("produceDocument", "quality", "operator", PAPER, 200).with(json!({ "blank": "B-1" })),
         case("listDocuments", "administrator", "auditor", "", 200),
