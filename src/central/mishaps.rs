@@ -353,7 +353,8 @@ impl Central {
             .await?;
         held.apply(&mut tx, LeaseEvent::Lose).await?;
         let mut blank = Blank::load(&mut tx, &serial).await?;
-        let movement = self.movement(actor).under(held.id).because(cause);
+        let movement = self.movement(actor).under(held.id).of(&held.document);
+        let movement = movement.before(&witness).because(cause);
         blank
             .apply(&mut tx, BlankEvent::ReportMissing, &movement)
             .await?;
