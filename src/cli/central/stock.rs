@@ -62,10 +62,10 @@ pub(crate) enum Command {
     /// zimogs central stock destroy LV-0001 --cause "shredded" --witness ANNA --data FOLDER
     Destroy(WithWitness),
     /// Compares what was counted at a place with the books. Example:
-    /// zimogs central stock count RIGA-1 --count lateid-v2=120 --count lateid-v2/spoiled=3 --data FOLDER
+    /// zimogs central stock count RIGA-1 --count booklet=120 --count booklet/spoiled=3 --data FOLDER
     Count(Count),
     /// Closes a day at a place, by two persons who counted. Example:
-    /// zimogs central stock close RIGA-1 --count lateid-v2=120 --witness ANNA --data FOLDER
+    /// zimogs central stock close RIGA-1 --count booklet=120 --witness ANNA --data FOLDER
     Close(Close),
     /// Proves that the journal of blanks and their accounts are one. Example:
     /// zimogs central stock check --data FOLDER
@@ -220,7 +220,7 @@ impl FromStr for CountLine {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let form = || "a count is ITEM=N or ITEM/ACCOUNT=N, for example lateid-v2/spoiled=3";
+        let form = || "a count is ITEM=N or ITEM/ACCOUNT=N, for example booklet/spoiled=3";
         let (name, blanks) = text.rsplit_once('=').ok_or_else(form)?;
         let (item, state) = match name.split_once('/') {
             None => (name, BlankState::InStock),
