@@ -63,7 +63,11 @@ impl Central {
         // What waits is signed first, so that the copy says as much as it can of itself.
         self.sequence().await?;
         make_new(file).map_err(at(file))?;
-        self.database().copy_into(file).await?;
+        if let Err(error) = self.database().copy_into(file).await {
+            // Half a copy is none.
+            std::fs::remove_file(file).map_err(at(file))?;
+            return Err(error);
+        }
         let synced = file.to_owned();
         self.blocking(move || File::open(synced)?.sync_all())
             .await?
