@@ -31,7 +31,7 @@ pub struct Account {
 }
 
 /// A person whose right to the act at hand was judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Person {
     /// The account's identity: how tables and the audit log know the person.
     pub(crate) id: String,
@@ -40,6 +40,22 @@ pub(crate) struct Person {
 }
 
 impl Person {
+    /// Finds a person who can be a witness: by the account's name, whatever their rights, unless it
+    /// is locked.
+    pub(crate) async fn witness(tx: &mut Connection, name: &str) -> Result<Self> {
+        let person = Self::named(tx, name).await?;
+        let locked: Option<i64> = sqlx::query_scalar("SELECT locked FROM account WHERE id = $1")
+            .bind(&person.id)
+            .fetch_one(tx)
+            .await?;
+        match locked {
+            None => Ok(person),
+            Some(_) => Err(CentralError::refused(
+                "the account of the witness is locked; name another person",
+            )),
+        }
+    }
+
     /// Finds a person by the account's name, whatever their rights.
     pub(crate) async fn named(tx: &mut Connection, name: &str) -> Result<Self> {
         let name = name.to_lowercase();
@@ -247,7 +263,7 @@ pub(crate) async fn second_person(
     person: &Person,
     witness: &str,
 ) -> Result<Person> {
-    let witness = Person::named(tx, witness).await?;
+    let witness = Person::witness(tx, witness).await?;
     four_eyes(&person.name, &witness.name)
         .map_err(|_| CentralError::refused("this takes two persons; name another one"))?;
     Ok(witness)

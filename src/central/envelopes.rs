@@ -397,7 +397,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = authorise(&mut tx, actor, Act::PrintEnvelope).await?;
-        let witness = Person::named(&mut tx, witness).await?;
+        let witness = Person::witness(&mut tx, witness).await?;
         four_eyes(&person.name, &witness.name).map_err(|_| {
             CentralError::refused("an envelope is destroyed before a witness; name another person")
         })?;

@@ -41,6 +41,8 @@ pub struct StationLine {
     pub state: StationState,
     /// The SHA-256 of the key that waits for a certificate, in hexadecimal.
     pub waiting_key: Option<String>,
+    /// The office that it moves to with that key.
+    pub waiting_office: Option<OfficeCode>,
     /// The serial number of its certificate, in hexadecimal.
     pub serial: Option<String>,
     /// Until when that holds.
@@ -132,9 +134,9 @@ impl Central {
             None => self.book(&mut tx, name, &administrator).await?,
         }
         sqlx::query(
-            "UPDATE station SET office = coalesce($1, office), request = $2, key_digest = $3, asked_by = $4, asked = $5 WHERE name = $6",
+            "UPDATE station SET asked_office = $1, request = $2, key_digest = $3, asked_by = $4, asked = $5 WHERE name = $6",
         )
-        .bind(office.map(|office| office.to_string()))
+        .bind(office.as_ref().map(ToString::to_string))
         .bind(request)
         .bind(&digest)
         .bind(&administrator.id)
@@ -144,6 +146,10 @@ impl Central {
         .await?;
         let digest = hex::encode(digest);
         let deed = deed.clone().with("key", &digest);
+        let deed = match office {
+            Some(office) => deed.with("office", office),
+            None => deed,
+        };
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(digest)
@@ -224,7 +230,7 @@ impl Central {
             .await?;
         store_certificate(&mut tx, name, &digest, &certificate, "current").await?;
         sqlx::query(
-            "UPDATE station SET state = $1, request = NULL, key_digest = NULL, changed_by = $2, changed = $3 WHERE name = $4",
+            "UPDATE station SET state = $1, office = coalesce(asked_office, office), request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4",
         )
         .bind(state.name())
         .bind(&officer.id)
@@ -319,7 +325,7 @@ impl Central {
             })?;
         }
         sqlx::query(
-            "UPDATE station SET state = $1, request = NULL, key_digest = NULL, changed_by = $2, changed = $3 WHERE name = $4",
+            "UPDATE station SET state = $1, request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4",
         )
         .bind(state.name())
         .bind(&person.id)
@@ -340,7 +346,7 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::WatchStations).await?;
         let rows = sqlx::query(
-            "SELECT s.name, s.office, s.state, s.key_digest, s.seen, c.serial, c.not_after
+            "SELECT s.name, s.office, s.state, s.key_digest, s.asked_office, s.seen, c.serial, c.not_after
              FROM station s LEFT JOIN station_certificate c ON c.station = s.name AND c.state = 'current'
              ORDER BY s.name",
         )
@@ -353,6 +359,7 @@ impl Central {
                 office: stored_office(row.get("office"))?,
                 state: parsed("a station's state", row.get("state"))?,
                 waiting_key: row.get::<Option<Vec<u8>>, _>("key_digest").map(hex::encode),
+                waiting_office: stored_office(row.get("asked_office"))?,
                 serial: row.get("serial"),
                 not_after: at("not_after")?,
                 seen: at("seen")?,

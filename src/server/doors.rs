@@ -1,7 +1,7 @@
 //! How many connections each address has.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The connections of each address, by number.
@@ -18,8 +18,7 @@ pub(crate) struct Inside {
 impl Doors {
     /// Lets a connection in, unless its address has as many as it may have.
     pub(crate) fn enter(&self, address: IpAddr, most: usize) -> Option<Inside> {
-        // An IPv4 client is the same one on a socket for both.
-        let address = address.to_canonical();
+        let address = share(address);
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = doors.entry(address).or_default();
         if *count >= most {
@@ -30,6 +29,15 @@ impl Doors {
             doors: self.clone(),
             address,
         })
+    }
+}
+
+/// Returns whose share of the connections an address uses. An IPv4 client is the same one on a
+/// socket for both; one of IPv6 has a network of 64 bits to itself (*RFC 6177*).
+fn share(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
+        v4 => v4,
     }
 }
 
@@ -57,6 +65,14 @@ mod tests {
         let _second = doors.enter(mapped, 2).unwrap();
         assert!(doors.enter(one, 2).is_none());
         assert!(doors.enter(IpAddr::from([127, 0, 0, 2]), 2).is_some());
+        // One network of IPv6 is one client, however many addresses it uses.
+        let of_net = |text: &str| doors.enter(text.parse().unwrap(), 2);
+        let (_one, _two) = (
+            of_net("2001:db8::1").unwrap(),
+            of_net("2001:db8::2").unwrap(),
+        );
+        assert!(of_net("2001:db8::ffff:3").is_none());
+        assert!(of_net("2001:db8:0:1::1").is_some());
         drop(first);
         assert!(doors.enter(one, 2).is_some());
     }

@@ -95,6 +95,8 @@ struct Enrolling {
     account: String,
     name: String,
     needs_factor: bool,
+    /// The digest of the code that it was begun with.
+    code: Vec<u8>,
 }
 
 impl Central {
@@ -119,6 +121,7 @@ impl Central {
         let password = self.passwords().hash(password).await?;
         let Some(factor) = &enrolment.factor else {
             let mut tx = self.write().await?;
+            still_good(&mut tx, &enrolling).await?;
             self.make_whole(&mut tx, visit, &enrolling.account, &password, None, None)
                 .await?;
             tx.commit().await?;
@@ -141,6 +144,7 @@ impl Central {
         let (ticket, challenge) = (new_token()?, self.new_challenge()?);
         let expires = now + PATIENCE;
         let mut tx = self.write().await?;
+        still_good(&mut tx, &enrolling).await?;
         sqlx::query("DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'")
             .bind(&enrolling.account)
             .execute(&mut *tx)
@@ -185,7 +189,7 @@ impl Central {
         let mut tx = self.write().await?;
         let begun = Begun::take_try(&mut tx, "enrolment", visit, ticket, now).await?;
         let own = match &proof {
-            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate).await?,
+            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate, now).await?,
             FactorProof::Totp(_) => None,
         };
         tx.commit().await?;
@@ -281,6 +285,7 @@ impl Central {
             account,
             name: row.get("name"),
             needs_factor: roles.iter().any(|role| needs_second_factor(*role)),
+            code: row.get("code"),
         })
     }
 
@@ -337,6 +342,20 @@ fn deed(account: &str) -> Deed {
         "account",
         format!("person/{account}"),
     )
+}
+
+/// Demands that the code with which an enrolment was begun was neither used nor replaced since.
+async fn still_good(tx: &mut Connection, enrolling: &Enrolling) -> Result<()> {
+    let code: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT code FROM credential WHERE account = $1")
+            .bind(&enrolling.account)
+            .fetch_optional(tx)
+            .await?
+            .flatten();
+    match code.is_some_and(|code| code == enrolling.code) {
+        true => Ok(()),
+        false => Err(CentralError::SignIn),
+    }
 }
 
 /// Returns what is stored of a code, however it was typed.

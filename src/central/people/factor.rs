@@ -53,6 +53,7 @@ impl fmt::Debug for FactorProof {
 }
 
 /// A second factor as it is stored.
+#[derive(PartialEq)]
 pub(crate) enum StoredFactor {
     /// The sealed secret.
     Totp(Vec<u8>),

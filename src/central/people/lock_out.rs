@@ -165,7 +165,7 @@ pub(crate) async fn forget_sources(tx: &mut Connection, account: &str) -> Result
 
 async fn forget(tx: &mut Connection, now: Timestamp) -> Result<()> {
     sqlx::query(
-        "DELETE FROM attempt WHERE last < $1 OR (last < $2 AND subject NOT LIKE 'account/%')",
+        "DELETE FROM attempt WHERE last < $1 OR (last < $2 AND subject NOT LIKE 'account/%' AND subject NOT LIKE 'unknown/%')",
     )
     .bind(stored(now - MEMORY))
     .bind(stored(now - SignedDuration::from_hours(24)))
@@ -205,7 +205,11 @@ async fn wait(
         return Ok(SignedDuration::ZERO);
     };
     let failures: i64 = row.get("failures");
-    if failures >= MOST && subject.starts_with("account/") {
+    // A name that nobody has is delayed like another: else names are found out.
+    let is_name = ["account/", "unknown/"]
+        .iter()
+        .any(|kind| subject.starts_with(kind));
+    if failures >= MOST && is_name {
         return Ok(LONGEST);
     }
     let until = moment(row.get("last"))? + delay(failures, free);

@@ -13,6 +13,7 @@ use crate::accounts::{Person, check_name, roles_of};
 use crate::central::Central;
 use crate::database::{Connection, moment, stored};
 use crate::error::{CentralError, Result};
+use crate::people::card;
 use crate::people::factor::{FactorProof, Judged, SecondFactor, StoredFactor};
 use crate::people::lock_out::Counted;
 use crate::people::password::normalized;
@@ -89,6 +90,7 @@ impl fmt::Debug for SignedIn {
 }
 
 /// What is known of who tries.
+#[derive(PartialEq)]
 struct Known {
     person: Person,
     password: Option<String>,
@@ -170,6 +172,13 @@ impl Central {
             return Err(self.not_in(visit, Some(&known.person.id), why).await);
         }
         let mut tx = self.write().await?;
+        // Judging takes a while, in which the account may have got another password or been locked.
+        let again = Known::load(&mut tx, &name).await?;
+        if again.as_ref() != Some(&known) {
+            tx.rollback().await?;
+            let why = "the account changed while the password was judged";
+            return Err(self.not_in(visit, Some(&known.person.id), why).await);
+        }
         let Some(factor) = known.factor else {
             counted.succeeded(&mut tx, now).await?;
             let (token, session) = self
@@ -224,7 +233,7 @@ impl Central {
             .fetch_one(&mut *tx)
             .await?;
         let own = match &proof {
-            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate).await?,
+            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate, now).await?,
             FactorProof::Totp(_) => None,
         };
         tx.commit().await?;
@@ -346,19 +355,26 @@ pub(crate) fn normal_name(name: &str) -> Zeroizing<String> {
     )
 }
 
-/// Says what is against a card whose certificate was issued here.
+/// Says what is against a card whose key was certified here. It is known by the key: what else the
+/// shown certificate says, nobody has signed.
 pub(crate) async fn own_card(
     tx: &mut Connection,
     certificate: &[u8],
+    now: Timestamp,
 ) -> Result<Option<&'static str>> {
-    let state: Option<String> = sqlx::query_scalar("SELECT state FROM certificate WHERE der = $1")
-        .bind(certificate)
+    // One that does not read is refused by whoever judges it.
+    let Ok(key) = card::digest_of(certificate, now) else {
+        return Ok(None);
+    };
+    let row = sqlx::query("SELECT state, not_after FROM certificate WHERE public_key = $1")
+        .bind(key)
         .fetch_optional(tx)
         .await?;
-    Ok(match state.as_deref() {
-        None | Some("active") => None,
-        Some(_) => Some("the card's certificate is not active"),
-    })
+    let Some(row) = row else { return Ok(None) };
+    let not_after: Option<i64> = row.get("not_after");
+    let has_expired = not_after.is_none_or(|not_after| not_after < stored(now));
+    let is_active = row.get::<&str, _>("state") == "active" && !has_expired;
+    Ok((!is_active).then_some("the card's certificate is not active"))
 }
 
 /// Marks a code's time step as used.

@@ -205,7 +205,7 @@ fn list(place: &Place) -> Result<(), Failure> {
                 .map(|line| {
                     json!({
                         "station": line.name, "office": line.office, "state": line.state,
-                        "waiting_key": line.waiting_key, "serial": line.serial,
+                        "waiting_key": line.waiting_key, "waiting_office": line.waiting_office, "serial": line.serial,
                         "not_after": line.not_after, "seen": line.seen,
                     })
                 })

@@ -24,6 +24,8 @@ struct StationShown {
     state: StationStateName,
     /// The SHA-256 of the key that waits for a certificate.
     waiting_key: Option<String>,
+    /// The office that it moves to with that key.
+    waiting_office: Option<String>,
     /// The serial number of its certificate, in hexadecimal.
     serial: Option<String>,
     /// Until when that holds.
@@ -39,6 +41,7 @@ impl StationShown {
             office: line.office.map(|office| office.to_string()),
             state: StationStateName(line.state),
             waiting_key: line.waiting_key,
+            waiting_office: line.waiting_office.map(|office| office.to_string()),
             serial: line.serial,
             not_after: line.not_after.map(Moment),
             seen: line.seen.map(Moment),
@@ -116,7 +119,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "The stations.",
                 json!({ "items": [{
                         "station": "riga-1", "office": "RIGA-1", "state": "enrolled",
-                        "waiting_key": null, "serial": "1f", "not_after": "2027-11-20T08:00:00Z",
+                        "waiting_key": null, "waiting_office": null, "serial": "1f", "not_after": "2027-11-20T08:00:00Z",
                         "seen": "2026-11-20T08:00:00Z",
                     }] }),
             )

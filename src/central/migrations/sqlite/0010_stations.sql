@@ -12,10 +12,11 @@ CREATE TABLE station (
     name       TEXT    PRIMARY KEY,
     office     TEXT,
     state      TEXT    NOT NULL,
-    -- What an administrator asked for, until it is confirmed: the request (PKCS#10), and the SHA-256
-    -- of its key.
+    -- What an administrator asked for, until it is confirmed: the request (PKCS#10), the SHA-256 of
+    -- its key, and the office.
     request    BLOB,
     key_digest BLOB,
+    asked_office TEXT,
     asked_by   TEXT    NOT NULL REFERENCES account (id),
     asked      INTEGER NOT NULL,
     -- Who brought it into its state.
