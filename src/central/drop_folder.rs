@@ -297,7 +297,7 @@ impl Pass<'_> {
             let term = Duration::from_secs(86_400 * days.unsigned_abs());
             for source in names(&place)? {
                 let folder = place.join(&source);
-                for name in names(&folder)?.into_iter().filter(|name| is_package(name)) {
+                for name in names(&folder)?.into_iter().filter(|name| is_filed(name)) {
                     let path = folder.join(&name);
                     let changed = fs::symlink_metadata(&path).and_then(|meta| meta.modified());
                     let age = SystemTime::now().duration_since(at(&path, changed)?);
@@ -347,6 +347,11 @@ fn is_package(name: &str) -> bool {
         && name.ends_with(".json")
         && !name.starts_with('.')
         && name.bytes().all(allowed)
+}
+
+/// Tells whether a file is a package that was filed: its name is longer than it came with.
+fn is_filed(name: &str) -> bool {
+    name.ends_with(".json") && !name.starts_with('.')
 }
 
 /// Reads a file of at most a package's bytes, and one more that tells that it is longer; none for

@@ -3,7 +3,7 @@
 use api::{Actor, EntryAnswer, EntryState};
 use audit::{Control, Outcome};
 use document::life_cycle::{ApplicationEvent, ApplicationState};
-use document::{Action, Application, Entry, Fault, FaultCode, PackageCause, Reference};
+use document::{Action, Application, Entry, Fault, FaultCode, Reference};
 use sqlx::Row;
 
 use crate::applications::{apply, is_known};
@@ -57,10 +57,10 @@ impl Central {
                 }
                 faults
             }
-            Ok(Action::Withdraw { reference, cause }) => {
+            Ok(Action::Withdraw { reference, .. }) => {
                 let faults = still_open(tx, sender, &reference).await?;
                 if faults.is_empty() {
-                    self.withdraw(tx, actor, &reference, &cause).await?;
+                    self.withdraw(tx, actor, &reference).await?;
                 }
                 faults
             }
@@ -183,17 +183,11 @@ impl Central {
         application_changed(tx, old.as_str(), ApplicationState::Superseded, self.now()).await
     }
 
-    async fn withdraw(
-        &self,
-        tx: &mut Write,
-        actor: &Actor,
-        reference: &Reference,
-        cause: &PackageCause,
-    ) -> Result<()> {
+    async fn withdraw(&self, tx: &mut Write, actor: &Actor, reference: &Reference) -> Result<()> {
         apply(tx, reference.as_str(), ApplicationEvent::Withdraw).await?;
-        // The register's words may be about the holder: they stand with the application alone.
+        // The register's words may be about the holder: they stay with the register.
         sqlx::query("UPDATE application SET cause = $1 WHERE reference = $2")
-            .bind(cause.as_str())
+            .bind("its register withdrew it")
             .bind(reference.as_str())
             .execute(&mut **tx)
             .await?;

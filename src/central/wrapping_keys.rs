@@ -129,8 +129,11 @@ impl Central {
         for &class in DataClass::SEALED {
             let keys = self.wrapping_keys(class).await?;
             let is_there = |key: &WrappingKey| there.contains(&key.label);
-            let readable = |key: &&WrappingKey| matches!(key.state.as_str(), "current" | "retired");
-            if let Some(lost) = keys.iter().filter(readable).find(|key| !is_there(key)) {
+            // What was wrapped anew lies under the next key: a backup from between does without this.
+            let used = self.used_generations(class).await?;
+            let is_needed =
+                |key: &&WrappingKey| key.state == "current" || used.contains(&key.generation);
+            if let Some(lost) = keys.iter().filter(is_needed).find(|key| !is_there(key)) {
                 if class != DataClass::Biometrics {
                     return Err(CentralError::Setup {
                         reason: format!(
@@ -150,6 +153,16 @@ impl Central {
             }
         }
         Ok(())
+    }
+
+    /// Returns the generations under which data keys of a class lie.
+    async fn used_generations(&self, class: DataClass) -> Result<Vec<i64>> {
+        let mut tx = self.read().await?;
+        let used = sqlx::query_scalar("SELECT DISTINCT generation FROM data_key WHERE class = $1")
+            .bind(class.name())
+            .fetch_all(&mut *tx)
+            .await?;
+        Ok(used)
     }
 
     /// Makes a key of a class and takes it into use at once.

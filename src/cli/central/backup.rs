@@ -12,7 +12,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use central::{Copied, judge_copy};
@@ -30,11 +31,12 @@ use crate::cli::{files, output};
 const DATABASE: &str = "central.db";
 const FILES: &str = "installation";
 const MANIFEST: &str = "manifest.json";
-/// What of an installation's folder a backup has no part of: the token, the station's journal, the
-/// database, which is copied otherwise, and what paper and logs hold.
-const APART: [&str; 5] = [
+/// What of an installation's folder a backup has no part of: the token, the station's journal, what
+/// registers sent in the clear, and the database, which is copied otherwise.
+const APART: [&str; 6] = [
     "token",
     "station",
+    "registers",
     DATABASE,
     "central.db-wal",
     "central.db-shm",
@@ -212,11 +214,22 @@ fn copy(
             copy(&path, &to.join(file), &name, depth - 1, files)?;
         } else if kind.is_file() {
             let bytes = crate::cli::files::read(&path, MAX_FILE)?;
-            crate::cli::files::write_new(&to.join(file), &bytes)?;
+            write_private(&to.join(file), &bytes).or_fail(Kind::Failed)?;
             files.insert(name, hex::encode(Sha256::digest(&bytes)));
         }
     }
     Ok(())
+}
+
+/// Writes a new file for this user only: a server's key may be among them.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Checks that a file of a backup is there as it was written. The database is judged by itself.
