@@ -307,13 +307,21 @@ impl Central {
             .with(word, old);
             return self.record(tx, Some(actor), &deed).await;
         }
-        let mut record = self.open_record(tx, document).await?;
+        // Biometrics are erased in time, wherever the document is: then it is made no more, and what
+        // became of this blank has to be booked all the same.
+        let can_be_made = self.has_biometrics(tx, &document.application).await?;
+        let mut record = match can_be_made {
+            true => self.open_record(tx, document).await?,
+            false => self.open_bare_record(tx, document).await?,
+        };
         let new = document
             .renumber(tx, self.environment(), self.now())
             .await?;
         account_number(tx, old, state).await?;
         record.number = new;
-        self.prepare_again(tx, document, &mut record).await?;
+        if can_be_made {
+            self.prepare_again(tx, document, &mut record).await?;
+        }
         self.update_record(tx, document, &record).await?;
         // A subject may have the number in it.
         let subjects = self.subjects(profile, &record)?;

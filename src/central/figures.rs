@@ -183,8 +183,13 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
         let rows = sqlx::query(
-            "SELECT substr(number, 1, 2) AS prefix, state, count(*) AS numbers FROM number
-             GROUP BY substr(number, 1, 2), state ORDER BY prefix, state",
+            "SELECT prefix, state, count(*) AS numbers FROM
+                 (SELECT substr(n.number, 1, 2) AS prefix,
+                         CASE WHEN n.state = 'returned' AND b.state IN ('spoiled', 'destroyed') THEN 'spoiled'
+                              WHEN n.state = 'returned' AND b.state IN ('missing', 'sent-back') THEN 'void'
+                              ELSE n.state END AS state
+                  FROM number n LEFT JOIN blank b ON b.own_number = n.number) accounts
+             GROUP BY prefix, state ORDER BY prefix, state",
         )
         .fetch_all(&mut *tx)
         .await?;

@@ -6,7 +6,7 @@ use audit::Control;
 use document::life_cycle::{
     ApplicationEvent, BlankEvent, DocumentEvent, DocumentState, RevocationCause,
 };
-use document::{Act, LifeCycle, four_eyes};
+use document::{Act, LifeCycle, Purpose, four_eyes};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -20,6 +20,7 @@ use crate::database::{Connection, Write, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::following::Moved;
+use crate::lease::Held;
 use crate::scribe::Deed;
 
 /// How long a finished document waits for its holder, in months.
@@ -166,6 +167,13 @@ impl Central {
         document.note_mover(&mut tx, Some(&person)).await?;
         if document.state != DocumentState::Suspended && document.state != DocumentState::HandedOver
         {
+            // New PINs that are just being set end here: what the chip confirmed counts, and nothing
+            // that is destroyed below.
+            let held = Held::of_document(&mut tx, &document.id).await?;
+            if let Some(mut held) = held.filter(|held| held.purpose == Purpose::NewPins) {
+                self.conclude_new_pins(&mut tx, Some(actor), &mut held)
+                    .await?;
+            }
             self.annul_undelivered(&mut tx, actor, &document).await?;
         }
         let mut deed = deed.clone().with("cause", change.cause);
@@ -411,7 +419,7 @@ pub(crate) async fn witnessed(
     person: &Person,
     witness: &str,
 ) -> Result<Person> {
-    let witness = Person::named(tx, witness).await?;
+    let witness = Person::witness(tx, witness).await?;
     four_eyes(&person.name, &witness.name).map_err(|_| {
         CentralError::refused("two persons are needed for this; name another one as the witness")
     })?;

@@ -4,8 +4,8 @@
 use api::{Actor, LeaseId};
 use audit::Control;
 use document::life_cycle::{
-    BlankEvent, DocumentEvent, DocumentState, IncidentKind, LeaseEvent, LeaseState, ParcelEvent,
-    ParcelState,
+    ApplicationState, BlankEvent, DocumentEvent, DocumentState, IncidentKind, LeaseEvent,
+    LeaseState, ParcelEvent, ParcelState,
 };
 use document::{Act, DocumentNumber, Purpose};
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use crate::happenings::Facts;
 use crate::in_use::witnessed;
 use crate::lease::Held;
 use crate::parcels::Parcel;
+use crate::register_reports::application_changed;
 use crate::scribe::Deed;
 
 /// A lease that no report has ended, in a list.
@@ -479,6 +480,13 @@ impl Central {
                 DocumentEvent::Cancel,
                 next.name(),
                 self.happens().because(cause),
+            )
+            .await?;
+            application_changed(
+                &mut tx,
+                application,
+                ApplicationState::Withdrawn,
+                self.now(),
             )
             .await?;
         } else {

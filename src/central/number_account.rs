@@ -245,9 +245,12 @@ async fn of_blanks(tx: &mut Connection) -> Result<Vec<NumbersOf>> {
         };
         let numbers = figure(row, "numbers");
         account.given += numbers;
+        let blank: BlankState = parsed("a blank's state", row.get("state"))?;
         match row.get::<Option<&str>, _>("number_state") {
-            Some(state) => account.add(state, numbers),
-            None => match parsed("a blank's state", row.get("state"))? {
+            // It came back with its blank, and is what became of that since.
+            Some("returned") if blank == BlankState::Returned => account.add("returned", numbers),
+            Some(state) if state != "returned" => account.add(state, numbers),
+            _ => match blank {
                 BlankState::Spoiled | BlankState::Destroyed => account.spoiled += numbers,
                 BlankState::Missing | BlankState::SentBack => account.void += numbers,
                 _ => account.waiting += numbers,

@@ -63,11 +63,12 @@ impl Parcel {
         })
     }
 
-    /// Loads the parcel that a document is in, or was missed in.
+    /// Loads the parcel that a document is in under the number that it has now, or was missed in.
     pub(crate) async fn of_document(tx: &mut Connection, document: &str) -> Result<Option<Self>> {
         let serial: Option<String> = sqlx::query_scalar(
             "SELECT d.parcel FROM parcel_document d JOIN parcel p ON p.serial = d.parcel
-             WHERE d.document = $1 AND d.state IN ('packed', 'missing') ORDER BY p.opened DESC, p.serial DESC LIMIT 1",
+             WHERE d.document = $1 AND d.state IN ('packed', 'missing')
+               AND d.number = (SELECT number FROM document WHERE id = d.document) ORDER BY p.opened DESC, p.serial DESC LIMIT 1",
         )
         .bind(document)
         .fetch_optional(&mut *tx)

@@ -242,19 +242,7 @@ impl Central {
         document: &Document,
     ) -> Result<Record> {
         let application = &document.application;
-        let key = self
-            .protection()
-            .key(tx, application, DataClass::Record)
-            .await?;
-        let cell = document_cell(application, &document.id, "record");
-        let damaged = || CentralError::damaged("a document's record");
-        let text = open(&key, &cell, &decoded(&document.record)?)?;
-        let mut record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
-        if record.number != document.number() {
-            return Err(CentralError::damaged(
-                "a document's record has another number",
-            ));
-        }
+        let mut record = self.open_bare_record(tx, document).await?;
         if record.prepared.is_empty() {
             return Ok(record);
         }
@@ -268,6 +256,46 @@ impl Central {
             None => record.prepared = BTreeMap::new(),
         }
         Ok(record)
+    }
+
+    /// Opens the record of a document; the files of its travel chip are there by name, and empty.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where it was erased.
+    pub(crate) async fn open_bare_record(
+        &self,
+        tx: &mut Connection,
+        document: &Document,
+    ) -> Result<Record> {
+        let application = &document.application;
+        let key = self
+            .protection()
+            .key(tx, application, DataClass::Record)
+            .await?;
+        let cell = document_cell(application, &document.id, "record");
+        let damaged = || CentralError::damaged("a document's record");
+        let text = open(&key, &cell, &decoded(&document.record)?)?;
+        let record: Record = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        if record.number != document.number() {
+            return Err(CentralError::damaged(
+                "a document's record has another number",
+            ));
+        }
+        Ok(record)
+    }
+
+    /// Tells whether the biometrics of an application are still kept.
+    pub(crate) async fn has_biometrics(
+        &self,
+        tx: &mut Connection,
+        application: &str,
+    ) -> Result<bool> {
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM biometric_data WHERE application = $1")
+                .bind(application)
+                .fetch_one(tx)
+                .await?;
+        Ok(kept > 0)
     }
 
     /// Opens the subjects of a document's certificates.
@@ -328,7 +356,8 @@ impl Central {
         application: &str,
         files: &BTreeMap<String, Prepared>,
     ) -> Result<()> {
-        if files.is_empty() {
+        // What was opened without its files, because they were erased, is sealed without them.
+        if files.values().all(|file| file.as_slice().is_empty()) {
             return Ok(());
         }
         let key = self

@@ -104,6 +104,8 @@ impl Central {
             }
             Err(error) => return Err(error),
         };
+        // What could not be honoured was made in no book, and is in no figure.
+        let made = made.filter(|_| incident.is_none());
         self.store_report(&mut tx, actor, report, (sequence, &digest), made, is_sound)
             .await?;
         if let Some(blank) = &held.blank {

@@ -43,6 +43,9 @@ pub(crate) const FIRST_IN_QUEUE: &str =
 pub(crate) const IN_WORK: &str =
     "state IN ('queued', 'at-station', 'personalized', 'quality-failed', 'quality-passed')";
 
+/// What is on its way to its holder, and comes back where it goes missing or is damaged.
+const UNDER_WAY: &str = "state IN ('dispatched', 'at-office')";
+
 /// Returns whose turn it is among the documents of a profile that are made at a place.
 pub(crate) async fn first_in_queue(
     tx: &mut Connection,
@@ -86,9 +89,9 @@ impl Central {
     /// stations since, or lost them.
     pub(crate) async fn place_queued(&self) -> Result<()> {
         let mut tx = self.write().await?;
-        // What is at a station today may be in the queue tomorrow.
+        // What is at a station today, or on its way to its office, may be in the queue tomorrow.
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT DISTINCT place, office FROM document WHERE {IN_WORK} AND office IS NOT NULL"
+            "SELECT DISTINCT place, office FROM document WHERE ({IN_WORK} OR {UNDER_WAY}) AND office IS NOT NULL"
         )))
         .fetch_all(&mut *tx)
         .await?;
@@ -98,7 +101,7 @@ impl Central {
             let should = self.place(&office);
             if is != should {
                 sqlx::query(AssertSqlSafe(format!(
-                    "UPDATE document SET place = $1 WHERE {IN_WORK} AND office = $2"
+                    "UPDATE document SET place = $1 WHERE ({IN_WORK} OR {UNDER_WAY}) AND office = $2"
                 )))
                 .bind(should)
                 .bind(name)

@@ -44,7 +44,7 @@ pub(super) fn draw(drawn: &mut Svg, panel: &Panel, top: u32) -> u32 {
         .max(1);
     let mut x = LEFT * 10;
     for (place, category) in panel.categories.iter().enumerate() {
-        let first = x + (slot - bar * series) / 2;
+        let first = x + slot.saturating_sub(bar * series) / 2;
         for (at, series, value) in panel.bars(place) {
             let left = first + bar * u32::try_from(at).unwrap_or(0);
             let height = scaled(value, most, HEIGHT);
