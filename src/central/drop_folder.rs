@@ -8,12 +8,11 @@
 //! ```
 //!
 //! Each step may be the last one before a crash: the package is taken (again: the same answer), the
-//! answer is laid down whole under its name, and only then the package is moved away. So the next
-//! pass does what the last one left, and nothing twice.
+//! answer is laid down whole under its name, the file is claimed, and only then it is filed. So the
+//! next pass does what the last one left, and nothing twice. What a sender puts under the same name
+//! meanwhile is another package; a file that cannot be read or moved is told, and holds up no other.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -21,10 +20,13 @@ use std::time::{Duration, SystemTime};
 use api::PackageState;
 use audit::{Control, Outcome};
 use cert::jws::{Jws, JwsError};
-use document::{DataClass, MAX_PACKAGE_BYTES, SourceName};
-use sha2::{Digest, Sha256};
+use document::{DataClass, SourceName};
 
 use crate::central::Central;
+use crate::drop_files::{
+    at, claim, give_back, give_name, is_filed, is_package, labels, make_folder, names, private,
+    read_whole, sync, write_part,
+};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -43,9 +45,6 @@ const QUIET: Duration = Duration::from_secs(60);
 /// Most packages of one source in one pass: the others have their turn too.
 const MAX_FILES: usize = 1000;
 
-/// Longest name of a package's file.
-const MAX_NAME: usize = 100;
-
 /// What one pass did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DropPass {
@@ -57,6 +56,21 @@ pub struct DropPass {
     pub reports: usize,
     /// Files of packages that were removed since their term is over.
     pub erased: usize,
+    /// What is wrong with files and folders here; they are tried again in the next pass.
+    pub faults: Vec<String>,
+}
+
+impl DropPass {
+    /// Notes what is wrong with one file, which holds up no other.
+    fn unless_file<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Err(error @ CentralError::File { .. }) => {
+                self.faults.push(error.chain());
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    }
 }
 
 /// A package that was answered.
@@ -83,8 +97,8 @@ impl Central {
     /// been there for its term.
     ///
     /// # Errors
-    /// [`CentralError::Conflict`] while another process serves the folder; [`CentralError::File`];
-    /// the token's and the database's failures. Whatever was begun is ended by the next pass.
+    /// [`CentralError::Conflict`] while another process serves the folder; [`CentralError::File`]
+    /// for the folder itself; the token's and the database's failures. Whatever was begun is ended by the next pass.
     pub async fn serve_drop_folder(&self, folder: &Path) -> Result<DropPass> {
         self.serve_until(folder, usize::MAX).await
     }
@@ -106,8 +120,10 @@ impl Central {
         };
         let mut done = DropPass::default();
         for source in pass.sources()? {
-            pass.packages(&source, &mut done).await?;
-            pass.reports(&source, &mut done).await?;
+            let served = pass.packages(&source, &mut done).await;
+            done.unless_file(served)?;
+            let served = pass.reports(&source, &mut done).await;
+            done.unless_file(served)?;
         }
         pass.erase(&mut done).await?;
         Ok(done)
@@ -148,6 +164,7 @@ impl Pass<'_> {
 
     async fn packages(&self, source: &SourceName, done: &mut DropPass) -> Result<()> {
         let inbox = self.folder.join("inbox").join(source.as_str());
+        give_back(&inbox)?;
         let mut files: Vec<_> = names(&inbox)?
             .into_iter()
             .filter(|name| is_package(name))
@@ -161,13 +178,12 @@ impl Pass<'_> {
             let mut early = Vec::new();
             let mut progress = false;
             for name in files {
-                match self
-                    .package(source, &inbox, &name, last_round, done)
-                    .await?
-                {
-                    Step::Done(state) => progress |= state != PackageState::NotAdmitted,
-                    Step::Early => early.push(name),
-                    Step::Waits => done.waiting += 1,
+                let served = self.package(source, &inbox, &name, last_round, done).await;
+                match done.unless_file(served)? {
+                    Some(Step::Done(state)) => progress |= state != PackageState::NotAdmitted,
+                    Some(Step::Early) => early.push(name),
+                    Some(Step::Waits) => done.waiting += 1,
+                    None => {}
                 }
             }
             last_round = !progress;
@@ -206,9 +222,7 @@ impl Pass<'_> {
             return Ok(Step::Early);
         }
         self.step()?;
-        let digest = hex::encode(Sha256::digest(&bytes));
-        let stem = name.strip_suffix(".json").unwrap_or(name);
-        let label = format!("{stem}-{}", digest.get(..16).unwrap_or_default());
+        let (stem, label) = labels(name, &bytes);
         let outbox = self.place("outbox", source)?;
         self.lay_down(&outbox, &format!("{label}.answer.json"), &answered.answer)?;
         self.step()?;
@@ -217,9 +231,12 @@ impl Pass<'_> {
             PackageState::Refused | PackageState::NotAdmitted => "refused",
         };
         let away = self.place(kind, source)?;
-        // Its term runs from now on, whenever it was written.
-        let file = at(&path, File::options().append(true).open(&path))?;
-        at(&path, file.set_modified(SystemTime::now()))?;
+        let Some(claimed) = claim(inbox, name, &bytes)? else {
+            return Ok(Step::Waits);
+        };
+        self.step()?;
+        // Filed as a copy: its term runs from now on, and the file may be of another user.
+        self.lay_down(&away, &format!("{label}.json"), &bytes)?;
         if kind == "done" {
             // It may have been refused before, as one that came too early.
             let refused = self.place("refused", source)?;
@@ -230,9 +247,7 @@ impl Pass<'_> {
                 }
             }
         }
-        let target = away.join(format!("{label}.json"));
-        at(&path, fs::rename(&path, &target))?;
-        at(&away, sync(&away))?;
+        at(&claimed, fs::remove_file(&claimed))?;
         at(inbox, sync(inbox))?;
         self.step()?;
         done.packages.push(DroppedPackage {
@@ -269,22 +284,11 @@ impl Pass<'_> {
         }
     }
 
-    /// Lays a file down: whole under its name, or not at all.
+    /// Lays a file down, and stands before it gets its name.
     fn lay_down(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
-        let (part, path) = (folder.join(format!(".{name}.part")), folder.join(name));
-        let write = || {
-            let mut file = private()
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .open(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        at(&part, write())?;
+        let part = write_part(folder, name, bytes)?;
         self.step()?;
-        at(&path, fs::rename(&part, &path))?;
-        at(folder, sync(folder))
+        give_name(&part, folder, name)
     }
 
     /// Removes packages whose term is over.
@@ -297,20 +301,39 @@ impl Pass<'_> {
             let term = Duration::from_secs(86_400 * days.unsigned_abs());
             for source in names(&place)? {
                 let folder = place.join(&source);
-                for name in names(&folder)?.into_iter().filter(|name| is_filed(name)) {
+                let filed = names(&folder);
+                let Some(filed) = done.unless_file(filed)? else {
+                    continue;
+                };
+                for name in filed.into_iter().filter(|name| is_filed(name)) {
                     let path = folder.join(&name);
-                    let changed = fs::symlink_metadata(&path).and_then(|meta| meta.modified());
-                    let age = SystemTime::now().duration_since(at(&path, changed)?);
-                    if age.unwrap_or_default() < term {
-                        continue;
+                    let erased = self.erase_after(term, days, &source, &name, &path).await;
+                    if done.unless_file(erased)? == Some(true) {
+                        done.erased += 1;
                     }
-                    self.erased(&source, &name, days).await?;
-                    at(&path, fs::remove_file(&path))?;
-                    done.erased += 1;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Removes a file whose term is over. Tells whether it was.
+    async fn erase_after(
+        &self,
+        term: Duration,
+        days: i64,
+        source: &str,
+        name: &str,
+        path: &Path,
+    ) -> Result<bool> {
+        let changed = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+        let age = SystemTime::now().duration_since(at(path, changed)?);
+        if age.unwrap_or_default() < term {
+            return Ok(false);
+        }
+        self.erased(source, name, days).await?;
+        at(path, fs::remove_file(path))?;
+        Ok(true)
     }
 
     /// Says in the log that a file is removed, before it is.
@@ -338,73 +361,4 @@ enum Step {
     Done(PackageState),
     Early,
     Waits,
-}
-
-/// Tells whether a file is a package by its name. What begins with a dot is still being written.
-fn is_package(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    name.len() <= MAX_NAME
-        && name.ends_with(".json")
-        && !name.starts_with('.')
-        && name.bytes().all(allowed)
-}
-
-/// Tells whether a file is a package that was filed: its name is longer than it came with.
-fn is_filed(name: &str) -> bool {
-    name.ends_with(".json") && !name.starts_with('.')
-}
-
-/// Reads a file of at most a package's bytes, and one more that tells that it is longer; none for
-/// what is no plain file, or is gone.
-fn read_whole(path: &Path) -> Result<Option<(Vec<u8>, SystemTime)>> {
-    let read = || -> io::Result<_> {
-        if !fs::symlink_metadata(path)?.is_file() {
-            return Ok(None);
-        }
-        let file = File::open(path)?;
-        let modified = file.metadata()?.modified()?;
-        let mut bytes = Vec::new();
-        file.take(MAX_PACKAGE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(Some((bytes, modified)))
-    };
-    match read() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => at(path, read),
-    }
-}
-
-/// Returns the names in a folder that are text.
-fn names(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in at(folder, fs::read_dir(folder))? {
-        let entry = at(folder, entry)?;
-        names.extend(entry.file_name().into_string());
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// Makes a folder for this user and group: the register's transfer may run as another user.
-fn make_folder(folder: &Path) -> Result<()> {
-    let made = DirBuilder::new().recursive(true).mode(0o770).create(folder);
-    at(folder, made)
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o640);
-    options
-}
-
-/// Brings a folder's names to disk.
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-fn at<T>(path: &Path, result: io::Result<T>) -> Result<T> {
-    result.map_err(|source| CentralError::File {
-        path: path.to_owned(),
-        source,
-    })
 }

@@ -39,6 +39,7 @@ mod day_close;
 mod desk;
 mod dispatch;
 mod documents;
+mod drop_files;
 mod drop_folder;
 mod encrypting;
 mod endings;

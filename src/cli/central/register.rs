@@ -155,6 +155,7 @@ fn tell(pass: &DropPass, json: bool) -> Result<(), Failure> {
             .collect();
         return output::json(&json!({
             "packages": packages, "waiting": pass.waiting, "reports": pass.reports, "erased": pass.erased,
+            "faults": pass.faults,
         }));
     }
     for one in &pass.packages {
@@ -164,6 +165,9 @@ fn tell(pass: &DropPass, json: bool) -> Result<(), Failure> {
             one.file,
             one.state.name()
         ))?;
+    }
+    for fault in &pass.faults {
+        output::line(fault)?;
     }
     output::line(&format!(
         "{} packages answered, {} waiting, {} reports laid down, {} files erased",

@@ -135,6 +135,47 @@ fn files_are_answered_moved_and_erased() {
     );
 }
 
+#[test]
+fn what_is_wrong_with_one_holds_up_no_other() {
+    with_house(
+        "scenarios::drop_folder::what_is_wrong_with_one_holds_up_no_other",
+        async |house| {
+            let (central, folder) = (&house.central, house.folder.path().join("registers"));
+            let asylum = FakeRegister::new("asylum-register", 2)
+                .admitted(&house)
+                .await;
+            let register = FakeRegister::new(SOURCE, 1).admitted(&house).await;
+            let package =
+                |number, name| register.signed(&register.package(number, json!([new(name)])));
+            let first = package(1, "applications/01-adult");
+            put(&folder, "a.json", &first);
+            // A claim that no pass ended, and what was put under its name since.
+            put(
+                &folder,
+                ".a.json.claimed",
+                &package(2, "applications/06-twenty"),
+            );
+            // The other source's answers have no place.
+            fs::create_dir_all(folder.join("inbox").join("asylum-register")).unwrap();
+            let other = folder.join("inbox/asylum-register/a.json");
+            fs::write(&other, asylum.signed(&asylum.package(1, json!([])))).unwrap();
+            fs::create_dir_all(folder.join("outbox")).unwrap();
+            fs::write(folder.join("outbox/asylum-register"), b"").unwrap();
+
+            let pass = central.serve_drop_folder(&folder).await.unwrap();
+            let taken = pass.packages.iter().map(|one| one.state);
+            assert_eq!(taken.collect::<Vec<_>>(), [PackageState::Taken; 2]);
+            assert_eq!(listed(&folder, "inbox"), [""; 0]);
+            assert_eq!(pass.faults.len(), 1, "{:?}", pass.faults);
+            assert!(pass.faults[0].contains("outbox/asylum-register"));
+            fs::remove_file(folder.join("outbox/asylum-register")).unwrap();
+            let pass = central.serve_drop_folder(&folder).await.unwrap();
+            assert_eq!((pass.packages.len(), pass.faults.len()), (1, 0));
+            assert!(!other.exists());
+        },
+    );
+}
+
 /// The store and the folder after a pass was cut off at each of its steps, and the next one ran, are
 /// what they are after one that nobody cut off.
 #[test]
@@ -189,8 +230,9 @@ fn a_crash_at_any_step_changes_nothing() {
                     break;
                 }
             }
-            // Reading, taking, laying down in two, moving, for each of both; then the report.
-            assert_eq!(cuts, 13);
+            // Reading, taking, laying down in two, claiming, filing in two, for each of both; then the
+            // report.
+            assert_eq!(cuts, 17);
             let applications = i64::try_from(cuts).unwrap() + 2;
             assert_eq!(
                 house
