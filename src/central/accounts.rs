@@ -9,6 +9,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::expected;
@@ -85,7 +86,7 @@ impl Central {
             "installation",
             "central",
         );
-        let result = self.try_found(administrator, &deed).await;
+        let result = retried!(self.try_found(administrator, &deed));
         self.settle(administrator, &deed, result).await
     }
 
@@ -117,7 +118,7 @@ impl Central {
         let listed: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let deed = Deed::new("account.added", Control::ACCESS_RIGHTS, "account", "new")
             .with("roles", listed.join(" "));
-        let result = self.try_add_account(actor, &deed, name, roles).await;
+        let result = retried!(self.try_add_account(actor, &deed, name, roles));
         self.settle(actor, &deed, result).await
     }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{Person, authorise, name_of};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::personal::store_images;
@@ -36,7 +37,7 @@ impl Central {
             reference,
         );
         let result = match application {
-            Ok(application) => self.try_import(actor, &deed, application).await,
+            Ok(application) => retried!(self.try_import(actor, &deed, &application)),
             Err(error) => Err(error),
         };
         self.settle(actor, &deed, result).await
@@ -46,7 +47,7 @@ impl Central {
         &self,
         actor: &Actor,
         deed: &Deed,
-        application: Application,
+        application: &Application,
     ) -> Result<Reference> {
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
@@ -55,7 +56,7 @@ impl Central {
                 "an application of this reference is there already; references are used once",
             ));
         }
-        self.store_application(&mut tx, &application, &clerk.id)
+        self.store_application(&mut tx, application, &clerk.id)
             .await?;
         let deed = deed
             .clone()
@@ -63,7 +64,7 @@ impl Central {
             .with("priority", application.priority);
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
-        Ok(application.reference)
+        Ok(application.reference.clone())
     }
 
     /// Stores an application that came in, under the account that entered it.
@@ -111,7 +112,7 @@ impl Central {
             "application",
             reference,
         );
-        let result = self.try_approve(actor, &deed, reference).await;
+        let result = retried!(self.try_approve(actor, &deed, reference));
         self.settle(actor, &deed, result).await
     }
 
@@ -150,7 +151,7 @@ impl Central {
             "application",
             reference,
         );
-        let result = self.try_reject(actor, &deed, reference, cause).await;
+        let result = retried!(self.try_reject(actor, &deed, reference, cause));
         self.settle(actor, &deed, result).await
     }
 

@@ -11,6 +11,7 @@ use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -43,12 +44,17 @@ impl Central {
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_export(&self, actor: &Actor, deed: &Deed, folder: &Path) -> Result<AuditExport> {
-        // The export's own entry is in it.
+    async fn note_export(&self, actor: &Actor, deed: &Deed) -> Result<()> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ReadAuditLog).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    async fn try_export(&self, actor: &Actor, deed: &Deed, folder: &Path) -> Result<AuditExport> {
+        // The export's own entry is in it.
+        retried!(self.note_export(actor, deed))?;
         self.sequence().await?;
 
         let mut tx = self.read().await?;

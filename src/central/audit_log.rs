@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -112,12 +113,25 @@ impl Central {
         let Some(outcome) = error.outcome() else {
             return result;
         };
+        let cause = error.chain();
+        retried!(self.note_end(actor, deed, outcome, &cause))?;
+        result
+    }
+
+    /// Writes the entry of an act that was not done by itself.
+    async fn note_end(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        outcome: Outcome,
+        cause: &str,
+    ) -> Result<()> {
         let mut tx = self.write().await?;
         self.scribe()
-            .write(&mut tx, Some(actor), deed, outcome, Some(&error.chain()))
+            .write(&mut tx, Some(actor), deed, outcome, Some(cause))
             .await?;
         tx.commit().await?;
-        result
+        Ok(())
     }
 
     /// Writes the entry of what was said and not believed, in the transaction that takes it in.
@@ -143,7 +157,7 @@ impl Central {
     pub async fn sequence(&self) -> Result<u64> {
         let mut total = 0;
         loop {
-            let taken = self.sequence_batch().await?;
+            let taken = retried!(self.sequence_batch())?;
             total += taken;
             if taken < BATCH.unsigned_abs() {
                 return Ok(total);
@@ -152,7 +166,7 @@ impl Central {
     }
 
     async fn sequence_batch(&self) -> Result<u64> {
-        let mut tx = self.write().await?;
+        let mut tx = self.sequencer().await?;
         let waiting = sqlx::query(
             "SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT $1",
         )

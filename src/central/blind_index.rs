@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::accounts::authorise;
 use crate::cells::bound;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -125,7 +126,7 @@ impl Central {
             "application",
             "search",
         );
-        let result = self.try_search(actor, &deed, query).await;
+        let result = retried!(self.try_search(actor, &deed, query));
         self.settle(actor, &deed, result).await
     }
 

@@ -19,6 +19,7 @@ use crate::authority::IssuingAuthority;
 use crate::certificate_profiles::CertificateProfiles;
 use crate::config::{Config, KeyLabels};
 use crate::confirmations::StoredConfirmations;
+use crate::contention::retried;
 use crate::database::{Connection, Database, Write, stored};
 use crate::environment::{
     bind_token, check_certificates, check_masters, check_meant, check_travel,
@@ -208,7 +209,7 @@ impl Central {
             stations_ca: OnceCell::new(),
         }));
         if found.is_none() {
-            central.found_installation(series).await?;
+            retried!(central.found_installation(series))?;
         }
         central.ready_protection().await?;
         central.place_queued().await?;
@@ -251,6 +252,16 @@ impl Central {
 
     pub(crate) async fn write(&self) -> Result<Write> {
         self.0.database.write().await
+    }
+
+    /// Begins the transaction of the audit sequencer.
+    pub(crate) async fn sequencer(&self) -> Result<Write> {
+        self.0.database.sequencer().await
+    }
+
+    /// Returns what makes a query over what waits pass over what others are just taking.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        self.0.database.skip_locked()
     }
 
     pub(crate) async fn read(&self) -> Result<Write> {

@@ -364,14 +364,13 @@ impl Ordered {
         Ok(())
     }
 
-    /// Stores that the authority was asked in vain, and when it is asked again.
+    /// Stores that the authority was asked in vain, how often, and when it is asked again.
     pub(crate) async fn store_trouble(
-        &mut self,
+        &self,
         tx: &mut Connection,
         trouble: &str,
         next_try: Timestamp,
     ) -> Result<()> {
-        self.tries = self.tries.saturating_add(1);
         sqlx::query("UPDATE certificate SET tries = $1, next_try = $2, trouble = $3 WHERE id = $4")
             .bind(i64::from(self.tries))
             .bind(stored(next_try))

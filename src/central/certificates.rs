@@ -30,6 +30,7 @@ use crate::authorities::Authorities;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
+use crate::contention::retried;
 use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
@@ -82,7 +83,7 @@ impl Central {
         deed: &Deed,
         request: &CertifyRequest,
     ) -> Result<CertifyGrant> {
-        let errand = self.errand(actor, request).await?;
+        let errand = retried!(self.errand(actor, request))?;
         let Some(_turn) = self.turns().take(&errand.ordered.id) else {
             return Ok(pending(SOON));
         };
@@ -240,7 +241,7 @@ impl Central {
         mut errand: Errand,
     ) -> Result<std::result::Result<Errand, CertifyGrant>> {
         errand.ordered.is_sent = true;
-        if !self.keep_exchange(&errand.ordered).await? {
+        if !retried!(self.keep_exchange(&errand.ordered))? {
             return Err(given_up());
         }
         let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
@@ -252,7 +253,7 @@ impl Central {
             }
             Ok(Answer::Waiting { exchange, after }) => {
                 errand.ordered.exchange = exchange.as_bytes().to_vec();
-                match self.keep_exchange(&errand.ordered).await? {
+                match retried!(self.keep_exchange(&errand.ordered))? {
                     true => Ok(Err(pending(after))),
                     // The sweep asks on with the exchange as it was.
                     false => Err(given_up()),
@@ -264,13 +265,7 @@ impl Central {
                 let exchange = exchange.map_err(|error| told(&error))?;
                 errand.ordered.exchange = exchange.as_bytes().to_vec();
                 errand.ordered.is_sent = false;
-                let mut tx = self.write().await?;
-                if !errand.ordered.store_exchange(&mut tx).await? {
-                    return Err(given_up());
-                }
-                let deed = errand.ordered.deed("certificate.requested-again");
-                self.record(&mut tx, Some(actor), &deed).await?;
-                tx.commit().await?;
+                retried!(self.note_anew(actor, &errand.ordered))?;
                 Ok(Err(pending(SOON)))
             }
             Err(error) if error.is_passing() => {
@@ -285,10 +280,22 @@ impl Central {
                     false => CertificateEvent::Doubt,
                 };
                 let error = told(&error);
-                self.give_up(&mut errand.ordered, event, &error).await?;
+                retried!(self.give_up(&mut errand.ordered, event, &error))?;
                 Err(error)
             }
         }
+    }
+
+    /// Writes down an exchange in the place of one that was lost.
+    async fn note_anew(&self, actor: &Actor, ordered: &Ordered) -> Result<()> {
+        let mut tx = self.write().await?;
+        if !ordered.store_exchange(&mut tx).await? {
+            return Err(given_up());
+        }
+        let deed = ordered.deed("certificate.requested-again");
+        self.record(&mut tx, Some(actor), &deed).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Writes down how an exchange stands, and whether it may have been sent. Returns whether the
@@ -319,23 +326,45 @@ impl Central {
             let why = CentralError::refused(format!(
                 "the authority gave certificate {serial}, of another key; report the blank as spoiled"
             ));
-            self.give_up(&mut errand.ordered, CertificateEvent::Doubt, &why)
-                .await?;
+            let doubt = CertificateEvent::Doubt;
+            retried!(self.give_up(&mut errand.ordered, doubt, &why))?;
             return Err(why);
         }
+        errand.ordered.certificate = Some(certificate);
+        retried!(self.store_taken(actor, deed, &mut errand, &judged))?;
+        if matches!(errand.ordered.state, CertificateState::Revoked(_)) {
+            self.move_at_authority(&mut errand.ordered).await?;
+            let why = judged.map_or_else(
+                |fault| fault.to_string(),
+                |()| "the blank was given up meanwhile".to_owned(),
+            );
+            return Err(CentralError::refused(format!(
+                "the certificate is not used, and is being revoked: {why}"
+            )));
+        }
+        Ok(errand)
+    }
+
+    /// Records a certificate that came from an authority, by what it was judged to be.
+    async fn store_taken(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        errand: &mut Errand,
+        judged: &std::result::Result<(), Misissued>,
+    ) -> Result<()> {
         let mut tx = self.write().await?;
         let state = Ordered::load(&mut tx, &errand.ordered.id).await?.state;
         let standing = match errand.authority.promises().issues_on_hold {
             true => Standing::OnHold,
             false => Standing::Good,
         };
-        errand.ordered.state = match (state, &judged) {
-            (CertificateState::Requested, _) => advance(state, CertificateEvent::Issue)?,
+        errand.ordered.state = match state {
+            CertificateState::Requested => advance(state, CertificateEvent::Issue)?,
             // Given up while the authority was at work.
             _ => state,
         };
         errand.ordered.standing = standing;
-        errand.ordered.certificate = Some(certificate);
         let is_given_up = matches!(
             errand.ordered.state,
             CertificateState::InDoubt | CertificateState::Abandoned
@@ -359,22 +388,12 @@ impl Central {
             .with("profile-digest", hex::encode(profile_digest))
             .with("authority", &ordered.authority);
         self.record(&mut tx, Some(actor), &deed).await?;
-        if let Err(fault) = &judged {
+        if let Err(fault) = judged {
             let deed = ordered.deed("certificate.misissued").with("fault", fault);
             self.record(&mut tx, Some(actor), &deed).await?;
         }
         tx.commit().await?;
-        if matches!(errand.ordered.state, CertificateState::Revoked(_)) {
-            self.move_at_authority(&mut errand.ordered).await?;
-            let why = judged.map_or_else(
-                |fault| fault.to_string(),
-                |()| "the blank was given up meanwhile".to_owned(),
-            );
-            return Err(CentralError::refused(format!(
-                "the certificate is not used, and is being revoked: {why}"
-            )));
-        }
-        Ok(errand)
+        Ok(())
     }
 
     /// Gives an issued certificate to the station, once its authority has it accepted and on hold:
@@ -401,7 +420,8 @@ impl Central {
     ) -> Result<()> {
         let mut tx = self.write().await?;
         // A blank that was given up meanwhile has moved it already.
-        ordered.state = Ordered::load(&mut tx, &ordered.id).await?.state;
+        let before = Ordered::load(&mut tx, &ordered.id).await?;
+        ordered.state = before.state;
         if ordered.state == CertificateState::Requested {
             ordered.state = advance(ordered.state, event)?;
         }
@@ -409,6 +429,7 @@ impl Central {
             CentralError::Certification { said, .. } => said.clone(),
             other => other.chain(),
         };
+        ordered.tries = before.tries.saturating_add(1);
         ordered.store_trouble(&mut tx, &trouble, self.now()).await?;
         ordered.store_state(&mut tx, self.now()).await?;
         let action = match ordered.state {

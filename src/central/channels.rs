@@ -12,6 +12,7 @@ use sqlx::Row;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -84,7 +85,7 @@ impl Central {
             request.lease,
         )
         .with("purpose", "station");
-        let result = self.try_channel(actor, &deed, request).await;
+        let result = retried!(self.try_channel(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 
@@ -241,7 +242,7 @@ impl Central {
         request: &PutKeyRequest,
     ) -> Result<PutKeyGrant> {
         let deed = Deed::new("keys.given", Control::CRYPTOGRAPHY, "lease", request.lease);
-        let result = self.try_put_keys(actor, &deed, request).await;
+        let result = retried!(self.try_put_keys(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 

@@ -9,6 +9,7 @@ use document::life_cycle::BlankEvent;
 
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -21,7 +22,7 @@ impl Central {
     /// later ones must be of it.
     pub(crate) async fn claim_chip(&self, actor: &Actor, request: &ClaimRequest) -> Result<()> {
         let deed = Deed::new("chip.claimed", Control::MEDIA, "lease", request.lease);
-        let result = self.try_claim(actor, request).await;
+        let result = retried!(self.try_claim(actor, request));
         self.settle(actor, &deed, result).await
     }
 

@@ -1,7 +1,6 @@
 //! What an installation is told when it starts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use audit::ClockQuality;
@@ -12,13 +11,14 @@ use pki::CertificateAuthority;
 use profile::{ReleaseShelf, Shelf};
 
 use crate::certificate_profiles::CertificateShelf;
+use crate::database::DatabaseSource;
 use crate::error::{CentralError, Result};
 use crate::travel::TravelConfig;
 
 /// What an installation is told when it starts.
 pub struct Config {
-    /// The SQLite file; it is made where there is none, its folder is not.
-    pub database: PathBuf,
+    /// Where the books are.
+    pub database: DatabaseSource,
     /// What the installation is for. Bound at the first start.
     pub environment: Environment,
     /// The token that holds all its keys.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use pki::{Confirmations, RegisterError};
 use sqlx::Row;
 
+use crate::contention::retried;
 use crate::database::{Database, moment, stored};
 use crate::error::{CentralError, Result};
 
@@ -15,12 +16,7 @@ pub(crate) struct StoredConfirmations {
 }
 
 impl StoredConfirmations {
-    async fn change(
-        &self,
-        sql: &'static str,
-        exchange: &[u8],
-        at: Option<Timestamp>,
-    ) -> Result<()> {
+    async fn keep(&self, sql: &'static str, exchange: &[u8], at: Option<Timestamp>) -> Result<()> {
         let mut tx = self.database.write().await?;
         sqlx::query(sql)
             .bind(exchange)
@@ -62,10 +58,8 @@ impl Confirmations for StoredConfirmations {
     async fn expect(&self, exchange: &[u8], until: Timestamp) -> Result<(), RegisterError> {
         // One that was settled stays so.
         let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
-                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until WHERE until IS NOT NULL";
-        self.change(sql, exchange, Some(until))
-            .await
-            .map_err(storage)
+                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until WHERE cmp_confirmation.until IS NOT NULL";
+        retried!(self.keep(sql, exchange, Some(until))).map_err(storage)
     }
 
     async fn expected(&self, exchange: &[u8]) -> Result<Option<Timestamp>, RegisterError> {
@@ -75,7 +69,7 @@ impl Confirmations for StoredConfirmations {
     async fn settle(&self, exchange: &[u8]) -> Result<(), RegisterError> {
         let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
                    ON CONFLICT (exchange) DO UPDATE SET until = excluded.until";
-        self.change(sql, exchange, None).await.map_err(storage)
+        retried!(self.keep(sql, exchange, None)).map_err(storage)
     }
 
     async fn overdue(&self, at: Timestamp) -> Result<Vec<Vec<u8>>, RegisterError> {
@@ -84,6 +78,6 @@ impl Confirmations for StoredConfirmations {
 
     async fn forget(&self, exchange: &[u8], at: Timestamp) -> Result<(), RegisterError> {
         let sql = "DELETE FROM cmp_confirmation WHERE exchange = $1 AND until < $2";
-        self.change(sql, exchange, Some(at)).await.map_err(storage)
+        retried!(self.keep(sql, exchange, Some(at))).map_err(storage)
     }
 }

@@ -1,19 +1,24 @@
-//! The SQLite file: one connection writes, some read.
+//! The database: where it is, and the three ways to begin a transaction. Every statement is the same
+//! on SQLite and on PostgreSQL; what differs between them is here and in how each is opened.
 //!
-//! A write transaction begins IMMEDIATE, so that what it reads is what it changes; SQLite has
-//! one writer anyway, and one connection queues fairly where several would time out.
+//! ```text
+//!            SQLite                          PostgreSQL
+//! write      one writer, BEGIN IMMEDIATE     SERIALIZABLE: whoever loses begins again (`contention`)
+//! read       one moment's state              REPEATABLE READ, READ ONLY
+//! sequencer  as write                        one at a time over all instances, READ COMMITTED
+//! ```
 
-use std::fs::OpenOptions;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyPool, Executor, Transaction};
 
 use crate::error::{CentralError, Result};
+use crate::postgres::{self, PostgresAddress};
+use crate::sqlite;
 
 /// A write transaction; dropped without commit, it leaves nothing behind.
 pub(crate) type Write = Transaction<'static, Any>;
@@ -27,52 +32,90 @@ pub(crate) type DbRow = sqlx::any::AnyRow;
 /// How long a caller waits for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Connections that read beside the writer.
-const READERS: u32 = 4;
+/// Where the store keeps its books.
+#[derive(Clone, Debug)]
+pub enum DatabaseSource {
+    /// The SQLite file; it is made where there is none, its folder is not. One instance at a time.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server, 15 or newer; several instances may share it.
+    Postgres(PostgresAddress),
+}
 
-/// What every connection is told first: to wait for the other processes of this file, to survive a
-/// power cut with every committed transition, to refuse what refers to nothing, and to leave
-/// nothing of what is deleted (a destroyed envelope, say) in a free page.
-const SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
 
 /// The store's database.
 #[derive(Clone)]
 pub(crate) struct Database {
-    writer: AnyPool,
-    readers: AnyPool,
+    pub(crate) engine: Engine,
+    pub(crate) writers: AnyPool,
+    pub(crate) readers: AnyPool,
 }
 
 impl Database {
-    /// Opens the file, which is made where there is none, and brings it to this program's form.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    /// Opens the database and brings it to this program's form.
+    pub(crate) async fn open(source: &DatabaseSource) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        make_private(path).map_err(|source| CentralError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        let path = &path.canonicalize().map_err(|source| CentralError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        let writer = pool(1).connect_with(options(path, "rw")?).await?;
-        sqlx::migrate!("./migrations/sqlite").run(&writer).await?;
-        let readers = pool(READERS).connect_with(options(path, "ro")?).await?;
-        Ok(Self { writer, readers })
+        match source {
+            DatabaseSource::Sqlite(path) => sqlite::open(path).await,
+            DatabaseSource::Postgres(address) => postgres::open(address).await,
+        }
     }
 
-    /// Begins a write transaction.
+    /// Begins a write transaction. On PostgreSQL it may lose against another one, at any statement
+    /// and at its commit: whoever calls this is called by `retried!`.
     pub(crate) async fn write(&self) -> Result<Write> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        let begin = match self.engine {
+            Engine::Sqlite => sqlite::BEGIN_WRITE,
+            Engine::Postgres => postgres::BEGIN_WRITE,
+        };
+        Ok(self.writers.begin_with(begin).await?)
     }
 
     /// Begins a transaction that sees one moment's state.
     pub(crate) async fn read(&self) -> Result<Write> {
-        Ok(self.readers.begin().await?)
+        match self.engine {
+            Engine::Sqlite => Ok(self.readers.begin().await?),
+            Engine::Postgres => Ok(self.readers.begin_with(postgres::BEGIN_READ).await?),
+        }
+    }
+
+    /// Begins the transaction of the audit sequencer: only one is under way over all instances, and
+    /// it sees all that was committed before its turn came.
+    pub(crate) async fn sequencer(&self) -> Result<Write> {
+        match self.engine {
+            Engine::Sqlite => self.write().await,
+            Engine::Postgres => {
+                let mut tx = self.writers.begin().await?;
+                postgres::take_turn(&mut tx, postgres::SEQUENCER).await?;
+                Ok(tx)
+            }
+        }
+    }
+
+    /// Returns what makes a query over what waits pass over what others are just taking.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        match self.engine {
+            // There is one writer: nothing is just being taken.
+            Engine::Sqlite => "",
+            Engine::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
     }
 
     /// Copies the database into a file that is there and empty, as of one moment.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] where it is a server's: that has its own programs for it.
     pub(crate) async fn copy_into(&self, file: &Path) -> Result<()> {
+        if self.engine == Engine::Postgres {
+            return Err(CentralError::refused(
+                "the books are on a PostgreSQL server, which copies them itself: pg_dump for one moment, pg_basebackup with archived WAL for any",
+            ));
+        }
         let name = file.to_str().ok_or_else(|| {
             CentralError::invalid("the path of the copy is no UTF-8; give it another name")
         })?;
@@ -84,67 +127,62 @@ impl Database {
         Ok(())
     }
 
-    /// Writes the file anew, without what was deleted or written over in it.
+    /// Writes the file anew, without what was deleted or written over in it. A server does so by
+    /// itself, and its files are not this program's.
     pub(crate) async fn compact(&self) -> Result<()> {
-        sqlx::query("VACUUM").execute(&self.writer).await?;
+        if self.engine == Engine::Postgres {
+            return Ok(());
+        }
+        sqlx::query("VACUUM").execute(&self.writers).await?;
         self.forget_deleted().await
     }
 
     /// Empties the write-ahead log, which still has what was deleted: at once, or as soon as nobody
     /// reads in it.
     pub(crate) async fn forget_deleted(&self) -> Result<()> {
+        if self.engine == Engine::Postgres {
+            return Ok(());
+        }
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_all(&self.writer)
+            .fetch_all(&self.writers)
             .await?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
-        self.writer.close().await;
+        self.writers.close().await;
     }
 }
 
-fn pool(size: u32) -> AnyPoolOptions {
+/// Returns how connections are kept, each of which is told these settings first.
+pub(crate) fn pool(size: u32, settings: &'static str) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SETTINGS).await.map(drop) })
+        .after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(settings).await.map(drop) })
         })
 }
 
-/// Returns how the driver names a file: by a URL, in which every byte that might have a meaning
-/// there is escaped. `path` is canonical: a URL's own reading of `..` is another.
-fn options(path: &Path, mode: &str) -> Result<AnyConnectOptions> {
-    let path = path.to_str().ok_or_else(|| CentralError::Setup {
-        reason: "the path of the database is no UTF-8; give the file another name".to_owned(),
-    })?;
-    let mut url = "sqlite://".to_owned();
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                url.push(char::from(byte));
-            }
-            _ => url.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    url.push_str("?mode=");
-    url.push_str(mode);
-    Ok(url.parse()?)
-}
-
-/// Makes the file, where there is none, for this user only: it holds personal data. SQLite gives
-/// the files beside it the same mode.
-fn make_private(path: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
+/// Brings a database to this program's form. What was done to it before is compared first, each
+/// step by its digest.
+pub(crate) async fn migrate(pool: &AnyPool, steps: &Migrator) -> Result<()> {
+    let setup = |reason: String| CentralError::Setup { reason };
+    steps.run(pool).await.map_err(|error| match error {
+        MigrateError::VersionMissing(step) => setup(format!(
+            "the database is of a newer program: it has migration {step}, which this one does not know; start the newer program, or restore a backup from before it"
+        )),
+        MigrateError::VersionMismatch(step) => setup(format!(
+            "migration {step} was applied to the database with another content than this program has; start the program that it was applied by, or restore a backup from before it"
+        )),
+        MigrateError::Dirty(step) => setup(format!(
+            "migration {step} of the database was cut off halfway; restore the backup from before it"
+        )),
+        other => other.into(),
+    })
 }
 
 /// Returns a moment as it is stored.
@@ -161,134 +199,4 @@ pub(crate) fn moment(stored: i64) -> Result<Timestamp> {
 /// Reads a stored value that has a text form of its own.
 pub(crate) fn parsed<T: std::str::FromStr>(what: &str, text: &str) -> Result<T> {
     text.parse().map_err(|_| CentralError::damaged(what))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use sqlx::Row;
-    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-
-    use super::*;
-
-    /// A store as the program before this one left it, with a finished document in it.
-    const BEFORE: &str = "
-        INSERT INTO account VALUES ('p', 'keeper', 0);
-        INSERT INTO application (reference, kind, priority, state, content, entered_by, entered)
-            VALUES ('A', 'id-card', 'normal', 'in-production', x'', 'p', 0);
-        INSERT INTO document VALUES ('d', 'A', 'id-card', 'eid-card', 'XA0000002', 'queued', 0,
-            '2026-12-04', '2026-11-20', '2036-11-19', '{}', '{}', NULL);
-        INSERT INTO number VALUES ('XA0000001', 'd', 'spoiled'), ('XA0000002', 'd', 'allotted');
-        INSERT INTO delivery VALUES ('D', 1, 'p', 0);
-        INSERT INTO blank VALUES ('B', 'D', 'spoiled', 'd', 'XA0000001');
-        INSERT INTO chip VALUES ('00', 'B', 'eid-chip', 0);
-        INSERT INTO lease (id, document, number, station, slot, operator, document_digest, blank, state, opened, expires)
-            VALUES ('l', 'd', 'XA0000001', 's', 'a', 'p', x'', 'B', 'spoiled', 0, 0);";
-
-    #[tokio::test]
-    async fn every_connection_keeps_what_is_promised() {
-        let folder = tempfile::tempdir().unwrap();
-        // A URL would read a part of such a name as something else.
-        let file = folder.path().join("Käyttö 100%?mode=memory#1.db");
-        let database = Database::open(&file).await.unwrap();
-        let (mut writer, mut reader) = (
-            database.write().await.unwrap(),
-            database.read().await.unwrap(),
-        );
-        for tx in [&mut writer, &mut reader] {
-            let journal = sqlx::query_scalar::<_, String>("PRAGMA journal_mode");
-            assert_eq!(journal.fetch_one(&mut **tx).await.unwrap(), "wal");
-            for (pragma, value) in [
-                ("PRAGMA synchronous", 2),
-                ("PRAGMA foreign_keys", 1),
-                ("PRAGMA secure_delete", 1),
-                ("PRAGMA busy_timeout", 30_000),
-            ] {
-                let found = sqlx::query_scalar::<_, i64>(pragma).fetch_one(&mut **tx);
-                assert_eq!(found.await.unwrap(), value, "{pragma}");
-            }
-        }
-        assert!(
-            sqlx::query("DELETE FROM series")
-                .execute(&mut *reader)
-                .await
-                .is_err(),
-            "a reader only reads"
-        );
-        // The writer holds the file from the beginning of its transaction: it is IMMEDIATE.
-        let other = SqliteConnectOptions::new()
-            .filename(&file)
-            .busy_timeout(Duration::ZERO);
-        let other = SqlitePool::connect_with(other).await.unwrap();
-        let second = other.begin_with("BEGIN IMMEDIATE").await;
-        assert!(second.is_err(), "there are two writers");
-        drop(second);
-        assert!(
-            database.writer.try_begin().await.unwrap().is_none(),
-            "there is one connection that writes"
-        );
-        for beside in ["", "-wal", "-shm"] {
-            let mut name = file.clone().into_os_string();
-            name.push(beside);
-            let mode = std::fs::metadata(&name).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{}", name.display());
-        }
-        drop((writer, reader));
-        other.close().await;
-        database.close().await;
-    }
-
-    #[tokio::test]
-    async fn what_was_in_the_books_stays_in_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("central.db");
-        let mut old = sqlx::migrate!("./migrations/sqlite");
-        let until = old.migrations.iter().filter(|one| one.version < 7);
-        old.migrations = until.cloned().collect::<Vec<_>>().into();
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .create_if_missing(true)
-            .foreign_keys(true);
-        let pool = SqlitePool::connect_with(options).await.unwrap();
-        old.run(&pool).await.unwrap();
-        sqlx::raw_sql(BEFORE).execute(&pool).await.unwrap();
-        pool.close().await;
-
-        let database = Database::open(&file).await.unwrap();
-        let mut tx = database.write().await.unwrap();
-        let dangling = sqlx::query("PRAGMA foreign_key_check");
-        assert!(dangling.fetch_all(&mut *tx).await.unwrap().is_empty());
-        let row = sqlx::query(
-            "SELECT d.number, d.state, l.number AS leased, b.number AS carried, b.own_number, n.state AS accounted
-             FROM document d JOIN lease l ON l.document = d.id JOIN blank b ON b.serial = l.blank
-             JOIN number n ON n.number = l.number",
-        )
-        .fetch_one(&mut *tx)
-        .await
-        .unwrap();
-        let text = |column| row.get::<Option<&str>, _>(column);
-        assert_eq!(
-            (text("number"), text("state")),
-            (Some("XA0000002"), Some("queued"))
-        );
-        let first = Some("XA0000001");
-        assert_eq!((text("leased"), text("carried")), (first, first));
-        assert_eq!(
-            (text("own_number"), text("accounted")),
-            (None, Some("spoiled"))
-        );
-        // What must not be still cannot be.
-        let foreign = "INSERT INTO number (number, document, state) VALUES ('XA0000003', 'nobody', 'allotted')";
-        sqlx::query(foreign).execute(&mut *tx).await.unwrap();
-        assert!(tx.commit().await.is_err(), "its document is not there");
-        let mut tx = database.write().await.unwrap();
-        let doubled = sqlx::query("UPDATE document SET number = NULL, record = NULL");
-        assert!(
-            doubled.execute(&mut *tx).await.is_err(),
-            "half of what was prepared"
-        );
-        drop(tx);
-        database.close().await;
-    }
 }

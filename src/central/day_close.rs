@@ -12,6 +12,7 @@ use sqlx::Row;
 
 use crate::accounts::{authorise, second_person};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::places::{Place, check_place};
@@ -84,7 +85,7 @@ impl Central {
         counted: &[Counted],
     ) -> Result<CountEnd> {
         let deed = Deed::new("stock.counted", Control::MEDIA, "place", place);
-        let result = self.try_count(actor, &deed, place, counted).await;
+        let result = retried!(self.try_count(actor, &deed, place, counted));
         self.settle(actor, &deed, result).await
     }
 
@@ -126,9 +127,7 @@ impl Central {
         counted: &[Counted],
     ) -> Result<CountEnd> {
         let deed = Deed::new("stock.closed", Control::SEGREGATION, "place", place).with("day", day);
-        let result = self
-            .try_close_day(actor, &deed, place, day, witness, counted)
-            .await;
+        let result = retried!(self.try_close_day(actor, &deed, place, day, witness, counted));
         self.settle(actor, &deed, result).await
     }
 

@@ -14,6 +14,7 @@ use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::{Blank, blank_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::parsed;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -60,9 +61,7 @@ impl Central {
             "application",
             application,
         );
-        let result = self
-            .try_produce(actor, &deed, application, blank, end)
-            .await;
+        let result = retried!(self.try_produce(actor, &deed, application, blank, end));
         self.settle(actor, &deed, result).await
     }
 

@@ -14,6 +14,7 @@ use crate::accounts::{Person, authorise};
 use crate::applications::{self, check_cause};
 use crate::central::Central;
 use crate::certificate_rows::Ordered;
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::envelopes::check_way;
@@ -59,7 +60,7 @@ impl Central {
             "station",
             station,
         );
-        let result = self.try_place(actor, &deed, station, office).await;
+        let result = retried!(self.try_place(actor, &deed, station, office));
         self.settle(actor, &deed, result).await
     }
 
@@ -106,7 +107,7 @@ impl Central {
     /// that has no such code.
     pub async fn open_parcel(&self, actor: &Actor, office: &str) -> Result<String> {
         let deed = Deed::new("parcel.opened", CONTROL, "parcel", "new");
-        let result = self.try_open_parcel(actor, &deed, office).await;
+        let result = retried!(self.try_open_parcel(actor, &deed, office));
         self.settle(actor, &deed, result).await
     }
 
@@ -139,7 +140,7 @@ impl Central {
     /// sent; [`CentralError::NotFound`].
     pub async fn pack(&self, actor: &Actor, parcel: &str, number: &str) -> Result<()> {
         let deed = Deed::new("parcel.packed", CONTROL, "document", number);
-        let result = self.try_pack(actor, &deed, parcel, number).await;
+        let result = retried!(self.try_pack(actor, &deed, parcel, number));
         self.settle(actor, &deed, result).await
     }
 
@@ -194,7 +195,7 @@ impl Central {
     /// As [`Central::pack`].
     pub async fn unpack(&self, actor: &Actor, parcel: &str, number: &str) -> Result<()> {
         let deed = Deed::new("parcel.unpacked", CONTROL, "document", number);
-        let result = self.try_unpack(actor, &deed, parcel, number).await;
+        let result = retried!(self.try_unpack(actor, &deed, parcel, number));
         self.settle(actor, &deed, result).await
     }
 
@@ -246,7 +247,7 @@ impl Central {
         counted: &[String],
     ) -> Result<usize> {
         let deed = Deed::new("parcel.sealed", CONTROL, "parcel", parcel);
-        let result = self.try_seal_parcel(actor, &deed, parcel, counted).await;
+        let result = retried!(self.try_seal_parcel(actor, &deed, parcel, counted));
         self.settle(actor, &deed, result).await
     }
 
@@ -408,7 +409,7 @@ impl Central {
         counted: &[String],
     ) -> Result<CountedIn> {
         let deed = Deed::new("parcel.received", Control::SEGREGATION, "parcel", parcel);
-        let result = self.try_receive_parcel(actor, &deed, parcel, counted).await;
+        let result = retried!(self.try_receive_parcel(actor, &deed, parcel, counted));
         self.settle(actor, &deed, result).await
     }
 

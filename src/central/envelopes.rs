@@ -18,6 +18,7 @@ use crate::accounts::{Person, authorise};
 use crate::applications::{self, check_cause};
 use crate::blanks::BookedChip;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, Write, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
@@ -179,7 +180,7 @@ impl Central {
     /// without them gets new ones; [`CentralError::NotFound`] for a document without PINs.
     pub async fn print_envelope(&self, actor: &Actor, number: &str) -> Result<PrintJob> {
         let deed = Deed::new("envelope.printing", CONTROL, "document", number);
-        let result = self.try_print(actor, number).await;
+        let result = retried!(self.try_print(actor, number));
         self.settle(actor, &deed, result).await
     }
 
@@ -331,7 +332,7 @@ impl Central {
 
     async fn move_envelope(&self, actor: &Actor, serial: &str, moved: Moved<'_>) -> Result<()> {
         let deed = Deed::new(moved.action, CONTROL, "envelope", serial);
-        let result = self.try_move_envelope(actor, serial, &moved).await;
+        let result = retried!(self.try_move_envelope(actor, serial, &moved));
         self.settle(actor, &deed, result).await
     }
 
@@ -383,7 +384,7 @@ impl Central {
         cause: &str,
     ) -> Result<()> {
         let deed = Deed::new("envelope.destroyed", Control::DELETION, "envelope", serial);
-        let result = self.try_destroy(actor, serial, witness, cause).await;
+        let result = retried!(self.try_destroy(actor, serial, witness, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -423,7 +424,7 @@ impl Central {
     /// sealed to a printer's own key.
     pub async fn open_envelope(&self, actor: &Actor, job: &PrintJob) -> Result<PinSet> {
         let deed = Deed::new("envelope.opened", CONTROL, "envelope", &job.serial);
-        let result = self.try_open_envelope(actor, &deed, job).await;
+        let result = retried!(self.try_open_envelope(actor, &deed, job));
         self.settle(actor, &deed, result).await
     }
 

@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::accounts::authorise;
 use crate::blind_index;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::protection::{destroy_key, erasure};
@@ -112,7 +113,7 @@ impl Central {
             "installation",
             "central",
         );
-        let result = self.try_turn(actor, &deed).await;
+        let result = retried!(self.try_turn(actor, &deed));
         self.settle(actor, &deed, result).await
     }
 

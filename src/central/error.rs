@@ -156,9 +156,25 @@ pub enum CentralError {
         /// How many there were.
         seen: u64,
     },
+    /// The database's server does not answer, or lets nobody in.
+    #[error("{database} cannot be opened; see that the server runs, and that it lets this user in")]
+    Unreachable {
+        /// Which database, without any password.
+        database: String,
+        /// What it said.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// Others changed the same rows at the same time, again and again.
+    #[error("others change the same things at this moment; ask again")]
+    Busy {
+        /// What the database said last.
+        #[source]
+        source: sqlx::Error,
+    },
     /// The database could not be brought to this program's form.
     #[error("the database could not be migrated")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -250,6 +266,8 @@ impl CentralError {
             | Self::Release(_)
             | Self::Audit { .. }
             | Self::Database(_)
+            | Self::Busy { .. }
+            | Self::Unreachable { .. }
             | Self::Migration(_)
             // An attempt that is not judged leaves nothing: else the log is flooded.
             | Self::TooSoon { .. }

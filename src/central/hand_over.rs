@@ -8,6 +8,7 @@ use document::{Act, DataClass, DocumentNumber, four_eyes};
 use crate::accounts::{Person, authorise, name_of};
 use crate::applications::{self, check_cause};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::Connection;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -22,7 +23,7 @@ impl Central {
     /// [`CentralError::NotFound`].
     pub async fn pass_quality(&self, actor: &Actor, number: &str) -> Result<()> {
         let deed = Deed::new("quality.passed", Control::SEGREGATION, "document", number);
-        let result = self.try_pass(actor, &deed, number).await;
+        let result = retried!(self.try_pass(actor, &deed, number));
         self.settle(actor, &deed, result).await
     }
 
@@ -53,7 +54,7 @@ impl Central {
         cause: &str,
     ) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new("quality.failed", Control::SEGREGATION, "document", number);
-        let result = self.try_fail(actor, &deed, number, cause).await;
+        let result = retried!(self.try_fail(actor, &deed, number, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -114,7 +115,7 @@ impl Central {
             "document",
             number,
         );
-        let result = self.try_hand_over(actor, &deed, number).await;
+        let result = retried!(self.try_hand_over(actor, &deed, number));
         self.settle(actor, &deed, result).await
     }
 

@@ -10,6 +10,7 @@ use crate::accounts::{authorise, second_person};
 use crate::applications::check_cause;
 use crate::blanks::{Blank, blank_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::error::{CentralError, Result};
 use crate::places::check_place;
 use crate::scribe::Deed;
@@ -177,7 +178,7 @@ impl Central {
     ) -> Result<Vec<i64>> {
         let deed = Deed::new(handling.action(), handling.control(), "stock", "store")
             .with("blanks", serials.len());
-        let result = self.try_handle(actor, serials, handling).await;
+        let result = retried!(self.try_handle(actor, serials, handling));
         self.settle(actor, &deed, result).await
     }
 

@@ -16,6 +16,7 @@ use crate::accounts::{Person, authorise, name_of};
 use crate::applications::{self, check_cause};
 use crate::blanks::Blank;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
@@ -132,7 +133,7 @@ impl Central {
 
     async fn change(&self, actor: &Actor, number: &str, change: Change<'_>) -> Result<Moved> {
         let deed = Deed::new(change.action, change.control, "document", number);
-        let result = self.try_change(actor, &deed, number, &change).await;
+        let result = retried!(self.try_change(actor, &deed, number, &change));
         let result = self.settle(actor, &deed, result).await;
         let document = result?;
         self.moved(&document.id, document.number().to_string(), document.state)
@@ -194,7 +195,7 @@ impl Central {
     /// or is getting new PINs just now.
     pub async fn take_back(&self, actor: &Actor, number: &str, cause: &str) -> Result<Moved> {
         let deed = Deed::new("document.returned", Control::MEDIA, "document", number);
-        let result = self.try_take_back(actor, &deed, number, cause).await;
+        let result = retried!(self.try_take_back(actor, &deed, number, cause));
         let result = self.settle(actor, &deed, result).await;
         let document = result?;
         self.moved(&document.id, document.number().to_string(), document.state)
@@ -287,9 +288,7 @@ impl Central {
     /// [`CentralError::NotFound`].
     pub async fn destroy_document(&self, actor: &Actor, number: &str, witness: &str) -> Result<()> {
         let deed = Deed::new("document.destroyed", Control::DISPOSAL, "document", number);
-        let result = self
-            .try_destroy_document(actor, &deed, number, witness)
-            .await;
+        let result = retried!(self.try_destroy_document(actor, &deed, number, witness));
         self.settle(actor, &deed, result).await
     }
 

@@ -11,6 +11,7 @@ use sqlx::Row;
 use crate::accounts::{authorise, name_of};
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
@@ -139,7 +140,7 @@ impl Central {
         text: &str,
     ) -> Result<i64> {
         let deed = Deed::new("incident.opened", Control::EVIDENCE, "incident", "new");
-        let result = self.try_report_incident(actor, kind, subject, text).await;
+        let result = retried!(self.try_report_incident(actor, kind, subject, text));
         self.settle(actor, &deed, result).await
     }
 
@@ -178,7 +179,7 @@ impl Central {
         explanation: &str,
     ) -> Result<()> {
         let deed = Deed::new("incident.explained", Control::EVIDENCE, "incident", number);
-        let result = self.try_explain(actor, &deed, number, explanation).await;
+        let result = retried!(self.try_explain(actor, &deed, number, explanation));
         self.settle(actor, &deed, result).await
     }
 
@@ -218,7 +219,7 @@ impl Central {
     /// [`CentralError::NotFound`].
     pub async fn close_incident(&self, actor: &Actor, number: i64) -> Result<()> {
         let deed = Deed::new("incident.closed", Control::SEGREGATION, "incident", number);
-        let result = self.try_close_incident(actor, &deed, number).await;
+        let result = retried!(self.try_close_incident(actor, &deed, number));
         self.settle(actor, &deed, result).await
     }
 

@@ -20,6 +20,7 @@ use sqlx::Row;
 
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::{Central, wanted};
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -80,7 +81,7 @@ impl Central {
         request: &SignLdsRequest,
     ) -> Result<SignLdsGrant> {
         let deed = Deed::new("lds.signed", Control::CRYPTOGRAPHY, "lease", request.lease);
-        let result = self.try_sign_lds(actor, &deed, request).await;
+        let result = retried!(self.try_sign_lds(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 

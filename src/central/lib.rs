@@ -10,7 +10,7 @@
 //!   each arrow: one transaction ── guard, change, audit entry ──► sequence() ─► tree, checkpoint
 //! ```
 //!
-//! SQLite, one node. What a transition is, and who may make it, is `document`'s; how the log is
+//! On SQLite one node; on PostgreSQL several instances beside one database. What a transition is, and who may make it, is `document`'s; how the log is
 //! built is `audit`'s; the keys stay in `hsm`'s token. Rights are judged inside the transaction,
 //! refusals leave an entry too, and no entry, error or log line holds a holder's data.
 
@@ -34,6 +34,7 @@ mod claims;
 mod concession;
 mod config;
 mod confirmations;
+mod contention;
 mod database;
 mod day_close;
 mod desk;
@@ -64,6 +65,9 @@ mod lease;
 mod looks;
 mod means;
 mod mishaps;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 mod movements;
 mod new_pins;
 mod number_account;
@@ -76,6 +80,7 @@ mod people;
 mod personal;
 mod places;
 mod possession;
+mod postgres;
 mod preparation;
 mod profiles;
 mod proofs;
@@ -102,6 +107,7 @@ mod sealed_stages;
 mod sealing;
 mod series;
 mod sources;
+mod sqlite;
 mod standing;
 mod station_certificates;
 mod stations;
@@ -122,6 +128,7 @@ pub use blind_index::{FoundApplication, PersonQuery};
 pub use central::Central;
 pub use certificate_profiles::{CertificateProfiles, CertificateShelf};
 pub use config::{Clock, Config, KeyLabels, SystemClock};
+pub use database::DatabaseSource;
 pub use day_close::{CountDifference, CountEnd, Counted, PlaceDays};
 pub use desk::DeskEnd;
 pub use dispatch::CountedIn;
@@ -152,6 +159,7 @@ pub use people::{
 };
 pub use places::{CENTRAL_STORE, Place};
 pub use possession::prove_possession;
+pub use postgres::PostgresAddress;
 pub use readiness::Readiness;
 pub use repeated::Repeated;
 pub use sealable::{completes_pins, prove_all};

@@ -6,6 +6,7 @@ use document::Act;
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::error::Result;
 use crate::scribe::Deed;
 
@@ -37,7 +38,7 @@ impl Central {
             Control::ACCESS_CONTROL
         };
         let deed = Deed::new(look.action, control, look.kind, &look.reference);
-        let result = self.try_look(actor, look, &deed).await;
+        let result = retried!(self.try_look(actor, look, &deed));
         self.settle(actor, &deed, result).await
     }
 

@@ -15,6 +15,7 @@ use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::Blank;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{DbRow, Write, moment, parsed};
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result, advance};
@@ -62,7 +63,7 @@ impl Central {
         cause: &str,
     ) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new("document.damaged", Control::MEDIA, "document", number);
-        let result = self.try_damaged(actor, &deed, number, cause).await;
+        let result = retried!(self.try_damaged(actor, &deed, number, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -139,7 +140,7 @@ impl Central {
         cause: &str,
     ) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new("document.missing", Control::MEDIA, "document", number);
-        let result = self.try_missing(actor, &deed, number, witness, cause).await;
+        let result = retried!(self.try_missing(actor, &deed, number, witness, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -238,9 +239,7 @@ impl Central {
         cause: &str,
     ) -> Result<usize> {
         let deed = Deed::new("parcel.lost", Control::MEDIA, "parcel", parcel);
-        let result = self
-            .try_lose_parcel(actor, &deed, parcel, witness, cause)
-            .await;
+        let result = retried!(self.try_lose_parcel(actor, &deed, parcel, witness, cause));
         let lost = self.settle(actor, &deed, result).await?;
         for document in &lost {
             self.settle_document(document).await;
@@ -314,7 +313,7 @@ impl Central {
         cause: &str,
     ) -> Result<Option<DocumentNumber>> {
         let deed = Deed::new("lease.given-up", Control::MEDIA, "lease", lease);
-        let result = self.try_give_up(actor, &deed, lease, witness, cause).await;
+        let result = retried!(self.try_give_up(actor, &deed, lease, witness, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -431,7 +430,7 @@ impl Central {
             "application",
             application,
         );
-        let result = self.try_cancel(actor, &deed, application, cause).await;
+        let result = retried!(self.try_cancel(actor, &deed, application, cause));
         let document = self.settle(actor, &deed, result).await?;
         self.settle_document(&document).await;
         Ok(())

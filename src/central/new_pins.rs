@@ -24,6 +24,7 @@ use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -60,7 +61,7 @@ impl Central {
             "document",
             number,
         );
-        let result = self.try_lease_new_pins(actor, &deed, number, cause).await;
+        let result = retried!(self.try_lease_new_pins(actor, &deed, number, cause));
         self.settle(actor, &deed, result).await
     }
 

@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::refused_packages::reference;
@@ -87,7 +88,7 @@ impl Central {
             "package",
             reference(&name, &whole),
         );
-        let result = self.try_take(&actor, &deed, &name, bytes, &whole).await;
+        let result = retried!(self.try_take(&actor, &deed, &name, bytes, &whole));
         let judged = self.settle(&actor, &deed, result).await?;
         match judged {
             Judged::Admitted {

@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -34,7 +35,7 @@ impl Central {
     /// a name that is empty, too long or of several lines.
     pub async fn add_place(&self, actor: &Actor, code: &OfficeCode, name: &str) -> Result<()> {
         let deed = Deed::new("place.added", Control::MEDIA, "place", code);
-        let result = self.try_add_place(actor, &deed, code, name).await;
+        let result = retried!(self.try_add_place(actor, &deed, code, name));
         self.settle(actor, &deed, result).await
     }
 

@@ -7,6 +7,7 @@ use document::life_cycle::{CertificateEvent, CertificateState};
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::certificate_rows::Ordered;
+use crate::contention::retried;
 use crate::database::Connection;
 use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
@@ -21,7 +22,7 @@ impl Central {
             "lease",
             request.lease,
         );
-        let result = self.try_prove(actor, &deed, request).await;
+        let result = retried!(self.try_prove(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 

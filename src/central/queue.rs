@@ -12,6 +12,7 @@ use crate::accounts::authorise;
 use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
 use crate::claims::{Strays, at_slot, one_blank};
+use crate::contention::retried;
 use crate::database::{Connection, Write};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -31,7 +32,9 @@ impl Central {
         request: &LeaseRequest,
     ) -> Result<Option<Lease>> {
         let deed = Deed::new("document.leased", Control::MEDIA, "station", &actor.station);
-        let result = self.try_lease(actor, &deed, request).await;
+        // Apart, so that those who lease at once do not read what the others write.
+        retried!(self.expire_overdue())?;
+        let result = retried!(self.try_lease(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 
@@ -57,7 +60,6 @@ impl Central {
         self.check_products(&request.products)?;
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
-        self.expire_leases(&mut tx).await?;
         if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
             let is_for = held.takes(request.products.iter().map(String::as_str));
             if held.operator != operator.id || !is_for {
@@ -252,7 +254,7 @@ impl Central {
         let place = self.place_of_station(request.office.as_ref())?;
         let mut first: Option<(Turn, &DocumentProfile)> = None;
         for profile in self.document_profiles().iter().filter(is_served) {
-            let turn = first_in_queue(tx, &profile.name, place).await?;
+            let turn = first_in_queue(tx, &profile.name, place, self.skip_locked()).await?;
             if let Some(turn) = turn
                 && first.as_ref().is_none_or(|(other, _)| turn < *other)
             {
@@ -260,6 +262,20 @@ impl Central {
             }
         }
         Ok(first.map(|(turn, profile)| (turn.id, profile)))
+    }
+
+    /// Ends the leases whose time has passed, where there are any.
+    async fn expire_overdue(&self) -> Result<()> {
+        if Held::overdue(&mut *self.read().await?, self.now())
+            .await?
+            .is_empty()
+        {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        self.expire_leases(&mut tx).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Ends the leases whose time has passed. One that no blank was bound to goes back to

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::accounts::authorise;
 use crate::cells::Cell;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::protection::open;
@@ -123,7 +124,7 @@ impl Central {
             "package",
             &reference,
         );
-        let result = self.try_see(actor, &deed, &reference).await;
+        let result = retried!(self.try_see(actor, &deed, &reference));
         self.settle(actor, &deed, result).await
     }
 

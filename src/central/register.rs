@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use pki::{CrlEntry, Entry, Register, RegisterError, RevocationReason, Status};
 use sqlx::Row;
 
+use crate::contention::retried;
 use crate::database::{Connection, Database, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -210,7 +211,7 @@ impl Register for StoredRegister {
         certificate: &Certificate,
         at: Timestamp,
     ) -> Result<Entry, RegisterError> {
-        let entered = self.try_enter(exchange, certificate, at).await;
+        let entered = retried!(self.try_enter(exchange, certificate, at));
         entered.map_err(storage)
     }
 
@@ -229,7 +230,7 @@ impl Register for StoredRegister {
         at: Timestamp,
     ) -> Result<(), RegisterError> {
         let serial = hex::encode(serial);
-        match self.try_set(&serial, status, at).await.map_err(storage)? {
+        match retried!(self.try_set(&serial, status, at)).map_err(storage)? {
             Moved::Yes => Ok(()),
             Moved::Unknown => Err(RegisterError::Unknown { serial }),
             Moved::Revoked => Err(RegisterError::Revoked { serial }),

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
@@ -258,7 +259,7 @@ impl Central {
             "report",
             format!("{source}/{until}"),
         );
-        let result = self.try_acknowledge(&actor, &deed, source, until).await;
+        let result = retried!(self.try_acknowledge(&actor, &deed, source, until));
         self.settle(&actor, &deed, result).await
     }
 

@@ -10,6 +10,7 @@ use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::blanks::{Blank, chip_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, stored};
 use crate::documents::Document;
 use crate::endings::{cause_of, foreign};
@@ -30,7 +31,7 @@ impl Central {
         let deed = Deed::new("lease.reported", Control::EVIDENCE, "lease", report.lease)
             .with("sequence", report.sequence)
             .with("end", end_name(&report.end));
-        let result = self.try_report(actor, &deed, report).await;
+        let result = retried!(self.try_report(actor, &deed, report));
         self.settle(actor, &deed, result).await
     }
 

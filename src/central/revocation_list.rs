@@ -10,6 +10,7 @@ use crate::accounts::authorise;
 use crate::authorities::EMBEDDED;
 use crate::central::Central;
 use crate::certificate_profiles::fault;
+use crate::contention::retried;
 use crate::database::stored;
 use crate::error::Result;
 use crate::scribe::Deed;
@@ -29,15 +30,16 @@ impl Central {
             "authority",
             EMBEDDED,
         );
-        let begun = async {
-            let mut tx = self.write().await?;
-            authorise(&mut tx, actor, Act::ServeAuthority).await?;
-            self.record(&mut tx, Some(actor), &deed).await?;
-            tx.commit().await?;
-            Ok(())
-        };
-        let result = begun.await;
+        let result = retried!(self.try_begin_publishing(actor, &deed));
         self.settle(actor, &deed, result).await
+    }
+
+    async fn try_begin_publishing(&self, actor: &Actor, deed: &Deed) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::ServeAuthority).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Makes a new revocation list of the embedded authority, DER: every certificate that is on
@@ -46,8 +48,13 @@ impl Central {
     /// # Errors
     /// The authority's and the database's failures.
     pub async fn crl(&self) -> Result<Vec<u8>> {
-        // One list at a time: each has the number after the one before.
+        // One list at a time: each has the number after the one before. Where another instance took
+        // the number meanwhile, this one makes its list again.
         let _turn = self.listing().lock().await;
+        retried!(self.try_crl())
+    }
+
+    async fn try_crl(&self) -> Result<Vec<u8>> {
         let now = self.now();
         let number: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM crl")
             .fetch_one(&mut *self.read().await?)

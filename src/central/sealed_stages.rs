@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq;
 use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::channels::{Challenge, Purpose};
+use crate::contention::retried;
 use crate::database::{Connection, Write, stored};
 use crate::documents::Document;
 use crate::envelopes::{self, context};
@@ -74,7 +75,7 @@ impl Central {
             "lease",
             request.lease,
         );
-        let result = self.try_seal(actor, &deed, request).await;
+        let result = retried!(self.try_seal(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 
@@ -325,7 +326,7 @@ impl Central {
             "lease",
             request.lease,
         );
-        let result = self.try_confirm(actor, &deed, request).await;
+        let result = retried!(self.try_confirm(actor, &deed, request));
         self.settle(actor, &deed, result).await
     }
 

@@ -11,6 +11,7 @@ use sqlx::Row;
 use crate::accounts::{authorise, second_person};
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -133,7 +134,7 @@ impl Central {
         witness: &str,
     ) -> Result<String> {
         let deed = Deed::new("series.opened", Control::RECORDS, "series", &series.prefix);
-        let result = self.try_open_series(actor, &deed, series, witness).await;
+        let result = retried!(self.try_open_series(actor, &deed, series, witness));
         self.settle(actor, &deed, result).await
     }
 
@@ -212,9 +213,7 @@ impl Central {
         cause: &str,
     ) -> Result<()> {
         let deed = Deed::new("series.closed", Control::RECORDS, "series", id);
-        let result = self
-            .try_close_series(actor, &deed, id, witness, cause)
-            .await;
+        let result = retried!(self.try_close_series(actor, &deed, id, witness, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -267,9 +266,7 @@ impl Central {
         cause: &str,
     ) -> Result<u64> {
         let deed = Deed::new("numbers.voided", Control::RECORDS, "number", from).with("last", to);
-        let result = self
-            .try_void(actor, &deed, (from, to), witness, cause)
-            .await;
+        let result = retried!(self.try_void(actor, &deed, (from, to), witness, cause));
         self.settle(actor, &deed, result).await
     }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::accounts::{SOURCE, authorise, name_of};
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -181,7 +182,7 @@ impl Central {
         .with("register", source.register)
         .with("kinds", listed(&source.kinds))
         .with("offices", listed(&source.offices));
-        let result = self.try_add_source(actor, &deed, source).await;
+        let result = retried!(self.try_add_source(actor, &deed, source));
         self.settle(actor, &deed, result).await?;
         self.make_registers_key().await
     }
@@ -271,7 +272,7 @@ impl Central {
             "source",
             source,
         );
-        let result = self.try_propose(actor, &deed, source, spki, validity).await;
+        let result = retried!(self.try_propose(actor, &deed, source, spki, validity));
         self.settle(actor, &deed, result).await
     }
 
@@ -349,7 +350,7 @@ impl Central {
             "key",
             thumbprint,
         );
-        let result = self.try_admit(actor, &deed, thumbprint).await;
+        let result = retried!(self.try_admit(actor, &deed, thumbprint));
         self.settle(actor, &deed, result).await
     }
 
@@ -397,7 +398,7 @@ impl Central {
             "key",
             thumbprint,
         );
-        let result = self.try_withdraw_key(actor, &deed, thumbprint, cause).await;
+        let result = retried!(self.try_withdraw_key(actor, &deed, thumbprint, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -441,7 +442,7 @@ impl Central {
         cause: &str,
     ) -> Result<()> {
         let deed = Deed::new("source.removed", Control::ACCESS_RIGHTS, "source", source);
-        let result = self.try_remove_source(actor, &deed, source, cause).await;
+        let result = retried!(self.try_remove_source(actor, &deed, source, cause));
         self.settle(actor, &deed, result).await
     }
 

@@ -16,6 +16,7 @@ use crate::accounts::{Person, authorise};
 use crate::applications::check_cause;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
+use crate::contention::retried;
 use crate::database::moment;
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
@@ -180,12 +181,7 @@ impl Central {
     async fn ask_after(&self, ordered: &mut Ordered) -> Result<bool> {
         if !ordered.is_sent {
             // The authority never heard of it, and does not now.
-            let mut tx = self.write().await?;
-            ordered.state = advance(ordered.state, CertificateEvent::Abandon)?;
-            ordered.store_state(&mut tx, self.now()).await?;
-            self.record(&mut tx, None, &ordered.deed("certificate.abandoned"))
-                .await?;
-            tx.commit().await?;
+            retried!(self.abandon_unsent(ordered))?;
             return Ok(true);
         }
         let authority = self.authorities().get(&ordered.authority)?;
@@ -211,7 +207,7 @@ impl Central {
             }
             Ok(Answer::Waiting { exchange, .. }) => {
                 ordered.exchange = exchange.as_bytes().to_vec();
-                self.keep_exchange(ordered).await?;
+                retried!(self.keep_exchange(ordered))?;
                 let waiting = AuthorityError::Unanswered {
                     reason: "it takes its time".into(),
                 };
@@ -226,8 +222,28 @@ impl Central {
                 return Ok(false);
             }
         };
+        retried!(self.store_answer(ordered, event))?;
+        Ok(true)
+    }
+
+    /// Gives up an order of which no authority heard.
+    async fn abandon_unsent(&self, ordered: &mut Ordered) -> Result<()> {
         let mut tx = self.write().await?;
-        ordered.state = advance(ordered.state, event)?;
+        // Another instance may have been quicker.
+        *ordered = Ordered::load(&mut tx, &ordered.id).await?;
+        ordered.state = advance(ordered.state, CertificateEvent::Abandon)?;
+        ordered.store_state(&mut tx, self.now()).await?;
+        self.record(&mut tx, None, &ordered.deed("certificate.abandoned"))
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Stores what an authority answered about an order in doubt.
+    async fn store_answer(&self, ordered: &mut Ordered, event: CertificateEvent) -> Result<()> {
+        let mut tx = self.write().await?;
+        let state = Ordered::load(&mut tx, &ordered.id).await?.state;
+        ordered.state = advance(state, event)?;
         ordered.store_issued(&mut tx, self.now()).await?;
         let action = match ordered.state {
             CertificateState::Abandoned => "certificate.abandoned",
@@ -235,7 +251,7 @@ impl Central {
         };
         self.record(&mut tx, None, &ordered.deed(action)).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Makes the order of a certificate again, from the books.
@@ -270,15 +286,7 @@ impl Central {
             .try_move(&*authority, ordered, &certificate, wanted)
             .await;
         if (ordered.standing, ordered.is_concluded) != before {
-            let mut tx = self.write().await?;
-            ordered.store_standing(&mut tx).await?;
-            if ordered.standing != before.0 {
-                let deed = ordered
-                    .deed("certificate.settled")
-                    .with("authority", &ordered.authority);
-                self.record(&mut tx, None, &deed).await?;
-            }
-            tx.commit().await?;
+            retried!(self.store_settled(ordered, before.0))?;
         }
         match moved {
             Ok(()) => Ok(true),
@@ -287,6 +295,20 @@ impl Central {
                 Ok(false)
             }
         }
+    }
+
+    /// Stores where an authority has a certificate by now.
+    async fn store_settled(&self, ordered: &Ordered, before: Standing) -> Result<()> {
+        let mut tx = self.write().await?;
+        ordered.store_standing(&mut tx).await?;
+        if ordered.standing != before {
+            let deed = ordered
+                .deed("certificate.settled")
+                .with("authority", &ordered.authority);
+            self.record(&mut tx, None, &deed).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn try_move(
@@ -345,10 +367,14 @@ impl Central {
             what = error.kind(),
             "a certificate is not settled with its authority"
         );
+        ordered.tries = ordered.tries.saturating_add(1);
+        let said = error.to_string();
+        retried!(self.keep_trouble(ordered, &said, next))
+    }
+
+    async fn keep_trouble(&self, ordered: &Ordered, said: &str, next: Timestamp) -> Result<()> {
         let mut tx = self.write().await?;
-        ordered
-            .store_trouble(&mut tx, &error.to_string(), next)
-            .await?;
+        ordered.store_trouble(&mut tx, said, next).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -376,7 +402,7 @@ impl Central {
             "certificate-order",
             order,
         );
-        let result = self.try_clear(actor, &deed, order, witness, cause).await;
+        let result = retried!(self.try_clear(actor, &deed, order, witness, cause));
         self.settle(actor, &deed, result).await
     }
 

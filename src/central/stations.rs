@@ -17,6 +17,7 @@ use sqlx::Row;
 use crate::accounts::{Person, authorise, check_name, name_of};
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
@@ -106,9 +107,7 @@ impl Central {
         request: &[u8],
     ) -> Result<String> {
         let deed = Deed::new("station.asked", Control::ACCESS_RIGHTS, "station", name);
-        let result = self
-            .try_ask_station(actor, &deed, name, office, request)
-            .await;
+        let result = retried!(self.try_ask_station(actor, &deed, name, office, request));
         self.settle(actor, &deed, result).await
     }
 
@@ -186,7 +185,7 @@ impl Central {
         key: &str,
     ) -> Result<StationCredential> {
         let deed = Deed::new("station.enrolled", Control::ACCESS_RIGHTS, "station", name);
-        let result = self.try_confirm_station(actor, &deed, name, key).await;
+        let result = retried!(self.try_confirm_station(actor, &deed, name, key));
         self.settle(actor, &deed, result).await
     }
 
@@ -294,9 +293,7 @@ impl Central {
             StationEvent::Remove => "station.removed",
         };
         let deed = Deed::new(action, Control::ACCESS_RIGHTS, "station", name).with("cause", cause);
-        let result = self
-            .try_change_station(actor, &deed, name, event, cause)
-            .await;
+        let result = retried!(self.try_change_station(actor, &deed, name, event, cause));
         self.settle(actor, &deed, result).await
     }
 

@@ -13,6 +13,7 @@ use sqlx::Row;
 use crate::accounts::{authorise, second_person};
 use crate::blanks::{Blank, blank_serial, chip_serial};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, stored};
 use crate::error::{CentralError, Result};
 use crate::places::check_place;
@@ -123,7 +124,7 @@ impl Central {
             "delivery",
             &delivery.reference,
         );
-        let result = self.try_receive(actor, &deed, delivery, receipt).await;
+        let result = retried!(self.try_receive(actor, &deed, delivery, receipt));
         self.settle(actor, &deed, result).await
     }
 
@@ -236,9 +237,7 @@ impl Central {
         counted: usize,
     ) -> Result<usize> {
         let deed = Deed::new("delivery.accepted", Control::MEDIA, "delivery", reference);
-        let result = self
-            .try_accept(actor, &deed, reference, witness, counted)
-            .await;
+        let result = retried!(self.try_accept(actor, &deed, reference, witness, counted));
         self.settle(actor, &deed, result).await
     }
 

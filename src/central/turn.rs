@@ -51,8 +51,9 @@ pub(crate) async fn first_in_queue(
     tx: &mut Connection,
     profile: &str,
     place: &str,
+    skip_locked: &str,
 ) -> Result<Option<Turn>> {
-    let row = sqlx::query(FIRST_IN_QUEUE)
+    let row = sqlx::query(AssertSqlSafe(format!("{FIRST_IN_QUEUE} {skip_locked}")))
         .bind(profile)
         .bind(place)
         .fetch_optional(tx)

@@ -101,7 +101,7 @@ pub(crate) fn prepared(
 async fn take_number(tx: &mut Connection, document: &str, number: DocumentNumber) -> Result<()> {
     let taken = sqlx::query(
         "INSERT INTO number (number, document, state) VALUES ($1, $2, 'allotted')
-         ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE state = 'returned'",
+         ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE number.state = 'returned'",
     )
     .bind(number.to_string())
     .bind(document)

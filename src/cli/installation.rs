@@ -4,7 +4,7 @@
 //! ```text
 //! FOLDER/installation.toml   what it is for
 //!        token/              SoftHSM2, and the PIN that opens it (this user only)
-//!        central.db          the central store
+//!        central.db          the central store, where it is not on a PostgreSQL server
 //!        station/journal.db  the station's memory
 //!        authority.der       the embedded authority's certificate
 //!        calendar.toml       which days the office works, in place of the shipped list
@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::cli::authorities::{self, Connection};
+use crate::cli::database;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
 use crate::cli::releases;
@@ -84,6 +85,8 @@ struct Settings {
     serve: Option<Served>,
     /// What travel documents need, where any are made.
     travel: Option<travel::Part>,
+    /// Where the books are; none: a SQLite file in the folder.
+    database: Option<database::Part>,
 }
 
 /// Where the store is served, and by which certificate.
@@ -107,6 +110,7 @@ pub(crate) struct Extras {
     #[serde(default)]
     authorities: BTreeMap<String, Connection>,
     travel: Option<travel::Part>,
+    database: Option<database::Part>,
 }
 
 impl Extras {
@@ -127,6 +131,9 @@ impl Extras {
         }
         if let Some(travel) = &mut extras.travel {
             travel.seen_from(&folder);
+        }
+        if let Some(database) = &mut extras.database {
+            database.seen_from(&folder);
         }
         Ok(extras)
     }
@@ -196,6 +203,7 @@ impl Installation {
             authorities: extras.authorities,
             serve: None,
             travel: Some(extras.travel.unwrap_or_else(travel::Part::own)),
+            database: extras.database,
         };
         let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
         fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
@@ -334,7 +342,7 @@ impl Installation {
         let travel =
             travel.map(|travel| travel.open(&token, &self.folder, self.settings.environment));
         Central::open(central::Config {
-            database: self.folder.join("central.db"),
+            database: database::source(self.settings.database.as_ref(), &self.folder)?,
             environment: self.settings.environment,
             token,
             keys: self.labels(),

@@ -4,6 +4,7 @@ mod audit;
 mod authorities;
 mod card;
 mod central;
+mod database;
 mod demo;
 mod failure;
 mod files;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::accounts::{Person, authorise, insert_roles, roles_of};
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::base32;
@@ -98,7 +99,7 @@ impl Central {
     pub async fn issue_code(&self, actor: &Actor, name: &str) -> Result<EnrolmentCode> {
         let person = self.find_person(name).await?;
         let deed = deed("account.code-issued", person.as_ref());
-        let result = self.try_issue_code(actor, &deed, name).await;
+        let result = retried!(self.try_issue_code(actor, &deed, name));
         self.settle(actor, &deed, result).await
     }
 
@@ -159,7 +160,7 @@ impl Central {
         let listed: Vec<_> = roles.iter().map(|role| role.name()).collect();
         let person = self.find_person(name).await?;
         let deed = deed("account.roles-set", person.as_ref()).with("roles", listed.join(" "));
-        let result = self.try_set_roles(actor, &deed, name, roles).await;
+        let result = retried!(self.try_set_roles(actor, &deed, name, roles));
         self.settle(actor, &deed, result).await
     }
 
@@ -198,7 +199,7 @@ impl Central {
     pub async fn lock_account(&self, actor: &Actor, name: &str, cause: &str) -> Result<()> {
         let person = self.find_person(name).await?;
         let deed = deed("account.locked", person.as_ref());
-        let result = self.try_lock(actor, &deed, name, cause).await;
+        let result = retried!(self.try_lock(actor, &deed, name, cause));
         self.settle(actor, &deed, result).await
     }
 
@@ -231,7 +232,7 @@ impl Central {
     pub async fn unlock_account(&self, actor: &Actor, name: &str) -> Result<()> {
         let person = self.find_person(name).await?;
         let deed = deed("account.unlocked", person.as_ref());
-        let result = self.try_unlock(actor, &deed, name).await;
+        let result = retried!(self.try_unlock(actor, &deed, name));
         self.settle(actor, &deed, result).await
     }
 

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{Person, authorise, roles_of};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::sign_in::Visit;
@@ -258,7 +259,7 @@ impl Central {
     /// for one that does not hold.
     pub async fn end_session(&self, actor: &Actor, id: &str) -> Result<()> {
         let deed = Deed::new("session.ended", Control::ACCESS_RIGHTS, "session", id);
-        let result = self.try_end_session(actor, &deed, id).await;
+        let result = retried!(self.try_end_session(actor, &deed, id));
         self.settle(actor, &deed, result).await
     }
 

@@ -4,7 +4,7 @@ use audit::Outcome;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::house::{House, actor, is_refused, with_house};
+use super::house::{House, actor, is_refused, with_file_house};
 use crate::{Central, CentralError, judge_copy};
 
 /// Changes a copy behind everybody's back.
@@ -29,8 +29,9 @@ async fn checkpoint(house: &House) -> Vec<u8> {
 
 #[test]
 fn a_store_is_copied_while_it_works_and_opens_again() {
-    with_house(
+    with_file_house(
         "scenarios::backup::a_store_is_copied_while_it_works_and_opens_again",
+        |_| {},
         async |house| {
             let administrator = actor("administrator");
             let first = house.prepared("01-adult").await;
@@ -63,7 +64,7 @@ fn a_store_is_copied_while_it_works_and_opens_again() {
             // The copy is the store as it was.
             house.central.close().await;
             let mut config = house.config();
-            config.database = file.clone();
+            config.database = crate::DatabaseSource::Sqlite(file.clone());
             let restored = Central::open(config).await.unwrap();
             let documents = restored.documents(&actor("auditor")).await.unwrap();
             let numbers: Vec<_> = documents
@@ -79,8 +80,9 @@ fn a_store_is_copied_while_it_works_and_opens_again() {
 
 #[test]
 fn a_copy_that_was_altered_is_none() {
-    with_house(
+    with_file_house(
         "scenarios::backup::a_copy_that_was_altered_is_none",
+        |_| {},
         async |house| {
             house.prepared("01-adult").await;
             let folder = tempfile::tempdir().unwrap();

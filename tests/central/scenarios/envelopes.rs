@@ -39,7 +39,7 @@ fn an_envelope_is_printed_once_and_goes_its_own_way() {
             make(&house, 1).await;
             assert_eq!(held_sealed(&house).await, (1, 1));
             // What is kept holds the PUK and nothing else.
-            let kept = hex::decode(house.scalar("SELECT hex(kept) FROM envelope").await).unwrap();
+            let kept = house.bytes("SELECT kept FROM envelope").await;
             let context = format!("document {number}");
             let kept = house
                 .token

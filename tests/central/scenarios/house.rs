@@ -11,13 +11,14 @@ use document::{DocumentNumber, Environment, Role};
 use hsm::{Token, test_support};
 use jiff::{SignedDuration, Timestamp};
 use profile::Shelf;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use tempfile::TempDir;
 use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
+use super::cluster;
 use crate::{
-    Central, CentralError, CertificateShelf, Clock, Config, DeliveredBlank, DeliveredChip,
-    Delivery, KeyLabels, Receipt,
+    Central, CentralError, CertificateShelf, Clock, Config, DatabaseSource, DeliveredBlank,
+    DeliveredChip, Delivery, KeyLabels, Receipt,
 };
 
 pub(super) const PRODUCT: &str = "lateid-v2";
@@ -48,13 +49,20 @@ pub(super) struct House {
     pub(super) clock: Arc<TestClock>,
     pub(super) token: Arc<Token>,
     pub(super) folder: TempDir,
+    pub(super) database: DatabaseSource,
     adapt: fn(&mut Config),
 }
 
-/// Runs a test with an installation, in a process with a token of its own. `test` is the test's
+/// Runs a test with an installation, in a process with a token of its own: on SQLite, and where
+/// PostgreSQL is installed on that too. `test` is the test's
 /// full name.
 pub(super) fn with_house(test: &str, body: impl AsyncFnOnce(House)) {
     with_adapted_house(test, |_| {}, body);
+}
+
+/// As [`with_adapted_house`], of one whose books are in a file: for what is about that file.
+pub(super) fn with_file_house(test: &str, adapt: fn(&mut Config), body: impl AsyncFnOnce(House)) {
+    run(test, || vec![test_support::Environment::new()], adapt, body);
 }
 
 /// As [`with_house`], of an installation that differs.
@@ -63,12 +71,26 @@ pub(super) fn with_adapted_house(
     adapt: fn(&mut Config),
     body: impl AsyncFnOnce(House),
 ) {
-    test_support::with_private_tokens(test, || {
+    run(test, cluster::environments, adapt, body);
+}
+
+fn run(
+    test: &str,
+    environments: fn() -> Vec<test_support::Environment>,
+    adapt: fn(&mut Config),
+    body: impl AsyncFnOnce(House),
+) {
+    test_support::with_private_tokens_in(test, environments, || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(async { body(House::new(adapt).await).await });
+        runtime.block_on(async {
+            let house = House::new(adapt).await;
+            let database = house.database.clone();
+            body(house).await;
+            cluster::drop_own(&database).await;
+        });
     });
 }
 
@@ -128,10 +150,25 @@ impl House {
             "a second call makes nothing"
         );
         let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
-        let mut config = config(&folder, &token, &clock);
+        let database = cluster::another(folder.path(), "central").await;
+        let mut config = config(&database, &token, &clock);
         adapt(&mut config);
         let central = Central::open(config).await.unwrap();
-        let administrator = actor("administrator");
+        let house = Self {
+            central,
+            clock,
+            token,
+            folder,
+            database,
+            adapt,
+        };
+        house.found().await;
+        house
+    }
+
+    /// Makes the accounts of a new installation.
+    pub(super) async fn found(&self) {
+        let (central, administrator) = (&self.central, actor("administrator"));
         central.found(&administrator).await.unwrap();
         for (name, role) in PEOPLE {
             central
@@ -139,19 +176,25 @@ impl House {
                 .await
                 .unwrap();
         }
-        Self {
-            central,
-            clock,
-            token,
-            folder,
-            adapt,
-        }
     }
 
     pub(super) fn config(&self) -> Config {
-        let mut config = config(&self.folder, &self.token, &self.clock);
+        let mut config = config(&self.database, &self.token, &self.clock);
         (self.adapt)(&mut config);
         config
+    }
+
+    /// Returns the file of the books, where they are in one.
+    pub(super) fn file(&self) -> std::path::PathBuf {
+        match &self.database {
+            DatabaseSource::Sqlite(file) => file.clone(),
+            DatabaseSource::Postgres(address) => panic!("{address} is no file"),
+        }
+    }
+
+    /// Returns a database of this name for another installation.
+    pub(super) async fn another(&self, name: &str) -> DatabaseSource {
+        cluster::another(self.folder.path(), name).await
     }
 
     /// Imports and approves a sample.
@@ -250,9 +293,56 @@ impl House {
         sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
     }
 
+    pub(super) async fn scalars(&self, sql: &'static str) -> Vec<String> {
+        let mut tx = self.central.read().await.unwrap();
+        sqlx::query_scalar(sql).fetch_all(&mut *tx).await.unwrap()
+    }
+
+    pub(super) async fn bytes(&self, sql: &'static str) -> Vec<u8> {
+        let mut tx = self.central.read().await.unwrap();
+        sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
+    }
+
     pub(super) async fn number(&self, sql: &'static str) -> i64 {
         let mut tx = self.central.read().await.unwrap();
         sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
+    }
+
+    /// Returns the text that this test's database reads.
+    pub(super) fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.database {
+            DatabaseSource::Sqlite(_) => sqlite,
+            DatabaseSource::Postgres(_) => postgres,
+        }
+    }
+
+    /// Lets every insertion into a table fail, by a trigger named `broken_` and the table.
+    pub(super) async fn break_inserts(&self, table: &str) {
+        let sql = match self.database {
+            DatabaseSource::Sqlite(_) => format!(
+                "CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+            ),
+            DatabaseSource::Postgres(_) => format!(
+                "CREATE FUNCTION fail_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$;
+                 CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION fail_{table}()"
+            ),
+        };
+        self.meddle_by(sql).await;
+    }
+
+    pub(super) async fn drop_trigger(&self, trigger: &str, table: &str) {
+        let sql = match self.database {
+            DatabaseSource::Sqlite(_) => format!("DROP TRIGGER {trigger}"),
+            DatabaseSource::Postgres(_) => format!("DROP TRIGGER {trigger} ON {table}"),
+        };
+        self.meddle_by(sql).await;
+    }
+
+    async fn meddle_by(&self, sql: String) {
+        let mut tx = self.central.write().await.unwrap();
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        sql.execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Changes the database behind the store's back.
@@ -307,7 +397,7 @@ pub(super) fn unbooked() -> Chip {
     .unwrap()
 }
 
-fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Config {
+fn config(database: &DatabaseSource, token: &Arc<Token>, clock: &Arc<TestClock>) -> Config {
     let (mut chips, mut documents, mut certificates) = (
         Shelf::default(),
         Shelf::default(),
@@ -332,7 +422,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<TestClock>) -> Confi
         certificates.put(name, product_file(&format!("certs/{name}.toml")));
     }
     Config {
-        database: folder.path().join("central.db"),
+        database: database.clone(),
         environment: Environment::Test,
         token: Arc::clone(token),
         keys: KeyLabels::default(),

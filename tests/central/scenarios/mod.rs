@@ -4,6 +4,7 @@
 mod audit_log;
 mod backup;
 mod bench;
+mod cluster;
 mod counting;
 mod dispatching;
 mod drop_folder;
@@ -30,6 +31,7 @@ pub(crate) mod person;
 mod production;
 mod protection;
 mod queueing;
+mod races;
 mod random_lives;
 mod registers;
 mod releasing;

@@ -195,7 +195,12 @@ fn void_numbers_are_never_given_and_each_number_is_accounted_for() {
             house.meddle("UPDATE series SET next = 10").await;
             let named = faults(&house).await;
             assert!(named.contains(&"numbers XA0000006 to XA0000009 are not accounted for".into()));
-            house.meddle("UPDATE series SET next = 6; PRAGMA defer_foreign_keys = ON; DELETE FROM void_range WHERE first = 4").await;
+            house
+                .meddle(house.either(
+                    "UPDATE series SET next = 6; PRAGMA defer_foreign_keys = ON; DELETE FROM void_range WHERE first = 4",
+                    "UPDATE series SET next = 6; DELETE FROM void_range WHERE first = 4",
+                ))
+                .await;
             let named = faults(&house).await;
             assert!(
                 named.contains(&"number XA0000004 is not accounted for".into()),

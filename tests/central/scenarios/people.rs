@@ -13,7 +13,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509NameBuilder};
 use zeroize::Zeroizing;
 
-use super::house::{House, actor, is_conflict, is_refused, with_house};
+use super::house::{House, actor, is_conflict, is_refused, with_file_house, with_house};
 use crate::people::totp_code;
 use crate::{
     CentralError, Enrolled, Enrolment, Expected, FactorProof, NewFactor, SecondFactor, Session,
@@ -195,8 +195,9 @@ fn a_code_serves_once_and_its_password_lets_in() {
 
 #[test]
 fn nothing_of_what_lets_in_is_in_the_books_or_the_log() {
-    with_house(
+    with_file_house(
         "scenarios::people::nothing_of_what_lets_in_is_in_the_books_or_the_log",
+        |_| {},
         async |house| {
             let desk = from("192.0.2.1");
             let secret = house.with_app("officer").await;

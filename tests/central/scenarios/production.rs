@@ -64,9 +64,8 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
                         config.series = "PA".into();
                     }
                     config.database = house
-                        .folder
-                        .path()
-                        .join(format!("{environment}-{}.db", fault.unwrap_or("none")));
+                        .another(&format!("{environment}-{}", fault.unwrap_or("none")))
+                        .await;
                     let opened = Central::open(config).await;
                     match fault.filter(|_| environment == Environment::Production) {
                         // Its keys are not what stands in the way.
@@ -101,7 +100,7 @@ async fn refusal(house: &House, name: &str, adapt: impl FnOnce(&mut Config)) -> 
     let mut config = house.config();
     config.environment = Environment::Production;
     config.series = "PA".into();
-    config.database = house.folder.path().join(format!("{name}.db"));
+    config.database = house.another(name).await;
     adapt(&mut config);
     match Central::open(config).await {
         Err(error) => error,
@@ -161,7 +160,7 @@ fn a_draft_that_does_not_load_stops_no_production() {
             assert!(matches!(taken, CentralError::Profile(_)), "{taken}");
             let mut test = house.config();
             test.chips.put("draft", draft);
-            test.database = house.folder.path().join("test.db");
+            test.database = house.another("test").await;
             assert!(Central::open(test).await.is_err(), "a test says so at once");
         },
     );
@@ -190,7 +189,7 @@ fn masters_of_another_kind_than_a_chip_wants_are_found_at_the_start() {
                 let mut config = house.config();
                 config.chips.put("open", chip);
                 config.documents.put("eid-card", TAKING_IT);
-                config.database = house.folder.path().join(format!("{case}.db"));
+                config.database = house.another(case).await;
                 let labels = labels
                     .iter()
                     .map(|(set, label)| (set.to_string(), label.to_string()));

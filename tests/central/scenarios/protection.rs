@@ -11,10 +11,12 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::bench::make;
-use super::house::{House, actor, is_conflict, is_refused, sample, with_adapted_house, with_house};
+use super::house::{
+    House, actor, is_conflict, is_refused, sample, with_adapted_house, with_file_house, with_house,
+};
 use super::travel::{passport, travelling};
 use crate::blind_index::in_work;
-use crate::{Central, CentralError, PersonQuery};
+use crate::{Central, CentralError, DatabaseSource, PersonQuery};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -85,14 +87,15 @@ fn assert_not_in(database: &Path, texts: &[&str]) {
 
 #[test]
 fn what_is_stored_opens_in_its_own_place_only() {
-    with_house(
+    with_file_house(
         "scenarios::protection::what_is_stored_opens_in_its_own_place_only",
+        |_| {},
         async |house| {
             for reference in ["A", "B", "C", "D"] {
                 import(&house, "18-fingerprints", reference).await;
             }
             assert_not_in(
-                &house.config().database,
+                &house.file(),
                 &["Pirkstiņa", "Nospiede", "17048816377", "170488-16377"],
             );
             house
@@ -134,21 +137,21 @@ fn what_is_stored_opens_in_its_own_place_only() {
 
 #[test]
 fn keys_are_turned_and_backups_end_with_them() {
-    with_house(
+    with_file_house(
         "scenarios::protection::keys_are_turned_and_backups_end_with_them",
+        |_| {},
         async |house| {
             import(&house, "18-fingerprints", "A").await;
             import(&house, "01-adult", "B").await;
             let backup = house.folder.path().join("backup.db");
             let into = format!("VACUUM INTO '{}'", backup.display());
-            let mut connection = SqlitePool::connect_with(
-                SqliteConnectOptions::new().filename(house.config().database),
-            )
-            .await
-            .unwrap()
-            .acquire()
-            .await
-            .unwrap();
+            let mut connection =
+                SqlitePool::connect_with(SqliteConnectOptions::new().filename(house.file()))
+                    .await
+                    .unwrap()
+                    .acquire()
+                    .await
+                    .unwrap();
             sqlx::query(sqlx::AssertSqlSafe(into))
                 .execute(&mut *connection)
                 .await
@@ -183,14 +186,14 @@ fn keys_are_turned_and_backups_end_with_them() {
                 .await;
             // The backup of before is readable until its keys are destroyed.
             let mut config = house.config();
-            config.database = backup.clone();
+            config.database = DatabaseSource::Sqlite(backup.clone());
             let restored = Central::open(config).await.unwrap();
             restored.close().await;
 
             pass_days(&house, DataClass::Identity.backup_days()).await;
             assert_eq!(house.central.overdue().await.unwrap(), []);
             let mut config = house.config();
-            config.database = backup;
+            config.database = DatabaseSource::Sqlite(backup);
             let refused = Central::open(config).await.err().unwrap();
             assert!(
                 matches!(&refused, CentralError::Setup { reason } if reason.contains("identity")),
@@ -456,7 +459,7 @@ const RECORD: &str = r#"{"number":"XA0000001","kind":"passport","issued":"2026-1
 
 #[test]
 fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
-    with_adapted_house(
+    with_file_house(
         "scenarios::protection::what_an_earlier_version_stored_is_encrypted_when_it_opens",
         travelling,
         async |house| {
@@ -493,7 +496,7 @@ fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
             pool.close().await;
 
             let mut config = house.config();
-            config.database = file.clone();
+            config.database = DatabaseSource::Sqlite(file.clone());
             let central = Central::open(config).await.unwrap();
             let clear = [
                 "Pirkstiņa",
@@ -532,7 +535,7 @@ fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
             central.close().await;
             // Once: what is encrypted stays as it is.
             let mut config = house.config();
-            config.database = file.clone();
+            config.database = DatabaseSource::Sqlite(file.clone());
             let central = Central::open(config).await.unwrap();
             let mut tx = central.read().await.unwrap();
             let after: i64 = sqlx::query_scalar(keys).fetch_one(&mut *tx).await.unwrap();

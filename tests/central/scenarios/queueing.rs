@@ -6,7 +6,8 @@ use serde_json::Value;
 use sqlx::Row;
 
 use super::house::{
-    House, PRODUCT, actor, operator, request, sample, with_adapted_house, with_house,
+    House, PRODUCT, actor, operator, request, sample, with_adapted_house, with_file_house,
+    with_house,
 };
 use crate::turn::{FIRST_IN_QUEUE, IN_WORK};
 use crate::{Central, Config};
@@ -107,8 +108,9 @@ fn an_office_with_stations_makes_its_documents_and_no_others() {
 
 #[test]
 fn the_next_document_is_one_search_in_an_index() {
-    with_house(
+    with_file_house(
         "scenarios::queueing::the_next_document_is_one_search_in_an_index",
+        |_| {},
         async |house| {
             let mut tx = house.central.read().await.unwrap();
             for (sql, index) in [

@@ -39,9 +39,10 @@ fn a_production_store_opens_with_released_profiles_only() {
             let maker = card::gp::Key::new(b"another maker's!").unwrap();
             token.import_master_key("transport-master", &maker).unwrap();
             house.config().keys.generate_missing(&token).unwrap();
+            let database = house.another("production").await;
             let config = |signed: usize| {
                 let mut config = house.config();
-                config.database = house.folder.path().join("production.db");
+                config.database = database.clone();
                 (config.environment, config.series) = (Environment::Production, "PA".into());
                 config.token = Arc::clone(&token);
                 config
@@ -89,7 +90,7 @@ fn a_production_store_opens_with_released_profiles_only() {
             assert!(Central::open(config(1)).await.is_err(), "nor later");
 
             let mut tests = config(2);
-            tests.database = house.folder.path().join("other.db");
+            tests.database = house.another("other").await;
             tests.token = Arc::clone(&house.token);
             let refused = Central::open(tests).await;
             assert!(
@@ -98,7 +99,7 @@ fn a_production_store_opens_with_released_profiles_only() {
             let example = [("pilot-ca", "PILOT"), ("eid-signature", "example")];
             for (name, word) in example {
                 let mut config = config(2);
-                config.database = house.folder.path().join(format!("{name}.db"));
+                config.database = house.another(name).await;
                 let text = product_file(&format!("certs/{name}.toml"));
                 config.certificates.put(name, text.as_str());
                 let certificate = Released::certificate(name, &text).unwrap();

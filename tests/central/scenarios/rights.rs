@@ -1,6 +1,7 @@
 //! Who may do what: each act with every role, and what a new installation refuses.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use api::{
     ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ConfirmRequest,
@@ -13,8 +14,8 @@ use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, receipt, request, sample, with_house};
 use crate::{
-    Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, Handling, NewSeries,
-    NewSource, PrintJob,
+    Central, CentralError, DatabaseSource, DeliveredBlank, DeliveredChip, Delivery, DeskEnd,
+    Handling, NewSeries, NewSource, PrintJob,
 };
 
 /// A station's request, of openssl's.
@@ -642,12 +643,10 @@ fn an_installation_stays_what_it_was_founded_as() {
                 Err(CentralError::Setup { .. })
             ));
 
-            let mode = std::os::unix::fs::PermissionsExt::mode(
-                &std::fs::metadata(house.config().database)
-                    .unwrap()
-                    .permissions(),
-            );
-            assert_eq!(mode & 0o777, 0o600, "the file holds personal data");
+            if let DatabaseSource::Sqlite(file) = house.config().database {
+                let mode = std::fs::metadata(file).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o600, "the file holds personal data");
+            }
             let again = Central::open(house.config()).await.unwrap();
             assert_eq!(
                 (again.audit_key(), again.authority_certificate()),
@@ -676,7 +675,7 @@ fn production_refuses_the_published_key() {
                 .keys
                 .masters
                 .insert("transport".into(), "published".into());
-            config.database = house.folder.path().join("other.db");
+            config.database = house.another("other").await;
             (config.environment, config.series) = (Environment::Production, "PA".into());
             assert!(
                 matches!(Central::open(config).await, Err(CentralError::Environment { reason }) if reason.contains("published"))

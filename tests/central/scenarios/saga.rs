@@ -27,9 +27,10 @@ async fn made(house: &House, sequence: u64) -> (api::Lease, Run) {
 }
 
 async fn states(house: &House) -> String {
-    house
-        .scalar("SELECT group_concat(state || '/' || standing, ' ') FROM (SELECT state, standing FROM certificate WHERE key_name = 'authentication' ORDER BY id)")
-        .await
+    let states = house
+        .scalars("SELECT state || '/' || standing FROM certificate WHERE key_name = 'authentication' ORDER BY id")
+        .await;
+    states.join(" ")
 }
 
 fn fault(run: &Run) -> String {
@@ -378,7 +379,8 @@ fn a_report_that_overtakes_a_request_leaves_no_orphan() {
             moody().be(Mood::Good);
             let request = run.certified[0].clone();
             let told = report(&lease, 1, &run, spoiled());
-            // Both wait for the one writer, the report behind.
+            // Both wait for the one writer, the report behind; where there are several, whichever comes
+            // first, nothing is left.
             let gate = house.central.write().await.unwrap();
             let (one, two) = (house.central.clone(), house.central.clone());
             let certify = tokio::spawn(async move { one.certify(&operator(), &request).await });
@@ -386,7 +388,9 @@ fn a_report_that_overtakes_a_request_leaves_no_orphan() {
             let reported = tokio::spawn(async move { two.report(&operator(), &told).await });
             tokio::task::yield_now().await;
             drop(gate);
-            assert!(certify.await.unwrap().is_err());
+            let certified = certify.await.unwrap();
+            let is_alone = matches!(house.database, crate::DatabaseSource::Sqlite(_));
+            assert!(certified.is_err() || !is_alone);
             reported.await.unwrap().unwrap();
             house.clock.pass(SignedDuration::from_hours(2));
             assert_eq!(house.central.sweep_certificates().await.unwrap().left, 0);

@@ -187,10 +187,10 @@ fn answers_that_were_tampered_with_confirm_nothing() {
                 confirm(&chip, honest_looking).await,
                 Err(ApiError::Conflict { .. })
             ));
-            let first = house.scalar("SELECT hex(sealed) FROM envelope").await;
+            let first = house.bytes("SELECT sealed FROM envelope").await;
             let commands = seal(&mut chip, 22).await;
             assert_ne!(
-                house.scalar("SELECT hex(sealed) FROM envelope").await,
+                house.bytes("SELECT sealed FROM envelope").await,
                 first,
                 "other PINs, another envelope"
             );

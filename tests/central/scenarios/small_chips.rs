@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{ChannelOpening, Lease, SealRequest, SealedCommand};
 
+use super::cluster;
 use super::house::{House, actor, receipt};
 use super::judge::chip_text;
 use crate::{Config, DeliveredBlank, DeliveredChip, Delivery};
@@ -128,11 +129,11 @@ pub(super) fn data(command: &SealedCommand) -> Vec<u8> {
     command.data().to_vec()
 }
 
-/// Says whether bytes stand anywhere in the installation's files, as they are, in hexadecimal, or
-/// in base64.
+/// Says whether bytes stand anywhere in the installation's files or in its database, as they are, in
+/// hexadecimal, or in base64.
 pub(super) fn is_written(house: &House, secret: &[u8]) -> bool {
     use openssl::base64::encode_block;
-    let forms = [
+    let mut forms = vec![
         secret.to_vec(),
         hex::encode(secret).into_bytes(),
         hex::encode_upper(secret).into_bytes(),
@@ -142,11 +143,21 @@ pub(super) fn is_written(house: &House, secret: &[u8]) -> bool {
             .to_vec(),
     ];
     let files = std::fs::read_dir(house.folder.path()).unwrap();
-    let contents: Vec<Vec<u8>> = files
+    let mut contents: Vec<Vec<u8>> = files
         .map(|file| file.unwrap().path())
         .filter(|path| path.is_file())
         .map(|path| std::fs::read(path).unwrap())
         .collect();
+    if let Some(dump) = cluster::dump(&house.database) {
+        // What is no text is in hexadecimal there.
+        forms.extend(
+            forms
+                .clone()
+                .iter()
+                .map(|form| hex::encode(form).into_bytes()),
+        );
+        contents.push(dump);
+    }
     assert!(contents.iter().any(|content| content.len() > 1000));
     contents.iter().any(|content| {
         forms

@@ -53,7 +53,7 @@ pub(super) fn travelling(config: &mut Config) {
     // Numbers that the store allots; numbered booklets have scenarios of their own.
     let allotted = text(document).replace("number = \"blank\"\n", "");
     config.documents.put("passport", allotted);
-    let folder = config.database.parent().unwrap();
+    let folder = hsm::test_support::folder();
     let file = |name: &str| folder.join(format!("{name}.der"));
     if !file("csca").exists() {
         let begin: Timestamp = BEGIN.parse().unwrap();
@@ -185,8 +185,8 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Vec<u8> {
 }
 
 /// Has openssl verify a signed file and its chain; returns what is signed.
-pub(super) fn judged(house: &House, message: &[u8]) -> Vec<u8> {
-    let folder = house.folder.path();
+pub(super) fn judged(message: &[u8]) -> Vec<u8> {
+    let folder = &hsm::test_support::folder();
     std::fs::write(folder.join("message.der"), message).unwrap();
     for name in ["csca", "ds-1"] {
         let (der, pem) = (format!("{name}.der"), format!("{name}.pem"));
@@ -239,7 +239,7 @@ fn a_passport_is_made_on_a_chip_that_makes_its_keys() {
             let files = house.central.sign_lds(&operator(), asked).await.unwrap();
             let files = files.files;
             let sod = EfSod::parse(&files["sod"]).unwrap();
-            let object = judged(&house, sod.cms());
+            let object = judged(sod.cms());
             let object = LdsSecurityObject::parse(&object).unwrap().content;
             let groups: Vec<_> = object.hashes().map(|(group, _)| group.number()).collect();
             assert_eq!(groups, [1, 2, 3, 11, 12, 14, 15]);
@@ -249,7 +249,7 @@ fn a_passport_is_made_on_a_chip_that_makes_its_keys() {
                 let file = prepared.map_or_else(|| &files[&name][..], |file| file.as_slice());
                 assert_eq!(object.vouches_for(group, file), Some(true), "{group}");
             }
-            judged(&house, &files["card_security"]);
+            judged(&files["card_security"]);
             let zone = Dg1::parse(lease.record.prepared["dg1"].as_slice()).unwrap();
             let zone = zone.content.mrz;
             assert_eq!(*zone.document_number(), number.to_string());

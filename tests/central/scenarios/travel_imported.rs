@@ -100,7 +100,7 @@ fn a_passport_is_made_on_a_chip_that_gets_its_key() {
             assert_eq!(com.groups, [Group::Dg1, Group::Dg2, Group::Dg15]);
 
             let sod = EfSod::parse(&files["sod"]).unwrap();
-            let object = judged(&house, sod.cms());
+            let object = judged(sod.cms());
             let object = LdsSecurityObject::parse(&object).unwrap().content;
             let groups: Vec<_> = object.hashes().map(|(group, _)| group).collect();
             assert_eq!(groups, com.groups);

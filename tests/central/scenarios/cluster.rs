@@ -1,0 +1,295 @@
+//! A PostgreSQL server for the tests of this process: private, on a Unix socket, in a temporary folder,
+//! and gone when the process is, however it ends. Each test has a database of its own, cloned from one
+//! that was brought to this program's form once.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use hsm::test_support::Environment;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
+
+use crate::database::Database;
+use crate::{DatabaseSource, PostgresAddress, missing};
+
+/// Tells a test's process where the server's socket is; without it, the test is for SQLite.
+const SOCKET: &str = "ZIMOGS_TEST_POSTGRES";
+
+/// The database that others are cloned from.
+const TEMPLATE: &str = "template_of_tests";
+
+/// Who the tests are on the server.
+const USER: &str = "zimogs";
+
+/// The server's own account, where the tests run as root: PostgreSQL refuses to.
+const ACCOUNT: &str = "postgres";
+
+/// A server that runs until this is dropped, or the process ends.
+pub(super) struct Cluster {
+    pub(super) folder: PathBuf,
+    /// Waits for the end of this process, and then stops the server.
+    guard: Child,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
+    }
+}
+
+impl Cluster {
+    /// Starts a server; none where PostgreSQL is not installed, which is said.
+    pub(super) fn start(durable: bool) -> Option<Self> {
+        let Some(programs) = programs() else {
+            missing::program("PostgreSQL");
+            return None;
+        };
+        let folder = tempfile::Builder::new()
+            .prefix("zimogs-pg-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let account = account();
+        if rustix::process::geteuid().is_root() {
+            let given = Command::new("chown")
+                .arg(ACCOUNT)
+                .arg(&folder)
+                .status()
+                .unwrap();
+            assert!(given.success());
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let made = Command::new(account[0])
+            .args(&account[1..])
+            .arg(programs.join("initdb"))
+            .args([
+                "--username",
+                USER,
+                "--auth",
+                "trust",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+            ])
+            .args(["--no-sync", "--no-instructions", "--pgdata"])
+            .arg(folder.join("data"))
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let settings = format!(
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 200\nshared_buffers = 32MB\nfsync = {}\nfull_page_writes = {}\nautovacuum_naptime = 5s\n",
+            folder.display(),
+            if durable { "on" } else { "off" },
+            if durable { "on" } else { "off" },
+        );
+        let file = folder.join("data/postgresql.auto.conf");
+        fs::write(&file, settings).unwrap();
+        // The shell outlives this process by the time it takes to stop the server: it ends it by the
+        // process id that the server wrote down, and removes the folder.
+        let script = r#"
+            trap '' INT HUP TERM
+            folder=$1 pg_ctl=$2; shift 2
+            cd /
+            "$@" "$pg_ctl" --pgdata "$folder/data" --silent --wait --log "$folder/log" start || exit 1
+            echo ready
+            cat >/dev/null
+            "$@" "$pg_ctl" --pgdata "$folder/data" --silent --wait --mode immediate stop
+            rm -rf "$folder"
+        "#;
+        let mut guard = Command::new("sh")
+            .args(["-c", script, "guard"])
+            .arg(&folder)
+            .arg(programs.join("pg_ctl"))
+            .args(account)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut output = BufReader::new(guard.stdout.take().unwrap());
+        output.read_line(&mut said).unwrap();
+        assert_eq!(
+            said,
+            "ready\n",
+            "{:?}",
+            fs::read_to_string(folder.join("log"))
+        );
+        Some(Self { folder, guard })
+    }
+
+    /// Returns the process id of the server.
+    pub(super) fn postmaster(&self) -> rustix::process::Pid {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let id = file.lines().next().unwrap().parse().unwrap();
+        rustix::process::Pid::from_raw(id).unwrap()
+    }
+
+    /// Starts it again after its end.
+    pub(super) fn restart(&self) {
+        let program = programs().unwrap().join("pg_ctl");
+        let account = account();
+        // While processes of the one before are still ending, it refuses.
+        for _ in 0..100 {
+            let started = Command::new(account[0])
+                .args(&account[1..])
+                .arg(&program)
+                .arg("--pgdata")
+                .arg(self.folder.join("data"))
+                .args(["--silent", "--wait", "--log"])
+                .arg(self.folder.join("log"))
+                .arg("start")
+                .current_dir("/")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
+            if started.success() {
+                return;
+            }
+        }
+        panic!("{:?}", fs::read_to_string(self.folder.join("log")));
+    }
+}
+
+/// Returns what runs a program as somebody who may run a server.
+fn account() -> &'static [&'static str] {
+    match rustix::process::geteuid().is_root() {
+        true => &[
+            "setpriv",
+            "--reuid",
+            ACCOUNT,
+            "--regid",
+            ACCOUNT,
+            "--init-groups",
+        ],
+        false => &["env"],
+    }
+}
+
+/// Returns the folder of the newest server's programs.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let versions = versions.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let programs = entry.path().join("bin");
+        (version >= 15 && programs.join("initdb").is_file()).then_some((version, programs))
+    });
+    versions.max().map(|(_, programs)| programs)
+}
+
+/// Returns the environments in which a test runs: for SQLite, and where PostgreSQL is installed for
+/// that.
+pub(super) fn environments() -> Vec<Environment> {
+    static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
+    let mut environments = vec![Environment::new()];
+    let shared = SHARED.get_or_init(|| {
+        let cluster = Cluster::start(false)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            administer(&cluster.folder, &format!("CREATE DATABASE {TEMPLATE}")).await;
+            let database = Database::open(&source(&cluster.folder, TEMPLATE))
+                .await
+                .unwrap();
+            database.close().await;
+        });
+        Some(cluster)
+    });
+    if let Some(cluster) = shared {
+        environments.push(vec![(SOCKET, cluster.folder.clone().into())]);
+    }
+    environments
+}
+
+/// Returns a database of this test: a SQLite file of this name in the folder, or a database of the
+/// server that nobody else has.
+pub(super) async fn another(folder: &Path, name: &str) -> DatabaseSource {
+    let Some(socket) = std::env::var_os(SOCKET) else {
+        return DatabaseSource::Sqlite(folder.join(format!("{name}.db")));
+    };
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    administer(
+        Path::new(&socket),
+        &format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),
+    )
+    .await;
+    source(Path::new(&socket), &name)
+}
+
+/// Returns the name of a database of the server.
+fn name_of(source: &DatabaseSource) -> Option<String> {
+    match source {
+        DatabaseSource::Sqlite(_) => None,
+        DatabaseSource::Postgres(address) => {
+            address.to_string().split(' ').nth(1).map(str::to_owned)
+        }
+    }
+}
+
+/// Returns all that a database of the server holds, as text.
+pub(super) fn dump(source: &DatabaseSource) -> Option<Vec<u8>> {
+    let name = name_of(source)?;
+    let dump = Command::new(programs().unwrap().join("pg_dump"))
+        .args(["--username", USER, "--host"])
+        .arg(std::env::var_os(SOCKET).unwrap())
+        .arg(name)
+        .output()
+        .unwrap();
+    assert!(
+        dump.status.success(),
+        "{}",
+        String::from_utf8_lossy(&dump.stderr)
+    );
+    Some(dump.stdout)
+}
+
+/// Removes the database of a test that passed.
+pub(super) async fn drop_own(source: &DatabaseSource) {
+    let (Some(socket), Some(name)) = (std::env::var_os(SOCKET), name_of(source)) else {
+        return;
+    };
+    administer(
+        Path::new(&socket),
+        &format!("DROP DATABASE {name} WITH (FORCE)"),
+    )
+    .await;
+}
+
+/// Names a database of a server.
+pub(super) fn source(socket: &Path, database: &str) -> DatabaseSource {
+    DatabaseSource::Postgres(PostgresAddress::parse(&url(socket, database), None).unwrap())
+}
+
+fn url(socket: &Path, database: &str) -> String {
+    format!(
+        "postgres:///{database}?host={}&user={USER}",
+        socket.display()
+    )
+}
+
+/// Does what only the server's owner may.
+pub(super) async fn administer(socket: &Path, sql: &str) {
+    let mut connection = PgConnection::connect(&url(socket, "postgres"))
+        .await
+        .unwrap();
+    connection
+        .execute(AssertSqlSafe(sql.to_owned()))
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
