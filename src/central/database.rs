@@ -15,9 +15,11 @@ use jiff::Timestamp;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx_core::any::driver::AnyDriver;
 
 use crate::error::{CentralError, Result};
 use crate::postgres::{self, PostgresAddress};
+use crate::same_thread;
 use crate::sqlite;
 
 /// A write transaction; dropped without commit, it leaves nothing behind.
@@ -41,6 +43,13 @@ pub enum DatabaseSource {
     Postgres(PostgresAddress),
 }
 
+/// What drives a database, by its URL's scheme.
+pub(crate) static DRIVERS: [AnyDriver; 3] = [
+    same_thread::DRIVER,
+    sqlx::sqlite::any::DRIVER,
+    sqlx::postgres::any::DRIVER,
+];
+
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
@@ -53,13 +62,16 @@ pub(crate) enum Engine {
 pub(crate) struct Database {
     pub(crate) engine: Engine,
     pub(crate) writers: AnyPool,
+    /// For what changes the file and takes long: on SQLite, a connection with its own thread.
+    pub(crate) long: AnyPool,
     pub(crate) readers: AnyPool,
 }
 
 impl Database {
     /// Opens the database and brings it to this program's form.
     pub(crate) async fn open(source: &DatabaseSource) -> Result<Self> {
-        sqlx::any::install_default_drivers();
+        // Only the first call counts, and each is the same.
+        let _ = sqlx::any::install_drivers(&DRIVERS);
         match source {
             DatabaseSource::Sqlite(path) => sqlite::open(path).await,
             DatabaseSource::Postgres(address) => postgres::open(address).await,
@@ -133,7 +145,7 @@ impl Database {
         if self.engine == Engine::Postgres {
             return Ok(());
         }
-        sqlx::query("VACUUM").execute(&self.writers).await?;
+        sqlx::query("VACUUM").execute(&self.long).await?;
         self.forget_deleted().await
     }
 
@@ -144,13 +156,14 @@ impl Database {
             return Ok(());
         }
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_all(&self.writers)
+            .fetch_all(&self.long)
             .await?;
         Ok(())
     }
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
+        self.long.close().await;
         self.writers.close().await;
     }
 }

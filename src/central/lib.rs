@@ -97,6 +97,7 @@ mod repeated;
 mod reports;
 mod revocation_list;
 mod said;
+mod same_thread;
 #[cfg(test)]
 #[path = "../../tests/central/scenarios/mod.rs"]
 mod scenarios;

@@ -161,6 +161,7 @@ pub(crate) async fn open(address: &PostgresAddress) -> Result<Database> {
     let readers = pool(READERS, READS).connect_with(options.clone()).await?;
     Ok(Database {
         engine: Engine::Postgres,
+        long: writers.clone(),
         writers,
         readers,
     })

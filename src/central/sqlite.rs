@@ -1,4 +1,4 @@
-//! The SQLite file: one connection writes, some read.
+//! The SQLite file: one connection writes, on the thread of whoever writes (`same_thread`), some read.
 //!
 //! A write transaction begins IMMEDIATE, so that what it reads is what it changes; SQLite has
 //! one writer anyway, and one connection queues fairly where several would time out.
@@ -14,6 +14,7 @@ use sqlx::{AnyPool, Row};
 
 use crate::database::{Database, Engine, migrate, pool};
 use crate::error::{CentralError, Result};
+use crate::same_thread;
 
 /// Begins a write transaction: it holds the file from here on.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
@@ -26,9 +27,11 @@ const READERS: u32 = 4;
 
 /// What every connection is told first: to wait for the other processes of this file, to survive a
 /// power cut with every committed transition, to refuse what refers to nothing, and to leave
-/// nothing of what is deleted (a destroyed envelope, say) in a free page.
+/// nothing of what is deleted (a destroyed envelope, say) in a free page. Then, to keep 32 MiB of
+/// pages in memory, and to bring those that change again and again into the file after 32 MiB.
 const SETTINGS: &str = "PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;";
+    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
+    PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192;";
 
 /// What must have come of it, and how it is asked.
 const PROMISES: [(&str, &str); 4] = [
@@ -58,17 +61,19 @@ pub(crate) async fn open(path: &Path) -> Result<Database> {
     };
     make_private(path).map_err(file)?;
     let path = &path.canonicalize().map_err(file)?;
-    let writers = pool(1, SETTINGS).connect_with(options(path, "rw")?).await?;
-    check(&writers).await?;
-    migrate(&writers, &MIGRATIONS).await?;
-    let readers = pool(READERS, SETTINGS)
-        .connect_with(options(path, "ro")?)
-        .await?;
-    check(&readers).await?;
+    let connect = async |size, scheme, mode| {
+        let options = options(scheme, path, mode)?;
+        let pool = pool(size, SETTINGS).connect_with(options).await?;
+        check(&pool).await?;
+        Ok::<_, CentralError>(pool)
+    };
+    let long = connect(1, "sqlite", "rw").await?;
+    migrate(&long, &MIGRATIONS).await?;
     Ok(Database {
         engine: Engine::Sqlite,
-        writers,
-        readers,
+        writers: connect(1, same_thread::SCHEME, "rw").await?,
+        long,
+        readers: connect(READERS, "sqlite", "ro").await?,
     })
 }
 
@@ -101,11 +106,11 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 /// Returns how the driver names a file: by a URL, in which every byte that might have a meaning
 /// there is escaped. `path` is canonical: a URL's own reading of `..` is another.
-fn options(path: &Path, mode: &str) -> Result<AnyConnectOptions> {
+fn options(scheme: &str, path: &Path, mode: &str) -> Result<AnyConnectOptions> {
     let path = path.to_str().ok_or_else(|| CentralError::Setup {
         reason: "the path of the database is no UTF-8; give the file another name".to_owned(),
     })?;
-    let mut url = "sqlite://".to_owned();
+    let mut url = format!("{scheme}://");
     for byte in path.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
