@@ -176,6 +176,58 @@ impl Central {
         Ok(())
     }
 
+    /// Withdraws an application at the wish of who made it, as long as nobody has decided on it. What
+    /// is in production already ends by [`Central::cancel_document`].
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a clerk; [`CentralError::Conflict`] where it was
+    /// decided already; [`CentralError::NotFound`]; [`CentralError::Invalid`] without a cause.
+    pub async fn withdraw_application(
+        &self,
+        actor: &Actor,
+        reference: &str,
+        cause: &str,
+    ) -> Result<()> {
+        let deed = Deed::new(
+            "application.withdrawn",
+            Control::RECORDS,
+            "application",
+            reference,
+        );
+        let result = retried!(self.try_withdraw(actor, &deed, reference, cause));
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_withdraw(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        reference: &str,
+        cause: &str,
+    ) -> Result<()> {
+        check_cause(cause)?;
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::WithdrawApplication).await?;
+        let found = Found::load(&mut tx, reference).await?;
+        if found.state == ApplicationState::InProduction {
+            return Err(CentralError::conflict(
+                "a document is in production for it; cancel that, and the application ends with it",
+            ));
+        }
+        let state = advance(found.state, ApplicationEvent::Withdraw)?;
+        sqlx::query("UPDATE application SET state = $1, cause = $2 WHERE reference = $3")
+            .bind(state.name())
+            .bind(cause)
+            .bind(reference)
+            .execute(&mut *tx)
+            .await?;
+        application_changed(&mut tx, reference, state, self.now()).await?;
+        // Why may be about the holder: it is not for the log.
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Returns an application as it came in, JSON; once its images are erased, without them.
     ///
     /// # Errors

@@ -28,8 +28,11 @@ impl Central {
         document: &Document,
         report: &Report,
     ) -> Result<()> {
-        // A lease that expired unbound went back to the queue by itself.
-        let is_over = held.state == LeaseState::Released && held.blank.is_none();
+        // A lease that expired unbound went back to the queue by itself; its station still says, once,
+        // how it ended there.
+        let is_over = held.state == LeaseState::Released
+            && held.blank.is_none()
+            && !was_reported(tx, held).await?;
         match &report.end {
             BlankEnd::Personalized => {
                 advance(held.state, LeaseEvent::Complete)?;
@@ -360,6 +363,15 @@ impl Central {
         }
         Ok(())
     }
+}
+
+/// Tells whether a report on this lease was taken in before.
+async fn was_reported(tx: &mut Connection, held: &Held) -> Result<bool> {
+    let reports: i64 = sqlx::query_scalar("SELECT count(*) FROM report WHERE lease = $1")
+        .bind(held.id.to_string())
+        .fetch_one(tx)
+        .await?;
+    Ok(reports > 0)
 }
 
 /// Returns why a blank was not made the document, as its station says.

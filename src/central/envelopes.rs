@@ -650,7 +650,7 @@ impl Central {
     pub(crate) async fn annul_undelivered(
         &self,
         tx: &mut Write,
-        actor: &Actor,
+        actor: Option<&Actor>,
         document: &Document,
     ) -> Result<()> {
         let rows = sqlx::query(AssertSqlSafe(format!(
@@ -659,8 +659,7 @@ impl Central {
         .bind(&document.id)
         .fetch_all(&mut **tx)
         .await?;
-        self.annul(tx, Some(actor), &rows, "the document ended")
-            .await
+        self.annul(tx, actor, &rows, "the document ended").await
     }
 
     /// Destroys the PINs of a lease that no chip confirmed.

@@ -168,14 +168,7 @@ impl Central {
         document.note_mover(&mut tx, Some(&person)).await?;
         if document.state != DocumentState::Suspended && document.state != DocumentState::HandedOver
         {
-            // New PINs that are just being set end here: what the chip confirmed counts, and nothing
-            // that is destroyed below.
-            let held = Held::of_document(&mut tx, &document.id).await?;
-            if let Some(mut held) = held.filter(|held| held.purpose == Purpose::NewPins) {
-                self.conclude_new_pins(&mut tx, Some(actor), &mut held)
-                    .await?;
-            }
-            self.annul_undelivered(&mut tx, actor, &document).await?;
+            self.end_pins(&mut tx, Some(actor), &document).await?;
         }
         let mut deed = deed.clone().with("cause", change.cause);
         if let Some(why) = change.why {
@@ -184,6 +177,22 @@ impl Central {
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(document)
+    }
+
+    /// Ends what is done about the PINs of a document that is out of use for good.
+    async fn end_pins(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        document: &Document,
+    ) -> Result<()> {
+        // New PINs that are just being set end here: what the chip confirmed counts, and nothing
+        // that is destroyed below.
+        let held = Held::of_document(tx, &document.id).await?;
+        if let Some(mut held) = held.filter(|held| held.purpose == Purpose::NewPins) {
+            self.conclude_new_pins(tx, actor, &mut held).await?;
+        }
+        self.annul_undelivered(tx, actor, document).await
     }
 
     /// Takes a document back that is in hand and goes to its destruction: from its holder, from
@@ -238,7 +247,8 @@ impl Central {
             self.withdraw_with_document(&mut tx, actor, &document.application, cause)
                 .await?;
         } else {
-            self.annul_undelivered(&mut tx, actor, &document).await?;
+            self.annul_undelivered(&mut tx, Some(actor), &document)
+                .await?;
         }
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
@@ -378,6 +388,7 @@ impl Central {
         )
         .await?;
         document.note_mover(&mut tx, None).await?;
+        self.end_pins(&mut tx, None, &document).await?;
         let deed = Deed::new(
             "document.expired",
             Control::RECORDS,

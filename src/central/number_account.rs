@@ -84,24 +84,29 @@ impl Central {
     pub async fn check_numbers(&self, actor: &Actor) -> Result<NumberCheck> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let (mut accounts, mut faults) = (Vec::new(), Vec::new());
-        for series in StoredSeries::all(&mut tx).await? {
-            let account = of_series(&mut tx, &series).await?;
-            if account.sum() != account.given {
-                faults.push(format!(
-                    "series {} gave {} numbers, and {} are accounted for",
-                    series.id,
-                    account.given,
-                    account.sum()
-                ));
-            }
-            find_gaps(&mut tx, &series, &mut faults).await?;
-            accounts.push(account);
-        }
-        accounts.extend(of_blanks(&mut tx).await?);
-        find_strays(&mut tx, &mut faults).await?;
-        Ok(NumberCheck { accounts, faults })
+        check(&mut tx).await
     }
+}
+
+/// Accounts for every number.
+pub(crate) async fn check(tx: &mut Connection) -> Result<NumberCheck> {
+    let (mut accounts, mut faults) = (Vec::new(), Vec::new());
+    for series in StoredSeries::all(tx).await? {
+        let account = of_series(tx, &series).await?;
+        if account.sum() != account.given {
+            faults.push(format!(
+                "series {} gave {} numbers, and {} are accounted for",
+                series.id,
+                account.given,
+                account.sum()
+            ));
+        }
+        find_gaps(tx, &series, &mut faults).await?;
+        accounts.push(account);
+    }
+    accounts.extend(of_blanks(tx).await?);
+    find_strays(tx, &mut faults).await?;
+    Ok(NumberCheck { accounts, faults })
 }
 
 fn figure(row: &DbRow, column: &str) -> u64 {

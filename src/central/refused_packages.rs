@@ -28,7 +28,7 @@ pub(crate) fn reference(source: &SourceName, digest: &[u8]) -> String {
     format!("{source}/{}", hex::encode(digest))
 }
 
-fn cell(reference: &str) -> Cell<'_> {
+pub(crate) fn cell(reference: &str) -> Cell<'_> {
     Cell {
         class: DataClass::RefusedPackage,
         subject: reference,

@@ -31,7 +31,7 @@ const MAX_EVENTS: i64 = 1000;
 const MAX_REPORTS: i64 = 100;
 
 /// States of a document that are the office's own business: nobody has it yet.
-const UNTOLD: [&str; 8] = [
+pub(crate) const UNTOLD: [&str; 8] = [
     "prepared",
     "queued",
     "at-station",

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::movements::DELIVERED;
 
 /// The first line of a blank that was in the books before the journal began.
-const OPENING: &str = "opening";
+pub(crate) const OPENING: &str = "opening";
 
 /// The most differences of one sort that a check names.
 const MAX_NAMED: i64 = 1_000;
@@ -119,22 +119,27 @@ impl Central {
     pub async fn check_stock(&self, actor: &Actor) -> Result<StockCheck> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let mut differences = Vec::new();
-        ends_differ(&mut tx, &mut differences).await?;
-        lines_break(&mut tx, &mut differences).await?;
-        steps_differ(&mut tx, &mut differences).await?;
-        deliveries_differ(&mut tx, &mut differences).await?;
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM blank) AS blanks, (SELECT count(*) FROM blank_movement) AS movements",
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        Ok(StockCheck {
-            blanks: figure(&row, "blanks"),
-            movements: figure(&row, "movements"),
-            differences,
-        })
+        check(&mut tx).await
     }
+}
+
+/// Compares the journal of blanks with their states.
+pub(crate) async fn check(tx: &mut Connection) -> Result<StockCheck> {
+    let mut differences = Vec::new();
+    ends_differ(tx, &mut differences).await?;
+    lines_break(tx, &mut differences).await?;
+    steps_differ(tx, &mut differences).await?;
+    deliveries_differ(tx, &mut differences).await?;
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM blank) AS blanks, (SELECT count(*) FROM blank_movement) AS movements",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(StockCheck {
+        blanks: figure(&row, "blanks"),
+        movements: figure(&row, "movements"),
+        differences,
+    })
 }
 
 /// Returns the balances of one place, or of all, at the end of a day, or now.

@@ -1,5 +1,7 @@
 //! `zimogs central`: looks into the central store of an installation.
 
+mod application;
+mod audit_books;
 mod backup;
 mod certificates;
 mod document;
@@ -43,6 +45,12 @@ pub(crate) enum Command {
     /// Approves an application that somebody else entered. Example:
     /// zimogs central approve APP-2026-000001 --data FOLDER
     Approve(Approve),
+    /// Refuses an application that somebody else entered. Example:
+    /// zimogs central refuse APP-2026-000001 --cause "not the applicant" --data FOLDER
+    Refuse(application::Ending),
+    /// Withdraws an application that nobody decided on. Example:
+    /// zimogs central withdraw APP-2026-000001 --cause "entered twice" --data FOLDER
+    Withdraw(application::Ending),
     /// Books a delivery of blanks by its list, counted by two persons. Example:
     /// zimogs central receive delivery.jsonl --counted 500 --witness ANNA --data FOLDER
     Receive(stock::Receive),
@@ -88,6 +96,9 @@ pub(crate) enum Command {
     /// Makes an installation of a backup, after it was judged. Example:
     /// zimogs central restore /backup/2026-12-01 --witness export/checkpoint --data NEW-FOLDER
     Restore(backup::Restore),
+    /// Audits the books: blanks, numbers, documents, certificates, leases, reports, log. Example:
+    /// zimogs central audit-books --data FOLDER
+    AuditBooks(Place),
     /// Incidents: what is not as the books say.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -243,6 +254,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
                     }
                 })
         }
+        Command::Refuse(ending) => application::refuse(ending),
+        Command::Withdraw(ending) => application::withdraw(ending),
         Command::Receive(options) => stock::receive(options),
         Command::Stock(command) => stock::run(command),
         Command::Series(command) => series::run(command),
@@ -261,6 +274,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Envelope(command) => envelope::run(command),
         Command::Backup(options) => backup::make(options),
         Command::Restore(options) => backup::restore(options),
+        Command::AuditBooks(place) => audit_books::run(place),
         Command::Incident(command) => incident::run(command),
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),

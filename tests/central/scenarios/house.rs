@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use api::{Actor, ApiError, Centre, ClaimRequest, Lease, LeaseRequest};
@@ -48,9 +49,11 @@ pub(super) struct House {
     pub(super) central: Central,
     pub(super) clock: Arc<TestClock>,
     pub(super) token: Arc<Token>,
-    pub(super) folder: TempDir,
+    pub(super) folder: Arc<TempDir>,
     pub(super) database: DatabaseSource,
     adapt: fn(&mut Config),
+    /// Whether its books were changed behind the store's back.
+    is_meddled: Arc<AtomicBool>,
 }
 
 /// Runs a test with an installation, in a process with a token of its own: on SQLite, and where
@@ -87,11 +90,27 @@ fn run(
             .unwrap();
         runtime.block_on(async {
             let house = House::new(adapt).await;
-            let database = house.database.clone();
+            let (central, folder) = (house.central.clone(), Arc::clone(&house.folder));
+            let (database, is_meddled) = (house.database.clone(), Arc::clone(&house.is_meddled));
             body(house).await;
+            if !is_meddled.load(Ordering::Relaxed) {
+                audited(&central).await;
+            }
+            central.close().await;
+            drop(folder);
             cluster::drop_own(&database).await;
         });
     });
+}
+
+/// Demands that everything holds that must hold of the books, whatever a test did. A store that was
+/// closed is not asked.
+async fn audited(central: &Central) {
+    match central.audit_books(&actor("auditor")).await {
+        Ok(audit) => assert_eq!(audit.faults(), Vec::<String>::new()),
+        Err(CentralError::Database(sqlx::Error::PoolClosed)) => {}
+        Err(error) => panic!("the books cannot be audited: {error}"),
+    }
 }
 
 pub(super) fn product_file(path: &str) -> String {
@@ -149,7 +168,8 @@ impl House {
             labels.generate_missing(&token).unwrap().is_empty(),
             "a second call makes nothing"
         );
-        let (folder, clock) = (TempDir::new().unwrap(), Arc::new(TestClock::new()));
+        let folder = Arc::new(TempDir::new().unwrap());
+        let clock = Arc::new(TestClock::new());
         let database = cluster::another(folder.path(), "central").await;
         let mut config = config(&database, &token, &clock);
         adapt(&mut config);
@@ -161,9 +181,43 @@ impl House {
             folder,
             database,
             adapt,
+            is_meddled: Arc::default(),
         };
         house.found().await;
         house
+    }
+
+    /// Founds another installation with the same token, in a database of this name and with a clock
+    /// of its own.
+    pub(super) async fn elsewhere(&self, name: &str) -> Self {
+        let clock = Arc::new(TestClock::new());
+        let database = self.another(name).await;
+        let mut config = config(&database, &self.token, &clock);
+        (self.adapt)(&mut config);
+        let house = Self {
+            clock,
+            database,
+            ..self.with(Central::open(config).await.unwrap())
+        };
+        house.found().await;
+        house
+    }
+
+    /// Opens the same books a second time.
+    pub(super) async fn beside(&self) -> Self {
+        self.with(Central::open(self.config()).await.unwrap())
+    }
+
+    fn with(&self, central: Central) -> Self {
+        Self {
+            central,
+            clock: Arc::clone(&self.clock),
+            token: Arc::clone(&self.token),
+            folder: Arc::clone(&self.folder),
+            database: self.database.clone(),
+            adapt: self.adapt,
+            is_meddled: Arc::clone(&self.is_meddled),
+        }
     }
 
     /// Makes the accounts of a new installation.
@@ -339,6 +393,7 @@ impl House {
     }
 
     async fn meddle_by(&self, sql: String) {
+        self.is_meddled.store(true, Ordering::Relaxed);
         let mut tx = self.central.write().await.unwrap();
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
         sql.execute(&mut *tx).await.unwrap();
@@ -347,6 +402,7 @@ impl House {
 
     /// Changes the database behind the store's back.
     pub(super) async fn meddle(&self, sql: &'static str) {
+        self.is_meddled.store(true, Ordering::Relaxed);
         let mut tx = self.central.write().await.unwrap();
         sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();

@@ -1,0 +1,234 @@
+//! The audit of the books: what must hold of the whole store, whatever was done and wherever it was
+//! cut off.
+//!
+//! ```text
+//!   one snapshot ─► documents   each with its application, blank, numbers, leases, certificates, PINs
+//!                ─► registers   blanks, numbers, reports, outboxes, each as a whole
+//!                ─► log         every leaf and checkpoint; every transition has its entry
+//!                ─► protection  every encrypted value under its key, no key without a value
+//! ```
+//!
+//! Nothing is changed, and every fault is named by references that the log has too. The states are
+//! judged by the life cycles and the policy of `document`, not by what wrote them.
+
+mod documents;
+mod facts;
+mod log;
+mod protection;
+mod registers;
+
+use api::Actor;
+use document::Act;
+use jiff::Timestamp;
+
+use crate::accounts::authorise;
+use crate::central::Central;
+use crate::error::Result;
+use crate::{number_account, stock_check};
+
+/// The most faults of one invariant that are named.
+const MAX_NAMED: usize = 200;
+
+/// What an audit of the books found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BooksAudit {
+    /// As of when.
+    pub at: Timestamp,
+    /// Each thing that must hold, with what breaks it.
+    pub invariants: Vec<Invariant>,
+}
+
+impl BooksAudit {
+    /// Tells whether everything holds.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.invariants
+            .iter()
+            .all(|invariant| invariant.faults.is_empty())
+    }
+
+    /// Returns every fault that is named, each after its invariant.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let all = self.invariants.iter().flat_map(|invariant| {
+            let faults = invariant.faults.iter();
+            faults.map(|fault| format!("{}: {fault}", invariant.name))
+        });
+        all.collect()
+    }
+}
+
+/// Something that must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invariant {
+    /// Its name, for programs.
+    pub name: &'static str,
+    /// What it demands.
+    pub demands: &'static str,
+    /// How many things were looked at.
+    pub checked: u64,
+    /// What breaks it, in words: the first 200.
+    pub faults: Vec<String>,
+    /// How many more break it.
+    pub unnamed: u64,
+}
+
+/// The invariants, in the order in which they are told.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    Documents,
+    History,
+    Queue,
+    Blanks,
+    Numbers,
+    Leases,
+    Certificates,
+    Envelopes,
+    Parcels,
+    Reports,
+    Outbox,
+    Log,
+    Evidence,
+    Protection,
+}
+
+const RULES: [(&str, &str); 14] = [
+    (
+        "documents",
+        "each application has one document at most, and both are as far as the other says",
+    ),
+    (
+        "history",
+        "each document went one unbroken way of its life cycle, to the state that it is in",
+    ),
+    (
+        "queue",
+        "the queue has exactly the documents that wait, each where its station looks for it",
+    ),
+    (
+        "blanks",
+        "every blank is in exactly one account, the journal adds up to it, and what carries a document is the one that the document has",
+    ),
+    (
+        "numbers",
+        "every number is accounted for once, and on no two documents and no two blanks",
+    ),
+    (
+        "leases",
+        "every lease is live with its document and blank, or ended as both are",
+    ),
+    (
+        "certificates",
+        "each certificate is where the policy has it for what became of its document",
+    ),
+    (
+        "envelopes",
+        "the PINs of each document lie in one envelope, as long as anybody may need them",
+    ),
+    (
+        "parcels",
+        "a document is on its way in exactly one parcel, and every parcel has what was counted into it",
+    ),
+    (
+        "reports",
+        "each station's reports are there without gap, and each lease was ended by one at most",
+    ),
+    (
+        "outbox",
+        "each register is told each change once, in reports without gap",
+    ),
+    (
+        "log",
+        "every entry has its leaf, and every checkpoint that was signed is one of this tree",
+    ),
+    (
+        "evidence",
+        "every transition has its entry in the log, and what the log says is what the books have",
+    ),
+    (
+        "protection",
+        "every encrypted value opens under its own key, and no key is left of what was erased",
+    ),
+];
+
+/// Collects what is found.
+struct Findings(Vec<Invariant>);
+
+impl Findings {
+    fn new() -> Self {
+        let empty = RULES.iter().map(|&(name, demands)| Invariant {
+            name,
+            demands,
+            checked: 0,
+            faults: Vec::new(),
+            unnamed: 0,
+        });
+        Self(empty.collect())
+    }
+
+    /// Counts things that were looked at.
+    fn checked(&mut self, rule: Rule, count: u64) {
+        if let Some(invariant) = self.0.get_mut(rule as usize) {
+            invariant.checked += count;
+        }
+    }
+
+    fn fault(&mut self, rule: Rule, fault: impl Into<String>) {
+        if let Some(invariant) = self.0.get_mut(rule as usize) {
+            match invariant.faults.len() < MAX_NAMED {
+                true => invariant.faults.push(fault.into()),
+                false => invariant.unnamed += 1,
+            }
+        }
+    }
+
+    fn faults(&mut self, rule: Rule, faults: impl IntoIterator<Item = String>) {
+        for fault in faults {
+            self.fault(rule, fault);
+        }
+    }
+}
+
+impl Central {
+    /// Audits the books: whether everything holds that must hold of the store as a whole. All of it
+    /// is read in one snapshot, and nothing is changed. It takes time and memory in proportion to
+    /// the store: about 100 bytes a document.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`](crate::CentralError::Refused) unless the actor may read the log;
+    /// the database's failures and the token's. What is wrong in the books is no error.
+    pub async fn audit_books(&self, actor: &Actor) -> Result<BooksAudit> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ReadAuditLog).await?;
+        let mut findings = Findings::new();
+        let stock = stock_check::check(&mut tx).await?;
+        findings.checked(Rule::Blanks, stock.blanks + stock.movements);
+        findings.faults(Rule::Blanks, stock.differences);
+        let numbers = number_account::check(&mut tx).await?;
+        let given = numbers.accounts.iter().map(|account| account.given).sum();
+        findings.checked(Rule::Numbers, given);
+        findings.faults(Rule::Numbers, numbers.faults);
+        documents::audit(self, &mut tx, &mut findings).await?;
+        registers::audit(&mut tx, &mut findings).await?;
+        log::audit(self, &mut tx, &mut findings).await?;
+        protection::audit(self, &mut tx, &mut findings).await?;
+        Ok(BooksAudit {
+            at: self.now(),
+            invariants: findings.0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manual_has_every_invariant() {
+        let manual = include_str!("../../docs/operation.md");
+        let (_, rest) = manual.split_once("<!-- invariants -->\n").unwrap();
+        let (table, _) = rest.split_once("<!-- end of invariants -->").unwrap();
+        let lines = super::RULES
+            .iter()
+            .map(|(name, demands)| format!("| {name} | {demands} |\n"));
+        assert_eq!(table, lines.collect::<String>());
+    }
+}

@@ -1,0 +1,231 @@
+//! Personal data at rest: every value opens under its own key, and what was erased has none.
+
+use std::collections::HashMap;
+
+use document::DataClass;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{Findings, Rule};
+use crate::cells::{Cell, DataKey};
+use crate::central::Central;
+use crate::database::Connection;
+use crate::error::{CentralError, Result};
+use crate::personal::{biometric_cell, content_cell, decoded, document_cell, signed_cell};
+use crate::protection::open;
+use crate::refused_packages;
+
+/// How many subjects are looked at in one statement.
+const PAGE: i64 = 256;
+
+/// An encrypted value: whose it is, its place, and what is stored there.
+struct Value {
+    subject: String,
+    column: &'static str,
+    /// The row's key, where it is not the subject.
+    row: String,
+    sealed: Vec<u8>,
+}
+
+/// Opens every encrypted value, without looking into it.
+pub(super) async fn audit(
+    central: &Central,
+    tx: &mut Connection,
+    findings: &mut Findings,
+) -> Result<()> {
+    for &class in DataClass::SEALED {
+        keys(central, tx, class, findings).await?;
+        keyless(tx, class, findings).await?;
+    }
+    Ok(())
+}
+
+/// Unwraps each key of a class, and opens with it what it encrypts.
+async fn keys(
+    central: &Central,
+    tx: &mut Connection,
+    class: DataClass,
+    findings: &mut Findings,
+) -> Result<()> {
+    let mut after = String::new();
+    loop {
+        let rows = sqlx::query(
+            "SELECT k.subject, w.state FROM data_key k JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
+             WHERE k.class = $1 AND k.subject > $2 ORDER BY k.subject LIMIT $3",
+        )
+        .bind(class.name())
+        .bind(&after)
+        .bind(PAGE)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        let from = after;
+        after = last.get("subject");
+        let mut of_page: HashMap<String, Vec<Value>> = HashMap::new();
+        for value in values(tx, class, &from, &after).await? {
+            of_page
+                .entry(value.subject.clone())
+                .or_default()
+                .push(value);
+        }
+        for row in &rows {
+            let (subject, state): (String, &str) = (row.get("subject"), row.get("state"));
+            findings.checked(Rule::Protection, 1);
+            if matches!(state, "planned" | "waiting" | "destroyed") {
+                findings.fault(
+                    Rule::Protection,
+                    format!("the {class} key of {subject} is wrapped under one that is {state}"),
+                );
+            }
+            let values = of_page.remove(&subject).unwrap_or_default();
+            if values.is_empty() {
+                findings.fault(
+                    Rule::Protection,
+                    format!("a {class} key of {subject} is left, and nothing that it encrypts"),
+                );
+            }
+            match central.protection().find_key(tx, &subject, class).await {
+                Ok(Some(key)) => {
+                    for value in &values {
+                        findings.checked(Rule::Protection, 1);
+                        if !opens(&key, class, value) {
+                            findings.fault(
+                                Rule::Protection,
+                                format!(
+                                    "{} of {subject} does not open under its key",
+                                    value.column
+                                ),
+                            );
+                        }
+                    }
+                }
+                Ok(None) => {}
+                Err(CentralError::Damaged { .. } | CentralError::Conflict { .. }) => {
+                    findings.fault(
+                        Rule::Protection,
+                        format!("the {class} key of {subject} does not open"),
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn opens(key: &DataKey, class: DataClass, value: &Value) -> bool {
+    let cell = match class {
+        DataClass::Identity => content_cell(&value.subject),
+        DataClass::Biometrics if value.column == "signed_lds.files" => {
+            signed_cell(&value.subject, &value.row)
+        }
+        DataClass::Biometrics => biometric_cell(&value.subject, bare(value.column)),
+        DataClass::Record => document_cell(&value.subject, &value.row, bare(value.column)),
+        DataClass::RefusedPackage => refused_packages::cell(&value.subject),
+        DataClass::Evidence | DataClass::Log => return false,
+    };
+    is_open(key, &cell, &value.sealed)
+}
+
+fn is_open(key: &DataKey, cell: &Cell<'_>, sealed: &[u8]) -> bool {
+    open(key, cell, sealed).is_ok()
+}
+
+/// Returns a column's name without its table's.
+fn bare(column: &'static str) -> &'static str {
+    column.split_once('.').map_or(column, |(_, column)| column)
+}
+
+/// Where the values of a class lie: the column as `table.column`, and a statement over a range of
+/// subjects.
+fn places(class: DataClass) -> &'static [(&'static str, &'static str)] {
+    match class {
+        DataClass::Identity => &[(
+            "application.content",
+            "SELECT reference AS subject, reference AS place, content AS value FROM application WHERE reference > $1 AND reference <= $2 AND length(content) > 0",
+        )],
+        DataClass::Biometrics => &[
+            (
+                "biometric_data.images",
+                "SELECT application AS subject, application AS place, images AS value FROM biometric_data WHERE application > $1 AND application <= $2",
+            ),
+            (
+                "biometric_data.files",
+                "SELECT application AS subject, application AS place, files AS value FROM biometric_data WHERE application > $1 AND application <= $2 AND files IS NOT NULL",
+            ),
+            (
+                "signed_lds.files",
+                "SELECT d.application AS subject, s.lease || '/' || s.chip AS place, s.files AS value FROM document d JOIN lease l ON l.document = d.id JOIN signed_lds s ON s.lease = l.id
+                 WHERE d.application > $1 AND d.application <= $2 AND s.files <> ''",
+            ),
+        ],
+        DataClass::Record => &[
+            (
+                "document.record",
+                "SELECT application AS subject, id AS place, record AS value FROM document WHERE application > $1 AND application <= $2 AND record <> ''",
+            ),
+            (
+                "document.subjects",
+                "SELECT application AS subject, id AS place, subjects AS value FROM document WHERE application > $1 AND application <= $2 AND subjects <> ''",
+            ),
+        ],
+        DataClass::RefusedPackage => &[(
+            "refused_package.content",
+            "SELECT reference AS subject, reference AS place, content AS value FROM refused_package WHERE reference > $1 AND reference <= $2 AND content IS NOT NULL",
+        )],
+        DataClass::Evidence | DataClass::Log => &[],
+    }
+}
+
+async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> Result<Vec<Value>> {
+    let mut values = Vec::new();
+    for &(column, sql) in places(class) {
+        let rows = sqlx::query(sql)
+            .bind(from)
+            .bind(to)
+            .fetch_all(&mut *tx)
+            .await?;
+        let is_text = column == "signed_lds.files" || class == DataClass::Record;
+        for row in &rows {
+            values.push(Value {
+                subject: row.get("subject"),
+                column,
+                row: row.get("place"),
+                sealed: match is_text {
+                    // What is no text of a sealed value does not open either.
+                    true => decoded(row.get("value")).unwrap_or_default(),
+                    false => row.get("value"),
+                },
+            });
+        }
+    }
+    Ok(values)
+}
+
+/// Finds values whose key is gone.
+async fn keyless(tx: &mut Connection, class: DataClass, findings: &mut Findings) -> Result<()> {
+    for &(column, sql) in places(class) {
+        // The same statement over everything, beside the keys.
+        let all = sql
+            .replace("> $1", "> ''")
+            .replace(" AND reference <= $2", "")
+            .replace(" AND application <= $2", "")
+            .replace(" AND d.application <= $2", "");
+        let sql = format!(
+            "SELECT v.subject FROM ({all}) v LEFT JOIN data_key k ON k.subject = v.subject AND k.class = $1
+             WHERE k.subject IS NULL ORDER BY v.subject LIMIT 1000"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(class.name())
+            .fetch_all(&mut *tx)
+            .await?;
+        for row in &rows {
+            let subject: &str = row.get("subject");
+            findings.fault(
+                Rule::Protection,
+                format!("{column} of {subject} is there, and its key is gone"),
+            );
+        }
+    }
+    Ok(())
+}
