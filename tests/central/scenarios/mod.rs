@@ -4,8 +4,8 @@
 mod audit_log;
 mod backup;
 mod bench;
-mod cluster;
 mod books;
+mod cluster;
 mod counting;
 mod dispatching;
 mod drop_folder;

@@ -25,12 +25,12 @@ pub(super) const ACTS: [(Act, u32); 44] = [
     (Act::Approve, 14),
     (Act::Reject, 1),
     (Act::Withdraw, 1),
-    (Act::Cancel, 2),
+    (Act::Cancel, 1),
     (Act::Deliver, 7),
-    (Act::Handle, 10),
-    (Act::Lease, 4),
+    (Act::Handle, 6),
+    (Act::Lease, 3),
     (Act::Claim, 7),
-    (Act::Report, 5),
+    (Act::Report, 3),
     (Act::ReportOddly, 2),
     (Act::Produce, 22),
     (Act::MakeCard, 6),
@@ -59,7 +59,7 @@ pub(super) const ACTS: [(Act, u32); 44] = [
     (Act::Damaged, 2),
     (Act::Missing, 2),
     (Act::GiveUp, 3),
-    (Act::Wait, 5),
+    (Act::Wait, 3),
     (Act::Expire, 1),
     (Act::Tidy, 1),
     (Act::Reopened, 1),
@@ -251,7 +251,13 @@ impl World {
     }
 
     async fn deliver(&mut self) {
-        let make = Make::ALL[self.throw(3)];
+        let stock = |make: &Make| {
+            let blanks = self.books.blanks.values();
+            let there = |blank: &&Blank| blank.make == *make && blank.state == BlankState::InStock;
+            blanks.filter(there).count()
+        };
+        let least = Make::ALL.into_iter().min_by_key(stock).unwrap();
+        let make = [least, Make::ALL[self.throw(3)]][usize::from(self.throw(4) == 0)];
         let (who, witness) = (self.who(&[Role::StockKeeper]), self.who(&[Role::Quality]));
         let many = 1 + self.throw(4);
         let counts = self.throw(6) > 0;

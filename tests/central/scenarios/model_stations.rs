@@ -199,18 +199,33 @@ impl World {
         self.judge(may, &done, &[who, station]);
     }
 
+    /// A document and a blank that mostly fit each other.
+    fn pick_sheet(&mut self) -> Option<(usize, String)> {
+        let mut fits = Vec::new();
+        for (at, paper) in self.books.papers.iter().enumerate() {
+            let is_queued = self.books.state(at) == Some(Doc::Queued);
+            let fit = self.books.blanks.iter().filter(|(_, blank)| {
+                paper.make != Make::Card
+                    && blank.make == paper.make
+                    && blank.state == BlankState::InStock
+            });
+            if is_queued {
+                fits.extend(fit.map(|(serial, _)| (at, serial.clone())));
+            }
+        }
+        if !fits.is_empty() && self.throw(8) > 0 {
+            let at = self.throw(fits.len());
+            return Some(fits.swap_remove(at));
+        }
+        let paper = self.pick_paper(&[Doc::Queued])?;
+        Some((paper, self.pick_blank(|_| true)?))
+    }
+
     pub(super) async fn produce(&mut self) {
-        let Some(paper) = self.pick_paper(&[Doc::Queued]) else {
+        let Some((paper, serial)) = self.pick_sheet() else {
             return;
         };
         let make = self.books.papers[paper].make;
-        let likely = self.throw(6) > 0;
-        let serial = self.pick_blank(|blank| {
-            !likely || (blank.make == make && blank.state == BlankState::InStock)
-        });
-        let Some(serial) = serial else {
-            return;
-        };
         let who = self.who(&[Role::Operator]);
         let whole = self.throw(4) > 0;
         let blank = self.books.blanks[&serial].clone();
@@ -262,7 +277,7 @@ impl World {
             is_own && lease.state == LeaseState::Open && lease.expires > self.now()
         });
         let Some(at_lease) = found else {
-            return;
+            return self.lease().await;
         };
         let (paper, bound) = {
             let lease = &self.books.leases[at_lease];
