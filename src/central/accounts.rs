@@ -15,6 +15,7 @@ use crate::error::{CentralError, Result};
 use crate::expected;
 use crate::people::check_roles;
 use crate::scribe::Deed;
+use crate::second_persons;
 
 /// The longest name of an account or a station.
 const MAX_NAME: usize = 64;
@@ -41,9 +42,17 @@ pub(crate) struct Person {
 }
 
 impl Person {
+    /// Finds a person who is a witness of the act at hand: by the account's name, whatever their
+    /// rights, unless it is locked. Over the interface they have confirmed it.
+    pub(crate) async fn witness(tx: &mut Connection, name: &str) -> Result<Self> {
+        let person = Self::unlocked(tx, name).await?;
+        second_persons::attends(tx, &person).await?;
+        Ok(person)
+    }
+
     /// Finds a person who can be a witness: by the account's name, whatever their rights, unless it
     /// is locked.
-    pub(crate) async fn witness(tx: &mut Connection, name: &str) -> Result<Self> {
+    pub(crate) async fn unlocked(tx: &mut Connection, name: &str) -> Result<Self> {
         let person = Self::named(tx, name).await?;
         let locked: Option<i64> = sqlx::query_scalar("SELECT locked FROM account WHERE id = $1")
             .bind(&person.id)

@@ -23,6 +23,7 @@ use crate::contention::retried;
 use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::second_persons;
 
 /// How many entries one run of the sequencer takes into one transaction.
 const BATCH: i64 = 4096;
@@ -96,8 +97,15 @@ impl Central {
         actor: Option<&Actor>,
         deed: &Deed,
     ) -> Result<()> {
+        let judged = second_persons::judged(deed)?;
         self.scribe()
-            .write(tx, actor, deed, Outcome::Done, None)
+            .write(
+                tx,
+                actor,
+                judged.as_ref().unwrap_or(deed),
+                Outcome::Done,
+                None,
+            )
             .await
     }
 

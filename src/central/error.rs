@@ -61,6 +61,9 @@ pub enum CentralError {
     /// The thing is another than the caller saw.
     #[error("it changed since it was read; read it again, and decide again")]
     Changed,
+    /// The act takes a second person, who has not confirmed it in a session of their own.
+    #[error("a second person must confirm this in a session of their own")]
+    SecondPerson,
     /// The operating system gave no random bytes.
     #[error("the operating system gives no random bytes")]
     Random,
@@ -272,6 +275,8 @@ impl CentralError {
             // An attempt that is not judged leaves nothing: else the log is flooded.
             | Self::TooSoon { .. }
             | Self::NoSession
+            // It is not refused: it is asked for.
+            | Self::SecondPerson
             | Self::Random
             | Self::Ending => None,
         }
@@ -295,11 +300,12 @@ impl From<CentralError> for ApiError {
             },
             CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
             CentralError::WrongKeys => Self::WrongKeys,
-            CentralError::SignIn | CentralError::NoSession | CentralError::TooSoon { .. } => {
-                Self::Refused {
-                    reason: error.to_string(),
-                }
-            }
+            CentralError::SignIn
+            | CentralError::NoSession
+            | CentralError::TooSoon { .. }
+            | CentralError::SecondPerson => Self::Refused {
+                reason: error.to_string(),
+            },
             CentralError::Changed => Self::Conflict {
                 reason: error.to_string(),
             },

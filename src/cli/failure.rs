@@ -93,6 +93,7 @@ impl From<CentralError> for Failure {
             | CentralError::Changed
             | CentralError::SignIn
             | CentralError::NoSession
+            | CentralError::SecondPerson
             | CentralError::TooSoon { .. }
             | CentralError::Environment { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,

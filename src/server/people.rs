@@ -14,6 +14,7 @@ mod applications;
 mod audit_log;
 mod blanks;
 mod call;
+mod confirmations;
 mod cursor;
 mod documents;
 mod envelopes;
@@ -40,6 +41,7 @@ pub(crate) use serve::people_router;
 pub(crate) fn operations() -> Vec<Operation> {
     [
         sign_in::operations(),
+        confirmations::operations(),
         accounts::operations(),
         applications::operations(),
         documents::operations(),

@@ -24,6 +24,8 @@ pub enum Fault {
     Certificate,
     /// A rule or a missing right forbids it.
     Refused,
+    /// It takes a second person, who did not confirm it.
+    SecondPerson,
     /// There is no such thing.
     NotFound,
     /// There is nothing at this address.
@@ -60,12 +62,13 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind of problem.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Invalid,
         Self::Application,
         Self::Unauthenticated,
         Self::Certificate,
         Self::Refused,
+        Self::SecondPerson,
         Self::NotFound,
         Self::NoSuchAddress,
         Self::Method,
@@ -92,6 +95,7 @@ impl Fault {
             Self::Unauthenticated => ("unauthenticated", 401, 4, "Nobody is signed in"),
             Self::Certificate => ("certificate", 403, 4, "The certificate is not accepted"),
             Self::Refused => ("refused", 403, 4, "Refused"),
+            Self::SecondPerson => ("second-person", 403, 4, "A second person is wanted"),
             Self::NotFound => ("not-found", 404, 4, "There is no such thing"),
             Self::NoSuchAddress => ("no-such-address", 404, 2, "There is nothing here"),
             Self::Method => ("method", 405, 2, "This address does not take the method"),
@@ -270,6 +274,7 @@ impl From<CentralError> for Problem {
                 Self::new(Fault::TooMany, error.to_string()).with("retry_after", seconds)
             }
             CentralError::Changed => Self::new(Fault::Precondition, error.to_string()),
+            CentralError::SecondPerson => Self::new(Fault::SecondPerson, error.to_string()),
             error => ApiError::from(error).into(),
         }
     }

@@ -48,6 +48,15 @@ impl Answer {
         })
     }
 
+    /// It is asked for, and not done yet.
+    pub(crate) fn awaited<T: Serialize>(at: String, value: &T) -> Result<Self, Problem> {
+        Ok(Self {
+            status: 202,
+            location: Some(at),
+            ..Self::json(value)?
+        })
+    }
+
     /// Adds the tag of what is shown.
     pub(crate) fn tagged(mut self, tag: &str) -> Self {
         self.tag = Some(format!("\"{tag}\""));

@@ -183,6 +183,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::post("/v1/deliveries", "receiveBlanks", "Books a delivery, whole or not at all.")
                 .act(Act::ReceiveBlanks, "blanks.received", "delivery")
                 .once()
+                .witnessed()
                 .takes::<NewDelivery>(json!({
                     "list": "{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-2026-17\",\"blanks\":1}\n{\"blank\":\"B-00077\",\"article\":\"booklet\",\"number\":\"PB0000077\"}\n",
                     "place": "CENTRAL", "witness": "quality", "counted": 1,

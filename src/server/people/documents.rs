@@ -370,6 +370,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             )
             .parameter::<OrderName>("order", "This house's name of the order.", "0192f0c1-2b3c-7d4e-8f50-617283940a1b")
             .act(Act::ClearCertificate, "certificate.doubt-cleared", "certificate")
+            .witnessed()
             .takes::<Clearing>(json!({ "witness": "keeper", "cause": "revoked at their counter" }))
             .runs(clear),
         ],

@@ -145,6 +145,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that an envelope was destroyed before a witness.",
             ))
             .act(Act::DispatchEnvelope, "envelope.destroyed", "envelope")
+            .witnessed()
             .takes::<Destruction>(json!({ "witness": "keeper", "cause": "printer jam" }))
             .runs(destroy),
         ],

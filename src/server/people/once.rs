@@ -65,16 +65,17 @@ pub(crate) async fn begin<'a>(
 }
 
 impl Once<'_> {
-    /// Keeps the answer of what was done; what was refused may come again.
+    /// Keeps the answer of what was done; what was refused, or waits for a second person, may come
+    /// again.
     pub(crate) async fn end(self, result: &Result<Answer, Problem>) -> Result<(), Problem> {
         match result {
-            Ok(answer) => {
+            Ok(answer) if answer.status != 202 => {
                 let kept = serde_json::to_vec(answer).unwrap_or_default();
                 self.central
                     .finish_request(self.account, self.key, answer.status, &kept)
                     .await?;
             }
-            Err(_) => self.central.drop_request(self.account, self.key).await?,
+            _ => self.central.drop_request(self.account, self.key).await?,
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::people::answer::Answer;
+use crate::people::confirmations::{self, Confirmation};
 use crate::people::named::Object;
 use crate::people::operation::{Access, Body, Operation, Parameter, Trace, of};
 use crate::people::operations;
@@ -180,6 +181,9 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         }
     }
     responses.insert(gives.status.to_string(), given);
+    if operation.witnessed {
+        responses.insert("202".to_owned(), waits(generator));
+    }
     for (status, name, _) in REFUSALS {
         if answers(operation, status) {
             let reference = format!("#/components/responses/{name}");
@@ -204,6 +208,9 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
             let body = json!({ "required": true, "content": content(body, generator) });
             members.insert("requestBody".into(), body);
         }
+        if operation.witnessed {
+            members.insert("x-second-person".into(), json!("witness"));
+        }
         if let Access::Right(right) = operation.access {
             members.insert("x-right".into(), json!(right.name()));
         }
@@ -217,6 +224,18 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         }
     }
     described
+}
+
+/// What is answered while the second person did not confirm it.
+fn waits(generator: &mut SchemaGenerator) -> Value {
+    json!({
+        "description": "It can be done, and the second person must confirm it: send the same again once they did.",
+        "content": { "application/json": {
+            "schema": generator.subschema_for::<Confirmation>(),
+            "example": confirmations::example(),
+        } },
+        "headers": { "Location": { "schema": { "type": "string" }, "required": true } },
+    })
 }
 
 /// Tells whether an operation may answer with a status that is no success.

@@ -94,6 +94,8 @@ pub(crate) struct Operation {
     pub(crate) gives: Given,
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) once: bool,
+    /// Whether it takes a second person, whom the body names as `witness`.
+    pub(crate) witnessed: bool,
     /// Whether it takes `If-Match`.
     pub(crate) conditional: bool,
     /// Whether the state of the thing may forbid it.
@@ -124,6 +126,7 @@ impl Operation {
                 tagged: false,
             },
             once: false,
+            witnessed: false,
             conditional: false,
             conflicts: false,
             judged: false,
@@ -266,9 +269,22 @@ impl Operation {
         self
     }
 
+    /// It takes a second person, whom the body names as `witness`: it is done once they confirmed
+    /// it in a session of their own.
+    pub(crate) fn witnessed(mut self) -> Self {
+        self.witnessed = true;
+        self
+    }
+
     /// It takes `If-Match`.
     pub(crate) fn conditional(mut self) -> Self {
         self.conditional = true;
+        self
+    }
+
+    /// The state of the thing may forbid it.
+    pub(crate) fn conflicting(mut self) -> Self {
+        self.conflicts = true;
         self
     }
 

@@ -13,11 +13,13 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
-use central::{Look, Session, Visit};
+use central::{Asked, Look, Session, Visit};
+use serde::Deserialize;
 
 use crate::peer::Peer;
 use crate::people::answer::Answer;
 use crate::people::call::Call;
+use crate::people::confirmations;
 use crate::people::once::{self, Turn};
 use crate::people::operation::{Access, Operation, Trace};
 use crate::people::operations;
@@ -131,7 +133,7 @@ async fn answer(
     };
     let key = headers.get("idempotency-key").filter(|_| operation.once);
     let (Some(key), Some(session)) = (key, &session) else {
-        return (operation.handler)(call).await;
+        return done(operation, call, &address).await;
     };
     let key = key.to_str().map_err(|_| {
         Problem::new(
@@ -142,11 +144,46 @@ async fn answer(
     match once::begin(server.central(), session, operation, key, &address, &body).await? {
         Turn::Done(answer) => Ok(answer),
         Turn::Do(once) => {
-            let result = (operation.handler)(call).await;
+            let result = done(operation, call, &address).await;
             once.end(&result).await?;
             result
         }
     }
+}
+
+/// Does what an operation does. What takes a second person is done once they confirmed it.
+async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer, Problem> {
+    let central = call.central.clone();
+    let Some(session) = call.session.clone().filter(|_| operation.witnessed) else {
+        let act = (operation.handler)(call);
+        return central.over_the_interface(None, act).await;
+    };
+    let body = call.body.clone();
+    let asked = Asked {
+        operation: operation.id,
+        address,
+        body: &body,
+    };
+    if let Some(confirmed) = central.confirmed(&session, &asked).await? {
+        let act = (operation.handler)(call);
+        return central.over_the_interface(Some(confirmed), act).await;
+    }
+    let named: Result<Named, Problem> = call.json();
+    match central.tried((operation.handler)(call)).await {
+        Err(problem) if problem.fault() == Fault::SecondPerson => {
+            let awaited = central
+                .ask_second_person(&session, &asked, &named?.witness)
+                .await?;
+            confirmations::awaited(awaited)
+        }
+        judged => judged,
+    }
+}
+
+/// Whom a body names as the second person.
+#[derive(Deserialize)]
+struct Named {
+    witness: String,
 }
 
 /// Says where a request comes from: the address, and the station where a certificate was shown.
