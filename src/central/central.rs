@@ -277,7 +277,7 @@ impl Central {
     }
 
     /// Returns which days the office works.
-    pub(crate) fn calendar(&self) -> &Calendar {
+    pub fn calendar(&self) -> &Calendar {
         &self.0.calendar
     }
 

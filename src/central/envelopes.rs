@@ -76,6 +76,18 @@ pub struct EnvelopeLine {
     pub since: Timestamp,
 }
 
+impl EnvelopeLine {
+    fn read(row: &DbRow) -> Result<Self> {
+        Ok(Self {
+            serial: row.get("serial"),
+            number: row.get("number"),
+            state: parsed("an envelope's state", row.get("state"))?,
+            way: row.get("way"),
+            since: moment(row.get("changed"))?,
+        })
+    }
+}
+
 /// Returns what an envelope is sealed for: it opens for this document number only.
 pub(crate) fn context(number: DocumentNumber) -> Vec<u8> {
     format!("document {number}").into_bytes()
@@ -481,16 +493,42 @@ impl Central {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let line = |row: &DbRow| {
-            Ok(EnvelopeLine {
-                serial: row.get("serial"),
-                number: row.get("number"),
-                state: parsed("an envelope's state", row.get("state"))?,
-                way: row.get("way"),
-                since: moment(row.get("changed"))?,
-            })
+        rows.iter().map(EnvelopeLine::read).collect()
+    }
+
+    /// Returns envelopes by serial number behind `after`, at most `limit`, of one state or of all.
+    ///
+    /// # Errors
+    /// As [`Central::envelopes`].
+    pub async fn envelopes_after(
+        &self,
+        actor: &Actor,
+        state: Option<EnvelopeState>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<EnvelopeLine>> {
+        let mut tx = self.read().await?;
+        if authorise(&mut tx, actor, Act::DispatchEnvelope)
+            .await
+            .is_err()
+        {
+            authorise(&mut tx, actor, Act::ViewReports).await?;
+        }
+        let sql = match state {
+            Some(_) => {
+                "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 AND state = $3 ORDER BY serial LIMIT $2"
+            }
+            None => {
+                "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 ORDER BY serial LIMIT $2"
+            }
         };
-        rows.iter().map(line).collect()
+        let query = sqlx::query(sql).bind(after).bind(i64::from(limit));
+        let query = match state {
+            Some(state) => query.bind(state.name()),
+            None => query,
+        };
+        let rows = query.fetch_all(&mut *tx).await?;
+        rows.iter().map(EnvelopeLine::read).collect()
     }
 
     /// Makes the envelope of a chip whose PINs are all set ready for printing; of what was kept to

@@ -58,7 +58,11 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     fn digest(&self) -> Vec<u8> {
         let mut hash = Sha256::new();
-        for part in [self.operation.as_bytes(), self.address.as_bytes(), self.body] {
+        for part in [
+            self.operation.as_bytes(),
+            self.address.as_bytes(),
+            self.body,
+        ] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }
@@ -355,8 +359,9 @@ impl Central {
 }
 
 async fn load(tx: &mut Connection, session: &Session, id: &str, now: Timestamp) -> Result<Awaited> {
-    let sql =
-        format!("{COLUMNS} WHERE s.id = $1 AND (s.person = $2 OR s.witness = $3) AND s.expires > $4");
+    let sql = format!(
+        "{COLUMNS} WHERE s.id = $1 AND (s.person = $2 OR s.witness = $3) AND s.expires > $4"
+    );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .bind(&session.account)

@@ -75,7 +75,7 @@ impl Serving {
             Failure::new(Kind::Failed, fault).with_hint("name another address: --listen")
         })?;
         let address = listener.local_addr().or_fail(Kind::Failed)?;
-        let server = Server::new(central.clone(), Limits::default());
+        let server = Server::with_plan(central.clone(), Limits::default(), installation.plan()?);
         let router = server::router(server.clone());
         let (stop, stopped) = oneshot::channel();
         let stopped = async {

@@ -13,22 +13,33 @@ mod answer;
 mod applications;
 mod audit_log;
 mod blanks;
+mod bodies;
 mod call;
 mod confirmations;
 mod cursor;
+mod document_life;
 mod documents;
 mod envelopes;
+mod handling;
+mod incidents;
+mod leases;
 mod named;
 mod once;
 mod openapi;
 mod operation;
 mod pace;
+mod parcels;
+mod protection;
+mod reports;
 #[cfg(test)]
 #[path = "../../tests/server/people/mod.rs"]
 mod scenarios;
+mod series;
 mod serve;
 mod sign_in;
+mod sources;
 mod stations;
+mod stock;
 
 use crate::people::operation::Operation;
 
@@ -45,8 +56,18 @@ pub(crate) fn operations() -> Vec<Operation> {
         accounts::operations(),
         applications::operations(),
         documents::operations(),
+        document_life::operations(),
+        parcels::operations(),
+        leases::operations(),
         envelopes::operations(),
         blanks::operations(),
+        handling::operations(),
+        stock::operations(),
+        series::operations(),
+        incidents::operations(),
+        reports::operations(),
+        sources::operations(),
+        protection::operations(),
         stations::operations(),
         audit_log::operations(),
         vec![openapi::operation()],

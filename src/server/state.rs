@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use central::Central;
+use report::Plan;
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
@@ -20,17 +21,24 @@ struct Inner {
     requests: Arc<Semaphore>,
     turned_away: TurnedAway,
     meters: Meters,
+    plan: Arc<Plan>,
 }
 
 impl Server {
-    /// Makes the server of a store.
+    /// Makes the server of a store whose office plans nothing.
     pub fn new(central: Central, limits: Limits) -> Self {
+        Self::with_plan(central, limits, Plan::default())
+    }
+
+    /// Makes the server of a store, with what its office means to issue.
+    pub fn with_plan(central: Central, limits: Limits, plan: Plan) -> Self {
         Self(Arc::new(Inner {
             central,
             requests: Arc::new(Semaphore::new(limits.requests)),
             limits,
             turned_away: TurnedAway::default(),
             meters: Meters::default(),
+            plan: Arc::new(plan),
         }))
     }
 
@@ -42,6 +50,10 @@ impl Server {
     /// Returns the limits.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.0.plan)
     }
 
     pub(crate) fn turned_away(&self) -> &TurnedAway {

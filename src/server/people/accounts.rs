@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
+use crate::people::bodies::Because;
 use crate::people::call::{Call, page_of};
-use crate::people::named::{AccountName, CauseText, Cursor, Limit, Moment, RoleName, SessionId};
+use crate::people::named::{AccountName, Cursor, Limit, Moment, RoleName, SessionId};
 use crate::people::operation::{Operation, of};
 use crate::problem::Problem;
 
@@ -30,14 +31,6 @@ struct Roles {
     /// The roles.
     #[schemars(length(min = 1, max = 9))]
     roles: Vec<RoleName>,
-}
-
-/// Why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Because {
-    /// Why.
-    cause: CauseText,
 }
 
 /// An account.

@@ -15,6 +15,9 @@ pub(crate) struct Answer {
     body: Option<String>,
     tag: Option<String>,
     location: Option<String>,
+    /// The media type of what is no JSON.
+    #[serde(default)]
+    media: Option<String>,
 }
 
 impl Answer {
@@ -25,6 +28,7 @@ impl Answer {
             body: None,
             tag: None,
             location: None,
+            media: None,
         }
     }
 
@@ -37,6 +41,16 @@ impl Answer {
             body: Some(body),
             ..Self::nothing()
         })
+    }
+
+    /// Text of another media type.
+    pub(crate) fn text(media: &str, body: String) -> Self {
+        Self {
+            status: 200,
+            body: Some(body),
+            media: Some(media.to_owned()),
+            ..Self::nothing()
+        }
     }
 
     /// Something new is there.
@@ -73,7 +87,11 @@ impl IntoResponse for Answer {
         };
         let headers = response.headers_mut();
         if status != StatusCode::NO_CONTENT {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let json = HeaderValue::from_static("application/json");
+            let media = self
+                .media
+                .and_then(|media| HeaderValue::from_str(&media).ok());
+            headers.insert(CONTENT_TYPE, media.unwrap_or(json));
         }
         for (name, value) in [(ETAG, self.tag), (LOCATION, self.location)] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {

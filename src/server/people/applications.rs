@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
+use crate::people::bodies::Because;
 use crate::people::call::{Call, page_of};
 use crate::people::named::{
     ApplicationReference, ApplicationStateName, BlankSerial, CauseText, Cursor, DocumentStateName,
@@ -73,14 +74,6 @@ struct TakenIn {
 struct Approved {
     /// The number of the document; null where it comes with the blank.
     document: Option<String>,
-}
-
-/// Why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Because {
-    /// Why.
-    cause: CauseText,
 }
 
 /// A blank that was used at a desk.
@@ -221,6 +214,16 @@ async fn refuse(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::nothing())
 }
 
+async fn cancel(call: Call) -> Result<Answer, Problem> {
+    let because: Because = call.json()?;
+    let (actor, reference) = (call.actor()?, call.part("reference"));
+    let act = call
+        .central
+        .cancel_document(actor, reference, &because.cause.0);
+    call.central.expecting(call.application_seen(), act).await?;
+    Ok(Answer::nothing())
+}
+
 async fn produce(call: Call) -> Result<Answer, Problem> {
     let done: Production = call.json()?;
     let end = match done.spoiled {
@@ -318,6 +321,15 @@ pub(crate) fn operations() -> Vec<Operation> {
             .conditional()
             .takes::<Because>(json!({ "cause": "the portrait shows another person" }))
             .runs(refuse),
+            of_one(Operation::post(
+                "/v1/applications/{reference}/cancellation",
+                "cancelDocument",
+                "Cancels the document of an application that nobody holds, and withdraws the application.",
+            ))
+            .act(Act::CancelDocument, "document.cancelled", "application")
+            .conditional()
+            .takes::<Because>(json!({ "cause": "moved away" }))
+            .runs(cancel),
             of_one(Operation::post(
                 "/v1/applications/{reference}/production",
                 "produceDocument",

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, page_of};
-use crate::people::named::{AccountName, BlankSerial, BlankStateName, Cursor, Limit, PlaceCode};
+use crate::people::named::{AccountName, BlankStateName, Cursor, Limit, PlaceCode};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
 
@@ -48,22 +48,6 @@ struct Booked {
     blanks: usize,
     /// The incident that is open, where another number was counted.
     incident: Option<i64>,
-}
-
-/// Blanks that came back.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CameBack {
-    /// What is printed on them.
-    #[schemars(length(min = 1, max = 1000))]
-    blanks: Vec<BlankSerial>,
-}
-
-/// How many blanks were counted into stock.
-#[derive(Serialize, JsonSchema)]
-struct Restocked {
-    /// How many.
-    blanks: usize,
 }
 
 /// A delivery, as two people counted it.
@@ -142,13 +126,6 @@ async fn receive(call: Call) -> Result<Answer, Problem> {
     Answer::created("/v1/blanks".to_owned(), &booked)
 }
 
-async fn restock(call: Call) -> Result<Answer, Problem> {
-    let back: CameBack = call.json()?;
-    let serials: Vec<String> = back.blanks.into_iter().map(|serial| serial.0).collect();
-    let blanks = call.central.restock(call.actor()?, &serials).await?;
-    Answer::json(&Restocked { blanks })
-}
-
 async fn numbers(call: Call) -> Result<Answer, Problem> {
     let account = call.central.numbers(call.actor()?).await?;
     Answer::json(&Numbers {
@@ -190,15 +167,6 @@ pub(crate) fn operations() -> Vec<Operation> {
                 }))
                 .gives::<Booked>(201, "It is booked.", json!({ "delivery": "D-2026-17", "blanks": 1, "incident": null }))
                 .runs(receive),
-            Operation::post(
-                "/v1/blanks/restocking",
-                "restockBlanks",
-                "Counts blanks that a station gave back untouched into the store again.",
-            )
-            .act(Act::CountBlanks, "blank.restocked", "stock")
-            .takes::<CameBack>(json!({ "blanks": ["LV-0001"] }))
-            .gives::<Restocked>(200, "How many.", json!({ "blanks": 1 }))
-            .runs(restock),
             Operation::get("/v1/numbers", "showNumbers", "Shows the account of the document numbers.")
                 .read(Act::ViewReports, "number.listed", "stock")
                 .gives::<Numbers>(

@@ -1,10 +1,12 @@
 //! A request as a handler sees it: who asks, for what, with what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::Actor;
 use axum::body::Bytes;
 use central::{Central, Expected, Session, Visit};
+use report::Plan;
 use serde::de::DeserializeOwned;
 
 use crate::people::cursor;
@@ -19,6 +21,8 @@ const MOST: u32 = 200;
 /// A request.
 pub(crate) struct Call {
     pub(crate) central: Central,
+    /// How many documents the office means to issue.
+    pub(crate) plan: Arc<Plan>,
     pub(crate) visit: Visit,
     pub(crate) session: Option<Session>,
     pub(crate) path: BTreeMap<String, String>,
@@ -127,6 +131,13 @@ impl Call {
             tags,
         })
     }
+}
+
+/// Returns what comes behind a key in a list that the store gives whole, in the order of the keys.
+pub(crate) fn behind<T>(mut found: Vec<T>, after: &str, key: impl Fn(&T) -> String) -> Vec<T> {
+    found.retain(|one| key(one).as_str() > after);
+    found.sort_by_key(key);
+    found
 }
 
 /// Splits a page off: what is more than `limit` says only that there is a next one.

@@ -6,14 +6,14 @@ use central::{CertificateLine, DocumentEntry, Unsettled};
 use document::Act;
 use document::life_cycle::DocumentState;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
+use crate::people::bodies::{Because, Before, Renumbered};
 use crate::people::call::{Call, page_of};
 use crate::people::named::{
-    AccountName, CauseText, CertificateStateName, Cursor, Day, DocumentStateName, KindName, Limit,
-    Moment, Number, Object,
+    CertificateStateName, Cursor, Day, DocumentStateName, KindName, Limit, Moment, Number, Object,
 };
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
@@ -173,31 +173,6 @@ struct UnsettledCertificates {
     items: Vec<UnsettledShown>,
 }
 
-/// What two people found out about an order in doubt.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Clearing {
-    /// The account of the witness.
-    witness: AccountName,
-    /// What was found out.
-    cause: CauseText,
-}
-
-/// Why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Because {
-    /// Why.
-    cause: CauseText,
-}
-
-/// The number that a document has after its blank was given up.
-#[derive(Serialize, JsonSchema)]
-struct Renumbered {
-    /// The new number; null where it comes with the next blank.
-    number: Option<String>,
-}
-
 const LIST: &str = "documents";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
@@ -263,8 +238,7 @@ async fn fail(call: Call) -> Result<Answer, Problem> {
         .central
         .fail_quality(call.actor()?, call.part("number"), &because.cause.0);
     let number = call.central.expecting(call.document_seen(), act).await?;
-    let number = number.map(|number| number.to_string());
-    Answer::json(&Renumbered { number })
+    Answer::json(&Renumbered::of(number))
 }
 
 async fn hand_over(call: Call) -> Result<Answer, Problem> {
@@ -280,7 +254,7 @@ async fn unsettled(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn clear(call: Call) -> Result<Answer, Problem> {
-    let found: Clearing = call.json()?;
+    let found: Before = call.json()?;
     let (order, actor) = (call.part("order"), call.actor()?);
     call.central
         .clear_doubt(actor, order, &found.witness.0, &found.cause.0)
@@ -371,7 +345,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             .parameter::<OrderName>("order", "This house's name of the order.", "0192f0c1-2b3c-7d4e-8f50-617283940a1b")
             .act(Act::ClearCertificate, "certificate.doubt-cleared", "certificate")
             .witnessed()
-            .takes::<Clearing>(json!({ "witness": "keeper", "cause": "revoked at their counter" }))
+            .takes::<Before>(json!({ "witness": "keeper", "cause": "revoked at their counter" }))
             .runs(clear),
         ],
     )

@@ -3,13 +3,15 @@
 
 use central::EnvelopeLine;
 use document::Act;
+use document::life_cycle::EnvelopeState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::people::answer::Answer;
-use crate::people::call::Call;
-use crate::people::named::{AccountName, CauseText, EnvelopeSerial, EnvelopeStateName, Moment};
+use crate::people::answer::{Answer, Page};
+use crate::people::bodies::Before;
+use crate::people::call::{Call, page_of};
+use crate::people::named::{Cursor, EnvelopeSerial, EnvelopeStateName, Limit, Moment, WayText};
 use crate::people::operation::{Operation, of};
 use crate::problem::Problem;
 
@@ -40,35 +42,25 @@ impl EnvelopeShown {
     }
 }
 
-/// The envelopes.
-#[derive(Serialize, JsonSchema)]
-struct Envelopes {
-    /// All of them.
-    items: Vec<EnvelopeShown>,
-}
-
 /// How it is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Way {
     /// A consignment's number, say.
-    way: CauseText,
+    way: WayText,
 }
 
-/// Before whom, and why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Destruction {
-    /// The account of the witness.
-    witness: AccountName,
-    /// Why.
-    cause: CauseText,
-}
+const LIST: &str = "envelopes";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
-    let lines = call.central.envelopes(call.actor()?).await?;
-    let items = lines.into_iter().map(EnvelopeShown::of).collect();
-    Answer::json(&Envelopes { items })
+    let (after, limit) = call.page(LIST)?;
+    let state = call.field::<EnvelopeState>("state")?;
+    let found = call
+        .central
+        .envelopes_after(call.actor()?, state, &after, limit + 1)
+        .await?;
+    let key = |line: &EnvelopeLine| line.serial.clone();
+    Answer::json(&page_of(LIST, found, limit, key, EnvelopeShown::of))
 }
 
 async fn printed(call: Call) -> Result<Answer, Problem> {
@@ -93,7 +85,7 @@ async fn deliver(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn destroy(call: Call) -> Result<Answer, Problem> {
-    let how: Destruction = call.json()?;
+    let how: Before = call.json()?;
     let (actor, serial) = (call.actor()?, call.part("envelope"));
     call.central
         .destroy_envelope(actor, serial, &how.witness.0, &how.cause.0)
@@ -113,9 +105,13 @@ pub(crate) fn operations() -> Vec<Operation> {
     of(
         "envelopes",
         vec![
-            Operation::get("/v1/envelopes", "listEnvelopes", "Lists the PIN envelopes.")
-                .read(Act::PrintEnvelope, "envelope.listed", "envelope")
-                .gives::<Envelopes>(200, "The envelopes.", json!({ "items": [] }))
+            Operation::get("/v1/envelopes", "listEnvelopes", "Lists the PIN envelopes by serial number.")
+                .read(Act::DispatchEnvelope, "envelope.listed", "envelope")
+                .or(Act::ViewReports)
+                .field::<EnvelopeStateName>("state", "Only those in this state.", "printed")
+                .field::<Limit>("limit", "The most items of the page.", 50)
+                .field::<Cursor>("cursor", "The next of the page before.", "AWVudmVsb3BlcwAw")
+                .gives::<Page<EnvelopeShown>>(200, "A page.", json!({ "items": [], "next": null }))
                 .runs(list),
             of_one(Operation::post(
                 "/v1/envelopes/{envelope}/printed",
@@ -146,7 +142,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             ))
             .act(Act::DispatchEnvelope, "envelope.destroyed", "envelope")
             .witnessed()
-            .takes::<Destruction>(json!({ "witness": "keeper", "cause": "printer jam" }))
+            .takes::<Before>(json!({ "witness": "keeper", "cause": "printer jam" }))
             .runs(destroy),
         ],
     )

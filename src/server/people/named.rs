@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use document::life_cycle::{
-    ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, LifeCycle,
-    StationState,
+    ApplicationState, BlankState, CertificateState, DocumentEvent, DocumentState, EnvelopeState,
+    IncidentKind, IncidentState, LeaseState, LifeCycle, ParcelState, RevocationCause, StationState,
 };
-use document::{Kind, Role};
+use document::{Kind, Purpose, Role, Source as Register};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -57,6 +57,22 @@ text!(
 text!(
     /// The code of an office or a store.
     PlaceCode, "^[A-Z0-9-]{1,20}$", 20
+);
+text!(
+    /// The serial number of a parcel.
+    ParcelSerial, "^PA[0-9]{7,12}$", 14
+);
+text!(
+    /// How something is sent: a consignment's number, say.
+    WayText, "^[A-Za-z0-9./_-]{1,40}$", 40
+);
+text!(
+    /// The name of a source of applications.
+    SourceText, "^[a-z0-9]+(-[a-z0-9]+)*$", 64
+);
+text!(
+    /// The thumbprint of a key (RFC 7638, SHA-256, base64url).
+    Thumbprint, "^[A-Za-z0-9_-]{43}$", 43
 );
 text!(
     /// Why: one line.
@@ -151,6 +167,39 @@ listed!(
     BlankStateName, BlankState, "BlankState"
 );
 
+listed!(
+    /// What happened to a document.
+    DocumentEventName, DocumentEvent, "DocumentEvent"
+);
+listed!(
+    /// Why a document that was handed over ends.
+    RevocationCauseName, RevocationCause, "RevocationCause"
+);
+listed!(
+    /// The state of a parcel.
+    ParcelStateName, ParcelState, "ParcelState"
+);
+listed!(
+    /// The state of a lease.
+    LeaseStateName, LeaseState, "LeaseState"
+);
+listed!(
+    /// What a lease is for.
+    PurposeName, Purpose, "Purpose"
+);
+listed!(
+    /// The kind of an incident.
+    IncidentKindName, IncidentKind, "IncidentKind"
+);
+listed!(
+    /// The state of an incident.
+    IncidentStateName, IncidentState, "IncidentState"
+);
+listed!(
+    /// A register that sends applications.
+    RegisterName, Register, "Register"
+);
+
 /// A moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -167,7 +216,7 @@ impl JsonSchema for Moment {
 }
 
 /// A day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Day(pub(crate) jiff::civil::Date);
 

@@ -161,7 +161,14 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     let mut given = json!({ "description": gives.what });
     if let Value::Object(members) = &mut given {
         if let Some(body) = &gives.body {
-            members.insert("content".into(), content(body, generator));
+            let mut given = content(body, generator);
+            if let Value::Object(media) = &mut given {
+                for other in gives.also {
+                    let text = json!({ "schema": { "type": "string" } });
+                    media.insert((*other).to_owned(), text);
+                }
+            }
+            members.insert("content".into(), given);
         }
         let mut headers = Map::new();
         if gives.tagged {
@@ -197,7 +204,7 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         "responses": responses,
         "security": match operation.access {
             Access::Anybody => json!([]),
-            Access::Session | Access::Right(_) => json!([{ "session": [] }]),
+            Access::Session | Access::Right(_) | Access::Either(..) => json!([{ "session": [] }]),
         },
     });
     if let Value::Object(members) = &mut described {
@@ -211,9 +218,14 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
         if operation.witnessed {
             members.insert("x-second-person".into(), json!("witness"));
         }
-        if let Access::Right(right) = operation.access {
-            members.insert("x-right".into(), json!(right.name()));
-        }
+        match operation.access {
+            Access::Right(right) => members.insert("x-right".into(), json!(right.name())),
+            Access::Either(one, other) => {
+                members.insert("x-right".into(), json!(one.name()));
+                members.insert("x-or-right".into(), json!(other.name()))
+            }
+            Access::Anybody | Access::Session => None,
+        };
         if let Some(action) = operation.trace.action() {
             let when = match operation.trace {
                 Trace::Refusals(_) => "refused",
@@ -244,7 +256,7 @@ fn answers(operation: &Operation, status: u16) -> bool {
     match status {
         401 => operation.access != Access::Anybody || takes,
         403 => {
-            matches!(operation.access, Access::Right(_))
+            matches!(operation.access, Access::Right(_) | Access::Either(..))
                 || (takes && operation.access == Access::Anybody)
         }
         404 => {

@@ -23,6 +23,8 @@ pub(crate) enum Access {
     Session,
     /// Whoever has this right.
     Right(Act),
+    /// Whoever has one of these rights.
+    Either(Act, Act),
 }
 
 /// What it leaves in the audit log.
@@ -71,6 +73,8 @@ pub(crate) struct Given {
     pub(crate) status: u16,
     pub(crate) what: &'static str,
     pub(crate) body: Option<Body>,
+    /// Other media types that it may be asked for in.
+    pub(crate) also: &'static [&'static str],
     /// Whether it has an `ETag`.
     pub(crate) tagged: bool,
 }
@@ -123,6 +127,7 @@ impl Operation {
                 status: 204,
                 what: "It is done.",
                 body: None,
+                also: &[],
                 tagged: false,
             },
             once: false,
@@ -252,8 +257,23 @@ impl Operation {
                 #[cfg(test)]
                 fits: |_| true,
             }),
+            also: self.gives.also,
             tagged: self.gives.tagged,
         };
+        self
+    }
+
+    /// It may be asked for in other media types, as text.
+    pub(crate) fn also(mut self, media: &'static [&'static str]) -> Self {
+        self.gives.also = media;
+        self
+    }
+
+    /// Who has this right may, too.
+    pub(crate) fn or(mut self, other: Act) -> Self {
+        if let Access::Right(right) = self.access {
+            self.access = Access::Either(right, other);
+        }
         self
     }
 

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
 use central::{Asked, Look, Session, Visit};
+use document::may;
 use serde::Deserialize;
 
 use crate::peer::Peer;
@@ -97,7 +98,15 @@ async fn answer(
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     // Whoever lacks the right learns nothing of what is wrong with the request.
-    if let (Some(session), Access::Right(right)) = (&session, operation.access) {
+    let wanted = match (operation.access, &session) {
+        (Access::Right(right), _) => Some(right),
+        (Access::Either(one, other), Some(session)) => {
+            let others = session.roles.iter().any(|role| may(*role, other));
+            Some(if others { other } else { one })
+        }
+        _ => None,
+    };
+    if let (Some(session), Some(right)) = (&session, wanted) {
         let (personal, action) = match operation.trace {
             Trace::Read(action) => (true, action),
             Trace::Act(action) | Trace::Refusals(action) => (false, action),
@@ -124,6 +133,7 @@ async fn answer(
     let body = body(server, operation, request).await?;
     let call = Call {
         central: server.central().clone(),
+        plan: server.plan(),
         visit,
         session: session.clone(),
         path,

@@ -1,6 +1,8 @@
-//! Stations, as an administrator and a security officer watch them. They are let in by `zimogs
-//! central enroll`, where both compare the key.
+//! Stations: an administrator asks that one be let in, a security officer confirms its key, and both
+//! watch it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use central::{Central, StationLine};
 use document::Act;
 use schemars::JsonSchema;
@@ -8,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::people::answer::Answer;
+use crate::people::bodies::Because;
 use crate::people::call::Call;
-use crate::people::named::{CauseText, Moment, StationName, StationStateName};
+use crate::people::named::{Moment, PlaceCode, StationName, StationStateName};
 use crate::people::operation::{Operation, of};
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 
 /// A station.
 #[derive(Serialize, JsonSchema)]
@@ -56,18 +59,92 @@ struct Stations {
     items: Vec<StationShown>,
 }
 
-/// Why.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Because {
-    /// Why.
-    cause: CauseText,
-}
-
 async fn list(call: Call) -> Result<Answer, Problem> {
     let lines = call.central.stations(call.actor()?).await?;
     let items = lines.into_iter().map(StationShown::of).collect();
     Answer::json(&Stations { items })
+}
+
+/// A station to let in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Enrolment {
+    /// Its name.
+    station: StationName,
+    /// The office whose own station it is; without it, it works for all other offices.
+    #[serde(default)]
+    office: Option<PlaceCode>,
+    /// Its certification request: PKCS#10, DER in base64.
+    #[schemars(length(min = 1, max = 16384), extend("contentEncoding" = "base64"))]
+    request: String,
+}
+
+/// The key that is asked for.
+#[derive(Serialize, JsonSchema)]
+struct AskedKey {
+    /// The SHA-256 of its key, which the station shows, too.
+    key: String,
+}
+
+/// The key that was compared at the station.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ComparedKey {
+    /// The SHA-256 of its key, as the station shows it: hexadecimal.
+    #[schemars(length(min = 1, max = 128))]
+    key: String,
+}
+
+/// What a station gets.
+#[derive(Serialize, JsonSchema)]
+struct Credential {
+    /// Its certificate: DER in base64.
+    certificate: String,
+    /// The certificate of the authority that signed it.
+    authority: String,
+}
+
+/// Where a station stands.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Stands {
+    /// The office; null for none.
+    office: Option<PlaceCode>,
+}
+
+async fn ask(call: Call) -> Result<Answer, Problem> {
+    let new: Enrolment = call.json()?;
+    let request = STANDARD
+        .decode(&new.request)
+        .map_err(|_| Problem::new(Fault::Invalid, "the request is no base64"))?;
+    let office = new.office.as_ref().map(|office| office.0.as_str());
+    let key = call
+        .central
+        .ask_station(call.actor()?, &new.station.0, office, &request)
+        .await?;
+    Answer::created("/v1/stations".to_owned(), &AskedKey { key })
+}
+
+async fn confirm(call: Call) -> Result<Answer, Problem> {
+    let compared: ComparedKey = call.json()?;
+    let (actor, station) = (call.actor()?, call.part("station"));
+    let given = call
+        .central
+        .confirm_station(actor, station, &compared.key)
+        .await?;
+    Answer::json(&Credential {
+        certificate: STANDARD.encode(given.certificate),
+        authority: STANDARD.encode(given.authority),
+    })
+}
+
+async fn place(call: Call) -> Result<Answer, Problem> {
+    let stands: Stands = call.json()?;
+    let office = stands.office.as_ref().map(|office| office.0.as_str());
+    call.central
+        .place_station(call.actor()?, call.part("station"), office)
+        .await?;
+    Ok(Answer::nothing())
 }
 
 async fn suspend(call: Call) -> Result<Answer, Problem> {
@@ -124,6 +201,34 @@ pub(crate) fn operations() -> Vec<Operation> {
                     }] }),
             )
             .runs(list),
+            Operation::post(
+                "/v1/stations",
+                "askStation",
+                "Asks that a station be let in by its request; a security officer confirms the key.",
+            )
+            .act(Act::ManageStations, "station.asked", "station")
+            .takes::<Enrolment>(json!({ "station": "riga-1", "office": "RIGA-1", "request": "MIIB" }))
+            .gives::<AskedKey>(201, "It waits for the confirmation of this key.", json!({ "key": "9f86d081" }))
+            .runs(ask),
+            Operation::post(
+                "/v1/stations/{station}/confirmation",
+                "confirmStation",
+                "Lets a station in that another person asked for, by the key that was compared at the station.",
+            )
+            .parameter::<StationName>("station", "The station's name.", "riga-1")
+            .act(Act::ConfirmStation, "station.enrolled", "station")
+            .takes::<ComparedKey>(json!({ "key": "9f86d081" }))
+            .gives::<Credential>(200, "Its certificate.", json!({ "certificate": "MIIB", "authority": "MIIB" }))
+            .runs(confirm),
+            Operation::put(
+                "/v1/stations/{station}/office",
+                "placeStation",
+                "Books in which office a station stands.",
+            )
+            .parameter::<StationName>("station", "The station's name.", "riga-1")
+            .act(Act::ManageStations, "station.placed", "station")
+            .takes::<Stands>(json!({ "office": "RIGA-1" }))
+            .runs(place),
             changes(
                 Operation::post(
                     "/v1/stations/{station}/suspension",

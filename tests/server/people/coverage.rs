@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use audit::Outcome;
 use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
 use super::house::{House, PASSWORD, sample, wide, with_server};
@@ -46,6 +51,8 @@ struct Case {
     right: &'static str,
     part: &'static str,
     body: Option<(&'static str, String)>,
+    /// The second person, where it comes so far that one is asked.
+    witness: Option<&'static str>,
     status: u16,
 }
 
@@ -62,6 +69,7 @@ fn case(
         right,
         part,
         body: None,
+        witness: None,
         status,
     }
 }
@@ -69,6 +77,12 @@ fn case(
 impl Case {
     fn with(mut self, body: Value) -> Self {
         self.body = Some(("application/json", body.to_string()));
+        self
+    }
+
+    /// Names the second person, who is in the body, too.
+    fn before(mut self, witness: &'static str) -> Self {
+        self.witness = Some(witness);
         self
     }
 
@@ -83,11 +97,22 @@ const CARD: &str = "APP-2026-000001";
 
 /// One line for each operation that takes a right, in an order in which one follows the other.
 fn cases() -> Vec<Case> {
-    let delivery = concat!(
-        "{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-1\",\"blanks\":1}\n",
-        "{\"blank\":\"B-1\",\"article\":\"war-participant\",\"number\":\"XB0000077\"}\n",
-    );
+    let mut delivery =
+        "{\"format\":\"zimogs-delivery/v1\",\"delivery\":\"D-1\",\"blanks\":5}\n".to_owned();
+    for blank in 1..=5 {
+        let line = json!({
+            "blank": format!("B-{blank}"), "article": "war-participant",
+            "number": format!("XB{:07}", 76 + blank),
+        });
+        delivery.push_str(&format!("{line}\n"));
+    }
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let why = || json!({ "cause": "a reason" });
+    let before = |witness: &str| json!({ "witness": witness, "cause": "a reason" });
+    let some = |blank: &str| json!({ "blanks": [blank] });
+    let told = |blank: &str| json!({ "blanks": [blank], "cause": "a reason" });
+    let by_two =
+        |blank: &str| json!({ "blanks": [blank], "witness": "quality", "cause": "a reason" });
     vec![
         case("addAccount", "officer", "administrator", "", 201)
             .with(json!({ "account": "zane", "roles": ["clerk"] })),
@@ -106,9 +131,11 @@ fn cases() -> Vec<Case> {
         case("showApplication", "administrator", "quality", PAPER, 200),
         case("approveApplication", "clerk", "approver", PAPER, 200),
         case("refuseApplication", "clerk", "approver", CARD, 204).with(why()),
-        case("receiveBlanks", "operator", "keeper", "", 201).with(
-            json!({ "list": delivery, "place": "CENTRAL", "witness": "quality", "counted": 1 }),
-        ),
+        case("receiveBlanks", "operator", "keeper", "", 201)
+            .with(
+                json!({ "list": delivery, "place": "CENTRAL", "witness": "quality", "counted": 5 }),
+            )
+            .before("quality"),
         case("listBlanks", "clerk", "keeper", "", 200),
         case("produceDocument", "quality", "operator", PAPER, 200).with(json!({ "blank": "B-1" })),
         case("listDocuments", "administrator", "auditor", "", 200),
@@ -125,7 +152,144 @@ fn cases() -> Vec<Case> {
         case("handOver", "operator", "clerk", "XB0000077", 204),
         // It is handed over: too late, and that is in the log too.
         case("failQuality", "operator", "quality", "XB0000077", 409).with(why()),
-        case("restockBlanks", "operator", "keeper", "", 409).with(json!({ "blanks": ["B-1"] })),
+        case("showHistory", "administrator", "auditor", "XB0000077", 200),
+        case("holdQuality", "operator", "quality", "XB0000077", 409).with(why()),
+        case("concedeDocument", "quality", "officer", "XB0000077", 409)
+            .with(json!({ "defect": "a corner", "action": "looked at" })),
+        case("arriveLate", "officer", "clerk", "XB0000077", 409),
+        case("documentDamaged", "operator", "clerk", "XB0000077", 409).with(why()),
+        case("documentMissing", "operator", "clerk", "XB0000077", 409).with(before("keeper")),
+        case("suspendDocument", "quality", "officer", "XB0000077", 200).with(why()),
+        case("resumeDocument", "officer", "clerk", "XB0000077", 200).with(why()),
+        case("reportLost", "quality", "clerk", "XB0000077", 200).with(why()),
+        case("reportStolen", "quality", "officer", "XB0000077", 409).with(why()),
+        case("revokeDocument", "quality", "clerk", "XB0000077", 409)
+            .with(json!({ "why": "deceased", "cause": "a reason" })),
+        case("takeBack", "officer", "clerk", "XB0000077", 200).with(why()),
+        case("destroyDocument", "clerk", "keeper", "XB0000077", 204)
+            .with(json!({ "witness": "auditor" }))
+            .before("auditor"),
+        case("cancelDocument", "clerk", "approver", PAPER, 409).with(why()),
+        case("openParcel", "clerk", "quality", "", 201).with(json!({ "office": "RIGA-1" })),
+        case("listParcels", "administrator", "auditor", "", 200),
+        case(
+            "packDocument",
+            "clerk",
+            "quality",
+            "PA0000001|XB0000077",
+            409,
+        ),
+        case(
+            "unpackDocument",
+            "clerk",
+            "quality",
+            "PA0000001|XB0000077",
+            409,
+        ),
+        case("sealParcel", "clerk", "quality", "PA0000001", 409).with(json!({ "counted": [] })),
+        case("reopenParcel", "clerk", "quality", "PA0000001", 409).with(before("keeper")),
+        case("sendParcel", "clerk", "quality", "PA0000001", 409)
+            .with(json!({ "way": "RR123456785LV" })),
+        case("receiveParcel", "quality", "clerk", "PA0000001", 409).with(json!({ "counted": [] })),
+        case("loseParcel", "operator", "clerk", "PA0000001", 409).with(before("keeper")),
+        case("discardParcel", "clerk", "quality", "PA0000001", 204).with(why()),
+        case("listLeases", "administrator", "auditor", "", 200),
+        case(
+            "giveUpLease",
+            "clerk",
+            "officer",
+            "01932c07-d7fe-7d3f-a1d2-6d2f3d0c1a55",
+            404,
+        )
+        .with(before("keeper")),
+        case("restockBlanks", "operator", "keeper", "", 409).with(some("B-1")),
+        case("namePlace", "officer", "administrator", "RIGA-1", 204)
+            .with(json!({ "name": "Riga, first office" })),
+        case("listPlaces", "clerk", "auditor", "", 200),
+        case("loadBlanks", "operator", "keeper", "", 200)
+            .with(json!({ "blanks": ["B-2"], "station": "riga-1", "slot": "a" })),
+        case("unloadBlanks", "operator", "keeper", "", 200).with(some("B-2")),
+        case("reportBlanksMissing", "clerk", "quality", "", 200).with(told("B-2")),
+        case("findBlanks", "quality", "keeper", "", 200)
+            .with(by_two("B-2"))
+            .before("quality"),
+        case("destroyBlanks", "quality", "keeper", "", 200)
+            .with(by_two("B-2"))
+            .before("quality"),
+        case("sendBlanksBack", "quality", "keeper", "", 200)
+            .with(by_two("B-3"))
+            .before("quality"),
+        case("spoilBlanks", "quality", "keeper", "", 200).with(told("B-4")),
+        case("sendBlanks", "quality", "keeper", "", 200)
+            .with(json!({ "blanks": ["B-5"], "to": "RIGA-1" })),
+        // Nobody takes in what they sent.
+        case("takeBlanksIn", "quality", "keeper", "", 403).with(some("B-5")),
+        case("listStock", "clerk", "auditor", "", 200),
+        case("checkStock", "clerk", "auditor", "", 200),
+        case("listDeliveries", "clerk", "auditor", "", 200),
+        case("acceptDelivery", "quality", "keeper", "D-1", 409)
+            .with(json!({ "witness": "quality", "counted": 5 })),
+        case("countPlace", "quality", "keeper", "CENTRAL", 200).with(json!({ "counted": [] })),
+        case("closeDay", "quality", "keeper", "CENTRAL", 200)
+            .with(json!({
+                "witness": "quality", "day": today.date(),
+                "counted": [{ "item": "war-participant", "state": "spoiled", "blanks": 1 }],
+            }))
+            .before("quality"),
+        case("listSeries", "clerk", "auditor", "", 200),
+        case("openSeries", "officer", "administrator", "", 201)
+            .with(json!({
+                "witness": "officer", "prefix": "XC", "first": 1, "last": 1000,
+                "kinds": ["id-card"],
+            }))
+            .before("officer"),
+        case("voidNumbers", "officer", "administrator", "", 200)
+            .with(json!({
+                "witness": "officer", "from": "XC0000100", "to": "XC0000199", "cause": "a reason",
+            }))
+            .before("officer"),
+        case("closeSeries", "officer", "administrator", "XC0000001", 204)
+            .with(before("officer"))
+            .before("officer"),
+        case("checkNumbers", "clerk", "auditor", "", 200),
+        case("openIncident", "auditor", "clerk", "", 201).with(
+            json!({ "kind": "other", "subject": "blank/B-9", "text": "found in the corridor" }),
+        ),
+        case("listIncidents", "clerk", "auditor", "", 200),
+        case("showIncident", "clerk", "auditor", "1", 200),
+        case("explainIncident", "auditor", "clerk", "1", 204).with(json!({ "text": "a reason" })),
+        case("closeIncident", "clerk", "officer", "1", 204),
+        case("reportIssued", "clerk", "auditor", "", 200),
+        case("reportTurnaround", "clerk", "auditor", "", 200),
+        case("reportQuality", "clerk", "auditor", "", 200),
+        case("reportStock", "clerk", "auditor", "", 200),
+        case("reportNumbers", "clerk", "auditor", "", 200),
+        case("addSource", "officer", "administrator", "", 204).with(json!({
+            "source": "register-1", "register": "population-register", "kinds": ["id-card"],
+        })),
+        case("listSources", "clerk", "auditor", "", 200),
+        case("proposeKey", "officer", "administrator", "register-1", 201)
+            .with(json!({ "key": key(), "days": 30 })),
+        case("admitKey", "administrator", "officer", "key", 204),
+        case("withdrawKey", "clerk", "administrator", "key", 204).with(why()),
+        case("removeSource", "clerk", "officer", "register-1", 204).with(why()),
+        case(
+            "showRefusedPackage",
+            "administrator",
+            "approver",
+            "register-1|00",
+            404,
+        ),
+        case("showOwnKey", "clerk", "auditor", "", 200),
+        case("askStation", "officer", "administrator", "", 400)
+            .with(json!({ "station": "riga-1", "request": "MIIB" })),
+        case("confirmStation", "administrator", "officer", "riga-1", 404)
+            .with(json!({ "key": "00" })),
+        case("placeStation", "officer", "administrator", "riga-1", 204)
+            .with(json!({ "office": "RIGA-1" })),
+        case("showRetention", "clerk", "auditor", "", 200),
+        case("listOverdue", "clerk", "auditor", "", 200),
+        case("turnKeys", "administrator", "officer", "", 200),
         case("showNumbers", "clerk", "auditor", "", 200),
         case("listUnsettledCertificates", "clerk", "officer", "", 200),
         case("clearOrder", "clerk", "officer", "nothing", 404)
@@ -149,8 +313,20 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// The operations that everybody, or everybody who is signed in, may use: each has a test below.
-const OTHERS: [&str; 7] = [
+/// Returns a public key as a register has one.
+fn key() -> String {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    STANDARD.encode(key.public_key_to_der().unwrap())
+}
+
+/// The operations that everybody, or everybody who is signed in, may use: each has a test below, or
+/// in `second_persons`.
+const OTHERS: [&str; 11] = [
+    "listConfirmations",
+    "showConfirmation",
+    "confirmRequest",
+    "withdrawConfirmation",
     "signIn",
     "showSecondFactor",
     "enrol",
@@ -187,13 +363,13 @@ async fn send(
     case: &Case,
     part: &str,
 ) -> super::house::Got {
-    let path = match listed.path.split_once('{') {
-        None => listed.path.clone(),
-        Some((before, rest)) => {
+    let mut path = listed.path.clone();
+    for part in part.split('|') {
+        if let Some((before, rest)) = path.split_once('{') {
             let (_, after) = rest.split_once('}').unwrap();
-            format!("{before}{part}{after}")
+            path = format!("{before}{part}{after}");
         }
-    };
+    }
     house
         .ask(who, &listed.method, &path, &[], case.body.clone())
         .await
@@ -230,6 +406,10 @@ fn nobody_the_wrong_role_and_the_right_one() {
                 let operation = &listed[name];
                 let part = match case.part {
                     "spare" => house.spare_id().await,
+                    "key" => {
+                        let got = house.get("administrator", "/v1/sources").await;
+                        got.text("/items/0/keys/0/thumbprint").to_owned()
+                    }
                     part => part.to_owned(),
                 };
                 let action = operation.action.as_deref().unwrap();
@@ -260,7 +440,12 @@ fn nobody_the_wrong_role_and_the_right_one() {
                 let person = new[0].actor.person.as_ref().unwrap().as_str();
                 assert_eq!(names[person], case.wrong, "{name}");
 
-                let before = entries.len();
+                if let Some(witness) = case.witness {
+                    let got = send(&house, Some(case.right), operation, &case, &part).await;
+                    assert_eq!(got.status, 202, "{name}: {}", got.body);
+                    house.confirm(witness, got.text("/id")).await;
+                }
+                let before = house.entries().await.len();
                 let got = send(&house, Some(case.right), operation, &case, &part).await;
                 assert_eq!(got.status, case.status, "{name}: {}", got.body);
                 let entries = house.entries().await;

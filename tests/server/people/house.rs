@@ -294,8 +294,12 @@ impl House {
             .collect();
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
+        let json = |media: &String| media.ends_with("json");
+        let headers: BTreeMap<String, String> = headers;
         let body = if text.is_empty() {
             Value::Null
+        } else if !headers.get("content-type").is_some_and(json) {
+            Value::String(text)
         } else {
             serde_json::from_str(&text).unwrap()
         };
@@ -313,6 +317,15 @@ impl House {
     pub(super) async fn post(&self, person: &str, path: &str, body: &Value) -> Got {
         let body = Some(("application/json", body.to_string()));
         self.ask(Some(person), &Method::POST, path, &[], body).await
+    }
+
+    /// Confirms as the second person.
+    pub(super) async fn confirm(&self, witness: &str, id: &str) {
+        let path = format!("/v1/confirmations/{id}/confirmation");
+        let got = self
+            .ask(Some(witness), &Method::POST, &path, &[], None)
+            .await;
+        assert_eq!(got.status, 204, "{}", got.body);
     }
 
     /// Returns every audit entry in the order of the tree.

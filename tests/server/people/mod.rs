@@ -7,3 +7,4 @@ mod manners;
 #[path = "../../missing/missing.rs"]
 mod missing;
 mod schemathesis;
+mod second_persons;
