@@ -24,7 +24,7 @@ pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
 pub use register::{
     ANSWER_TYPE, EntryAnswer, EntryState, PACKAGE_TYPE, PackageAnswer, PackageState, REPORT_TYPE,
-    RegisterEvent, RegisterReport,
+    REQUEST_TYPE, RegisterEvent, RegisterReport, RegisterRequest,
 };
 pub use report::{BlankEnd, CAUSE_LIMIT, JournalLine, Report, ReportedChip, cause_of};
 pub use request::{

@@ -4,7 +4,7 @@
 use document::{Environment, Fault, Kind, Reference, SourceName};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The type of a register's package.
 pub const PACKAGE_TYPE: &str = "zimogs-application+json";
@@ -12,6 +12,26 @@ pub const PACKAGE_TYPE: &str = "zimogs-application+json";
 pub const ANSWER_TYPE: &str = "zimogs-answer+json";
 /// The type of a report.
 pub const REPORT_TYPE: &str = "zimogs-report+json";
+
+/// The type of a request for reports.
+pub const REQUEST_TYPE: &str = "zimogs-request+json";
+
+/// A source's request for its reports, format 1; it travels signed, as packages do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// 1.
+    pub format: u32,
+    /// Who asks.
+    pub source: SourceName,
+    /// What the installation is for.
+    pub environment: Environment,
+    /// When it was made: it counts for five minutes.
+    pub created: Timestamp,
+    /// The number of the last report that the source has, 0 for none: those up to it are
+    /// acknowledged, those after it are given.
+    pub after: u64,
+}
 
 /// What became of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

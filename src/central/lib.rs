@@ -82,6 +82,7 @@ mod personal;
 mod places;
 mod possession;
 mod postgres;
+mod posted_packages;
 mod preparation;
 mod profiles;
 mod proofs;
@@ -164,6 +165,7 @@ pub use people::{
 pub use places::{CENTRAL_STORE, Place};
 pub use possession::prove_possession;
 pub use postgres::PostgresAddress;
+pub use posted_packages::MAX_REQUEST;
 pub use readiness::Readiness;
 pub use repeated::Repeated;
 pub use sealable::{completes_pins, prove_all};

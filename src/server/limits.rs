@@ -15,6 +15,8 @@ pub struct Limits {
     pub requests: usize,
     /// The longest body of a request, in bytes.
     pub body: usize,
+    /// The most requests at a time whose body may be longer: packages of registers.
+    pub large: usize,
     /// How long a TLS handshake may take.
     pub handshake: Duration,
     /// How long the head of a request may take, from the first wait for it on: so long an idle
@@ -38,6 +40,7 @@ impl Default for Limits {
             requests: 256,
             // The journal of a document with two chips has some ten thousand bytes.
             body: 2 << 20,
+            large: 4,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body_time: Duration::from_secs(20),

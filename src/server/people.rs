@@ -30,6 +30,7 @@ mod operation;
 mod pace;
 mod parcels;
 mod protection;
+mod registers;
 mod reports;
 #[cfg(test)]
 #[path = "../../tests/server/people/mod.rs"]
@@ -67,6 +68,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         incidents::operations(),
         reports::operations(),
         sources::operations(),
+        registers::operations(),
         protection::operations(),
         stations::operations(),
         audit_log::operations(),

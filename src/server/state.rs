@@ -19,6 +19,8 @@ struct Inner {
     limits: Limits,
     /// One permit for each request in work.
     requests: Arc<Semaphore>,
+    /// One permit for each request in work whose body may be longer than usual.
+    large: Semaphore,
     turned_away: TurnedAway,
     meters: Meters,
     plan: Arc<Plan>,
@@ -35,6 +37,7 @@ impl Server {
         Self(Arc::new(Inner {
             central,
             requests: Arc::new(Semaphore::new(limits.requests)),
+            large: Semaphore::new(limits.large),
             limits,
             turned_away: TurnedAway::default(),
             meters: Meters::default(),
@@ -62,6 +65,10 @@ impl Server {
 
     pub(crate) fn meters(&self) -> &Meters {
         &self.0.meters
+    }
+
+    pub(crate) fn large(&self) -> &Semaphore {
+        &self.0.large
     }
 
     pub(crate) fn requests(&self) -> &Arc<Semaphore> {

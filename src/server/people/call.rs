@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::people::cursor;
 use crate::problem::{Fault, Problem};
+use crate::state::Server;
 
 /// The most items of a page where the request says nothing.
 const USUAL: u32 = 50;
@@ -21,6 +22,7 @@ const MOST: u32 = 200;
 /// A request.
 pub(crate) struct Call {
     pub(crate) central: Central,
+    pub(crate) server: Server,
     /// How many documents the office means to issue.
     pub(crate) plan: Arc<Plan>,
     pub(crate) visit: Visit,

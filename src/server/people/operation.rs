@@ -61,6 +61,8 @@ pub(crate) struct Parameter {
 /// A body.
 pub(crate) struct Body {
     pub(crate) media: &'static str,
+    /// The most bytes, where that is not what all requests have.
+    pub(crate) most: Option<usize>,
     pub(crate) schema: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) example: Value,
     /// Tells whether the example is what the operation takes.
@@ -232,11 +234,28 @@ impl Operation {
     ) -> Self {
         self.takes = Some(Body {
             media,
+            most: None,
             schema: |generator| generator.subschema_for::<T>(),
             example,
             #[cfg(test)]
             fits: |value| serde_json::from_value::<T>(value.clone()).is_ok(),
         });
+        self
+    }
+
+    /// Takes a body of at most so many bytes.
+    pub(crate) fn at_most(mut self, bytes: usize) -> Self {
+        if let Some(body) = &mut self.takes {
+            body.most = Some(bytes);
+        }
+        self
+    }
+
+    /// Gives it as another media type.
+    pub(crate) fn given_as(mut self, media: &'static str) -> Self {
+        if let Some(body) = &mut self.gives.body {
+            body.media = media;
+        }
         self
     }
 
@@ -252,6 +271,7 @@ impl Operation {
             what,
             body: Some(Body {
                 media: "application/json",
+                most: None,
                 schema: |generator| generator.subschema_for::<T>(),
                 example,
                 #[cfg(test)]

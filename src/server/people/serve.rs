@@ -134,6 +134,7 @@ async fn answer(
     let call = Call {
         central: server.central().clone(),
         plan: server.plan(),
+        server: server.clone(),
         visit,
         session: session.clone(),
         path,
@@ -295,9 +296,20 @@ async fn body(server: &Server, operation: &Operation, request: Request) -> Resul
         let detail = format!("send the body as {}", takes.media);
         return Err(Problem::new(Fault::MediaType, detail));
     }
-    let (parts, body) = request.with_limited_body().into_parts();
+    let most = takes.most.unwrap_or(limits.body);
+    // The longest bodies are few at a time.
+    let _place = match most > limits.body {
+        false => None,
+        true => Some(server.large().try_acquire().map_err(|_| {
+            Problem::new(
+                Fault::Busy,
+                "the server has too many long requests; ask again",
+            )
+        })?),
+    };
+    let (parts, body) = request.into_parts();
     drop(parts);
-    let reading = tokio::time::timeout(limits.body_time, to_bytes(body, limits.body));
+    let reading = tokio::time::timeout(limits.body_time, to_bytes(body, most));
     let read = reading.await.map_err(|_| {
         let seconds = limits.body_time.as_secs();
         Problem::new(
@@ -305,7 +317,7 @@ async fn body(server: &Server, operation: &Operation, request: Request) -> Resul
             format!("the body did not arrive within {seconds} s"),
         )
     })?;
-    read.map_err(|error| crate::posted::unread(&error, limits.body))
+    read.map_err(|error| crate::posted::unread(&error, most))
 }
 
 fn tags(operation: &Operation, headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {

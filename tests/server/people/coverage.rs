@@ -321,8 +321,10 @@ fn key() -> String {
 }
 
 /// The operations that everybody, or everybody who is signed in, may use: each has a test below, or
-/// in `second_persons`.
-const OTHERS: [&str; 11] = [
+/// in `second_persons` and `registers`.
+const OTHERS: [&str; 13] = [
+    "sendPackage",
+    "fetchReports",
     "listConfirmations",
     "showConfirmation",
     "confirmRequest",

@@ -6,5 +6,6 @@ mod house;
 mod manners;
 #[path = "../../missing/missing.rs"]
 mod missing;
+mod registers;
 mod schemathesis;
 mod second_persons;
