@@ -5,6 +5,9 @@
 //!     └─ entry: the copy's SHA-256               witness: a later checkpoint ─┘
 //! ```
 //!
+//! A PostgreSQL server copies its databases by its own programs, to any moment; what is here judges the
+//! log of the one it restored.
+//!
 //! A copy that lacks entries over which somebody has seen a signed checkpoint is no store to go on
 //! with: its numbers would be given twice, and its log would sign a second history.
 
@@ -17,13 +20,15 @@ use api::Actor;
 use audit::{Control, Hash, SignedCheckpoint, Tree, VerifierKey};
 use document::Act;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection, Row};
+use sqlx::{Connection as _, Row};
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::contention::retried;
+use crate::database::{Connection, DatabaseSource};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::{postgres, sqlite};
 
 /// How many entries are read at once.
 const PAGE: i64 = 1024;
@@ -33,7 +38,14 @@ const PAGE: i64 = 1024;
 pub struct Copied {
     /// SHA-256 of the file.
     pub digest: [u8; 32],
-    /// How many entries its log has under a signed checkpoint.
+    /// Its log.
+    pub log: JudgedLog,
+}
+
+/// A log that is the one that was signed, entry for entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedLog {
+    /// How many entries it has under a signed checkpoint.
     pub entries: u64,
     /// That checkpoint, a signed note (*C2SP tlog-checkpoint*).
     pub checkpoint: String,
@@ -57,9 +69,7 @@ impl Central {
     }
 
     async fn try_back_up(&self, actor: &Actor, deed: &Deed, file: &Path) -> Result<Copied> {
-        let mut tx = self.write().await?;
-        authorise(&mut tx, actor, Act::BackUpStore).await?;
-        tx.commit().await?;
+        authorise(&mut *self.read().await?, actor, Act::BackUpStore).await?;
         // What waits is signed first, so that the copy says as much as it can of itself.
         self.sequence().await?;
         make_new(file).map_err(at(file))?;
@@ -73,14 +83,48 @@ impl Central {
             .await?
             .map_err(at(file))?;
         let copied = judge_copy(file, None).await?;
-        let mut tx = self.write().await?;
         let deed = deed
             .clone()
             .with("sha256", hex::encode(copied.digest))
-            .with("entries", copied.entries);
-        self.record(&mut tx, Some(actor), &deed).await?;
-        tx.commit().await?;
+            .with("entries", copied.log.entries);
+        retried!(async {
+            let mut tx = self.write().await?;
+            self.record(&mut tx, Some(actor), &deed).await?;
+            tx.commit().await?;
+            Ok(())
+        })?;
         Ok(copied)
+    }
+}
+
+impl Central {
+    /// Signs what waits, judges the log where it is, and notes that what lies beside the database is
+    /// copied now: for books on a server, which copies them by its own programs.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to it; [`CentralError::Damaged`] where the log is
+    /// not the one that was signed.
+    pub async fn back_up_beside(&self, actor: &Actor) -> Result<JudgedLog> {
+        let deed = Deed::new("store.backed-up", Control::BACKUP, "store", "central");
+        let result = self.try_back_up_beside(actor, &deed).await;
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_back_up_beside(&self, actor: &Actor, deed: &Deed) -> Result<JudgedLog> {
+        authorise(&mut *self.read().await?, actor, Act::BackUpStore).await?;
+        self.sequence().await?;
+        let log = judge_log(&mut *self.read().await?, None).await?;
+        let deed = deed
+            .clone()
+            .with("database", "by its server")
+            .with("entries", log.entries);
+        retried!(async {
+            let mut tx = self.write().await?;
+            self.record(&mut tx, Some(actor), &deed).await?;
+            tx.commit().await?;
+            Ok(())
+        })?;
+        Ok(log)
     }
 }
 
@@ -93,30 +137,71 @@ impl Central {
 /// it lacks entries that the witness has; [`CentralError::Invalid`] for a witness of another log.
 pub async fn judge_copy(file: &Path, witness: Option<&[u8]>) -> Result<Copied> {
     let digest = digest(file).map_err(at(file))?;
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .read_only(true)
-        // A copy is at rest: nothing is made beside it.
-        .immutable(true);
-    let mut copy = SqliteConnection::connect_with(&options).await?;
+    // A copy is at rest: nothing is made beside it.
+    let mut copy = sqlite::connect(file, "ro&immutable=true").await?;
+    check_file(&mut copy).await?;
+    let log = judge_log(&mut copy, witness).await?;
+    copy.close().await?;
+    Ok(Copied { digest, log })
+}
+
+/// Judges the store's database where it is, a restored one say, before a store is opened with it: as
+/// [`judge_copy`]; what a PostgreSQL server checks of its own files is left to it. Nothing is changed.
+///
+/// # Errors
+/// As [`judge_copy`], and [`CentralError::Unreachable`].
+pub async fn judge_database(source: &DatabaseSource, witness: Option<&[u8]>) -> Result<JudgedLog> {
+    match source {
+        DatabaseSource::Sqlite(file) => {
+            let mut connection = sqlite::connect(file, "ro").await?;
+            check_file(&mut connection).await?;
+            let log = judge_log(&mut connection, witness).await?;
+            connection.close().await?;
+            Ok(log)
+        }
+        DatabaseSource::Postgres(address) => {
+            let mut connection = postgres::connect(address).await?;
+            let mut tx = connection.begin_with(postgres::BEGIN_READ).await?;
+            let log = judge_log(&mut tx, witness).await?;
+            drop(tx);
+            connection.close().await?;
+            Ok(log)
+        }
+    }
+}
+
+/// Demands that a SQLite file is whole, and that everything in it refers to something.
+async fn check_file(connection: &mut Connection) -> Result<()> {
     let whole: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
-        .fetch_one(&mut copy)
+        .fetch_one(&mut *connection)
         .await?;
     let dangling = sqlx::query("PRAGMA foreign_key_check")
-        .fetch_optional(&mut copy)
+        .fetch_optional(&mut *connection)
         .await?;
-    if whole != "ok" || dangling.is_some() {
-        return Err(CentralError::damaged("the copy of the store"));
+    match whole == "ok" && dangling.is_none() {
+        true => Ok(()),
+        false => Err(CentralError::damaged("the copy of the store")),
     }
+}
+
+async fn judge_log(copy: &mut Connection, witness: Option<&[u8]>) -> Result<JudgedLog> {
     let key: String = sqlx::query_scalar("SELECT audit_key FROM installation")
-        .fetch_one(&mut copy)
-        .await?;
+        .fetch_one(&mut *copy)
+        .await
+        .map_err(|error| match error {
+            sqlx::Error::RowNotFound => CentralError::damaged("a database without a store in it"),
+            // PostgreSQL: undefined_table.
+            sqlx::Error::Database(said) if said.code().as_deref() == Some("42P01") => {
+                CentralError::damaged("a database without a store in it")
+            }
+            other => other.into(),
+        })?;
     let verifier: VerifierKey = key
         .parse()
         .map_err(|_| CentralError::damaged("the copy's audit key"))?;
     let note: String =
         sqlx::query_scalar("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
-            .fetch_optional(&mut copy)
+            .fetch_optional(&mut *copy)
             .await?
             .ok_or_else(|| CentralError::damaged("a log without a checkpoint"))?;
     let signed = SignedCheckpoint::open(note.as_bytes(), &verifier)
@@ -137,7 +222,7 @@ pub async fn judge_copy(file: &Path, witness: Option<&[u8]>) -> Result<Copied> {
             seen: seen.size,
         });
     }
-    let roots = recompute(&mut copy, seen.map_or(size, |seen| seen.size)).await?;
+    let roots = recompute(copy, seen.map_or(size, |seen| seen.size)).await?;
     if roots.size != size || roots.root != root {
         return Err(CentralError::damaged("the copy's log"));
     }
@@ -147,11 +232,9 @@ pub async fn judge_copy(file: &Path, witness: Option<&[u8]>) -> Result<Copied> {
         ));
     }
     let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entry WHERE leaf IS NULL")
-        .fetch_one(&mut copy)
+        .fetch_one(&mut *copy)
         .await?;
-    copy.close().await?;
-    Ok(Copied {
-        digest,
+    Ok(JudgedLog {
         entries: size,
         checkpoint: note,
         key,
@@ -168,7 +251,7 @@ struct Roots {
 }
 
 /// Hashes every sequenced entry anew.
-async fn recompute(copy: &mut SqliteConnection, earlier: u64) -> Result<Roots> {
+async fn recompute(copy: &mut Connection, earlier: u64) -> Result<Roots> {
     let mut tree = Tree::new();
     let mut at_earlier = tree.root();
     loop {

@@ -212,7 +212,7 @@ impl Central {
             retried!(central.found_installation(series))?;
         }
         central.ready_protection().await?;
-        central.place_queued().await?;
+        retried!(central.place_queued())?;
         Ok(central)
     }
 

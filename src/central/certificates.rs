@@ -83,7 +83,7 @@ impl Central {
         deed: &Deed,
         request: &CertifyRequest,
     ) -> Result<CertifyGrant> {
-        let errand = retried!(self.errand(actor, request))?;
+        let errand = self.errand(actor, request).await?;
         let Some(_turn) = self.turns().take(&errand.ordered.id) else {
             return Ok(pending(SOON));
         };
@@ -105,12 +105,13 @@ impl Central {
     /// Finds the order that this request is about, or writes it down: judged by the lease, the
     /// plan and the chip's proof of possession.
     async fn errand(&self, actor: &Actor, request: &CertifyRequest) -> Result<Errand> {
-        let mut tx = self.write().await?;
-        let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
-        let name = Authorities::name_for(&order.profile).to_owned();
-        let authority = self.authorities().get(&name)?;
-        let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
-        tx.commit().await?;
+        let (order, known) = retried!(async {
+            let mut tx = self.write().await?;
+            let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
+            let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
+            tx.commit().await?;
+            Ok((order, known))
+        })?;
         if let Some(ordered) = known {
             return Ok(Errand {
                 authority: self.authorities().get(&ordered.authority)?,
@@ -118,11 +119,28 @@ impl Central {
                 order,
             });
         }
-
-        let exchange = authority.prepare(&order, self.now()).await;
+        let name = Authorities::name_for(&order.profile);
+        let exchange = self
+            .authorities()
+            .get(name)?
+            .prepare(&order, self.now())
+            .await;
         let exchange = exchange.map_err(|error| told(&error))?;
         let mut challenge = vec![0; CHALLENGE];
         self.token().fill(&mut challenge)?;
+        retried!(self.enter_order(actor, request, name, &exchange, &challenge))
+    }
+
+    /// Writes an order down, if nobody did meanwhile.
+    async fn enter_order(
+        &self,
+        actor: &Actor,
+        request: &CertifyRequest,
+        name: &str,
+        exchange: &Exchange,
+        challenge: &[u8],
+    ) -> Result<Errand> {
+        let authority = self.authorities().get(name)?;
         let mut tx = self.write().await?;
         // The lease may have ended meanwhile, and somebody else may have been quicker.
         let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
@@ -142,10 +160,10 @@ impl Central {
             chip: chip.serial.clone(),
             key: request.key.clone(),
             profile: request.profile.clone(),
-            authority: name,
+            authority: name.to_owned(),
             exchange: exchange.as_bytes().to_vec(),
             is_sent: false,
-            challenge,
+            challenge: challenge.to_vec(),
             state: CertificateState::INITIAL,
             standing: Standing::None,
             is_concluded: false,

@@ -9,6 +9,7 @@ use document::life_cycle::DocumentEvent;
 use crate::accounts::authorise;
 use crate::applications::check_cause;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::documents::Document;
 use crate::error::Result;
 use crate::hand_over::judged_by_another;
@@ -22,7 +23,7 @@ impl Central {
     /// As [`Central::fail_quality`].
     pub async fn hold_quality(&self, actor: &Actor, number: &str, cause: &str) -> Result<()> {
         let deed = Deed::new("quality.failed", Control::SEGREGATION, "document", number);
-        let result = async {
+        let result = retried!(async {
             check_cause(cause)?;
             let mut tx = self.write().await?;
             let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
@@ -38,8 +39,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 
@@ -60,7 +60,7 @@ impl Central {
         action: &str,
     ) -> Result<()> {
         let deed = Deed::new("quality.conceded", Control::EVIDENCE, "document", number);
-        let result = async {
+        let result = retried!(async {
             check_cause(defect)?;
             check_cause(action)?;
             let mut tx = self.write().await?;
@@ -76,8 +76,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 }

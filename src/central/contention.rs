@@ -197,112 +197,109 @@ mod tests {
         }
     }
 
-    /// These end with the database's error where others were in the way, and have changed nothing:
-    /// whoever asked asks again, a person, a program, or the next hour's turn. No act of a station and
-    /// no transition that is under load is among them; let the list grow shorter.
-    const ASKED_AGAIN: &[&str] = &[
-        "answer",
-        "arrive_late",
-        "begin_request",
-        "check_code",
-        "concede",
-        "confirm_enrolment",
-        "discard_parcel",
-        "drop_request",
-        "encrypt_applications",
-        "encrypt_documents",
-        "encrypt_signed_files",
-        "end_keys",
-        "end_strayed",
-        "enrol",
-        "erase",
-        "erased",
-        "expire_document",
-        "finish_request",
-        "hold_quality",
-        "make_planned",
-        "make_report",
-        "note_refusal",
-        "note_terms",
-        "open_station_authority",
-        "pilot_server_certificate",
-        "place_queued",
-        "plan_key",
-        "renew_station",
-        "reopen_parcel",
-        "second_factor",
-        "send_parcel",
-        "session",
-        "sign_in",
-        "sign_out",
-        "sign_reports",
-        "station_seen",
-        "station_turned_away",
-        "take_into_use",
-        "try_back_up",
-        "try_lock",
-        "wrap_anew",
-    ];
+    /// A source, and where in it `retried!` is at work.
+    struct Source {
+        name: String,
+        text: String,
+        retried: Vec<std::ops::Range<usize>>,
+    }
 
-    /// Whatever begins a write transaction is called by `retried!`, or by what is.
+    impl Source {
+        fn read(path: &std::path::Path) -> Self {
+            let text = std::fs::read_to_string(path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+            let opened = text.match_indices("retried!(");
+            let retried = opened
+                .map(|(at, begin)| at..end_of(&text, at + begin.len()))
+                .collect();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            Self {
+                name,
+                text,
+                retried,
+            }
+        }
+
+        fn is_retried(&self, at: usize) -> bool {
+            self.retried.iter().any(|span| span.contains(&at))
+        }
+
+        /// Returns the name of the function that this place is in.
+        fn function(&self, at: usize) -> &str {
+            let lines = self.text[..at].lines().rev();
+            let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+            let begin = code.filter_map(|line| line.split_once("fn ")).next();
+            begin.unwrap().1.split(['(', '<']).next().unwrap()
+        }
+    }
+
+    /// Returns where the bracket ends that was opened just before this place.
+    fn end_of(text: &str, from: usize) -> usize {
+        let (mut depth, mut is_text) = (1, false);
+        for (at, byte) in text.bytes().enumerate().skip(from) {
+            match byte {
+                b'"' => is_text = !is_text,
+                b'(' if !is_text => depth += 1,
+                b')' if !is_text => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return at;
+            }
+        }
+        panic!("a bracket is not closed: {}", &text[from - 20..from]);
+    }
+
+    /// Whatever begins a write transaction does so within `retried!`, or in a function that is called
+    /// within it; and it begins one: what was committed is not done again.
     #[test]
     fn every_write_is_retried() {
-        let mut writers = Vec::new();
-        let mut sources = Vec::new();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let files = std::fs::read_dir(folder).unwrap();
         let people = std::fs::read_dir(folder.join("people")).unwrap();
-        for file in files.chain(people) {
-            let path = file.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if !name.ends_with(".rs") || matches!(&*name, "database.rs" | "contention.rs") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
-            let mut function = String::new();
-            for line in text.lines() {
-                if let Some((_, rest)) = line.split_once("fn ") {
-                    if line.trim_start().starts_with("//") {
+        let paths = files.chain(people).map(|file| file.unwrap().path());
+        let sources: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+            .filter(|path| !path.ends_with("database.rs") && !path.ends_with("contention.rs"))
+            .map(|path| Source::read(&path))
+            .collect();
+        let (mut writers, mut faults) = (Vec::new(), Vec::new());
+        for source in &sources {
+            for begin in [".write().await", ".sequencer().await"] {
+                for (at, _) in source.text.match_indices(begin) {
+                    let function = source.function(at);
+                    if source.is_retried(at) || matches!(function, "write" | "sequencer") {
                         continue;
                     }
-                    function = rest.split(['(', '<']).next().unwrap().to_owned();
-                }
-                let begins = [".write().await", ".sequencer().await"];
-                if begins.iter().any(|begin| line.contains(begin))
-                    && !matches!(&*function, "write" | "sequencer")
-                {
-                    writers.push(function.clone());
+                    if writers.contains(&(&source.name, function)) {
+                        faults.push(format!(
+                            "{}: {function} begins two transactions, and the first would be done again with the second",
+                            source.name
+                        ));
+                    }
+                    writers.push((&source.name, function));
                 }
             }
-            sources.push((name, text));
         }
         assert!(writers.len() > 30, "the writers are not found any more");
-        writers.retain(|writer| !ASKED_AGAIN.contains(&&**writer));
-        for writer in writers {
+        for (file, writer) in writers {
             let call = format!(".{writer}(");
             let mut calls = 0;
-            for (name, text) in &sources {
-                let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                let one_line = one_line.replace(" .", ".");
-                for (at, _) in one_line.match_indices(&call) {
-                    let before = &one_line[..at];
-                    let receiver = before.rfind("retried!(").map(|from| &before[from..]);
-                    let direct = receiver.is_some_and(|between| {
-                        let between = between.trim_start_matches("retried!(").trim();
-                        !between.contains([';', '{', '}', ','])
-                    });
-                    assert!(
-                        direct,
-                        "{name}: call {writer} by retried!, it may lose against another"
-                    );
+            for source in &sources {
+                for (at, _) in source.text.match_indices(&call) {
                     calls += 1;
+                    if !source.is_retried(at) {
+                        faults.push(format!(
+                            "{}: {writer} of {file} is called without retried!",
+                            source.name
+                        ));
+                    }
                 }
             }
-            assert!(
-                calls > 0,
-                "{writer} writes, and nothing calls it by retried!"
-            );
+            if calls == 0 {
+                faults.push(format!("{file}: {writer} writes, and nothing retries it"));
+            }
         }
+        assert!(faults.is_empty(), "{faults:#?}");
     }
 }

@@ -70,8 +70,7 @@ pub(crate) struct Database {
 impl Database {
     /// Opens the database and brings it to this program's form.
     pub(crate) async fn open(source: &DatabaseSource) -> Result<Self> {
-        // Only the first call counts, and each is the same.
-        let _ = sqlx::any::install_drivers(&DRIVERS);
+        install_drivers();
         match source {
             DatabaseSource::Sqlite(path) => sqlite::open(path).await,
             DatabaseSource::Postgres(address) => postgres::open(address).await,
@@ -166,6 +165,12 @@ impl Database {
         self.long.close().await;
         self.writers.close().await;
     }
+}
+
+/// Lets URLs find their drivers.
+pub(crate) fn install_drivers() {
+    // Only the first call counts, and each is the same.
+    let _ = sqlx::any::install_drivers(&DRIVERS);
 }
 
 /// Returns how connections are kept, each of which is told these settings first.

@@ -309,7 +309,7 @@ impl Central {
         cause: &str,
     ) -> Result<()> {
         let deed = Deed::new("parcel.reopened", CONTROL, "parcel", parcel);
-        let result = async {
+        let result = retried!(async {
             check_cause(cause)?;
             let mut tx = self.write().await?;
             let packer = authorise(&mut tx, actor, Act::PackParcel).await?;
@@ -325,8 +325,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 
@@ -337,7 +336,7 @@ impl Central {
     /// [`CentralError::Invalid`] without a cause.
     pub async fn discard_parcel(&self, actor: &Actor, parcel: &str, cause: &str) -> Result<()> {
         let deed = Deed::new("parcel.discarded", CONTROL, "parcel", parcel);
-        let result = async {
+        let result = retried!(async {
             check_cause(cause)?;
             let mut tx = self.write().await?;
             authorise(&mut tx, actor, Act::PackParcel).await?;
@@ -352,8 +351,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 
@@ -366,7 +364,7 @@ impl Central {
     /// [`CentralError::NotFound`]; [`CentralError::Invalid`] for what is no way.
     pub async fn send_parcel(&self, actor: &Actor, parcel: &str, way: &str) -> Result<()> {
         let deed = Deed::new("parcel.sent", CONTROL, "parcel", parcel);
-        let result = async {
+        let result = retried!(async {
             check_way(way)?;
             let mut tx = self.write().await?;
             let sender = authorise(&mut tx, actor, Act::PackParcel).await?;
@@ -389,8 +387,7 @@ impl Central {
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 
@@ -483,7 +480,7 @@ impl Central {
     /// As [`Central::receive_parcel`]; [`CentralError::Conflict`] for a document that was not missed.
     pub async fn arrive_late(&self, actor: &Actor, number: &str) -> Result<()> {
         let deed = Deed::new("document.arrived", CONTROL, "document", number);
-        let result = async {
+        let result = retried!(async {
             let mut tx = self.write().await?;
             let clerk = authorise(&mut tx, actor, Act::ReceiveParcel).await?;
             let mut document = Document::numbered(&mut tx, number).await?;
@@ -500,8 +497,7 @@ impl Central {
                 .await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(actor, &deed, result).await
     }
 

@@ -23,6 +23,7 @@ use cert::jws::{Jws, JwsError};
 use document::{DataClass, SourceName};
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::drop_files::{
     at, claim, give_back, give_name, is_filed, is_package, labels, make_folder, names, private,
     read_whole, sync, write_part,
@@ -331,7 +332,7 @@ impl Pass<'_> {
         if age.unwrap_or_default() < term {
             return Ok(false);
         }
-        self.erased(source, name, days).await?;
+        retried!(self.erased(source, name, days))?;
         at(path, fs::remove_file(path))?;
         Ok(true)
     }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::cells::is_sealed;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, Write};
 use crate::error::{CentralError, Result};
 use crate::personal::{
@@ -75,33 +76,41 @@ impl Central {
 
     async fn encrypt_applications(&self) -> Result<u64> {
         let (mut after, mut encrypted) = (String::new(), 0);
-        loop {
-            let mut tx = self.write().await?;
-            let rows = sqlx::query(
+        while let Some((last, some)) = retried!(self.encrypt_next_applications(&after))? {
+            after = last;
+            encrypted += some;
+        }
+        Ok(encrypted)
+    }
+
+    /// Encrypts the next ones after a reference; returns the last one's, and how many it were.
+    async fn encrypt_next_applications(&self, after: &str) -> Result<Option<(String, u64)>> {
+        let mut encrypted = 0;
+        let mut tx = self.write().await?;
+        let rows = sqlx::query(
                 "SELECT a.reference, a.content FROM application a
                  WHERE a.reference > $1 AND length(a.content) > 0
                    AND NOT EXISTS (SELECT 1 FROM data_key k WHERE k.subject = a.reference AND k.class = 'identity')
                  ORDER BY a.reference LIMIT $2",
             )
-            .bind(&after)
+            .bind(after)
             .bind(BATCH)
             .fetch_all(&mut *tx)
             .await?;
-            let Some(last) = rows.last() else {
-                return Ok(encrypted);
-            };
-            after = last.get("reference");
-            for row in &rows {
-                let (reference, content): (String, Vec<u8>) =
-                    (row.get("reference"), row.get("content"));
-                if !is_sealed(&content) {
-                    self.encrypt_application(&mut tx, &reference, &content)
-                        .await?;
-                    encrypted += 1;
-                }
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        for row in &rows {
+            let (reference, content): (String, Vec<u8>) =
+                (row.get("reference"), row.get("content"));
+            if !is_sealed(&content) {
+                self.encrypt_application(&mut tx, &reference, &content)
+                    .await?;
+                encrypted += 1;
             }
-            tx.commit().await?;
         }
+        tx.commit().await?;
+        Ok(Some((last.get("reference"), encrypted)))
     }
 
     async fn encrypt_application(
@@ -133,35 +142,43 @@ impl Central {
 
     async fn encrypt_documents(&self) -> Result<u64> {
         let (mut after, mut encrypted) = (String::new(), 0);
-        loop {
-            let mut tx = self.write().await?;
-            // What is sealed is base64, and never begins so.
-            let rows = sqlx::query(
-                "SELECT id, application, record, subjects FROM document
-                 WHERE id > $1 AND record LIKE '{%' ORDER BY id LIMIT $2",
-            )
-            .bind(&after)
-            .bind(BATCH)
-            .fetch_all(&mut *tx)
-            .await?;
-            let Some(last) = rows.last() else {
-                return Ok(encrypted);
-            };
-            after = last.get("id");
-            for row in &rows {
-                let text = |column| row.get::<String, _>(column);
-                let (id, application) = (text("id"), text("application"));
-                self.encrypt_document(
-                    &mut tx,
-                    (&application, &id),
-                    &text("record"),
-                    &text("subjects"),
-                )
-                .await?;
-                encrypted += 1;
-            }
-            tx.commit().await?;
+        while let Some((last, some)) = retried!(self.encrypt_next_documents(&after))? {
+            after = last;
+            encrypted += some;
         }
+        Ok(encrypted)
+    }
+
+    /// As for applications, by the documents' identities.
+    async fn encrypt_next_documents(&self, after: &str) -> Result<Option<(String, u64)>> {
+        let mut encrypted = 0;
+        let mut tx = self.write().await?;
+        // What is sealed is base64, and never begins so.
+        let rows = sqlx::query(
+            "SELECT id, application, record, subjects FROM document
+                 WHERE id > $1 AND record LIKE '{%' ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(BATCH)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        for row in &rows {
+            let text = |column| row.get::<String, _>(column);
+            let (id, application) = (text("id"), text("application"));
+            self.encrypt_document(
+                &mut tx,
+                (&application, &id),
+                &text("record"),
+                &text("subjects"),
+            )
+            .await?;
+            encrypted += 1;
+        }
+        tx.commit().await?;
+        Ok(Some((last.get("id"), encrypted)))
     }
 
     async fn encrypt_document(
@@ -233,34 +250,41 @@ impl Central {
     async fn encrypt_signed_files(&self) -> Result<u64> {
         let mut encrypted = 0;
         loop {
-            let mut tx = self.write().await?;
-            let rows = sqlx::query(
+            let some = retried!(self.encrypt_next_signed_files())?;
+            if some == 0 {
+                return Ok(encrypted);
+            }
+            encrypted += some;
+        }
+    }
+
+    async fn encrypt_next_signed_files(&self) -> Result<u64> {
+        let mut encrypted = 0;
+        let mut tx = self.write().await?;
+        let rows = sqlx::query(
                 "SELECT s.lease, s.chip, s.files, d.application FROM signed_lds s
                  JOIN document d ON d.id = s.document WHERE s.files LIKE '{%' ORDER BY s.lease, s.chip LIMIT $1",
             )
             .bind(BATCH)
             .fetch_all(&mut *tx)
             .await?;
-            if rows.is_empty() {
-                return Ok(encrypted);
-            }
-            for row in &rows {
-                let text = |column| row.get::<String, _>(column);
-                let (lease, chip, application) = (text("lease"), text("chip"), text("application"));
-                let key = self.biometrics_key(&mut tx, &application).await?;
-                let place = format!("{lease}/{chip}");
-                let cell = signed_cell(&application, &place);
-                let files = Zeroizing::new(text("files"));
-                let sealed = self.protection().seal(&key, &cell, files.as_bytes())?;
-                sqlx::query("UPDATE signed_lds SET files = $1 WHERE lease = $2 AND chip = $3")
-                    .bind(encoded(&sealed))
-                    .bind(&lease)
-                    .bind(&chip)
-                    .execute(&mut *tx)
-                    .await?;
-                encrypted += 1;
-            }
-            tx.commit().await?;
+        for row in &rows {
+            let text = |column| row.get::<String, _>(column);
+            let (lease, chip, application) = (text("lease"), text("chip"), text("application"));
+            let key = self.biometrics_key(&mut tx, &application).await?;
+            let place = format!("{lease}/{chip}");
+            let cell = signed_cell(&application, &place);
+            let files = Zeroizing::new(text("files"));
+            let sealed = self.protection().seal(&key, &cell, files.as_bytes())?;
+            sqlx::query("UPDATE signed_lds SET files = $1 WHERE lease = $2 AND chip = $3")
+                .bind(encoded(&sealed))
+                .bind(&lease)
+                .bind(&chip)
+                .execute(&mut *tx)
+                .await?;
+            encrypted += 1;
         }
+        tx.commit().await?;
+        Ok(encrypted)
     }
 }

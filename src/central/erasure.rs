@@ -62,24 +62,14 @@ impl Central {
     /// # Errors
     /// The database's failures and the token's; what was erased until then stays erased.
     pub async fn erase(&self) -> Result<Erased> {
-        self.note_terms().await?;
+        retried!(self.note_terms())?;
         let mut erased = Erased::default();
         loop {
-            let mut tx = self.write().await?;
-            let rows = sqlx::query(
-                "SELECT subject, class FROM data_key WHERE due <= $1 ORDER BY due, subject, class LIMIT $2",
-            )
-            .bind(stored(self.now()))
-            .bind(BATCH)
-            .fetch_all(&mut *tx)
-            .await?;
-            if rows.is_empty() {
+            let classes = retried!(self.erase_due())?;
+            if classes.is_empty() {
                 break;
             }
-            for row in &rows {
-                let (subject, class): (String, String) = (row.get("subject"), row.get("class"));
-                let class = parsed("a class of data", &class)?;
-                self.erase_class(&mut tx, None, &subject, class).await?;
+            for class in classes {
                 match class {
                     DataClass::Identity => erased.identities += 1,
                     DataClass::Biometrics => erased.biometrics += 1,
@@ -87,18 +77,43 @@ impl Central {
                     _ => erased.packages += 1,
                 }
             }
-            tx.commit().await?;
         }
         erased.keys = self.turn_keys(false).await?;
         erased.stranded = self.count_stranded().await?;
+        retried!(self.note_run())?;
+        self.database().forget_deleted().await?;
+        Ok(erased)
+    }
+
+    /// Erases the next of what is due; returns the classes that it was of.
+    async fn erase_due(&self) -> Result<Vec<DataClass>> {
+        let mut tx = self.write().await?;
+        let rows = sqlx::query(
+            "SELECT subject, class FROM data_key WHERE due <= $1 ORDER BY due, subject, class LIMIT $2",
+        )
+        .bind(stored(self.now()))
+        .bind(BATCH)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut classes = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (subject, class): (String, String) = (row.get("subject"), row.get("class"));
+            let class = parsed("a class of data", &class)?;
+            self.erase_class(&mut tx, None, &subject, class).await?;
+            classes.push(class);
+        }
+        tx.commit().await?;
+        Ok(classes)
+    }
+
+    async fn note_run(&self) -> Result<()> {
         let mut tx = self.write().await?;
         sqlx::query("INSERT INTO erasure_run (id, ended) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended")
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        self.database().forget_deleted().await?;
-        Ok(erased)
+        Ok(())
     }
 
     /// Takes new keys of the token into use for all personal data, now: where one may have become
@@ -113,16 +128,17 @@ impl Central {
             "installation",
             "central",
         );
-        let result = retried!(self.try_turn(actor, &deed));
-        self.settle(actor, &deed, result).await
+        let result = retried!(self.begin_turning(actor, &deed));
+        self.settle(actor, &deed, result).await?;
+        self.turn_keys(true).await
     }
 
-    async fn try_turn(&self, actor: &Actor, deed: &Deed) -> Result<Turned> {
+    async fn begin_turning(&self, actor: &Actor, deed: &Deed) -> Result<()> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ManageKeys).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
-        self.turn_keys(true).await
+        Ok(())
     }
 
     /// Writes down when the terms are over of what ended since.

@@ -356,12 +356,13 @@ impl Central {
             };
             last = row.get("id");
             for row in &due {
-                match self
-                    .expire_document(row.get("id"), row.get("expires"))
-                    .await
-                {
+                match retried!(self.expire_document(row.get("id"), row.get("expires"))) {
                     Ok(is_done) => expired += u64::from(is_done),
-                    Err(error @ (CentralError::Database(_) | CentralError::Ending)) => {
+                    Err(
+                        error @ (CentralError::Database(_)
+                        | CentralError::Busy { .. }
+                        | CentralError::Ending),
+                    ) => {
                         return Err(error);
                     }
                     // One that is damaged holds up no other.

@@ -127,7 +127,7 @@ pub use accounts::Account;
 pub use audit_export::AuditExport;
 pub use audit_log::AuditHealth;
 pub use authority::IssuingAuthority;
-pub use backup::{Copied, judge_copy};
+pub use backup::{Copied, JudgedLog, judge_copy, judge_database};
 pub use blind_index::{FoundApplication, PersonQuery};
 pub use books::{BooksAudit, Invariant};
 pub use central::Central;

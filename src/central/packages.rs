@@ -340,6 +340,15 @@ impl Central {
         payload: Vec<u8>,
     ) -> Result<Vec<u8>> {
         let signed = self.sign_for_register(api::ANSWER_TYPE, payload).await?;
+        retried!(self.keep_answer(source, sequence, &signed))
+    }
+
+    async fn keep_answer(
+        &self,
+        source: &SourceName,
+        sequence: i64,
+        signed: &[u8],
+    ) -> Result<Vec<u8>> {
         let mut tx = self.write().await?;
         sqlx::query(
             "UPDATE register_package SET answer = $1 WHERE source = $2 AND sequence = $3 AND answer IS NULL",

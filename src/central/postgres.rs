@@ -6,9 +6,9 @@ use std::fmt;
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{AnyPool, ConnectOptions, Row};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor, Row};
 
-use crate::database::{Connection, Database, Engine, migrate, pool};
+use crate::database::{self, Connection, Database, Engine, migrate, pool};
 use crate::error::{CentralError, Result};
 
 /// Begins a write transaction: as if it were alone, or it fails and is done again.
@@ -35,9 +35,10 @@ const READERS: u32 = 4;
 
 /// What a connection that writes is told first. It waits for nobody for ever, and an instance that
 /// stands still loses what it holds. A path through an index reads, and so locks, the rows that are
-/// meant and not their neighbours (*PostgreSQL 15, 13.2.3*).
+/// meant and not their neighbours (*PostgreSQL 15, 13.2.3*). What is scanned all the same looks so
+/// costly then that the server would compile it, for longer than it runs.
 const WRITES: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
-    SET enable_seqscan = off; SET TIME ZONE 'UTC'";
+    SET enable_seqscan = off; SET jit = off; SET TIME ZONE 'UTC'";
 
 /// What a connection that reads is told first.
 const READS: &str = "SET idle_in_transaction_session_timeout = '10min'; SET TIME ZONE 'UTC'";
@@ -165,6 +166,18 @@ pub(crate) async fn open(address: &PostgresAddress) -> Result<Database> {
         writers,
         readers,
     })
+}
+
+/// Opens one connection that reads; nothing is brought to another form.
+pub(crate) async fn connect(address: &PostgresAddress) -> Result<AnyConnection> {
+    database::install_drivers();
+    let opened = address.options.connect().await;
+    let mut connection = opened.map_err(|source| CentralError::Unreachable {
+        database: address.to_string(),
+        source,
+    })?;
+    connection.execute(READS).await?;
+    Ok(connection)
 }
 
 /// Demands that the server is one on which the books are what they are on SQLite.

@@ -102,7 +102,7 @@ impl Central {
         for source in waiting {
             let source = SourceName::parse(&source)
                 .map_err(|_| CentralError::damaged("the name of a source"))?;
-            while self.make_report(&source).await? {
+            while retried!(self.make_report(&source))? {
                 made += 1;
             }
         }
@@ -196,16 +196,19 @@ impl Central {
             let signed = self
                 .sign_for_register(REPORT_TYPE, row.get("payload"))
                 .await?;
-            let mut tx = self.write().await?;
-            sqlx::query(
-                "UPDATE register_report SET report = $1 WHERE source = $2 AND number = $3 AND report IS NULL",
-            )
-            .bind(signed)
-            .bind(row.get::<String, _>("source"))
-            .bind(row.get::<i64, _>("number"))
-            .execute(&mut *tx)
-            .await?;
-            tx.commit().await?;
+            retried!(async {
+                let mut tx = self.write().await?;
+                sqlx::query(
+                    "UPDATE register_report SET report = $1 WHERE source = $2 AND number = $3 AND report IS NULL",
+                )
+                .bind(&signed)
+                .bind(row.get::<String, _>("source"))
+                .bind(row.get::<i64, _>("number"))
+                .execute(&mut *tx)
+                .await?;
+                tx.commit().await?;
+                Ok(())
+            })?;
         }
         Ok(())
     }

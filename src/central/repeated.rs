@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::stored;
 use crate::error::{CentralError, Result};
 
@@ -52,6 +53,10 @@ impl Central {
                 "an Idempotency-Key has 1 to {MAX_KEY} visible ASCII characters"
             )));
         }
+        retried!(self.try_begin(account, key, digest))
+    }
+
+    async fn try_begin(&self, account: &str, key: &str, digest: &[u8; 32]) -> Result<Repeated> {
         let now = self.now();
         let mut tx = self.write().await?;
         sqlx::query(
@@ -108,18 +113,20 @@ impl Central {
         status: u16,
         answer: &[u8],
     ) -> Result<()> {
-        let mut tx = self.write().await?;
-        sqlx::query(
-            "UPDATE repeated_request SET status = $1, answer = $2 WHERE account = $3 AND key = $4",
-        )
-        .bind(i64::from(status))
-        .bind(answer)
-        .bind(account)
-        .bind(key)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            sqlx::query(
+                "UPDATE repeated_request SET status = $1, answer = $2 WHERE account = $3 AND key = $4",
+            )
+            .bind(i64::from(status))
+            .bind(answer)
+            .bind(account)
+            .bind(key)
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
 
     /// Forgets a request that was refused or failed: it left nothing behind, and may come again.
@@ -127,15 +134,17 @@ impl Central {
     /// # Errors
     /// The database's failures.
     pub async fn drop_request(&self, account: &str, key: &str) -> Result<()> {
-        let mut tx = self.write().await?;
-        sqlx::query(
-            "DELETE FROM repeated_request WHERE account = $1 AND key = $2 AND status IS NULL",
-        )
-        .bind(account)
-        .bind(key)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            sqlx::query(
+                "DELETE FROM repeated_request WHERE account = $1 AND key = $2 AND status IS NULL",
+            )
+            .bind(account)
+            .bind(key)
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
 }

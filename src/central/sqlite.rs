@@ -10,9 +10,9 @@ use std::path::Path;
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Row};
 
-use crate::database::{Database, Engine, migrate, pool};
+use crate::database::{self, Database, Engine, migrate, pool};
 use crate::error::{CentralError, Result};
 use crate::same_thread;
 
@@ -102,6 +102,16 @@ fn make_private(path: &Path) -> io::Result<()> {
         .mode(0o600)
         .open(path)
         .map(drop)
+}
+
+/// Opens one connection to a file that is there, as `mode` says; nothing is brought to another form.
+pub(crate) async fn connect(path: &Path, mode: &str) -> Result<AnyConnection> {
+    database::install_drivers();
+    let path = path.canonicalize().map_err(|source| CentralError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(options("sqlite", &path, mode)?.connect().await?)
 }
 
 /// Returns how the driver names a file: by a URL, in which every byte that might have a meaning

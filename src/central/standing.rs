@@ -147,7 +147,11 @@ impl Central {
     async fn settle_or_note(&self, ordered: Ordered) -> Result<bool> {
         let mut noted = ordered.clone();
         match self.settle_one(ordered).await {
-            Err(error @ (CentralError::Database(_) | CentralError::Ending)) => Err(error),
+            Err(
+                error @ (CentralError::Database(_)
+                | CentralError::Busy { .. }
+                | CentralError::Ending),
+            ) => Err(error),
             Err(error) => {
                 let trouble = AuthorityError::Unanswered {
                     reason: error.chain(),

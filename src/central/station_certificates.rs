@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::central::Central;
 use crate::certificate_profiles::fault;
+use crate::contention::retried;
 use crate::database::{moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -125,7 +126,7 @@ impl Central {
     /// [`CentralError::Setup`] where the token holds no key for it, or another one than before.
     pub(crate) async fn station_authority(&self) -> Result<Arc<StationAuthority>> {
         self.stations_ca()
-            .get_or_try_init(|| self.open_station_authority())
+            .get_or_try_init(|| async { retried!(self.open_station_authority()) })
             .await
             .cloned()
     }
@@ -214,7 +215,6 @@ impl Central {
             .blocking(move || authority.issue_server(&hosts, &key, now))
             .await?
             .map_err(|error| fault("the station authority does not serve")(error.into()))?;
-        let mut tx = self.write().await?;
         let deed = Deed::new(
             "server.certified",
             Control::CRYPTOGRAPHY,
@@ -222,8 +222,12 @@ impl Central {
             "stations",
         )
         .with("certificate", made.serial_hex());
-        self.record(&mut tx, None, &deed).await?;
-        tx.commit().await?;
+        retried!(async {
+            let mut tx = self.write().await?;
+            self.record(&mut tx, None, &deed).await?;
+            tx.commit().await?;
+            Ok(())
+        })?;
         Ok(made.as_der().to_vec())
     }
 
@@ -336,6 +340,10 @@ impl Central {
     /// # Errors
     /// The database's failures.
     pub async fn station_seen(&self, station: &KnownStation) -> Result<()> {
+        retried!(self.try_seen(station))
+    }
+
+    async fn try_seen(&self, station: &KnownStation) -> Result<()> {
         let mut tx = self.write().await?;
         sqlx::query("UPDATE station SET seen = $1 WHERE name = $2")
             .bind(stored(self.now()))
@@ -382,13 +390,15 @@ impl Central {
             "station",
             station,
         );
-        let mut tx = self.write().await?;
         let cause = refusal.to_string();
-        self.scribe()
-            .write(&mut tx, None, &deed, Outcome::Refused, Some(&cause))
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            self.scribe()
+                .write(&mut tx, None, &deed, Outcome::Refused, Some(&cause))
+                .await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
 
     /// Gives a station another certificate, for the new key of this request (PKCS#10, DER): the one
@@ -399,6 +409,10 @@ impl Central {
     /// [`CentralError::Invalid`] for a request that cannot be; [`CentralError::Refused`] for a key
     /// that had a certificate before.
     pub async fn renew_station(&self, station: &KnownStation, request: &[u8]) -> Result<Vec<u8>> {
+        retried!(self.try_renew(station, request))
+    }
+
+    async fn try_renew(&self, station: &KnownStation, request: &[u8]) -> Result<Vec<u8>> {
         let key = requested_key(request)?;
         let digest = key_digest(&key)?;
         let authority = self.station_authority().await?;

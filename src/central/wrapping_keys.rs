@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::protection::context;
@@ -167,8 +168,7 @@ impl Central {
 
     /// Makes a key of a class and takes it into use at once.
     async fn next_key_now(&self, class: DataClass) -> Result<()> {
-        let planned = self.plan_key(class).await?;
-        let mut made = planned;
+        let mut made = retried!(self.plan_key(class))?;
         self.make_planned(&mut made).await?;
         self.take_into_use(&mut made).await?;
         Ok(())
@@ -225,18 +225,28 @@ impl Central {
                 made => made,
             })
             .await?;
-        let mut tx = self.write().await?;
-        let moved = key.become_(self, &mut tx, "waiting").await?;
-        if moved {
-            self.record(&mut tx, None, &key.deed("wrapping-key.made"))
-                .await?;
-            tx.commit().await?;
-        }
+        let (made, moved) = retried!(async {
+            let (mut made, mut tx) = (key.clone(), self.write().await?);
+            let moved = made.become_(self, &mut tx, "waiting").await?;
+            if moved {
+                self.record(&mut tx, None, &made.deed("wrapping-key.made"))
+                    .await?;
+                tx.commit().await?;
+            }
+            Ok((made, moved))
+        })?;
+        *key = made;
         Ok(moved)
     }
 
     /// Takes a key into use in the place of the one before.
     async fn take_into_use(&self, key: &mut WrappingKey) -> Result<bool> {
+        let (taken, moved) = retried!(self.try_take_into_use(key.clone()))?;
+        *key = taken;
+        Ok(moved)
+    }
+
+    async fn try_take_into_use(&self, mut key: WrappingKey) -> Result<(WrappingKey, bool)> {
         let mut tx = self.write().await?;
         sqlx::query("UPDATE wrapping_key SET state = 'retired', since = $1 WHERE class = $2 AND state = 'current'")
             .bind(stored(self.now()))
@@ -249,7 +259,7 @@ impl Central {
                 .await?;
             tx.commit().await?;
         }
-        Ok(moved)
+        Ok((key, moved))
     }
 
     /// Turns the keys of every class as far as it is time: makes the next one, takes it into use,
@@ -268,7 +278,7 @@ impl Central {
             let mut next = match waiting {
                 Some(next) => Some(next.clone()),
                 None if at_once || is_old(class.key_days() - KEY_WAITS_DAYS) => {
-                    Some(self.plan_key(class).await?)
+                    Some(retried!(self.plan_key(class))?)
                 }
                 None => None,
             };
@@ -288,60 +298,72 @@ impl Central {
     /// Wraps what lies under keys that are out of use anew.
     async fn wrap_anew(&self, class: DataClass, turned: &mut Turned) -> Result<()> {
         let mut after = String::new();
-        loop {
-            let mut tx = self.write().await?;
-            let current = sqlx::query(
-                "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
-            )
-            .bind(class.name())
-            .fetch_one(&mut *tx)
-            .await?;
-            let (generation, label): (i64, String) =
-                (current.get("generation"), current.get("label"));
-            let rows = sqlx::query(
+        while let Some(batch) = retried!(self.wrap_next_anew(class, &after))? {
+            after = batch.last;
+            turned.wrapped += batch.wrapped;
+            turned.lost += batch.lost;
+        }
+        Ok(())
+    }
+
+    /// Wraps the next ones after a subject anew.
+    async fn wrap_next_anew(&self, class: DataClass, after: &str) -> Result<Option<Batch>> {
+        let mut tx = self.write().await?;
+        let current = sqlx::query(
+            "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
+        )
+        .bind(class.name())
+        .fetch_one(&mut *tx)
+        .await?;
+        let (generation, label): (i64, String) = (current.get("generation"), current.get("label"));
+        let rows = sqlx::query(
                 "SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
                  JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
                  WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4",
             )
             .bind(class.name())
             .bind(generation)
-            .bind(&after)
+            .bind(after)
             .bind(BATCH)
             .fetch_all(&mut *tx)
             .await?;
-            let Some(last) = rows.last() else {
-                return Ok(());
+        let Some(last) = rows.last() else {
+            return Ok(None);
+        };
+        let mut batch = Batch {
+            last: last.get("subject"),
+            wrapped: 0,
+            lost: 0,
+        };
+        for row in &rows {
+            let (subject, before): (String, i64) = (row.get("subject"), row.get("generation"));
+            let protection = self.protection();
+            let old = context(&subject, class, before);
+            let key = protection
+                .unwrap(row.get("label"), row.get("wrapped"), old)
+                .await;
+            let key = match key {
+                Ok(key) => key,
+                // Its wrapping key is gone: it waits for its term.
+                Err(CentralError::Conflict { .. }) => {
+                    batch.lost += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            after = last.get("subject");
-            for row in &rows {
-                let (subject, before): (String, i64) = (row.get("subject"), row.get("generation"));
-                let protection = self.protection();
-                let old = context(&subject, class, before);
-                let key = protection
-                    .unwrap(row.get("label"), row.get("wrapped"), old)
-                    .await;
-                let key = match key {
-                    Ok(key) => key,
-                    // Its wrapping key is gone: it waits for its term.
-                    Err(CentralError::Conflict { .. }) => {
-                        turned.lost += 1;
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
-                let new = context(&subject, class, generation);
-                let wrapped = protection.wrap(label.clone(), key, new).await?;
-                sqlx::query("UPDATE data_key SET generation = $1, wrapped = $2 WHERE subject = $3 AND class = $4")
+            let new = context(&subject, class, generation);
+            let wrapped = protection.wrap(label.clone(), key, new).await?;
+            sqlx::query("UPDATE data_key SET generation = $1, wrapped = $2 WHERE subject = $3 AND class = $4")
                     .bind(generation)
                     .bind(wrapped)
                     .bind(&subject)
                     .bind(class.name())
                     .execute(&mut *tx)
                     .await?;
-                turned.wrapped += 1;
-            }
-            tx.commit().await?;
+            batch.wrapped += 1;
         }
+        tx.commit().await?;
+        Ok(Some(batch))
     }
 
     /// Destroys the keys that no backup needs any more.
@@ -350,18 +372,10 @@ impl Central {
         for mut key in self.wrapping_keys(class).await? {
             let is_due = key.state == "retired" && key.is_older(class.backup_days(), now);
             if is_due {
-                let mut tx = self.write().await?;
-                let live: i64 = sqlx::query_scalar(
-                    "SELECT count(*) FROM data_key WHERE class = $1 AND generation = $2",
-                )
-                .bind(class.name())
-                .bind(key.generation)
-                .fetch_one(&mut *tx)
-                .await?;
-                if live > 0 || !key.become_(self, &mut tx, "ending").await? {
-                    continue;
+                match retried!(self.begin_ending(key.clone()))? {
+                    Some(ending) => key = ending,
+                    None => continue,
                 }
-                tx.commit().await?;
             }
             if key.state != "ending" {
                 continue;
@@ -373,14 +387,45 @@ impl Central {
                     destroyed => destroyed,
                 })
                 .await?;
-            let mut tx = self.write().await?;
-            if key.become_(self, &mut tx, "destroyed").await? {
-                self.record(&mut tx, None, &key.deed("wrapping-key.destroyed"))
-                    .await?;
-                tx.commit().await?;
-                turned.destroyed += 1;
-            }
+            turned.destroyed += u64::from(retried!(self.note_destroyed(key.clone()))?);
         }
         Ok(())
     }
+
+    /// Brings a key to its end under which nothing lies; none where something does.
+    async fn begin_ending(&self, mut key: WrappingKey) -> Result<Option<WrappingKey>> {
+        let mut tx = self.write().await?;
+        let live: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM data_key WHERE class = $1 AND generation = $2",
+        )
+        .bind(key.class.name())
+        .bind(key.generation)
+        .fetch_one(&mut *tx)
+        .await?;
+        if live > 0 || !key.become_(self, &mut tx, "ending").await? {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(key))
+    }
+
+    async fn note_destroyed(&self, mut key: WrappingKey) -> Result<bool> {
+        let mut tx = self.write().await?;
+        let moved = key.become_(self, &mut tx, "destroyed").await?;
+        if moved {
+            self.record(&mut tx, None, &key.deed("wrapping-key.destroyed"))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(moved)
+    }
+}
+
+/// What was wrapped anew at once.
+struct Batch {
+    /// The last subject.
+    last: String,
+    wrapped: u64,
+    /// How many lie under a key that is gone.
+    lost: u64,
 }

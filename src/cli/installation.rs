@@ -170,6 +170,11 @@ pub(crate) fn enter(softhsm: &SoftHsmFolder) -> Result<(), Failure> {
 }
 
 impl Installation {
+    /// Returns where its books are.
+    pub(crate) fn database(&self) -> Result<central::DatabaseSource, Failure> {
+        database::source(self.settings.database.as_ref(), &self.folder)
+    }
+
     /// Makes a test installation in a folder that is empty or not there.
     pub(crate) fn create(folder: &Path, extras: Extras) -> Result<Self, Failure> {
         let mut builder = fs::DirBuilder::new();
@@ -342,7 +347,7 @@ impl Installation {
         let travel =
             travel.map(|travel| travel.open(&token, &self.folder, self.settings.environment));
         Central::open(central::Config {
-            database: database::source(self.settings.database.as_ref(), &self.folder)?,
+            database: self.database()?,
             environment: self.settings.environment,
             token,
             keys: self.labels(),

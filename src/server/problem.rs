@@ -275,6 +275,7 @@ impl From<CentralError> for Problem {
             }
             CentralError::Changed => Self::new(Fault::Precondition, error.to_string()),
             CentralError::SecondPerson => Self::new(Fault::SecondPerson, error.to_string()),
+            CentralError::Busy { .. } => Self::new(Fault::Busy, error.to_string()),
             error => ApiError::from(error).into(),
         }
     }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use api::Actor;
 use central::{
-    CENTRAL_STORE, Central, CertificateShelf, Config, DeliveredBlank, Delivery, DeskEnd, KeyLabels,
-    Receipt, SystemClock, TravelConfig,
+    CENTRAL_STORE, Central, CertificateShelf, Config, DatabaseSource, DeliveredBlank, Delivery,
+    DeskEnd, KeyLabels, Receipt, SystemClock, TravelConfig,
 };
 use document::{DocumentNumber, Environment, OfficeCode, Role};
 use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
@@ -215,7 +215,7 @@ async fn store(file: &Path) -> Result<Store, Box<dyn Error>> {
     let mut certificates = CertificateShelf::default();
     certificates.put("pilot-ca", AUTHORITY);
     let central = Central::open(Config {
-        database: file.to_owned(),
+        database: DatabaseSource::Sqlite(file.to_owned()),
         environment: Environment::Test,
         token: Arc::new(token),
         keys: labels,

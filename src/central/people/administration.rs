@@ -199,11 +199,17 @@ impl Central {
     pub async fn lock_account(&self, actor: &Actor, name: &str, cause: &str) -> Result<()> {
         let person = self.find_person(name).await?;
         let deed = deed("account.locked", person.as_ref());
-        let result = retried!(self.try_lock(actor, &deed, name, cause));
+        let result = retried!(self.try_lock_account(actor, &deed, name, cause));
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_lock(&self, actor: &Actor, deed: &Deed, name: &str, cause: &str) -> Result<()> {
+    async fn try_lock_account(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        name: &str,
+        cause: &str,
+    ) -> Result<()> {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = self.of_another(&mut tx, actor, name).await?;

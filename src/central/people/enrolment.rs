@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::roles_of;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::card;
@@ -120,11 +121,14 @@ impl Central {
         let password = chosen(&enrolment.password, &enrolling.name, alone)?;
         let password = self.passwords().hash(password).await?;
         let Some(factor) = &enrolment.factor else {
-            let mut tx = self.write().await?;
-            still_good(&mut tx, &enrolling).await?;
-            self.make_whole(&mut tx, visit, &enrolling.account, &password, None, None)
-                .await?;
-            tx.commit().await?;
+            retried!(async {
+                let mut tx = self.write().await?;
+                still_good(&mut tx, &enrolling).await?;
+                self.make_whole(&mut tx, visit, &enrolling.account, &password, None, None)
+                    .await?;
+                tx.commit().await?;
+                Ok(())
+            })?;
             return Ok(Enrolled::Whole);
         };
         let (mut sealed, mut digest, mut shown) = (None, None, None);
@@ -143,13 +147,14 @@ impl Central {
         }
         let (ticket, challenge) = (new_token()?, self.new_challenge()?);
         let expires = now + PATIENCE;
-        let mut tx = self.write().await?;
-        still_good(&mut tx, &enrolling).await?;
-        sqlx::query("DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'")
-            .bind(&enrolling.account)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
+        retried!(async {
+            let mut tx = self.write().await?;
+            still_good(&mut tx, &enrolling).await?;
+            sqlx::query("DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'")
+                .bind(&enrolling.account)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(
             "INSERT INTO sign_in (ticket, purpose, account, station, challenge, expires, tries, password, totp, card)
              VALUES ($1, 'enrolment', $2, $3, $4, $5, 0, $6, $7, $8)",
         )
@@ -159,11 +164,13 @@ impl Central {
         .bind(&challenge)
         .bind(stored(expires))
         .bind(&password)
-        .bind(sealed)
-        .bind(digest)
+        .bind(&sealed)
+        .bind(&digest)
         .execute(&mut *tx)
         .await?;
-        tx.commit().await?;
+            tx.commit().await?;
+            Ok(())
+        })?;
         Ok(Enrolled::Confirm {
             ticket: SessionToken(ticket),
             totp: shown,
@@ -186,13 +193,18 @@ impl Central {
     ) -> Result<()> {
         visit.check()?;
         let now = self.now();
-        let mut tx = self.write().await?;
-        let begun = Begun::take_try(&mut tx, "enrolment", visit, ticket, now).await?;
-        let own = match &proof {
-            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate, now).await?,
-            FactorProof::Totp(_) => None,
-        };
-        tx.commit().await?;
+        let (begun, own) = retried!(async {
+            let mut tx = self.write().await?;
+            let begun = Begun::take_try(&mut tx, "enrolment", visit, ticket, now).await?;
+            let own = match &proof {
+                FactorProof::Card { certificate, .. } => {
+                    own_card(&mut tx, certificate, now).await?
+                }
+                FactorProof::Totp(_) => None,
+            };
+            tx.commit().await?;
+            Ok((begun, own))
+        })?;
         let (Some(password), Some(factor)) = (
             begun.password.as_deref(),
             StoredFactor::read(begun.totp.clone(), begun.card.clone())?,
@@ -210,25 +222,27 @@ impl Central {
             Judged::Proved(step) => step,
             Judged::Wrong(why) => {
                 let deed = deed(&begun.account);
-                self.note_refusal(visit, &deed, why).await?;
+                retried!(self.note_refusal(visit, &deed, why))?;
                 return Err(CentralError::SignIn);
             }
         };
-        let mut tx = self.write().await?;
-        if !begun.finish(&mut tx).await? {
-            return Err(CentralError::NoSession);
-        }
-        self.make_whole(
-            &mut tx,
-            visit,
-            &begun.account,
-            password,
-            Some(&factor),
-            step,
-        )
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            if !begun.finish(&mut tx).await? {
+                return Err(CentralError::NoSession);
+            }
+            self.make_whole(
+                &mut tx,
+                visit,
+                &begun.account,
+                password,
+                Some(&factor),
+                step,
+            )
+            .await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
 
     async fn check_code(
@@ -237,6 +251,25 @@ impl Central {
         enrolment: &Enrolment,
         now: Timestamp,
     ) -> Result<Enrolling> {
+        let judged = retried!(self.try_code(visit, enrolment, now))?;
+        let (id, why) = match judged {
+            Ok(enrolling) => return Ok(enrolling),
+            Err(refused) => refused,
+        };
+        let deed = deed(id.as_deref().unwrap_or("unknown"));
+        tracing::warn!(source = visit.source, why, "an enrolment was refused");
+        retried!(self.note_refusal(visit, &deed, why))?;
+        Err(CentralError::SignIn)
+    }
+
+    /// Counts an attempt and judges its code; one that is refused is told with its account, where
+    /// there is one.
+    async fn try_code(
+        &self,
+        visit: &Visit,
+        enrolment: &Enrolment,
+        now: Timestamp,
+    ) -> Result<std::result::Result<Enrolling, (Option<String>, &'static str)>> {
         let name = normal_name(&enrolment.account);
         let mut tx = self.write().await?;
         let row = sqlx::query(
@@ -272,21 +305,17 @@ impl Central {
         }
         let (None, Some(row)) = (why, row) else {
             tx.commit().await?;
-            let deed = deed(id.as_deref().unwrap_or("unknown"));
-            let why = why.unwrap_or("there is no such account");
-            tracing::warn!(source = visit.source, why, "an enrolment was refused");
-            self.note_refusal(visit, &deed, why).await?;
-            return Err(CentralError::SignIn);
+            return Ok(Err((id, why.unwrap_or("there is no such account"))));
         };
         let account: String = row.get("id");
         let roles = roles_of(&mut tx, &account).await?;
         tx.commit().await?;
-        Ok(Enrolling {
+        Ok(Ok(Enrolling {
             account,
             name: row.get("name"),
             needs_factor: roles.iter().any(|role| needs_second_factor(*role)),
             code: row.get("code"),
-        })
+        }))
     }
 
     /// Puts the new credentials in the place of the old ones.

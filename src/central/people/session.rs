@@ -182,17 +182,20 @@ impl Central {
         };
         drop(tx);
         if row.get::<Option<String>, _>("station") != visit.station {
-            self.end_strayed(&session).await?;
+            retried!(self.end_strayed(&session))?;
             return Err(CentralError::NoSession);
         }
         if now.duration_since(used) >= GRAIN {
-            let mut tx = self.write().await?;
-            sqlx::query("UPDATE session SET used = $1 WHERE token = $2 AND used < $1")
-                .bind(stored(now))
-                .bind(&digest)
-                .execute(&mut *tx)
-                .await?;
-            tx.commit().await?;
+            retried!(async {
+                let mut tx = self.write().await?;
+                sqlx::query("UPDATE session SET used = $1 WHERE token = $2 AND used < $1")
+                    .bind(stored(now))
+                    .bind(&digest)
+                    .execute(&mut *tx)
+                    .await?;
+                tx.commit().await?;
+                Ok(())
+            })?;
         }
         Ok(session)
     }
@@ -213,13 +216,15 @@ impl Central {
     /// # Errors
     /// The database's failures; one that ended before is no failure.
     pub async fn sign_out(&self, session: &Session) -> Result<()> {
-        let mut tx = self.write().await?;
-        if end(&mut tx, &session.id, self.now()).await? {
-            let deed = about("session.ended", session);
-            self.record(&mut tx, Some(&session.actor), &deed).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            if end(&mut tx, &session.id, self.now()).await? {
+                let deed = about("session.ended", session);
+                self.record(&mut tx, Some(&session.actor), &deed).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        })
     }
 
     /// Returns the sessions that hold now, by account and age.

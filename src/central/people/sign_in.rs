@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::{Person, check_name, roles_of};
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::card;
@@ -148,11 +149,14 @@ impl Central {
         visit.check()?;
         let name = normal_name(name);
         let now = self.now();
-        let mut tx = self.write().await?;
-        let known = Known::load(&mut tx, &name).await?;
-        let id = known.as_ref().map(|known| known.person.id.clone());
-        let counted = Counted::begin(&mut tx, visit, id.as_deref(), &name, now).await?;
-        tx.commit().await?;
+        let (known, counted) = retried!(async {
+            let mut tx = self.write().await?;
+            let known = Known::load(&mut tx, &name).await?;
+            let id = known.as_ref().map(|known| known.person.id.clone());
+            let counted = Counted::begin(&mut tx, visit, id.as_deref(), &name, now).await?;
+            tx.commit().await?;
+            Ok((known, counted))
+        })?;
 
         let hash = known.as_ref().and_then(|known| known.password.clone());
         let without = hash.is_none();
@@ -171,22 +175,39 @@ impl Central {
         if let Some(why) = bar {
             return Err(self.not_in(visit, Some(&known.person.id), why).await);
         }
+        match retried!(self.let_in(visit, &name, &known, &counted, now))? {
+            Some(signed_in) => Ok(signed_in),
+            None => {
+                let why = "the account changed while the password was judged";
+                Err(self.not_in(visit, Some(&known.person.id), why).await)
+            }
+        }
+    }
+
+    /// Lets somebody in whose password was right, or asks for the second factor. None where the
+    /// account is not what was judged any more.
+    async fn let_in(
+        &self,
+        visit: &Visit,
+        name: &str,
+        known: &Known,
+        counted: &Counted,
+        now: Timestamp,
+    ) -> Result<Option<SignedIn>> {
         let mut tx = self.write().await?;
         // Judging takes a while, in which the account may have got another password or been locked.
-        let again = Known::load(&mut tx, &name).await?;
-        if again.as_ref() != Some(&known) {
-            tx.rollback().await?;
-            let why = "the account changed while the password was judged";
-            return Err(self.not_in(visit, Some(&known.person.id), why).await);
+        let again = Known::load(&mut tx, name).await?;
+        if again.as_ref() != Some(known) {
+            return Ok(None);
         }
-        let Some(factor) = known.factor else {
+        let Some(factor) = &known.factor else {
             counted.succeeded(&mut tx, now).await?;
             let (token, session) = self
                 .open_session(&mut tx, &known.person, visit, "none")
                 .await?;
             self.record_sign_in(&mut tx, &session).await?;
             tx.commit().await?;
-            return Ok(SignedIn::Session(token, session));
+            return Ok(Some(SignedIn::Session(token, session)));
         };
         counted.was_right(&mut tx).await?;
         let (token, challenge) = (new_token()?, self.new_challenge()?);
@@ -204,12 +225,12 @@ impl Central {
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
-        Ok(SignedIn::SecondFactor {
+        Ok(Some(SignedIn::SecondFactor {
             ticket: SessionToken(token),
             factor: factor.kind(),
             challenge,
             expires,
-        })
+        }))
     }
 
     /// Judges the second factor, and opens the session.
@@ -225,18 +246,23 @@ impl Central {
     ) -> Result<(SessionToken, Session)> {
         visit.check()?;
         let now = self.now();
-        let mut tx = self.write().await?;
-        let begun = Begun::take_try(&mut tx, "sign-in", visit, ticket, now).await?;
-        let counted = Counted::begin(&mut tx, visit, Some(&begun.account), "", now).await?;
-        let row = sqlx::query("SELECT a.name, a.locked, c.totp, c.card, c.totp_step FROM account a JOIN credential c ON c.account = a.id WHERE a.id = $1")
+        let (begun, counted, row, own) = retried!(async {
+            let mut tx = self.write().await?;
+            let begun = Begun::take_try(&mut tx, "sign-in", visit, ticket, now).await?;
+            let counted = Counted::begin(&mut tx, visit, Some(&begun.account), "", now).await?;
+            let row = sqlx::query("SELECT a.name, a.locked, c.totp, c.card, c.totp_step FROM account a JOIN credential c ON c.account = a.id WHERE a.id = $1")
             .bind(&begun.account)
             .fetch_one(&mut *tx)
             .await?;
-        let own = match &proof {
-            FactorProof::Card { certificate, .. } => own_card(&mut tx, certificate, now).await?,
-            FactorProof::Totp(_) => None,
-        };
-        tx.commit().await?;
+            let own = match &proof {
+                FactorProof::Card { certificate, .. } => {
+                    own_card(&mut tx, certificate, now).await?
+                }
+                FactorProof::Totp(_) => None,
+            };
+            tx.commit().await?;
+            Ok((begun, counted, row, own))
+        })?;
 
         let factor =
             StoredFactor::read(row.get("totp"), row.get("card"))?.ok_or(CentralError::NoSession)?;
@@ -258,31 +284,38 @@ impl Central {
             Judged::Proved(step) => step,
             Judged::Wrong(why) => return Err(self.not_in(visit, Some(&begun.account), why).await),
         };
-        let mut tx = self.write().await?;
-        if !begun.finish(&mut tx).await? {
-            return Err(CentralError::NoSession);
-        }
-        if let Some(step) = step
-            && !take_step(&mut tx, &begun.account, step).await?
-        {
-            drop(tx);
-            let why = "the code was used meanwhile";
-            return Err(self.not_in(visit, Some(&begun.account), why).await);
-        }
         if row.get::<Option<i64>, _>("locked").is_some() {
             return Err(CentralError::NoSession);
         }
-        counted.succeeded(&mut tx, now).await?;
         let person = Person {
-            id: begun.account,
+            id: begun.account.clone(),
             name: row.get("name"),
         };
-        let (token, session) = self
-            .open_session(&mut tx, &person, visit, factor.kind().name())
-            .await?;
-        self.record_sign_in(&mut tx, &session).await?;
-        tx.commit().await?;
-        Ok((token, session))
+        let opened = retried!(async {
+            let mut tx = self.write().await?;
+            if !begun.finish(&mut tx).await? {
+                return Err(CentralError::NoSession);
+            }
+            if let Some(step) = step
+                && !take_step(&mut tx, &begun.account, step).await?
+            {
+                return Ok(None);
+            }
+            counted.succeeded(&mut tx, now).await?;
+            let opened = self
+                .open_session(&mut tx, &person, visit, factor.kind().name())
+                .await?;
+            self.record_sign_in(&mut tx, &opened.1).await?;
+            tx.commit().await?;
+            Ok(Some(opened))
+        })?;
+        match opened {
+            Some(opened) => Ok(opened),
+            None => {
+                let why = "the code was used meanwhile";
+                Err(self.not_in(visit, Some(&begun.account), why).await)
+            }
+        }
     }
 
     /// Returns what a card signs: for this installation and this occasion only.
@@ -326,7 +359,7 @@ impl Central {
             format!("person/{}", account.unwrap_or("unknown")),
         );
         tracing::warn!(source = visit.source, why, "a sign-in was refused");
-        match self.note_refusal(visit, &deed, why).await {
+        match retried!(self.note_refusal(visit, &deed, why)) {
             Ok(()) => CentralError::SignIn,
             Err(error) => error,
         }

@@ -7,6 +7,9 @@
 //!   manifest.json     SHA-256 of each, and how far the log goes: written last
 //! ```
 //!
+//! Where the books are on a PostgreSQL server, that copies them by its own programs. Then the log's
+//! `checkpoint` takes the place of `central.db`, and a restored server has to reach as far.
+//!
 //! The token is no part of it (`zimogs hsm backup`), nor is a station's journal: it goes on where
 //! it is, and what it did since the backup is in it.
 
@@ -16,7 +19,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use central::{Copied, judge_copy};
+use central::{DatabaseSource, JudgedLog, judge_copy, judge_database};
 use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,10 +29,12 @@ use sha2::{Digest, Sha256};
 use crate::cli::card::runs::write_whole;
 use crate::cli::central::Place;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::installation::Installation;
 use crate::cli::{files, output};
 
 const DATABASE: &str = "central.db";
 const FILES: &str = "installation";
+const CHECKPOINT: &str = "checkpoint";
 const MANIFEST: &str = "manifest.json";
 /// What of an installation's folder a backup has no part of: the token, the station's journal, what
 /// registers sent in the clear, and the database, which is copied otherwise.
@@ -75,6 +80,23 @@ pub(crate) struct Restore {
     json: bool,
 }
 
+/// A database to judge.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The installation's folder.
+    #[arg(long)]
+    data: PathBuf,
+    /// The latest checkpoint of the log that is known: `checkpoint` in an audit export, say.
+    #[arg(long, value_name = "FILE", required_unless_present = "without_witness")]
+    witness: Option<PathBuf>,
+    /// No checkpoint is known: nobody can tell whether entries are missing at the end.
+    #[arg(long, conflicts_with = "witness")]
+    without_witness: bool,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
 /// What a backup consists of.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,28 +112,50 @@ struct Manifest {
 /// Makes a backup.
 pub(crate) fn make(options: &Backup) -> Result<(), Failure> {
     let out = &options.out;
-    let folder = options.place.installation()?.folder().to_owned();
-    let copied = options
-        .place
-        .with_central("administrator", async |central, actor| {
-            // Not before: this program starts itself again to find the token.
-            make_folder(out)?;
-            Ok(central.back_up(&actor, &out.join(DATABASE)).await?)
-        })?;
-    let mut files = BTreeMap::from([(DATABASE.to_owned(), hex::encode(copied.digest))]);
+    let installation = options.place.installation()?;
+    let folder = installation.folder().to_owned();
+    let source = installation.database()?;
+    let (log, name, digest) =
+        options
+            .place
+            .with_central("administrator", async |central, actor| {
+                // Not before: this program starts itself again to find the token.
+                make_folder(out)?;
+                if let DatabaseSource::Sqlite(_) = source {
+                    let copied = central.back_up(&actor, &out.join(DATABASE)).await?;
+                    return Ok((copied.log, DATABASE, hex::encode(copied.digest)));
+                }
+                let log = central.back_up_beside(&actor).await?;
+                let note = log.checkpoint.as_bytes();
+                write_private(&out.join(CHECKPOINT), note).or_fail(Kind::Failed)?;
+                let digest = hex::encode(Sha256::digest(note));
+                Ok((log, CHECKPOINT, digest))
+            })?;
+    let mut files = BTreeMap::from([(name.to_owned(), digest.clone())]);
     make_folder(&out.join(FILES))?;
     copy(&folder, &out.join(FILES), FILES, MAX_DEPTH, &mut files)?;
     let manifest = Manifest {
         format: 1,
         made: Timestamp::now(),
         files,
-        entries: copied.entries,
+        entries: log.entries,
     };
     let text = serde_json::to_vec_pretty(&manifest).or_fail(Kind::Failed)?;
     write_whole(&out.join(MANIFEST), &text).or_fail(Kind::Failed)?;
-    tell(options.place.json(), out, &copied, "is backed up to")?;
     if options.place.json() {
-        return Ok(());
+        return told(out, &digest, &log);
+    }
+    match &source {
+        DatabaseSource::Sqlite(_) => output::line(&format!(
+            "the store, with {} entries in its log, is backed up to {}",
+            log.entries,
+            out.display()
+        ))?,
+        DatabaseSource::Postgres(server) => output::line(&format!(
+            "what lies beside {server}, with {} entries in its log, is backed up to {}; the books themselves are not: the server copies them (pg_basebackup, and archived WAL)",
+            log.entries,
+            out.display()
+        ))?,
     }
     output::line("the token is no part of it: zimogs hsm backup")
 }
@@ -137,15 +181,30 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         .map(|path| files::read(path, files::SHORT))
         .transpose()?;
     let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
-    let database = options.backup.join(DATABASE);
-    let copied = runtime.block_on(judge_copy(&database, witness.as_deref()))?;
-    if manifest.files.get(DATABASE) != Some(&hex::encode(copied.digest)) {
-        return Err(damaged(DATABASE, "is another than was written"));
-    }
+    let (log, digest) = match manifest.files.get(DATABASE) {
+        Some(digest) => {
+            let database = options.backup.join(DATABASE);
+            let copied = runtime.block_on(judge_copy(&database, witness.as_deref()))?;
+            if *digest != hex::encode(copied.digest) {
+                return Err(damaged(DATABASE, "is another than was written"));
+            }
+            (copied.log, digest.clone())
+        }
+        None => {
+            let own = files::read(&options.backup.join(CHECKPOINT), files::SHORT)?;
+            let source = Installation::open(&options.backup.join(FILES))?.database()?;
+            let log = runtime.block_on(async {
+                // It is known too, and may be of later than the witness.
+                judge_database(&source, Some(&own)).await?;
+                judge_database(&source, witness.as_deref()).await
+            })?;
+            (log, hex::encode(Sha256::digest(&own)))
+        }
+    };
 
     make_folder(&options.data)?;
     make_folder(&options.data.join("station"))?;
-    for name in manifest.files.keys() {
+    for name in manifest.files.keys().filter(|name| *name != CHECKPOINT) {
         let to = match Path::new(name).strip_prefix(FILES) {
             Ok(inside) => options.data.join(inside),
             Err(_) => options.data.join(name),
@@ -159,25 +218,42 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         }
         fs::copy(options.backup.join(name), &to).or_fail(Kind::Failed)?;
     }
-    tell(options.json, &options.data, &copied, "is restored to")?;
     if options.json {
-        return Ok(());
+        return told(&options.data, &digest, &log);
     }
+    output::line(&format!(
+        "the store, with {} entries in its log, is restored to {}",
+        log.entries,
+        options.data.display()
+    ))?;
     output::line("next: bring its token back (zimogs hsm restore), and start it")
 }
 
-fn tell(json: bool, folder: &Path, copied: &Copied, did: &str) -> Result<(), Failure> {
-    if json {
+/// Judges the database of an installation.
+pub(crate) fn verify(options: &Verify) -> Result<(), Failure> {
+    let witness = options.witness.as_ref();
+    let witness = witness.map(|path| files::read(path, files::SHORT));
+    let witness = witness.transpose()?;
+    let source = Installation::open(&options.data)?.database()?;
+    let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    let log = runtime.block_on(judge_database(&source, witness.as_deref()))?;
+    if options.json {
         return output::json(&json!({
-            "folder": folder, "sha256": hex::encode(copied.digest), "entries": copied.entries, "waiting": copied.waiting,
-            "key": copied.key, "checkpoint": copied.checkpoint,
+            "entries": log.entries, "waiting": log.waiting, "key": log.key, "checkpoint": log.checkpoint,
         }));
     }
     output::line(&format!(
-        "the store, with {} entries in its log, {did} {}",
-        copied.entries,
-        folder.display()
+        "the log is whole: {} entries under its last checkpoint, and {} that wait for the next",
+        log.entries, log.waiting
     ))
+}
+
+/// Tells a program what was made; `sha256` is the database's, or of the checkpoint of one on a server.
+fn told(folder: &Path, sha256: &str, log: &JudgedLog) -> Result<(), Failure> {
+    output::json(&json!({
+        "folder": folder, "sha256": sha256, "entries": log.entries, "waiting": log.waiting,
+        "key": log.key, "checkpoint": log.checkpoint,
+    }))
 }
 
 /// Makes a folder for this user only.

@@ -99,6 +99,10 @@ pub(crate) enum Command {
     /// Audits the books: blanks, numbers, documents, certificates, leases, reports, log. Example:
     /// zimogs central audit-books --data FOLDER
     AuditBooks(Place),
+    /// Proves that the log is the one that was signed, and reaches as far as a checkpoint that was
+    /// kept elsewhere: of a restored database, before a store is opened with it. Example:
+    /// zimogs central verify --witness export/checkpoint --data FOLDER
+    Verify(backup::Verify),
     /// Incidents: what is not as the books say.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -275,6 +279,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Backup(options) => backup::make(options),
         Command::Restore(options) => backup::restore(options),
         Command::AuditBooks(place) => audit_books::run(place),
+        Command::Verify(options) => backup::verify(options),
         Command::Incident(command) => incident::run(command),
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),

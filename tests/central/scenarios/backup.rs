@@ -1,11 +1,14 @@
 //! Copies of the store: made while it works, judged before anybody works with one.
 
+use std::collections::BTreeSet;
+
 use audit::Outcome;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::house::{House, actor, is_refused, with_file_house};
-use crate::{Central, CentralError, judge_copy};
+use super::cluster::{self, Cluster, Server};
+use super::house::{House, actor, is_refused, with_file_house, with_house};
+use crate::{Central, CentralError, DatabaseSource, judge_copy, judge_database};
 
 /// Changes a copy behind everybody's back.
 async fn meddle(file: &std::path::Path, sql: &'static str) {
@@ -42,7 +45,7 @@ fn a_store_is_copied_while_it_works_and_opens_again() {
             assert!(is_refused(&refused));
             assert!(!file.exists());
             let copied = house.central.back_up(&administrator, &file).await.unwrap();
-            assert_eq!(copied.waiting, 0);
+            assert_eq!(copied.log.waiting, 0);
             // What is there is never written over.
             let again = house.central.back_up(&administrator, &file).await;
             assert!(matches!(again, Err(CentralError::File { .. })));
@@ -57,7 +60,7 @@ fn a_store_is_copied_while_it_works_and_opens_again() {
             let later = checkpoint(&house).await;
             let lacking = judge_copy(&file, Some(&later)).await.unwrap_err();
             assert!(
-                matches!(lacking, CentralError::Lacking { entries, seen } if entries == copied.entries && seen > entries),
+                matches!(lacking, CentralError::Lacking { entries, seen } if entries == copied.log.entries && seen > entries),
                 "{lacking}"
             );
 
@@ -123,6 +126,72 @@ fn a_copy_that_was_altered_is_none() {
             house.central.back_up(&administrator, &file).await.unwrap();
             let foreign = judge_copy(&file, Some(b"nonsense")).await;
             assert!(matches!(foreign, Err(CentralError::Invalid { .. })));
+        },
+    );
+}
+
+#[test]
+fn a_server_comes_back_as_of_a_moment_and_is_judged_before_it_serves() {
+    with_house(
+        "scenarios::backup::a_server_comes_back_as_of_a_moment_and_is_judged_before_it_serves",
+        async |mut house| {
+            if let DatabaseSource::Sqlite(_) = house.database {
+                return;
+            }
+            let Some(server) = Cluster::start(Server::Archived) else {
+                return;
+            };
+            cluster::administer(&server.folder, "CREATE DATABASE books").await;
+            house.central.close().await;
+            house.database = cluster::source(&server.folder, "books");
+            house.central = Central::open(house.config()).await.unwrap();
+            house.found().await;
+            let before = house.prepared("01-adult").await;
+            let copy = server.base_backup();
+            let since = house.prepared("05-nineteen").await;
+            let seen = checkpoint(&house).await;
+            server.restore_point("noon").await;
+            let lost = house.prepared("06-twenty").await;
+            let later = checkpoint(&house).await;
+            server.restore_point("evening").await;
+            let refused = house.central.back_up_beside(&actor("clerk")).await;
+            assert!(is_refused(&refused));
+            let beside = house.central.back_up_beside(&actor("administrator")).await;
+            let beside = beside.unwrap();
+            house.central.close().await;
+
+            let restored = Cluster::restored(copy, "noon").await;
+            let source = cluster::source(&restored.folder, "books");
+            let judged = judge_database(&source, Some(&seen)).await.unwrap();
+            assert!(judged.entries < beside.entries);
+            assert_eq!(judged.checkpoint.as_bytes(), &seen[..]);
+            // Somebody has seen entries that came after noon.
+            for witness in [&later[..], beside.checkpoint.as_bytes()] {
+                let lacking = judge_database(&source, Some(witness)).await.unwrap_err();
+                assert!(
+                    matches!(lacking, CentralError::Lacking { entries, seen } if entries == judged.entries && seen > entries),
+                    "{lacking}"
+                );
+            }
+            // It is the store as it was at noon, and goes on.
+            house.database = source;
+            house.central = Central::open(house.config()).await.unwrap();
+            let auditor = actor("auditor");
+            let documents = house.central.documents(&auditor).await.unwrap();
+            let numbers: BTreeSet<_> = documents
+                .into_iter()
+                .filter_map(|line| line.number)
+                .collect();
+            assert_eq!(
+                numbers,
+                BTreeSet::from([before.to_string(), since.to_string()])
+            );
+            // This is what the witness keeps from happening.
+            assert_eq!(house.prepared("06-twenty").await, lost);
+            house.central.close().await;
+            let empty = cluster::source(&restored.folder, "postgres");
+            let none = judge_database(&empty, None).await;
+            assert!(matches!(none, Err(CentralError::Damaged { .. })));
         },
     );
 }

@@ -42,31 +42,32 @@ impl Drop for Cluster {
     }
 }
 
+/// What a server is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Many short tests: what a power cut would take is no loss.
+    Quick,
+    /// A test that kills it.
+    Durable,
+    /// A test that restores it to a moment: its WAL is archived.
+    Archived,
+}
+
+/// A copy of a server's files, which another server can be made of.
+pub(super) struct BaseBackup {
+    folder: PathBuf,
+    archive: PathBuf,
+}
+
 impl Cluster {
     /// Starts a server; none where PostgreSQL is not installed, which is said.
-    pub(super) fn start(durable: bool) -> Option<Self> {
+    pub(super) fn start(server: Server) -> Option<Self> {
         let Some(programs) = programs() else {
             missing::program("PostgreSQL");
             return None;
         };
-        let folder = tempfile::Builder::new()
-            .prefix("zimogs-pg-")
-            .tempdir()
-            .unwrap()
-            .keep();
-        let account = account();
-        if rustix::process::geteuid().is_root() {
-            let given = Command::new("chown")
-                .arg(ACCOUNT)
-                .arg(&folder)
-                .status()
-                .unwrap();
-            assert!(given.success());
-        }
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        let made = Command::new(account[0])
-            .args(&account[1..])
-            .arg(programs.join("initdb"))
+        let folder = make_folder();
+        let made = as_account(&programs.join("initdb"))
             .args([
                 "--username",
                 USER,
@@ -79,7 +80,6 @@ impl Cluster {
             ])
             .args(["--no-sync", "--no-instructions", "--pgdata"])
             .arg(folder.join("data"))
-            .current_dir("/")
             .output()
             .unwrap();
         assert!(
@@ -87,14 +87,93 @@ impl Cluster {
             "{}",
             String::from_utf8_lossy(&made.stderr)
         );
-        let settings = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 200\nshared_buffers = 32MB\nfsync = {}\nfull_page_writes = {}\nautovacuum_naptime = 5s\n",
+        let durable = match server {
+            Server::Quick => "off",
+            Server::Durable | Server::Archived => "on",
+        };
+        let mut settings = format!(
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 200\nshared_buffers = 32MB\nfsync = {durable}\nfull_page_writes = {durable}\nautovacuum_naptime = 5s\n",
             folder.display(),
-            if durable { "on" } else { "off" },
-            if durable { "on" } else { "off" },
         );
-        let file = folder.join("data/postgresql.auto.conf");
+        if server == Server::Archived {
+            let archive = folder.join("archive");
+            assert!(
+                as_account("mkdir".as_ref())
+                    .arg(&archive)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            settings += &format!(
+                "archive_mode = on\narchive_command = 'test ! -f {0}/%f && cp %p {0}/%f'\n",
+                archive.display()
+            );
+        }
+        fs::write(folder.join("data/postgresql.auto.conf"), settings).unwrap();
+        Some(Self::run(folder))
+    }
+
+    /// Copies the files of this server while it works.
+    pub(super) fn base_backup(&self) -> BaseBackup {
+        let folder = make_folder();
+        let copied = as_account(&programs().unwrap().join("pg_basebackup"))
+            .args(["--username", USER, "--checkpoint", "fast", "--host"])
+            .arg(&self.folder)
+            .arg("--pgdata")
+            .arg(folder.join("data"))
+            .output()
+            .unwrap();
+        assert!(
+            copied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        BaseBackup {
+            folder,
+            archive: self.folder.join("archive"),
+        }
+    }
+
+    /// Names this moment, and waits until all up to it is archived.
+    pub(super) async fn restore_point(&self, name: &str) {
+        let point = format!("SELECT pg_walfile_name(pg_create_restore_point('{name}'))");
+        let file = ask(&self.folder, &point).await;
+        ask(&self.folder, "SELECT CAST(pg_switch_wal() AS TEXT)").await;
+        let archived = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver";
+        while ask(&self.folder, archived).await < file {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Makes a server of a copy and of what was archived since, up to a named moment.
+    pub(super) async fn restored(backup: BaseBackup, until: &str) -> Self {
+        let file = backup.folder.join("data/postgresql.auto.conf");
+        let settings = format!(
+            "{}unix_socket_directories = '{}'\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_name = '{until}'\nrecovery_target_action = promote\n",
+            fs::read_to_string(&file).unwrap(),
+            backup.folder.display(),
+            backup.archive.display(),
+        );
         fs::write(&file, settings).unwrap();
+        let signal = backup.folder.join("data/recovery.signal");
+        assert!(
+            as_account("touch".as_ref())
+                .arg(signal)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let restored = Self::run(backup.folder);
+        let recovers = "SELECT CAST(pg_is_in_recovery() AS TEXT)";
+        while ask(&restored.folder, recovers).await == "true" {
+            tokio::task::yield_now().await;
+        }
+        restored
+    }
+
+    /// Starts the server of a folder's data.
+    fn run(folder: PathBuf) -> Self {
+        let programs = programs().unwrap();
         // The shell outlives this process by the time it takes to stop the server: it ends it by the
         // process id that the server wrote down, and removes the folder.
         let script = r#"
@@ -111,7 +190,7 @@ impl Cluster {
             .args(["-c", script, "guard"])
             .arg(&folder)
             .arg(programs.join("pg_ctl"))
-            .args(account)
+            .args(account())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -126,7 +205,7 @@ impl Cluster {
             "{:?}",
             fs::read_to_string(folder.join("log"))
         );
-        Some(Self { folder, guard })
+        Self { folder, guard }
     }
 
     /// Returns the process id of the server.
@@ -139,18 +218,14 @@ impl Cluster {
     /// Starts it again after its end.
     pub(super) fn restart(&self) {
         let program = programs().unwrap().join("pg_ctl");
-        let account = account();
         // While processes of the one before are still ending, it refuses.
         for _ in 0..100 {
-            let started = Command::new(account[0])
-                .args(&account[1..])
-                .arg(&program)
+            let started = as_account(&program)
                 .arg("--pgdata")
                 .arg(self.folder.join("data"))
                 .args(["--silent", "--wait", "--log"])
                 .arg(self.folder.join("log"))
                 .arg("start")
-                .current_dir("/")
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status()
@@ -178,6 +253,29 @@ fn account() -> &'static [&'static str] {
     }
 }
 
+/// Returns a call of a program as somebody who may run a server.
+fn as_account(program: &Path) -> Command {
+    let account = account();
+    let mut command = Command::new(account[0]);
+    command.args(&account[1..]).arg(program).current_dir("/");
+    command
+}
+
+/// Makes a folder of the server's account.
+fn make_folder() -> PathBuf {
+    let folder = tempfile::Builder::new()
+        .prefix("zimogs-pg-")
+        .tempdir()
+        .unwrap()
+        .keep();
+    if rustix::process::geteuid().is_root() {
+        let mut chown = Command::new("chown");
+        assert!(chown.arg(ACCOUNT).arg(&folder).status().unwrap().success());
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
 /// Returns the folder of the newest server's programs.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -196,7 +294,7 @@ pub(super) fn environments() -> Vec<Environment> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
     let mut environments = vec![Environment::new()];
     let shared = SHARED.get_or_init(|| {
-        let cluster = Cluster::start(false)?;
+        let cluster = Cluster::start(Server::Quick)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -292,4 +390,15 @@ pub(super) async fn administer(socket: &Path, sql: &str) {
         .await
         .unwrap();
     connection.close().await.unwrap();
+}
+
+/// Asks for one text what only the server's owner may.
+pub(super) async fn ask(socket: &Path, sql: &str) -> String {
+    let mut connection = PgConnection::connect(&url(socket, "postgres"))
+        .await
+        .unwrap();
+    let answer = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+    let answer = answer.fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    answer
 }

@@ -11,7 +11,7 @@ use rustix::process::{Signal, kill_process};
 use tokio::task::JoinSet;
 
 use super::bench::{bare_report, untouched};
-use super::cluster::{self, Cluster};
+use super::cluster::{self, Cluster, Server};
 use super::house::{House, PRODUCT, actor, request, sample, with_house};
 use crate::{Central, DatabaseSource};
 
@@ -244,7 +244,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
                 return;
             }
             // Not the tests' shared one: this one is killed, and must be durable.
-            let Some(cluster) = Cluster::start(true) else {
+            let Some(cluster) = Cluster::start(Server::Durable) else {
                 return;
             };
             cluster::administer(&cluster.folder, "CREATE DATABASE killed").await;

@@ -11,8 +11,8 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use central::{
-    Central, CertificateShelf, Config, Enrolled, Enrolment, FactorProof, KeyLabels, NewFactor,
-    SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
+    Central, CertificateShelf, Config, DatabaseSource, Enrolled, Enrolment, FactorProof, KeyLabels,
+    NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
 };
 use document::{Environment, Role, needs_second_factor};
 use hsm::{Token, test_support};
@@ -125,7 +125,7 @@ fn config(folder: &TempDir, token: &Arc<Token>) -> Config {
         certificates.put(name, file(&format!("certs/{name}.toml")));
     }
     Config {
-        database: folder.path().join("central.db"),
+        database: DatabaseSource::Sqlite(folder.path().join("central.db")),
         environment: Environment::Test,
         token: Arc::clone(token),
         keys: KeyLabels::default(),
