@@ -16,6 +16,7 @@ mod card;
 mod ceremonies;
 mod corpora;
 mod country;
+mod crashes;
 mod demo;
 mod eac;
 mod envelopes;

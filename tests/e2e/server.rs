@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 use crate::world::{Demo, SAMPLES, json, project, run, text, zimogs};
 
 /// A served store; it is told to stop when this is dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Served {
-    fn start(demo: &Demo, address: &str) -> Self {
+    pub(crate) fn start(demo: &Demo, address: &str) -> Self {
         let mut child = demo
             .command(&["central", "serve", "--listen", address, "--json"])
             .arg("--data")
@@ -48,7 +48,7 @@ impl Served {
     }
 
     /// Ends it in the middle of whatever it does.
-    fn killed(mut self) -> String {
+    pub(crate) fn killed(mut self) -> String {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
         let address = self.address.clone();
@@ -66,14 +66,14 @@ impl Drop for Served {
 }
 
 /// A station of a test, with its files.
-struct At {
+pub(crate) struct At {
     folder: tempfile::TempDir,
     name: &'static str,
 }
 
 impl At {
     /// Makes the station's key at the station, and has it let in.
-    fn enrolled(demo: &Demo, name: &'static str) -> Self {
+    pub(crate) fn enrolled(demo: &Demo, name: &'static str) -> Self {
         let at = Self {
             folder: tempfile::tempdir().unwrap(),
             name,
@@ -113,7 +113,7 @@ impl At {
         self.folder.path().join(name)
     }
 
-    fn remote(&self, demo: &Demo, address: &str) -> RemoteCentre {
+    pub(crate) fn remote(&self, demo: &Demo, address: &str) -> RemoteCentre {
         let read = |path: &Path| fs::read(path).unwrap();
         let key = String::from_utf8(read(&self.path("station.key"))).unwrap();
         let config = RemoteConfig::new(

@@ -66,6 +66,8 @@ fn station(number: usize) -> Actor {
 
 /// Checks what must hold at every moment, whatever happened.
 async fn check_invariants(house: &House) {
+    let audit = house.central.audit_books(&actor("auditor")).await.unwrap();
+    assert_eq!(audit.faults(), Vec::<String>::new());
     let none = [
         "SELECT count(*) FROM (SELECT document FROM lease WHERE state IN ('open', 'expired') GROUP BY document HAVING count(*) > 1) AS doubled",
         "SELECT count(*) FROM (SELECT application FROM document GROUP BY application HAVING count(*) > 1) AS doubled",
