@@ -2,7 +2,8 @@
 //! speak. Nothing here knows a network or a database; [`wire`] says how it looks on one.
 //!
 //! ```text
-//! station ── lease ──────────► a document to make, and the profiles it is made with
+//! station ── hello ──────────► what the store has of it, and whether it was restored
+//!         ── lease ──────────► a document to make, and the profiles it is made with
 //!         ── open_channel ───► session keys or a proof for one chip and one challenge
 //!         ── put_keys ───────► ready commands that put another key set
 //!         ── certify ────────► a certificate, on hold until the hand-over, and a challenge
@@ -14,6 +15,7 @@
 
 mod error;
 mod lease;
+mod reconcile;
 mod register;
 mod report;
 mod request;
@@ -22,6 +24,7 @@ pub mod wire;
 
 pub use error::ApiError;
 pub use lease::{Lease, LeaseId, LeaseRequest, ProfilePin};
+pub use reconcile::{Epoch, Hello, Standing, Welcome};
 pub use register::{
     ANSWER_TYPE, EntryAnswer, EntryState, PACKAGE_TYPE, PackageAnswer, PackageState, REPORT_TYPE,
     REQUEST_TYPE, RegisterEvent, RegisterReport, RegisterRequest,
@@ -51,6 +54,11 @@ pub struct Actor {
 /// and does nothing twice.
 #[async_trait]
 pub trait Centre: Send + Sync {
+    /// Tells how far the station's journal goes, and learns what the store has of it. A station says
+    /// it before it asks for work: a store that was restored from a backup lacks reports that it
+    /// acknowledged, and gets them again.
+    async fn hello(&self, actor: &Actor, request: &Hello) -> Result<Welcome, ApiError>;
+
     /// Leases the most urgent document that the slot can make, or nothing.
     async fn lease(&self, actor: &Actor, request: &LeaseRequest)
     -> Result<Option<Lease>, ApiError>;
@@ -102,6 +110,6 @@ pub trait Centre: Send + Sync {
 
     /// Takes in how a lease ended. A report that is this station's and the next is always taken
     /// in: one that cannot be true stands in the audit log as refused, and its blank is put aside as
-    /// spoiled.
+    /// spoiled; one under a lease that the store does not know is kept as evidence, with an incident.
     async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError>;
 }

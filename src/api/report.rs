@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use document::DocumentNumber;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,10 @@ pub struct Report {
     pub lease: LeaseId,
     /// The station's running number, without gaps.
     pub sequence: u64,
+    /// The number that the document had: a store that does not know the lease knows by it what
+    /// stands on the blank. None from a journal that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<DocumentNumber>,
     /// Where the blank ended.
     #[serde(flatten)]
     pub end: BlankEnd,

@@ -211,6 +211,7 @@ impl Central {
         if found.is_none() {
             retried!(central.found_installation(series))?;
         }
+        central.begin_restoration().await?;
         central.ready_protection().await?;
         retried!(central.place_queued())?;
         Ok(central)

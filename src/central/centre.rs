@@ -4,8 +4,8 @@ use std::future::Future;
 
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
-    Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
+    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Welcome,
 };
 use async_trait::async_trait;
 
@@ -36,6 +36,7 @@ macro_rules! centre {
 }
 
 centre! {
+    hello(Hello) -> Welcome = greet_station;
     lease(LeaseRequest) -> Option<Lease> = lease_document;
     claim(ClaimRequest) -> () = claim_chip;
     open_channel(ChannelRequest) -> ChannelGrant = give_channel;

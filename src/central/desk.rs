@@ -23,7 +23,7 @@ use crate::queue::TERM;
 use crate::scribe::Deed;
 
 /// The name that a desk has among a station's slots.
-const SLOT: &str = "desk";
+pub(crate) const SLOT: &str = "desk";
 
 /// How a blank ended at a desk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +86,7 @@ impl Central {
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: "document of this application".to_owned(),
         })?;
+        self.check_not_reconciling(&mut tx).await?;
         let profile = self.document_profile(parsed("a document's kind", row.get("kind"))?)?;
         if !profile.chips.is_empty() {
             return Err(CentralError::refused(format!(

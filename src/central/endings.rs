@@ -417,7 +417,7 @@ async fn check_untouched(tx: &mut Connection, held: &Held, report: &Report) -> R
 }
 
 /// Returns the serial numbers that a report names, as far as they are serial numbers.
-fn serials(report: &Report) -> impl Iterator<Item = String> {
+pub(crate) fn serials(report: &Report) -> impl Iterator<Item = String> {
     let named = report
         .chips
         .iter()

@@ -44,6 +44,12 @@ pub enum CentralError {
         /// What differs.
         reason: String,
     },
+    /// The store was restored from a backup, and does not know yet what was made after it.
+    #[error("{reason}")]
+    Reconciling {
+        /// What is awaited.
+        reason: &'static str,
+    },
     /// Somebody did not prove who they are. Which part was wrong stands in the audit log only.
     #[error(
         "the account, the password or the second factor is not right, or the account may not be used"
@@ -274,6 +280,7 @@ impl CentralError {
             | Self::Migration(_)
             // An attempt that is not judged leaves nothing: else the log is flooded.
             | Self::TooSoon { .. }
+            | Self::Reconciling { .. }
             | Self::NoSession
             // It is not refused: it is asked for.
             | Self::SecondPerson
@@ -297,6 +304,9 @@ impl From<CentralError> for ApiError {
             CentralError::Conflict { reason } => Self::Conflict { reason },
             CentralError::Certification { ref said, .. } => Self::Refused {
                 reason: format!("{error}: {said}; report the blank as spoiled"),
+            },
+            CentralError::Reconciling { reason } => Self::Unavailable {
+                reason: reason.to_owned(),
             },
             CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
             CentralError::WrongKeys => Self::WrongKeys,

@@ -13,6 +13,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::error::{CentralError, Result};
 use crate::places::check_place;
+use crate::quarantine::carries_unknown;
 use crate::scribe::Deed;
 
 /// The most blanks of one act.
@@ -219,6 +220,11 @@ impl Central {
         for serial in serials {
             let mut blank = Blank::load(&mut tx, &blank_serial(serial)?).await?;
             judge(&blank, handling)?;
+            if matches!(handling, Handling::SendBack { .. })
+                && carries_unknown(&mut tx, &blank.serial).await?
+            {
+                return Err(carried(&blank.serial));
+            }
             if *handling == Handling::TakeIn {
                 let sender = blank.moved_by(&mut tx).await?.unwrap_or_default();
                 four_eyes(&sender, &person.name).map_err(|_| {
@@ -275,6 +281,12 @@ impl Central {
     }
 }
 
+fn carried(serial: &str) -> CentralError {
+    CentralError::refused(format!(
+        "blank {serial} carried something of a document; it is destroyed, and goes back to nobody"
+    ))
+}
+
 /// Judges what the accounts alone do not say.
 fn judge(blank: &Blank, handling: &Handling) -> Result<()> {
     let serial = &blank.serial;
@@ -282,11 +294,7 @@ fn judge(blank: &Blank, handling: &Handling) -> Result<()> {
         Handling::Send { to } if to.as_str() == blank.place => Err(CentralError::refused(format!(
             "blank {serial} is at {to} already"
         ))),
-        Handling::SendBack { .. } if blank.document.is_some() => {
-            Err(CentralError::refused(format!(
-                "blank {serial} carried something of a document; it is destroyed, and goes back to nobody"
-            )))
-        }
+        Handling::SendBack { .. } if blank.document.is_some() => Err(carried(serial)),
         Handling::Spoil { .. }
             if matches!(
                 blank.state,

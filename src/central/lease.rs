@@ -94,6 +94,15 @@ impl Held {
         Self::read(tx, &row).await
     }
 
+    /// Tells whether there is such a lease, of whichever station.
+    pub(crate) async fn is_known(tx: &mut Connection, id: LeaseId) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM lease WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(tx)
+            .await?;
+        Ok(found > 0)
+    }
+
     /// Finds the open lease of a slot.
     pub(crate) async fn of_slot(
         tx: &mut Connection,

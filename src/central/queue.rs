@@ -60,6 +60,7 @@ impl Central {
         self.check_products(&request.products)?;
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        self.check_reconciled(&mut tx, &actor.station).await?;
         if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
             let is_for = held.takes(request.products.iter().map(String::as_str));
             if held.operator != operator.id || !is_for {

@@ -1,7 +1,10 @@
 //! Reports: how each lease ended, in each station's order, exactly once.
 
+use std::cmp::Ordering;
+
 use api::{Actor, BlankEnd, Report};
 use audit::{Control, Outcome};
+use document::life_cycle::IncidentKind;
 use document::{Act, Kind, Purpose};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -16,6 +19,8 @@ use crate::documents::Document;
 use crate::endings::{cause_of, foreign};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
+use crate::quarantine::is_touched;
+use crate::restoration::{Restoration, last_report};
 use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
 
@@ -45,11 +50,37 @@ impl Central {
         let found = Held::load(&mut tx, actor, report.lease).await;
         let act = found.as_ref().map(Held::act);
         authorise(&mut tx, actor, act.unwrap_or(Act::PersonalizeDocument)).await?;
-        if is_repeated(&mut tx, &actor.station, sequence, &digest).await? {
+        let awaited = Restoration::awaiting(&mut tx, &actor.station)
+            .await?
+            .is_some();
+        match place_of(&mut tx, &actor.station, sequence, &digest).await? {
+            Place::Repeated => return Ok(()),
+            Place::Next => {}
+            Place::Behind(next) if awaited => {
+                let text = format!(
+                    "reports {next} to {} of this station are gone: neither the restored store nor its journal has them",
+                    sequence - 1
+                );
+                let subject = format!("station/{}", actor.station);
+                self.open_incident(&mut tx, actor, IncidentKind::UnknownLease, &subject, &text)
+                    .await?;
+            }
+            Place::Behind(next) => {
+                return Err(CentralError::conflict(format!(
+                    "report {next} of this station is the next, not {sequence}: reports are missing"
+                )));
+            }
+        }
+        let is_unknown = matches!(found, Err(CentralError::NotFound { .. }));
+        if is_unknown && !Held::is_known(&mut tx, report.lease).await? {
+            let is_sound = check_report(report).is_ok();
+            let how = (sequence, digest.as_slice(), is_sound);
+            self.quarantine(&mut tx, actor, deed, report, how).await?;
             tx.commit().await?;
             return Ok(());
         }
         let mut held = found?;
+        let was_bound = held.blank.is_some();
         let mut document = Document::load(&mut tx, &held.document).await?;
         let number = document.number();
         let sound = check_report(report);
@@ -105,6 +136,10 @@ impl Central {
             }
             Err(error) => return Err(error),
         };
+        if awaited && !was_bound && is_touched(report) && held.purpose == Purpose::Personalization {
+            self.burn_of_unbound(&mut tx, actor, &mut document, &held.number, report)
+                .await?;
+        }
         // What could not be honoured was made in no book, and is in no figure.
         let made = made.filter(|_| incident.is_none());
         self.store_report(&mut tx, actor, report, (sequence, &digest), made, is_sound)
@@ -201,47 +236,58 @@ impl Central {
 }
 
 /// Returns a figure as it is stored; one that is larger does not occur.
-fn figure(figure: u64) -> i64 {
+pub(crate) fn figure(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or(i64::MAX)
 }
 
-/// Tells whether this report was taken in before. Another one under its number is a fork of the
-/// station's history; a number that is not the next is a gap in it. Both are refused.
-async fn is_repeated(
+/// Where a report stands in its station's order.
+enum Place {
+    /// It was taken in before.
+    Repeated,
+    /// It is the next.
+    Next,
+    /// This one is the next, and it comes later.
+    Behind(i64),
+}
+
+/// Tells where a report stands. Another one under its number is a fork of the station's history,
+/// and so is a number that is no report's: both are refused.
+async fn place_of(
     tx: &mut Connection,
     station: &str,
     sequence: i64,
     digest: &[u8],
-) -> Result<bool> {
-    let known = sqlx::query("SELECT digest FROM report WHERE station = $1 AND sequence = $2")
-        .bind(station)
-        .bind(sequence)
-        .fetch_optional(&mut *tx)
-        .await?;
+) -> Result<Place> {
+    let known = sqlx::query(
+        "SELECT digest FROM report WHERE station = $1 AND sequence = $2
+         UNION ALL SELECT digest FROM quarantined_report WHERE station = $3 AND sequence = $4",
+    )
+    .bind(station)
+    .bind(sequence)
+    .bind(station)
+    .bind(sequence)
+    .fetch_optional(&mut *tx)
+    .await?;
     if let Some(row) = known {
         return if row.get::<&[u8], _>("digest") == digest {
-            Ok(true)
+            Ok(Place::Repeated)
         } else {
             Err(CentralError::conflict(format!(
                 "report {sequence} of this station was another one: its history forked; treat this as an incident"
             )))
         };
     }
-    let next: i64 =
-        sqlx::query_scalar("SELECT coalesce(max(sequence), 0) + 1 FROM report WHERE station = $1")
-            .bind(station)
-            .fetch_one(tx)
-            .await?;
-    if sequence == next {
-        Ok(false)
-    } else {
-        Err(CentralError::conflict(format!(
-            "report {next} of this station is the next, not {sequence}: reports are missing"
-        )))
+    let next = last_report(tx, station).await? + 1;
+    match sequence.cmp(&next) {
+        Ordering::Equal => Ok(Place::Next),
+        Ordering::Greater => Ok(Place::Behind(next)),
+        Ordering::Less => Err(CentralError::conflict(format!(
+            "report {next} of this station is the next, not {sequence}: this one is gone"
+        ))),
     }
 }
 
-fn end_name(end: &BlankEnd) -> &'static str {
+pub(crate) fn end_name(end: &BlankEnd) -> &'static str {
     match end {
         BlankEnd::Personalized => "personalized",
         BlankEnd::Spoiled { .. } => "spoiled",

@@ -188,6 +188,7 @@ impl Central {
             Some((&person.id, &witness.id)),
         )
         .await?;
+        self.void_used(&mut tx, &id).await?;
         let kinds: Vec<_> = new.kinds.iter().map(|kind| kind.name()).collect();
         let deed = deed
             .clone()
@@ -399,9 +400,72 @@ impl Central {
         Ok(lines)
     }
 
+    /// Voids the numbers of a new series that stand on blanks already, by reports of unknown leases.
+    async fn void_used(&self, tx: &mut Connection, series: &str) -> Result<()> {
+        let series = StoredSeries::load(tx, series).await?;
+        let used: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT number FROM quarantined_report
+             WHERE touched = 1 AND number >= $1 AND number <= $2 ORDER BY number",
+        )
+        .bind(series.number(series.first))
+        .bind(series.number(series.last))
+        .fetch_all(&mut *tx)
+        .await?;
+        for number in &used {
+            let number: DocumentNumber = parsed("a quarantined number", number)?;
+            let place = i64::from(number.place());
+            let cause = "it stands on a blank already";
+            void_free(tx, &series, (place, place), self.stored_now(), cause).await?;
+        }
+        Ok(())
+    }
+
     fn stored_now(&self) -> i64 {
         stored(self.now())
     }
+}
+
+/// Voids the numbers of a range that no series gave and that are not void yet, without anybody's
+/// doing: the store itself found out that they must not be given.
+pub(crate) async fn void_free(
+    tx: &mut Connection,
+    series: &StoredSeries,
+    (from, to): (i64, i64),
+    now: i64,
+    cause: &str,
+) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT first, last FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3 ORDER BY first",
+    )
+    .bind(&series.id)
+    .bind(to)
+    .bind(from)
+    .fetch_all(&mut *tx)
+    .await?;
+    let (mut at, mut free) = (from.max(series.next), Vec::new());
+    for row in &rows {
+        let (first, last): (i64, i64) = (row.get("first"), row.get("last"));
+        if first > at {
+            free.push((at, first - 1));
+        }
+        at = at.max(last + 1);
+    }
+    if at <= to {
+        free.push((at, to));
+    }
+    for (first, last) in free {
+        sqlx::query(
+            "INSERT INTO void_range (series, first, last, voided, cause) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&series.id)
+        .bind(first)
+        .bind(last)
+        .bind(now)
+        .bind(cause)
+        .execute(&mut *tx)
+        .await?;
+    }
+    go_past_void(tx, &series.id, series.next).await
 }
 
 /// Writes a series into the books.

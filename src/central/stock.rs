@@ -14,9 +14,10 @@ use crate::accounts::{authorise, second_person};
 use crate::blanks::{Blank, blank_serial, chip_serial};
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, stored};
+use crate::database::{Connection, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::places::check_place;
+use crate::quarantine::carries_unknown;
 use crate::scribe::Deed;
 
 /// The most chips that one blank has.
@@ -195,6 +196,7 @@ impl Central {
             if agrees {
                 blank.apply(&mut tx, BlankEvent::Accept, &movement).await?;
             }
+            self.spoil_if_touched(&mut tx, actor, &mut blank).await?;
         }
         let all: Vec<_> = all.into_iter().collect();
         let deed = deed
@@ -292,6 +294,25 @@ impl Central {
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
         Ok(left.len())
+    }
+
+    /// Spoils a blank whose delivery is booked a second time after a restoration, where a station
+    /// touched it meanwhile under a lease that the store does not know.
+    async fn spoil_if_touched(
+        &self,
+        tx: &mut Write,
+        actor: &Actor,
+        blank: &mut Blank,
+    ) -> Result<()> {
+        if !carries_unknown(tx, &blank.serial).await? {
+            return Ok(());
+        }
+        let cause = "it was touched under a lease which the restored store does not know";
+        let movement = self.movement(actor).because(cause);
+        blank.apply(tx, BlankEvent::Spoil, &movement).await?;
+        let deed =
+            Deed::new("blank.spoiled", Control::MEDIA, "blank", &blank.serial).with("cause", cause);
+        self.record(tx, Some(actor), &deed).await
     }
 
     /// Demands that the transport key of a delivery is the one in the token, where the maker told

@@ -91,6 +91,7 @@ impl From<CentralError> for Failure {
             | CentralError::NotFound { .. }
             | CentralError::Conflict { .. }
             | CentralError::Changed
+            | CentralError::Reconciling { .. }
             | CentralError::SignIn
             | CentralError::NoSession
             | CentralError::SecondPerson

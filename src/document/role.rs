@@ -124,6 +124,8 @@ named! {
         ReadAuditLog = "read-audit-log",
         /// Make a copy of the store that it can be restored from.
         BackUpStore = "back-up-store",
+        /// Begin and end what follows a restoration of the store.
+        ReconcileStore = "reconcile-store",
         /// See reports of stock, quality and volume.
         ViewReports = "view-reports",
     }
@@ -163,6 +165,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         | Act::ManageKeys
         | Act::ClearCertificate
         | Act::ConfirmStation
+        | Act::ReconcileStore
         | Act::ServeAuthority => {
             matches!(role, SecurityOfficer)
         }

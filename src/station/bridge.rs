@@ -309,7 +309,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Mutex, mpsc};
 
-    use api::{Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant};
+    use api::{Hello, Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant, Welcome};
     use async_trait::async_trait;
     use profile::Value;
 
@@ -339,6 +339,10 @@ mod tests {
 
     #[async_trait]
     impl Centre for Told {
+        async fn hello(&self, _: &Actor, _: &Hello) -> Result<Welcome, ApiError> {
+            unavailable()
+        }
+
         async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
             unavailable()
         }

@@ -50,6 +50,21 @@ pub enum StationError {
     /// The centre refused, or could not be reached.
     #[error("the centre: {0}")]
     Centre(#[from] api::ApiError),
+    /// The centre was restored, and gives no work yet.
+    #[error(
+        "the centre was restored from a backup and has this station's reports again; it gives work once a security officer has ended the reconciliation there (zimogs central reconcile)"
+    )]
+    Reconciling,
+    /// The centre was set back, and does not know it.
+    #[error(
+        "the centre acknowledged {acknowledged} reports of this station and has {reports}: its database was set back; a security officer must say so there (zimogs central reconcile begin) before anything is made"
+    )]
+    Behind {
+        /// How many reports it acknowledged.
+        acknowledged: u64,
+        /// How many it has.
+        reports: u64,
+    },
     /// The centre is of the other environment.
     #[error(
         "this is a {own} station, and the centre leased a {lease} document; connect it to its own centre, and return the lease"

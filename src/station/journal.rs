@@ -1,18 +1,38 @@
 //! The station's memory: what was begun and done on every chip, and what is still to be
 //! reported. SQLite with full sync; one file.
+//!
+//! What the centre acknowledged is kept for [`KEPT`] more: a centre that is restored from a backup
+//! gets it again.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use api::{BlankEnd, JournalLine, LeaseId, Report, ReportedChip};
-use jiff::Timestamp;
+use api::{BlankEnd, Epoch, Hello, JournalLine, LeaseId, Report, ReportedChip};
+use document::DocumentNumber;
+use jiff::{SignedDuration, Timestamp};
 use perso::{JournalEntry, Moment};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::drive::Notebook;
 use crate::error::StationError;
+
+/// How long a report is kept after the centre has it: longer than any backup may be behind that a
+/// centre is restored from.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// After how many reports it is looked which are old: what is kept is bounded, and no report waits
+/// for it.
+const FORGETTING: u64 = 256;
+
+/// What the journal's second form has beside the first: which number a document had, when a report
+/// was acknowledged, and which life of the centre this station knows.
+const SECOND_FORM: &str = "
+    ALTER TABLE run ADD COLUMN number TEXT;
+    ALTER TABLE outbox ADD COLUMN sent_at TEXT;
+    CREATE TABLE centre (id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL) STRICT;
+    PRAGMA user_version = 2;";
 
 /// The journal of one station.
 pub struct Journal {
@@ -35,7 +55,7 @@ impl Journal {
     /// [`StationError::JournalInUse`]; [`StationError::JournalLock`]; [`StationError::Journal`].
     pub fn open(path: &Path) -> Result<Self> {
         let lock = hold(path)?;
-        let database = Connection::open(path).map_err(at("opening"))?;
+        let mut database = Connection::open(path).map_err(at("opening"))?;
         database
             .execute_batch(
                 "PRAGMA journal_mode = WAL;
@@ -55,20 +75,24 @@ impl Journal {
                  ) STRICT;",
             )
             .map_err(at("preparing"))?;
-        Ok(Self {
+        bring_forward(&mut database).map_err(at("preparing"))?;
+        let mut journal = Self {
             database,
             _lock: lock,
-        })
+        };
+        journal.forget(Timestamp::now())?;
+        Ok(journal)
     }
 
-    /// Notes that a slot took a lease. Returns whether it is new: a lease that was begun before
-    /// is to be settled, not begun again.
-    pub fn begin(&mut self, lease: LeaseId, slot: &str) -> Result<bool> {
+    /// Notes that a slot took a lease for the document of this number. Returns whether it is new: a
+    /// lease that was begun before is to be settled, not begun again.
+    pub fn begin(&mut self, lease: LeaseId, number: DocumentNumber, slot: &str) -> Result<bool> {
+        let (lease, number) = (lease.to_string(), number.to_string());
         let added = self
             .database
             .execute(
-                "INSERT OR IGNORE INTO run (lease, slot, started) VALUES (?1, ?2, ?3)",
-                params![lease.to_string(), slot, Timestamp::now().to_string()],
+                "INSERT OR IGNORE INTO run (lease, number, slot, started) VALUES (?1, ?2, ?3, ?4)",
+                params![lease, number, slot, Timestamp::now().to_string()],
             )
             .map_err(at("beginning a document"))?;
         Ok(added == 1)
@@ -101,9 +125,19 @@ impl Journal {
                 |row| row.get(0),
             )
             .map_err(&context)?;
+        let number: Option<String> = transaction
+            .query_row(
+                "SELECT number FROM run WHERE lease = ?1",
+                [lease.to_string()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(&context)?
+            .flatten();
         let report = Report {
             lease,
             sequence: u64::try_from(sequence).unwrap_or_default(),
+            number: number.and_then(|number| DocumentNumber::parse(&number).ok()),
             end,
             chips,
             milliseconds,
@@ -147,11 +181,104 @@ impl Journal {
     pub fn sent(&mut self, sequence: u64) -> Result<()> {
         self.database
             .execute(
-                "UPDATE outbox SET sent = 1 WHERE sequence = ?1",
-                [i64::try_from(sequence).unwrap_or(i64::MAX)],
+                "UPDATE outbox SET sent = 1, sent_at = ?2 WHERE sequence = ?1",
+                params![figure(sequence), Timestamp::now().to_string()],
             )
             .map_err(at("clearing the outbox"))?;
+        if sequence.is_multiple_of(FORGETTING) {
+            self.forget(Timestamp::now())?;
+        }
         Ok(())
+    }
+
+    /// Puts every report after this one into the outbox again: the centre lacks them. Returns how
+    /// many there are.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn send_again(&mut self, after: u64) -> Result<usize> {
+        self.database
+            .execute(
+                "UPDATE outbox SET sent = 0 WHERE sent = 1 AND sequence > ?1",
+                [figure(after)],
+            )
+            .map_err(at("filling the outbox again"))
+    }
+
+    /// Returns what a centre is told of this journal.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn hello(&self) -> Result<Hello> {
+        let (acknowledged, last): (i64, i64) = self
+            .database
+            .query_row(
+                "SELECT COALESCE(MAX(CASE WHEN sent_at IS NOT NULL THEN sequence END), 0), COALESCE(MAX(sequence), 0) FROM outbox",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .map_err(at("reading the outbox"))?;
+        Ok(Hello {
+            acknowledged: acknowledged.unsigned_abs(),
+            last: last.unsigned_abs(),
+            in_work: u64::try_from(self.open_leases()?.len()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Returns the life of the centre that this station last worked in; none before the first
+    /// restoration.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn epoch(&self) -> Result<Option<Epoch>> {
+        let text: Option<String> = self
+            .database
+            .query_row("SELECT epoch FROM centre", [], |row| row.get(0))
+            .optional()
+            .map_err(at("reading the centre's epoch"))?;
+        Ok(text.and_then(|text| Uuid::parse_str(&text).ok()).map(Epoch))
+    }
+
+    /// Notes the life of the centre that this station works in.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn set_epoch(&mut self, epoch: Epoch) -> Result<()> {
+        self.database
+            .execute(
+                "INSERT INTO centre (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch",
+                [epoch.to_string()],
+            )
+            .map_err(at("noting the centre's epoch"))?;
+        Ok(())
+    }
+
+    /// Forgets what the centre has had for longer than [`KEPT`]. The last report stays: the next one
+    /// is numbered after it. Returns how many reports there were.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn forget(&mut self, now: Timestamp) -> Result<usize> {
+        let context = at("forgetting old reports");
+        // One spelling, down to the second: texts are compared.
+        let before = (now - KEPT).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let old = "sent = 1 AND sent_at < ?1 AND sequence < (SELECT MAX(sequence) FROM outbox)";
+        let transaction = self.database.transaction().map_err(&context)?;
+        let leases: Vec<String> = transaction
+            .prepare(&format!("SELECT lease FROM outbox WHERE {old}"))
+            .and_then(|mut found| found.query_map([&before], |row| row.get(0))?.collect())
+            .map_err(&context)?;
+        for lease in &leases {
+            for statement in [
+                "DELETE FROM outbox WHERE lease = ?1",
+                "DELETE FROM line WHERE lease = ?1",
+                "DELETE FROM run WHERE lease = ?1",
+            ] {
+                transaction.execute(statement, [lease]).map_err(&context)?;
+            }
+        }
+        transaction.commit().map_err(&context)?;
+        Ok(leases.len())
     }
 
     /// Ends every document that was in work when the station stopped: a blank on which
@@ -212,6 +339,25 @@ impl Journal {
             .and_then(|mut found| found.query_map([lease.to_string()], read)?.collect())
             .map_err(at("reading a document's lines"))
     }
+}
+
+/// Brings a journal of the first form into the second.
+fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
+    let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if form >= 2 {
+        return Ok(());
+    }
+    let transaction = database.transaction()?;
+    transaction.execute_batch(SECOND_FORM)?;
+    transaction.execute(
+        "UPDATE outbox SET sent_at = ?1 WHERE sent = 1",
+        [Timestamp::now().to_string()],
+    )?;
+    transaction.commit()
+}
+
+fn figure(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 /// Locks the file beside a journal that says who works with it.
@@ -285,6 +431,10 @@ mod tests {
         LeaseId(Uuid::now_v7())
     }
 
+    fn number() -> DocumentNumber {
+        DocumentNumber::parse("XA0000001").unwrap()
+    }
+
     fn entry(step: &str, moment: Moment) -> JournalEntry {
         let evidence = BTreeMap::from([
             ("chip", "0102".to_owned()),
@@ -302,10 +452,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
         let lease = lease();
-        assert!(journal.begin(lease, "slot 1").unwrap());
+        assert!(journal.begin(lease, number(), "slot 1").unwrap());
         let intent = entry("replace_keys issuer", Moment::Intent);
         journal.notebook(lease).write(&intent).unwrap();
-        assert!(!journal.begin(lease, "slot 1").unwrap());
+        assert!(!journal.begin(lease, number(), "slot 1").unwrap());
         assert!(journal.is_touched(lease).unwrap());
         journal.settle(lease).unwrap();
         let untouched = BlankEnd::Untouched {
@@ -343,7 +493,7 @@ mod tests {
         {
             let mut journal = Journal::open(&path).unwrap();
             for lease in [ended, touched, untouched] {
-                journal.begin(lease, "slot 1").unwrap();
+                journal.begin(lease, number(), "slot 1").unwrap();
             }
             journal
                 .end(ended, BlankEnd::Personalized, Vec::new(), 7)
@@ -379,5 +529,92 @@ mod tests {
         assert!(ends.iter().any(
             |(lease, end, _)| *lease == untouched && matches!(end, BlankEnd::Untouched { .. })
         ));
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_kept_and_sent_again_to_a_centre_that_lacks_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let mut journal = Journal::open(&path).unwrap();
+        for _ in 0..3 {
+            let lease = lease();
+            journal.begin(lease, number(), "slot 1").unwrap();
+            journal
+                .end(lease, BlankEnd::Personalized, Vec::new(), 7)
+                .unwrap();
+        }
+        let open = lease();
+        journal.begin(open, number(), "slot 1").unwrap();
+        for sequence in 1..=2 {
+            journal.sent(sequence).unwrap();
+        }
+        let hello = Hello {
+            acknowledged: 2,
+            last: 3,
+            in_work: 1,
+        };
+        assert_eq!(journal.hello().unwrap(), hello);
+        let waiting = |journal: &Journal| journal.next_report().unwrap().map(|one| one.sequence);
+        assert_eq!(waiting(&journal), Some(3));
+        assert_eq!(journal.send_again(1).unwrap(), 1);
+        assert_eq!(waiting(&journal), Some(2));
+        let again = journal.next_report().unwrap().unwrap();
+        assert_eq!(again.number, Some(number()));
+        assert_eq!(
+            journal.hello().unwrap(),
+            hello,
+            "what was acknowledged stays so"
+        );
+
+        // Bounded: old ones go, but never the last, whose number the next one follows.
+        for sequence in 2..=3 {
+            journal.sent(sequence).unwrap();
+        }
+        let now = Timestamp::now();
+        assert_eq!(journal.forget(now + KEPT / 2).unwrap(), 0);
+        assert_eq!(journal.forget(now + KEPT * 2).unwrap(), 2);
+        assert_eq!(journal.forget(now + KEPT * 2).unwrap(), 0);
+        assert_eq!(journal.hello().unwrap().last, 3);
+        assert_eq!(journal.epoch().unwrap(), None);
+        let epoch = Epoch(Uuid::now_v7());
+        journal.set_epoch(Epoch(Uuid::nil())).unwrap();
+        journal.set_epoch(epoch).unwrap();
+        drop(journal);
+        let mut journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.epoch().unwrap(), Some(epoch));
+        journal.settle(open).unwrap();
+        assert_eq!(waiting(&journal), Some(4));
+    }
+
+    #[test]
+    fn a_journal_of_the_first_form_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let (one, two) = (lease(), lease());
+        let report = |lease: LeaseId, sequence| {
+            format!(
+                r#"{{"lease":"{lease}","sequence":{sequence},"end":"personalized","chips":[],"milliseconds":1,"journal":[]}}"#
+            )
+        };
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!(
+            "CREATE TABLE run (lease TEXT PRIMARY KEY, slot TEXT NOT NULL, started TEXT NOT NULL) STRICT;
+             CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, lease TEXT NOT NULL UNIQUE REFERENCES run(lease),
+                 report TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0) STRICT;
+             INSERT INTO run VALUES ('{one}', 'a', '2026-11-20T08:00:00Z'), ('{two}', 'a', '2026-11-20T08:00:00Z');
+             INSERT INTO outbox VALUES (1, '{one}', '{}', 1), (2, '{two}', '{}', 0);",
+            report(one, 1),
+            report(two, 2)
+        ))
+        .unwrap();
+        drop(old);
+        let journal = Journal::open(&path).unwrap();
+        let hello = journal.hello().unwrap();
+        assert_eq!((hello.acknowledged, hello.last, hello.in_work), (1, 2, 0));
+        let next = journal.next_report().unwrap().unwrap();
+        assert_eq!((next.sequence, next.number), (2, None));
+        // A centre that has the first one knows it by what it said then.
+        let text = serde_json::to_string(&next).unwrap();
+        assert_eq!(text, report(two, 2));
     }
 }

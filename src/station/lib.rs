@@ -6,6 +6,7 @@
 //!    │                                        │
 //!    │ Journal (SQLite, full sync) ◄──────────┤ before and after what lasts
 //!    └ Outbox ── in order, once ──► Centre ◄──┘ keys, certificates, sealed commands
+//!        └─ kept a while, and sent again to a centre that was restored
 //!                                     └── RemoteCentre: over HTTPS, with the station's own key
 //! ```
 
@@ -19,6 +20,7 @@ mod error;
 mod event;
 mod journal;
 mod key_change;
+mod outbox;
 mod remote;
 mod slot;
 mod station;
@@ -30,7 +32,8 @@ pub use drive::{Answer, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening};
-pub use journal::Journal;
+pub use journal::{Journal, KEPT};
+pub use outbox::reconcile;
 pub use remote::{RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, Station, StationConfig};
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
-    Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest,
+    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
+    PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest, Welcome,
 };
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -323,6 +323,7 @@ macro_rules! centre {
 }
 
 centre! {
+    hello(Hello) -> Welcome = "hello";
     lease(LeaseRequest) -> Option<Lease> = "lease";
     claim(ClaimRequest) -> () = "claim";
     open_channel(ChannelRequest) -> ChannelGrant = "open-channel";

@@ -21,6 +21,7 @@ use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::{Event, Happening};
 use crate::journal::Journal;
+use crate::outbox;
 use crate::station::{Shared, SlotConfig};
 
 /// How long one wait for a card lasts before the slot looks whether it should stop.
@@ -98,7 +99,7 @@ impl Slot {
     /// One blank from insertion to removal.
     fn round(&self, readers: &Readers) -> Result<(), StationError> {
         let stop = || self.stopping();
-        self.send_reports()?;
+        self.reconcile()?;
         self.tell(Happening::WaitingForCard);
         // The chips of one blank come and go together: the first one's reader tells.
         let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
@@ -235,7 +236,8 @@ impl Slot {
             number: number.clone(),
             kind: lease.record.kind,
         });
-        if !self.journal().begin(lease.id, &self.config.name)? {
+        let named = lease.record.number;
+        if !self.journal().begin(lease.id, named, &self.config.name)? {
             return self.journal().settle(lease.id);
         }
         let started = Instant::now();
@@ -286,21 +288,24 @@ impl Slot {
 
     /// Sends what is in the outbox, in order. What cannot be sent now stays.
     fn send_reports(&self) -> Result<(), StationError> {
-        loop {
-            // One slot sends at a time, so that the order holds; the journal stays free.
-            let _turn = self
-                .shared
-                .outbox
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let Some(report) = self.journal().next_report()? else {
-                return Ok(());
-            };
-            self.shared
-                .runtime
-                .block_on(self.shared.centre.report(&self.shared.actor, &report))?;
-            self.journal().sent(report.sequence)?;
-        }
+        // One slot sends at a time, so that the order holds; the journal stays free.
+        let _turn = self.turn();
+        let shared = &self.shared;
+        let sending = outbox::send(&self.journal, &*shared.centre, &shared.actor);
+        shared.runtime.block_on(sending)
+    }
+
+    /// As [`Slot::send_reports`], after the centre said what it has of this station.
+    fn reconcile(&self) -> Result<(), StationError> {
+        let _turn = self.turn();
+        let shared = &self.shared;
+        let reconciling = outbox::reconcile(&self.journal, &*shared.centre, &shared.actor);
+        shared.runtime.block_on(reconciling)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        let outbox = self.shared.outbox.lock();
+        outbox.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -63,4 +63,26 @@ fn an_installation_comes_back_from_its_backup() {
     };
     assert_eq!(documents(&restored), documents(&data));
     assert_eq!(documents(&restored).as_array().unwrap().len(), 1);
+
+    // It says that it is restored, and awaits its station before it gives work.
+    let reconcile = |what: &[&str]| {
+        let mut reconcile = zimogs();
+        reconcile.args(["central", "reconcile"]).args(what);
+        reconcile.args(["--json", "--data"]).arg(&restored);
+        reconcile
+    };
+    let status = json(&mut reconcile(&["status"]));
+    assert_eq!(status["stations"][0]["station"], "demo-station");
+    assert_eq!(status["stations"][0]["reconciled"], Value::Null);
+    assert_eq!(status["finished"], Value::Null);
+    let end = ["end", "--witness", "auditor"];
+    let awaited = Ran::of(reconcile(&end).output().unwrap()).ends(4);
+    assert!(awaited.err.contains("demo-station"), "{}", awaited.err);
+    let given_up = ["--without", "demo-station", "--cause", "the demo is over"];
+    let ended = json(&mut reconcile(&[&end[..], &given_up[..]].concat()));
+    assert_eq!(ended["renumbered"], 0, "nothing waited");
+    assert_ne!(json(&mut reconcile(&["status"]))["finished"], Value::Null);
+    let mut series = zimogs();
+    series.args(["central", "series", "check", "--data"]);
+    run(series.arg(&restored));
 }

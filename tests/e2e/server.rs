@@ -384,6 +384,7 @@ fn a_station_goes_on_after_the_server_was_killed() {
     let report = Report {
         lease: lease.id,
         sequence: 1,
+        number: None,
         end: BlankEnd::Untouched {
             cause: "the test ends".into(),
         },

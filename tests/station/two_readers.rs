@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use api::{
     Actor, ApiError, BlankEnd, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Lease, LeaseId, LeaseRequest, ProfilePin, ProveRequest,
+    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseId, LeaseRequest, ProfilePin, ProveRequest,
     PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
+    Standing, Welcome,
 };
 use async_trait::async_trait;
 use document::{Environment, Purpose};
@@ -95,6 +96,14 @@ fn never<T>() -> Result<T, ApiError> {
 
 #[async_trait]
 impl Centre for Crossed {
+    async fn hello(&self, _: &Actor, hello: &Hello) -> Result<Welcome, ApiError> {
+        Ok(Welcome {
+            epoch: None,
+            reports: hello.acknowledged,
+            standing: Standing::Known,
+        })
+    }
+
     async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
         Ok(self.lease.lock().unwrap().take())
     }

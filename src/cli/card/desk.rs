@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Lease, LeaseRequest, ProveRequest, PutKeyGrant, PutKeyRequest,
-    Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
+    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Standing, Welcome,
 };
 use async_trait::async_trait;
 use central::{CentralError, EnvelopeKeys, SealOrder, SealedStage, prove_possession};
@@ -358,6 +358,15 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[async_trait]
 impl Centre for Desk {
+    async fn hello(&self, _: &Actor, hello: &Hello) -> Result<Welcome, ApiError> {
+        // Nobody sets a desk's store back: it is this process.
+        Ok(Welcome {
+            epoch: None,
+            reports: hello.last,
+            standing: Standing::Known,
+        })
+    }
+
     async fn lease(&self, _: &Actor, _: &LeaseRequest) -> Result<Option<Lease>, ApiError> {
         Ok(Some(self.0.lease.clone()))
     }

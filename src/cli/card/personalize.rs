@@ -166,7 +166,9 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     })
     .or_fail(Kind::Failed)?;
     let mut journal = runs.journal().or_fail(Kind::Failed)?;
-    journal.begin(lease.id, DESK).or_fail(Kind::Failed)?;
+    journal
+        .begin(lease.id, lease.record.number, DESK)
+        .or_fail(Kind::Failed)?;
     let desk = Desk::new(
         keys,
         runs,

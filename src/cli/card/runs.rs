@@ -231,7 +231,7 @@ mod tests {
 
     fn end(runs: &Runs, run: &Run, end: BlankEnd) {
         let mut journal = runs.journal().unwrap();
-        journal.begin(run.lease, "desk").unwrap();
+        journal.begin(run.lease, run.number, "desk").unwrap();
         journal.end(run.lease, end, Vec::new(), 1).unwrap();
         let report = journal.next_report().unwrap().unwrap();
         runs.end(&report).unwrap();
@@ -277,7 +277,7 @@ mod tests {
             let runs = Runs::open(folder.path()).unwrap();
             runs.begin(&run).unwrap();
             let mut journal = runs.journal().unwrap();
-            journal.begin(run.lease, "desk").unwrap();
+            journal.begin(run.lease, run.number, "desk").unwrap();
             let entry = perso::JournalEntry {
                 step: "replace_keys issuer".into(),
                 moment: perso::Moment::Intent,

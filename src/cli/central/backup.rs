@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use central::{DatabaseSource, JudgedLog, judge_copy, judge_database};
+use central::{DatabaseSource, JudgedLog, judge_copy, judge_database, mark_restored};
 use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,8 @@ const APART: [&str; 6] = [
     "central.db-wal",
     "central.db-shm",
 ];
+/// How many numbers of each series a restored store passes over: several days of a busy office.
+pub(crate) const PASS_OVER: u32 = 10_000;
 /// The longest file of an installation, in bytes.
 const MAX_FILE: usize = 64 << 20;
 /// How deep its folders are.
@@ -75,6 +77,10 @@ pub(crate) struct Restore {
     /// No checkpoint is known: nobody can tell whether the backup is the last.
     #[arg(long, conflicts_with = "witness")]
     without_witness: bool,
+    /// How many numbers of each series are passed over: more than may have been given since the
+    /// backup was made. They are void.
+    #[arg(long, value_name = "NUMBERS", default_value_t = PASS_OVER, value_parser = clap::value_parser!(u32).range(..=9_999_999))]
+    pass_over: u32,
     /// One JSON value instead of text.
     #[arg(long)]
     json: bool,
@@ -218,6 +224,12 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         }
         fs::copy(options.backup.join(name), &to).or_fail(Kind::Failed)?;
     }
+    let restored = match manifest.files.contains_key(DATABASE) {
+        true => DatabaseSource::Sqlite(options.data.join(DATABASE)),
+        false => Installation::open(&options.data)?.database()?,
+    };
+    let (now, made) = (Timestamp::now(), Some(manifest.made));
+    runtime.block_on(mark_restored(&restored, now, made, options.pass_over))?;
     if options.json {
         return told(&options.data, &digest, &log);
     }
@@ -226,7 +238,9 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         log.entries,
         options.data.display()
     ))?;
-    output::line("next: bring its token back (zimogs hsm restore), and start it")
+    output::line(
+        "next: bring its token back (zimogs hsm restore), and start it; it gives work once its stations have reconciled: zimogs central reconcile status",
+    )
 }
 
 /// Judges the database of an installation.

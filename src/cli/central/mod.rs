@@ -12,6 +12,7 @@ mod lease;
 mod new_pins;
 mod parcel;
 mod quality;
+mod reconcile;
 mod register;
 mod search;
 mod series;
@@ -103,6 +104,9 @@ pub(crate) enum Command {
     /// kept elsewhere: of a restored database, before a store is opened with it. Example:
     /// zimogs central verify --witness export/checkpoint --data FOLDER
     Verify(backup::Verify),
+    /// After a restoration: which stations are awaited, and when work is given again.
+    #[command(subcommand)]
+    Reconcile(reconcile::Command),
     /// Incidents: what is not as the books say.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -280,6 +284,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Restore(options) => backup::restore(options),
         Command::AuditBooks(place) => audit_books::run(place),
         Command::Verify(options) => backup::verify(options),
+        Command::Reconcile(command) => reconcile::run(command),
         Command::Incident(command) => incident::run(command),
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),

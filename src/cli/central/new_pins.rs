@@ -99,7 +99,10 @@ pub(crate) fn run(options: &NewPins) -> Result<(), Failure> {
             let lease = central
                 .lease_new_pins(&actor, &options.number, &options.cause)
                 .await?;
-            if !journal.begin(lease.id, PLACE).or_fail(Kind::Failed)? {
+            if !journal
+                .begin(lease.id, lease.record.number, PLACE)
+                .or_fail(Kind::Failed)?
+            {
                 return Err(Failure::new(
                     Kind::Failed,
                     format!("lease {} was begun and reported before", lease.id),

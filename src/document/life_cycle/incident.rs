@@ -22,6 +22,10 @@ named! {
         ParcelMissing = "parcel-missing",
         /// A document is not where the books say.
         DocumentMissing = "document-missing",
+        /// A station reports a lease that the store does not know.
+        UnknownLease = "unknown-lease",
+        /// The store lacks what it acknowledged to a station.
+        StoreBehind = "store-behind",
         /// Anything else that somebody reports.
         Other = "other",
     }

@@ -4,8 +4,8 @@
 //! arrived: the store gives the same answer and does nothing twice.
 
 use api::{
-    Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Lease, LeaseRequest,
-    ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest,
+    Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Hello, Lease,
+    LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest,
 };
 use axum::extract::State;
 use axum::routing::post;
@@ -46,6 +46,7 @@ macro_rules! methods {
 }
 
 methods! {
+    "hello" = hello(Hello);
     "claim" = claim(ClaimRequest);
     "open-channel" = open_channel(ChannelRequest);
     "put-keys" = put_keys(PutKeyRequest);

@@ -340,6 +340,7 @@ pub(super) fn report(lease: &Lease, sequence: u64, run: &Run, end: BlankEnd) -> 
     Report {
         lease: lease.id,
         sequence,
+        number: Some(lease.record.number),
         end,
         chips: vec![reported(PRODUCT, run)],
         milliseconds: 41_000,
@@ -364,6 +365,7 @@ pub(super) fn bare_report(lease: &Lease, sequence: u64, end: BlankEnd) -> Report
     Report {
         lease: lease.id,
         sequence,
+        number: Some(lease.record.number),
         end,
         chips: Vec::new(),
         milliseconds: 1,

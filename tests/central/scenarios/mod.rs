@@ -43,6 +43,7 @@ mod random_lives;
 mod registers;
 mod releasing;
 mod reporting;
+mod restoration;
 mod rights;
 mod saga;
 mod sealed_pins;

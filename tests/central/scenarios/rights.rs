@@ -111,10 +111,16 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
     let report = api::Report {
         lease,
         sequence: 1,
+        number: None,
         end: BlankEnd::Personalized,
         chips: Vec::new(),
         milliseconds: 0,
         journal: Vec::new(),
+    };
+    let hello = api::Hello {
+        acknowledged: 0,
+        last: 9,
+        in_work: 0,
     };
     let request = request("s", &["lateid-v2"]);
     let (witness, cause) = ("auditor".to_owned(), "no".to_owned());
@@ -278,6 +284,19 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.cancel_document(&who, "APP-0", "no").await),
         ),
         ("leases", of(central.leases(&who).await)),
+        (
+            "begin_reconciliation",
+            of(central
+                .begin_reconciliation(&who, "auditor-2", None, 0)
+                .await),
+        ),
+        (
+            "end_reconciliation",
+            of(central
+                .end_reconciliation(&who, "auditor-2", &Default::default(), "no")
+                .await),
+        ),
+        ("reconciliation", of(central.reconciliation(&who).await)),
         ("parcels", of(central.parcels(&who, true).await)),
         (
             "print_envelope",
@@ -359,6 +378,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("journal", of(central.journal(&who, number).await)),
         ("blanks", of(central.blanks(&who).await)),
         ("numbers", of(central.numbers(&who).await)),
+        ("hello", at(central.hello(&who, &hello).await)),
         ("lease", at(central.lease(&who, &request).await)),
         (
             "open_channel",
@@ -423,6 +443,7 @@ fn every_act_is_one_roles_business() {
                 "blanks",
                 "numbers",
                 "incidents",
+                "reconciliation",
                 "places",
                 "days",
                 "stock",
@@ -467,6 +488,7 @@ fn every_act_is_one_roles_business() {
                     "operator" => [
                         &looks[..],
                         &[
+                            "hello",
                             "lease",
                             "open_channel",
                             "put_keys",
@@ -528,6 +550,8 @@ fn every_act_is_one_roles_business() {
                             "concede",
                             "give_up_lease",
                             "cancel",
+                            "begin_reconciliation",
+                            "end_reconciliation",
                         ][..],
                         &ends,
                         &mishaps,

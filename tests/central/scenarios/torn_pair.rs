@@ -68,6 +68,7 @@ async fn attempt(
     let report = Report {
         lease: lease.id,
         sequence,
+        number: None,
         end,
         chips: runs.iter().map(|(name, run)| reported(name, run)).collect(),
         milliseconds: 1,

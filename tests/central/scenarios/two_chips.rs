@@ -51,6 +51,7 @@ fn report(lease: &api::Lease, sequence: u64, runs: &[(&str, &Run)], end: BlankEn
     Report {
         lease: lease.id,
         sequence,
+        number: None,
         end,
         chips: runs.iter().map(|(name, run)| reported(name, run)).collect(),
         milliseconds: 60_000,

@@ -1,0 +1,629 @@
+//! A store that was restored from a backup: what it forgot, its stations tell it again, and nothing
+//! is made before they have.
+//!
+//! ```text
+//!   restore ──► epoch ──► open: numbers passed over ──► hello of each station, its reports again
+//!                                                            │          (`quarantine`)
+//!                 work is given again ◄── two persons ◄──────┘ all reconciled, or given up by name
+//! ```
+//!
+//! What was leased after the backup stands in the queue again: leased once more, there would be two
+//! live documents. What was numbered after it is numbered again by the next approval: so the first
+//! thing that a restored store does is to pass over more numbers than may have been given.
+
+use std::collections::BTreeSet;
+
+use api::{Actor, Epoch, Hello, Standing, Welcome};
+use audit::Control;
+use document::Act;
+use document::life_cycle::{DocumentState, IncidentKind, StationState};
+use jiff::Timestamp;
+use sqlx::Row;
+use uuid::Uuid;
+
+use crate::accounts::authorise;
+use crate::applications::check_cause;
+use crate::central::Central;
+use crate::contention::retried;
+use crate::database::{Connection, Database, DatabaseSource, DbRow, Write, moment, parsed, stored};
+use crate::desk;
+use crate::documents::Document;
+use crate::error::{CentralError, Result};
+use crate::in_use::witnessed;
+use crate::scribe::Deed;
+use crate::series::{StoredSeries, void_free};
+
+/// How many documents get another number in one transaction.
+const BATCH: i64 = 50;
+/// Numbers of all environments have seven digits: no series has more.
+const MOST_NUMBERS: u32 = 9_999_999;
+/// Why the numbers after a restoration are void.
+const PASSED_OVER: &str =
+    "they may have been given after the backup that the store was restored from";
+
+/// One restoration, as it is stored.
+pub(crate) struct Restoration {
+    pub(crate) epoch: Epoch,
+    restored: Timestamp,
+    copied: Option<Timestamp>,
+    passed_over: i64,
+    is_begun: bool,
+    finished: Option<Timestamp>,
+}
+
+impl Restoration {
+    fn read(row: &DbRow) -> Result<Self> {
+        let at = |column| row.get::<Option<i64>, _>(column).map(moment).transpose();
+        let epoch: Uuid = parsed("an epoch", row.get("epoch"))?;
+        Ok(Self {
+            epoch: Epoch(epoch),
+            restored: moment(row.get("restored"))?,
+            copied: at("copied")?,
+            passed_over: row.get("passed_over"),
+            is_begun: at("begun")?.is_some(),
+            finished: at("finished")?,
+        })
+    }
+
+    /// Loads the last restoration; none where the store was never restored.
+    pub(crate) async fn last(tx: &mut Connection) -> Result<Option<Self>> {
+        let row = sqlx::query(
+            "SELECT epoch, restored, copied, passed_over, begun, finished FROM restoration ORDER BY position DESC LIMIT 1",
+        )
+        .fetch_optional(tx)
+        .await?;
+        row.as_ref().map(Self::read).transpose()
+    }
+
+    /// Loads the restoration in which a station has not reconciled yet; none where nothing is
+    /// awaited of it.
+    pub(crate) async fn awaiting(tx: &mut Connection, station: &str) -> Result<Option<Self>> {
+        let Some(last) = Self::last(tx).await? else {
+            return Ok(None);
+        };
+        let is_through = last.has_reconciled(tx, station).await?;
+        Ok(Some(last).filter(|_| !is_through))
+    }
+
+    async fn has_reconciled(&self, tx: &mut Connection, station: &str) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM reconciled_station WHERE epoch = $1 AND station = $2",
+        )
+        .bind(self.epoch.to_string())
+        .bind(station)
+        .fetch_one(tx)
+        .await?;
+        Ok(found > 0)
+    }
+}
+
+/// A station in a reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconcilingStation {
+    /// Its name.
+    pub station: String,
+    /// When the store had all of its reports again; none: it is awaited.
+    pub reconciled: Option<Timestamp>,
+}
+
+/// A report under a lease that the store does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedReport {
+    /// The station.
+    pub station: String,
+    /// Its running number.
+    pub sequence: u64,
+    /// The lease.
+    pub lease: String,
+    /// The number that the document had.
+    pub number: Option<String>,
+    /// `personalized`, `spoiled` or `untouched`.
+    pub end: String,
+    /// The blanks that its chips are of, in the books.
+    pub blanks: Vec<String>,
+    /// When it came.
+    pub received: Timestamp,
+}
+
+/// How far a reconciliation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconciliation {
+    /// Which life of the store it is.
+    pub epoch: Epoch,
+    /// When the store was restored.
+    pub restored: Timestamp,
+    /// When the backup was made, where that is known.
+    pub copied: Option<Timestamp>,
+    /// When people ended it.
+    pub finished: Option<Timestamp>,
+    /// Every station that the store knows.
+    pub stations: Vec<ReconcilingStation>,
+    /// What came under leases that the store does not know.
+    pub quarantined: Vec<QuarantinedReport>,
+}
+
+/// Notes in a store's database, which nobody has open, that it was restored from a backup that
+/// was made at `copied`. From its next start on it gives no work until its stations have reconciled,
+/// and no series gives any of its next `pass_over` numbers.
+///
+/// # Errors
+/// [`CentralError::Invalid`] for more numbers than a series has, and the
+/// database's failures.
+pub async fn mark_restored(
+    source: &DatabaseSource,
+    now: Timestamp,
+    copied: Option<Timestamp>,
+    pass_over: u32,
+) -> Result<Epoch> {
+    let database = Database::open(source).await?;
+    let mut tx = database.write().await?;
+    let epoch = mark(&mut tx, now, copied, pass_over).await?;
+    tx.commit().await?;
+    database.close().await;
+    Ok(epoch)
+}
+
+async fn mark(
+    tx: &mut Connection,
+    now: Timestamp,
+    copied: Option<Timestamp>,
+    pass_over: u32,
+) -> Result<Epoch> {
+    if pass_over > MOST_NUMBERS {
+        return Err(CentralError::invalid(format!(
+            "a series has at most {MOST_NUMBERS} numbers; pass over as many as may have been given since the backup, and some more"
+        )));
+    }
+    let last: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM restoration")
+        .fetch_one(&mut *tx)
+        .await?;
+    let epoch = Epoch(Uuid::now_v7());
+    sqlx::query(
+        "INSERT INTO restoration (epoch, position, restored, copied, passed_over) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(epoch.to_string())
+    .bind(last + 1)
+    .bind(stored(now))
+    .bind(copied.map(stored))
+    .bind(i64::from(pass_over))
+    .execute(tx)
+    .await?;
+    Ok(epoch)
+}
+
+impl Central {
+    /// Does what a restored store does first: it passes over numbers, and says in the log what it is.
+    pub(crate) async fn begin_restoration(&self) -> Result<()> {
+        retried!(self.try_begin_restoration())
+    }
+
+    async fn try_begin_restoration(&self) -> Result<()> {
+        let mut tx = self.write().await?;
+        let last = Restoration::last(&mut tx).await?;
+        if let Some(last) = last.filter(|last| !last.is_begun) {
+            self.begin(&mut tx, None, &last).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        restoration: &Restoration,
+    ) -> Result<()> {
+        let now = stored(self.now());
+        for series in StoredSeries::all(tx).await? {
+            let last = series.last.min(series.next + restoration.passed_over - 1);
+            void_free(tx, &series, (series.next, last), now, PASSED_OVER).await?;
+        }
+        let epoch = restoration.epoch.to_string();
+        sqlx::query("UPDATE restoration SET begun = $1 WHERE epoch = $2")
+            .bind(now)
+            .bind(&epoch)
+            .execute(&mut **tx)
+            .await?;
+        let mut deed = Deed::new("store.restored", Control::BACKUP, "store", "central")
+            .with("epoch", epoch)
+            .with("restored", restoration.restored)
+            .with("numbers-passed-over", restoration.passed_over);
+        if let Some(copied) = restoration.copied {
+            deed = deed.with("backup", copied);
+        }
+        self.record(tx, actor, &deed).await
+    }
+
+    /// Notes that the database under this store was restored by its own means. Returns the new epoch.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a security officer, and for one's own witness;
+    /// [`CentralError::Conflict`] while another reconciliation is not ended;
+    /// [`CentralError::Invalid`] for more numbers than a series has.
+    pub async fn begin_reconciliation(
+        &self,
+        actor: &Actor,
+        witness: &str,
+        copied: Option<Timestamp>,
+        pass_over: u32,
+    ) -> Result<Epoch> {
+        let deed = Deed::new("store.restored", Control::BACKUP, "store", "central");
+        let result = retried!(self.try_begin(actor, witness, copied, pass_over));
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_begin(
+        &self,
+        actor: &Actor,
+        witness: &str,
+        copied: Option<Timestamp>,
+        pass_over: u32,
+    ) -> Result<Epoch> {
+        let mut tx = self.write().await?;
+        let officer = authorise(&mut tx, actor, Act::ReconcileStore).await?;
+        witnessed(&mut tx, &officer, witness).await?;
+        let last = Restoration::last(&mut tx).await?;
+        if last.is_some_and(|last| last.finished.is_none()) {
+            return Err(CentralError::conflict(
+                "the store reconciles already; end that first",
+            ));
+        }
+        let epoch = mark(&mut tx, self.now(), copied, pass_over).await?;
+        let marked = Restoration::last(&mut tx).await?;
+        let marked = marked.ok_or_else(|| CentralError::damaged("a restoration"))?;
+        self.begin(&mut tx, Some(actor), &marked).await?;
+        tx.commit().await?;
+        Ok(epoch)
+    }
+
+    /// Demands that no restoration stands against making documents: of this station all is known
+    /// again, and people have ended the reconciliation.
+    pub(crate) async fn check_reconciled(&self, tx: &mut Connection, station: &str) -> Result<()> {
+        let Some(last) = Restoration::last(tx).await? else {
+            return Ok(());
+        };
+        if last.finished.is_none() {
+            return Err(CentralError::Reconciling {
+                reason: "the store was restored from a backup, and what was made after it is not known yet; a security officer ends the reconciliation: zimogs central reconcile",
+            });
+        }
+        match last.has_reconciled(tx, station).await? {
+            true => Ok(()),
+            false => Err(CentralError::Reconciling {
+                reason: "the store was restored from a backup, and this station has not sent its reports again",
+            }),
+        }
+    }
+
+    /// As [`Central::check_reconciled`], for what is made without a station.
+    pub(crate) async fn check_not_reconciling(&self, tx: &mut Connection) -> Result<()> {
+        match Restoration::last(tx).await? {
+            Some(last) if last.finished.is_none() => Err(CentralError::conflict(
+                "the store was restored from a backup, and what was made after it is not known yet; a security officer ends the reconciliation: zimogs central reconcile",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hears how far a station's journal goes, and tells what the store has of it.
+    pub(crate) async fn greet_station(&self, actor: &Actor, hello: &Hello) -> Result<Welcome> {
+        let deed = Deed::new(
+            "station.reconciled",
+            Control::BACKUP,
+            "station",
+            &actor.station,
+        );
+        let result = retried!(self.try_greet(actor, &deed, hello));
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_greet(&self, actor: &Actor, deed: &Deed, hello: &Hello) -> Result<Welcome> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
+        let reports = last_report(&mut tx, &actor.station).await?.unsigned_abs();
+        if reports > hello.last {
+            return Err(CentralError::conflict(format!(
+                "the store has reports of this station up to {reports}, and its journal ends at {}: the journal was replaced or set back; bring it back, or let the station in under another name",
+                hello.last
+            )));
+        }
+        let last = Restoration::last(&mut tx).await?;
+        let epoch = last.as_ref().map(|last| last.epoch);
+        let is_through = match &last {
+            Some(last) => last.has_reconciled(&mut tx, &actor.station).await?,
+            None => true,
+        };
+        drop(tx);
+        let has_all = reports == hello.last && hello.in_work == 0;
+        let standing = match &last {
+            _ if is_through && hello.acknowledged > reports => {
+                self.open_behind(actor, reports, hello).await?;
+                Standing::Behind
+            }
+            Some(last) if !is_through && has_all => {
+                self.note_reconciled(actor, deed, last, reports).await?
+            }
+            Some(last) if !is_through || last.finished.is_none() => Standing::Reconciling,
+            _ => Standing::Known,
+        };
+        Ok(Welcome {
+            epoch,
+            reports,
+            standing,
+        })
+    }
+
+    /// Opens the incident that the store lacks what it acknowledged, once.
+    async fn open_behind(&self, actor: &Actor, reports: u64, hello: &Hello) -> Result<()> {
+        let mut tx = self.write().await?;
+        let text = format!(
+            "the store has {reports} reports of this station and acknowledged {}: its database was set back; note that it was restored (zimogs central reconcile begin) before anything is made",
+            hello.acknowledged
+        );
+        let subject = format!("station/{}", actor.station);
+        self.open_incident(&mut tx, actor, IncidentKind::StoreBehind, &subject, &text)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn note_reconciled(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        restoration: &Restoration,
+        reports: u64,
+    ) -> Result<Standing> {
+        let mut tx = self.write().await?;
+        let done = sqlx::query(
+            "INSERT INTO reconciled_station (epoch, station, reconciled) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(restoration.epoch.to_string())
+        .bind(&actor.station)
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 1 {
+            let deed = deed
+                .clone()
+                .with("epoch", restoration.epoch)
+                .with("reports", reports);
+            self.record(&mut tx, Some(actor), &deed).await?;
+        }
+        tx.commit().await?;
+        Ok(match restoration.finished {
+            Some(_) => Standing::Known,
+            None => Standing::Reconciling,
+        })
+    }
+
+    /// Tells how far the reconciliation after the last restoration is; none where the store was
+    /// never restored.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to reports.
+    pub async fn reconciliation(&self, actor: &Actor) -> Result<Option<Reconciliation>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let Some(last) = Restoration::last(&mut tx).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Reconciliation {
+            stations: stations(&mut tx, last.epoch).await?,
+            quarantined: quarantined(&mut tx, last.epoch).await?,
+            epoch: last.epoch,
+            restored: last.restored,
+            copied: last.copied,
+            finished: last.finished,
+        }))
+    }
+
+    /// Ends the reconciliation, before a witness: work is given again. Stations that will never
+    /// report are given up by name: what they made is not known, so every document that they may have
+    /// made gets another number. Returns how many did.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] unless the actor is a security officer, for one's own witness, and
+    /// while a station is awaited that is not given up; [`CentralError::Conflict`] where there is
+    /// nothing to end, and while a lease holds a document whose number is on another blank too;
+    /// [`CentralError::Invalid`] without a cause where stations are given up.
+    pub async fn end_reconciliation(
+        &self,
+        actor: &Actor,
+        witness: &str,
+        given_up: &BTreeSet<String>,
+        cause: &str,
+    ) -> Result<usize> {
+        let deed = Deed::new("store.reconciled", Control::BACKUP, "store", "central");
+        let result = retried!(self.try_end(actor, &deed, witness, given_up, cause));
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_end(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        witness: &str,
+        given_up: &BTreeSet<String>,
+        cause: &str,
+    ) -> Result<usize> {
+        if !given_up.is_empty() {
+            check_cause(cause)?;
+        }
+        let mut renumbered = 0;
+        loop {
+            let mut tx = self.write().await?;
+            let officer = authorise(&mut tx, actor, Act::ReconcileStore).await?;
+            let witness = witnessed(&mut tx, &officer, witness).await?;
+            let last = Restoration::last(&mut tx).await?;
+            let last = last.filter(|last| last.finished.is_none());
+            let last =
+                last.ok_or_else(|| CentralError::conflict("the store does not reconcile"))?;
+            self.check_ended(&mut tx, &last, given_up).await?;
+            let doubtful = doubtful(&mut tx, &last, !given_up.is_empty()).await?;
+            for id in &doubtful {
+                let mut document = Document::load(&mut tx, id).await?;
+                self.give_up_blank(&mut tx, actor, &mut document).await?;
+            }
+            renumbered += doubtful.len();
+            if doubtful.is_empty() {
+                sqlx::query(
+                    "UPDATE restoration SET finished = $1, finished_by = $2, finished_with = $3 WHERE epoch = $4",
+                )
+                .bind(stored(self.now()))
+                .bind(&officer.id)
+                .bind(&witness.id)
+                .bind(last.epoch.to_string())
+                .execute(&mut *tx)
+                .await?;
+                let mut deed = deed
+                    .clone()
+                    .with("epoch", last.epoch)
+                    .with("witness", &witness.id)
+                    .with("renumbered", renumbered);
+                if !given_up.is_empty() {
+                    let names: Vec<_> = given_up.iter().map(String::as_str).collect();
+                    deed = deed.with("given-up", names.join(" ")).with("cause", cause);
+                }
+                self.record(&mut tx, Some(actor), &deed).await?;
+            }
+            tx.commit().await?;
+            if doubtful.is_empty() {
+                return Ok(renumbered);
+            }
+        }
+    }
+
+    async fn check_ended(
+        &self,
+        tx: &mut Connection,
+        last: &Restoration,
+        given_up: &BTreeSet<String>,
+    ) -> Result<()> {
+        let stations = stations(tx, last.epoch).await?;
+        let awaited = |one: &&ReconcilingStation| one.reconciled.is_none();
+        let left: Vec<_> = stations
+            .iter()
+            .filter(awaited)
+            .map(|one| one.station.as_str())
+            .filter(|name| !given_up.contains(*name))
+            .collect();
+        if !left.is_empty() {
+            return Err(CentralError::refused(format!(
+                "not every report is here again of {}; start these stations, or give those up that will never report",
+                left.join(", ")
+            )));
+        }
+        let bound: Option<String> = sqlx::query_scalar(
+            "SELECT d.number FROM document d JOIN quarantined_report q ON q.number = d.number
+             WHERE d.state = $1 AND q.touched = 1 ORDER BY d.number LIMIT 1",
+        )
+        .bind(DocumentState::AtStation.name())
+        .fetch_optional(tx)
+        .await?;
+        match bound {
+            None => Ok(()),
+            Some(number) => Err(CentralError::conflict(format!(
+                "document {number} is at a station, and its number is on another blank too; wait for the report of its lease, or give the lease up"
+            ))),
+        }
+    }
+}
+
+/// Returns the highest sequence number of a station's reports, of whatever lease; 0: none.
+pub(crate) async fn last_report(tx: &mut Connection, station: &str) -> Result<i64> {
+    let taken: i64 =
+        sqlx::query_scalar("SELECT COALESCE(max(sequence), 0) FROM report WHERE station = $1")
+            .bind(station)
+            .fetch_one(&mut *tx)
+            .await?;
+    let apart: i64 = sqlx::query_scalar(
+        "SELECT COALESCE(max(sequence), 0) FROM quarantined_report WHERE station = $1",
+    )
+    .bind(station)
+    .fetch_one(tx)
+    .await?;
+    Ok(taken.max(apart))
+}
+
+/// Returns the stations that may have worked, by name: all that are let in, and in a test those
+/// that ever had a lease.
+async fn stations(tx: &mut Connection, epoch: Epoch) -> Result<Vec<ReconcilingStation>> {
+    let rows = sqlx::query(
+        "SELECT k.name, r.reconciled FROM (
+             SELECT name FROM station WHERE state IN ($1, $2)
+             UNION SELECT station AS name FROM lease WHERE purpose = 'personalization' AND slot <> $3
+                 AND station NOT IN (SELECT name FROM station)
+         ) k LEFT JOIN reconciled_station r ON r.station = k.name AND r.epoch = $4 ORDER BY k.name",
+    )
+    .bind(StationState::Enrolled.name())
+    .bind(StationState::Suspended.name())
+    .bind(desk::SLOT)
+    .bind(epoch.to_string())
+    .fetch_all(tx)
+    .await?;
+    let line = |row: &DbRow| {
+        let reconciled: Option<i64> = row.get("reconciled");
+        Ok(ReconcilingStation {
+            station: row.get("name"),
+            reconciled: reconciled.map(moment).transpose()?,
+        })
+    };
+    rows.iter().map(line).collect()
+}
+
+async fn quarantined(tx: &mut Connection, epoch: Epoch) -> Result<Vec<QuarantinedReport>> {
+    let rows = sqlx::query(
+        "SELECT station, sequence, lease, number, end_state, received FROM quarantined_report
+         WHERE epoch = $1 ORDER BY station, sequence",
+    )
+    .bind(epoch.to_string())
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut reports = Vec::new();
+    for row in &rows {
+        let (station, sequence): (String, i64) = (row.get("station"), row.get("sequence"));
+        let blanks = sqlx::query_scalar(
+            "SELECT DISTINCT c.blank FROM quarantined_chip q JOIN chip c ON c.serial = q.serial
+             WHERE q.station = $1 AND q.sequence = $2 ORDER BY c.blank",
+        )
+        .bind(&station)
+        .bind(sequence)
+        .fetch_all(&mut *tx)
+        .await?;
+        reports.push(QuarantinedReport {
+            sequence: sequence.unsigned_abs(),
+            lease: row.get("lease"),
+            number: row.get("number"),
+            end: row.get("end_state"),
+            received: moment(row.get("received"))?,
+            station,
+            blanks,
+        });
+    }
+    Ok(reports)
+}
+
+/// Returns documents in the queue whose number is on a blank that the store does not know, or, where
+/// stations were given up, may be on one: at most [`BATCH`].
+async fn doubtful(
+    tx: &mut Connection,
+    last: &Restoration,
+    stations_are_missing: bool,
+) -> Result<Vec<String>> {
+    let named = "n.number IN (SELECT q.number FROM quarantined_report q WHERE q.touched = 1)";
+    let which = match stations_are_missing {
+        true => "n.given < $2",
+        false => named,
+    };
+    let found = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "SELECT d.id FROM document d JOIN number n ON n.number = d.number AND n.document = d.id
+         WHERE d.state = $1 AND CAST($2 AS BIGINT) IS NOT NULL AND {which} ORDER BY d.id LIMIT $3"
+    )))
+    .bind(DocumentState::Queued.name())
+    .bind(stored(last.restored))
+    .bind(BATCH)
+    .fetch_all(tx)
+    .await?;
+    Ok(found)
+}
