@@ -16,6 +16,9 @@ pub const STATION: &str = "/v1/station";
 /// The header that names the person who is signed in at the station.
 pub const PERSON: &str = "zimogs-person";
 
+/// The header that tells what a request is part of (*W3C Trace Context §3.2*).
+pub const TRACEPARENT: &str = "traceparent";
+
 /// The media type of a [`Problem`].
 pub const PROBLEM_JSON: &str = "application/problem+json";
 

@@ -8,6 +8,7 @@ use api::{
     PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Welcome,
 };
 use async_trait::async_trait;
+use tracing::Instrument;
 
 use crate::central::Central;
 use crate::error::{CentralError, Result};
@@ -15,8 +16,10 @@ use crate::error::{CentralError, Result};
 /// Runs an act to its end, whether or not its caller waits for it: a certificate must not be
 /// signed for somebody who gave up, and then be in no book.
 async fn whole<T: Send + 'static>(
+    name: &'static str,
     act: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T, ApiError> {
+    let act = act.instrument(tracing::info_span!("act", name));
     let ended = tokio::spawn(act).await.map_err(|_| CentralError::Ending)?;
     Ok(ended?)
 }
@@ -28,7 +31,7 @@ macro_rules! centre {
             $(
                 async fn $method(&self, actor: &Actor, request: &$request) -> Result<$answer, ApiError> {
                     let (central, actor, request) = (self.clone(), actor.clone(), request.clone());
-                    whole(async move { central.$act(&actor, &request).await }).await
+                    whole(stringify!($method), async move { central.$act(&actor, &request).await }).await
                 }
             )+
         }

@@ -5,6 +5,7 @@
 //! commit there is only what may (the token computes the same again, a refused number of channels is
 //! counted again), and what is sent to an authority is outside.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::CentralError;
@@ -17,6 +18,14 @@ const DOUBLE_TRIES: u32 = 3;
 
 /// The longest pause before the second try; it doubles from try to try.
 const FIRST: Duration = Duration::from_millis(4);
+
+/// How often this program did an act again.
+static RETRIES: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how often this program did an act again because others were in its way.
+pub(crate) fn retries() -> u64 {
+    RETRIES.load(Ordering::Relaxed)
+}
 
 /// The longest pause at all.
 const LONGEST: Duration = Duration::from_millis(512);
@@ -56,11 +65,17 @@ impl Tries {
         };
         self.0 += 1;
         match in_the_way(&found) {
-            Some(InTheWay::Other) if self.0 < TRIES => Ok(self.random()),
-            Some(InTheWay::Double) if self.0 < DOUBLE_TRIES => Ok(self.random()),
+            Some(InTheWay::Other) if self.0 < TRIES => Ok(self.counted()),
+            Some(InTheWay::Double) if self.0 < DOUBLE_TRIES => Ok(self.counted()),
             Some(InTheWay::Other) => Err(CentralError::Busy { source: found }),
             _ => Err(CentralError::Database(found)),
         }
+    }
+
+    /// Counts a try that is made again.
+    fn counted(&self) -> Duration {
+        RETRIES.fetch_add(1, Ordering::Relaxed);
+        self.random()
     }
 
     fn random(&self) -> Duration {

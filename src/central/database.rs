@@ -18,6 +18,7 @@ use sqlx::{Any, AnyPool, Executor, Transaction};
 use sqlx_core::any::driver::AnyDriver;
 
 use crate::error::{CentralError, Result};
+use crate::gauges::PoolUse;
 use crate::postgres::{self, PostgresAddress};
 use crate::same_thread;
 use crate::sqlite;
@@ -158,6 +159,19 @@ impl Database {
             .fetch_all(&self.long)
             .await?;
         Ok(())
+    }
+
+    /// Returns how many connections there are, and how many of them nobody uses.
+    pub(crate) fn pools(&self) -> Vec<PoolUse> {
+        let used = |name, pool: &AnyPool| PoolUse {
+            pool: name,
+            open: u64::from(pool.size()),
+            idle: u64::try_from(pool.num_idle()).unwrap_or(u64::MAX),
+        };
+        vec![
+            used("writers", &self.writers),
+            used("readers", &self.readers),
+        ]
     }
 
     pub(crate) async fn close(&self) {

@@ -65,6 +65,11 @@ impl Restoration {
         })
     }
 
+    /// Tells whether people have ended the reconciliation after it.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.is_some()
+    }
+
     /// Loads the last restoration; none where the store was never restored.
     pub(crate) async fn last(tx: &mut Connection) -> Result<Option<Self>> {
         let row = sqlx::query(

@@ -83,10 +83,24 @@ struct Settings {
     /// The store's server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     serve: Option<Served>,
+    /// Who watches the store's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    telemetry: Option<Telemetry>,
     /// What travel documents need, where any are made.
     travel: Option<travel::Part>,
     /// Where the books are; none: a SQLite file in the folder.
     database: Option<database::Part>,
+}
+
+/// Who watches the store's server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    /// The address at which Prometheus reads `/metrics`, over plain HTTP: this machine, or a network
+    /// of the collector's own.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// The collector that traces go to, by OTLP over HTTP: `http://HOST:PORT`.
+    pub(crate) otlp: Option<String>,
 }
 
 /// Where the store is served, and by which certificate.
@@ -207,6 +221,7 @@ impl Installation {
             envelopes: extras.envelopes,
             authorities: extras.authorities,
             serve: None,
+            telemetry: None,
             travel: Some(extras.travel.unwrap_or_else(travel::Part::own)),
             database: extras.database,
         };
@@ -246,6 +261,11 @@ impl Installation {
     /// Returns what is said of its server.
     pub(crate) fn served(&self) -> Option<&Served> {
         self.settings.serve.as_ref()
+    }
+
+    /// Returns who watches its server.
+    pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
+        self.settings.telemetry.as_ref()
     }
 
     /// Returns the folder.

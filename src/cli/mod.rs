@@ -21,6 +21,8 @@ mod secret_file;
 mod serving;
 mod shipped;
 mod station;
+#[cfg_attr(not(feature = "otlp"), path = "no_telemetry.rs")]
+mod telemetry;
 mod terminal;
 mod travel;
 
@@ -28,7 +30,12 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::cli::failure::Failure;
+use crate::cli::telemetry::Traces;
 
 /// Personalizes electronic identity documents.
 ///
@@ -84,7 +91,13 @@ enum Command {
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    listen();
+    let traces = match listen(arguments.command.collector().as_deref()) {
+        Ok(traces) => traces,
+        Err(failure) => {
+            failure.show();
+            return failure.code();
+        }
+    };
     let done = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Card(command) => card::run(&command),
@@ -98,6 +111,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Pki(command) => pki::run(&command),
         Command::Audit(command) => audit::run(&command),
     };
+    if let Some(traces) = traces {
+        traces.end();
+    }
     match done {
         Ok(code) => code,
         Err(failure) => {
@@ -107,15 +123,34 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+impl Command {
+    /// Returns the collector that traces go to, if any.
+    fn collector(&self) -> Option<String> {
+        let told = std::env::var(telemetry::VARIABLE).ok();
+        told.or_else(|| match self {
+            Self::Central(command) => command.collector(),
+            _ => None,
+        })
+    }
+}
+
 /// Shows on standard error what the crates have to say beside their results: warnings and errors,
-/// or what `ZIMOGS_LOG` asks for (as in `ZIMOGS_LOG=central=debug`).
-fn listen() {
+/// or what `ZIMOGS_LOG` asks for (as in `ZIMOGS_LOG=central=debug`); and sends traces to a collector.
+fn listen(collector: Option<&str>) -> Result<Option<Traces>, Failure> {
     // cryptoki calls every mechanism that it does not know an error.
     let filter = EnvFilter::try_from_env("ZIMOGS_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,cryptoki=off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let shown = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_filter(filter);
+    let traces = collector.map(Traces::to).transpose()?;
+    let listening = tracing_subscriber::registry().with(shown);
+    #[cfg(feature = "otlp")]
+    let listening = listening.with(traces.as_ref().map(|traces| {
+        let own = tracing_subscriber::filter::filter_fn(telemetry::is_sent);
+        traces.layer().with_filter(own)
+    }));
+    listening.init();
+    Ok(traces)
 }

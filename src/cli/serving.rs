@@ -24,7 +24,7 @@ use crate::cli::card::runs::write_whole;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
 use crate::cli::installation::Installation;
-use crate::cli::secret_file;
+use crate::cli::{secret_file, telemetry};
 
 /// Where a server listens unless it is told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
@@ -42,8 +42,11 @@ const LIST: Duration = Duration::from_secs(3600);
 pub(crate) struct Serving {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    server: Server,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
+    /// What tells figures; it ends with this value.
+    metrics: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// The files of a server.
@@ -76,23 +79,62 @@ impl Serving {
         })?;
         let address = listener.local_addr().or_fail(Kind::Failed)?;
         let server = Server::with_plan(central.clone(), Limits::default(), installation.plan()?);
+        server.adopt_traces(telemetry::adopt);
         let router = server::router(server.clone());
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             // Whoever let the sender go wants it to stop, too.
             let _ = stopped.await;
         };
-        let task = tokio::spawn(server::serve(listener, tls, server, router, stopped));
+        let task = tokio::spawn(server::serve(
+            listener,
+            tls,
+            server.clone(),
+            router,
+            stopped,
+        ));
         Ok(Self {
             address,
+            server,
             stop,
             task,
+            metrics: None,
         })
+    }
+
+    /// Returns the server.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Lets Prometheus read the server's figures at an address, or where the installation says; port 0
+    /// takes a free one. Returns where, if anywhere.
+    pub(crate) async fn show_metrics(
+        &mut self,
+        installation: &Installation,
+        listen: Option<SocketAddr>,
+    ) -> Result<Option<SocketAddr>, Failure> {
+        let told = installation.telemetry().and_then(|told| told.metrics);
+        let Some(listen) = listen.or(told) else {
+            return Ok(None);
+        };
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            let fault = format!("the figures cannot be shown at {listen}: {error}");
+            Failure::new(Kind::Failed, fault).with_hint("name another address: --metrics")
+        })?;
+        let address = listener.local_addr().or_fail(Kind::Failed)?;
+        let server = self.server.clone();
+        let never = std::future::pending();
+        self.metrics = Some(tokio::spawn(server::serve_metrics(listener, server, never)));
+        Ok(Some(address))
     }
 
     /// Brings what is in work to its end.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
         let _ = self.stop.send(());
+        if let Some(metrics) = self.metrics {
+            metrics.abort();
+        }
         self.task.await.or_fail(Kind::Failed)?.or_fail(Kind::Failed)
     }
 }
@@ -194,19 +236,20 @@ pub(crate) fn write_secret(path: &Path, text: &Zeroizing<String>) -> Result<(), 
 /// Looks after the store while it is served, for ever: puts the log's entries into the tree,
 /// settles certificates with their authorities, and leaves new revocation lists in the folder.
 /// What fails is told and tried again.
-pub(crate) async fn care(installation: &Installation, central: &Central) {
+pub(crate) async fn care(installation: &Installation, central: &Central, server: &Server) {
     let list = installation.folder().join("authority.crl");
     let (mut settled, mut listed) = (Instant::now(), None::<Instant>);
     loop {
         let mut round = async || -> Result<(), Failure> {
-            central.sequence().await?;
+            told(server, "sequence", central.sequence().await)?;
             let mut is_due = listed.is_none_or(|listed| listed.elapsed() >= LIST);
             if settled.elapsed() >= SETTLE {
                 settled = Instant::now();
-                is_due |= central.sweep_certificates().await?.settled > 0;
+                let swept = told(server, "certificates", central.sweep_certificates().await)?;
+                is_due |= swept.settled > 0;
             }
             if is_due {
-                let der = central.crl().await?;
+                let der = told(server, "revocation-list", central.crl().await)?;
                 write_whole(&list, &der).or_fail(Kind::Failed)?;
                 listed = Some(Instant::now());
             }
@@ -218,4 +261,10 @@ pub(crate) async fn care(installation: &Installation, central: &Central) {
         }
         tokio::time::sleep(SEQUENCE).await;
     }
+}
+
+/// Lets the server's figures know how a piece of work that is done by the clock ended.
+fn told<T, E>(server: &Server, timer: &'static str, ended: Result<T, E>) -> Result<T, E> {
+    server.timer_ran(timer, ended.is_ok());
+    ended
 }

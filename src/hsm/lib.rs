@@ -52,6 +52,7 @@ mod split;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 mod token;
+mod usage;
 mod zone;
 
 pub use attributes::{KeyAttributes, KeyOrigin};
@@ -85,4 +86,5 @@ pub use signer::{Curve, RsaSize, SignatureAlgorithm, Signer, TokenSigner};
 pub use softhsm::SoftHsmFolder;
 pub use split::{join_key, split_key};
 pub use token::{Token, TokenInfo};
+pub use usage::TokenUsage;
 pub use zone::{KeyRole, WrappedKey};

@@ -8,6 +8,7 @@
 //! itself. Where that fails, the call says so, and a later one tries anew.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as Pkcs11Error, RvError};
@@ -19,6 +20,7 @@ use crate::handle::Handles;
 use crate::module;
 use crate::secret::Secret;
 use crate::token::{TokenInfo, find_token};
+use crate::usage::Usage;
 
 pub(crate) struct SessionPool {
     module: Pkcs11,
@@ -29,6 +31,7 @@ pub(crate) struct SessionPool {
     max: usize,
     /// The key handles found so far: they mean nothing after a restart, or another key.
     handles: Handles,
+    usage: Usage,
     state: Mutex<State>,
     freed: Condvar,
 }
@@ -64,6 +67,7 @@ impl SessionPool {
             pin,
             max,
             handles: Handles::default(),
+            usage: Usage::default(),
             state: Mutex::default(),
             freed: Condvar::new(),
         }
@@ -71,6 +75,10 @@ impl SessionPool {
 
     pub(crate) fn handles(&self) -> &Handles {
         &self.handles
+    }
+
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     pub(crate) fn pin(&self) -> &Secret {
@@ -100,15 +108,18 @@ impl SessionPool {
         &self,
         mut act: impl FnMut(&Session) -> Result<T, HsmError>,
     ) -> Result<T, HsmError> {
+        let begun = Instant::now();
         let first = self.run_once(&mut act, false);
-        match first {
+        let ended = match first {
             Err(error) if session_lost(&error) => {
                 self.handles.forget();
                 self.lock().idle.clear();
                 self.run_once(&mut act, true)
             }
             settled => settled,
-        }
+        };
+        self.usage.count(begun, &ended);
+        ended
     }
 
     fn run_once<T>(

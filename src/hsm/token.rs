@@ -20,6 +20,7 @@ use crate::handle::{KeyClass, SecretKey};
 use crate::module;
 use crate::pool::SessionPool;
 use crate::secret::Secret;
+use crate::usage::TokenUsage;
 
 /// An open token. Clones share the same sessions; the last one dropped logs out.
 #[derive(Clone)]
@@ -144,6 +145,11 @@ impl Token {
     /// Returns the configuration of the token's kind.
     pub fn config(&self) -> &TokenConfig {
         &self.0.config
+    }
+
+    /// Returns what the token was asked by this program.
+    pub fn usage(&self) -> TokenUsage {
+        self.0.pool.usage().get()
     }
 
     /// Runs `act` on a logged-in session, repeating it once where the session was lost.

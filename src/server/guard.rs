@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use api::wire::TRACEPARENT;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue};
@@ -11,6 +12,7 @@ use axum::response::Response;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::peer::Peer;
 use crate::problem::{Fault, Problem};
 use crate::state::Server;
 
@@ -24,12 +26,21 @@ pub(crate) async fn guard(State(server): State<Server>, request: Request, next: 
     // The route, not the address: in an address may stand what is no log's business.
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("-", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, route);
+    let span = tracing::info_span!("request", id, %method, route = &*route);
+    if let (Some(adopt), Some(trace)) = (server.adopt(), trace_of(&request)) {
+        adopt(&span, trace);
+    }
     let begun = Instant::now();
     let response = run(&server, request, next).instrument(span.clone()).await;
     let response = dressed(response, &id);
-    let milliseconds = begun.elapsed().as_millis();
+    let took = begun.elapsed();
+    let milliseconds = took.as_millis();
     let status = response.status().as_u16();
+    let problem = response.extensions().get::<Problem>();
+    let outcome = problem.map_or("ok", |problem| problem.fault().name());
+    if let Some(metrics) = server.metrics() {
+        metrics.answered(&method, &route, outcome, took);
+    }
     span.in_scope(|| match response.extensions().get::<Problem>() {
         Some(problem) => {
             tracing::info!(
@@ -42,6 +53,14 @@ pub(crate) async fn guard(State(server): State<Server>, request: Request, next: 
         None => tracing::info!(status, milliseconds, "answered"),
     });
     response
+}
+
+/// Returns the trace that a request says it is part of. Only who shows a certificate is heard: nobody
+/// else has traces here.
+fn trace_of(request: &Request) -> Option<&str> {
+    let peer = request.extensions().get::<Peer>()?;
+    peer.certificate.as_ref()?;
+    request.headers().get(TRACEPARENT)?.to_str().ok()
 }
 
 async fn run(server: &Server, request: Request, next: Next) -> Response {

@@ -1,12 +1,13 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use central::Central;
 use report::Plan;
 use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::people::Meters;
 use crate::station::TurnedAway;
 
@@ -24,7 +25,12 @@ struct Inner {
     turned_away: TurnedAway,
     meters: Meters,
     plan: Arc<Plan>,
+    metrics: Option<Metrics>,
+    adopt: OnceLock<Adopt>,
 }
+
+/// Makes the span of a request a child of what its `traceparent` names (*W3C Trace Context §3.2*).
+pub type Adopt = fn(&tracing::Span, &str);
 
 impl Server {
     /// Makes the server of a store whose office plans nothing.
@@ -42,6 +48,8 @@ impl Server {
             turned_away: TurnedAway::default(),
             meters: Meters::default(),
             plan: Arc::new(plan),
+            metrics: metrics(),
+            adopt: OnceLock::new(),
         }))
     }
 
@@ -71,6 +79,28 @@ impl Server {
         &self.0.large
     }
 
+    /// Lets the requests of stations be parts of the traces that they say they are of. The first call
+    /// counts.
+    pub fn adopt_traces(&self, adopt: Adopt) {
+        let _ = self.0.adopt.set(adopt);
+    }
+
+    pub(crate) fn adopt(&self) -> Option<Adopt> {
+        self.0.adopt.get().copied()
+    }
+
+    /// Returns the figures that are kept.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.0.metrics.as_ref()
+    }
+
+    /// Notes that something which runs by the clock beside the server did its work, or failed.
+    pub fn timer_ran(&self, timer: &'static str, is_done: bool) {
+        if let Some(metrics) = self.metrics() {
+            metrics.timer(timer, is_done);
+        }
+    }
+
     pub(crate) fn requests(&self) -> &Arc<Semaphore> {
         &self.0.requests
     }
@@ -82,4 +112,11 @@ impl Server {
         let drained = tokio::time::timeout(self.0.limits.drain, self.requests().acquire_many(all));
         drained.await.is_ok()
     }
+}
+
+/// Returns new instruments. A server without any serves all the same.
+fn metrics() -> Option<Metrics> {
+    Metrics::new()
+        .inspect_err(|error| tracing::error!(%error, "no figures are kept"))
+        .ok()
 }

@@ -14,6 +14,7 @@ use card::gp::{Key, SessionKeys};
 use perso::{Grant, Opening, Refusal, Request};
 use profile::StatusPattern;
 use tokio::runtime::Handle;
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::drive::Answer;
@@ -105,7 +106,7 @@ impl Bridge {
             Request::Certify { .. } => CERTIFICATE_PATIENCE,
             _ => PATIENCE,
         };
-        self.runtime.spawn(async move {
+        let work = async move {
             let fetched = tokio::time::timeout(patience, bridge.insist(chip, request)).await;
             reply.give(match fetched {
                 Ok(Ok(grant)) => Ok(grant),
@@ -117,7 +118,8 @@ impl Bridge {
                     patience.as_secs()
                 ))),
             });
-        });
+        };
+        self.runtime.spawn(work.in_current_span());
     }
 
     /// Asks again where the centre is not to be had for a moment: every request may be repeated.

@@ -24,6 +24,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 /// The longest answer that is read, in bytes: a lease with its portraits is the longest.
@@ -51,6 +52,8 @@ pub struct RemoteConfig {
     /// For how long a request is asked again that did not reach the server, or whose answer was
     /// lost.
     pub patience: Duration,
+    /// Tells what the present span is to the server, as a `traceparent` (*W3C Trace Context §3.2*).
+    pub traceparent: fn() -> Option<String>,
 }
 
 impl RemoteConfig {
@@ -68,6 +71,7 @@ impl RemoteConfig {
             key,
             answer: Duration::from_secs(110),
             patience: Duration::from_secs(25),
+            traceparent: || None,
         }
     }
 }
@@ -103,6 +107,7 @@ pub struct RemoteCentre {
     client: reqwest::Client,
     server: Url,
     patience: Duration,
+    traceparent: fn() -> Option<String>,
     session: Mutex<Option<Secret>>,
 }
 
@@ -158,6 +163,7 @@ impl RemoteCentre {
             client,
             server,
             patience: config.patience,
+            traceparent: config.traceparent,
             session: Mutex::default(),
         })
     }
@@ -209,6 +215,10 @@ impl RemoteCentre {
                 .post(address.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body.to_vec());
+            let trace = (self.traceparent)().and_then(|trace| HeaderValue::from_str(&trace).ok());
+            if let Some(trace) = trace {
+                asked = asked.header(wire::TRACEPARENT, trace);
+            }
             if let Some(actor) = actor {
                 let person = HeaderValue::from_str(&actor.person);
                 let person = person.map_err(|_| ApiError::Invalid {
@@ -228,6 +238,7 @@ impl RemoteCentre {
             }
             Ok(asked)
         })
+        .instrument(tracing::info_span!("ask", method))
         .await
     }
 

@@ -15,6 +15,7 @@ use reader::{
     ReaderError, Readers,
 };
 use tokio::sync::broadcast;
+use tracing::Instrument;
 
 use crate::blank::BlankRun;
 use crate::catalogue::Catalogue;
@@ -119,7 +120,12 @@ impl Slot {
         };
         let done = match self.lease(&here) {
             Ok(None) => return Ok(()),
-            Ok(Some(lease)) => self.personalize(&lease).and_then(|()| self.send_reports()),
+            Ok(Some(lease)) => {
+                // What is done for this document, here and at the centre, is one trace.
+                let slot = &*self.config.name;
+                let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
+                issuance.in_scope(|| self.personalize(&lease).and_then(|()| self.send_reports()))
+            }
             // It is about this blank, which lies there until somebody takes it out.
             Err(StationError::Centre(
                 error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
@@ -292,7 +298,7 @@ impl Slot {
         let _turn = self.turn();
         let shared = &self.shared;
         let sending = outbox::send(&self.journal, &*shared.centre, &shared.actor);
-        shared.runtime.block_on(sending)
+        shared.runtime.block_on(sending.in_current_span())
     }
 
     /// As [`Slot::send_reports`], after the centre said what it has of this station.

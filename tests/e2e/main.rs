@@ -32,5 +32,6 @@ mod opensc;
 mod pins;
 mod release;
 mod server;
+mod traces;
 mod vault;
 mod world;

@@ -241,6 +241,16 @@ impl Place {
     }
 }
 
+impl Command {
+    /// Returns the collector that the traces of what is served go to, if any.
+    pub(crate) fn collector(&self) -> Option<String> {
+        match self {
+            Self::Serve(options) => options.collector(),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {

@@ -17,8 +17,20 @@ pub(crate) struct Serve {
     /// installation.toml says, else 127.0.0.1:8443.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Where Prometheus reads /metrics, over plain HTTP: without an address 127.0.0.1:9464. By default
+    /// what [telemetry] in installation.toml says, else nowhere.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9464")]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     place: Place,
+}
+
+impl Serve {
+    /// Returns the collector that traces go to. An installation that does not read says so later.
+    pub(crate) fn collector(&self) -> Option<String> {
+        let installation = self.place.installation().ok()?;
+        installation.telemetry()?.otlp.clone()
+    }
 }
 
 /// Serves until it is told to stop; then it finishes what is in work.
@@ -26,17 +38,18 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
     let installation = options.place.installation()?;
     // Nobody acts: whoever asks is known by certificate and session.
     options.place.with_central("server", async |central, _| {
-        let serving = Serving::start(&installation, central, options.listen).await?;
+        let mut serving = Serving::start(&installation, central, options.listen).await?;
+        let metrics = serving.show_metrics(&installation, options.metrics).await?;
         let address = serving.address;
         match options.place.json() {
-            true => output::json(&json!({ "listening": address }))?,
+            true => output::json(&json!({ "listening": address, "metrics": metrics }))?,
             false => output::line(&format!(
                 "the store answers at https://{address}; Ctrl-C stops it"
             ))?,
         }
         tokio::select! {
             () = crate::cli::pki::stop() => {}
-            () = care(&installation, central) => {}
+            () = care(&installation, central, serving.server()) => {}
         }
         serving.stop().await?;
         // What was done last gets into the log, too.

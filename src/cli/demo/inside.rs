@@ -27,7 +27,7 @@ use crate::cli::demo::{Arguments, Over};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
 use crate::cli::serving::{Serving, authority_file};
-use crate::cli::{output, shipped};
+use crate::cli::{output, shipped, telemetry};
 
 /// The station's name.
 const STATION: &str = "demo-station";
@@ -282,7 +282,7 @@ async fn centre(
         .await?;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let serving = Serving::start(installation, central, Some(any)).await?;
-    let config = RemoteConfig::new(
+    let mut config = RemoteConfig::new(
         format!("https://{}", serving.address),
         std::fs::read(authority_file(installation)).or_fail(Kind::Failed)?,
         pem::encode(&given.certificate)
@@ -290,6 +290,7 @@ async fn centre(
             .into_bytes(),
         key.to_pem().or_fail(Kind::Failed)?,
     );
+    config.traceparent = telemetry::traceparent;
     let remote = RemoteCentre::new(&config).or_fail(Kind::Failed)?;
     Ok((Arc::new(remote), Some(serving)))
 }

@@ -19,7 +19,7 @@ use station::{RemoteCentre, RemoteConfig, StationKey};
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::serving::write_secret;
-use crate::cli::{files, output, secret_file};
+use crate::cli::{files, output, secret_file, telemetry};
 
 /// Works at a station: its key and certificate.
 #[derive(Subcommand)]
@@ -145,7 +145,8 @@ pub(crate) fn remote(
                 .into_bytes()
         }
     };
-    let config = RemoteConfig::new(server, authority, certificate, key);
+    let mut config = RemoteConfig::new(server, authority, certificate, key);
+    config.traceparent = telemetry::traceparent;
     RemoteCentre::new(&config).or_fail(Kind::Usage)
 }
 

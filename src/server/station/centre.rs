@@ -23,14 +23,34 @@ async fn lease(
     Posted(mut request): Posted<LeaseRequest>,
 ) -> Result<Json<Option<Lease>>, Problem> {
     request.office = office;
-    Ok(Json(server.central().lease(&actor, &request).await?))
+    let lease = server.central().lease(&actor, &request).await?;
+    if let (Some(_), Some(metrics)) = (&lease, server.metrics()) {
+        metrics.leased();
+    }
+    Ok(Json(lease))
+}
+
+/// Takes in how a lease ended.
+async fn report(
+    State(server): State<Server>,
+    Asker { actor, .. }: Asker,
+    Posted(report): Posted<Report>,
+) -> Result<Json<()>, Problem> {
+    server.central().report(&actor, &report).await?;
+    if let Some(metrics) = server.metrics() {
+        metrics.reported(&report.end);
+    }
+    Ok(Json(()))
 }
 
 macro_rules! methods {
     ($( $path:literal = $method:ident ( $request:ty ); )+) => {
         /// Returns the routes.
         pub(crate) fn routes() -> Router<Server> {
-            Router::new().route("/v1/station/lease", post(lease))$(.route(
+            let own = Router::new()
+                .route("/v1/station/lease", post(lease))
+                .route("/v1/station/report", post(report));
+            own$(.route(
                 concat!("/v1/station/", $path),
                 post(async |
                     State(server): State<Server>,
@@ -55,5 +75,4 @@ methods! {
     "sign-lds" = sign_lds(SignLdsRequest);
     "seal" = seal(SealRequest);
     "confirm" = confirm(ConfirmRequest);
-    "report" = report(Report);
 }

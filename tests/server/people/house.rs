@@ -67,6 +67,7 @@ impl Got {
 pub(super) struct House {
     pub(super) central: Central,
     pub(super) address: SocketAddr,
+    pub(super) server: Server,
     tokens: BTreeMap<&'static str, String>,
     client: reqwest::Client,
     _folder: TempDir,
@@ -208,11 +209,13 @@ impl House {
             });
             next.run(request).await
         });
-        let service = router(Server::new(central.clone(), limits)).layer(seen);
+        let server = Server::new(central.clone(), limits);
+        let service = router(server.clone()).layer(seen);
         tokio::spawn(async move { axum::serve(listener, service).await });
         let mut house = Self {
             central,
             address,
+            server,
             tokens: BTreeMap::new(),
             client: client(),
             _folder: folder,
@@ -344,7 +347,7 @@ impl House {
     }
 }
 
-fn visit() -> Visit {
+pub(super) fn visit() -> Visit {
     Visit {
         source: "127.0.0.1".into(),
         station: None,
@@ -352,7 +355,7 @@ fn visit() -> Visit {
 }
 
 /// A client that trusts no server: for plain HTTP on this machine.
-fn client() -> reqwest::Client {
+pub(super) fn client() -> reqwest::Client {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -4,6 +4,7 @@ mod coverage;
 mod document;
 mod house;
 mod manners;
+mod metrics;
 #[path = "../../missing/missing.rs"]
 mod missing;
 mod registers;
