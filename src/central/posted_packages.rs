@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use sqlx::Row;
 
 use crate::central::Central;
+use crate::contention::retried;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 use crate::sources::valid_keys;
@@ -78,12 +79,14 @@ impl Central {
             "source",
             source,
         );
-        let mut tx = self.write().await?;
-        self.scribe()
-            .write(&mut tx, None, &deed, Outcome::Refused, Some(cause))
-            .await?;
-        tx.commit().await?;
-        Ok(())
+        retried!(async {
+            let mut tx = self.write().await?;
+            self.scribe()
+                .write(&mut tx, None, &deed, Outcome::Refused, Some(cause))
+                .await?;
+            tx.commit().await?;
+            Ok(())
+        })
     }
 
     /// Returns the payload of what one of the keys that are admitted for a source signed.

@@ -253,11 +253,11 @@ impl Central {
         pass_over: u32,
     ) -> Result<Epoch> {
         let deed = Deed::new("store.restored", Control::BACKUP, "store", "central");
-        let result = retried!(self.try_begin(actor, witness, copied, pass_over));
+        let result = retried!(self.try_begin_reconciling(actor, witness, copied, pass_over));
         self.settle(actor, &deed, result).await
     }
 
-    async fn try_begin(
+    async fn try_begin_reconciling(
         &self,
         actor: &Actor,
         witness: &str,

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::accounts::Person;
 use crate::central::Central;
+use crate::contention::retried;
 use crate::database::{Connection, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::Session;
@@ -188,7 +189,7 @@ impl Central {
             "new",
         )
         .with("operation", asked.operation);
-        let result = self.try_ask(session, &deed, asked, witness).await;
+        let result = retried!(self.try_ask(session, &deed, asked, witness));
         self.settle(&session.actor, &deed, result).await
     }
 
@@ -297,7 +298,7 @@ impl Central {
             "confirmation",
             id,
         );
-        let result = async {
+        let result = retried!(async {
             let mut tx = self.write().await?;
             let found = load(&mut tx, session, id, self.now()).await?;
             if found.person == session.actor.person {
@@ -325,8 +326,7 @@ impl Central {
             self.record(&mut tx, Some(&session.actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(&session.actor, &deed, result).await
     }
 
@@ -341,7 +341,7 @@ impl Central {
             "confirmation",
             id,
         );
-        let result = async {
+        let result = retried!(async {
             let mut tx = self.write().await?;
             let found = load(&mut tx, session, id, self.now()).await?;
             sqlx::query("DELETE FROM second_person WHERE id = $1")
@@ -352,8 +352,7 @@ impl Central {
             self.record(&mut tx, Some(&session.actor), &deed).await?;
             tx.commit().await?;
             Ok(())
-        };
-        let result = result.await;
+        });
         self.settle(&session.actor, &deed, result).await
     }
 }

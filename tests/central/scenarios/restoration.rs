@@ -97,16 +97,12 @@ async fn restore(house: &mut House, copy: &std::path::Path, name: &str, pass_ove
     let file = house.folder.path().join(name);
     std::fs::copy(copy, &file).unwrap();
     let now = crate::Clock::now(&*house.clock);
-    mark_restored(
-        &file,
-        now,
-        Some(now - SignedDuration::from_hours(2)),
-        pass_over,
-    )
-    .await
-    .unwrap();
+    let copied = Some(now - SignedDuration::from_hours(2));
     let mut config = house.config();
     config.database = crate::DatabaseSource::Sqlite(file);
+    mark_restored(&config.database, now, copied, pass_over)
+        .await
+        .unwrap();
     house.central = Central::open(config).await.unwrap();
 }
 
