@@ -27,6 +27,7 @@ mod model_acts;
 mod model_books;
 mod model_documents;
 mod model_parcels;
+mod model_pins;
 mod model_stations;
 mod moody;
 mod new_pins;

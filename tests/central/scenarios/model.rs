@@ -22,7 +22,7 @@ use super::two_chips::EID_CARD;
 use crate::{Central, CentralError, Config};
 
 /// How many acts a life has where nobody says otherwise.
-const LENGTH: usize = 350;
+const LENGTH: usize = 250;
 
 /// After how many acts the books are audited.
 const AUDITED: usize = 25;
@@ -282,6 +282,7 @@ impl World {
             let is_over = over.contains(&self.books.papers[at].reference);
             if is_over && in_use.contains(&self.books.state(at)) {
                 self.books.go(at, DocumentState::Expired, now);
+                self.books.papers[at].annul(true);
                 many += 1;
             }
         }
@@ -329,8 +330,9 @@ impl World {
             "SELECT 'application ' || reference AS what, state, '' AS more FROM application ORDER BY reference",
             "SELECT 'document ' || application AS what, state, COALESCE(number, '') AS more FROM document ORDER BY application",
             "SELECT 'blank ' || serial AS what, state, place AS more FROM blank ORDER BY serial",
-            "SELECT 'lease ' || id AS what, state, COALESCE(blank, '') AS more FROM lease WHERE slot <> 'desk' ORDER BY id",
+            "SELECT 'lease ' || id AS what, state, COALESCE(blank, '') AS more FROM lease WHERE slot NOT IN ('desk', 'new-pins') ORDER BY id",
             "SELECT 'parcel ' || serial AS what, state, office AS more FROM parcel ORDER BY serial",
+            "SELECT 'envelope ' || serial AS what, state, number AS more FROM envelope ORDER BY serial",
         ] {
             let rows = sqlx::query(sql).fetch_all(&mut *tx).await.unwrap();
             found.extend(rows.iter().map(|row| {
@@ -350,6 +352,10 @@ impl World {
                 let (reference, state) = (&paper.reference, document.state);
                 expected.push(format!("document {reference} {state} {number}"));
             }
+        }
+        for letter in self.books.papers.iter().flat_map(|paper| &paper.letters) {
+            let (serial, number) = (&letter.serial, &letter.number);
+            expected.push(format!("envelope {serial} {} {number}", letter.state));
         }
         for (serial, blank) in &self.books.blanks {
             expected.push(format!("blank {serial} {} {}", blank.state, blank.place));

@@ -19,7 +19,7 @@ pub(super) const SLOTS: [&str; 2] = ["a", "b"];
 use DocumentState as Doc;
 
 /// The acts, each with how often it is tried.
-pub(super) const ACTS: [(Act, u32); 44] = [
+pub(super) const ACTS: [(Act, u32); 51] = [
     (Act::Import, 14),
     (Act::ImportAgain, 1),
     (Act::Approve, 14),
@@ -64,6 +64,13 @@ pub(super) const ACTS: [(Act, u32); 44] = [
     (Act::Tidy, 1),
     (Act::Reopened, 1),
     (Act::Void, 1),
+    (Act::Print, 5),
+    (Act::Printed, 5),
+    (Act::NotPrinted, 1),
+    (Act::SendLetter, 5),
+    (Act::DeliverLetter, 4),
+    (Act::DestroyLetter, 2),
+    (Act::NewPins, 3),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +119,13 @@ pub(super) enum Act {
     Tidy,
     Reopened,
     Void,
+    Print,
+    Printed,
+    NotPrinted,
+    SendLetter,
+    DeliverLetter,
+    DestroyLetter,
+    NewPins,
 }
 
 impl World {
@@ -152,6 +166,13 @@ impl World {
             }
             Act::Reopened => self.reopen().await,
             Act::Void => self.void().await,
+            Act::Print => self.print().await,
+            Act::Printed
+            | Act::NotPrinted
+            | Act::SendLetter
+            | Act::DeliverLetter
+            | Act::DestroyLetter => self.move_letter(act).await,
+            Act::NewPins => self.new_pins().await,
             _ => self.move_document(act).await,
         }
     }
@@ -186,6 +207,7 @@ impl World {
                 entered,
                 application: ApplicationState::Received,
                 document: None,
+                letters: Vec::new(),
             });
         }
     }

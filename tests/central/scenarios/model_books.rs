@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use document::Role;
-use document::life_cycle::{ApplicationState, BlankState, DocumentState, LeaseState, ParcelState};
+use document::life_cycle::{
+    ApplicationState, BlankState, DocumentState, EnvelopeState, LeaseState, ParcelState,
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// Who there is. The last has no account.
@@ -66,6 +68,44 @@ pub(super) struct Paper {
     pub(super) application: ApplicationState,
     /// None before it is approved.
     pub(super) document: Option<Paperwork>,
+    /// The PIN letters of all its cards.
+    pub(super) letters: Vec<PinLetter>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PinLetter {
+    pub(super) serial: String,
+    pub(super) number: String,
+    pub(super) state: EnvelopeState,
+    pub(super) way: Option<String>,
+}
+
+impl Paper {
+    /// The PINs of its letters open nothing any more: what is not on paper is destroyed, and paper is
+    /// void. `keeps_delivered`: but for what its holder has.
+    pub(super) fn annul(&mut self, keeps_delivered: bool) {
+        use EnvelopeState as Letter;
+        for letter in &mut self.letters {
+            letter.state = match letter.state {
+                Letter::Sealed | Letter::Ready => Letter::Destroyed,
+                Letter::Delivered if keeps_delivered => Letter::Delivered,
+                Letter::Destroyed => Letter::Destroyed,
+                _ => Letter::Void,
+            };
+        }
+    }
+
+    /// Whether its card had PINs, and nobody has them.
+    pub(super) fn has_lost_its_pins(&self) -> bool {
+        let number = self.document.as_ref().and_then(|one| one.number.as_ref());
+        let own = || {
+            self.letters
+                .iter()
+                .filter(|one| Some(&one.number) == number)
+        };
+        let over = [EnvelopeState::Void, EnvelopeState::Destroyed];
+        own().count() > 0 && own().all(|one| over.contains(&one.state))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -81,7 +121,6 @@ pub(super) struct Paperwork {
     pub(super) blank: Option<String>,
     /// The parcel that it is in, or was missed in.
     pub(super) parcel: Option<usize>,
-    /// Whether new PINs were begun under a lease that is open.
     pub(super) was_handed_over: bool,
 }
 
@@ -161,6 +200,7 @@ impl Books {
             let booked = self.blanks.get_mut(&serial).unwrap();
             (booked.state, booked.carried, booked.slot) = (blank, true, None);
         }
+        self.papers[paper].annul(false);
         if let Some(new) = &new {
             assert!(self.numbers.insert(new.clone()), "{new} was given before");
         }

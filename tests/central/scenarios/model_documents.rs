@@ -78,6 +78,7 @@ impl World {
         let fits = match act {
             Act::Pass | Act::Fail | Act::Hold | Act::Concede => document.operator != Some(who),
             Act::Resume => document.suspended_by != Some(who),
+            Act::HandOver => !self.books.papers[paper].has_lost_its_pins(),
             Act::Destroy => witnesses(witness, who),
             Act::ArriveLate => {
                 was_counted && parcel.as_ref().is_some_and(|one| !one.hands.contains(who))
@@ -163,6 +164,14 @@ impl World {
         }
         self.books.go(paper, next, now);
         let papers = &mut self.books.papers;
+        match next {
+            Doc::Cancelled => papers[paper].annul(false),
+            Doc::Lost | Doc::Stolen | Doc::Revoked | Doc::Returned => {
+                let is_collected = document.was_handed_over;
+                papers[paper].annul(is_collected);
+            }
+            _ => {}
+        }
         match act {
             Act::HandOver => {
                 papers[paper].application = ApplicationState::Completed;

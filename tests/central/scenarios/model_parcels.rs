@@ -101,6 +101,15 @@ impl World {
             Act::Seal => is_right && !counted.is_empty(),
             Act::Discard => one.content.is_empty(),
             Act::Reopen => witnesses(witness, who),
+            // No letter of a card in it goes this way.
+            Act::Send => one.content.iter().all(|&paper| {
+                let way = format!("w-{}", one.serial);
+                let letters = self.books.papers[paper].letters.iter();
+                letters
+                    .filter(|letter| letter.way.as_ref() == Some(&way))
+                    .count()
+                    == 0
+            }),
             _ => true,
         };
         let may = is(who, &[Role::Quality]) && one.state == from && fits;

@@ -307,7 +307,9 @@ impl World {
         (blank.state, blank.carried, blank.slot) = (BlankState::Personalized, true, None);
         self.books.go(paper, Doc::Personalized, now);
         let document = self.books.document(paper);
-        (document.blank, document.operator) = (Some(serial), Some("operator"));
+        (document.blank, document.operator) = (Some(serial.clone()), Some("operator"));
+        self.chips.insert(serial, run.chip);
+        self.new_letter(paper).await;
         self.cards += 1;
     }
 
