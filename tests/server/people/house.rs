@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use api::Actor;
 use audit::Entry;
@@ -11,7 +12,7 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use central::{
-    Central, CertificateShelf, Config, DatabaseSource, Enrolled, Enrolment, FactorProof, KeyLabels,
+    Central, CertificateShelf, Clock, Config, DatabaseSource, Enrolled, Enrolment, FactorProof, KeyLabels,
     NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
 };
 use document::{Environment, Role, needs_second_factor};
@@ -63,9 +64,27 @@ impl Got {
     }
 }
 
+/// The machine's clock, some seconds off.
+#[derive(Default)]
+pub(super) struct ShiftedClock(AtomicI64);
+
+impl ShiftedClock {
+    pub(super) fn shift(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> jiff::Timestamp {
+        let off = jiff::SignedDuration::from_secs(self.0.load(Ordering::Relaxed));
+        SystemClock.now() + off
+    }
+}
+
 /// A server.
 pub(super) struct House {
     pub(super) central: Central,
+    pub(super) clock: Arc<ShiftedClock>,
     pub(super) address: SocketAddr,
     pub(super) server: Server,
     tokens: BTreeMap<&'static str, String>,
@@ -112,7 +131,7 @@ pub(super) fn sample(name: &str) -> String {
     file(&format!("tests/samples/applications/{name}.json"))
 }
 
-fn config(folder: &TempDir, token: &Arc<Token>) -> Config {
+fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<ShiftedClock>) -> Config {
     let (mut chips, mut documents, mut certificates) = (
         Shelf::default(),
         Shelf::default(),
@@ -144,7 +163,7 @@ fn config(folder: &TempDir, token: &Arc<Token>) -> Config {
         own_stations: Default::default(),
         origin: "test.example/central".into(),
         station: "central".into(),
-        clock: Arc::new(SystemClock),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
     }
 }
 
@@ -185,7 +204,9 @@ impl House {
         token.import_master_key("transport-master", &maker).unwrap();
         labels.generate_missing(&token).unwrap();
         let folder = TempDir::new().unwrap();
-        let central = Central::open(config(&folder, &token)).await.unwrap();
+        let clock = Arc::new(ShiftedClock::default());
+        let opened = Central::open(config(&folder, &token, &clock)).await;
+        let central = opened.unwrap();
         let administrator = Actor {
             station: "console".into(),
             person: "administrator".into(),
@@ -214,6 +235,7 @@ impl House {
         tokio::spawn(async move { axum::serve(listener, service).await });
         let mut house = Self {
             central,
+            clock,
             address,
             server,
             tokens: BTreeMap::new(),

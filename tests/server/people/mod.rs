@@ -10,3 +10,4 @@ mod missing;
 mod registers;
 mod schemathesis;
 mod second_persons;
+mod wire;
