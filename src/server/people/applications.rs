@@ -214,6 +214,16 @@ async fn refuse(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::nothing())
 }
 
+async fn withdraw(call: Call) -> Result<Answer, Problem> {
+    let because: Because = call.json()?;
+    let (actor, reference) = (call.actor()?, call.part("reference"));
+    let act = call
+        .central
+        .withdraw_application(actor, reference, &because.cause.0);
+    call.central.expecting(call.application_seen(), act).await?;
+    Ok(Answer::nothing())
+}
+
 async fn cancel(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
     let (actor, reference) = (call.actor()?, call.part("reference"));
@@ -321,6 +331,15 @@ pub(crate) fn operations() -> Vec<Operation> {
             .conditional()
             .takes::<Because>(json!({ "cause": "the portrait shows another person" }))
             .runs(refuse),
+            of_one(Operation::post(
+                "/v1/applications/{reference}/withdrawal",
+                "withdrawApplication",
+                "Withdraws an application of which no document was prepared yet; a register that sent it is told.",
+            ))
+            .act(Act::WithdrawApplication, "application.withdrawn", "application")
+            .conditional()
+            .takes::<Because>(json!({ "cause": "ordered twice" }))
+            .runs(withdraw),
             of_one(Operation::post(
                 "/v1/applications/{reference}/cancellation",
                 "cancelDocument",

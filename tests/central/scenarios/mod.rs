@@ -58,3 +58,4 @@ mod torn_pair;
 mod travel;
 mod travel_imported;
 mod two_chips;
+mod withdrawing;

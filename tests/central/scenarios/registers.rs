@@ -84,7 +84,7 @@ impl FakeRegister {
     }
 
     /// Sends a package; returns what the answer says.
-    async fn send(&self, house: &House, payload: &Value) -> Value {
+    pub(super) async fn send(&self, house: &House, payload: &Value) -> Value {
         let answer = house
             .central
             .take_package(self.name.as_str(), &self.signed(payload))

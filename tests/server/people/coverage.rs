@@ -169,6 +169,7 @@ fn cases() -> Vec<Case> {
         case("destroyDocument", "clerk", "keeper", "XB0000077", 204)
             .with(json!({ "witness": "auditor" }))
             .before("auditor"),
+        case("withdrawApplication", "approver", "clerk", PAPER, 409).with(why()),
         case("cancelDocument", "clerk", "approver", PAPER, 409).with(why()),
         case("openParcel", "clerk", "quality", "", 201).with(json!({ "office": "RIGA-1" })),
         case("listParcels", "administrator", "auditor", "", 200),
