@@ -40,7 +40,7 @@ pub(crate) fn refuse(ending: &Ending) -> Result<(), Failure> {
         })
 }
 
-/// Withdraws an application that nobody decided on.
+/// Withdraws an application of which no document was prepared.
 pub(crate) fn withdraw(ending: &Ending) -> Result<(), Failure> {
     ending.place.with_central("clerk", async |central, actor| {
         central

@@ -49,12 +49,9 @@ pub(crate) enum Command {
     /// Refuses an application that somebody else entered. Example:
     /// zimogs central refuse APP-2026-000001 --cause "not the applicant" --data FOLDER
     Refuse(application::Ending),
-    /// Withdraws an application that nobody decided on. Example:
-    /// zimogs central withdraw APP-2026-000001 --cause "entered twice" --data FOLDER
-    Withdraw(application::Ending),
     /// Withdraws an application of which no document was prepared yet. Example:
     /// zimogs central withdraw APP-2026-000001 --cause "ordered twice" --data FOLDER
-    Withdraw(Withdraw),
+    Withdraw(application::Ending),
     /// Books a delivery of blanks by its list, counted by two persons. Example:
     /// zimogs central receive delivery.jsonl --counted 500 --witness ANNA --data FOLDER
     Receive(stock::Receive),
@@ -178,18 +175,6 @@ pub(crate) struct Approve {
     place: Place,
 }
 
-/// An application to withdraw.
-#[derive(Args)]
-pub(crate) struct Withdraw {
-    /// Its reference.
-    reference: String,
-    /// Why; without a holder's data.
-    #[arg(long)]
-    cause: String,
-    #[command(flatten)]
-    place: Place,
-}
-
 /// One document of an installation.
 #[derive(Args)]
 pub(crate) struct OneDocument {
@@ -289,24 +274,6 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         }
         Command::Refuse(ending) => application::refuse(ending),
         Command::Withdraw(ending) => application::withdraw(ending),
-        Command::Withdraw(options) => {
-            let Withdraw {
-                reference,
-                cause,
-                place,
-            } = options;
-            place.with_central("clerk", async |central, actor| {
-                central
-                    .withdraw_application(&actor, reference, cause)
-                    .await?;
-                match place.json() {
-                    true => {
-                        output::json(&json!({ "application": reference, "state": "withdrawn" }))
-                    }
-                    false => output::line(&format!("{reference} is withdrawn")),
-                }
-            })
-        }
         Command::Receive(options) => stock::receive(options),
         Command::Stock(command) => stock::run(command),
         Command::Series(command) => series::run(command),

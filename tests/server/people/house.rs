@@ -12,8 +12,8 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use central::{
-    Central, CertificateShelf, Clock, Config, DatabaseSource, Enrolled, Enrolment, FactorProof, KeyLabels,
-    NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
+    Central, CertificateShelf, Clock, Config, DatabaseSource, Enrolled, Enrolment, FactorProof,
+    KeyLabels, NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
 };
 use document::{Environment, Role, needs_second_factor};
 use hsm::{Token, test_support};
