@@ -266,7 +266,7 @@ impl Central {
     }
 
     /// Ends the leases whose time has passed, where there are any.
-    async fn expire_overdue(&self) -> Result<()> {
+    pub(crate) async fn expire_overdue(&self) -> Result<()> {
         if Held::overdue(&mut *self.read().await?, self.now())
             .await?
             .is_empty()

@@ -330,6 +330,17 @@ impl Central {
         self.settle(&session.actor, &deed, result).await
     }
 
+    /// Forgets what waited in vain. Returns how much that was.
+    pub(crate) async fn forget_asked(&self) -> Result<u64> {
+        let mut tx = self.write().await?;
+        let forgotten = sqlx::query("DELETE FROM second_person WHERE expires <= $1")
+            .bind(stored(self.now()))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(forgotten.rows_affected())
+    }
+
     /// Withdraws a request that is not done yet: whoever asked, or whoever was asked.
     ///
     /// # Errors

@@ -28,8 +28,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
-use central::{Central, CertificateShelf, KeyLabels, SystemClock};
+use central::{Central, CertificateShelf, Duty, KeyLabels, SystemClock};
 use document::{Calendar, Environment, OfficeCode};
 use hsm::{EnvelopeKey, Secret, SoftHsmFolder, Token, TokenConfig};
 use report::Plan;
@@ -113,6 +114,10 @@ pub(crate) struct Served {
     pub(crate) certificate: Option<PathBuf>,
     /// The file of its key, PEM, which nobody else may read.
     pub(crate) key: Option<PathBuf>,
+    /// How often the server does what it does by itself, in seconds, by the duty's name: for
+    /// example `erase = 86400`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) every: BTreeMap<String, u32>,
 }
 
 /// What an installation is given when it is made, beside what every one has.
@@ -394,6 +399,29 @@ impl Installation {
     /// Returns which days the office works: by its own list, or the shipped one.
     pub(crate) fn calendar(&self) -> Result<Calendar, Failure> {
         self.listed("calendar.toml", shipped::CALENDAR)
+    }
+
+    /// Returns how often the server does what it does by itself, where that is not as usual.
+    pub(crate) fn periods(&self) -> Result<BTreeMap<Duty, Duration>, Failure> {
+        let named = self.served().map(|served| served.every.iter());
+        let mut periods = BTreeMap::new();
+        for (name, &seconds) in named.into_iter().flatten() {
+            let duty = Duty::ALL.iter().find(|duty| duty.name() == name);
+            match duty {
+                Some(&duty) if seconds > 0 => {
+                    periods.insert(duty, Duration::from_secs(seconds.into()));
+                }
+                _ => {
+                    let names: Vec<_> = Duty::ALL.iter().map(|duty| duty.name()).collect();
+                    let fault = format!(
+                        "[serve.every] in installation.toml names {name}; it takes seconds, at least 1, for {}",
+                        names.join(", ")
+                    );
+                    return Err(Failure::new(Kind::Usage, fault));
+                }
+            }
+        }
+        Ok(periods)
     }
 
     /// Returns how many documents the office means to issue: by its own plan, or the shipped example.

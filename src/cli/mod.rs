@@ -3,6 +3,7 @@
 mod audit;
 mod authorities;
 mod card;
+mod caring;
 mod central;
 mod database;
 mod demo;

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use central::Central;
 use cert::Certificate;
@@ -30,13 +29,6 @@ use crate::cli::{secret_file, telemetry};
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 /// How long before its end a pilot's certificate is made anew.
 const BEFORE: SignedDuration = SignedDuration::from_hours(24 * 60);
-
-/// How often the log's sequencer runs.
-const SEQUENCE: Duration = Duration::from_secs(1);
-/// How often certificates are settled with their authorities.
-const SETTLE: Duration = Duration::from_secs(60);
-/// How often a new revocation list is signed.
-const LIST: Duration = Duration::from_secs(3600);
 
 /// A running server.
 pub(crate) struct Serving {
@@ -78,7 +70,13 @@ impl Serving {
             Failure::new(Kind::Failed, fault).with_hint("name another address: --listen")
         })?;
         let address = listener.local_addr().or_fail(Kind::Failed)?;
-        let server = Server::with_plan(central.clone(), Limits::default(), installation.plan()?);
+        let periods = installation.periods()?;
+        let server = Server::planned(
+            central.clone(),
+            Limits::default(),
+            installation.plan()?,
+            periods,
+        );
         server.adopt_traces(telemetry::adopt);
         let router = server::router(server.clone());
         let (stop, stopped) = oneshot::channel();
@@ -231,40 +229,4 @@ pub(crate) fn write_secret(path: &Path, text: &Zeroizing<String>) -> Result<(), 
         let fault = format!("{} cannot be written: {error}", path.display());
         Failure::new(Kind::Failed, fault)
     })
-}
-
-/// Looks after the store while it is served, for ever: puts the log's entries into the tree,
-/// settles certificates with their authorities, and leaves new revocation lists in the folder.
-/// What fails is told and tried again.
-pub(crate) async fn care(installation: &Installation, central: &Central, server: &Server) {
-    let list = installation.folder().join("authority.crl");
-    let (mut settled, mut listed) = (Instant::now(), None::<Instant>);
-    loop {
-        let mut round = async || -> Result<(), Failure> {
-            told(server, "sequence", central.sequence().await)?;
-            let mut is_due = listed.is_none_or(|listed| listed.elapsed() >= LIST);
-            if settled.elapsed() >= SETTLE {
-                settled = Instant::now();
-                let swept = told(server, "certificates", central.sweep_certificates().await)?;
-                is_due |= swept.settled > 0;
-            }
-            if is_due {
-                let der = told(server, "revocation-list", central.crl().await)?;
-                write_whole(&list, &der).or_fail(Kind::Failed)?;
-                listed = Some(Instant::now());
-            }
-            Ok(())
-        };
-        if let Err(failure) = round().await {
-            failure.show();
-            tokio::time::sleep(SEQUENCE * 10).await;
-        }
-        tokio::time::sleep(SEQUENCE).await;
-    }
-}
-
-/// Lets the server's figures know how a piece of work that is done by the clock ended.
-fn told<T, E>(server: &Server, timer: &'static str, ended: Result<T, E>) -> Result<T, E> {
-    server.timer_ran(timer, ended.is_ok());
-    ended
 }

@@ -18,13 +18,23 @@ pub fn health_router() -> Router<Server> {
 }
 
 /// Says whether the store can work: its database answers, its token is logged in to, and its log's
-/// entries get into the tree.
+/// entries get into the tree. What it should do by itself and does not is told, too.
 async fn ready(State(server): State<Server>) -> Response {
     match server.central().readiness().await {
         Ok(found) if !found.overdue => {
             let waits = found.oldest_waits.map(|wait| wait.as_secs());
+            // Requests can be answered all the same: another instance would fail at it, too.
+            let neglected = match server.central().neglected(|duty| server.period(duty)).await {
+                Ok(neglected) => neglected,
+                Err(error) => {
+                    tracing::error!(error = %chain(&error), "the store is not ready");
+                    return Problem::new(Fault::Unavailable, error.to_string()).into_response();
+                }
+            };
+            let neglected: Vec<_> = neglected.iter().map(|one| one.duty.name()).collect();
             Json(json!({
                 "ready": true, "database": true, "token": true, "log_waits_seconds": waits,
+                "neglected": neglected,
             }))
             .into_response()
         }

@@ -1,8 +1,10 @@
 //! What the handlers share.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use central::Central;
+use central::{Central, Duty};
 use report::Plan;
 use tokio::sync::Semaphore;
 
@@ -27,6 +29,7 @@ struct Inner {
     plan: Arc<Plan>,
     metrics: Option<Metrics>,
     adopt: OnceLock<Adopt>,
+    periods: BTreeMap<Duty, Duration>,
 }
 
 /// Makes the span of a request a child of what its `traceparent` names (*W3C Trace Context §3.2*).
@@ -40,6 +43,17 @@ impl Server {
 
     /// Makes the server of a store, with what its office means to issue.
     pub fn with_plan(central: Central, limits: Limits, plan: Plan) -> Self {
+        Self::planned(central, limits, plan, BTreeMap::new())
+    }
+
+    /// Makes the server of a store, with what its office means to issue, and how often its duties are
+    /// done where that is not as usual.
+    pub fn planned(
+        central: Central,
+        limits: Limits,
+        plan: Plan,
+        periods: BTreeMap<Duty, Duration>,
+    ) -> Self {
         Self(Arc::new(Inner {
             central,
             requests: Arc::new(Semaphore::new(limits.requests)),
@@ -50,6 +64,7 @@ impl Server {
             plan: Arc::new(plan),
             metrics: metrics(),
             adopt: OnceLock::new(),
+            periods,
         }))
     }
 
@@ -61,6 +76,12 @@ impl Server {
     /// Returns the limits.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// Returns how often a duty is to be done.
+    pub fn period(&self, duty: Duty) -> Duration {
+        let own = self.0.periods.get(&duty);
+        own.copied().unwrap_or_else(|| duty.usual())
     }
 
     pub(crate) fn plan(&self) -> Arc<Plan> {

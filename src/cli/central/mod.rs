@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Refuse(application::Ending),
     /// Withdraws an application of which no document was prepared yet. Example:
     /// zimogs central withdraw APP-2026-000001 --cause "ordered twice" --data FOLDER
+    /// Withdraws an application that nobody decided on. Example:
+    /// zimogs central withdraw APP-2026-000001 --cause "entered twice" --data FOLDER
     Withdraw(application::Ending),
     /// Books a delivery of blanks by its list, counted by two persons. Example:
     /// zimogs central receive delivery.jsonl --counted 500 --witness ANNA --data FOLDER

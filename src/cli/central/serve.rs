@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::caring::Caring;
 use crate::cli::central::Place;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::serving::{Serving, care};
+use crate::cli::serving::Serving;
 
 /// What is served, and where.
 #[derive(Args)]
@@ -40,6 +41,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
     options.place.with_central("server", async |central, _| {
         let mut serving = Serving::start(&installation, central, options.listen).await?;
         let metrics = serving.show_metrics(&installation, options.metrics).await?;
+        let caring = Caring::start(&installation, serving.server().clone());
         let address = serving.address;
         match options.place.json() {
             true => output::json(&json!({ "listening": address, "metrics": metrics }))?,
@@ -47,11 +49,10 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
                 "the store answers at https://{address}; Ctrl-C stops it"
             ))?,
         }
-        tokio::select! {
-            () = crate::cli::pki::stop() => {}
-            () = care(&installation, central, serving.server()) => {}
-        }
-        serving.stop().await?;
+        crate::cli::pki::stop().await;
+        let served = serving.stop().await;
+        caring.stop().await;
+        served?;
         // What was done last gets into the log, too.
         central.sequence().await?;
         Ok(())

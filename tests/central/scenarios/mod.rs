@@ -9,6 +9,7 @@ mod cluster;
 mod counting;
 mod dispatching;
 mod drop_folder;
+mod duties;
 mod envelopes;
 mod evidence;
 mod house;
