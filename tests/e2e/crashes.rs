@@ -168,6 +168,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
         let report = Report {
             lease: lease.id,
             sequence,
+            number: None,
             end: match dice.throw(2) {
                 0 => BlankEnd::Untouched { cause },
                 _ => BlankEnd::Spoiled { cause },
