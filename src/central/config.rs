@@ -111,6 +111,22 @@ impl Default for KeyLabels {
 }
 
 impl KeyLabels {
+    /// Returns every label.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        let own = [
+            &self.authority,
+            &self.ocsp,
+            &self.cmp,
+            &self.audit,
+            &self.envelope,
+            &self.registers,
+            &self.people,
+            &self.stations,
+            &self.index,
+        ];
+        self.masters.values().chain(own)
+    }
+
     /// Makes every key that the token does not hold yet, and returns their labels.
     ///
     /// The master key of a key set `transport` is not made: it is the chip maker's, and is

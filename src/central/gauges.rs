@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use document::life_cycle::{BlankState, IncidentState};
+use document::life_cycle::{BlankState, IncidentState, LeaseState};
 use hsm::TokenUsage;
 use jiff::civil::Date;
 use sqlx::Row;
@@ -111,8 +111,8 @@ impl Central {
             oldest_due_days: days,
             leases: pairs(
                 &mut tx,
-                "SELECT state, count(*) FROM lease WHERE state IN ('open', 'expired') AND $1 = $1 GROUP BY state ORDER BY state",
-                "",
+                "SELECT state, count(*) FROM lease WHERE state IN ($1, 'expired') GROUP BY state ORDER BY state",
+                LeaseState::Open.name(),
             )
             .await?,
             stock: stock(&mut tx).await?,

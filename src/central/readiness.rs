@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hsm::RandomSource;
+use jiff::Timestamp;
 
 use crate::audit_log::BOUND;
 use crate::central::Central;
@@ -19,6 +20,18 @@ pub struct Readiness {
 }
 
 impl Central {
+    /// Returns of when the newest audit entry is; none in a log without any.
+    ///
+    /// # Errors
+    /// The database's failures.
+    pub async fn last_entry(&self) -> Result<Option<Timestamp>> {
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT committed FROM audit_entry ORDER BY id DESC LIMIT 1")
+                .fetch_optional(&mut *self.read().await?)
+                .await?;
+        last.map(moment).transpose()
+    }
+
     /// Asks the database and the token for a sign of life, and looks how old the log's head is.
     /// It costs the same however long the log is.
     ///

@@ -30,6 +30,7 @@ use crate::desk;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::in_use::witnessed;
+use crate::reports::figure;
 use crate::scribe::Deed;
 use crate::series::{StoredSeries, void_free};
 
@@ -46,6 +47,7 @@ pub(crate) struct Restoration {
     pub(crate) epoch: Epoch,
     restored: Timestamp,
     copied: Option<Timestamp>,
+    lost: Option<i64>,
     passed_over: i64,
     is_begun: bool,
     finished: Option<Timestamp>,
@@ -59,6 +61,7 @@ impl Restoration {
             epoch: Epoch(epoch),
             restored: moment(row.get("restored"))?,
             copied: at("copied")?,
+            lost: row.get("lost"),
             passed_over: row.get("passed_over"),
             is_begun: at("begun")?.is_some(),
             finished: at("finished")?,
@@ -73,7 +76,7 @@ impl Restoration {
     /// Loads the last restoration; none where the store was never restored.
     pub(crate) async fn last(tx: &mut Connection) -> Result<Option<Self>> {
         let row = sqlx::query(
-            "SELECT epoch, restored, copied, passed_over, begun, finished FROM restoration ORDER BY position DESC LIMIT 1",
+            "SELECT epoch, restored, copied, lost, passed_over, begun, finished FROM restoration ORDER BY position DESC LIMIT 1",
         )
         .fetch_optional(tx)
         .await?;
@@ -149,7 +152,8 @@ pub struct Reconciliation {
 
 /// Notes in a store's database, which nobody has open, that it was restored from a backup that
 /// was made at `copied`. From its next start on it gives no work until its stations have reconciled,
-/// and no series gives any of its next `pass_over` numbers.
+/// and no series gives any of its next `pass_over` numbers. `lost`: how many entries of the log are
+/// known to have come after it.
 ///
 /// # Errors
 /// [`CentralError::Invalid`] for more numbers than a series has, and the
@@ -158,11 +162,12 @@ pub async fn mark_restored(
     source: &DatabaseSource,
     now: Timestamp,
     copied: Option<Timestamp>,
+    lost: Option<u64>,
     pass_over: u32,
 ) -> Result<Epoch> {
     let database = Database::open(source).await?;
     let mut tx = database.write().await?;
-    let epoch = mark(&mut tx, now, copied, pass_over).await?;
+    let epoch = mark(&mut tx, now, (copied, lost), pass_over).await?;
     tx.commit().await?;
     database.close().await;
     Ok(epoch)
@@ -171,7 +176,7 @@ pub async fn mark_restored(
 async fn mark(
     tx: &mut Connection,
     now: Timestamp,
-    copied: Option<Timestamp>,
+    (copied, lost): (Option<Timestamp>, Option<u64>),
     pass_over: u32,
 ) -> Result<Epoch> {
     if pass_over > MOST_NUMBERS {
@@ -184,12 +189,13 @@ async fn mark(
         .await?;
     let epoch = Epoch(Uuid::now_v7());
     sqlx::query(
-        "INSERT INTO restoration (epoch, position, restored, copied, passed_over) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO restoration (epoch, position, restored, copied, lost, passed_over) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(epoch.to_string())
     .bind(last + 1)
     .bind(stored(now))
     .bind(copied.map(stored))
+    .bind(lost.map(figure))
     .bind(i64::from(pass_over))
     .execute(tx)
     .await?;
@@ -236,6 +242,9 @@ impl Central {
         if let Some(copied) = restoration.copied {
             deed = deed.with("backup", copied);
         }
+        if let Some(lost) = restoration.lost {
+            deed = deed.with("entries-lost", lost);
+        }
         self.record(tx, actor, &deed).await
     }
 
@@ -273,7 +282,7 @@ impl Central {
                 "the store reconciles already; end that first",
             ));
         }
-        let epoch = mark(&mut tx, self.now(), copied, pass_over).await?;
+        let epoch = mark(&mut tx, self.now(), (copied, None), pass_over).await?;
         let marked = Restoration::last(&mut tx).await?;
         let marked = marked.ok_or_else(|| CentralError::damaged("a restoration"))?;
         self.begin(&mut tx, Some(actor), &marked).await?;

@@ -67,6 +67,16 @@ impl Failure {
         &self.message
     }
 
+    /// Returns what to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Returns what kind of failure it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Shows it on standard error.
     pub(crate) fn show(&self) {
         let mut out = std::io::stderr().lock();

@@ -46,6 +46,8 @@ use crate::cli::releases;
 use crate::cli::shipped::{self, Profiles};
 use crate::cli::travel;
 
+/// The file that says what an installation is.
+pub(crate) const SETTINGS: &str = "installation.toml";
 /// The label of the installation's token.
 pub(crate) const TOKEN: &str = "zimogs";
 /// The certificate profile of the embedded authority.
@@ -253,9 +255,18 @@ impl Installation {
             )
             .with_hint("zimogs demo --data FOLDER makes one")
         })?;
-        let settings: Settings = toml::from_str(&text).or_fail(Kind::Failed)?;
+        let settings = Self::settings(&text).or_fail(Kind::Usage)?;
         let folder = folder.canonicalize().or_fail(Kind::Failed)?;
         Ok(Self { folder, settings })
+    }
+
+    /// Reads what the settings of an installation say.
+    pub(crate) fn parse(text: &str) -> Result<impl Sized + use<>, toml::de::Error> {
+        Self::settings(text)
+    }
+
+    fn settings(text: &str) -> Result<Settings, toml::de::Error> {
+        toml::from_str(text)
     }
 
     /// Returns what the installation is for.
@@ -470,7 +481,7 @@ impl Installation {
             .map_err(|error| fault(error.to_string()))
     }
 
-    fn labels(&self) -> KeyLabels {
+    pub(crate) fn labels(&self) -> KeyLabels {
         let mut labels = KeyLabels::default();
         labels.masters.extend(self.settings.masters.clone());
         labels

@@ -26,6 +26,7 @@ mod station;
 mod telemetry;
 mod terminal;
 mod travel;
+mod unknown_keys;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

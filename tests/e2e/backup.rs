@@ -30,6 +30,7 @@ fn an_installation_comes_back_from_its_backup() {
     let later = export("later");
 
     let restored = path("restored");
+    let short = path("short");
     let restore = |witness: &std::path::Path| {
         let mut restore = zimogs();
         restore.args(["central", "restore"]).arg(&backup);
@@ -47,6 +48,11 @@ fn an_installation_comes_back_from_its_backup() {
     assert!(altered.err.contains("installation.toml"), "{}", altered.err);
     fs::write(&settings, text).unwrap();
     restore(&seen).ends(0);
+    // Where nothing else is left, it is accepted by name, and the log says so.
+    let mut lossy = zimogs();
+    lossy.args(["central", "restore", "--accept-loss", "--witness"]);
+    lossy.arg(&later).arg(&backup).arg("--data").arg(&short);
+    run(&mut lossy);
 
     // The token comes back by another way.
     run(Command::new("cp")

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use central::{DatabaseSource, JudgedLog, judge_copy, judge_database, mark_restored};
+use central::{CentralError, DatabaseSource, JudgedLog, judge_copy, judge_database, mark_restored};
 use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,10 @@ pub(crate) struct Restore {
     /// No checkpoint is known: nobody can tell whether the backup is the last.
     #[arg(long, conflicts_with = "witness")]
     without_witness: bool,
+    /// Goes on although the witness covers entries that the backup lacks. What came after the backup
+    /// is lost; the log says so, and parts from what was exported since.
+    #[arg(long, requires = "witness")]
+    accept_loss: bool,
     /// How many numbers of each series are passed over: more than may have been given since the
     /// backup was made. They are void.
     #[arg(long, value_name = "NUMBERS", default_value_t = PASS_OVER, value_parser = clap::value_parser!(u32).range(..=9_999_999))]
@@ -187,10 +191,18 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         .map(|path| files::read(path, files::SHORT))
         .transpose()?;
     let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    let mut lost = None;
     let (log, digest) = match manifest.files.get(DATABASE) {
         Some(digest) => {
             let database = options.backup.join(DATABASE);
-            let copied = runtime.block_on(judge_copy(&database, witness.as_deref()))?;
+            let judged = runtime.block_on(judge_copy(&database, witness.as_deref()));
+            let copied = match judged {
+                Err(CentralError::Lacking { entries, seen }) if options.accept_loss => {
+                    lost = Some(seen - entries);
+                    runtime.block_on(judge_copy(&database, None))?
+                }
+                judged => judged?,
+            };
             if *digest != hex::encode(copied.digest) {
                 return Err(damaged(DATABASE, "is another than was written"));
             }
@@ -229,7 +241,7 @@ pub(crate) fn restore(options: &Restore) -> Result<(), Failure> {
         false => Installation::open(&options.data)?.database()?,
     };
     let (now, made) = (Timestamp::now(), Some(manifest.made));
-    runtime.block_on(mark_restored(&restored, now, made, options.pass_over))?;
+    runtime.block_on(mark_restored(&restored, now, made, lost, options.pass_over))?;
     if options.json {
         return told(&options.data, &digest, &log);
     }

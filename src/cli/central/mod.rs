@@ -4,6 +4,7 @@ mod application;
 mod audit_books;
 mod backup;
 mod certificates;
+mod check;
 mod document;
 mod envelope;
 mod erase;
@@ -121,6 +122,9 @@ pub(crate) enum Command {
     /// Erases what was kept of people for long enough; to be run daily. Example:
     /// zimogs central erase --data FOLDER
     Erase(erase::Erase),
+    /// Looks whether an installation is set up soundly, and can go on working. Example:
+    /// zimogs central check --data FOLDER
+    Check(check::Check),
     /// Serves the store to stations and people over HTTPS, until it is told to stop. Example:
     /// zimogs central serve --data FOLDER --listen 0.0.0.0:8443
     Serve(serve::Serve),
@@ -301,6 +305,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Certificates(options) => certificates::run(options),
         Command::Search(options) => search::run(options),
         Command::Erase(options) => erase::run(options),
+        Command::Check(options) => check::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Enroll(options) => station::enroll(options),
         Command::Station(command) => station::run(command),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use sd_notify::NotifyState;
 use serde_json::json;
 
 use crate::cli::caring::Caring;
@@ -49,7 +50,9 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
                 "the store answers at https://{address}; Ctrl-C stops it"
             ))?,
         }
+        tell_manager(NotifyState::Ready);
         crate::cli::pki::stop().await;
+        tell_manager(NotifyState::Stopping);
         let served = serving.stop().await;
         caring.stop().await;
         served?;
@@ -57,4 +60,11 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
         central.sequence().await?;
         Ok(())
     })
+}
+
+/// Tells the service manager, where one started this program (`Type=notify`), how the service is.
+fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager was not told");
+    }
 }

@@ -100,7 +100,7 @@ async fn restore(house: &mut House, copy: &std::path::Path, name: &str, pass_ove
     let copied = Some(now - SignedDuration::from_hours(2));
     let mut config = house.config();
     config.database = crate::DatabaseSource::Sqlite(file);
-    mark_restored(&config.database, now, copied, pass_over)
+    mark_restored(&config.database, now, copied, Some(7), pass_over)
         .await
         .unwrap();
     house.central = Central::open(config).await.unwrap();
@@ -221,7 +221,10 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
             let lost = numbers(&house).await;
 
             restore(&mut house, &copy, "restored.db", 100).await;
-            assert_eq!(house.count("store.restored", Outcome::Done).await, 1);
+            let entries = house.entries().await;
+            let mut restored = entries.iter();
+            let restored = restored.find(|one| one.action.as_str() == "store.restored");
+            assert_eq!(restored.unwrap().details.get("entries-lost"), Some("7"));
             // Nothing is made, and no number given that was given before.
             assert!(matches!(
                 leased(&house).await,
@@ -502,6 +505,10 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
                 .central
                 .begin_reconciliation(&officer, "keeper", None, 10);
             begun.await.unwrap();
+            let gauges = house.central.gauges().await.unwrap();
+            assert!(gauges.reconciling);
+            assert_eq!(gauges.incidents, [("unknown-lease".to_owned(), 1)]);
+            assert_eq!(gauges.queue[0].documents, 1);
             let lease = api::LeaseId(uuid::Uuid::now_v7());
             let mut late = foreign.clone();
             (late.lease, late.sequence) = (lease, 9);

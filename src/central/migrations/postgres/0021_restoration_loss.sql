@@ -1,0 +1,3 @@
+-- How many entries of the log a restored store lacks, by a checkpoint that was kept elsewhere; none
+-- where no later one is known.
+ALTER TABLE restoration ADD COLUMN lost BIGINT CHECK (lost > 0);

@@ -1,0 +1,401 @@
+//! `zimogs central check`: whether an installation is set up soundly, and can go on working.
+//!
+//! ```text
+//! installation.toml ─► keys known? ─► files, permissions ─► disk, drop folder
+//!                          └► token, its keys ─► database, its form ─► the store opens ─► terms, clock
+//! ```
+//!
+//! Each thing is looked at whatever became of the one before, as far as it can be. The command ends
+//! with the highest exit code of what failed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use central::Central;
+use cert::Certificate;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::cli::card::pem;
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::installation::{Installation, SETTINGS};
+use crate::cli::output;
+use crate::cli::shipped;
+use crate::cli::unknown_keys::{self, UnknownKey};
+
+/// How little room on a disk is told, and how little fails, in bytes.
+const LITTLE: u64 = 2 << 30;
+const TOO_LITTLE: u64 = 200 << 20;
+/// How far the clock may be behind the newest entry of the log.
+const BEHIND: SignedDuration = SignedDuration::from_secs(60);
+
+/// What to look at.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// The installation's folder.
+    #[arg(long)]
+    data: PathBuf,
+    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
+    #[arg(long, value_name = "FOLDER")]
+    profiles: Option<PathBuf>,
+    /// A certificate that ends within so many days is told.
+    #[arg(long, value_name = "DAYS", default_value_t = 30)]
+    days: u16,
+    /// One JSON value instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Passed,
+    Warned,
+    Failed,
+}
+
+/// What was found of one thing.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// What was looked at.
+    check: &'static str,
+    verdict: Verdict,
+    /// What was found.
+    said: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// The exit code that it is worth.
+    exit: u8,
+}
+
+/// All that was found.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn passed(&mut self, check: &'static str, said: impl Into<String>) {
+        self.put(check, Verdict::Passed, said.into(), None, 0);
+    }
+
+    fn warned(&mut self, check: &'static str, said: impl Into<String>, next: &str) {
+        self.put(check, Verdict::Warned, said.into(), Some(next.into()), 0);
+    }
+
+    fn failed(&mut self, check: &'static str, kind: Kind, said: impl Into<String>, next: &str) {
+        let next = Some(next.to_owned()).filter(|next| !next.is_empty());
+        self.put(check, Verdict::Failed, said.into(), next, kind as u8);
+    }
+
+    fn fault(&mut self, check: &'static str, failure: &Failure) {
+        let next = failure.hint().map(str::to_owned);
+        let said = failure.message().to_owned();
+        self.put(check, Verdict::Failed, said, next, failure.kind() as u8);
+    }
+
+    fn put(
+        &mut self,
+        check: &'static str,
+        verdict: Verdict,
+        said: String,
+        next: Option<String>,
+        exit: u8,
+    ) {
+        self.0.push(Finding {
+            check,
+            verdict,
+            said,
+            next,
+            exit,
+        });
+    }
+}
+
+/// Looks at an installation.
+pub(crate) fn run(options: &Check) -> Result<(), Failure> {
+    // This program starts itself again to find the token: nothing is told before.
+    if let Ok(installation) = Installation::open(&options.data) {
+        installation.enter()?;
+    }
+    let mut found = Findings::default();
+    settings(&options.data, &mut found);
+    disk(&options.data, &mut found);
+    match Installation::open(&options.data) {
+        Err(failure) => found.fault("settings", &failure),
+        Ok(installation) => {
+            files(&installation, &mut found);
+            drop_folder(&installation, &mut found);
+            server_certificate(&installation, options.days, &mut found);
+            token(&installation, &mut found);
+            let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+            runtime.block_on(store(&installation, options, &mut found));
+        }
+    }
+    tell(options.json, &found.0)
+}
+
+fn tell(as_json: bool, found: &[Finding]) -> Result<(), Failure> {
+    if as_json {
+        output::json(&found)?;
+    } else {
+        for one in found {
+            let mark = match one.verdict {
+                Verdict::Passed => "passed",
+                Verdict::Warned => "WARNED",
+                Verdict::Failed => "FAILED",
+            };
+            output::line(&format!("{mark}  {}: {}", one.check, one.said))?;
+            if let Some(next) = &one.next {
+                output::line(&format!("        try: {next}"))?;
+            }
+        }
+    }
+    let failed = || found.iter().filter(|one| one.verdict == Verdict::Failed);
+    let worst = failed().map(|one| one.exit).max();
+    let kind = match worst {
+        None => return Ok(()),
+        Some(5) => Kind::Integrity,
+        Some(4) => Kind::Refused,
+        Some(3) => Kind::Device,
+        Some(2) => Kind::Usage,
+        Some(_) => Kind::Failed,
+    };
+    let message = format!("{} of {} checks failed", failed().count(), found.len());
+    Err(Failure::new(kind, message))
+}
+
+/// Looks whether every key of the settings is one that this program knows.
+fn settings(folder: &Path, found: &mut Findings) {
+    let path = folder.join(SETTINGS);
+    let Ok(text) = fs::read_to_string(&path) else {
+        // What there is to be said of it is said when it is opened.
+        return;
+    };
+    let unknown = unknown_keys::find(&text, |text| Installation::parse(text).map(drop));
+    if unknown.is_empty() {
+        return found.passed("settings", format!("every key of {SETTINGS} is known"));
+    }
+    for UnknownKey { key, line, nearest } in unknown {
+        let next = match nearest {
+            Some(nearest) => format!("is \"{nearest}\" meant?"),
+            None => "remove it; docs/operation.md says which there are".to_owned(),
+        };
+        let said = format!("{SETTINGS}, line {line}: there is no key \"{key}\"");
+        found.failed("settings", Kind::Usage, said, &next);
+    }
+}
+
+/// Looks whether the disk has room for what is written next.
+fn disk(folder: &Path, found: &mut Findings) {
+    match rustix::fs::statvfs(folder) {
+        Err(error) => {
+            let said = format!("the disk under {} does not tell: {error}", folder.display());
+            found.failed("disk", Kind::Failed, said, "");
+        }
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let said = format!("{} MiB are free under {}", free >> 20, folder.display());
+            match free {
+                0..TOO_LITTLE => found.failed("disk", Kind::Failed, said, "make room"),
+                TOO_LITTLE..LITTLE => found.warned("disk", said, "make room soon"),
+                _ => found.passed("disk", said),
+            }
+        }
+    }
+}
+
+/// Looks whether nobody else reads what is this user's alone.
+fn files(installation: &Installation, found: &mut Findings) {
+    let folder = installation.folder();
+    let mut private = vec![folder.to_owned(), installation.pin_path()];
+    private.extend([folder.join("token"), folder.join("central.db")]);
+    if let Some(key) = installation.served().and_then(|served| served.key.as_ref()) {
+        private.push(folder.join(key));
+    }
+    let mut sound = 0;
+    for path in &private {
+        match fs::metadata(path) {
+            Err(_) if path.ends_with("central.db") => {}
+            Err(error) => {
+                let said = format!("{} cannot be read: {error}", path.display());
+                found.failed("files", Kind::Usage, said, "bring it back");
+            }
+            Ok(file) if file.permissions().mode() & 0o077 != 0 => {
+                let said = format!("{} can be reached by others", path.display());
+                let next = format!("chmod go= {}", path.display());
+                found.failed("files", Kind::Refused, said, &next);
+            }
+            Ok(_) => sound += 1,
+        }
+    }
+    if let Some(served) = installation.served() {
+        for named in [&served.certificate, &served.key].into_iter().flatten() {
+            let path = folder.join(named);
+            if !path.is_file() {
+                let said = format!("[serve] names {}, which is no file", path.display());
+                found.failed("files", Kind::Usage, said, "name one that is there");
+            }
+        }
+    }
+    found.passed("files", format!("{sound} are this user's alone"));
+}
+
+/// Looks whether the folder can be served where registers lay their packages down.
+fn drop_folder(installation: &Installation, found: &mut Findings) {
+    let folder = installation.folder().join("registers");
+    match fs::metadata(&folder) {
+        Err(_) => found.passed("drop folder", "there is none"),
+        Ok(file) if !file.is_dir() => {
+            let said = format!("{} is no folder", folder.display());
+            found.failed("drop folder", Kind::Usage, said, "move it away");
+        }
+        Ok(_) => match rustix::fs::access(
+            &folder,
+            rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK,
+        ) {
+            Ok(()) => found.passed("drop folder", format!("{} is served", folder.display())),
+            Err(_) => {
+                let said = format!("{} cannot be read and written", folder.display());
+                found.failed("drop folder", Kind::Usage, said, "make it this user's");
+            }
+        },
+    }
+}
+
+/// Looks for how long the server's certificate still holds.
+fn server_certificate(installation: &Installation, days: u16, found: &mut Findings) {
+    let Some(named) = installation
+        .served()
+        .and_then(|served| served.certificate.as_ref())
+    else {
+        return found.passed("server's certificate", "the server makes its own");
+    };
+    match pem::read(&installation.folder().join(named)) {
+        Err(failure) => found.fault("server's certificate", &failure),
+        Ok(chain) => {
+            for certificate in &chain {
+                term("server's certificate", certificate, days, found);
+            }
+        }
+    }
+}
+
+fn term(check: &'static str, certificate: &Certificate, days: u16, found: &mut Findings) {
+    let (now, ends) = (Timestamp::now(), certificate.validity().not_after);
+    let soon = now + SignedDuration::from_hours(24 * i64::from(days));
+    let said = format!("it holds until {ends}");
+    if ends < now {
+        let said = format!("it ended {ends}");
+        found.failed(check, Kind::Failed, said, "get the next one");
+    } else if ends < soon {
+        found.warned(check, said, "get the next one in time");
+    } else {
+        found.passed(check, said);
+    }
+}
+
+/// Looks whether the token opens and has every key.
+fn token(installation: &Installation, found: &mut Findings) {
+    let keys = installation
+        .token()
+        .and_then(|token| token.keys().or_fail(Kind::Device));
+    match keys {
+        Err(failure) => found.fault("token", &failure),
+        Ok(keys) => {
+            let there: Vec<_> = keys.into_iter().map(|key| key.label).collect();
+            let labels = installation.labels();
+            let missing: Vec<_> = labels
+                .all()
+                .filter(|label| !there.contains(*label))
+                .map(String::as_str)
+                .collect();
+            match missing.is_empty() {
+                true => found.passed("token", format!("it opens, and has {} keys", there.len())),
+                false => {
+                    let said = format!("it has no key {}", missing.join(", "));
+                    let next = "make them (zimogs hsm generate), or bring the token back (zimogs hsm restore)";
+                    found.failed("token", Kind::Device, said, next);
+                }
+            }
+        }
+    }
+}
+
+/// Looks whether the store opens with what is there, and what it says of itself.
+async fn store(installation: &Installation, options: &Check, found: &mut Findings) {
+    let source = match installation.database() {
+        Ok(source) => source,
+        Err(failure) => return found.fault("database", &failure),
+    };
+    match central::database_form(&source).await {
+        Err(error) => return found.fault("database", &error.into()),
+        Ok(form) if form.unknown > 0 => {
+            let said = format!(
+                "it has {} changes of form that this program does not know",
+                form.unknown
+            );
+            let next = "run the newer program that made them";
+            return found.failed("database", Kind::Failed, said, next);
+        }
+        Ok(form) if form.pending > 0 => {
+            // Opening it would change it, which a check does not.
+            let said = format!(
+                "{} changes of form are made at the next start",
+                form.pending
+            );
+            return found.warned("database", said, "make a backup before");
+        }
+        Ok(form) => found.passed("database", format!("it is of form {}", form.applied)),
+    }
+    let opened = async {
+        let token = installation.token()?;
+        let profiles = shipped::profiles(options.profiles.as_deref())?;
+        installation.central(token, &profiles).await
+    };
+    match opened.await {
+        Err(failure) => found.fault("store", &failure),
+        Ok(central) => {
+            opened_store(&central, options.days, found).await;
+            central.close().await;
+        }
+    }
+}
+
+async fn opened_store(central: &Central, days: u16, found: &mut Findings) {
+    found.passed("store", "it opens: profiles, keys and books fit");
+    match central.readiness().await {
+        Err(error) => found.fault("readiness", &error.into()),
+        Ok(ready) if ready.overdue => found.warned(
+            "readiness",
+            "audit entries wait for longer than a minute for their place in the tree",
+            "start the server, or zimogs audit export",
+        ),
+        Ok(_) => found.passed("readiness", "the database and the token answer"),
+    }
+    match Certificate::parse(central.authority_certificate()) {
+        Ok(certificate) => term("embedded authority", &certificate, days, found),
+        Err(error) => found.fault("embedded authority", &Failure::of(Kind::Integrity, &error)),
+    }
+    // An installation without stations elsewhere has no authority for them.
+    if let Ok(der) = central.station_authority_certificate().await
+        && let Ok(certificate) = Certificate::parse(&der)
+    {
+        term("authority of stations", &certificate, days, found);
+    }
+    match central.last_entry().await {
+        Err(error) => found.fault("clock", &error.into()),
+        Ok(Some(last)) if Timestamp::now() + BEHIND < last => {
+            let said = format!("the newest entry of the log is of {last}: this clock is behind");
+            found.failed(
+                "clock",
+                Kind::Failed,
+                said,
+                "set the clock by a time service",
+            );
+        }
+        Ok(_) => found.passed("clock", "it is not behind the log"),
+    }
+}
