@@ -53,10 +53,15 @@ impl Central {
                 "an Idempotency-Key has 1 to {MAX_KEY} visible ASCII characters"
             )));
         }
-        retried!(self.try_begin(account, key, digest))
+        retried!(self.try_begin_request(account, key, digest))
     }
 
-    async fn try_begin(&self, account: &str, key: &str, digest: &[u8; 32]) -> Result<Repeated> {
+    async fn try_begin_request(
+        &self,
+        account: &str,
+        key: &str,
+        digest: &[u8; 32],
+    ) -> Result<Repeated> {
         let now = self.now();
         let mut tx = self.write().await?;
         sqlx::query(

@@ -156,8 +156,7 @@ pub struct Reconciliation {
 /// known to have come after it.
 ///
 /// # Errors
-/// [`CentralError::Invalid`] for more numbers than a series has, and the
-/// database's failures.
+/// [`CentralError::Invalid`] for more numbers than a series has, and the database's failures.
 pub async fn mark_restored(
     source: &DatabaseSource,
     now: Timestamp,
@@ -166,9 +165,12 @@ pub async fn mark_restored(
     pass_over: u32,
 ) -> Result<Epoch> {
     let database = Database::open(source).await?;
-    let mut tx = database.write().await?;
-    let epoch = mark(&mut tx, now, (copied, lost), pass_over).await?;
-    tx.commit().await?;
+    let epoch = retried!(async {
+        let mut tx = database.write().await?;
+        let epoch = mark(&mut tx, now, (copied, lost), pass_over).await?;
+        tx.commit().await?;
+        Ok(epoch)
+    })?;
     database.close().await;
     Ok(epoch)
 }
@@ -327,7 +329,7 @@ impl Central {
             "station",
             &actor.station,
         );
-        let result = retried!(self.try_greet(actor, &deed, hello));
+        let result = self.try_greet(actor, &deed, hello).await;
         self.settle(actor, &deed, result).await
     }
 
@@ -351,11 +353,11 @@ impl Central {
         let has_all = reports == hello.last && hello.in_work == 0;
         let standing = match &last {
             _ if is_through && hello.acknowledged > reports => {
-                self.open_behind(actor, reports, hello).await?;
+                retried!(self.open_behind(actor, reports, hello))?;
                 Standing::Behind
             }
             Some(last) if !is_through && has_all => {
-                self.note_reconciled(actor, deed, last, reports).await?
+                retried!(self.note_reconciled(actor, deed, last, reports))?
             }
             Some(last) if !is_through || last.finished.is_none() => Standing::Reconciling,
             _ => Standing::Known,
