@@ -1,6 +1,5 @@
 //! The units for systemd, judged by systemd itself, and the readiness that they wait for.
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -111,10 +110,9 @@ fn the_service_says_when_it_is_ready_and_ends_when_it_is_told() {
     let ready = heard();
     assert!(ready.lines().any(|line| line == "READY=1"), "{ready}");
     // It listens by then, and tells its figures.
-    let mut first = String::new();
-    let mut out = BufReader::new(serving.stdout.take().unwrap());
-    out.read_line(&mut first).unwrap();
-    let told: serde_json::Value = serde_json::from_str(&first).unwrap();
+    let out = serving.stdout.take().unwrap();
+    let mut out = serde_json::Deserializer::from_reader(out).into_iter::<serde_json::Value>();
+    let told = out.next().unwrap().unwrap();
     let metrics = told["metrics"].as_str().unwrap();
     let mut scrape = std::net::TcpStream::connect(metrics).unwrap();
     std::io::Write::write_all(&mut scrape, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
