@@ -50,8 +50,6 @@ pub(crate) enum Command {
     /// Refuses an application that somebody else entered. Example:
     /// zimogs central refuse APP-2026-000001 --cause "not the applicant" --data FOLDER
     Refuse(application::Ending),
-    /// Withdraws an application of which no document was prepared yet. Example:
-    /// zimogs central withdraw APP-2026-000001 --cause "ordered twice" --data FOLDER
     /// Withdraws an application that nobody decided on. Example:
     /// zimogs central withdraw APP-2026-000001 --cause "entered twice" --data FOLDER
     Withdraw(application::Ending),
