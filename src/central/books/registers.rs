@@ -230,10 +230,14 @@ fn parcels() -> Vec<Seeks> {
 
 fn reports() -> Vec<Seeks> {
     vec![
+        // After a restoration what is gone everywhere holds up none that follow.
         seek(
             Rule::Reports,
             "has reports with a gap",
-            "SELECT 'station ' || station AS what FROM report GROUP BY station HAVING count(*) <> max(sequence) OR min(sequence) <> 1",
+            "SELECT 'station ' || station AS what FROM
+                 (SELECT station, sequence FROM report UNION ALL SELECT station, sequence FROM quarantined_report) AS come
+             WHERE station NOT IN (SELECT station FROM quarantined_report WHERE epoch IS NOT NULL)
+             GROUP BY station HAVING count(*) <> max(sequence) OR min(sequence) <> 1",
         ),
         seek(
             Rule::Reports,
