@@ -1,5 +1,6 @@
-//! Whole lives of documents in the issuance store, from the application to the holder, a second:
-//! beside a bare loop that commits the same bytes as often, into a database of the same kind.
+//! Whole lives of documents in the issuance store, from the application to the holder, a second: on
+//! SQLite beside a bare loop that commits the same bytes as often into a file of the same kind, on
+//! PostgreSQL beside pgbench's simple transactions on the same server.
 //!
 //! The documents have no chip: what a chip takes is measured elsewhere, and here only the store
 //! works. Several people work at once, and the sequencer beside them.
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use api::Actor;
 use central::{
     CENTRAL_STORE, Central, CertificateShelf, Config, DatabaseSource, DeliveredBlank, Delivery,
-    DeskEnd, KeyLabels, Receipt, SystemClock, TravelConfig,
+    DeskEnd, KeyLabels, PostgresAddress, Receipt, SystemClock, TravelConfig,
 };
 use document::{DocumentNumber, Environment, OfficeCode, Role};
 use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
@@ -24,10 +25,13 @@ use serde_json::Value;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
+use crate::postgres::Postgres;
 use crate::{Measured, Row, Wanted};
 
 const RATE: &str = "store lives of documents a second, SQLite";
 const ACTS: &str = "store acts a second, SQLite";
+const POSTGRES_RATE: &str = "store lives of documents a second, PostgreSQL";
+const POSTGRES_ACTS: &str = "store acts a second, PostgreSQL";
 
 /// Lives in one run.
 const LIVES: u32 = if cfg!(test) { 4 } else { 2_000 };
@@ -38,18 +42,34 @@ const AT_ONCE: u32 = 8;
 /// A document's acts: imported, approved, made, judged, handed over.
 const A_LIFE: u32 = 5;
 
+/// Names the database of a part's process that is a file of its own.
+const SQLITE: &str = "sqlite";
+
 const SAMPLE: &str = include_str!("../../tests/samples/applications/27-repressed-person.json");
 const DOCUMENT: &str = include_str!("../../firmware-profiles/documents/repressed-person.toml");
 const AUTHORITY: &str = include_str!("../../certs/pilot-ca.toml");
 
 /// Returns the names of the rows.
 pub(crate) fn names() -> Vec<String> {
-    [RATE, ACTS].map(str::to_owned).into()
+    [RATE, ACTS, POSTGRES_RATE, POSTGRES_ACTS]
+        .map(str::to_owned)
+        .into()
 }
 
 /// Measures.
-pub(crate) fn rows(_: Wanted<'_>) -> Measured {
-    let Figures { seconds, bytes } = in_token()?;
+pub(crate) fn rows(wanted: Wanted<'_>) -> Measured {
+    let mut rows = Vec::new();
+    if wanted.has(RATE) || wanted.has(ACTS) {
+        rows.append(&mut on_sqlite()?);
+    }
+    if wanted.has(POSTGRES_RATE) || wanted.has(POSTGRES_ACTS) {
+        rows.append(&mut on_postgres()?);
+    }
+    Ok(rows)
+}
+
+fn on_sqlite() -> Measured {
+    let Figures { seconds, bytes } = in_token(None)?;
     let least = bare_commits(LIVES * A_LIFE, bytes)?;
     let lives = f64::from(LIVES);
     let limit = "as many commits of as many bytes into a file of the same kind, nothing else";
@@ -65,21 +85,36 @@ pub(crate) fn rows(_: Wanted<'_>) -> Measured {
     ])
 }
 
+/// Measures on a server of its own; no row where none is installed.
+fn on_postgres() -> Measured {
+    let Some(server) = Postgres::start()? else {
+        return Ok(Vec::new());
+    };
+    let Figures { seconds, .. } = in_token(Some(&server.url()))?;
+    let most = server.pgbench(AT_ONCE)?;
+    let (lives, acts) = (f64::from(LIVES) / seconds, f64::from(A_LIFE));
+    let limit = "pgbench's simple-update by as many clients; for lives, five of them each";
+    Ok(vec![
+        Row::new(POSTGRES_RATE, lives, "lives", most / acts).beside(limit),
+        Row::new(POSTGRES_ACTS, lives * acts, "acts", most).beside(limit),
+    ])
+}
+
 /// What was measured.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Figures {
     /// From the first application to the last hand-over.
     seconds: f64,
-    /// By how much the database grew.
+    /// By how much the file grew; nothing for a server's.
     bytes: u64,
 }
 
 /// Measures in a process of its own: SoftHSM2 learns its folder when it starts.
-fn in_token() -> Result<Figures, Box<dyn Error>> {
+fn in_token(url: Option<&str>) -> Result<Figures, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let tokens = SoftHsmFolder::prepare(folder.path())?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--lives");
+    command.arg("--lives").arg(url.unwrap_or(SQLITE));
     let output = tokens.apply(&mut command).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
@@ -88,19 +123,23 @@ fn in_token() -> Result<Figures, Box<dyn Error>> {
 }
 
 /// Measures with the store's keys in SoftHSM2, which has a folder here, and returns the figures in
-/// JSON.
-pub(crate) fn measure() -> Result<String, Box<dyn Error>> {
+/// JSON. `database`: a server's URL, or [`SQLITE`].
+pub(crate) fn measure(database: &str) -> Result<String, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let figures = runtime.block_on(lives())?;
+    let figures = runtime.block_on(lives(database))?;
     Ok(serde_json::to_string(&figures)?)
 }
 
-async fn lives() -> Result<Figures, Box<dyn Error>> {
+async fn lives(database: &str) -> Result<Figures, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("central.db");
-    let store = store(&file).await?;
+    let source = match database {
+        SQLITE => DatabaseSource::Sqlite(file.clone()),
+        url => DatabaseSource::Postgres(PostgresAddress::parse(url, None)?),
+    };
+    let store = store(source).await?;
     let central = &store.central;
     let delivery = Delivery {
         reference: "D-1".into(),
@@ -145,7 +184,7 @@ async fn lives() -> Result<Figures, Box<dyn Error>> {
     sequencer.await??;
     let seconds = started.elapsed().as_secs_f64();
     // What the write-ahead log still holds is counted too.
-    let bytes = size(&file) - before;
+    let bytes = size(&file).saturating_sub(before);
     central.close().await;
     Ok(Figures { seconds, bytes })
 }
@@ -202,10 +241,15 @@ struct Store {
     central: Central,
 }
 
-async fn store(file: &Path) -> Result<Store, Box<dyn Error>> {
+async fn store(database: DatabaseSource) -> Result<Store, Box<dyn Error>> {
     let config = TokenConfig::parse(include_str!("../../hsm-config/softhsm2.toml"))?;
     let pin = Secret::new("user-739184620518");
-    let token = Token::initialize(&config, "measured", &Secret::new("so-739184620518"), pin)?;
+    // A token for each database, which has its keys.
+    let label = match &database {
+        DatabaseSource::Sqlite(_) => "measured",
+        DatabaseSource::Postgres(_) => "measured-server",
+    };
+    let token = Token::initialize(&config, label, &Secret::new("so-739184620518"), pin)?;
     let labels = KeyLabels::default();
     let transport = card::gp::Key::new(b"measured-transp.")?;
     token.import_master_key("transport-master", &transport)?;
@@ -215,7 +259,7 @@ async fn store(file: &Path) -> Result<Store, Box<dyn Error>> {
     let mut certificates = CertificateShelf::default();
     certificates.put("pilot-ca", AUTHORITY);
     let central = Central::open(Config {
-        database: DatabaseSource::Sqlite(file.to_owned()),
+        database,
         environment: Environment::Test,
         token: Arc::new(token),
         keys: labels,
@@ -283,10 +327,16 @@ mod tests {
     #[test]
     fn lives_are_lived_to_their_end() {
         test_support::with_private_tokens("lives::tests::lives_are_lived_to_their_end", || {
-            let figures = super::measure().unwrap();
+            let figures = super::measure(super::SQLITE).unwrap();
             let figures: super::Figures = serde_json::from_str(&figures).unwrap();
             assert!(figures.seconds > 0.0 && figures.bytes > 0);
             assert!(super::bare_commits(3, 3_000).unwrap() > 0.0);
+            if let Some(server) = super::Postgres::start().unwrap() {
+                let figures = super::measure(&server.url()).unwrap();
+                let figures: super::Figures = serde_json::from_str(&figures).unwrap();
+                assert!(figures.seconds > 0.0);
+                assert!(server.pgbench(2).unwrap() > 0.0);
+            }
         });
     }
 }

@@ -18,6 +18,7 @@ mod lives;
 mod memory;
 mod opensc;
 mod passport;
+mod postgres;
 mod protection;
 mod soft_key;
 mod travel;
@@ -57,7 +58,7 @@ struct Arguments {
     documents_memory: bool,
     /// Measure only whole lives of documents, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
-    lives: bool,
+    lives: Option<String>,
 }
 
 /// One figure.
@@ -169,10 +170,9 @@ fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
         Some(documents::many_memory().map(memory))
     } else if arguments.documents_in_token {
         Some(documents::measure_in_token())
-    } else if arguments.lives {
-        Some(lives::measure())
     } else {
-        None
+        let database = arguments.lives.as_deref();
+        database.map(lives::measure)
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
             keys: None,
             crl_memory: false,
             documents_in_token: false,
-            lives: false,
+            lives: None,
             documents_memory: false,
         }
     }
