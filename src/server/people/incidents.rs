@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, page_of};
-use crate::people::named::{Cursor, IncidentKindName, IncidentStateName, Limit, Moment};
+use crate::people::named::{CauseText, Cursor, IncidentKindName, IncidentStateName, Limit, Moment};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
 
@@ -67,8 +67,7 @@ struct NewIncident {
     #[schemars(length(min = 1, max = 128))]
     subject: String,
     /// What was found; without a holder's data.
-    #[schemars(length(min = 1, max = 200))]
-    text: String,
+    text: CauseText,
 }
 
 /// An explanation.
@@ -76,8 +75,7 @@ struct NewIncident {
 #[serde(deny_unknown_fields)]
 struct Explanation {
     /// Why it was so; without a holder's data.
-    #[schemars(length(min = 1, max = 200))]
-    text: String,
+    text: CauseText,
 }
 
 /// An incident that is open.
@@ -134,7 +132,7 @@ async fn open(call: Call) -> Result<Answer, Problem> {
     let new: NewIncident = call.json()?;
     let incident = call
         .central
-        .report_incident(call.actor()?, new.kind.0, &new.subject, &new.text)
+        .report_incident(call.actor()?, new.kind.0, &new.subject, &new.text.0)
         .await?;
     let at = format!("/v1/incidents/{incident}");
     Answer::created(at, &OpenedIncident { incident })
@@ -143,7 +141,7 @@ async fn open(call: Call) -> Result<Answer, Problem> {
 async fn explain(call: Call) -> Result<Answer, Problem> {
     let why: Explanation = call.json()?;
     call.central
-        .explain_incident(call.actor()?, number_of(&call)?, &why.text)
+        .explain_incident(call.actor()?, number_of(&call)?, &why.text.0)
         .await?;
     Ok(Answer::nothing())
 }

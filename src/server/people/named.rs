@@ -14,9 +14,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $pattern:literal, $most:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[serde(transparent)]
         pub(crate) struct $name(pub(crate) String);
+
+        /// Longer than the document has it is refused here; its form, by what it is given to.
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                if text.chars().count() > $most {
+                    let reason = concat!("longer than ", $most, " characters");
+                    return Err(serde::de::Error::custom(reason));
+                }
+                Ok(Self(text))
+            }
+        }
 
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
@@ -77,6 +89,10 @@ text!(
 text!(
     /// Why: one line.
     CauseText, "^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$", 200
+);
+text!(
+    /// What blanks are, as their accounts name it.
+    ItemText, "^[\\s\\S]+$", 512
 );
 
 /// A value with a wire name, one of a closed list.

@@ -13,6 +13,9 @@ use crate::people::operation::{Access, Body, Operation, Parameter, Trace, of};
 use crate::people::operations;
 use crate::problem::Fault;
 
+/// An `If-Match` (*RFC 9110 §13.1.1*): any tag, or up to sixteen, of which weak ones match nothing.
+const TAGS: &str = r#"^(\*|(W/)?"[!#-+\--~]{0,64}"( ?, ?(W/)?"[!#-+\--~]{0,64}"){0,15})$"#;
+
 /// What is said of a status that is no success.
 const REFUSALS: [(u16, &str, &str); 12] = [
     (400, "Invalid", "The request is not valid."),
@@ -151,8 +154,8 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
     if operation.conditional {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag of the thing as you saw it: where it is another by now, nothing is done (412).",
-            "schema": { "type": "string", "pattern": "^\"[0-9a-f]{32}\"$" },
+            "description": "The ETag of the thing as you saw it, or several: where it is another by now, nothing is done (412).",
+            "schema": { "type": "string", "pattern": TAGS },
             "example": "\"4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31\"",
         }));
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, behind, page_of};
-use crate::people::named::{AccountName, BlankStateName, Cursor, Day, Limit, PlaceCode};
+use crate::people::named::{AccountName, BlankStateName, Cursor, Day, ItemText, Limit, PlaceCode};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
 
@@ -107,8 +107,7 @@ struct Accepted {
 #[serde(deny_unknown_fields)]
 struct CountLine {
     /// What they are, as the accounts name it.
-    #[schemars(length(min = 1, max = 512))]
-    item: String,
+    item: ItemText,
     /// The account.
     state: BlankStateName,
     /// How many there are.
@@ -140,7 +139,7 @@ struct Close {
 
 fn counted(lines: Vec<CountLine>) -> Vec<Counted> {
     let line = |line: CountLine| Counted {
-        item: line.item,
+        item: line.item.0,
         state: line.state.0,
         blanks: line.blanks,
     };
