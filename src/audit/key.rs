@@ -151,7 +151,12 @@ impl FromStr for VerifierKey {
     }
 }
 
-pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
+/// Demands that a log or a person can have this name: 1 to 255 bytes without white space, control
+/// characters and `+` (C2SP signed-note).
+///
+/// # Errors
+/// [`KeyError::Name`].
+pub fn check_name(name: &str) -> Result<(), KeyError> {
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
     if (1..=255).contains(&name.len()) && name.chars().all(allowed) {
         Ok(())

@@ -48,7 +48,9 @@ pub use export::{ExportError, ExportFile, Exporter, export};
 pub use fault::{FaultList, IntegrityFault, Part, VerifyError};
 pub use field::{Action, Cause, Details, EntryId, FieldError, Reference, SubjectKind, Timestamp};
 pub use hash::{Hash, HashLength};
-pub use key::{CheckpointSigner, KeyError, KeyKind, SignError, SignerFault, VerifierKey};
+pub use key::{
+    CheckpointSigner, KeyError, KeyKind, SignError, SignerFault, VerifierKey, check_name,
+};
 pub use note::{NoteError, SignedNote};
 pub use proof::{ConsistencyProof, InclusionProof, ProofError};
 pub use reader::{ExportReader, ReadError, ReadFault};

@@ -15,7 +15,7 @@ use crate::error::{CentralError, Result};
 use crate::expected;
 use crate::people::check_roles;
 use crate::scribe::Deed;
-use crate::second_persons;
+use crate::second_persons::Presence;
 
 /// The longest name of an account or a station.
 const MAX_NAME: usize = 64;
@@ -44,9 +44,13 @@ pub(crate) struct Person {
 impl Person {
     /// Finds a person who is a witness of the act at hand: by the account's name, whatever their
     /// rights, unless it is locked. Over the interface they have confirmed it.
-    pub(crate) async fn witness(tx: &mut Connection, name: &str) -> Result<Self> {
+    pub(crate) async fn witness(
+        tx: &mut Connection,
+        presence: &Presence,
+        name: &str,
+    ) -> Result<Self> {
         let person = Self::unlocked(tx, name).await?;
-        second_persons::attends(tx, &person).await?;
+        presence.attends(tx, &person).await?;
         Ok(person)
     }
 
@@ -82,7 +86,27 @@ impl Person {
     }
 }
 
+/// Demands that an account can have this name.
+///
+/// # Errors
+/// [`CentralError::Invalid`] for one that none can have.
+pub fn check_account_name(name: &str) -> Result<()> {
+    check_name("an account", &name.to_lowercase())
+}
+
 impl Central {
+    /// Tells whether there is any account yet: without one, nobody may do anything.
+    ///
+    /// # Errors
+    /// The database's failures.
+    pub async fn has_accounts(&self) -> Result<bool> {
+        let mut tx = self.read().await?;
+        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM account")
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(accounts > 0)
+    }
+
     /// Makes the very first account: an administrator, who then adds the others.
     ///
     /// # Errors
@@ -270,10 +294,11 @@ pub(crate) async fn insert_roles(tx: &mut Connection, id: &str, roles: &[Role]) 
 /// Finds the second person that an act wants beside the one who acts.
 pub(crate) async fn second_person(
     tx: &mut Connection,
+    presence: &Presence,
     person: &Person,
     witness: &str,
 ) -> Result<Person> {
-    let witness = Person::witness(tx, witness).await?;
+    let witness = Person::witness(tx, presence, witness).await?;
     four_eyes(&person.name, &witness.name)
         .map_err(|_| CentralError::refused("this takes two persons; name another one"))?;
     Ok(witness)

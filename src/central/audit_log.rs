@@ -16,14 +16,14 @@ use audit::{
 };
 use hsm::{Signer, TokenSigner};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
+use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
-use crate::second_persons;
 
 /// How many entries one run of the sequencer takes into one transaction.
 const BATCH: i64 = 4096;
@@ -97,7 +97,7 @@ impl Central {
         actor: Option<&Actor>,
         deed: &Deed,
     ) -> Result<()> {
-        let judged = second_persons::judged(deed)?;
+        let judged = self.presence().judged(deed)?;
         self.scribe()
             .write(
                 tx,
@@ -185,22 +185,14 @@ impl Central {
             return Ok(0);
         }
         let mut tree = self.signed_tree(&mut tx).await?;
-        let mut rows = Vec::new();
+        let (mut leaves, mut nodes) = (Vec::new(), Vec::new());
         for entry in &waiting {
-            let leaf = i64::try_from(tree.size())
-                .map_err(|_| CentralError::damaged("the audit tree's size"))?;
-            tree.append_to(Hash::of_leaf(entry.get("entry")), &mut rows);
-            sqlx::query("UPDATE audit_entry SET leaf = $1 WHERE id = $2")
-                .bind(leaf)
-                .bind(entry.get::<i64, _>("id"))
-                .execute(&mut *tx)
-                .await?;
+            leaves.push((entry.get("id"), stored_size(tree.size())?));
+            tree.append_to(Hash::of_leaf(entry.get("entry")), &mut nodes);
         }
-        for row in &rows {
-            insert_node(&mut tx, row).await?;
-        }
-        let size = i64::try_from(tree.size())
-            .map_err(|_| CentralError::damaged("the audit tree's size"))?;
+        number_leaves(&mut tx, &leaves).await?;
+        insert_nodes(&mut tx, &nodes).await?;
+        let size = stored_size(tree.size())?;
         let key = self.log_key();
         // Signed before the commit: if that fails, the signature dies with it, unseen.
         let signed = self
@@ -287,21 +279,50 @@ impl Central {
     }
 }
 
-async fn insert_node(tx: &mut Connection, row: &NodeRow) -> Result<()> {
-    let position = i64::try_from(row.node.index)
-        .map_err(|_| CentralError::damaged("the audit tree's size"))?;
-    sqlx::query("INSERT INTO audit_node (height, position, hash) VALUES ($1, $2, $3)")
-        .bind(i64::from(row.node.height))
-        .bind(position)
-        .bind(&row.hash.as_bytes()[..])
-        .execute(tx)
-        .await?;
+/// Returns a size of the tree, or a place in it, as the database has it.
+fn stored_size(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(|_| CentralError::damaged("the audit tree's size"))
+}
+
+/// Gives entries, by their identities, their leaves.
+async fn number_leaves(tx: &mut Connection, leaves: &[(i64, i64)]) -> Result<()> {
+    for run in runs(leaves) {
+        let sql = format!(
+            "UPDATE audit_entry SET leaf = given.column2 FROM (VALUES {}) AS given WHERE audit_entry.id = given.column1",
+            tuples(run.len(), 2)
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for (id, leaf) in run {
+            statement = statement.bind(id).bind(leaf);
+        }
+        let changed = statement.execute(&mut *tx).await?.rows_affected();
+        if changed != run.len() as u64 {
+            return Err(CentralError::damaged("an entry that waited for its leaf"));
+        }
+    }
+    Ok(())
+}
+
+async fn insert_nodes(tx: &mut Connection, nodes: &[NodeRow]) -> Result<()> {
+    for run in runs(nodes) {
+        let sql = format!(
+            "INSERT INTO audit_node (height, position, hash) VALUES {}",
+            tuples(run.len(), 3)
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for row in run {
+            statement = statement
+                .bind(i64::from(row.node.height))
+                .bind(stored_size(row.node.index)?)
+                .bind(&row.hash.as_bytes()[..]);
+        }
+        statement.execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
 pub(crate) async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
-    let position =
-        i64::try_from(node.index).map_err(|_| CentralError::damaged("the audit tree's size"))?;
+    let position = stored_size(node.index)?;
     let hash: Option<Vec<u8>> =
         sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = $1 AND position = $2")
             .bind(i64::from(node.height))

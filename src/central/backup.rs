@@ -128,6 +128,29 @@ impl Central {
     }
 }
 
+impl Central {
+    /// Notes that so many copies of the store are removed, since enough newer ones are there, and how
+    /// many are left.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] without the right to make them.
+    pub async fn note_pruned(&self, actor: &Actor, pruned: usize, left: usize) -> Result<()> {
+        let deed = Deed::new("store.backups-pruned", Control::BACKUP, "store", "central")
+            .with("pruned", pruned)
+            .with("left", left);
+        let result = retried!(self.try_note_pruned(actor, &deed));
+        self.settle(actor, &deed, result).await
+    }
+
+    async fn try_note_pruned(&self, actor: &Actor, deed: &Deed) -> Result<()> {
+        let mut tx = self.write().await?;
+        authorise(&mut tx, actor, Act::BackUpStore).await?;
+        self.record(&mut tx, Some(actor), deed).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
 /// Judges a copy of the store: the file is whole, everything in it refers to something, its log is
 /// the one that was signed, and it reaches as far as `witness`, a later checkpoint that was kept
 /// elsewhere. Nothing is changed.

@@ -107,6 +107,26 @@ impl Blank {
         }
     }
 
+    /// Demands that it is at the place where a station stands, as far as that is booked: one that is
+    /// elsewhere in the books went a way that nobody signed for.
+    ///
+    /// # Errors
+    /// [`CentralError::Refused`] where the books have the two at different places.
+    pub(crate) async fn check_place(&self, tx: &mut Connection, station: &str) -> Result<()> {
+        let office: Option<String> =
+            sqlx::query_scalar("SELECT office FROM station_office WHERE station = $1")
+                .bind(station)
+                .fetch_optional(tx)
+                .await?;
+        match office {
+            Some(office) if office != self.place => Err(CentralError::refused(format!(
+                "blank {} is at {} in the books, and station {station} stands at {office}; set it aside, and have the stock-keepers book its way: zimogs central stock move and take-in",
+                self.serial, self.place
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Binds it to a lease of a slot.
     pub(crate) async fn issue(
         &mut self,
@@ -115,6 +135,7 @@ impl Blank {
         movement: Movement<'_>,
     ) -> Result<()> {
         self.check_available(station, slot)?;
+        self.check_place(tx, station).await?;
         let movement = movement.into_slot(station, slot);
         self.apply(tx, BlankEvent::Issue, &movement).await
     }

@@ -23,6 +23,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
+use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
 
 /// The most applications that one search shows.
@@ -205,15 +206,17 @@ impl Central {
             (field::SURNAME, compared(&[surname])),
             (field::BIRTH, Zeroizing::new(holder.birth_date.to_string())),
         ];
-        for (field, digest) in self.digests(&entries).await? {
-            sqlx::query(
-                "INSERT INTO blind_index (application, field, digest) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            )
-            .bind(reference)
-            .bind(field)
-            .bind(&digest[..])
-            .execute(&mut *tx)
-            .await?;
+        let digests = self.digests(&entries).await?;
+        for run in runs(&digests) {
+            let sql = format!(
+                "INSERT INTO blind_index (application, field, digest) VALUES {} ON CONFLICT DO NOTHING",
+                tuples(run.len(), 3)
+            );
+            let mut statement = sqlx::query(AssertSqlSafe(sql));
+            for (field, digest) in run {
+                statement = statement.bind(reference).bind(*field).bind(&digest[..]);
+            }
+            statement.execute(&mut *tx).await?;
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ use crate::scribe::Deed;
 use crate::scribe::Scribe;
 use crate::sealed_stages::SealedSessions;
 use crate::sealing::EnvelopeKeys;
+use crate::second_persons::Presence;
 use crate::series;
 use crate::travel::TravelSigners;
 use crate::turns::Turns;
@@ -45,8 +46,14 @@ use crate::turns::Turns;
 ///
 /// Each method that acts takes who acts, judges the right to it, and leaves an entry in the audit
 /// log in the same transaction; what is refused leaves nothing but the entry of the refusal.
+///
+/// As it opens, no second person is there, and what takes one is refused: see
+/// [`Central::on_own_machine`] and [`Central::confirmed_by`].
 #[derive(Clone)]
-pub struct Central(Arc<Inner>);
+pub struct Central {
+    inner: Arc<Inner>,
+    presence: Presence,
+}
 
 struct Inner {
     database: Database,
@@ -183,7 +190,7 @@ impl Central {
             token: Arc::clone(&config.token),
             index: config.keys.index.clone(),
         };
-        let central = Self(Arc::new(Inner {
+        let inner = Inner {
             protection,
             database,
             environment: config.environment,
@@ -207,7 +214,11 @@ impl Central {
             passwords: Passwords::new()?,
             listing: Mutex::default(),
             stations_ca: OnceCell::new(),
-        }));
+        };
+        let central = Self {
+            inner: Arc::new(inner),
+            presence: Presence::Nobody,
+        };
         if found.is_none() {
             retried!(central.found_installation(series))?;
         }
@@ -220,7 +231,7 @@ impl Central {
     async fn found_installation(&self, series: Series) -> Result<()> {
         let mut tx = self.write().await?;
         sqlx::query("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, $1, $2, $3, $4)")
-            .bind(self.0.environment.name())
+            .bind(self.inner.environment.name())
             .bind(self.audit_key().to_string())
             .bind(self.authority_certificate())
             .bind(stored(self.now()))
@@ -234,7 +245,7 @@ impl Central {
             "installation",
             "central",
         )
-        .with("environment", self.0.environment)
+        .with("environment", self.inner.environment)
         .with("series", series.prefix());
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;
@@ -243,48 +254,61 @@ impl Central {
 
     /// Closes the database after what runs has ended. Other clones then fail.
     pub async fn close(&self) {
-        self.0.database.close().await;
+        self.inner.database.close().await;
     }
 
     /// Returns what the installation is for.
     pub fn environment(&self) -> Environment {
-        self.0.environment
+        self.inner.environment
+    }
+
+    /// Returns the same store, where a second person is there in another way, or is not.
+    pub(crate) fn beside(&self, presence: Presence) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            presence,
+        }
+    }
+
+    /// Returns whether the second person of an act is there.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     pub(crate) async fn write(&self) -> Result<Write> {
-        self.0.database.write().await
+        self.inner.database.write().await
     }
 
     /// Begins the transaction of the audit sequencer.
     pub(crate) async fn sequencer(&self) -> Result<Write> {
-        self.0.database.sequencer().await
+        self.inner.database.sequencer().await
     }
 
     /// Returns what makes a query over what waits pass over what others are just taking.
     pub(crate) fn skip_locked(&self) -> &'static str {
-        self.0.database.skip_locked()
+        self.inner.database.skip_locked()
     }
 
     pub(crate) async fn read(&self) -> Result<Write> {
-        self.0.database.read().await
+        self.inner.database.read().await
     }
 
     pub(crate) fn database(&self) -> &Database {
-        &self.0.database
+        &self.inner.database
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.0.scribe.clock.now()
+        self.inner.scribe.clock.now()
     }
 
     /// Returns which days the office works.
     pub fn calendar(&self) -> &Calendar {
-        &self.0.calendar
+        &self.inner.calendar
     }
 
     /// Returns the offices that have stations of their own.
     pub(crate) fn own_stations(&self) -> &BTreeSet<OfficeCode> {
-        &self.0.own_stations
+        &self.inner.own_stations
     }
 
     /// Returns the present day in UTC.
@@ -293,79 +317,79 @@ impl Central {
     }
 
     pub(crate) fn scribe(&self) -> &Scribe {
-        &self.0.scribe
+        &self.inner.scribe
     }
 
     pub(crate) fn token(&self) -> Arc<Token> {
-        Arc::clone(&self.0.token)
+        Arc::clone(&self.inner.token)
     }
 
     pub(crate) fn protection(&self) -> &Protection {
-        &self.0.protection
+        &self.inner.protection
     }
 
     pub(crate) fn keys(&self) -> &KeyService {
-        &self.0.keys
+        &self.inner.keys
     }
 
     pub(crate) fn labels(&self) -> &KeyLabels {
-        &self.0.labels
+        &self.inner.labels
     }
 
     pub(crate) fn envelope_keys(&self) -> &EnvelopeKeys {
-        &self.0.envelope_keys
+        &self.inner.envelope_keys
     }
 
     pub(crate) fn log_key(&self) -> Arc<LogKey> {
-        Arc::clone(&self.0.log_key)
+        Arc::clone(&self.inner.log_key)
     }
 
     pub(crate) fn log_key_ref(&self) -> &LogKey {
-        &self.0.log_key
+        &self.inner.log_key
     }
 
     pub(crate) fn authorities(&self) -> &Authorities {
-        &self.0.authorities
+        &self.inner.authorities
     }
 
     pub(crate) fn travel(&self) -> &TravelSigners {
-        &self.0.travel
+        &self.inner.travel
     }
 
     pub(crate) fn certificate_profiles(&self) -> &CertificateProfiles {
-        &self.0.certificate_profiles
+        &self.inner.certificate_profiles
     }
 
     pub(crate) fn rate(&self) -> &Rate {
-        &self.0.rate
+        &self.inner.rate
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
+        &self.inner.passwords
     }
 
     pub(crate) fn turns(&self) -> &Turns {
-        &self.0.turns
+        &self.inner.turns
     }
 
     pub(crate) fn listing(&self) -> &Mutex<()> {
-        &self.0.listing
+        &self.inner.listing
     }
 
     pub(crate) fn stations_ca(&self) -> &OnceCell<Arc<StationAuthority>> {
-        &self.0.stations_ca
+        &self.inner.stations_ca
     }
 
     /// Returns the embedded authority, for what it serves beside this store: its lists, its
     /// responder, its other registration authorities.
     pub fn embedded_authority(&self) -> &Arc<ServingCa> {
-        self.0.authorities.embedded()
+        self.inner.authorities.embedded()
     }
 
     /// Returns where its CMP endpoint keeps which certificates wait for their requester's word.
     pub fn cmp_confirmations(&self) -> Arc<dyn Confirmations> {
         Arc::new(StoredConfirmations {
-            database: self.0.database.clone(),
+            database: self.inner.database.clone(),
         })
     }
 
@@ -375,8 +399,8 @@ impl Central {
     /// [`CentralError::Unfit`] where there is none; [`CentralError::Refused`] in production for one
     /// that is not released.
     pub fn certificate_profile(&self, name: &str) -> Result<Arc<CertificateProfile>> {
-        let profile = self.0.certificate_profiles.get(name)?;
-        if self.environment() == Environment::Production && !self.0.released.contains(name) {
+        let profile = self.inner.certificate_profiles.get(name)?;
+        if self.environment() == Environment::Production && !self.inner.released.contains(name) {
             return Err(CentralError::refused(format!(
                 "certificate profile \"{name}\" is not released; two people sign it: zimogs profile sign {name} --kind certificate"
             )));
@@ -391,7 +415,7 @@ impl Central {
     }
 
     pub(crate) fn sealed(&self) -> &SealedSessions {
-        &self.0.sealed
+        &self.inner.sealed
     }
 
     /// Runs what blocks (the token's work) beside the async threads.
@@ -406,7 +430,7 @@ impl Central {
 
     /// Returns the profile of a chip product.
     pub(crate) fn chip(&self, product: &str) -> Result<&Arc<ChipProfile>> {
-        let chip = self.0.chips.get(product);
+        let chip = self.inner.chips.get(product);
         chip.ok_or_else(|| CentralError::NotFound {
             what: "chip profile of this name".to_owned(),
         })
@@ -414,13 +438,13 @@ impl Central {
 
     /// Returns the document profiles.
     pub(crate) fn document_profiles(&self) -> &[DocumentProfile] {
-        &self.0.documents
+        &self.inner.documents
     }
 
     /// Returns the profile that serves a kind of document.
     pub(crate) fn document_profile(&self, kind: Kind) -> Result<&DocumentProfile> {
         let profile = self
-            .0
+            .inner
             .documents
             .iter()
             .find(|profile| profile.kinds.contains(&kind));

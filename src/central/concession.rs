@@ -29,12 +29,11 @@ impl Central {
             let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
             let mut document = Document::numbered(&mut tx, number).await?;
             judged_by_another(&mut tx, &document, &judge).await?;
-            let happening = self.happens().because(cause);
+            let happening = self.happens().because(cause).by(&judge);
             document
                 .apply(&mut tx, DocumentEvent::FailQuality, happening)
                 .await?;
             self.check_not_in_work(&mut tx, &document).await?;
-            document.note_mover(&mut tx, Some(&judge)).await?;
             let deed = deed.clone().with("cause", cause).with("held", "yes");
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;
@@ -67,11 +66,10 @@ impl Central {
             let officer = authorise(&mut tx, actor, Act::ConcedeDocument).await?;
             let mut document = Document::numbered(&mut tx, number).await?;
             judged_by_another(&mut tx, &document, &officer).await?;
-            let happening = self.happens().because(defect);
+            let happening = self.happens().because(defect).by(&officer);
             document
                 .apply(&mut tx, DocumentEvent::Concede, happening)
                 .await?;
-            document.note_mover(&mut tx, Some(&officer)).await?;
             let deed = deed.clone().with("defect", defect).with("done", action);
             self.record(&mut tx, Some(actor), &deed).await?;
             tx.commit().await?;

@@ -127,6 +127,40 @@ impl KeyLabels {
         self.masters.values().chain(own)
     }
 
+    /// Returns every key that the token does not hold yet, by label and what it is for.
+    ///
+    /// # Errors
+    /// [`HsmError`] where the token does not list its keys.
+    pub fn missing(&self, token: &Token) -> std::result::Result<Vec<(String, StoreKey)>, HsmError> {
+        let there: BTreeSet<String> = token.keys()?.into_iter().map(|key| key.label).collect();
+        let masters = self.masters.iter().map(|(set, label)| {
+            let (_, set) = set.rsplit_once('/').unwrap_or(("", set));
+            match set {
+                "transport" => (label, StoreKey::Transport),
+                _ => (label, StoreKey::Master),
+            }
+        });
+        let own = [
+            (&self.authority, StoreKey::Signing),
+            (&self.ocsp, StoreKey::Signing),
+            (&self.cmp, StoreKey::Signing),
+            (&self.stations, StoreKey::Signing),
+            (&self.registers, StoreKey::Signing),
+            (&self.audit, StoreKey::Log),
+            (&self.envelope, StoreKey::Agreement),
+            (&self.people, StoreKey::Agreement),
+            (&self.index, StoreKey::Index),
+        ];
+        let mut missing: Vec<(String, StoreKey)> = Vec::new();
+        for (label, key) in masters.chain(own) {
+            // Several key sets may have one master key.
+            if !there.contains(label) && !missing.iter().any(|(named, _)| named == label) {
+                missing.push((label.clone(), key));
+            }
+        }
+        Ok(missing)
+    }
+
     /// Makes every key that the token does not hold yet, and returns their labels.
     ///
     /// The master key of a key set `transport` is not made: it is the chip maker's, and is
@@ -135,46 +169,12 @@ impl KeyLabels {
     /// # Errors
     /// [`HsmError`] where the token does not make a key.
     pub fn generate_missing(&self, token: &Token) -> std::result::Result<Vec<String>, HsmError> {
-        let there: Vec<String> = token.keys()?.into_iter().map(|key| key.label).collect();
         let mut made = Vec::new();
-        let mut make = |label: &String, make: &dyn Fn() -> std::result::Result<(), HsmError>| {
-            if there.contains(label) {
-                return Ok(());
+        for (label, key) in self.missing(token)? {
+            if key.make(token, &label)? {
+                made.push(label);
             }
-            make()?;
-            made.push(label.clone());
-            Ok(())
-        };
-        let own = self.masters.iter().filter(|(set, _)| {
-            let (_, set) = set.rsplit_once('/').unwrap_or(("", set));
-            set != "transport"
-        });
-        for (_, label) in own {
-            make(label, &|| {
-                token.generate_master_key(label, MasterKeySize::Aes128)
-            })?;
         }
-        let own = [
-            &self.authority,
-            &self.ocsp,
-            &self.cmp,
-            &self.stations,
-            &self.registers,
-        ];
-        for label in own {
-            make(label, &|| {
-                token.generate_signing_key(label, Curve::P384).map(drop)
-            })?;
-        }
-        make(&self.audit, &|| {
-            token.generate_ed25519(&self.audit).map(drop)
-        })?;
-        for label in [&self.envelope, &self.people] {
-            make(label, &|| token.generate_envelope_key(label).map(drop))?;
-        }
-        make(&self.index, &|| {
-            token.generate_master_key(&self.index, MasterKeySize::Aes256)
-        })?;
         Ok(made)
     }
 
@@ -196,6 +196,41 @@ impl KeyLabels {
                     "no master key is named for \"{key_set}\"; name one under [masters]"
                 ),
             })
+    }
+}
+
+/// What a key of the store is for, and so of which kind it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKey {
+    /// A chip maker's master key, AES-128: it is imported, and not made.
+    Transport,
+    /// A master key from which chips' keys are derived, AES-128.
+    Master,
+    /// A key that signs, P-384.
+    Signing,
+    /// The key that signs the log's checkpoints, Ed25519.
+    Log,
+    /// A key to which something is sealed, P-384.
+    Agreement,
+    /// The key of an index, AES-256.
+    Index,
+}
+
+impl StoreKey {
+    /// Makes the key in a token; returns whether it is one that is made.
+    ///
+    /// # Errors
+    /// [`HsmError`] where the token does not make it, or has one of this label.
+    pub fn make(self, token: &Token, label: &str) -> std::result::Result<bool, HsmError> {
+        match self {
+            Self::Transport => return Ok(false),
+            Self::Master => token.generate_master_key(label, MasterKeySize::Aes128)?,
+            Self::Signing => token.generate_signing_key(label, Curve::P384).map(drop)?,
+            Self::Log => token.generate_ed25519(label).map(drop)?,
+            Self::Agreement => token.generate_envelope_key(label).map(drop)?,
+            Self::Index => token.generate_master_key(label, MasterKeySize::Aes256)?,
+        }
+        Ok(true)
     }
 }
 

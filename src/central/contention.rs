@@ -239,6 +239,21 @@ mod tests {
             self.retried.iter().any(|span| span.contains(&at))
         }
 
+        /// Tells whether a loop of its function is around this place.
+        fn is_looped(&self, at: usize) -> bool {
+            let begin = self.text[..at].rfind("fn ").unwrap();
+            let mut from = begin;
+            self.text[begin..at].split_inclusive('\n').any(|line| {
+                let (code, around) = (line.trim_start(), &self.text[from..at]);
+                from += line.len();
+                let count = |brace| around.matches(brace).count();
+                ["loop ", "while ", "for "]
+                    .iter()
+                    .any(|word| code.starts_with(word))
+                    && count('{') > count('}')
+            })
+        }
+
         /// Returns the name of the function that this place is in.
         fn function(&self, at: usize) -> &str {
             let lines = self.text[..at].lines().rev();
@@ -265,6 +280,25 @@ mod tests {
         panic!("a bracket is not closed: {}", &text[from - 20..from]);
     }
 
+    #[test]
+    fn a_loop_around_a_transaction_is_seen() {
+        let seen = |text: &str| {
+            let source = Source {
+                name: "one.rs".to_owned(),
+                text: text.to_owned(),
+                retried: Vec::new(),
+            };
+            source.is_looped(text.find(".write()").unwrap())
+        };
+        assert!(seen(
+            "fn one() {\n    loop {\n        if it { no(); }\n        self.write()"
+        ));
+        assert!(seen("fn one() {\n    for a in b {\n        self.write()"));
+        assert!(!seen(
+            "fn one() {\n    for a in b {\n        a();\n    }\n    self.write()"
+        ));
+    }
+
     /// Whatever begins a write transaction does so within `retried!`, or in a function that is called
     /// within it; and it begins one: what was committed is not done again.
     #[test]
@@ -285,6 +319,12 @@ mod tests {
                     let function = source.function(at);
                     if source.is_retried(at) || matches!(function, "write" | "sequencer") {
                         continue;
+                    }
+                    if source.is_looped(at) {
+                        faults.push(format!(
+                            "{}: {function} begins a transaction in a loop, and the first would be done again with the next",
+                            source.name
+                        ));
                     }
                     if writers.contains(&(&source.name, function)) {
                         faults.push(format!(

@@ -142,7 +142,7 @@ impl Central {
     ) -> Result<CountEnd> {
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::CountBlanks).await?;
-        let witness = second_person(&mut tx, &keeper, witness).await?;
+        let witness = second_person(&mut tx, self.presence(), &keeper, witness).await?;
         check_place(&mut tx, place.as_str()).await?;
         if day > self.today() {
             return Err(CentralError::refused("that day is still to come"));

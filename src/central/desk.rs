@@ -108,7 +108,7 @@ impl Central {
                 blank.serial
             )));
         }
-        let id_of_lease = LeaseId(Uuid::now_v7());
+        let id_of_lease = LeaseId(Uuid::new_v4());
         let movement = self.movement(actor).under(id_of_lease).of(&id);
         blank
             .issue(&mut tx, (&actor.station, SLOT), movement)

@@ -151,7 +151,7 @@ impl Central {
         parcel.apply(&mut tx, ParcelEvent::Add).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         document
-            .apply(&mut tx, DocumentEvent::Pack, self.happens())
+            .apply(&mut tx, DocumentEvent::Pack, self.happens().by(&packer))
             .await?;
         let office = applications::office(&mut tx, &document.application).await?;
         if office.as_str() != parcel.office {
@@ -179,7 +179,6 @@ impl Central {
         .execute(&mut *tx)
         .await?;
         parcel.touched(&mut tx, &packer).await?;
-        document.note_mover(&mut tx, Some(&packer)).await?;
         let deed = deed
             .clone()
             .about(document.number())
@@ -223,10 +222,9 @@ impl Central {
             return Err(CentralError::conflict("the document is not in this parcel"));
         }
         document
-            .apply(&mut tx, DocumentEvent::Unpack, self.happens())
+            .apply(&mut tx, DocumentEvent::Unpack, self.happens().by(&packer))
             .await?;
         parcel.touched(&mut tx, &packer).await?;
-        document.note_mover(&mut tx, Some(&packer)).await?;
         let deed = deed.clone().about(number).with("parcel", &parcel.serial);
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
@@ -313,7 +311,7 @@ impl Central {
             check_cause(cause)?;
             let mut tx = self.write().await?;
             let packer = authorise(&mut tx, actor, Act::PackParcel).await?;
-            let witness = witnessed(&mut tx, &packer, witness).await?;
+            let witness = witnessed(&mut tx, self.presence(), &packer, witness).await?;
             let mut parcel = Parcel::load(&mut tx, parcel).await?;
             parcel.apply(&mut tx, ParcelEvent::Reopen).await?;
             parcel.touched(&mut tx, &packer).await?;
@@ -510,9 +508,8 @@ impl Central {
         document: &mut Document,
     ) -> Result<()> {
         document
-            .apply(tx, DocumentEvent::Arrive, self.happens())
+            .apply(tx, DocumentEvent::Arrive, self.happens().by(clerk))
             .await?;
-        document.note_mover(tx, Some(clerk)).await?;
         let number = document.number().to_string();
         parcel.note(tx, &number, "arrived").await?;
         let deed = Deed::new("document.arrived", CONTROL, "document", &number)
@@ -530,6 +527,23 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         parcels::list(&mut tx, all).await
+    }
+
+    /// Returns up to `limit` parcels whose serial numbers come after `after`, in their order: of all,
+    /// or of those that did not arrive yet.
+    ///
+    /// # Errors
+    /// As [`Central::parcels`].
+    pub async fn parcels_after(
+        &self,
+        actor: &Actor,
+        all: bool,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<ParcelLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        parcels::page(&mut tx, all, after, limit).await
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct Document {
 
 /// A document that waits for another blank has the number of its last lease.
 const COLUMNS: &str = "SELECT d.id, d.application, d.kind, d.profile, d.state, d.issued, d.record, d.subjects, d.operator, d.office, d.urgent, d.applied, d.due,
-    COALESCE(d.number, (SELECT l.number FROM lease l WHERE l.document = d.id ORDER BY l.opened DESC, l.id DESC LIMIT 1)) AS number
+    COALESCE(d.number, (SELECT l.number FROM lease l WHERE l.document = d.id ORDER BY l.opened DESC, l.turn DESC LIMIT 1)) AS number
     FROM document d";
 
 impl Document {
@@ -105,7 +105,7 @@ impl Document {
         self.number
     }
 
-    /// Moves the document on, and writes down when.
+    /// Moves the document on, and writes down when, and by whom.
     pub(crate) async fn apply(
         &mut self,
         tx: &mut Connection,
@@ -113,12 +113,18 @@ impl Document {
         happening: Happening<'_>,
     ) -> Result<()> {
         let next = advance(self.state, event)?;
-        let changed = sqlx::query("UPDATE document SET state = $1 WHERE id = $2 AND state = $3")
-            .bind(next.name())
-            .bind(&self.id)
-            .bind(self.state.name())
-            .execute(&mut *tx)
-            .await?;
+        let (mover, is_another) = happening.mover();
+        let changed = sqlx::query(
+            "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END
+             WHERE id = $4 AND state = $5",
+        )
+        .bind(next.name())
+        .bind(i64::from(is_another))
+        .bind(mover)
+        .bind(&self.id)
+        .bind(self.state.name())
+        .execute(&mut *tx)
+        .await?;
         if changed.rows_affected() != 1 {
             return Err(CentralError::conflict(
                 "the document changed meanwhile; ask again",

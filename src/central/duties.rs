@@ -147,10 +147,7 @@ impl Central {
 
     async fn discharge(&self, duty: Duty) -> Result<u64> {
         match duty {
-            Duty::ExpireLeases => {
-                retried!(self.expire_overdue())?;
-                Ok(0)
-            }
+            Duty::ExpireLeases => retried!(self.expire_overdue()),
             Duty::SettleCertificates => {
                 let swept = self.sweep_certificates().await?;
                 Ok(swept.settled)

@@ -239,8 +239,8 @@ impl Central {
         {
             return Ok(key);
         }
-        let key = protection
-            .make_key(tx, application, DataClass::Biometrics, now)
+        let [key] = protection
+            .make_keys(tx, application, [DataClass::Biometrics], now)
             .await?;
         let images = protection.seal(&key, &biometric_cell(application, "images"), b"{}")?;
         store_images(tx, application, images).await?;

@@ -48,7 +48,8 @@ pub struct Erased {
 /// Something that should have been erased by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {
-    /// What it is: a class of data, `wrapping-key`, or `erasure`, which did not run.
+    /// What it is: a class of data, `wrapping-key`, `unknown-wrapping-key`, which the token has and the
+    /// books have not, or `erasure`, which did not run.
     pub what: String,
     /// Its pseudonymous reference.
     pub reference: String,
@@ -310,41 +311,6 @@ impl Central {
             })
         };
         rows.iter().map(line).collect()
-    }
-
-    async fn overdue_keys(&self, now: Timestamp) -> Result<Vec<Overdue>> {
-        let mut overdue = Vec::new();
-        let mut late = |label: &str, since: Option<Timestamp>| {
-            overdue.push(Overdue {
-                what: "wrapping-key".into(),
-                reference: label.to_owned(),
-                since,
-            });
-        };
-        for &class in DataClass::SEALED {
-            for key in self.wrapping_keys(class).await? {
-                let days = match key.state.as_str() {
-                    "current" => class.key_days(),
-                    "retired" => class.backup_days(),
-                    "ending" => 0,
-                    _ => continue,
-                };
-                if key.is_older(days + ERASURE_DAYS, now) {
-                    late(&key.label, Some(key.since + days_of(days)));
-                }
-            }
-        }
-        let rows = sqlx::query("SELECT label, since FROM wrapping_key WHERE state = 'destroyed'")
-            .fetch_all(&mut *self.read().await?)
-            .await?;
-        let there = self.protection().blocking(|token| token.keys()).await?;
-        for row in &rows {
-            let label: String = row.get("label");
-            if there.iter().any(|key| key.label == label) {
-                late(&label, Some(moment(row.get("since"))?));
-            }
-        }
-        Ok(overdue)
     }
 }
 

@@ -112,6 +112,14 @@ pub enum CentralError {
     /// The token did not serve.
     #[error("the token does not serve")]
     Token(#[from] hsm::HsmError),
+    /// A wrapping key that the books know, and that nothing lies under yet, is not in the token.
+    #[error(
+        "key \"{label}\" is not in the token: it was made and is not taken into use without it; bring back the token's backup that has it (zimogs hsm restore), wait where the token copies its keys to this one, or have another made: zimogs central erase --turn-keys"
+    )]
+    KeyMissing {
+        /// Its label.
+        label: String,
+    },
     /// A PIN envelope was not sealed or not opened.
     #[error("the PIN envelope cannot be used")]
     Envelope(#[from] hsm::EnvelopeError),
@@ -264,6 +272,7 @@ impl CentralError {
             | Self::Profile(_)
             | Self::Render(_)
             | Self::Token(_)
+            | Self::KeyMissing { .. }
             | Self::Envelope(_)
             | Self::Authority { .. }
             | Self::Signing { .. }

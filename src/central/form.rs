@@ -18,6 +18,8 @@ pub struct DatabaseForm {
     pub pending: usize,
     /// How many it has that this program does not know: a newer one made them.
     pub unknown: usize,
+    /// How many tables it has, if nothing of this program is in it: they are somebody else's.
+    pub foreign: usize,
 }
 
 /// Looks which form a database has. One that is not there yet has none.
@@ -45,8 +47,21 @@ pub async fn database_form(source: &DatabaseSource) -> Result<DatabaseForm> {
     let is_there: i64 = sqlx::query_scalar(is_there)
         .fetch_one(&mut database)
         .await?;
+    let mut foreign = 0;
     let made: Vec<i64> = match is_there {
-        0 => Vec::new(),
+        0 => {
+            let tables = match source {
+                DatabaseSource::Sqlite(_) => {
+                    "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+                }
+                DatabaseSource::Postgres(_) => {
+                    "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+                }
+            };
+            let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut database).await?;
+            foreign = usize::try_from(tables).unwrap_or(0);
+            Vec::new()
+        }
         _ => {
             sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
                 .fetch_all(&mut database)
@@ -54,7 +69,10 @@ pub async fn database_form(source: &DatabaseSource) -> Result<DatabaseForm> {
         }
     };
     database.close().await?;
-    Ok(compared(steps, &made))
+    Ok(DatabaseForm {
+        foreign,
+        ..compared(steps, &made)
+    })
 }
 
 fn compared(steps: &Migrator, made: &[i64]) -> DatabaseForm {
@@ -64,6 +82,7 @@ fn compared(steps: &Migrator, made: &[i64]) -> DatabaseForm {
         applied: made.last().copied().unwrap_or(0),
         pending,
         unknown: made.iter().filter(|step| !known.contains(step)).count(),
+        foreign: 0,
     }
 }
 

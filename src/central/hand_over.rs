@@ -33,9 +33,12 @@ impl Central {
         let mut document = Document::numbered(&mut tx, number).await?;
         judged_by_another(&mut tx, &document, &judge).await?;
         document
-            .apply(&mut tx, DocumentEvent::PassQuality, self.happens())
+            .apply(
+                &mut tx,
+                DocumentEvent::PassQuality,
+                self.happens().by(&judge),
+            )
             .await?;
-        document.note_mover(&mut tx, Some(&judge)).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(())
@@ -133,10 +136,9 @@ impl Central {
             }
             _ => DocumentEvent::HandOver,
         };
-        let happening = self.happens();
+        let happening = self.happens().by(&clerk);
         self.move_document(&mut tx, Some(actor), &mut document, event, happening)
             .await?;
-        document.note_mover(&mut tx, Some(&clerk)).await?;
         self.check_not_in_work(&mut tx, &document).await?;
         self.check_pins_known(&mut tx, &document).await?;
         self.delete_puk(&mut tx, actor, &document).await?;

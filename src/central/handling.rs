@@ -198,7 +198,7 @@ impl Central {
             )));
         }
         let witness = match handling.witness() {
-            Some(witness) => Some(second_person(&mut tx, &person, witness).await?),
+            Some(witness) => Some(second_person(&mut tx, self.presence(), &person, witness).await?),
             None => None,
         };
         let mut movement = self.movement(actor);
@@ -220,6 +220,9 @@ impl Central {
         for serial in serials {
             let mut blank = Blank::load(&mut tx, &blank_serial(serial)?).await?;
             judge(&blank, handling)?;
+            if let Handling::Load { station, .. } = handling {
+                blank.check_place(&mut tx, station).await?;
+            }
             if matches!(handling, Handling::SendBack { .. })
                 && carries_unknown(&mut tx, &blank.serial).await?
             {
@@ -267,17 +270,6 @@ impl Central {
         }
         tx.commit().await?;
         Ok(incidents)
-    }
-
-    /// Counts blanks that a station gave back untouched into the store again, by the serial
-    /// numbers that are printed on them: all of them, or none. Returns how many there are.
-    ///
-    /// # Errors
-    /// As [`Central::handle_blanks`].
-    pub async fn restock(&self, actor: &Actor, serials: &[String]) -> Result<usize> {
-        self.handle_blanks(actor, serials, &Handling::Restock)
-            .await?;
-        Ok(serials.len())
     }
 }
 

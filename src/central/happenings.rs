@@ -7,18 +7,31 @@ use document::life_cycle::DocumentEvent;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::accounts::Person;
 use crate::central::Central;
 use crate::database::{Connection, stored};
 use crate::documents::Document;
 use crate::error::Result;
 
-/// When something happens to a document, and why.
+/// When something happens to a document, who moves it, and why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happening<'a> {
     at: Timestamp,
     /// The office's own day.
     day: Date,
     cause: Option<&'a str>,
+    mover: Mover<'a>,
+}
+
+/// Who is known as the one who moved a document last.
+#[derive(Clone, Copy, Debug)]
+enum Mover<'a> {
+    /// As before: this moves it nowhere, or the store follows an act that said it.
+    Before,
+    /// The store itself: nobody.
+    Itself,
+    /// An account, by its identity.
+    Account(&'a str),
 }
 
 impl Central {
@@ -29,22 +42,42 @@ impl Central {
             at,
             day: self.calendar().day_of(at),
             cause: None,
+            mover: Mover::Before,
         }
     }
 }
 
-impl Happening<'_> {
+impl<'a> Happening<'a> {
     /// Returns the moment.
     pub(crate) fn at(&self) -> Timestamp {
         self.at
     }
 
     /// Says why it happens. A cause names no holder.
-    pub(crate) fn because(self, cause: &str) -> Happening<'_> {
-        Happening {
-            at: self.at,
-            day: self.day,
-            cause: Some(cause),
+    pub(crate) fn because(mut self, cause: &'a str) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Names the person who moves it.
+    pub(crate) fn by(mut self, person: &'a Person) -> Self {
+        self.mover = Mover::Account(&person.id);
+        self
+    }
+
+    /// Says that nobody moves it: its time has come.
+    pub(crate) fn by_itself(mut self) -> Self {
+        self.mover = Mover::Itself;
+        self
+    }
+
+    /// Returns the identity of the mover's account, and whether it stands in the place of the one
+    /// before.
+    pub(crate) fn mover(&self) -> (Option<&'a str>, bool) {
+        match self.mover {
+            Mover::Before => (None, false),
+            Mover::Itself => (None, true),
+            Mover::Account(id) => (Some(id), true),
         }
     }
 }

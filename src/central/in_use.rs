@@ -23,6 +23,7 @@ use crate::error::{CentralError, Result, advance};
 use crate::following::Moved;
 use crate::lease::Held;
 use crate::scribe::Deed;
+use crate::second_persons::Presence;
 
 /// How long a finished document waits for its holder, in months.
 pub const COLLECTION_MONTHS: i32 = 6;
@@ -154,7 +155,7 @@ impl Central {
         if change.event == DocumentEvent::Resume && document.state == DocumentState::Suspended {
             released_by_another(&mut tx, &document, &person).await?;
         }
-        let happening = self.happens().because(change.cause);
+        let happening = self.happens().because(change.cause).by(&person);
         match change.why {
             Some(why) => {
                 self.end_document(&mut tx, actor, &mut document, why, happening)
@@ -165,7 +166,6 @@ impl Central {
                     .await?;
             }
         }
-        document.note_mover(&mut tx, Some(&person)).await?;
         if document.state != DocumentState::Suspended && document.state != DocumentState::HandedOver
         {
             self.end_pins(&mut tx, Some(actor), &document).await?;
@@ -237,10 +237,9 @@ impl Central {
         } else {
             DocumentEvent::TakeBack
         };
-        let happening = self.happens().because(cause);
+        let happening = self.happens().because(cause).by(&clerk);
         self.move_document(&mut tx, Some(actor), &mut document, event, happening)
             .await?;
-        document.note_mover(&mut tx, Some(&clerk)).await?;
         if is_waiting {
             let number = document.number();
             self.annul_envelopes(&mut tx, actor, number).await?;
@@ -311,17 +310,16 @@ impl Central {
     ) -> Result<()> {
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::DestroyDocument).await?;
-        let witness = witnessed(&mut tx, &keeper, witness).await?;
+        let witness = witnessed(&mut tx, self.presence(), &keeper, witness).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         self.move_document(
             &mut tx,
             Some(actor),
             &mut document,
             DocumentEvent::Destroy,
-            self.happens(),
+            self.happens().by(&keeper),
         )
         .await?;
-        document.note_mover(&mut tx, Some(&keeper)).await?;
         let mut blank = document.blank(&mut tx).await?;
         let movement = self.movement(actor).of(&document.id).before(&witness);
         blank.apply(&mut tx, BlankEvent::Destroy, &movement).await?;
@@ -379,7 +377,7 @@ impl Central {
         if document.state.apply(DocumentEvent::Expire).is_err() {
             return Ok(false);
         }
-        let happening = self.happens();
+        let happening = self.happens().by_itself();
         self.move_document(
             &mut tx,
             None,
@@ -388,7 +386,6 @@ impl Central {
             happening,
         )
         .await?;
-        document.note_mover(&mut tx, None).await?;
         self.end_pins(&mut tx, None, &document).await?;
         let deed = Deed::new(
             "document.expired",
@@ -427,10 +424,11 @@ async fn released_by_another(
 /// Finds a witness, who is another person.
 pub(crate) async fn witnessed(
     tx: &mut Connection,
+    presence: &Presence,
     person: &Person,
     witness: &str,
 ) -> Result<Person> {
-    let witness = Person::witness(tx, witness).await?;
+    let witness = Person::witness(tx, presence, witness).await?;
     four_eyes(&person.name, &witness.name).map_err(|_| {
         CentralError::refused("two persons are needed for this; name another one as the witness")
     })?;
@@ -438,20 +436,6 @@ pub(crate) async fn witnessed(
 }
 
 impl Document {
-    /// Notes who moved it last; nobody where it was the store itself.
-    pub(crate) async fn note_mover(
-        &self,
-        tx: &mut Connection,
-        person: Option<&Person>,
-    ) -> Result<()> {
-        sqlx::query("UPDATE document SET moved_by = $1 WHERE id = $2")
-            .bind(person.map(|person| &*person.id))
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
-        Ok(())
-    }
-
     /// Returns since when it is where it is; of one that was moved before that was written down, the
     /// first moment of its day of issue.
     async fn since(&self, tx: &mut Connection) -> Result<Timestamp> {

@@ -269,6 +269,34 @@ impl Central {
         rows.iter().map(IncidentLine::read).collect()
     }
 
+    /// Returns up to `limit` incidents whose numbers come after `after`, in their order: of those that
+    /// are not closed, or of all.
+    ///
+    /// # Errors
+    /// As [`Central::incidents`].
+    pub async fn incidents_after(
+        &self,
+        actor: &Actor,
+        closed_too: bool,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<IncidentLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let left = match closed_too {
+            true => "",
+            false => "AND i.state <> 'closed'",
+        };
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{COLUMNS} WHERE i.number > $1 {left} ORDER BY i.number LIMIT $2"
+        )))
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+        rows.iter().map(IncidentLine::read).collect()
+    }
+
     /// Returns one incident.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use document::life_cycle::{
 };
 use document::{Act, DocumentNumber, Purpose};
 use jiff::Timestamp;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
@@ -45,6 +45,25 @@ pub struct LeaseLine {
     pub state: LeaseState,
     /// When its time passes, or passed.
     pub expires: Timestamp,
+}
+
+/// The leases that no report has ended.
+const LIVE: &str = "SELECT id, purpose, number, station, slot, blank, state, expires FROM lease
+     WHERE state IN ('open', 'expired')";
+
+impl LeaseLine {
+    fn read(row: &DbRow) -> Result<Self> {
+        Ok(Self {
+            id: LeaseId(parsed("a lease's identity", row.get("id"))?),
+            purpose: parsed("a lease's purpose", row.get("purpose"))?,
+            number: row.get("number"),
+            station: row.get("station"),
+            slot: row.get("slot"),
+            blank: row.get("blank"),
+            state: parsed("a lease's state", row.get("state"))?,
+            expires: moment(row.get("expires"))?,
+        })
+    }
 }
 
 impl Central {
@@ -155,7 +174,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = authorise(&mut tx, actor, Act::ReportMishap).await?;
-        let witness = witnessed(&mut tx, &person, witness).await?;
+        let witness = witnessed(&mut tx, self.presence(), &person, witness).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         let old = document.number();
         if document.state == DocumentState::AtStation {
@@ -258,7 +277,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = authorise(&mut tx, actor, Act::ReportMishap).await?;
-        let witness = witnessed(&mut tx, &person, witness).await?;
+        let witness = witnessed(&mut tx, self.presence(), &person, witness).await?;
         let mut parcel = Parcel::load(&mut tx, parcel).await?;
         parcel.apply(&mut tx, ParcelEvent::Lose).await?;
         let content = parcel.content(&mut tx).await?;
@@ -328,7 +347,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let officer = authorise(&mut tx, actor, Act::GiveUpLease).await?;
-        let witness = witnessed(&mut tx, &officer, witness).await?;
+        let witness = witnessed(&mut tx, self.presence(), &officer, witness).await?;
         self.expire_leases(&mut tx).await?;
         let mut held = Held::find(&mut tx, lease).await?;
         if held.state == LeaseState::Open {
@@ -390,25 +409,33 @@ impl Central {
     pub async fn leases(&self, actor: &Actor) -> Result<Vec<LeaseLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let rows = sqlx::query(
-            "SELECT id, purpose, number, station, slot, blank, state, expires FROM lease
-             WHERE state IN ('open', 'expired') ORDER BY expires, id",
-        )
+        let rows = sqlx::query(AssertSqlSafe(format!("{LIVE} ORDER BY expires, id")))
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.iter().map(LeaseLine::read).collect()
+    }
+
+    /// Returns up to `limit` leases that no report has ended and whose identities come after `after`:
+    /// those that were given first come first.
+    ///
+    /// # Errors
+    /// As [`Central::leases`].
+    pub async fn leases_after(
+        &self,
+        actor: &Actor,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<LeaseLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "{LIVE} AND id > $1 ORDER BY id LIMIT $2"
+        )))
+        .bind(after)
+        .bind(i64::from(limit))
         .fetch_all(&mut *tx)
         .await?;
-        let line = |row: &DbRow| {
-            Ok(LeaseLine {
-                id: LeaseId(parsed("a lease's identity", row.get("id"))?),
-                purpose: parsed("a lease's purpose", row.get("purpose"))?,
-                number: row.get("number"),
-                station: row.get("station"),
-                slot: row.get("slot"),
-                blank: row.get("blank"),
-                state: parsed("a lease's state", row.get("state"))?,
-                expires: moment(row.get("expires"))?,
-            })
-        };
-        rows.iter().map(line).collect()
+        rows.iter().map(LeaseLine::read).collect()
     }
 
     /// Cancels the document of an application that nobody holds, and withdraws the application. What
@@ -498,7 +525,7 @@ impl Central {
                 Some(actor),
                 &mut document,
                 DocumentEvent::Cancel,
-                self.happens().because(cause),
+                self.happens().because(cause).by(&person),
             )
             .await?;
             if has_blank {
@@ -509,7 +536,6 @@ impl Central {
             }
             self.annul_envelopes(&mut tx, actor, number).await?;
             account_number(&mut tx, number, "cancelled").await?;
-            document.note_mover(&mut tx, Some(&person)).await?;
             deed = deed.with("document", number);
         }
         self.record(&mut tx, Some(actor), &deed).await?;

@@ -136,8 +136,10 @@ impl Blank {
             Some((station, slot)) => (Some(&**station), Some(&**slot)),
             None => (None, None),
         };
+        // Written so that no planner looks through the account: it reads, and so locks, all blanks in it.
         let changed = sqlx::query(
-            "UPDATE blank SET state = $1, place = $2, station = $3, slot = $4 WHERE serial = $5 AND state = $6 AND place = $7",
+            "UPDATE blank SET state = $1, place = $2, station = $3, slot = $4
+             WHERE serial = $5 AND CASE WHEN state = $6 AND place = $7 THEN 1 ELSE 0 END = 1",
         )
         .bind(next.name())
         .bind(&to)
@@ -191,22 +193,48 @@ impl Blank {
     }
 }
 
+/// Where a blank came to: its account, the place, and the station and slot where it is in one.
+type Came<'a> = (BlankState, &'a str, Option<&'a (String, String)>);
+
 async fn write(
+    tx: &mut Connection,
+    blank: (&str, &str),
+    from: Option<(BlankState, &str)>,
+    to: Came<'_>,
+    movement: &Movement<'_>,
+) -> Result<()> {
+    let today = movement.day();
+    // As a rule the day is closed at neither place, and one statement does.
+    let days = (from.map(|_| today), today);
+    let is_booked = insert(tx, blank, from, to, days, movement, Some(today)).await?;
+    if is_booked {
+        return Ok(());
+    }
+    let to_day = booked_on(tx, today, to.1).await?;
+    let from_day = match from {
+        None => None,
+        Some((_, left)) if left == to.1 => Some(to_day),
+        Some((_, left)) => Some(booked_on(tx, today, left).await?),
+    };
+    insert(tx, blank, from, to, (from_day, to_day), movement, None).await?;
+    Ok(())
+}
+
+/// Writes a line of the journal, unless one of its places has closed this day, or a later one, already.
+/// Returns whether it is written.
+async fn insert(
     tx: &mut Connection,
     (serial, event): (&str, &str),
     from: Option<(BlankState, &str)>,
-    (state, to, slot): (BlankState, &str, Option<&(String, String)>),
+    (state, to, slot): Came<'_>,
+    (from_day, to_day): (Option<Date>, Date),
     movement: &Movement<'_>,
-) -> Result<()> {
-    let to_day = booked_on(tx, movement.day(), to).await?;
-    let from_day = match from {
-        None => None,
-        Some((_, left)) if left == to => Some(to_day),
-        Some((_, left)) => Some(booked_on(tx, movement.day(), left).await?),
-    };
-    sqlx::query(
+    unless_closed: Option<Date>,
+) -> Result<bool> {
+    let written = sqlx::query(
         "INSERT INTO blank_movement (blank, event, from_state, from_place, to_state, to_place, station, slot, person, witness, moved, from_day, to_day, cause, document, lease)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT id FROM account WHERE name = $9), $10, $11, $12, $13, $14, $15, $16)",
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, (SELECT id FROM account WHERE name = $9), $10, $11, $12, $13, $14, $15, $16
+         WHERE NOT EXISTS (SELECT 1 FROM day_close WHERE day >= $17 AND place IN ($6, $4))",
     )
     .bind(serial)
     .bind(event)
@@ -224,7 +252,8 @@ async fn write(
     .bind(movement.cause)
     .bind(movement.document)
     .bind(movement.lease.map(|lease| lease.to_string()))
+    .bind(unless_closed.map(|day| day.to_string()))
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(written.rows_affected() == 1)
 }

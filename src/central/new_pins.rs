@@ -106,7 +106,7 @@ impl Central {
         let chip = self.renewable(&mut tx, &document).await?;
         let profile = self.document_profile(document.kind)?;
         let held = Held {
-            id: LeaseId(Uuid::now_v7()),
+            id: LeaseId(Uuid::new_v4()),
             purpose: Purpose::NewPins,
             document: document.id.clone(),
             number: document.number().to_string(),
@@ -263,8 +263,7 @@ impl Central {
         tx: &mut Write,
         document: &Document,
     ) -> Result<()> {
-        self.expire_leases(tx).await?;
-        match Held::of_document(tx, &document.id).await? {
+        match self.lease_of(tx, &document.id).await? {
             Some(held) if held.purpose == Purpose::NewPins => Err(CentralError::conflict(format!(
                 "the document is getting new PINs under lease {}; wait until that is reported",
                 held.id
@@ -283,7 +282,7 @@ impl Central {
         let last: Option<String> = sqlx::query_scalar(
             "SELECT l.id FROM lease l WHERE l.document = $1 AND l.number = $2 AND l.purpose = 'new-pins'
              AND EXISTS (SELECT 1 FROM sealed_stage s WHERE s.lease = l.id)
-             ORDER BY l.opened DESC, l.id DESC LIMIT 1",
+             ORDER BY l.opened DESC, l.turn DESC LIMIT 1",
         )
         .bind(&document.id)
         .bind(document.number().to_string())

@@ -7,17 +7,20 @@ use document::life_cycle::{BlankState, CertificateState, DocumentState, Envelope
 use document::{Act, DeliveredChip, Kind};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::accounts::authorise;
 use crate::central::Central;
-use crate::database::{DbRow, moment, parsed};
+use crate::database::{Connection, DbRow, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
+use crate::many_rows::{runs, tuples};
 
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentLine {
+    /// Its identity, which stays when it gets another number.
+    pub id: String,
     /// Its number now; none while it waits for a blank that has one.
     pub number: Option<String>,
     /// The reference of its application.
@@ -108,6 +111,59 @@ pub struct NumberAccount {
     pub cancelled: u64,
 }
 
+const LINE: &str = "SELECT d.id, d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
+            (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
+            (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed', e.serial LIMIT 1) AS envelope,
+            (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
+     FROM document d";
+
+/// Reads documents with the chips of their blanks.
+async fn lines(tx: &mut Connection, rows: &[DbRow]) -> Result<Vec<DocumentLine>> {
+    let blanks: Vec<&str> = rows.iter().filter_map(|row| row.get("blank")).collect();
+    let mut chips: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for run in runs(&blanks) {
+        let sql = format!(
+            "SELECT blank, serial FROM chip WHERE blank IN {} ORDER BY blank, position",
+            tuples(1, run.len())
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for blank in run {
+            statement = statement.bind(*blank);
+        }
+        for row in &statement.fetch_all(&mut *tx).await? {
+            let of_blank = chips.entry(row.get("blank")).or_default();
+            of_blank.push(row.get("serial"));
+        }
+    }
+    let day = |text: Option<&str>| text.map(|text| parsed("a day", text)).transpose();
+    let line = |row: &DbRow| {
+        let envelope: Option<&str> = row.get("envelope");
+        let blank: Option<String> = row.get("blank");
+        Ok(DocumentLine {
+            id: row.get("id"),
+            number: row.get("number"),
+            application: row.get("application"),
+            kind: parsed("a document's kind", row.get("kind"))?,
+            state: parsed("a document's state", row.get("state"))?,
+            urgent: row.get::<i64, _>("urgent") == 1,
+            due: parsed("a day", row.get("due"))?,
+            issued: day(row.get("issued"))?,
+            expires: day(row.get("expires"))?,
+            chips: blank
+                .as_deref()
+                .and_then(|blank| chips.get(blank))
+                .cloned()
+                .unwrap_or_default(),
+            blank,
+            envelope: envelope
+                .map(|state| parsed("an envelope's state", state))
+                .transpose()?,
+            certificates: usize::try_from(row.get::<i64, _>("certificates")).unwrap_or_default(),
+        })
+    };
+    rows.iter().map(line).collect()
+}
+
 impl Central {
     /// Returns every document, in the order of the queue.
     ///
@@ -116,53 +172,30 @@ impl Central {
     pub async fn documents(&self, actor: &Actor) -> Result<Vec<DocumentLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let rows = sqlx::query(
-            "SELECT d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
-                    (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
-                    (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed', e.serial LIMIT 1) AS envelope,
-                    (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
-             FROM document d ORDER BY d.due, d.urgent DESC, d.id",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let serials = sqlx::query(
-            "SELECT blank, serial FROM chip WHERE blank IN
-             (SELECT blank FROM lease WHERE state IN ('open', 'expired', 'completed')) ORDER BY blank, position",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let mut chips: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for row in &serials {
-            let of_blank = chips.entry(row.get("blank")).or_default();
-            of_blank.push(row.get("serial"));
-        }
-        let day = |text: Option<&str>| text.map(|text| parsed("a day", text)).transpose();
-        let line = |row: &DbRow| {
-            let envelope: Option<&str> = row.get("envelope");
-            let blank: Option<String> = row.get("blank");
-            Ok(DocumentLine {
-                number: row.get("number"),
-                application: row.get("application"),
-                kind: parsed("a document's kind", row.get("kind"))?,
-                state: parsed("a document's state", row.get("state"))?,
-                urgent: row.get::<i64, _>("urgent") == 1,
-                due: parsed("a day", row.get("due"))?,
-                issued: day(row.get("issued"))?,
-                expires: day(row.get("expires"))?,
-                chips: blank
-                    .as_deref()
-                    .and_then(|blank| chips.get(blank))
-                    .cloned()
-                    .unwrap_or_default(),
-                blank,
-                envelope: envelope
-                    .map(|state| parsed("an envelope's state", state))
-                    .transpose()?,
-                certificates: usize::try_from(row.get::<i64, _>("certificates"))
-                    .unwrap_or_default(),
-            })
-        };
-        rows.iter().map(line).collect()
+        let sql = format!("{LINE} ORDER BY d.due, d.urgent DESC, d.turn");
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *tx).await?;
+        lines(&mut tx, &rows).await
+    }
+
+    /// Returns up to `limit` documents whose identities come after `after`: the oldest first.
+    ///
+    /// # Errors
+    /// As [`Central::documents`].
+    pub async fn document_lines_after(
+        &self,
+        actor: &Actor,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<DocumentLine>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        let sql = format!("{LINE} WHERE d.id > $1 ORDER BY d.id LIMIT $2");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *tx)
+            .await?;
+        lines(&mut tx, &rows).await
     }
 
     /// Returns the certificates of a document, those of its spoiled blanks too.

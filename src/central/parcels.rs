@@ -189,19 +189,50 @@ pub(crate) async fn next_serial(tx: &mut Connection) -> Result<String> {
     Ok(format!("PA{last:07}"))
 }
 
+const LINE: &str = "SELECT serial, office, state, opened, way, sent, received FROM parcel";
+
+/// Those that did not arrive yet; in these words the database knows the index of them.
+const UNDER_WAY: &str = "state IN ('open', 'sealed', 'under-way')";
+
 /// Returns parcels, the last that was opened first: all, or those that did not arrive yet.
 pub(crate) async fn list(tx: &mut Connection, all: bool) -> Result<Vec<ParcelLine>> {
     let which = match all {
-        true => "",
-        false => "WHERE state IN ('open', 'sealed', 'under-way')",
+        true => String::new(),
+        false => format!("WHERE {UNDER_WAY}"),
     };
     let rows = sqlx::query(AssertSqlSafe(format!(
-        "SELECT serial, office, state, opened, way, sent, received FROM parcel {which} ORDER BY serial DESC"
+        "{LINE} {which} ORDER BY serial DESC"
     )))
     .fetch_all(&mut *tx)
     .await?;
+    lines(tx, &rows).await
+}
+
+/// Returns up to `limit` parcels whose serial numbers come after `after`, in their order.
+pub(crate) async fn page(
+    tx: &mut Connection,
+    all: bool,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<ParcelLine>> {
+    let which = match all {
+        true => String::new(),
+        false => format!("AND {UNDER_WAY}"),
+    };
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{LINE} WHERE serial > $1 {which} ORDER BY serial LIMIT $2"
+    )))
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *tx)
+    .await?;
+    lines(tx, &rows).await
+}
+
+/// Reads parcels with their documents.
+async fn lines(tx: &mut Connection, rows: &[DbRow]) -> Result<Vec<ParcelLine>> {
     let mut parcels = Vec::new();
-    for row in &rows {
+    for row in rows {
         let at = |column| {
             let at: Option<i64> = row.get(column);
             at.map(moment).transpose()

@@ -98,14 +98,10 @@ impl Central {
         let (identity, images) =
             split(content).ok_or_else(|| CentralError::damaged("an application"))?;
         let (protection, now) = (self.protection(), self.now());
-        let key = protection
-            .make_key(tx, reference, DataClass::Identity, now)
-            .await?;
-        let content = protection.seal(&key, &content_cell(reference), &identity)?;
-        let key = protection
-            .make_key(tx, reference, DataClass::Biometrics, now)
-            .await?;
-        let images = protection.seal(&key, &biometric_cell(reference, "images"), &images)?;
+        let classes = [DataClass::Identity, DataClass::Biometrics];
+        let [of_identity, of_images] = protection.make_keys(tx, reference, classes, now).await?;
+        let content = protection.seal(&of_identity, &content_cell(reference), &identity)?;
+        let images = protection.seal(&of_images, &biometric_cell(reference, "images"), &images)?;
         Ok((content, images))
     }
 
@@ -136,18 +132,17 @@ impl Central {
         reference: &str,
         content: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let identity = self.open_identity(tx, reference, content).await?;
+        let classes = [DataClass::Identity, DataClass::Biometrics];
+        let keys = self.protection().keys(tx, reference, classes).await?;
+        let [of_identity, of_images] = keys;
         let images: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT images FROM biometric_data WHERE application = $1")
                 .bind(reference)
                 .fetch_optional(&mut *tx)
                 .await?;
         let images = images.ok_or_else(|| erased(DataClass::Biometrics))?;
-        let key = self
-            .protection()
-            .key(tx, reference, DataClass::Biometrics)
-            .await?;
-        let images = open(&key, &biometric_cell(reference, "images"), &images)?;
+        let identity = open(&of_identity, &content_cell(reference), content)?;
+        let images = open(&of_images, &biometric_cell(reference, "images"), &images)?;
         Ok(join(&identity, &images))
     }
 

@@ -34,7 +34,7 @@ impl Central {
         application: &Application,
     ) -> Result<Option<DocumentNumber>> {
         let profile = self.document_profile(application.kind)?;
-        let id = Uuid::now_v7().to_string();
+        let id = Uuid::new_v4().to_string();
         let terms = self.terms(tx, application).await?;
         if profile.number == NumberSource::Blank {
             self.check_preparable(profile, application)?;
@@ -51,8 +51,8 @@ impl Central {
             .seal_record(tx, (&application.reference, &id), &record, &subjects)
             .await?;
         sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         )
         .bind(&id)
         .bind(application.reference.as_str())
@@ -69,6 +69,7 @@ impl Central {
         .bind(application.office.as_str())
         .bind(&terms.applied)
         .bind(self.place(&application.office))
+        .bind(Uuid::now_v7().to_string())
         .execute(&mut **tx)
         .await?;
         self.note_queued(tx, application, &id, &terms).await?;
@@ -89,8 +90,8 @@ impl Central {
     ) -> Result<()> {
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, state, urgent, due, office, applied, place)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO document (id, application, kind, profile, state, urgent, due, office, applied, place, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(id)
         .bind(application.reference.as_str())
@@ -102,6 +103,7 @@ impl Central {
         .bind(application.office.as_str())
         .bind(&terms.applied)
         .bind(self.place(&application.office))
+        .bind(Uuid::now_v7().to_string())
         .execute(&mut **tx)
         .await?;
         self.note_queued(tx, application, id, terms).await?;

@@ -11,19 +11,21 @@
 //!
 //! A data key is unwrapped for one act and wiped after it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use audit::Control;
 use document::DataClass;
 use hsm::{DATA_KEY_LENGTH, HsmError, RandomSource, Token};
 use jiff::Timestamp;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::cells::{Cell, DataKey, IV, bound};
 use crate::database::{Connection, stored};
 use crate::error::{CentralError, Result};
+use crate::many_rows::tuples;
 use crate::scribe::Deed;
 
 /// What opens and seals personal data.
@@ -35,75 +37,131 @@ pub(crate) struct Protection {
 }
 
 impl Protection {
-    /// Makes the data key of a subject's class.
+    /// Makes the data keys of a subject's classes.
     ///
     /// # Errors
-    /// [`CentralError::Conflict`] where it has one, or had: what was erased does not come back under
-    /// the same reference.
-    pub(crate) async fn make_key(
+    /// [`CentralError::Conflict`] where it has one of them, or had: what was erased does not come back
+    /// under the same reference.
+    pub(crate) async fn make_keys<const N: usize>(
         &self,
         tx: &mut Connection,
         subject: &str,
-        class: DataClass,
+        classes: [DataClass; N],
         now: Timestamp,
-    ) -> Result<DataKey> {
-        let (generation, label) = current(tx, class).await?;
-        let mut key = Zeroizing::new([0; DATA_KEY_LENGTH]);
-        self.token.fill(key.as_mut_slice())?;
-        let wrapped = self
-            .wrap(
-                label,
-                Zeroizing::new(*key),
-                context(subject, class, generation),
-            )
+    ) -> Result<[DataKey; N]> {
+        let in_use = wrapping_keys(tx).await?;
+        let mut wanted = Vec::new();
+        for class in classes {
+            let (generation, label) = in_use.get(class.name()).cloned().ok_or_else(|| {
+                CentralError::damaged(format!("no wrapping key of {class} data is in use"))
+            })?;
+            wanted.push((generation, label, context(subject, class, generation)));
+        }
+        let made = self
+            .blocking(move |token| {
+                let make = |(generation, label, context): (i64, String, Vec<u8>)| {
+                    let mut key = Zeroizing::new([0; DATA_KEY_LENGTH]);
+                    token.fill(key.as_mut_slice())?;
+                    let wrapped = token.wrap_data_key(&label, &key, &context)?;
+                    Ok((generation, wrapped, DataKey::new(key)))
+                };
+                wanted
+                    .into_iter()
+                    .map(make)
+                    .collect::<std::result::Result<Vec<_>, _>>()
+            })
             .await?;
-        let made = sqlx::query(
-            "INSERT INTO data_key (subject, class, id, generation, wrapped, made) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (subject, class) DO NOTHING",
-        )
-        .bind(subject)
-        .bind(class.name())
-        .bind(Uuid::now_v7().to_string())
-        .bind(generation)
-        .bind(wrapped)
-        .bind(stored(now))
-        .execute(tx)
-        .await?;
-        if made.rows_affected() != 1 {
+        let sql = format!(
+            "INSERT INTO data_key (subject, class, id, generation, wrapped, made) VALUES {} ON CONFLICT (subject, class) DO NOTHING",
+            tuples(N, 6)
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for (class, (generation, wrapped, _)) in classes.iter().zip(&made) {
+            statement = statement
+                .bind(subject)
+                .bind(class.name())
+                .bind(Uuid::new_v4().to_string())
+                .bind(*generation)
+                .bind(&wrapped[..])
+                .bind(stored(now));
+        }
+        if statement.execute(tx).await?.rows_affected() != N as u64 {
+            let names: Vec<_> = classes.iter().map(|class| class.name()).collect();
             return Err(CentralError::conflict(format!(
-                "there is {class} data of this reference already"
+                "there is {} data of this reference already",
+                names.join(" or ")
             )));
         }
-        Ok(DataKey::new(key))
+        each(made.into_iter().map(|(_, _, key)| key))
     }
 
-    /// Unwraps the data key of a subject's class; none where it was erased or never made.
-    pub(crate) async fn find_key(
+    /// Unwraps the data keys of a subject's classes; none where one was erased or never made.
+    async fn find_keys<const N: usize>(
         &self,
         tx: &mut Connection,
         subject: &str,
-        class: DataClass,
-    ) -> Result<Option<DataKey>> {
-        let row = sqlx::query(
-            "SELECT k.generation, k.wrapped, w.label FROM data_key k
+        classes: [DataClass; N],
+    ) -> Result<[Option<DataKey>; N]> {
+        let rows = sqlx::query(
+            "SELECT k.class, k.generation, k.wrapped, w.label FROM data_key k
              JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.subject = $1 AND k.class = $2",
+             WHERE k.subject = $1",
         )
         .bind(subject)
-        .bind(class.name())
-        .fetch_optional(tx)
+        .fetch_all(tx)
         .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let generation: i64 = row.get("generation");
-        let key = self
-            .unwrap(
-                row.get("label"),
-                row.get("wrapped"),
-                context(subject, class, generation),
-            )
-            .await?;
-        Ok(Some(DataKey::new(key)))
+        let mut wrapped = Vec::new();
+        for class in classes {
+            let row = rows
+                .iter()
+                .find(|row| row.get::<&str, _>("class") == class.name());
+            wrapped.push(row.map(|row| Wrapped {
+                label: row.get("label"),
+                bytes: row.get("wrapped"),
+                context: context(subject, class, row.get("generation")),
+            }));
+        }
+        let opened = self.unwrap_each(wrapped).await?.into_iter();
+        let opened: Result<Vec<_>> = opened.map(Option::transpose).collect();
+        each(opened?.into_iter())
+    }
+
+    /// Unwraps up to `limit` data keys of a class, of the subjects that come after `after`, in their
+    /// order: one query and one visit to the token.
+    ///
+    /// # Errors
+    /// The database's failures, and the token's. A key that does not open is none.
+    pub(crate) async fn keys_after(
+        &self,
+        tx: &mut Connection,
+        class: DataClass,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<KeyOf>> {
+        let rows = sqlx::query(
+            "SELECT k.subject, k.generation, k.wrapped, w.label, w.state FROM data_key k
+             JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
+             WHERE k.class = $1 AND k.subject > $2 ORDER BY k.subject LIMIT $3",
+        )
+        .bind(class.name())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(tx)
+        .await?;
+        let wrapped = rows.iter().map(|row| {
+            Some(Wrapped {
+                label: row.get("label"),
+                bytes: row.get("wrapped"),
+                context: context(row.get("subject"), class, row.get("generation")),
+            })
+        });
+        let opened = self.unwrap_each(wrapped.collect()).await?;
+        let keys = rows.iter().zip(opened).map(|(row, opened)| KeyOf {
+            subject: row.get("subject"),
+            under: row.get("state"),
+            key: opened.and_then(Result::ok),
+        });
+        Ok(keys.collect())
     }
 
     /// Unwraps the data key of a subject's class.
@@ -117,10 +175,37 @@ impl Protection {
         subject: &str,
         class: DataClass,
     ) -> Result<DataKey> {
-        match self.find_key(tx, subject, class).await? {
-            Some(found) => Ok(found),
-            None => Err(erased(class)),
-        }
+        let [key] = self.keys(tx, subject, [class]).await?;
+        Ok(key)
+    }
+
+    /// Unwraps the data keys of a subject's classes.
+    ///
+    /// # Errors
+    /// As [`Protection::key`], of the first that is missing.
+    pub(crate) async fn keys<const N: usize>(
+        &self,
+        tx: &mut Connection,
+        subject: &str,
+        classes: [DataClass; N],
+    ) -> Result<[DataKey; N]> {
+        let found = self.find_keys(tx, subject, classes).await?;
+        let found = found.into_iter().zip(classes);
+        let keys: Result<Vec<_>> = found
+            .map(|(key, class)| key.ok_or_else(|| erased(class)))
+            .collect();
+        each(keys?.into_iter())
+    }
+
+    /// Unwraps the data key of a subject's class; none where it was erased or never made.
+    pub(crate) async fn find_key(
+        &self,
+        tx: &mut Connection,
+        subject: &str,
+        class: DataClass,
+    ) -> Result<Option<DataKey>> {
+        let [found] = self.find_keys(tx, subject, [class]).await?;
+        Ok(found)
     }
 
     /// Unwraps the data key of a subject's class, which is made where there is none.
@@ -131,10 +216,11 @@ impl Protection {
         class: DataClass,
         now: Timestamp,
     ) -> Result<DataKey> {
-        match self.find_key(tx, subject, class).await? {
-            Some(found) => Ok(found),
-            None => self.make_key(tx, subject, class, now).await,
+        if let Some(found) = self.find_key(tx, subject, class).await? {
+            return Ok(found);
         }
+        let [made] = self.make_keys(tx, subject, [class], now).await?;
+        Ok(made)
     }
 
     /// Encrypts a value for its place.
@@ -160,22 +246,38 @@ impl Protection {
     pub(crate) async fn unwrap(
         &self,
         label: String,
-        wrapped: Vec<u8>,
+        bytes: Vec<u8>,
         context: Vec<u8>,
     ) -> Result<Zeroizing<[u8; DATA_KEY_LENGTH]>> {
-        let named = label.clone();
-        let unwrapped = self
-            .blocking(move |token| Ok(token.unwrap_data_key(&label, &wrapped, &context)))
-            .await?;
-        unwrapped.map_err(|error| match error {
-            HsmError::DataKey { .. } => {
-                CentralError::damaged("a data key that does not open in its place")
+        self.blocking(move |token| {
+            Ok(Wrapped {
+                label,
+                bytes,
+                context,
             }
-            HsmError::KeyNotFound { .. } => CentralError::conflict(format!(
-                "key \"{named}\" is not in the token any more: what was encrypted under it is erased, here and in every backup"
-            )),
-            other => other.into(),
+            .open(token))
         })
+        .await?
+    }
+
+    /// Unwraps data keys, of those that there are, in one visit to the token. What keeps one key from
+    /// being opened is said of that key; what keeps the token from working is said of all.
+    async fn unwrap_each(
+        &self,
+        wrapped: Vec<Option<Wrapped>>,
+    ) -> Result<Vec<Option<Result<DataKey>>>> {
+        self.blocking(move |token| {
+            let open = |key: Option<Wrapped>| match key.map(|key| key.open(token)) {
+                None => Ok(None),
+                Some(Ok(key)) => Ok(Some(Ok(DataKey::new(key)))),
+                Some(Err(
+                    error @ (CentralError::Damaged { .. } | CentralError::Conflict { .. }),
+                )) => Ok(Some(Err(error))),
+                Some(Err(error)) => Err(error),
+            };
+            Ok(wrapped.into_iter().map(open).collect())
+        })
+        .await?
     }
 
     /// Runs what the token does beside the async threads.
@@ -236,20 +338,57 @@ pub(crate) fn context(subject: &str, class: DataClass, generation: i64) -> Vec<u
     ])
 }
 
-/// Returns the wrapping key of a class that is in use: generation and label.
-async fn current(tx: &mut Connection, class: DataClass) -> Result<(i64, String)> {
-    let row = sqlx::query(
-        "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
-    )
-    .bind(class.name())
-    .fetch_optional(tx)
-    .await?;
-    match row {
-        Some(row) => Ok((row.get("generation"), row.get("label"))),
-        None => Err(CentralError::damaged(format!(
-            "no wrapping key of {class} data is in use"
-        ))),
+/// The data key of one subject among many.
+pub(crate) struct KeyOf {
+    pub(crate) subject: String,
+    /// The state of its wrapping key.
+    pub(crate) under: String,
+    /// None where it does not open in its place, or its wrapping key is gone.
+    pub(crate) key: Option<DataKey>,
+}
+
+/// A data key as it is stored.
+struct Wrapped {
+    /// The label of its wrapping key.
+    label: String,
+    bytes: Vec<u8>,
+    context: Vec<u8>,
+}
+
+impl Wrapped {
+    fn open(&self, token: &Token) -> Result<Zeroizing<[u8; DATA_KEY_LENGTH]>> {
+        let opened = token.unwrap_data_key(&self.label, &self.bytes, &self.context);
+        opened.map_err(|error| match error {
+            HsmError::DataKey { .. } => {
+                CentralError::damaged("a data key that does not open in its place")
+            }
+            HsmError::KeyNotFound { .. } => CentralError::conflict(format!(
+                "key \"{}\" is not in the token any more: what was encrypted under it is erased, here and in every backup",
+                self.label
+            )),
+            other => other.into(),
+        })
     }
+}
+
+/// Returns the wrapping keys that are in use, generation and label, by their class's name.
+async fn wrapping_keys(tx: &mut Connection) -> Result<BTreeMap<String, (i64, String)>> {
+    let rows =
+        sqlx::query("SELECT class, generation, label FROM wrapping_key WHERE state = 'current'")
+            .fetch_all(tx)
+            .await?;
+    let named = rows.iter().map(|row| {
+        let key = (row.get("generation"), row.get("label"));
+        (row.get("class"), key)
+    });
+    Ok(named.collect())
+}
+
+/// Returns what is there for each of so many.
+fn each<T, const N: usize>(all: impl Iterator<Item = T>) -> Result<[T; N]> {
+    let all: Vec<T> = all.collect();
+    let is_damaged = |_| CentralError::damaged("the data keys of a subject");
+    all.try_into().map_err(is_damaged)
 }
 
 /// Says that a class of data was erased: the pseudonymous reference, the class and the key's name,

@@ -114,7 +114,7 @@ impl Central {
             .apply(&mut tx, DocumentEvent::Lease, self.happens())
             .await?;
         let mut held = Held {
-            id: LeaseId(Uuid::now_v7()),
+            id: LeaseId(Uuid::new_v4()),
             purpose: Purpose::Personalization,
             document: document.id.clone(),
             number: document.number().to_string(),
@@ -265,45 +265,64 @@ impl Central {
         Ok(first.map(|(turn, profile)| (turn.id, profile)))
     }
 
-    /// Ends the leases whose time has passed, where there are any.
-    pub(crate) async fn expire_overdue(&self) -> Result<()> {
+    /// Ends the leases whose time has passed, where there are any. Returns how many.
+    pub(crate) async fn expire_overdue(&self) -> Result<u64> {
         if Held::overdue(&mut *self.read().await?, self.now())
             .await?
             .is_empty()
         {
-            return Ok(());
+            return Ok(0);
         }
         let mut tx = self.write().await?;
-        self.expire_leases(&mut tx).await?;
+        let expired = self.expire_leases(&mut tx).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(expired)
     }
 
-    /// Ends the leases whose time has passed. One that no blank was bound to goes back to
-    /// the queue: nothing was written anywhere. One with a blank stays bound, since only the station's
-    /// report says what became of it: else there might be two live documents. One for new PINs is ended by
-    /// what the chip confirmed: its document is live either way.
-    pub(crate) async fn expire_leases(&self, tx: &mut Write) -> Result<()> {
-        for mut held in Held::overdue(tx, self.now()).await? {
-            held.apply(tx, LeaseEvent::Expire).await?;
-            if held.purpose == Purpose::NewPins {
-                self.conclude_new_pins(tx, None, &mut held).await?;
-            }
-            let bound = held.blank.is_some();
-            if !bound {
-                held.apply(tx, LeaseEvent::Release).await?;
-                Document::load(tx, &held.document)
-                    .await?
-                    .apply(tx, DocumentEvent::Release, self.happens())
-                    .await?;
-            }
-            let deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)
-                .with("document", &held.number)
-                .with("station", &held.station)
-                .with("blank-bound", bound);
-            self.record(tx, None, &deed).await?;
+    /// Ends the leases whose time has passed. Returns how many ended.
+    pub(crate) async fn expire_leases(&self, tx: &mut Write) -> Result<u64> {
+        let overdue = Held::overdue(tx, self.now()).await?;
+        let expired = overdue.len() as u64;
+        for mut held in overdue {
+            self.expire_lease(tx, &mut held).await?;
         }
-        Ok(())
+        Ok(expired)
+    }
+
+    /// Returns the lease that a document is bound by, which is ended first if its time has passed: what
+    /// others hold is not looked at, and so nobody who is given work meanwhile is in the way.
+    pub(crate) async fn lease_of(&self, tx: &mut Write, document: &str) -> Result<Option<Held>> {
+        match Held::of_document(tx, document).await? {
+            Some(mut held) if held.is_overdue(self.now()) => {
+                self.expire_lease(tx, &mut held).await?;
+                Held::of_document(tx, document).await
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Ends a lease whose time has passed. One that no blank was bound to goes back to the queue:
+    /// nothing was written anywhere. One with a blank stays bound, since only the station's report says
+    /// what became of it: else there might be two live documents. One for new PINs is ended by what the
+    /// chip confirmed: its document is live either way.
+    async fn expire_lease(&self, tx: &mut Write, held: &mut Held) -> Result<()> {
+        held.apply(tx, LeaseEvent::Expire).await?;
+        if held.purpose == Purpose::NewPins {
+            self.conclude_new_pins(tx, None, held).await?;
+        }
+        let bound = held.blank.is_some();
+        if !bound {
+            held.apply(tx, LeaseEvent::Release).await?;
+            Document::load(tx, &held.document)
+                .await?
+                .apply(tx, DocumentEvent::Release, self.happens())
+                .await?;
+        }
+        let deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)
+            .with("document", &held.number)
+            .with("station", &held.station)
+            .with("blank-bound", bound);
+        self.record(tx, None, &deed).await
     }
 
     /// Loads an open lease of this station, and renews it: it was heard of. Only who took it goes
@@ -318,7 +337,7 @@ impl Central {
                 "this lease was given to another person, who makes this document; report how it ended",
             ));
         }
-        if held.state == LeaseState::Open && held.expires <= self.now() {
+        if held.is_overdue(self.now()) {
             return Err(CentralError::conflict(
                 "the lease has expired; report how it ended",
             ));

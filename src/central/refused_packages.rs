@@ -88,7 +88,7 @@ impl Central {
     ) -> Result<Vec<u8>> {
         let (protection, class) = (self.protection(), DataClass::RefusedPackage);
         let now: Timestamp = self.now();
-        let key = protection.make_key(tx, reference, class, now).await?;
+        let [key] = protection.make_keys(tx, reference, [class], now).await?;
         sqlx::query("UPDATE data_key SET due = $1 WHERE subject = $2 AND class = $3")
             .bind(self.due(class)?)
             .bind(reference)

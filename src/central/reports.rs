@@ -20,7 +20,8 @@ use crate::endings::{cause_of, foreign};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::quarantine::is_touched;
-use crate::restoration::{Restoration, last_report};
+use crate::reconciliation::last_report;
+use crate::restoration::Restoration;
 use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
 
@@ -29,6 +30,9 @@ const MAX_LINES: usize = 10_000;
 
 /// The longest text of a journal line, in bytes: a step, a moment, all its evidence.
 const MAX_TEXT: usize = 8_192;
+
+/// The entry of what a report was about that cannot be honoured.
+const PUT_ASIDE: &str = "lease.put-aside";
 
 impl Central {
     /// Takes in how a lease ended.
@@ -131,7 +135,22 @@ impl Central {
                 let is_put_aside = self
                     .put_aside(&mut tx, actor, &mut held, &mut document, report)
                     .await?;
-                deed = deed.with("put-aside", is_put_aside);
+                let entry = match is_put_aside {
+                    // What was not believed is refused; what was done for it, is done.
+                    true => {
+                        let aside = Deed::new(PUT_ASIDE, Control::EVIDENCE, "lease", report.lease)
+                            .with("sequence", report.sequence)
+                            .with("document", &held.number);
+                        let aside = match &held.blank {
+                            Some(blank) => aside.with("blank", blank),
+                            None => aside,
+                        };
+                        self.record(&mut tx, Some(actor), &aside).await?;
+                        PUT_ASIDE
+                    }
+                    false => "nothing",
+                };
+                deed = deed.with("put-aside", entry);
                 Some(error)
             }
             Err(error) => return Err(error),

@@ -7,7 +7,9 @@
 //!   one    the same request ──► act, and the confirmation is used up: one transaction
 //! ```
 //!
-//! On the store's own machine there is no session, and a witness is believed as named.
+//! On the store's own machine there is no session, and a witness is believed as named. That is said
+//! by whoever opened the store there ([`Central::on_own_machine`]); where nothing is said, nobody is
+//! there.
 
 use audit::Control;
 use document::four_eyes;
@@ -30,15 +32,13 @@ const TERM: SignedDuration = SignedDuration::from_hours(1);
 /// The most that one person has waiting at a time.
 const MOST: i64 = 50;
 
-tokio::task_local! {
-    static PRESENCE: Presence;
-}
-
-/// Who is there beside the person who acts over the interface.
+/// Who is there beside the person who acts.
 #[derive(Clone, Debug)]
-enum Presence {
+pub(crate) enum Presence {
     /// Nobody: what takes a second person is refused.
     Nobody,
+    /// Whoever is named: they stand before the store's own machine, whose account is the proof.
+    Named,
     /// It is looked whether the act could be done, and nothing of it is kept.
     Trial,
     /// Somebody confirmed it.
@@ -119,35 +119,36 @@ const COLUMNS: &str = "SELECT s.id, p.name AS person, w.name AS witness, s.opera
      FROM second_person s JOIN account p ON p.id = s.person JOIN account w ON w.id = s.witness";
 
 impl Central {
-    /// Does something that was asked for over the interface: a second person is there only with
-    /// their confirmation, which is used up with the act.
-    ///
-    /// # Errors
-    /// [`CentralError::SecondPerson`] where the act takes one and none confirmed it, beside the
-    /// errors of the act.
-    pub async fn over_the_interface<T>(
-        &self,
-        confirmed: Option<Confirmed>,
-        act: impl Future<Output = T>,
-    ) -> T {
-        let presence = match confirmed {
-            None => Presence::Nobody,
-            Some(Confirmed(id)) => Presence::Confirmed {
-                id,
-                now: self.now(),
-            },
-        };
-        PRESENCE.scope(presence, act).await
+    /// Returns the store as it is on its own machine, where a witness is believed as named: for the
+    /// command line, and nothing that is reached from elsewhere.
+    #[must_use]
+    pub fn on_own_machine(&self) -> Self {
+        self.beside(Presence::Named)
     }
 
-    /// Looks whether an act that takes a second person could be done, and does nothing of it:
-    /// whoever is asked to confirm is asked for what can be. What is refused leaves its entry.
-    ///
-    /// # Errors
-    /// [`CentralError::SecondPerson`] where only the confirmation is missing, beside the errors of
-    /// the act.
-    pub async fn tried<T>(&self, act: impl Future<Output = T>) -> T {
-        PRESENCE.scope(Presence::Trial, act).await
+    /// Returns the store where nobody is there beside the person who acts: what takes a second
+    /// person is refused with [`CentralError::SecondPerson`]. A store opens like this.
+    #[must_use]
+    pub fn with_nobody(&self) -> Self {
+        self.beside(Presence::Nobody)
+    }
+
+    /// Returns the store for one act whose second person confirmed it over the interface. The
+    /// confirmation is used up with the act; another is refused with
+    /// [`CentralError::SecondPerson`].
+    #[must_use]
+    pub fn confirmed_by(&self, Confirmed(id): Confirmed) -> Self {
+        let now = self.now();
+        self.beside(Presence::Confirmed { id, now })
+    }
+
+    /// Returns the store for a trial: it is looked whether an act that takes a second person could
+    /// be done, and nothing of it is kept; whoever is asked to confirm is asked for what can be. An
+    /// act that only lacks the confirmation is refused with [`CentralError::SecondPerson`]; what is
+    /// refused otherwise leaves its entry.
+    #[must_use]
+    pub fn on_trial(&self) -> Self {
+        self.beside(Presence::Trial)
     }
 
     /// Returns the confirmation of a request, if its second person gave it.
@@ -388,34 +389,35 @@ fn not_there() -> CentralError {
     }
 }
 
-/// Demands that a witness is there. What is asked for over the interface takes the confirmation of
-/// the very witness, which is used up in the transaction of the act.
-pub(crate) async fn attends(tx: &mut Connection, witness: &Person) -> Result<()> {
-    let (id, now) = match PRESENCE.try_with(Clone::clone) {
-        // On the store's own machine, and in a trial that keeps nothing.
-        Err(_) | Ok(Presence::Trial) => return Ok(()),
-        Ok(Presence::Nobody) => return Err(CentralError::SecondPerson),
-        Ok(Presence::Confirmed { id, now }) => (id, now),
-    };
-    let used = sqlx::query(
-        "DELETE FROM second_person WHERE id = $1 AND witness = $2 AND confirmed IS NOT NULL AND expires > $3",
-    )
-    .bind(id)
-    .bind(&witness.id)
-    .bind(stored(now))
-    .execute(tx)
-    .await?;
-    match used.rows_affected() {
-        1 => Ok(()),
-        _ => Err(CentralError::SecondPerson),
+impl Presence {
+    /// Demands that a witness is there. What is asked for over the interface takes the confirmation
+    /// of the very witness, which is used up in the transaction of the act.
+    pub(crate) async fn attends(&self, tx: &mut Connection, witness: &Person) -> Result<()> {
+        let (id, now) = match self {
+            Self::Named | Self::Trial => return Ok(()),
+            Self::Nobody => return Err(CentralError::SecondPerson),
+            Self::Confirmed { id, now } => (id, *now),
+        };
+        let used = sqlx::query(
+            "DELETE FROM second_person WHERE id = $1 AND witness = $2 AND confirmed IS NOT NULL AND expires > $3",
+        )
+        .bind(id)
+        .bind(&witness.id)
+        .bind(stored(now))
+        .execute(tx)
+        .await?;
+        match used.rows_affected() {
+            1 => Ok(()),
+            _ => Err(CentralError::SecondPerson),
+        }
     }
-}
 
-/// Ends a trial before anything of it is kept, and says of an act which confirmation it used.
-pub(crate) fn judged(deed: &Deed) -> Result<Option<Deed>> {
-    match PRESENCE.try_with(Clone::clone) {
-        Ok(Presence::Trial) => Err(CentralError::SecondPerson),
-        Ok(Presence::Confirmed { id, .. }) => Ok(Some(deed.clone().with("confirmation", id))),
-        Ok(Presence::Nobody) | Err(_) => Ok(None),
+    /// Ends a trial before anything of it is kept, and says of an act which confirmation it used.
+    pub(crate) fn judged(&self, deed: &Deed) -> Result<Option<Deed>> {
+        match self {
+            Self::Trial => Err(CentralError::SecondPerson),
+            Self::Confirmed { id, .. } => Ok(Some(deed.clone().with("confirmation", id))),
+            Self::Nobody | Self::Named => Ok(None),
+        }
     }
 }

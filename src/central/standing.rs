@@ -421,7 +421,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = authorise(&mut tx, actor, Act::ClearCertificate).await?;
-        let witness = Person::witness(&mut tx, witness).await?;
+        let witness = Person::witness(&mut tx, self.presence(), witness).await?;
         four_eyes(&person.name, &witness.name).map_err(|_| {
             CentralError::refused("two people clear a certificate of doubt; name another person")
         })?;

@@ -156,7 +156,7 @@ impl Central {
         self.check_transport_key(delivery, receipt).await?;
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
-        let witness = second_person(&mut tx, &keeper, &receipt.witness).await?;
+        let witness = second_person(&mut tx, self.presence(), &keeper, &receipt.witness).await?;
         let place = receipt.place.as_str();
         check_place(&mut tx, place).await?;
         let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = $1")
@@ -253,7 +253,7 @@ impl Central {
     ) -> Result<usize> {
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
-        let witness = second_person(&mut tx, &keeper, witness).await?;
+        let witness = second_person(&mut tx, self.presence(), &keeper, witness).await?;
         let row = sqlx::query("SELECT accepted FROM delivery WHERE reference = $1")
             .bind(reference)
             .fetch_optional(&mut *tx)

@@ -1,10 +1,12 @@
 //! The accounts of blanks as sums of the journal, and the proof that journal and states agree.
 
+use std::collections::HashMap;
+
 use api::Actor;
 use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
 use document::{Act, OfficeCode};
 use jiff::civil::Date;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::accounts::authorise;
 use crate::central::Central;
@@ -27,7 +29,7 @@ pub struct StockAccount {
     pub item: String,
     /// The account.
     pub state: BlankState,
-    /// How many there are, by the journal.
+    /// How many there are.
     pub blanks: u64,
 }
 
@@ -58,14 +60,21 @@ pub struct StockCheck {
 }
 
 impl Central {
-    /// Returns the accounts that are not empty, as sums of the journal.
+    /// Returns the accounts that are not empty, as the blanks are in them now: what the journal adds
+    /// up to, as long as [`Central::check_stock`] finds no difference.
     ///
     /// # Errors
     /// [`crate::CentralError::Refused`] without the right to reports.
     pub async fn stock(&self, actor: &Actor) -> Result<Vec<StockAccount>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        balances(&mut tx, None, None).await
+        // The index of accounts has all of it; the journal is several times as long.
+        let rows = sqlx::query(
+            "SELECT place, item, state, count(*) AS blanks FROM blank GROUP BY place, state, item ORDER BY place, item, state",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        rows.iter().map(account).collect()
     }
 
     /// Returns what became of each delivery, by its reference.
@@ -80,34 +89,42 @@ impl Central {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let sums = sqlx::query(
-            "SELECT b.delivery, m.state, CAST(sum(m.change) AS BIGINT) AS blanks FROM blank b JOIN (
-                 SELECT blank, to_state AS state, 1 AS change FROM blank_movement
-                 UNION ALL
-                 SELECT blank, from_state AS state, -1 AS change FROM blank_movement WHERE from_state IS NOT NULL
-             ) m ON m.blank = b.serial GROUP BY b.delivery, m.state HAVING sum(m.change) <> 0 ORDER BY b.delivery, m.state",
+        let sums = sqlx::query(AssertSqlSafe(sums("")))
+            .fetch_all(&mut *tx)
+            .await?;
+        accounts(&rows, &sums)
+    }
+
+    /// Returns what became of up to `limit` deliveries whose references come after `after`, in their
+    /// order.
+    ///
+    /// # Errors
+    /// As [`Central::stock`].
+    pub async fn deliveries_after(
+        &self,
+        actor: &Actor,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<DeliveryAccount>> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewReports).await?;
+        let rows = sqlx::query(
+            "SELECT reference, blanks, counted, accepted FROM delivery WHERE reference > $1 ORDER BY reference LIMIT $2",
         )
+        .bind(after)
+        .bind(i64::from(limit))
         .fetch_all(&mut *tx)
         .await?;
-        let mut deliveries = Vec::new();
-        for row in &rows {
-            let reference: String = row.get("reference");
-            let mut accounts = Vec::new();
-            for sum in &sums {
-                if sum.get::<&str, _>("delivery") == reference {
-                    let state = parsed("an account of blanks", sum.get("state"))?;
-                    accounts.push((state, figure(sum, "blanks")));
-                }
-            }
-            deliveries.push(DeliveryAccount {
-                delivered: figure(row, "blanks"),
-                counted: figure(row, "counted"),
-                accepted: row.get::<Option<i64>, _>("accepted").is_some(),
-                reference,
-                accounts,
-            });
-        }
-        Ok(deliveries)
+        let Some(last) = rows.last() else {
+            return Ok(Vec::new());
+        };
+        let range = "WHERE b.delivery > $1 AND b.delivery <= $2";
+        let sums = sqlx::query(AssertSqlSafe(sums(range)))
+            .bind(after)
+            .bind(last.get::<&str, _>("reference"))
+            .fetch_all(&mut *tx)
+            .await?;
+        accounts(&rows, &sums)
     }
 
     /// Proves that the journal of blanks and the states of blanks are one: every blank has one
@@ -121,6 +138,39 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewReports).await?;
         check(&mut tx).await
     }
+}
+
+/// Returns the statement that sums the journal for the blanks of deliveries. The blanks come first,
+/// and each finds its own lines by the index.
+fn sums(of: &str) -> String {
+    format!(
+        "SELECT delivery, state, CAST(sum(change) AS BIGINT) AS blanks FROM (
+             SELECT b.delivery, m.to_state AS state, 1 AS change FROM blank b JOIN blank_movement m ON m.blank = b.serial {of}
+             UNION ALL
+             SELECT b.delivery, m.from_state AS state, -1 AS change FROM blank b JOIN blank_movement m ON m.blank = b.serial {of}
+         ) lines WHERE state IS NOT NULL GROUP BY delivery, state HAVING sum(change) <> 0 ORDER BY delivery, state"
+    )
+}
+
+/// Puts sums of the journal to the deliveries that they are of.
+fn accounts(deliveries: &[DbRow], sums: &[DbRow]) -> Result<Vec<DeliveryAccount>> {
+    let mut of_delivery: HashMap<&str, Vec<(BlankState, u64)>> = HashMap::new();
+    for sum in sums {
+        let state = parsed("an account of blanks", sum.get("state"))?;
+        let accounts = of_delivery.entry(sum.get("delivery")).or_default();
+        accounts.push((state, figure(sum, "blanks")));
+    }
+    let delivery = |row: &DbRow| {
+        let reference: String = row.get("reference");
+        DeliveryAccount {
+            delivered: figure(row, "blanks"),
+            counted: figure(row, "counted"),
+            accepted: row.get::<Option<i64>, _>("accepted").is_some(),
+            accounts: of_delivery.remove(&*reference).unwrap_or_default(),
+            reference,
+        }
+    };
+    Ok(deliveries.iter().map(delivery).collect())
 }
 
 /// Compares the journal of blanks with their states.
@@ -164,15 +214,16 @@ pub(crate) async fn balances(
     .bind(until.as_deref())
     .fetch_all(tx)
     .await?;
-    let account = |row: &DbRow| {
-        Ok(StockAccount {
-            place: parsed("a place's code", row.get("place"))?,
-            item: row.get("item"),
-            state: parsed("an account of blanks", row.get("state"))?,
-            blanks: figure(row, "blanks"),
-        })
-    };
     rows.iter().map(account).collect()
+}
+
+fn account(row: &DbRow) -> Result<StockAccount> {
+    Ok(StockAccount {
+        place: parsed("a place's code", row.get("place"))?,
+        item: row.get("item"),
+        state: parsed("an account of blanks", row.get("state"))?,
+        blanks: figure(row, "blanks"),
+    })
 }
 
 fn figure(row: &DbRow, column: &str) -> u64 {

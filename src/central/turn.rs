@@ -10,7 +10,7 @@
 //! never changes, and only those that are due sooner can come before it: none waits for ever.
 //!
 //! ```text
-//!   document_queue (profile, place, due, urgent, id)      one search a profile that the slot serves,
+//!   document_queue (profile, place, due, urgent, turn)    one search a profile that the slot serves,
 //!        └─ the first entry is the next document          as deep as the index, however long the queue
 //! ```
 
@@ -28,16 +28,18 @@ pub(crate) struct Turn {
     due: String,
     /// Zero for an urgent one.
     rank: u8,
-    /// The document; those that were prepared first come first.
+    /// Those that were prepared first come first.
+    turn: String,
+    /// The document.
     pub(crate) id: String,
 }
 
 /// The search; its placeholders are profile and place. A document whose biometrics are erased is made
 /// no more.
 pub(crate) const FIRST_IN_QUEUE: &str =
-    "SELECT due, urgent, id FROM document WHERE state = 'queued' AND profile = $1 AND place = $2
+    "SELECT due, urgent, turn, id FROM document WHERE state = 'queued' AND profile = $1 AND place = $2
      AND EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = document.application)
-     ORDER BY due, urgent DESC, id LIMIT 1";
+     ORDER BY due, urgent DESC, turn LIMIT 1";
 
 /// What is in the index of work. A database takes a partial index only where it finds its own words.
 pub(crate) const IN_WORK: &str =
@@ -61,6 +63,7 @@ pub(crate) async fn first_in_queue(
     Ok(row.map(|row| Turn {
         due: row.get("due"),
         rank: u8::from(row.get::<i64, _>("urgent") == 0),
+        turn: row.get("turn"),
         id: row.get("id"),
     }))
 }
@@ -160,7 +163,8 @@ mod tests {
                     let turn = Turn {
                         due: due.to_string(),
                         rank: u8::from(priority == Priority::Normal),
-                        id: format!("{id:09}"),
+                        turn: format!("{id:09}"),
+                        id: String::new(),
                     };
                     queue.insert(rank(day, &turn), (turn, due));
                 }
@@ -191,12 +195,12 @@ mod tests {
 
     fn urgent_first(arrivals: &Arrivals, a_day: u32) -> Kept {
         simulate(arrivals, a_day, |_, turn| {
-            (turn.rank, turn.due.clone(), turn.id.clone())
+            (turn.rank, turn.due.clone(), turn.turn.clone())
         })
     }
 
     fn first_come(arrivals: &Arrivals, a_day: u32) -> Kept {
-        simulate(arrivals, a_day, |day, turn| (day, turn.id.clone()))
+        simulate(arrivals, a_day, |day, turn| (day, turn.turn.clone()))
     }
 
     /// Tells whether any order at all keeps every date: no stretch of days has more documents that
@@ -269,10 +273,11 @@ mod tests {
 
     #[test]
     fn turns_are_ordered_by_due_day_then_urgency_then_age() {
-        let turn = |due: &str, rank, id: &str| Turn {
+        let turn = |due: &str, rank, turn: &str| Turn {
             due: due.to_owned(),
             rank,
-            id: id.to_owned(),
+            turn: turn.to_owned(),
+            id: String::new(),
         };
         let ordered = [
             turn("2026-11-20", 1, "5"),

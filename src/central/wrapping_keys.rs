@@ -120,13 +120,7 @@ impl Central {
     /// [`CentralError::Setup`] where the token lacks a key under which data lies that must be
     /// readable.
     pub(crate) async fn ready_wrapping_keys(&self) -> Result<()> {
-        let there: Vec<String> = self
-            .protection()
-            .blocking(|token| token.keys())
-            .await?
-            .into_iter()
-            .map(|key| key.label)
-            .collect();
+        let there = self.labels_there().await?;
         for &class in DataClass::SEALED {
             let keys = self.wrapping_keys(class).await?;
             let is_there = |key: &WrappingKey| there.contains(&key.label);
@@ -167,8 +161,12 @@ impl Central {
     }
 
     /// Makes a key of a class and takes it into use at once.
-    async fn next_key_now(&self, class: DataClass) -> Result<()> {
+    pub(crate) async fn next_key_now(&self, class: DataClass) -> Result<()> {
         let mut made = retried!(self.plan_key(class))?;
+        if self.is_lost(&made).await? {
+            retried!(self.give_up_key(made.clone()))?;
+            made = retried!(self.plan_key(class))?;
+        }
         self.make_planned(&mut made).await?;
         self.take_into_use(&mut made).await?;
         Ok(())
@@ -239,8 +237,34 @@ impl Central {
         Ok(moved)
     }
 
+    /// Tells whether a key was made, waits, and is not in the token any more: the token is older than
+    /// the books, or has not copied it to this one yet.
+    async fn is_lost(&self, key: &WrappingKey) -> Result<bool> {
+        Ok(key.state == "waiting" && !self.labels_there().await?.contains(&key.label))
+    }
+
+    /// Ends a key that waited and was lost in the token: nothing lies under it.
+    async fn give_up_key(&self, mut key: WrappingKey) -> Result<()> {
+        let mut tx = self.write().await?;
+        if key.become_(self, &mut tx, "destroyed").await? {
+            self.record(&mut tx, None, &key.deed("wrapping-key.lost"))
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Takes a key into use in the place of the one before.
+    ///
+    /// # Errors
+    /// [`CentralError::KeyMissing`] where the token has it not: what was put under it could not be
+    /// read again.
     async fn take_into_use(&self, key: &mut WrappingKey) -> Result<bool> {
+        if self.is_lost(key).await? {
+            return Err(CentralError::KeyMissing {
+                label: key.label.clone(),
+            });
+        }
         let (taken, moved) = retried!(self.try_take_into_use(key.clone()))?;
         *key = taken;
         Ok(moved)
@@ -264,9 +288,10 @@ impl Central {
 
     /// Turns the keys of every class as far as it is time: makes the next one, takes it into use,
     /// wraps anew what is live, destroys what no backup needs any more. With `at_once` the next keys
-    /// are made and taken into use whatever the time.
+    /// are made and taken into use whatever the time, and one that was lost while it waited is replaced.
     pub(crate) async fn turn_keys(&self, at_once: bool) -> Result<Turned> {
         let mut turned = Turned::default();
+        let mut missing = None;
         for &class in DataClass::SEALED {
             let now = self.now();
             let keys = self.wrapping_keys(class).await?;
@@ -275,8 +300,16 @@ impl Central {
                 .iter()
                 .find(|key| matches!(key.state.as_str(), "planned" | "waiting"));
             let is_old = |days| current.is_none_or(|current| current.is_older(days, now));
+            let mut waiting = waiting.cloned();
+            if at_once
+                && let Some(next) = &waiting
+                && self.is_lost(next).await?
+            {
+                retried!(self.give_up_key(next.clone()))?;
+                waiting = None;
+            }
             let mut next = match waiting {
-                Some(next) => Some(next.clone()),
+                Some(next) => Some(next),
                 None if at_once || is_old(class.key_days() - KEY_WAITS_DAYS) => {
                     Some(retried!(self.plan_key(class))?)
                 }
@@ -286,13 +319,18 @@ impl Central {
                 turned.made += u64::from(self.make_planned(next).await?);
                 let is_time = is_old(class.key_days()) && next.is_older(KEY_WAITS_DAYS, now);
                 if at_once || is_time {
-                    turned.taken += u64::from(self.take_into_use(next).await?);
+                    match self.take_into_use(next).await {
+                        Ok(taken) => turned.taken += u64::from(taken),
+                        // It holds up no key of another class, and no end of one before.
+                        Err(error @ CentralError::KeyMissing { .. }) => missing = Some(error),
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             self.wrap_anew(class, &mut turned).await?;
             self.end_keys(class, &mut turned).await?;
         }
-        Ok(turned)
+        missing.map_or(Ok(turned), Err)
     }
 
     /// Wraps what lies under keys that are out of use anew.

@@ -32,6 +32,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Names a database by its URL, and the file of its password.
+    pub(crate) fn new(url: String, password_file: Option<PathBuf>) -> Self {
+        Self { url, password_file }
+    }
+
     /// Takes the paths as they are seen from a folder.
     pub(crate) fn seen_from(&mut self, folder: &Path) {
         if let Some(file) = &mut self.password_file {

@@ -108,7 +108,9 @@ impl From<CentralError> for Failure {
             | CentralError::TooSoon { .. }
             | CentralError::Environment { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,
-            CentralError::Token(_) | CentralError::WrongKeys => Kind::Device,
+            CentralError::Token(_) | CentralError::KeyMissing { .. } | CentralError::WrongKeys => {
+                Kind::Device
+            }
             CentralError::Release(ref error) if !error.is_alteration() => Kind::Refused,
             CentralError::Damaged { .. }
             | CentralError::Lacking { .. }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! FOLDER/installation.toml   what it is for
-//!        token/              SoftHSM2, and the PIN that opens it (this user only)
+//!        token/              SoftHSM2, and the PIN that opens it (this user only), where
+//!                            installation.toml names no other token
 //!        central.db          the central store, where it is not on a PostgreSQL server
 //!        station/journal.db  the station's memory
 //!        authority.der       the embedded authority's certificate
@@ -19,11 +20,14 @@
 //!        keys.toml           where `zimogs card personalize --keys` finds the token
 //! ```
 
+mod founding;
+
+pub(crate) use founding::{Asked, books_are_others};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,7 +46,9 @@ use crate::cli::authorities::{self, Connection};
 use crate::cli::database;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
+use crate::cli::hsm::TokenPlace;
 use crate::cli::releases;
+use crate::cli::retention::Retention;
 use crate::cli::shipped::{self, Profiles};
 use crate::cli::travel;
 
@@ -71,6 +77,13 @@ struct Settings {
     environment: Environment,
     series: String,
     origin: String,
+    /// The file that describes its token, as `zimogs hsm --help` shows it; none: SoftHSM2 in the
+    /// folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<PathBuf>,
+    /// The certificate profile of its own authority; none: the pilot's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<String>,
     /// The offices whose own stations make their documents.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     own_stations: BTreeSet<OfficeCode>,
@@ -93,6 +106,8 @@ struct Settings {
     travel: Option<travel::Part>,
     /// Where the books are; none: a SQLite file in the folder.
     database: Option<database::Part>,
+    /// Which backups are kept; none: every one.
+    backups: Option<Retention>,
 }
 
 /// Who watches the store's server.
@@ -196,52 +211,6 @@ impl Installation {
         database::source(self.settings.database.as_ref(), &self.folder)
     }
 
-    /// Makes a test installation in a folder that is empty or not there.
-    pub(crate) fn create(folder: &Path, extras: Extras) -> Result<Self, Failure> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        let at = |what: &str| {
-            Failure::new(
-                Kind::Failed,
-                format!("cannot make {what} in {}", folder.display()),
-            )
-        };
-        builder.create(folder).map_err(|_| at("the folder"))?;
-        let folder = folder.canonicalize().map_err(|_| at("the folder"))?;
-        if fs::read_dir(&folder)
-            .map_err(|_| at("anything"))?
-            .next()
-            .is_some()
-        {
-            return Err(
-                Failure::new(Kind::Usage, format!("{} is not empty", folder.display()))
-                    .with_hint("name a new folder, or remove this one"),
-            );
-        }
-        let settings = Settings {
-            format: 1,
-            environment: Environment::Test,
-            series: "XA".into(),
-            origin: "test.zimogs.example/central".into(),
-            own_stations: BTreeSet::new(),
-            masters: BTreeMap::new(),
-            envelopes: extras.envelopes,
-            authorities: extras.authorities,
-            serve: None,
-            telemetry: None,
-            travel: Some(extras.travel.unwrap_or_else(travel::Part::own)),
-            database: extras.database,
-        };
-        let text = toml::to_string(&settings).or_fail(Kind::Failed)?;
-        fs::write(folder.join("installation.toml"), text).or_fail(Kind::Failed)?;
-        builder
-            .create(folder.join("station"))
-            .or_fail(Kind::Failed)?;
-        let installation = Self { folder, settings };
-        installation.softhsm()?;
-        Ok(installation)
-    }
-
     /// Opens an installation that is there.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
         let path = folder.join("installation.toml");
@@ -253,7 +222,7 @@ impl Installation {
                     folder.display()
                 ),
             )
-            .with_hint("zimogs demo --data FOLDER makes one")
+            .with_hint("zimogs central init --data FOLDER founds one")
         })?;
         let settings = Self::settings(&text).or_fail(Kind::Usage)?;
         let folder = folder.canonicalize().or_fail(Kind::Failed)?;
@@ -284,75 +253,117 @@ impl Installation {
         self.settings.telemetry.as_ref()
     }
 
+    /// Returns which backups are kept.
+    pub(crate) fn retention(&self) -> Retention {
+        self.settings.backups.unwrap_or_default()
+    }
+
+    /// Returns its name among installations, which its log has too.
+    pub(crate) fn origin(&self) -> &str {
+        &self.settings.origin
+    }
+
     /// Returns the folder.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Returns the folder of the installation's token.
-    pub(crate) fn softhsm(&self) -> Result<SoftHsmFolder, Failure> {
-        SoftHsmFolder::prepare(&self.folder.join("token")).or_fail(Kind::Failed)
+    /// Returns where its token is, if that is a token of its own file.
+    fn foreign_token(&self) -> Result<Option<TokenPlace>, Failure> {
+        let Some(file) = &self.settings.token else {
+            return Ok(None);
+        };
+        let place = TokenPlace::read(&self.folder.join(file))?;
+        let secret = [place.pin_file.as_ref(), place.tokens.as_ref()];
+        for path in secret.into_iter().flatten() {
+            // A name that leads nowhere yet is judged as it is written.
+            let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+            if path.starts_with(&self.folder) {
+                let fault = format!("{} lies in the installation's folder", path.display());
+                let hint = "keep it elsewhere: a backup would take it along";
+                return Err(Failure::new(Kind::Refused, fault).with_hint(hint));
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// Returns where its token is, with its officers and the protocol of its keys.
+    pub(crate) fn token_place(&self) -> Result<TokenPlace, Failure> {
+        let (officers, protocol) = (
+            self.folder.join("officers.txt"),
+            self.folder.join("key-protocol"),
+        );
+        if let Some(mut place) = self.foreign_token()? {
+            place.officers.get_or_insert(officers);
+            place.protocol.get_or_insert(protocol);
+            return Ok(place);
+        }
+        Ok(TokenPlace {
+            config: TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?,
+            label: TOKEN.to_owned(),
+            pin_file: Some(self.own_pin()),
+            tokens: Some(self.folder.join("token")),
+            officers: Some(officers),
+            protocol: Some(protocol),
+        })
+    }
+
+    /// Returns the folder of the tokens of SoftHSM2 that its own is among; none where the token is of
+    /// another kind, or where SoftHSM2 finds it by its environment.
+    fn softhsm(&self) -> Result<Option<SoftHsmFolder>, Failure> {
+        let tokens = match self.foreign_token()? {
+            Some(place) => place.tokens,
+            None => Some(self.folder.join("token")),
+        };
+        let prepared = tokens.map(|tokens| SoftHsmFolder::prepare(&tokens));
+        prepared.transpose().or_fail(Kind::Failed)
     }
 
     /// Lets a program that is about to be started find this installation's token.
     pub(crate) fn apply(&self, command: &mut Command) -> Result<(), Failure> {
-        self.softhsm()?.apply(command);
+        if let Some(folder) = self.softhsm()? {
+            folder.apply(command);
+        }
         Ok(())
     }
 
     /// Starts this program again with the same arguments so that it finds this installation's
     /// token, unless it does already: a process cannot safely change its own environment.
     pub(crate) fn enter(&self) -> Result<(), Failure> {
-        enter(&self.softhsm()?)
+        self.softhsm()?.map_or(Ok(()), |folder| enter(&folder))
     }
 
-    /// Returns the file of the PIN that opens the token.
-    pub(crate) fn pin_path(&self) -> PathBuf {
+    /// Returns what nobody else may reach: the folders and files of its token.
+    pub(crate) fn token_secrets(&self) -> Result<Vec<PathBuf>, Failure> {
+        let place = self.token_place()?;
+        Ok(place.pin_file.into_iter().chain(place.tokens).collect())
+    }
+
+    /// Returns the file of the PIN that opens its own token.
+    fn own_pin(&self) -> PathBuf {
         self.folder.join("token").join("pin")
-    }
-
-    /// Makes the token and the keys of the installation; the maker's transport master key is
-    /// given.
-    pub(crate) fn make_token(&self, transport_master: &card::gp::Key) -> Result<Token, Failure> {
-        let mut random = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(random.as_mut_slice())
-            .map_err(|error| Failure::new(Kind::Failed, error.to_string()))?;
-        let (user, officer) = random.split_at(16);
-        let pin = Zeroizing::new(hex::encode(user));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.pin_path())
-            .or_fail(Kind::Failed)?;
-        file.write_all(pin.as_bytes()).or_fail(Kind::Failed)?;
-        let config = TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?;
-        let officer = Secret::new(hex::encode(officer));
-        let token = Token::initialize(&config, TOKEN, &officer, Secret::new(pin.as_str()))
-            .or_fail(Kind::Device)?;
-        let labels = KeyLabels::default();
-        let transport = labels
-            .masters
-            .get("transport")
-            .map_or("transport-master", String::as_str);
-        token
-            .import_master_key(transport, transport_master)
-            .or_fail(Kind::Device)?;
-        labels.generate_missing(&token).or_fail(Kind::Device)?;
-        Ok(token)
     }
 
     /// Opens the token of an installation that was made before.
     pub(crate) fn token(&self) -> Result<Token, Failure> {
+        if let Some(place) = self.foreign_token()? {
+            return place.open();
+        }
         let config = TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?;
-        let pin = Zeroizing::new(fs::read_to_string(self.pin_path()).or_fail(Kind::Failed)?);
-        // SoftHSM2 writes at every login, and fails where two programs log in at once.
-        let turn =
-            fs::File::create(self.folder.join("token").join("lock")).or_fail(Kind::Failed)?;
-        turn.lock().or_fail(Kind::Failed)?;
+        let pin = Zeroizing::new(fs::read_to_string(self.own_pin()).or_fail(Kind::Failed)?);
+        let turn = self.turn()?;
         let token = Token::open(&config, TOKEN, Secret::new(pin.as_str())).or_fail(Kind::Device);
         drop(turn);
         token
+    }
+
+    /// Waits for its own token: SoftHSM2 writes at every login, and fails where two programs log in
+    /// at once. The turn ends when the file is dropped.
+    fn turn(&self) -> Result<fs::File, Failure> {
+        let turn =
+            fs::File::create(self.folder.join("token").join("lock")).or_fail(Kind::Failed)?;
+        turn.lock().or_fail(Kind::Failed)?;
+        Ok(turn)
     }
 
     /// Opens the central store.
@@ -391,7 +402,7 @@ impl Installation {
             documents: profiles.documents.clone(),
             releases: released,
             certificates,
-            authority: AUTHORITY.into(),
+            authority: self.authority().into(),
             authorities,
             travel: travel.transpose()?.unwrap_or_default(),
             envelope_printer: self.envelope_key()?,
@@ -405,6 +416,29 @@ impl Installation {
         })
         .await
         .map_err(Failure::from)
+    }
+
+    /// Returns the certificate profile of its own authority.
+    fn authority(&self) -> &str {
+        self.settings.authority.as_deref().unwrap_or(AUTHORITY)
+    }
+
+    /// Demands that the profile of its own authority is among these.
+    pub(crate) fn be_profiled(&self, profiles: &Profiles) -> Result<(), Failure> {
+        let name = self.authority();
+        if profiles.certificates.text(name).is_some() {
+            return Ok(());
+        }
+        let names: Vec<_> = profiles.certificates.names().collect();
+        let fault = format!("there is no certificate profile \"{name}\" for its authority");
+        Err(Failure::new(Kind::Usage, fault).with_hint(format!("one of {}", names.join(", "))))
+    }
+
+    /// Returns the labels of the chip makers' master keys.
+    pub(crate) fn transport_labels(&self) -> impl Iterator<Item = String> {
+        let sets = self.labels().masters.into_iter();
+        sets.filter(|(set, _)| set.rsplit('/').next() == Some("transport"))
+            .map(|(_, label)| label)
     }
 
     /// Returns which days the office works: by its own list, or the shipped one.

@@ -18,6 +18,7 @@ mod profile;
 mod register;
 mod releases;
 mod report;
+mod retention;
 mod secret_file;
 mod serving;
 mod shipped;

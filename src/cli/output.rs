@@ -26,6 +26,15 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Prints a part of a text; returns whether anybody reads on.
+pub(crate) fn piece(text: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true).or_fail(Kind::Failed),
+    }
+}
+
 /// Prints one JSON value on a line.
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).or_fail(Kind::Failed)?;

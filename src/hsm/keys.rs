@@ -337,6 +337,30 @@ impl Token {
         })
     }
 
+    /// Removes the public half of a key pair whose making was cut off: one whose private half the
+    /// token does not have. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`HsmError`] where the token does not look or does not remove.
+    pub fn remove_half_made(&self, label: &str) -> Result<bool, HsmError> {
+        self.alone(|| {
+            self.with_session(|session| {
+                for class in [KeyClass::Private, KeyClass::Secret] {
+                    if !find(session, class, label)?.is_empty() {
+                        return Ok(false);
+                    }
+                }
+                let halves = find(session, KeyClass::Public, label)?;
+                for half in &halves {
+                    session
+                        .destroy_object(*half)
+                        .map_err(device("remove half a key pair"))?;
+                }
+                Ok(!halves.is_empty())
+            })
+        })
+    }
+
     /// Makes a key under a label that is free, and keeps it only if it cannot leave the token.
     fn make(
         &self,

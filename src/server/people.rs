@@ -30,6 +30,7 @@ mod operation;
 mod pace;
 mod parcels;
 mod protection;
+mod reconciliation;
 mod registers;
 mod reports;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         sources::operations(),
         registers::operations(),
         protection::operations(),
+        reconciliation::operations(),
         stations::operations(),
         audit_log::operations(),
         vec![openapi::operation()],

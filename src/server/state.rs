@@ -55,7 +55,8 @@ impl Server {
         periods: BTreeMap<Duty, Duration>,
     ) -> Self {
         Self(Arc::new(Inner {
-            central,
+            // Whatever it was opened for: over the network, nobody stands before the machine.
+            central: central.with_nobody(),
             requests: Arc::new(Semaphore::new(limits.requests)),
             large: Semaphore::new(limits.large),
             limits,

@@ -10,6 +10,7 @@
 
 mod authority;
 mod backup;
+mod backup_on_server;
 mod bench;
 mod border;
 mod card;
@@ -22,6 +23,7 @@ mod demo;
 mod eac;
 mod envelopes;
 mod hsm;
+mod init;
 mod inspection;
 mod leaks;
 mod middleware;
@@ -30,8 +32,13 @@ mod missing;
 mod names;
 mod new_pins;
 mod opensc;
+mod people;
 mod pins;
+#[path = "../postgres/server.rs"]
+mod postgres;
+mod registers;
 mod release;
+mod reports;
 mod server;
 mod traces;
 mod units;

@@ -109,7 +109,8 @@ impl Office {
     fn envelopes(&self) -> Vec<(String, String)> {
         let listed = self.central(&["envelope", "list"]).ends(0).json();
         let text = |line: &Value, name: &str| line[name].as_str().unwrap().to_owned();
-        let lines = listed.as_array().unwrap().iter();
+        // The newest first.
+        let lines = listed.as_array().unwrap().iter().rev();
         lines
             .map(|line| (text(line, "envelope"), text(line, "state")))
             .collect()

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hsm::SoftHsmFolder;
 use serde_json::Value;
 
-use crate::world::{project, run, text, zimogs};
+use crate::world::{json, project, run, text, zimogs};
 
 /// An office with profiles of its own.
 struct Office {
@@ -390,4 +390,22 @@ fn an_installation_in_production_opens_with_released_profiles_only() {
     let (code, said) = documents(&data);
     assert_eq!(code, 4, "{said}");
     assert!(said.contains("no such account"), "{said}");
+
+    // It is founded but for its first administrator.
+    let mut init = zimogs();
+    init.args(["central", "init", "--json", "--administrator", "anna"]);
+    let init = init.arg("--data").arg(&data).arg("--profiles").arg(&folder);
+    let told = json(init);
+    assert_eq!(told["made"], serde_json::json!(["administrator"]));
+    assert_eq!(told["environment"], "production");
+    let mut users = zimogs();
+    users.args(["central", "user", "list", "--json", "--as", "anna"]);
+    let users = json(
+        users
+            .arg("--data")
+            .arg(&data)
+            .arg("--profiles")
+            .arg(&folder),
+    );
+    assert_eq!(users[0]["account"], "anna");
 }

@@ -23,13 +23,13 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(demo: &Demo, address: &str) -> Self {
-        let mut child = demo
-            .command(&["central", "serve", "--listen", address, "--json"])
-            .arg("--data")
-            .arg(&demo.data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut serve = demo.command(&["central", "serve", "--listen", address, "--json"]);
+        Self::run(serve.arg("--data").arg(&demo.data))
+    }
+
+    /// Runs a command that serves, until it says where.
+    pub(crate) fn run(serve: &mut Command) -> Self {
+        let mut child = serve.stdout(Stdio::piped()).spawn().unwrap();
         let mut told = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         while !told.trim_end().ends_with('}') {
@@ -127,7 +127,7 @@ impl At {
 }
 
 /// curl, trusting the installation's own authority and nobody else.
-fn curl(demo: &Demo, served: &Served, path: &str, options: &[&str]) -> (u16, Value) {
+pub(crate) fn curl(demo: &Demo, served: &Served, path: &str, options: &[&str]) -> (u16, Value) {
     let said = curl_raw(demo, served, path, options);
     let text = String::from_utf8(said.stdout).unwrap();
     let (body, status) = text.rsplit_once('\n').unwrap();

@@ -13,6 +13,7 @@ mod demo;
 mod desk;
 mod documents;
 mod fewest;
+mod growth;
 mod keys;
 mod lives;
 mod memory;
@@ -41,6 +42,9 @@ struct Arguments {
     /// How many documents the demo makes for its figures.
     #[arg(long, default_value_t = 20)]
     documents: usize,
+    /// How many documents the stores have that are measured as they grow.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
+    sizes: Vec<u32>,
     /// Measure only the wire to this reader, in seconds a command.
     #[arg(long, hide = true)]
     wire: Option<String>,
@@ -59,6 +63,22 @@ struct Arguments {
     /// Measure only whole lives of documents, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
     lives: Option<String>,
+    /// Measure only a store of as many documents as the first of the sizes says, in the database of
+    /// this URL, where SoftHSM2 has a folder.
+    #[arg(long, hide = true)]
+    growth: Option<String>,
+    /// Measure only this part of what the store of `growth` is measured by.
+    #[arg(long, hide = true, requires = "growth")]
+    growth_part: Option<growth::Part>,
+    /// How many applications were made in that store beside copies.
+    #[arg(long, hide = true, default_value_t = 0)]
+    applications: u32,
+    /// Fill the database of this URL with copies of what is in it.
+    #[arg(long, hide = true)]
+    fill: Option<String>,
+    /// How many copies.
+    #[arg(long, hide = true, default_value_t = 1)]
+    copies: u32,
 }
 
 /// One figure.
@@ -170,6 +190,14 @@ fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
         Some(documents::many_memory().map(memory))
     } else if arguments.documents_in_token {
         Some(documents::measure_in_token())
+    } else if let Some(url) = &arguments.growth {
+        let documents = arguments.sizes.first().copied().unwrap_or_default();
+        Some(match arguments.growth_part {
+            Some(part) => growth::run(part, url, documents, arguments.applications),
+            None => growth::measure(url, documents),
+        })
+    } else if let Some(url) = &arguments.fill {
+        Some(growth::fill(url, arguments.copies))
     } else {
         let database = arguments.lives.as_deref();
         database.map(lives::measure)
@@ -211,12 +239,15 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 8] = [
+    let groups: [Group; 9] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
         (documents::names(), |wanted, _| documents::rows(wanted)),
         (lives::names(), |wanted, _| lives::rows(wanted)),
+        (growth::names(), |wanted, arguments| {
+            growth::rows(wanted, &arguments.sizes)
+        }),
         (travel::names(), |wanted, _| travel::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
         (demo::names(), |_, arguments| {
@@ -273,6 +304,12 @@ mod tests {
             crl_memory: false,
             documents_in_token: false,
             lives: None,
+            growth: None,
+            growth_part: None,
+            applications: 0,
+            fill: None,
+            copies: 0,
+            sizes: Vec::new(),
             documents_memory: false,
         }
     }

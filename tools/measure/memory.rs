@@ -36,6 +36,11 @@ pub(crate) fn taken<T>(
     Ok((made, (peak - before) / 1e3))
 }
 
+/// Returns the most memory in MB that this process ever had.
+pub(crate) fn most() -> Result<f64, Box<dyn Error>> {
+    Ok(status("VmHWM:")? / 1e3)
+}
+
 /// Returns a figure of this process in kB (of 1024 bytes, which the kernel calls kB).
 fn status(name: &str) -> Result<f64, Box<dyn Error>> {
     let text = fs::read_to_string("/proc/self/status")?;

@@ -18,7 +18,7 @@ use crate::error::Result;
 pub(super) async fn audit(
     central: &Central,
     tx: &mut Connection,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) -> Result<()> {
     let mut after = String::new();
     loop {
@@ -27,6 +27,7 @@ pub(super) async fn audit(
             return Ok(());
         };
         after.clone_from(&last.id);
+        findings.passed(page.len() as u64);
         for facts in &page {
             Judge {
                 central,
@@ -49,14 +50,14 @@ struct Way {
     moved: Option<CertificateMove>,
 }
 
-struct Judge<'a> {
+struct Judge<'a, 'b> {
     central: &'a Central,
     facts: &'a Facts,
-    findings: &'a mut Findings,
+    findings: &'a mut Findings<'b>,
     way: Way,
 }
 
-impl Judge<'_> {
+impl Judge<'_, '_> {
     fn fault(&mut self, rule: Rule, what: impl std::fmt::Display) {
         let facts = self.facts;
         let (number, state) = (facts.number.as_deref(), facts.state);

@@ -2,39 +2,41 @@
 //!
 //! ```text
 //!   entries, by leaf ─► tree, against every checkpoint
-//!        │           ─► where each thing can be by what the log says (a set of states)
+//!   page by page     ─► where each thing can be by what the log says (a set of states)
 //!        └─ window of time ◄─ transitions in the journals of documents and blanks
 //! ```
+//!
+//! Kept for the whole audit are the states alone: of each application, lease, parcel, incident and
+//! station a hash and a set, 20 to 40 bytes.
 
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{Hash as _, Hasher};
 
 use audit::{Entry, Hash, Outcome, SignedCheckpoint, Tree};
 use document::life_cycle::{
-    ApplicationState, BlankEvent, BlankState, DocumentEvent, DocumentState, IncidentState,
-    LeaseState, LifeCycle, ParcelState, StationState,
+    ApplicationState, IncidentState, LeaseState, LifeCycle, ParcelState, StationState,
 };
 use sqlx::{AssertSqlSafe, Row};
 
+use super::journals::{Journal, Step};
 use super::{Findings, Rule};
 use crate::central::Central;
-use crate::database::{Connection, parsed};
+use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
-use crate::movements::DELIVERED;
-use crate::stock_check::OPENING;
+use crate::many_rows::{runs, tuples};
 
 /// How many rows are read at once.
-const PAGE: i64 = 1_024;
+pub(super) const PAGE: i64 = 1_024;
 
 /// How far a transition and its entry may be apart, in milliseconds: both take the time as they are
 /// written, in one transaction.
 const APART: i64 = 60_000;
 
 /// A thing that the log speaks of, or an action on it.
-type Key = u64;
+pub(super) type Key = u64;
 
-fn key(parts: &[&str]) -> Key {
+pub(super) fn key(parts: &[&str]) -> Key {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()
@@ -44,9 +46,9 @@ fn key(parts: &[&str]) -> Key {
 pub(super) async fn audit(
     central: &Central,
     tx: &mut Connection,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) -> Result<()> {
-    let mut story = Story::begin(tx).await?;
+    let mut story = Story::new();
     let mut tree = Tree::new();
     let mut next = 0;
     loop {
@@ -71,9 +73,6 @@ pub(super) async fn audit(
         let mut checkpoints = checkpoints.into_iter().peekable();
         for row in &rows {
             tree.append_to(Hash::of_leaf(row.get("entry")), &mut Vec::new());
-            story
-                .hear(tx, row.get("entry"), row.get("committed"), findings)
-                .await?;
             while let Some((size, note)) =
                 checkpoints.next_if(|(size, _)| size.unsigned_abs() <= tree.size())
             {
@@ -86,9 +85,7 @@ pub(super) async fn audit(
                 }
             }
         }
-        if rows.is_empty() {
-            break;
-        }
+        story.hear(tx, &rows, findings).await?;
     }
     let last: Option<i64> = sqlx::query_scalar("SELECT max(size) FROM audit_checkpoint")
         .fetch_one(&mut *tx)
@@ -108,7 +105,11 @@ pub(super) async fn audit(
 }
 
 /// Reads what the sequencer has not taken yet.
-async fn waiting(tx: &mut Connection, story: &mut Story, findings: &mut Findings) -> Result<()> {
+async fn waiting(
+    tx: &mut Connection,
+    story: &mut Story,
+    findings: &mut Findings<'_>,
+) -> Result<()> {
     let mut after = 0;
     loop {
         let rows = sqlx::query(
@@ -122,11 +123,7 @@ async fn waiting(tx: &mut Connection, story: &mut Story, findings: &mut Findings
             return Ok(());
         };
         after = last.get("id");
-        for row in &rows {
-            story
-                .hear(tx, row.get("entry"), row.get("committed"), findings)
-                .await?;
-        }
+        story.hear(tx, &rows, findings).await?;
     }
 }
 
@@ -146,7 +143,7 @@ async fn checkpoints(
     .bind(to)
     .fetch_all(tx)
     .await?;
-    let read = |row: &crate::database::DbRow| (row.get("size"), row.get("note"));
+    let read = |row: &DbRow| (row.get("size"), row.get("note"));
     Ok(Some(rows.iter().map(read).collect()))
 }
 
@@ -159,8 +156,6 @@ fn is_of(central: &Central, note: &str, tree: &Tree) -> bool {
 
 /// What the log says happened.
 struct Story {
-    /// The applications that a document number was of.
-    applications: HashMap<Key, Vec<Key>>,
     /// Where each thing can be.
     states: HashMap<Key, u32>,
     /// Which acts there were lately: on what, and when.
@@ -170,77 +165,60 @@ struct Story {
 }
 
 impl Story {
-    async fn begin(tx: &mut Connection) -> Result<Self> {
-        let rows = sqlx::query(
-            "SELECT n.number, d.application FROM number n JOIN document d ON d.id = n.document
-             UNION SELECT l.number, d.application FROM lease l JOIN document d ON d.id = l.document",
-        )
-        .fetch_all(tx)
-        .await?;
-        let mut applications: HashMap<Key, Vec<Key>> = HashMap::new();
-        for row in &rows {
-            let of = key(&["application", row.get("application")]);
-            let number = key(&["document", row.get("number")]);
-            applications.entry(number).or_default().push(of);
-        }
-        Ok(Self {
-            applications,
+    fn new() -> Self {
+        Self {
             states: HashMap::new(),
             acts: HashMap::new(),
             lately: VecDeque::new(),
             journals: [Journal::of_documents(), Journal::of_blanks()],
-        })
+        }
     }
 
-    /// Takes the next entry.
+    /// Takes the next page of entries.
     async fn hear(
         &mut self,
         tx: &mut Connection,
-        bytes: &[u8],
-        committed: i64,
-        findings: &mut Findings,
+        rows: &[DbRow],
+        findings: &mut Findings<'_>,
     ) -> Result<()> {
-        findings.checked(Rule::Log, 1);
-        let Ok(entry) = Entry::decode(bytes) else {
-            findings.fault(Rule::Log, "an entry cannot be read");
-            return Ok(());
-        };
-        // A report that is not believed is refused, and what it is about put aside: that was done.
-        let is_put_aside = entry.details.get("put-aside") == Some("true");
-        if entry.outcome == Outcome::Done || is_put_aside {
-            self.move_on(&entry);
-            let action = entry.action.as_str();
-            for thing in self.things(&entry) {
-                let act = key(&[action, &thing.to_string()]);
-                self.acts.entry(act).or_default().push_back(committed);
-                self.lately.push_back((committed, act));
+        let mut page = Vec::new();
+        for row in rows {
+            match Entry::decode(row.get("entry")) {
+                Ok(entry) => page.push((entry, row.get("committed"))),
+                Err(_) => findings.fault(Rule::Log, "an entry cannot be read"),
             }
         }
-        self.compare(tx, Some(committed), findings).await
+        let owners = Owners::of(tx, &page).await?;
+        for (entry, committed) in &page {
+            self.take(entry, *committed, &owners);
+            self.compare(tx, Some(*committed), findings).await?;
+        }
+        findings.checked(Rule::Log, rows.len() as u64);
+        findings.passed(rows.len() as u64);
+        Ok(())
     }
 
-    /// Returns what an entry is about: applications and their documents, blanks, deliveries.
-    fn things(&self, entry: &Entry) -> Vec<Key> {
-        let (kind, reference) = (
-            entry.subject.kind.as_str(),
-            entry.subject.reference.as_str(),
-        );
-        let mut things = vec![key(&[kind, reference])];
-        for (name, detail) in entry.details.iter() {
-            if matches!(name, "document" | "blank" | "application") {
-                things.push(key(&[name, detail]));
-            }
+    /// Takes the next entry.
+    fn take(&mut self, entry: &Entry, committed: i64, owners: &Owners) {
+        // A report that is not believed is refused, and what it is about put aside: that was done. It
+        // has an entry of its own (`lease.put-aside`); before it had one, the refusal said it.
+        let is_put_aside = entry.details.get("put-aside") == Some("true");
+        if entry.outcome != Outcome::Done && !is_put_aside {
+            return;
         }
-        let numbers = things
-            .iter()
-            .filter_map(|thing| self.applications.get(thing));
-        let of: Vec<Key> = numbers.flatten().copied().collect();
-        things.extend(of);
-        things
+        let applications = owners.applications(entry);
+        self.move_on(entry, &applications);
+        let action = entry.action.as_str();
+        let things = named(entry).map(|(kind, reference)| key(&[kind, reference]));
+        for thing in things.chain(applications) {
+            let act = key(&[action, &thing.to_string()]);
+            self.acts.entry(act).or_default().push_back(committed);
+            self.lately.push_back((committed, act));
+        }
     }
 
     /// Moves what an entry is about to where it can be after it.
-    fn move_on(&mut self, entry: &Entry) {
+    fn move_on(&mut self, entry: &Entry, applications: &[Key]) {
         let action = entry.action.as_str();
         let (kind, reference) = (
             entry.subject.kind.as_str(),
@@ -260,9 +238,11 @@ impl Story {
         if let Some(lease) = lease {
             self.go::<LeaseState>(key(&["lease", lease]), action);
         }
-        let things = self.things(entry);
-        for thing in things {
-            self.go::<ApplicationState>(thing, action);
+        for (_, reference) in named(entry).filter(|(kind, _)| *kind == "application") {
+            self.go::<ApplicationState>(key(&["application", reference]), action);
+        }
+        for &application in applications {
+            self.go::<ApplicationState>(application, action);
         }
     }
 
@@ -305,7 +285,7 @@ impl Story {
         &mut self,
         tx: &mut Connection,
         until: Option<i64>,
-        findings: &mut Findings,
+        findings: &mut Findings<'_>,
     ) -> Result<()> {
         let mut oldest = i64::MAX;
         for journal in &mut self.journals {
@@ -314,7 +294,7 @@ impl Story {
                     oldest = oldest.min(at);
                     break;
                 }
-                if let Some(step) = journal.rows.pop_front() {
+                if let Some(step) = journal.take() {
                     findings.checked(Rule::Evidence, 1);
                     if !is_evident(&self.acts, &step) {
                         findings.fault(
@@ -341,7 +321,7 @@ impl Story {
     }
 
     /// Compares what is left, and where the log has everything with where the books have it.
-    async fn end(mut self, tx: &mut Connection, findings: &mut Findings) -> Result<()> {
+    async fn end(mut self, tx: &mut Connection, findings: &mut Findings<'_>) -> Result<()> {
         self.compare(tx, None, findings).await?;
         self.settle::<LeaseState>(tx, ("lease", "id", "lease"), findings)
             .await?;
@@ -364,7 +344,7 @@ impl Story {
         &self,
         tx: &mut Connection,
         (table, column, kind): (&str, &str, &str),
-        findings: &mut Findings,
+        findings: &mut Findings<'_>,
     ) -> Result<()> {
         let mut after = String::new();
         loop {
@@ -402,12 +382,58 @@ fn bit<S: LifeCycle>(state: S) -> u32 {
     at.map_or(0, |at| 1 << at)
 }
 
-/// A transition that a journal has.
-struct Step {
-    what: String,
-    at: i64,
-    things: Vec<Key>,
-    evidence: Vec<&'static str>,
+/// Returns what an entry names: its subject, and of its details documents, blanks and applications.
+fn named(entry: &Entry) -> impl Iterator<Item = (&str, &str)> {
+    let subject = (
+        entry.subject.kind.as_str(),
+        entry.subject.reference.as_str(),
+    );
+    let details = entry.details.iter();
+    let details = details.filter(|(name, _)| matches!(*name, "document" | "blank" | "application"));
+    std::iter::once(subject).chain(details)
+}
+
+/// The applications of the documents that a page of entries names by their numbers.
+struct Owners(HashMap<String, Vec<Key>>);
+
+impl Owners {
+    async fn of(tx: &mut Connection, page: &[(Entry, i64)]) -> Result<Self> {
+        let numbers = page.iter().flat_map(|(entry, _)| numbers(entry));
+        // What no text of a database can be is in none.
+        let numbers: BTreeSet<&str> = numbers.filter(|number| !number.contains('\0')).collect();
+        let numbers: Vec<&str> = numbers.into_iter().collect();
+        let mut owners: HashMap<String, Vec<Key>> = HashMap::new();
+        for run in runs(&numbers) {
+            let some = tuples(1, run.len());
+            let sql = format!(
+                "SELECT n.number, d.application FROM number n JOIN document d ON d.id = n.document WHERE n.number IN {some}
+                 UNION SELECT l.number, d.application FROM lease l JOIN document d ON d.id = l.document WHERE l.number IN {some}
+                 ORDER BY 1, 2"
+            );
+            let mut statement = sqlx::query(AssertSqlSafe(sql));
+            for number in run {
+                statement = statement.bind(*number);
+            }
+            for row in &statement.fetch_all(&mut *tx).await? {
+                let application = key(&["application", row.get("application")]);
+                let of = owners.entry(row.get("number")).or_default();
+                of.push(application);
+            }
+        }
+        Ok(Self(owners))
+    }
+
+    /// Returns the applications of the documents that an entry names.
+    fn applications(&self, entry: &Entry) -> Vec<Key> {
+        let of = numbers(entry).filter_map(|number| self.0.get(number));
+        of.flatten().copied().collect()
+    }
+}
+
+/// Returns the numbers of documents that an entry names.
+fn numbers(entry: &Entry) -> impl Iterator<Item = &str> {
+    let documents = named(entry).filter(|(kind, _)| *kind == "document");
+    documents.map(|(_, number)| number)
 }
 
 fn is_evident(acts: &HashMap<Key, VecDeque<i64>>, step: &Step) -> bool {
@@ -418,97 +444,4 @@ fn is_evident(acts: &HashMap<Key, VecDeque<i64>>, step: &Step) -> bool {
                 times.is_some_and(|times| times.iter().any(|at| (at - step.at).abs() <= APART))
             })
         })
-}
-
-/// A journal of transitions, read page by page.
-struct Journal {
-    sql: &'static str,
-    read: fn(&crate::database::DbRow) -> Result<Step>,
-    after: i64,
-    rows: VecDeque<Step>,
-    is_over: bool,
-}
-
-impl Journal {
-    fn of_documents() -> Self {
-        Self {
-            sql: "SELECT e.id, e.event, e.state, e.at, d.application FROM document_event e JOIN document d ON d.id = e.document
-                  WHERE e.id > $1 ORDER BY e.id LIMIT $2",
-            read: |row| {
-                let event: DocumentEvent =
-                    parsed("what happened to a document", row.get("event"))?;
-                let state: DocumentState = parsed("a document's state", row.get("state"))?;
-                let application: &str = row.get("application");
-                let steps = DocumentState::transitions();
-                let steps = steps.iter();
-                let steps = steps.filter(|step| step.event == event && step.to == state);
-                Ok(Step {
-                    what: format!("{event} of the document of application {application}"),
-                    at: row.get("at"),
-                    things: vec![key(&["application", application])],
-                    evidence: steps.flat_map(|step| step.rule.evidence).copied().collect(),
-                })
-            },
-            after: 0,
-            rows: VecDeque::new(),
-            is_over: false,
-        }
-    }
-
-    fn of_blanks() -> Self {
-        Self {
-            sql: "SELECT m.id, m.event, m.from_state, m.to_state, m.moved AS at, m.blank, b.delivery, d.application
-                  FROM blank_movement m JOIN blank b ON b.serial = m.blank LEFT JOIN document d ON d.id = m.document
-                  WHERE m.id > $1 ORDER BY m.id LIMIT $2",
-            read: |row| {
-                let (event, blank): (&str, &str) = (row.get("event"), row.get("blank"));
-                let from: Option<&str> = row.get("from_state");
-                let evidence = match (from, event) {
-                    (_, OPENING) => Vec::new(),
-                    (_, DELIVERED) | (None, _) => vec!["blanks.received"],
-                    (Some(from), event) => {
-                        let from: BlankState = parsed("a blank's state", from)?;
-                        let event: BlankEvent = parsed("a movement of a blank", event)?;
-                        let step = from.step(event);
-                        step.map_or_else(Vec::new, |(_, rule)| rule.evidence.to_vec())
-                    }
-                };
-                let mut things = vec![
-                    key(&["blank", blank]),
-                    key(&["delivery", row.get("delivery")]),
-                ];
-                if let Some(application) = row.get::<Option<&str>, _>("application") {
-                    things.push(key(&["application", application]));
-                }
-                Ok(Step {
-                    what: format!("{event} of blank {blank}"),
-                    at: row.get("at"),
-                    things,
-                    evidence,
-                })
-            },
-            after: 0,
-            rows: VecDeque::new(),
-            is_over: false,
-        }
-    }
-
-    /// Returns when the next transition was; none where there are no more.
-    async fn next_at(&mut self, tx: &mut Connection) -> Result<Option<i64>> {
-        if self.rows.is_empty() && !self.is_over {
-            let rows = sqlx::query(self.sql)
-                .bind(self.after)
-                .bind(PAGE)
-                .fetch_all(tx)
-                .await?;
-            match rows.last() {
-                Some(last) => self.after = last.get("id"),
-                None => self.is_over = true,
-            }
-            for row in &rows {
-                self.rows.push_back((self.read)(row)?);
-            }
-        }
-        Ok(self.rows.front().map(|step| step.at))
-    }
 }

@@ -9,13 +9,13 @@ use super::{Findings, Rule};
 use crate::cells::{Cell, DataKey};
 use crate::central::Central;
 use crate::database::Connection;
-use crate::error::{CentralError, Result};
+use crate::error::Result;
 use crate::personal::{biometric_cell, content_cell, decoded, document_cell, signed_cell};
-use crate::protection::open;
+use crate::protection::{KeyOf, open};
 use crate::refused_packages;
 
 /// How many subjects are looked at in one statement.
-const PAGE: i64 = 256;
+const PAGE: i64 = 512;
 
 /// An encrypted value: whose it is, its place, and what is stored there.
 struct Value {
@@ -30,7 +30,7 @@ struct Value {
 pub(super) async fn audit(
     central: &Central,
     tx: &mut Connection,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) -> Result<()> {
     for &class in DataClass::SEALED {
         keys(central, tx, class, findings).await?;
@@ -44,24 +44,16 @@ async fn keys(
     central: &Central,
     tx: &mut Connection,
     class: DataClass,
-    findings: &mut Findings,
+    findings: &mut Findings<'_>,
 ) -> Result<()> {
     let mut after = String::new();
     loop {
-        let rows = sqlx::query(
-            "SELECT k.subject, w.state FROM data_key k JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.class = $1 AND k.subject > $2 ORDER BY k.subject LIMIT $3",
-        )
-        .bind(class.name())
-        .bind(&after)
-        .bind(PAGE)
-        .fetch_all(&mut *tx)
-        .await?;
-        let Some(last) = rows.last() else {
+        let protection = central.protection();
+        let keys = protection.keys_after(tx, class, &after, PAGE).await?;
+        let Some(last) = keys.last() else {
             return Ok(());
         };
-        let from = after;
-        after = last.get("subject");
+        let from = std::mem::replace(&mut after, last.subject.clone());
         let mut of_page: HashMap<String, Vec<Value>> = HashMap::new();
         for value in values(tx, class, &from, &after).await? {
             of_page
@@ -69,48 +61,45 @@ async fn keys(
                 .or_default()
                 .push(value);
         }
-        for row in &rows {
-            let (subject, state): (String, &str) = (row.get("subject"), row.get("state"));
-            findings.checked(Rule::Protection, 1);
-            if matches!(state, "planned" | "waiting" | "destroyed") {
-                findings.fault(
-                    Rule::Protection,
-                    format!("the {class} key of {subject} is wrapped under one that is {state}"),
-                );
-            }
-            let values = of_page.remove(&subject).unwrap_or_default();
-            if values.is_empty() {
-                findings.fault(
-                    Rule::Protection,
-                    format!("a {class} key of {subject} is left, and nothing that it encrypts"),
-                );
-            }
-            match central.protection().find_key(tx, &subject, class).await {
-                Ok(Some(key)) => {
-                    for value in &values {
-                        findings.checked(Rule::Protection, 1);
-                        if !opens(&key, class, value) {
-                            findings.fault(
-                                Rule::Protection,
-                                format!(
-                                    "{} of {subject} does not open under its key",
-                                    value.column
-                                ),
-                            );
-                        }
-                    }
-                }
-                Ok(None) => {}
-                Err(CentralError::Damaged { .. } | CentralError::Conflict { .. }) => {
-                    findings.fault(
-                        Rule::Protection,
-                        format!("the {class} key of {subject} does not open"),
-                    );
-                }
-                Err(error) => return Err(error),
-            }
+        findings.passed(keys.len() as u64);
+        for key in keys {
+            let values = of_page.remove(&key.subject).unwrap_or_default();
+            judge(class, &key, &values, findings);
         }
     }
+}
+
+/// Judges one key, and what it encrypts.
+fn judge(class: DataClass, key: &KeyOf, values: &[Value], findings: &mut Findings<'_>) {
+    let KeyOf {
+        subject,
+        under,
+        key,
+    } = key;
+    let mut fault = |fault| findings.fault(Rule::Protection, fault);
+    if matches!(under.as_str(), "planned" | "waiting" | "destroyed") {
+        fault(format!(
+            "the {class} key of {subject} is wrapped under one that is {under}"
+        ));
+    }
+    if values.is_empty() {
+        fault(format!(
+            "a {class} key of {subject} is left, and nothing that it encrypts"
+        ));
+    }
+    match key {
+        None => fault(format!("the {class} key of {subject} does not open")),
+        Some(key) => {
+            for value in values.iter().filter(|value| !opens(key, class, value)) {
+                fault(format!(
+                    "{} of {subject} does not open under its key",
+                    value.column
+                ));
+            }
+            findings.checked(Rule::Protection, values.len() as u64);
+        }
+    }
+    findings.checked(Rule::Protection, 1);
 }
 
 fn opens(key: &DataKey, class: DataClass, value: &Value) -> bool {
@@ -203,7 +192,7 @@ async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> 
 }
 
 /// Finds values whose key is gone.
-async fn keyless(tx: &mut Connection, class: DataClass, findings: &mut Findings) -> Result<()> {
+async fn keyless(tx: &mut Connection, class: DataClass, findings: &mut Findings<'_>) -> Result<()> {
     for &(column, sql) in places(class) {
         // The same statement over everything, beside the keys.
         let all = sql

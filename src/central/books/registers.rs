@@ -22,7 +22,7 @@ fn seek(rule: Rule, fault: &'static str, sql: impl Into<String>) -> Seeks {
 }
 
 /// Judges everything that is not one document's.
-pub(super) async fn audit(tx: &mut Connection, findings: &mut Findings) -> Result<()> {
+pub(super) async fn audit(tx: &mut Connection, findings: &mut Findings<'_>) -> Result<()> {
     let counted = [
         (Rule::Documents, "SELECT count(*) FROM application"),
         (Rule::Reports, "SELECT count(*) FROM report"),

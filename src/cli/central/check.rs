@@ -12,7 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use central::Central;
+use central::{Central, WrappingKeyDifferences};
 use cert::Certificate;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
@@ -210,8 +210,11 @@ fn disk(folder: &Path, found: &mut Findings) {
 /// Looks whether nobody else reads what is this user's alone.
 fn files(installation: &Installation, found: &mut Findings) {
     let folder = installation.folder();
-    let mut private = vec![folder.to_owned(), installation.pin_path()];
-    private.extend([folder.join("token"), folder.join("central.db")]);
+    let mut private = vec![folder.to_owned(), folder.join("central.db")];
+    match installation.token_secrets() {
+        Ok(secrets) => private.extend(secrets),
+        Err(failure) => found.fault("files", &failure),
+    }
     if let Some(key) = installation.served().and_then(|served| served.key.as_ref()) {
         private.push(folder.join(key));
     }
@@ -375,6 +378,7 @@ async fn opened_store(central: &Central, days: u16, found: &mut Findings) {
         ),
         Ok(_) => found.passed("readiness", "the database and the token answer"),
     }
+    wrapping_keys(central, found).await;
     match Certificate::parse(central.authority_certificate()) {
         Ok(certificate) => term("embedded authority", &certificate, days, found),
         Err(error) => found.fault("embedded authority", &Failure::of(Kind::Integrity, &error)),
@@ -397,5 +401,30 @@ async fn opened_store(central: &Central, days: u16, found: &mut Findings) {
             );
         }
         Ok(_) => found.passed("clock", "it is not behind the log"),
+    }
+}
+
+/// Looks whether token and books have the same keys of personal data.
+async fn wrapping_keys(central: &Central, found: &mut Findings) {
+    let check = "wrapping keys";
+    let differences = match central.compare_wrapping_keys().await {
+        Ok(differences) => differences,
+        Err(error) => return found.fault(check, &error.into()),
+    };
+    if differences == WrappingKeyDifferences::default() {
+        return found.passed(check, "token and books have the same");
+    }
+    if !differences.missing.is_empty() {
+        let said = format!("the token has no key {}", differences.missing.join(", "));
+        let next = "bring back the token's backup that has them (zimogs hsm restore); docs/data-protection.md";
+        found.failed(check, Kind::Device, said, next);
+    }
+    if !differences.unknown.is_empty() {
+        let said = format!(
+            "the books do not know {} of the token: data under them is not erased in backups",
+            differences.unknown.join(", ")
+        );
+        let next = "where no other installation uses this token, destroy them when nothing of that time is to be restored (zimogs hsm destroy); docs/data-protection.md";
+        found.warned(check, said, next);
     }
 }

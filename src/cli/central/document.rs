@@ -18,6 +18,9 @@ pub(crate) enum Command {
     /// Shows where a document is, its certificates and what happened to it. Example:
     /// zimogs central document show XA0000001 --data FOLDER
     Show(OneDocument),
+    /// Shows what stations wrote down of making a document, blank after blank. Example:
+    /// zimogs central document journal XA0000001 --data FOLDER
+    Journal(OneDocument),
     /// Takes a document out of use for a time: its certificates go on hold. Example:
     /// zimogs central document suspend XA0000001 --cause "the holder telephoned" --data FOLDER
     Suspend(Because),
@@ -110,6 +113,7 @@ pub(crate) struct Cancel {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Show(one) => show(one),
+        Command::Journal(one) => journal(one),
         Command::Suspend(options) => options.change("clerk", async |central, actor, because| {
             central
                 .suspend(&actor, because.number(), &because.cause)
@@ -237,6 +241,41 @@ impl Because {
         };
         output::line(&format!("{} is noted as {what}; {next}", self.number()))
     }
+}
+
+fn journal(one: &OneDocument) -> Result<(), Failure> {
+    one.place.with_central("auditor", async |central, actor| {
+        let lines = central.journal(&actor, &one.number).await?;
+        if one.place.json() {
+            let lines: Vec<_> = lines
+                .iter()
+                .map(|line| {
+                    json!({
+                        "at": line.at, "step": line.step, "moment": line.moment,
+                        "evidence": line.evidence,
+                    })
+                })
+                .collect();
+            return output::json(&lines);
+        }
+        let mut table = Table::new();
+        table
+            .load_preset(UTF8_FULL_CONDENSED)
+            .set_header(["at", "step", "moment", "evidence"]);
+        for line in &lines {
+            let evidence = line.evidence.iter();
+            let evidence: Vec<_> = evidence
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            table.add_row([
+                line.at.to_string(),
+                line.step.clone(),
+                line.moment.clone(),
+                evidence.join(" "),
+            ]);
+        }
+        output::line(&table.to_string())
+    })
 }
 
 fn value(moved: &Moved) -> Value {

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use api::Actor;
-use central::{Central, PrintJob};
+use central::{Central, EnvelopeLine, PrintJob};
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use document::Environment;
 use hsm::PinSet;
 use print::{
@@ -15,6 +13,7 @@ use print::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::central::{OneDocument, Place};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::ForeignToken;
@@ -25,7 +24,7 @@ use crate::cli::output;
 pub(crate) enum Command {
     /// Lists the envelopes with their states. Example:
     /// zimogs central envelope list --data FOLDER
-    List(Place),
+    List(Listed),
     /// Prints a document's envelope, once: made in memory, streamed to the printer. Example:
     /// zimogs central envelope print XA0000001 --data FOLDER --printer tcp://10.0.0.9
     Print(Print),
@@ -108,7 +107,7 @@ const CLERK: &str = "envelope-clerk";
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List(place) => list(place),
+        Command::List(options) => list(options),
         Command::Print(options) => print(options),
         Command::Show(one) => show(one),
         Command::Printed(one) => one.place.with_central(CLERK, async |central, actor| {
@@ -147,35 +146,34 @@ fn tell(place: &Place, serial: &str, state: &str, sentence: &str) -> Result<(), 
     }
 }
 
-fn list(place: &Place) -> Result<(), Failure> {
+const ENVELOPE: Shape<EnvelopeLine> = Shape {
+    columns: &["envelope", "document", "state", "way", "since"],
+    none: None,
+    value: |line| {
+        json!({
+            "envelope": line.serial, "number": line.number, "state": line.state.name(),
+            "way": line.way, "since": line.since,
+        })
+    },
+    row: |line| {
+        vec![
+            line.serial.clone(),
+            line.number.clone(),
+            line.state.to_string(),
+            line.way.clone().unwrap_or_default(),
+            line.since.to_string(),
+        ]
+    },
+};
+
+fn list(options: &Listed) -> Result<(), Failure> {
+    let place = &options.place;
     place.with_central(CLERK, async |central, actor| {
-        let lines = central.envelopes(&actor).await?;
-        if place.json() {
-            let lines: Vec<_> = lines
-                .iter()
-                .map(|line| {
-                    json!({
-                        "envelope": line.serial, "number": line.number, "state": line.state.name(),
-                        "way": line.way, "since": line.since,
-                    })
-                })
-                .collect();
-            return output::json(&lines);
-        }
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_header(["envelope", "document", "state", "way", "since"]);
-        for line in &lines {
-            table.add_row([
-                line.serial.clone(),
-                line.number.clone(),
-                line.state.to_string(),
-                line.way.clone().unwrap_or_default(),
-                line.since.to_string(),
-            ]);
-        }
-        output::line(&table.to_string())
+        let next = async |last: Option<&EnvelopeLine>| {
+            let after = last.map_or("", |line| &line.serial);
+            central.envelopes_after(&actor, None, after, PAGE).await
+        };
+        options.print(&ENVELOPE, next).await
     })
 }
 

@@ -88,6 +88,9 @@ fn check(place: &Place) -> Result<(), Failure> {
                     one.reference,
                     since.unwrap_or_default()
                 ))?;
+                if one.what == "unknown-wrapping-key" {
+                    output::line("  the token has it and the books have not: docs/data-protection.md")?;
+                }
             }
         }
         if !overdue.is_empty() {

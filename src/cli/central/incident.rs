@@ -2,12 +2,11 @@
 
 use central::IncidentLine;
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use document::life_cycle::IncidentKind;
 use serde_json::{Value, json};
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
@@ -38,7 +37,7 @@ pub(crate) struct List {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    place: Place,
+    listed: Listed,
 }
 
 /// One incident.
@@ -147,30 +146,30 @@ fn value(line: &IncidentLine) -> Value {
     })
 }
 
+const INCIDENT: Shape<IncidentLine> = Shape {
+    columns: &["incident", "kind", "about", "found", "state"],
+    none: Some("no incident is left"),
+    value,
+    row: |line| {
+        vec![
+            line.number.to_string(),
+            line.kind.to_string(),
+            line.subject.clone(),
+            line.text.clone(),
+            line.state.to_string(),
+        ]
+    },
+};
+
 fn list(options: &List) -> Result<(), Failure> {
-    options
+    let (listed, all) = (&options.listed, options.all);
+    listed
         .place
         .with_central("auditor", async |central, actor| {
-            let lines = central.incidents(&actor, options.all).await?;
-            if options.place.json() {
-                return output::json(&lines.iter().map(value).collect::<Vec<_>>());
-            }
-            if lines.is_empty() {
-                return output::line("no incident is left");
-            }
-            let mut table = Table::new();
-            table
-                .load_preset(UTF8_FULL_CONDENSED)
-                .set_header(["incident", "kind", "about", "found", "state"]);
-            for line in &lines {
-                table.add_row([
-                    line.number.to_string(),
-                    line.kind.to_string(),
-                    line.subject.clone(),
-                    line.text.clone(),
-                    line.state.to_string(),
-                ]);
-            }
-            output::line(&table.to_string())
+            let next = async |last: Option<&IncidentLine>| {
+                let after = last.map_or(0, |line| line.number);
+                central.incidents_after(&actor, all, after, PAGE).await
+            };
+            listed.print(&INCIDENT, next).await
         })
 }

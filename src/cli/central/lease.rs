@@ -3,21 +3,20 @@
 use api::LeaseId;
 use central::LeaseLine;
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
 /// What stations have in work.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Lists the leases that no report has ended. Example:
+    /// Lists the leases that no report has ended, in the order in which they were given. Example:
     /// zimogs central lease list --data FOLDER
-    List(Place),
+    List(Listed),
     /// Ends the expired lease of a station that will never report, before a witness: its blank is
     /// missing, and the document is made again. Example:
     /// zimogs central lease give-up 01932c07-d7fe-7d3f-a1d2-6d2f3d0c1a55 --witness keeper --cause "the station burnt" --data FOLDER
@@ -42,7 +41,7 @@ pub(crate) struct GiveUp {
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List(place) => list(place),
+        Command::List(options) => list(options),
         Command::GiveUp(options) => {
             let place = &options.place;
             place.with_central("security-officer", async |central, actor| {
@@ -66,34 +65,38 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn list(place: &Place) -> Result<(), Failure> {
+const LEASE: Shape<LeaseLine> = Shape {
+    columns: &[
+        "lease", "document", "station", "slot", "blank", "state", "until",
+    ],
+    none: None,
+    value: |line| {
+        json!({
+            "lease": line.id.to_string(), "purpose": line.purpose.name(), "number": line.number,
+            "station": line.station, "slot": line.slot, "blank": line.blank,
+            "state": line.state.name(), "expires": line.expires,
+        })
+    },
+    row: |line| {
+        vec![
+            line.id.to_string(),
+            line.number.clone(),
+            line.station.clone(),
+            line.slot.clone(),
+            line.blank.clone().unwrap_or_default(),
+            line.state.to_string(),
+            line.expires.to_string(),
+        ]
+    },
+};
+
+fn list(options: &Listed) -> Result<(), Failure> {
+    let place = &options.place;
     place.with_central("auditor", async |central, actor| {
-        let leases = central.leases(&actor).await?;
-        if place.json() {
-            let value = |line: &LeaseLine| {
-                json!({
-                    "lease": line.id.to_string(), "purpose": line.purpose.name(), "number": line.number,
-                    "station": line.station, "slot": line.slot, "blank": line.blank,
-                    "state": line.state.name(), "expires": line.expires,
-                })
-            };
-            return output::json(&leases.iter().map(value).collect::<Vec<_>>());
-        }
-        let mut table = Table::new();
-        table
-            .load_preset(UTF8_FULL_CONDENSED)
-            .set_header(["lease", "document", "station", "slot", "blank", "state", "until"]);
-        for line in &leases {
-            table.add_row([
-                line.id.to_string(),
-                line.number.clone(),
-                line.station.clone(),
-                line.slot.clone(),
-                line.blank.clone().unwrap_or_default(),
-                line.state.to_string(),
-                line.expires.to_string(),
-            ]);
-        }
-        output::line(&table.to_string())
+        let next = async |last: Option<&LeaseLine>| {
+            let after = last.map_or_else(String::new, |line| line.id.to_string());
+            central.leases_after(&actor, &after, PAGE).await
+        };
+        options.print(&LEASE, next).await
     })
 }

@@ -9,9 +9,12 @@ mod document;
 mod envelope;
 mod erase;
 mod incident;
+mod init;
 mod lease;
+mod listing;
 mod new_pins;
 mod parcel;
+mod prune;
 mod quality;
 mod reconcile;
 mod register;
@@ -27,13 +30,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use api::Actor;
-use central::CentralError;
+use central::{CentralError, DocumentLine};
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::{Value, json};
 
 use crate::cli::central::certificates::Certificates;
+use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
 use crate::cli::{output, shipped};
@@ -41,6 +43,9 @@ use crate::cli::{output, shipped};
 /// Looks into the central store of an installation.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Founds an installation: settings, keys, store and first administrator. Example:
+    /// zimogs central init --environment test --administrator anna --data FOLDER
+    Init(Box<init::Init>),
     /// Takes applications in (JSON, format 1); a malformed one is refused with every fault. Example:
     /// zimogs central import application.json --data FOLDER
     Import(Import),
@@ -65,9 +70,9 @@ pub(crate) enum Command {
     /// Books that a document without a chip was made of a blank at a desk. Example:
     /// zimogs central produce APP-2026-000001 --blank B-00077 --data FOLDER
     Produce(stock::Produce),
-    /// Lists the documents with their states. Example:
+    /// Lists the documents with their states, the oldest first. Example:
     /// zimogs central documents --data FOLDER
-    Documents(Place),
+    Documents(Listed),
     /// Notes that a person judged a document and passed it. Example:
     /// zimogs central pass XA0000001 --data FOLDER
     Pass(OneDocument),
@@ -95,6 +100,9 @@ pub(crate) enum Command {
     /// Copies the store while it works, with what an installation consists of beside its token.
     /// Example: zimogs central backup --out /backup/2026-12-01 --data FOLDER
     Backup(backup::Backup),
+    /// Removes backups that are too many or too old, and never the newest that verifies. Example:
+    /// zimogs central prune /backup --keep 400 --days 14 --data FOLDER
+    Prune(prune::Prune),
     /// Makes an installation of a backup, after it was judged. Example:
     /// zimogs central restore /backup/2026-12-01 --witness export/checkpoint --data NEW-FOLDER
     Restore(backup::Restore),
@@ -199,7 +207,8 @@ impl OneDocument {
 }
 
 impl Place {
-    /// Opens the store and does something with it, as the account that was named, or `account`.
+    /// Opens the store and does something with it, as the account that was named, or `account`. Here,
+    /// on the store's own machine, persons are believed as named: its account is their proof.
     pub(crate) fn with_central<T>(
         &self,
         account: &str,
@@ -214,7 +223,8 @@ impl Place {
                     installation.token()?,
                     &shipped::profiles(self.profiles.as_deref())?,
                 )
-                .await?;
+                .await?
+                .on_own_machine();
             let person = self.account.clone().unwrap_or_else(|| account.to_owned());
             let done = work(
                 &central,
@@ -276,13 +286,14 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
                     }
                 })
         }
+        Command::Init(options) => init::run(options),
         Command::Refuse(ending) => application::refuse(ending),
         Command::Withdraw(ending) => application::withdraw(ending),
         Command::Receive(options) => stock::receive(options),
         Command::Stock(command) => stock::run(command),
         Command::Series(command) => series::run(command),
         Command::Produce(options) => stock::produce(options),
-        Command::Documents(place) => documents(place),
+        Command::Documents(options) => documents(options),
         Command::Pass(one) => quality::pass(one),
         Command::Quality(command) => quality::run(command),
         Command::Parcel(command) => parcel::run(command),
@@ -295,6 +306,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::NewPins(options) => new_pins::run(options),
         Command::Envelope(command) => envelope::run(command),
         Command::Backup(options) => backup::make(options),
+        Command::Prune(options) => prune::run(options),
         Command::Restore(options) => backup::restore(options),
         Command::AuditBooks(place) => audit_books::run(place),
         Command::Verify(options) => backup::verify(options),
@@ -388,34 +400,42 @@ fn show_imported(results: &[Value]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn documents(place: &Place) -> Result<(), Failure> {
+const DOCUMENT: Shape<DocumentLine> = Shape {
+    columns: &[
+        "number",
+        "application",
+        "kind",
+        "state",
+        "chips",
+        "certificates",
+    ],
+    none: None,
+    value: |line| {
+        json!({
+            "number": line.number, "application": line.application, "kind": line.kind,
+            "state": line.state.to_string(), "due": line.due, "expires": line.expires,
+            "blank": line.blank, "chips": line.chips, "certificates": line.certificates,
+        })
+    },
+    row: |line| {
+        vec![
+            line.number.clone().unwrap_or_else(|| "-".to_owned()),
+            line.application.clone(),
+            line.kind.to_string(),
+            line.state.to_string(),
+            line.chips.join(", "),
+            line.certificates.to_string(),
+        ]
+    },
+};
+
+fn documents(options: &Listed) -> Result<(), Failure> {
+    let place = &options.place;
     place.with_central("auditor", async |central, actor| {
-        let lines = central.documents(&actor).await?;
-        if place.json() {
-            let lines: Vec<_> = lines
-                .iter()
-                .map(|line| {
-                    json!({
-                        "number": line.number, "application": line.application.to_string(),
-                        "kind": line.kind, "state": line.state.to_string(), "due": line.due, "expires": line.expires,
-                        "blank": line.blank, "chips": line.chips, "certificates": line.certificates,
-                    })
-                })
-                .collect();
-            return output::json(&lines);
-        }
-        let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).set_header(["number", "application", "kind", "state", "chips", "certificates"]);
-        for line in &lines {
-            table.add_row([
-                line.number.clone().unwrap_or_else(|| "-".to_owned()),
-                line.application.to_string(),
-                line.kind.to_string(),
-                line.state.to_string(),
-                line.chips.join(", "),
-                line.certificates.to_string(),
-            ]);
-        }
-        output::line(&table.to_string())
+        let next = async |last: Option<&DocumentLine>| {
+            let after = last.map_or("", |line| &line.id);
+            central.document_lines_after(&actor, after, PAGE).await
+        };
+        options.print(&DOCUMENT, next).await
     })
 }

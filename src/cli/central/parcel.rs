@@ -2,11 +2,10 @@
 
 use central::ParcelLine;
 use clap::{Args, Subcommand};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::json;
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
@@ -138,7 +137,7 @@ pub(crate) struct List {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    place: Place,
+    listed: Listed,
 }
 
 /// Who packs, where no account is named.
@@ -319,50 +318,43 @@ fn receive(options: &Content) -> Result<(), Failure> {
     })
 }
 
+const PARCEL: Shape<ParcelLine> = Shape {
+    columns: &["parcel", "office", "state", "way", "documents"],
+    none: None,
+    value: |line| {
+        let documents = line.documents.iter();
+        let documents =
+            documents.map(|(number, state)| json!({ "number": number, "state": state }));
+        json!({
+            "parcel": line.serial, "office": line.office, "state": line.state.name(),
+            "opened": line.opened, "way": line.way, "sent": line.sent, "received": line.received,
+            "documents": documents.collect::<Vec<_>>(),
+        })
+    },
+    row: |line| {
+        let documents = line.documents.iter();
+        let documents = documents.map(|(number, state)| match state.as_str() {
+            "missing" => format!("{number} (missing)"),
+            _ => number.clone(),
+        });
+        vec![
+            line.serial.clone(),
+            line.office.clone(),
+            line.state.to_string(),
+            line.way.clone().unwrap_or_default(),
+            documents.collect::<Vec<_>>().join(", "),
+        ]
+    },
+};
+
 fn list(options: &List) -> Result<(), Failure> {
-    let place = &options.place;
+    let (listed, all) = (&options.listed, options.all);
+    let place = &listed.place;
     place.with_central("auditor", async |central, actor| {
-        let parcels = central.parcels(&actor, options.all).await?;
-        if place.json() {
-            let value = |line: &ParcelLine| {
-                let documents: Vec<_> = line
-                    .documents
-                    .iter()
-                    .map(|(number, state)| json!({ "number": number, "state": state }))
-                    .collect();
-                json!({
-                    "parcel": line.serial, "office": line.office, "state": line.state.name(),
-                    "opened": line.opened, "way": line.way, "sent": line.sent,
-                    "received": line.received, "documents": documents,
-                })
-            };
-            return output::json(&parcels.iter().map(value).collect::<Vec<_>>());
-        }
-        let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).set_header([
-            "parcel",
-            "office",
-            "state",
-            "way",
-            "documents",
-        ]);
-        for line in &parcels {
-            let documents: Vec<_> = line
-                .documents
-                .iter()
-                .map(|(number, state)| match state.as_str() {
-                    "missing" => format!("{number} (missing)"),
-                    _ => number.clone(),
-                })
-                .collect();
-            table.add_row([
-                line.serial.clone(),
-                line.office.clone(),
-                line.state.to_string(),
-                line.way.clone().unwrap_or_default(),
-                documents.join(", "),
-            ]);
-        }
-        output::line(&table.to_string())
+        let next = async |last: Option<&ParcelLine>| {
+            let after = last.map_or("", |line| &line.serial);
+            central.parcels_after(&actor, all, after, PAGE).await
+        };
+        listed.print(&PARCEL, next).await
     })
 }

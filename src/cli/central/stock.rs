@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use central::{
-    CENTRAL_STORE, CountEnd, Counted, Delivery, DeskEnd, Handling, Receipt, StockAccount,
+    CENTRAL_STORE, CountEnd, Counted, Delivery, DeliveryAccount, DeskEnd, Handling, Receipt,
+    StockAccount,
 };
 use clap::{Args, Subcommand};
 use comfy_table::Table;
@@ -16,6 +17,7 @@ use jiff::civil::Date;
 use serde_json::json;
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::PAGE;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
@@ -480,7 +482,16 @@ fn check(place: &Place) -> Result<(), Failure> {
 fn list(place: &Place) -> Result<(), Failure> {
     place.with_central("auditor", async |central, actor| {
         let accounts = central.stock(&actor).await?;
-        let deliveries = central.deliveries(&actor).await?;
+        let mut deliveries = Vec::new();
+        loop {
+            let after = deliveries.last().map_or("", |line: &DeliveryAccount| &line.reference);
+            let page = central.deliveries_after(&actor, after, PAGE).await?;
+            let is_last = page.len() < PAGE as usize;
+            deliveries.extend(page);
+            if is_last {
+                break;
+            }
+        }
         let days = central.days(&actor).await?;
         if place.json() {
             let account = |line: &StockAccount| {

@@ -77,9 +77,12 @@ async fn demo(
     let profiles = shipped::profiles(arguments.profiles.as_deref())?;
     let slots = usize::from(arguments.slots);
     let stocks = stocks(&profiles, count, slots, arguments.product.as_deref())?;
+    let token = installation.found_token()?;
+    installation.make_keys(&token, Some(&transport), None)?;
     let central = installation
-        .central(installation.make_token(&transport)?, &profiles)
-        .await?;
+        .central(token, &profiles)
+        .await?
+        .on_own_machine();
     people(&central).await?;
     let cards = installation.folder().join("cards");
     std::fs::create_dir(&cards).or_fail(Kind::Failed)?;

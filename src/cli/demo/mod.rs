@@ -13,13 +13,15 @@ mod report;
 mod stocks;
 mod watch;
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::Args;
+use document::Environment;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::installation::{Extras, Installation};
+use crate::cli::installation::{Asked, Extras, Installation};
 use crate::cli::shipped;
 use farm::Farm;
 use stocks::{Stock, stocks};
@@ -86,6 +88,24 @@ impl Arguments {
     }
 }
 
+/// Demands a folder with nothing in it, or none.
+fn be_empty(folder: &Path) -> Result<(), Failure> {
+    match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Failure::new(
+            Kind::Failed,
+            format!("cannot make anything in {}: {error}", folder.display()),
+        )),
+        Ok(mut there) => match there.next() {
+            None => Ok(()),
+            Some(_) => Err(
+                Failure::new(Kind::Usage, format!("{} is not empty", folder.display()))
+                    .with_hint("name a new folder, or remove this one"),
+            ),
+        },
+    }
+}
+
 /// Runs the demo.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(announcement) = &arguments.inside {
@@ -118,7 +138,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(file) => Extras::read(file)?,
         None => Extras::default(),
     };
-    let installation = Installation::create(&folder, extras)?;
+    be_empty(&folder)?;
+    let asked = Asked {
+        environment: Some(Environment::Test),
+        extras,
+        ..Asked::default()
+    };
+    let installation = Installation::planned(&folder, asked)?.write()?;
     let farm = Farm::start(&installation.folder().join("farm"), readers)?;
 
     let mut command = Command::new(std::env::current_exe().or_fail(Kind::Failed)?);

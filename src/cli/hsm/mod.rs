@@ -24,8 +24,8 @@ mod verify;
 
 pub(crate) use generate::make;
 pub(crate) use key_name::NewKey;
-pub(crate) use officers::{OfficerChoice, officer};
-pub(crate) use place::{ForeignToken, TOKEN_FILES, TokenChoice};
+pub(crate) use officers::{OfficerChoice, Officers, officer};
+pub(crate) use place::{ForeignToken, Place as TokenPlace, TOKEN_FILES, TokenChoice};
 
 use std::process::ExitCode;
 

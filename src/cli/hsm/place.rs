@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::pin;
-use crate::cli::installation::{Installation, TOKEN, enter};
+use crate::cli::installation::{Installation, enter};
 use crate::cli::{releases, shipped};
 
 /// What a token's file looks like, for `--help`.
@@ -72,8 +72,10 @@ pub(crate) struct Place {
     pub(crate) pin_file: Option<PathBuf>,
     /// The folder of SoftHSM2's tokens, where it is one of ours.
     pub(crate) tokens: Option<PathBuf>,
-    officers: Option<PathBuf>,
-    protocol: Option<PathBuf>,
+    /// The file of its officers.
+    pub(crate) officers: Option<PathBuf>,
+    /// The folder of the key protocol.
+    pub(crate) protocol: Option<PathBuf>,
 }
 
 impl TokenChoice {
@@ -89,7 +91,7 @@ impl TokenChoice {
     /// Finds the place; the program starts itself again where SoftHSM2 needs that.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
         let place = match (&self.data, &self.token) {
-            (Some(folder), _) => Place::of_installation(folder)?,
+            (Some(folder), _) => Installation::open(folder)?.token_place()?,
             (None, Some(file)) => Place::read(file)?,
             (None, None) => return Err(Failure::new(Kind::Usage, "which token?")),
         };
@@ -104,20 +106,8 @@ impl TokenChoice {
 }
 
 impl Place {
-    fn of_installation(folder: &Path) -> Result<Self, Failure> {
-        let installation = Installation::open(folder)?;
-        let folder = installation.folder();
-        Ok(Self {
-            config: TokenConfig::parse(shipped::SOFTHSM2).or_fail(Kind::Failed)?,
-            label: TOKEN.to_owned(),
-            pin_file: Some(installation.pin_path()),
-            tokens: Some(folder.join("token")),
-            officers: Some(folder.join("officers.txt")),
-            protocol: Some(folder.join("key-protocol")),
-        })
-    }
-
-    fn read(path: &Path) -> Result<Self, Failure> {
+    /// Reads the file that describes a token.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let fault = |reason: String| {
             Failure::new(Kind::Usage, format!("{}: {reason}", path.display()))
                 .with_hint("zimogs hsm --help shows the form")

@@ -104,7 +104,7 @@ life_cycle!("blank", BlankState, BlankEvent, initial Received, {
     Loaded + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument, MoveBlanks] as ["blank.spoiled", "blank.crossed"],
     Loaded + ReportMissing => Missing [IncidentOpen] by [ReportBlankMissing] as ["blank.missing"],
     AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
-    AtStation + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
+    AtStation + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "document.produced"],
     AtStation + Return => Returned [BlankUntouched] by [PersonalizeDocument] as ["lease.reported"],
     AtStation + ReportMissing => Missing [IncidentOpen, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
     Personalized + Spoil => Spoiled [NotHandedOver, ReasonGiven] by [JudgeDocument, CancelDocument, ReportMishap] as ["quality.failed", "document.cancelled", "document.damaged"],

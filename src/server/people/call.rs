@@ -135,13 +135,6 @@ impl Call {
     }
 }
 
-/// Returns what comes behind a key in a list that the store gives whole, in the order of the keys.
-pub(crate) fn behind<T>(mut found: Vec<T>, after: &str, key: impl Fn(&T) -> String) -> Vec<T> {
-    found.retain(|one| key(one).as_str() > after);
-    found.sort_by_key(key);
-    found
-}
-
 /// Splits a page off: what is more than `limit` says only that there is a next one.
 pub(crate) fn page_of<T, L>(
     list: &str,

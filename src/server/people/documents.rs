@@ -247,10 +247,30 @@ async fn hand_over(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::nothing())
 }
 
+/// How many certificates the own authority issued.
+#[derive(Serialize, JsonSchema)]
+struct IssuedCertificates {
+    /// On hold.
+    on_hold: u64,
+    /// In use.
+    good: u64,
+    /// Revoked.
+    revoked: u64,
+}
+
 async fn unsettled(call: Call) -> Result<Answer, Problem> {
     let found = call.central.unsettled_certificates(call.actor()?).await?;
     let items = found.into_iter().map(UnsettledShown::of).collect();
     Answer::json(&UnsettledCertificates { items })
+}
+
+async fn issued(call: Call) -> Result<Answer, Problem> {
+    let issued = call.central.issued_by_authority(call.actor()?).await?;
+    Answer::json(&IssuedCertificates {
+        on_hold: issued.on_hold,
+        good: issued.good,
+        revoked: issued.revoked,
+    })
 }
 
 async fn clear(call: Call) -> Result<Answer, Problem> {
@@ -337,6 +357,18 @@ pub(crate) fn operations() -> Vec<Operation> {
             .read(Act::ViewReports, "certificate.listed", "certificate")
             .gives::<UnsettledCertificates>(200, "What is left.", json!({ "items": [] }))
             .runs(unsettled),
+            Operation::get(
+                "/v1/certificates/issued",
+                "showIssuedCertificates",
+                "Shows how many certificates the own authority issued, to whomever.",
+            )
+            .read(Act::ViewReports, "certificate.listed", "certificate")
+            .gives::<IssuedCertificates>(
+                200,
+                "How many.",
+                json!({ "on_hold": 12, "good": 4120, "revoked": 31 }),
+            )
+            .runs(issued),
             Operation::post(
                 "/v1/certificates/orders/{order}/clearing",
                 "clearOrder",

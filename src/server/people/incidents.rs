@@ -114,8 +114,10 @@ async fn list(call: Call) -> Result<Answer, Problem> {
             .map_err(|_| Problem::new(Fault::Invalid, "the cursor is not one of this list"))?,
     };
     let all = call.field::<bool>("all")?.unwrap_or(false);
-    let mut found = call.central.incidents(call.actor()?, all).await?;
-    found.retain(|line| line.number > after);
+    let found = call
+        .central
+        .incidents_after(call.actor()?, all, after, limit + 1)
+        .await?;
     let key = |line: &IncidentLine| line.number.to_string();
     Answer::json(&page_of(LIST, found, limit, key, IncidentShown::of))
 }

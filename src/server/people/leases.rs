@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::bodies::{Before, Renumbered};
-use crate::people::call::{Call, behind, page_of};
+use crate::people::call::{Call, page_of};
 use crate::people::named::{Cursor, LeaseStateName, Limit, Moment, PurposeName};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
@@ -68,9 +68,11 @@ const LIST: &str = "leases";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
     let (after, limit) = call.page(LIST)?;
-    let found = call.central.leases(call.actor()?).await?;
+    let found = call
+        .central
+        .leases_after(call.actor()?, &after, limit + 1)
+        .await?;
     let key = |line: &LeaseLine| line.id.to_string();
-    let found = behind(found, &after, key);
     Answer::json(&page_of(LIST, found, limit, key, LeaseShown::of))
 }
 

@@ -217,7 +217,7 @@ listed!(
 );
 
 /// A moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Moment(pub(crate) jiff::Timestamp);
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::bodies::{Because, Before};
-use crate::people::call::{Call, behind, page_of};
+use crate::people::call::{Call, page_of};
 use crate::people::named::{
     Cursor, Limit, Moment, Number, ParcelSerial, ParcelStateName, PlaceCode, WayText,
 };
@@ -135,9 +135,11 @@ const LIST: &str = "parcels";
 async fn list(call: Call) -> Result<Answer, Problem> {
     let (after, limit) = call.page(LIST)?;
     let all = call.field::<bool>("all")?.unwrap_or(false);
-    let found = call.central.parcels(call.actor()?, all).await?;
+    let found = call
+        .central
+        .parcels_after(call.actor()?, all, &after, limit + 1)
+        .await?;
     let key = |line: &ParcelLine| line.serial.clone();
-    let found = behind(found, &after, key);
     Answer::json(&page_of(LIST, found, limit, key, ParcelShown::of))
 }
 

@@ -34,7 +34,7 @@ struct Retention {
 /// Something that should have been erased.
 #[derive(Serialize, JsonSchema)]
 struct OverdueShown {
-    /// A class of data, `wrapping-key`, or `erasure`, which did not run.
+    /// A class of data, `wrapping-key`, `unknown-wrapping-key`, or `erasure`, which did not run.
     what: String,
     /// Its pseudonymous reference.
     reference: String,

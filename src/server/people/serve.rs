@@ -166,8 +166,7 @@ async fn answer(
 async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer, Problem> {
     let central = call.central.clone();
     let Some(session) = call.session.clone().filter(|_| operation.witnessed) else {
-        let act = (operation.handler)(call);
-        return central.over_the_interface(None, act).await;
+        return (operation.handler)(call).await;
     };
     let body = call.body.clone();
     let asked = Asked {
@@ -176,11 +175,15 @@ async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer
         body: &body,
     };
     if let Some(confirmed) = central.confirmed(&session, &asked).await? {
-        let act = (operation.handler)(call);
-        return central.over_the_interface(Some(confirmed), act).await;
+        let central = central.confirmed_by(confirmed);
+        return (operation.handler)(Call { central, ..call }).await;
     }
     let named: Result<Named, Problem> = call.json();
-    match central.tried((operation.handler)(call)).await {
+    let trial = Call {
+        central: central.on_trial(),
+        ..call
+    };
+    match (operation.handler)(trial).await {
         Err(problem) if problem.fault() == Fault::SecondPerson => {
             let awaited = central
                 .ask_second_person(&session, &asked, &named?.witness)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
-use crate::people::call::{Call, behind, page_of};
+use crate::people::call::{Call, page_of};
 use crate::people::named::{AccountName, BlankStateName, Cursor, Day, ItemText, Limit, PlaceCode};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
@@ -277,9 +277,11 @@ async fn check(call: Call) -> Result<Answer, Problem> {
 
 async fn deliveries(call: Call) -> Result<Answer, Problem> {
     let (after, limit) = call.page(DELIVERIES)?;
-    let found = call.central.deliveries(call.actor()?).await?;
+    let found = call
+        .central
+        .deliveries_after(call.actor()?, &after, limit + 1)
+        .await?;
     let key = |one: &DeliveryAccount| one.reference.clone();
-    let found = behind(found, &after, key);
     Answer::json(&page_of(DELIVERIES, found, limit, key, DeliveryShown::of))
 }
 

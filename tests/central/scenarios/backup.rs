@@ -68,7 +68,7 @@ fn a_store_is_copied_while_it_works_and_opens_again() {
             house.central.close().await;
             let mut config = house.config();
             config.database = crate::DatabaseSource::Sqlite(file.clone());
-            let restored = Central::open(config).await.unwrap();
+            let restored = Central::open(config).await.unwrap().on_own_machine();
             let documents = restored.documents(&actor("auditor")).await.unwrap();
             let numbers: Vec<_> = documents
                 .iter()
@@ -144,23 +144,26 @@ fn a_server_comes_back_as_of_a_moment_and_is_judged_before_it_serves() {
             cluster::administer(&server.folder, "CREATE DATABASE books").await;
             house.central.close().await;
             house.database = cluster::source(&server.folder, "books");
-            house.central = Central::open(house.config()).await.unwrap();
+            house.central = Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             house.found().await;
             let before = house.prepared("01-adult").await;
             let copy = server.base_backup();
             let since = house.prepared("05-nineteen").await;
             let seen = checkpoint(&house).await;
-            server.restore_point("noon").await;
+            server.restore_point("noon");
             let lost = house.prepared("06-twenty").await;
             let later = checkpoint(&house).await;
-            server.restore_point("evening").await;
+            server.restore_point("evening");
             let refused = house.central.back_up_beside(&actor("clerk")).await;
             assert!(is_refused(&refused));
             let beside = house.central.back_up_beside(&actor("administrator")).await;
             let beside = beside.unwrap();
             house.central.close().await;
 
-            let restored = Cluster::restored(copy, "noon").await;
+            let restored = Cluster::restored(copy, "noon");
             let source = cluster::source(&restored.folder, "books");
             let judged = judge_database(&source, Some(&seen)).await.unwrap();
             assert!(judged.entries < beside.entries);
@@ -175,7 +178,10 @@ fn a_server_comes_back_as_of_a_moment_and_is_judged_before_it_serves() {
             }
             // It is the store as it was at noon, and goes on.
             house.database = source;
-            house.central = Central::open(house.config()).await.unwrap();
+            house.central = Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             let auditor = actor("auditor");
             let documents = house.central.documents(&auditor).await.unwrap();
             let numbers: BTreeSet<_> = documents

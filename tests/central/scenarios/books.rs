@@ -1,6 +1,8 @@
 //! The audit of the books: sound whatever was done, and whatever is changed behind the store's back
 //! is found and named.
 
+use std::sync::Mutex;
+
 use api::{BlankEnd, Centre, LeaseRequest};
 use document::life_cycle::{DocumentState, EnvelopeState};
 use jiff::SignedDuration;
@@ -9,6 +11,7 @@ use super::bench::{bare_report, make, untouched};
 use super::house::{
     House, PRODUCT, actor, is_conflict, is_refused, operator, request, sample, with_house,
 };
+use crate::{AuditPart, AuditProgress};
 
 /// Returns what breaks one invariant.
 async fn faults(house: &House, name: &str) -> Vec<String> {
@@ -167,6 +170,56 @@ fn whatever_is_changed_behind_the_stores_back_is_found() {
                 );
                 house.meddle(back).await;
             }
+        },
+    );
+}
+
+#[test]
+fn a_key_that_does_not_open_in_the_middle_of_a_page_is_named_by_itself() {
+    with_house(
+        "scenarios::books::a_key_that_does_not_open_in_the_middle_of_a_page_is_named_by_itself",
+        async |house| {
+            three(&house).await;
+            let middle = "SELECT min(subject) FROM data_key WHERE class = 'identity' AND subject > (SELECT min(subject) FROM data_key WHERE class = 'identity')";
+            let middle = house.scalar(middle).await;
+            // Another's key, and what is no key at all.
+            let none = house.either(
+                "UPDATE data_key SET wrapped = x'00' WHERE class = 'identity' AND subject = (SELECT min(subject) FROM data_key WHERE class = 'identity' AND subject > (SELECT min(subject) FROM data_key WHERE class = 'identity'))",
+                "UPDATE data_key SET wrapped = '\\x00' WHERE class = 'identity' AND subject = (SELECT min(subject) FROM data_key WHERE class = 'identity' AND subject > (SELECT min(subject) FROM data_key WHERE class = 'identity'))",
+            );
+            for change in [
+                "UPDATE data_key SET wrapped = (SELECT wrapped FROM data_key WHERE class = 'identity' ORDER BY subject LIMIT 1)
+                 WHERE class = 'identity' AND subject = (SELECT min(subject) FROM data_key WHERE class = 'identity' AND subject > (SELECT min(subject) FROM data_key WHERE class = 'identity'))",
+                none,
+            ] {
+                house.meddle(change).await;
+                assert_eq!(
+                    faults(&house, "protection").await,
+                    [format!("the identity key of {middle} does not open")]
+                );
+            }
+        },
+    );
+}
+
+#[test]
+fn whoever_watches_an_audit_is_told_how_far_it_is() {
+    with_house(
+        "scenarios::books::whoever_watches_an_audit_is_told_how_far_it_is",
+        async |house| {
+            three(&house).await;
+            let told = Mutex::new(Vec::new());
+            let watch = |progress: AuditProgress| told.lock().unwrap().push(progress);
+            let auditor = actor("auditor");
+            let audit = house.central.audit_books_watched(&auditor, &watch);
+            assert!(audit.await.unwrap().is_sound());
+            let told = told.into_inner().unwrap();
+            assert!(told.is_sorted_by_key(|one| one.done));
+            assert_eq!(told[0].done, 0);
+            let last = told.last().unwrap();
+            assert_eq!((last.part, last.done), (AuditPart::Protection, last.total));
+            let count = "SELECT (SELECT count(*) FROM document) + (SELECT count(*) FROM audit_entry) + (SELECT count(*) FROM data_key)";
+            assert_eq!(last.total, house.number(count).await.unsigned_abs());
         },
     );
 }

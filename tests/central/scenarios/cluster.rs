@@ -1,292 +1,28 @@
-//! A PostgreSQL server for the tests of this process: private, on a Unix socket, in a temporary folder,
-//! and gone when the process is, however it ends. Each test has a database of its own, cloned from one
-//! that was brought to this program's form once.
+//! A PostgreSQL server for the tests of this process. Each test has a database of its own, cloned from
+//! one that was brought to this program's form once.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use hsm::test_support::Environment;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
+use self::server::{USER, programs, url};
 use crate::database::Database;
-use crate::{DatabaseSource, PostgresAddress, missing};
+use crate::{DatabaseSource, PostgresAddress};
+
+pub(super) use self::server::{Cluster, Server};
+
+#[path = "../../postgres/server.rs"]
+mod server;
 
 /// Tells a test's process where the server's socket is; without it, the test is for SQLite.
 const SOCKET: &str = "ZIMOGS_TEST_POSTGRES";
 
 /// The database that others are cloned from.
 const TEMPLATE: &str = "template_of_tests";
-
-/// Who the tests are on the server.
-const USER: &str = "zimogs";
-
-/// The server's own account, where the tests run as root: PostgreSQL refuses to.
-const ACCOUNT: &str = "postgres";
-
-/// A server that runs until this is dropped, or the process ends.
-pub(super) struct Cluster {
-    pub(super) folder: PathBuf,
-    /// Waits for the end of this process, and then stops the server.
-    guard: Child,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
-    }
-}
-
-/// What a server is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Server {
-    /// Many short tests: what a power cut would take is no loss.
-    Quick,
-    /// A test that kills it.
-    Durable,
-    /// A test that restores it to a moment: its WAL is archived.
-    Archived,
-}
-
-/// A copy of a server's files, which another server can be made of.
-pub(super) struct BaseBackup {
-    folder: PathBuf,
-    archive: PathBuf,
-}
-
-impl Cluster {
-    /// Starts a server; none where PostgreSQL is not installed, which is said.
-    pub(super) fn start(server: Server) -> Option<Self> {
-        let Some(programs) = programs() else {
-            missing::program("PostgreSQL");
-            return None;
-        };
-        let folder = make_folder();
-        let made = as_account(&programs.join("initdb"))
-            .args([
-                "--username",
-                USER,
-                "--auth",
-                "trust",
-                "--encoding",
-                "UTF8",
-                "--locale",
-                "C",
-            ])
-            .args(["--no-sync", "--no-instructions", "--pgdata"])
-            .arg(folder.join("data"))
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let durable = match server {
-            Server::Quick => "off",
-            Server::Durable | Server::Archived => "on",
-        };
-        let mut settings = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 200\nshared_buffers = 32MB\nfsync = {durable}\nfull_page_writes = {durable}\nautovacuum_naptime = 5s\n",
-            folder.display(),
-        );
-        if server == Server::Archived {
-            let archive = folder.join("archive");
-            assert!(
-                as_account("mkdir".as_ref())
-                    .arg(&archive)
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            settings += &format!(
-                "archive_mode = on\narchive_command = 'test ! -f {0}/%f && cp %p {0}/%f'\n",
-                archive.display()
-            );
-        }
-        fs::write(folder.join("data/postgresql.auto.conf"), settings).unwrap();
-        Some(Self::run(folder))
-    }
-
-    /// Copies the files of this server while it works.
-    pub(super) fn base_backup(&self) -> BaseBackup {
-        let folder = make_folder();
-        let copied = as_account(&programs().unwrap().join("pg_basebackup"))
-            .args(["--username", USER, "--checkpoint", "fast", "--host"])
-            .arg(&self.folder)
-            .arg("--pgdata")
-            .arg(folder.join("data"))
-            .output()
-            .unwrap();
-        assert!(
-            copied.status.success(),
-            "{}",
-            String::from_utf8_lossy(&copied.stderr)
-        );
-        BaseBackup {
-            folder,
-            archive: self.folder.join("archive"),
-        }
-    }
-
-    /// Names this moment, and waits until all up to it is archived.
-    pub(super) async fn restore_point(&self, name: &str) {
-        let point = format!("SELECT pg_walfile_name(pg_create_restore_point('{name}'))");
-        let file = ask(&self.folder, &point).await;
-        ask(&self.folder, "SELECT CAST(pg_switch_wal() AS TEXT)").await;
-        let archived = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver";
-        while ask(&self.folder, archived).await < file {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// Makes a server of a copy and of what was archived since, up to a named moment.
-    pub(super) async fn restored(backup: BaseBackup, until: &str) -> Self {
-        let file = backup.folder.join("data/postgresql.auto.conf");
-        let settings = format!(
-            "{}unix_socket_directories = '{}'\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_name = '{until}'\nrecovery_target_action = promote\n",
-            fs::read_to_string(&file).unwrap(),
-            backup.folder.display(),
-            backup.archive.display(),
-        );
-        fs::write(&file, settings).unwrap();
-        let signal = backup.folder.join("data/recovery.signal");
-        assert!(
-            as_account("touch".as_ref())
-                .arg(signal)
-                .status()
-                .unwrap()
-                .success()
-        );
-        let restored = Self::run(backup.folder);
-        let recovers = "SELECT CAST(pg_is_in_recovery() AS TEXT)";
-        while ask(&restored.folder, recovers).await == "true" {
-            tokio::task::yield_now().await;
-        }
-        restored
-    }
-
-    /// Starts the server of a folder's data.
-    fn run(folder: PathBuf) -> Self {
-        let programs = programs().unwrap();
-        // The shell outlives this process by the time it takes to stop the server: it ends it by the
-        // process id that the server wrote down, and removes the folder.
-        let script = r#"
-            trap '' INT HUP TERM
-            folder=$1 pg_ctl=$2; shift 2
-            cd /
-            "$@" "$pg_ctl" --pgdata "$folder/data" --silent --wait --log "$folder/log" start || exit 1
-            echo ready
-            cat >/dev/null
-            "$@" "$pg_ctl" --pgdata "$folder/data" --silent --wait --mode immediate stop
-            rm -rf "$folder"
-        "#;
-        let mut guard = Command::new("sh")
-            .args(["-c", script, "guard"])
-            .arg(&folder)
-            .arg(programs.join("pg_ctl"))
-            .args(account())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let mut output = BufReader::new(guard.stdout.take().unwrap());
-        output.read_line(&mut said).unwrap();
-        assert_eq!(
-            said,
-            "ready\n",
-            "{:?}",
-            fs::read_to_string(folder.join("log"))
-        );
-        Self { folder, guard }
-    }
-
-    /// Returns the process id of the server.
-    pub(super) fn postmaster(&self) -> rustix::process::Pid {
-        let file = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let id = file.lines().next().unwrap().parse().unwrap();
-        rustix::process::Pid::from_raw(id).unwrap()
-    }
-
-    /// Starts it again after its end.
-    pub(super) fn restart(&self) {
-        let program = programs().unwrap().join("pg_ctl");
-        // While processes of the one before are still ending, it refuses.
-        for _ in 0..100 {
-            let started = as_account(&program)
-                .arg("--pgdata")
-                .arg(self.folder.join("data"))
-                .args(["--silent", "--wait", "--log"])
-                .arg(self.folder.join("log"))
-                .arg("start")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .unwrap();
-            if started.success() {
-                return;
-            }
-        }
-        panic!("{:?}", fs::read_to_string(self.folder.join("log")));
-    }
-}
-
-/// Returns what runs a program as somebody who may run a server.
-fn account() -> &'static [&'static str] {
-    match rustix::process::geteuid().is_root() {
-        true => &[
-            "setpriv",
-            "--reuid",
-            ACCOUNT,
-            "--regid",
-            ACCOUNT,
-            "--init-groups",
-        ],
-        false => &["env"],
-    }
-}
-
-/// Returns a call of a program as somebody who may run a server.
-fn as_account(program: &Path) -> Command {
-    let account = account();
-    let mut command = Command::new(account[0]);
-    command.args(&account[1..]).arg(program).current_dir("/");
-    command
-}
-
-/// Makes a folder of the server's account.
-fn make_folder() -> PathBuf {
-    let folder = tempfile::Builder::new()
-        .prefix("zimogs-pg-")
-        .tempdir()
-        .unwrap()
-        .keep();
-    if rustix::process::geteuid().is_root() {
-        let mut chown = Command::new("chown");
-        assert!(chown.arg(ACCOUNT).arg(&folder).status().unwrap().success());
-    }
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-    folder
-}
-
-/// Returns the folder of the newest server's programs.
-fn programs() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
-    let versions = versions.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let programs = entry.path().join("bin");
-        (version >= 15 && programs.join("initdb").is_file()).then_some((version, programs))
-    });
-    versions.max().map(|(_, programs)| programs)
-}
 
 /// Returns the environments in which a test runs: for SQLite, and where PostgreSQL is installed for
 /// that.
@@ -373,13 +109,6 @@ pub(super) fn source(socket: &Path, database: &str) -> DatabaseSource {
     DatabaseSource::Postgres(PostgresAddress::parse(&url(socket, database), None).unwrap())
 }
 
-fn url(socket: &Path, database: &str) -> String {
-    format!(
-        "postgres:///{database}?host={}&user={USER}",
-        socket.display()
-    )
-}
-
 /// Does what only the server's owner may.
 pub(super) async fn administer(socket: &Path, sql: &str) {
     let mut connection = PgConnection::connect(&url(socket, "postgres"))
@@ -390,15 +119,4 @@ pub(super) async fn administer(socket: &Path, sql: &str) {
         .await
         .unwrap();
     connection.close().await.unwrap();
-}
-
-/// Asks for one text what only the server's owner may.
-pub(super) async fn ask(socket: &Path, sql: &str) -> String {
-    let mut connection = PgConnection::connect(&url(socket, "postgres"))
-        .await
-        .unwrap();
-    let answer = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
-    let answer = answer.fetch_one(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    answer
 }

@@ -104,3 +104,26 @@ fn what_fails_is_told_and_tried_again() {
         },
     );
 }
+
+#[test]
+fn leases_that_ended_are_counted() {
+    with_house(
+        "scenarios::duties::leases_that_ended_are_counted",
+        async |house| {
+            house.prepared("01-adult").await;
+            house.prepared("05-nineteen").await;
+            let expire = async || {
+                let duty = Duty::ExpireLeases;
+                house.central.attend(duty, MINUTE, "one").await.unwrap()
+            };
+            for slot in ["a", "b"] {
+                house.lease(slot).await.unwrap();
+            }
+            assert_eq!(expire().await, Some(0), "both are open");
+            house.clock.pass(SignedDuration::from_hours(24));
+            assert_eq!(expire().await, Some(2));
+            house.clock.pass(SignedDuration::from_mins(1));
+            assert_eq!(expire().await, Some(0), "each once");
+        },
+    );
+}

@@ -12,7 +12,7 @@ use super::bench::{
 };
 use super::house::{House, PRODUCT, actor, operator, with_house};
 use super::key_requests::{challenge, refused};
-use crate::{Central, Config};
+use crate::{Central, Config, Handling};
 
 async fn blank_state(house: &House) -> BlankState {
     let blanks = house.central.blanks(&actor("keeper")).await.unwrap();
@@ -60,7 +60,7 @@ fn a_blank_that_got_keys_is_not_untouched() {
 
             let entry = put_aside(&house, &bare_report(&lease, 1, untouched())).await;
             assert!(entry.cause.unwrap().as_str().contains("not untouched"));
-            assert_eq!(entry.details.get("put-aside"), Some("true"));
+            assert_eq!(entry.details.get("put-aside"), Some("lease.put-aside"));
             assert_eq!(blank_state(&house).await, BlankState::Spoiled);
             let again = house.lease("a").await.unwrap();
             assert_ne!(again.record.number, old, "the number is on the blank");
@@ -175,7 +175,7 @@ fn a_document_is_made_with_the_profiles_of_its_lease_or_not_at_all() {
                 house.central.close().await;
                 let mut config = house.config();
                 change(&mut config);
-                house.central = Central::open(config).await.unwrap();
+                house.central = Central::open(config).await.unwrap().on_own_machine();
 
                 let asked = house
                     .central
@@ -193,7 +193,10 @@ fn a_document_is_made_with_the_profiles_of_its_lease_or_not_at_all() {
                 assert!(entry.cause.unwrap().as_str().contains("changed"));
                 assert_eq!(blank_state(&house).await, BlankState::Spoiled);
                 house.central.close().await;
-                house.central = Central::open(house.config()).await.unwrap();
+                house.central = Central::open(house.config())
+                    .await
+                    .unwrap()
+                    .on_own_machine();
             }
             make(&house, 3).await;
         },
@@ -255,7 +258,10 @@ fn each_blank_that_is_counted_back_is_named_in_the_log() {
             let serial = super::house::printed(&chip);
             let keeper = actor("keeper");
             let back = std::slice::from_ref(&serial);
-            central.restock(&keeper, back).await.unwrap();
+            central
+                .handle_blanks(&keeper, back, &Handling::Restock)
+                .await
+                .unwrap();
             let entries = house.entries().await;
             let last = entries.last().unwrap();
             assert_eq!(

@@ -10,7 +10,7 @@ use super::house::{
     PRODUCT, actor, delivered, is_conflict, is_refused, operator, printed, receipt, request,
     sample, samples, unbooked, with_house,
 };
-use crate::{CentralError, DeliveredBlank, DeliveredChip, Delivery};
+use crate::{CentralError, DeliveredBlank, DeliveredChip, Delivery, Handling};
 
 #[test]
 fn a_bad_application_is_refused_whole_with_every_fault() {
@@ -324,7 +324,11 @@ fn blanks_are_booked_whole_or_not_at_all() {
             }
             assert_eq!(house.number("SELECT count(*) FROM chip").await, 2);
             assert!(
-                is_conflict(&central.restock(&keeper, &["lv-0001".into()]).await),
+                is_conflict(
+                    &central
+                        .handle_blanks(&keeper, &["lv-0001".into()], &Handling::Restock)
+                        .await
+                ),
                 "it was never away"
             );
         },
@@ -375,7 +379,10 @@ fn a_returned_blank_is_counted_before_it_is_used_again() {
                     .to_string()
                     .contains("returned in the books")
             );
-            central.restock(&actor("keeper"), &[serial]).await.unwrap();
+            central
+                .handle_blanks(&actor("keeper"), &[serial], &Handling::Restock)
+                .await
+                .unwrap();
             let run = personalize(&house, &again, run.chip, Vec::new()).await;
             assert!(run.outcome.fault.is_none(), "{:?}", run.outcome.fault);
         },

@@ -2,6 +2,7 @@
 //! openssl's. What runs against it is the executor that stations run.
 
 mod audit_log;
+mod backends;
 mod backup;
 mod bench;
 mod books;
@@ -11,7 +12,9 @@ mod dispatching;
 mod drop_folder;
 mod duties;
 mod envelopes;
+mod erased_biometrics;
 mod evidence;
+mod hindered;
 mod house;
 mod imported;
 mod in_use;
@@ -46,10 +49,12 @@ mod registers;
 mod releasing;
 mod reporting;
 mod restoration;
+mod restoring;
 mod rights;
 mod saga;
 mod sealed_pins;
 mod sealing;
+mod second_persons;
 mod serial_numbers;
 mod small_chips;
 mod stations;
@@ -60,3 +65,4 @@ mod travel;
 mod travel_imported;
 mod two_chips;
 mod withdrawing;
+mod wrapping_keys;

@@ -243,7 +243,10 @@ fn numbers_that_are_asked_for_at_once_are_all_different() {
                 references.push(entered(&house, index).await);
             }
             // A second store over the same database, as another instance has it.
-            let other = crate::Central::open(house.config()).await.unwrap();
+            let other = crate::Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             let asked = references
                 .into_iter()
                 .enumerate()

@@ -11,7 +11,7 @@ use super::house::{
     unbooked, with_adapted_house,
 };
 use super::two_chips::EID_CARD;
-use crate::{CentralError, Config, DeliveredBlank, Delivery, DeskEnd};
+use crate::{CentralError, Config, DeliveredBlank, Delivery, DeskEnd, Handling};
 
 /// Citizens get a booklet without a chip, under a number from the series; aliens get a card whose
 /// blanks are numbered.
@@ -315,7 +315,7 @@ fn a_card_gets_the_number_of_the_blank_in_the_slot() {
 
             // The blank that came back is as good as new, with its number.
             central
-                .restock(&actor("keeper"), &["N-1".into()])
+                .handle_blanks(&actor("keeper"), &["N-1".into()], &Handling::Restock)
                 .await
                 .unwrap();
             let lease = lease_for_blank(&house, &first).await.unwrap().unwrap();

@@ -187,7 +187,7 @@ fn keys_are_turned_and_backups_end_with_them() {
             // The backup of before is readable until its keys are destroyed.
             let mut config = house.config();
             config.database = DatabaseSource::Sqlite(backup.clone());
-            let restored = Central::open(config).await.unwrap();
+            let restored = Central::open(config).await.unwrap().on_own_machine();
             restored.close().await;
 
             pass_days(&house, DataClass::Identity.backup_days()).await;
@@ -497,7 +497,7 @@ fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
 
             let mut config = house.config();
             config.database = DatabaseSource::Sqlite(file.clone());
-            let central = Central::open(config).await.unwrap();
+            let central = Central::open(config).await.unwrap().on_own_machine();
             let clear = [
                 "Pirkstiņa",
                 "17048816377",
@@ -536,7 +536,7 @@ fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
             // Once: what is encrypted stays as it is.
             let mut config = house.config();
             config.database = DatabaseSource::Sqlite(file.clone());
-            let central = Central::open(config).await.unwrap();
+            let central = Central::open(config).await.unwrap().on_own_machine();
             let mut tx = central.read().await.unwrap();
             let after: i64 = sqlx::query_scalar(keys).fetch_one(&mut *tx).await.unwrap();
             assert_eq!(after, before);

@@ -99,7 +99,7 @@ fn an_office_with_stations_makes_its_documents_and_no_others() {
             house.central.close().await;
             let mut config = house.config();
             config.own_stations.clear();
-            let reopened = Central::open(config).await.unwrap();
+            let reopened = Central::open(config).await.unwrap().on_own_machine();
             house.central = reopened;
             assert_eq!(next(&house, "b", None).await.as_deref(), Some("D-2"));
         },

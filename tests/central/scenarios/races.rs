@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::{Actor, Centre, Lease, Report};
 use audit::Outcome;
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
 use super::bench::{bare_report, untouched};
@@ -16,17 +16,20 @@ use super::house::{House, PRODUCT, actor, request, sample, with_house};
 use crate::{Central, DatabaseSource};
 
 /// How many stations ask at once, of each of two instances.
-const STATIONS: usize = 4;
+pub(super) const STATIONS: usize = 4;
 
 /// How many documents they make.
-const DOCUMENTS: usize = 24;
+pub(super) const DOCUMENTS: usize = 24;
 
 /// A second instance of the same store.
-async fn second(house: &House) -> Central {
-    Central::open(house.config()).await.unwrap()
+pub(super) async fn second(house: &House) -> Central {
+    Central::open(house.config())
+        .await
+        .unwrap()
+        .on_own_machine()
 }
 
-fn is_shared(house: &House) -> bool {
+pub(super) fn is_shared(house: &House) -> bool {
     matches!(house.database, DatabaseSource::Postgres(_))
 }
 
@@ -39,7 +42,7 @@ fn application(number: usize) -> Vec<u8> {
 }
 
 /// Imports and approves applications on several instances at once; returns the numbers.
-async fn prepare(centrals: &[Central], many: usize) -> Vec<String> {
+pub(super) async fn prepare(centrals: &[Central], many: usize) -> Vec<String> {
     let mut tasks = JoinSet::new();
     for number in 0..many {
         let central = centrals[number % centrals.len()].clone();
@@ -57,7 +60,7 @@ async fn prepare(centrals: &[Central], many: usize) -> Vec<String> {
     tasks.join_all().await
 }
 
-fn station(number: usize) -> Actor {
+pub(super) fn station(number: usize) -> Actor {
     Actor {
         station: format!("station-{number}"),
         person: "operator".into(),
@@ -65,7 +68,7 @@ fn station(number: usize) -> Actor {
 }
 
 /// Checks what must hold at every moment, whatever happened.
-async fn check_invariants(house: &House) {
+pub(super) async fn check_invariants(house: &House) {
     let audit = house.central.audit_books(&actor("auditor")).await.unwrap();
     assert_eq!(audit.faults(), Vec::<String>::new());
     let none = [
@@ -253,7 +256,10 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
             let mut house = house;
             house.central.close().await;
             house.database = cluster::source(&cluster.folder, "killed");
-            house.central = Central::open(house.config()).await.unwrap();
+            house.central = Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             house.found().await;
             prepare(std::slice::from_ref(&house.central), DOCUMENTS).await;
             for _ in 0..2 {
@@ -270,7 +276,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
                 while house.number("SELECT count(*) FROM report").await < before + 20 {
                     tokio::task::yield_now().await;
                 }
-                kill_process(cluster.postmaster(), Signal::KILL).unwrap();
+                kill(cluster.postmaster(), Signal::KILL);
                 stop.store(true, Ordering::Relaxed);
                 cluster.restart();
                 let said: Vec<(usize, Vec<Report>)> = tasks.join_all().await;
@@ -297,8 +303,13 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
     );
 }
 
+/// Ends a process of the server.
+pub(super) fn kill(process: i32, by: Signal) {
+    kill_process(Pid::from_raw(process).unwrap(), by).unwrap();
+}
+
 /// Says again what was said: it was taken in, or is now, once.
-async fn check_again(central: &Central, said: &[(usize, Vec<Report>)]) {
+pub(super) async fn check_again(central: &Central, said: &[(usize, Vec<Report>)]) {
     for (number, reports) in said {
         for report in reports {
             central.report(&station(*number), report).await.unwrap();
@@ -306,7 +317,7 @@ async fn check_again(central: &Central, said: &[(usize, Vec<Report>)]) {
     }
 }
 
-async fn next_sequence(central: &Central, who: &Actor) -> u64 {
+pub(super) async fn next_sequence(central: &Central, who: &Actor) -> u64 {
     let mut tx = central.read().await.unwrap();
     let last =
         sqlx::query_scalar("SELECT coalesce(max(sequence), 0) FROM report WHERE station = $1");

@@ -301,7 +301,7 @@ impl Life<'_> {
                 .is_empty()
         );
         if let Some(expected) = self.model.blank {
-            let query = "SELECT b.state FROM blank b JOIN lease l ON l.blank = b.serial ORDER BY l.opened DESC, l.id DESC LIMIT 1";
+            let query = "SELECT b.state FROM blank b JOIN lease l ON l.blank = b.serial ORDER BY l.opened DESC, l.turn DESC LIMIT 1";
             assert_eq!(self.house.scalar(query).await, expected.name(), "{after:?}");
         }
         // One live card per document, and every number accounted for.

@@ -84,7 +84,7 @@ fn a_production_store_opens_with_released_profiles_only() {
             );
 
             // Nothing was founded until now: the series of this start is the one that counts.
-            let central = Central::open(config(2)).await.unwrap();
+            let central = Central::open(config(2)).await.unwrap().on_own_machine();
             assert_eq!(central.environment(), Environment::Production);
             central.close().await;
             assert!(Central::open(config(1)).await.is_err(), "nor later");

@@ -53,7 +53,7 @@ fn a_report_counts_once_and_in_order() {
             assert_eq!(house.count("lease.reported", Outcome::Refused).await, 3);
             // The lease is over: what else is said of it is an incident, and changes nothing.
             let late = put_aside(&house, &report(&lease, 2, &run, spoiled())).await;
-            assert_eq!(late.details.get("put-aside"), Some("false"));
+            assert_eq!(late.details.get("put-aside"), Some("nothing"));
             assert_eq!(
                 house
                     .scalar("SELECT state FROM document ORDER BY number")
@@ -170,7 +170,7 @@ fn only_a_whole_document_is_personalized() {
             assert!(run.outcome.fault.is_some());
             let half = report(&lease, 1, &run, BlankEnd::Personalized);
             let entry = put_aside(&house, &half).await;
-            assert_eq!(entry.details.get("put-aside"), Some("true"));
+            assert_eq!(entry.details.get("put-aside"), Some("lease.put-aside"));
             let cause = entry.cause.unwrap();
             assert!(cause.as_str().contains("has not signed under"), "{cause:?}");
             let blank = central.blanks(&actor("keeper")).await.unwrap().remove(0);

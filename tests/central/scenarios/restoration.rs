@@ -2,156 +2,29 @@
 //! blank is in one account, no number is used twice, and nothing is made twice.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Mutex;
 
-use api::{ApiError, BlankEnd, Centre, Hello, Lease, Standing};
+use api::{ApiError, BlankEnd, Centre, Hello, Standing};
 use audit::Outcome;
 use document::life_cycle::{BlankState, DocumentState, IncidentKind};
 use jiff::SignedDuration;
-use perso::{JournalEntry, Moment};
-use station::{Journal, Notebook, StationError, reconcile};
-use vcard::{Chip, Fault, FaultKind};
+use station::StationError;
+use vcard::{Fault, FaultKind};
 
-use super::bench::{Run, personalize, reported, spoiled, untouched};
+use super::bench::{spoiled, untouched};
 use super::house::{
-    House, PRODUCT, actor, is_conflict, is_refused, operator, printed, request, unbooked,
-    with_file_house, with_house,
+    PRODUCT, actor, is_conflict, is_refused, operator, printed, unbooked, with_house,
 };
-use crate::{Central, CentralError, mark_restored};
-
-/// A station in the small: the product's journal and outbox, over chips in this process.
-struct Bench {
-    journal: Mutex<Journal>,
-}
-
-impl Bench {
-    fn new(house: &House) -> Self {
-        let path = house.folder.path().join("journal.db");
-        Self {
-            journal: Mutex::new(Journal::open(&path).unwrap()),
-        }
-    }
-
-    fn begin(&self, lease: &Lease) {
-        let mut journal = self.journal.lock().unwrap();
-        assert!(journal.begin(lease.id, lease.record.number, "a").unwrap());
-    }
-
-    /// Writes down what a run wrote down.
-    fn note(&self, lease: &Lease, run: &Run) {
-        let mut journal = self.journal.lock().unwrap();
-        let mut notebook = journal.notebook(lease.id);
-        for line in &run.journal {
-            let evidence = line.evidence.iter();
-            let evidence: BTreeMap<&'static str, String> = evidence
-                .map(|(key, value)| (&*key.clone().leak(), value.clone()))
-                .collect();
-            let moment = match &*line.moment {
-                "intent" => Moment::Intent,
-                _ => Moment::Outcome,
-            };
-            let entry = JournalEntry {
-                step: line.step.clone(),
-                moment,
-                evidence,
-            };
-            notebook.write(&entry).unwrap();
-        }
-    }
-
-    /// Ends a lease in the journal, and sends nothing.
-    fn end(&self, lease: &Lease, run: &Run, end: BlankEnd) {
-        self.note(lease, run);
-        let chips = vec![reported(PRODUCT, run)];
-        let mut journal = self.journal.lock().unwrap();
-        journal.end(lease.id, end, chips, 41_000).unwrap();
-    }
-
-    async fn reconcile(&self, house: &House) -> Result<(), StationError> {
-        reconcile(&self.journal, &house.central, &operator()).await
-    }
-
-    /// Personalizes a blank under a lease as a station does, and reports.
-    async fn make(&self, house: &House, lease: &Lease, chip: Chip) -> Run {
-        self.begin(lease);
-        let run = personalize(house, lease, chip, Vec::new()).await;
-        assert!(run.outcome.fault.is_none(), "{:?}", run.outcome.fault);
-        self.end(lease, &run, BlankEnd::Personalized);
-        self.reconcile(house).await.unwrap();
-        run
-    }
-}
-
-async fn back_up(house: &House) -> PathBuf {
-    let file = house.folder.path().join("copy.db");
-    let administrator = actor("administrator");
-    house.central.back_up(&administrator, &file).await.unwrap();
-    file
-}
-
-/// Loses the store's database, and opens it as it was when the copy was made.
-async fn restore(house: &mut House, copy: &std::path::Path, name: &str, pass_over: u32) {
-    house.central.close().await;
-    house.clock.pass(SignedDuration::from_mins(30));
-    let file = house.folder.path().join(name);
-    std::fs::copy(copy, &file).unwrap();
-    let now = crate::Clock::now(&*house.clock);
-    let copied = Some(now - SignedDuration::from_hours(2));
-    let mut config = house.config();
-    config.database = crate::DatabaseSource::Sqlite(file);
-    mark_restored(&config.database, now, copied, Some(7), pass_over)
-        .await
-        .unwrap();
-    house.central = Central::open(config).await.unwrap();
-}
-
-async fn states(house: &House) -> BTreeMap<String, BlankState> {
-    let blanks = house.central.blanks(&actor("keeper")).await.unwrap();
-    let line = |blank: crate::BlankLine| (blank.serial, blank.state);
-    blanks.into_iter().map(line).collect()
-}
-
-async fn numbers(house: &House) -> BTreeMap<String, DocumentState> {
-    let documents = house.central.documents(&actor("auditor")).await.unwrap();
-    let line = |one: crate::DocumentLine| (one.number.unwrap(), one.state);
-    documents.into_iter().map(line).collect()
-}
-
-/// What must hold at any time: every blank in one account by an unbroken journal, every number too.
-async fn is_whole(house: &House) {
-    let auditor = actor("auditor");
-    let stock = house.central.check_stock(&auditor).await.unwrap();
-    assert_eq!(stock.differences, Vec::<String>::new());
-    let numbers = house.central.check_numbers(&auditor).await.unwrap();
-    assert_eq!(numbers.faults, Vec::<String>::new());
-}
-
-async fn end(house: &House, given_up: &[&str]) -> Result<usize, CentralError> {
-    let given_up = given_up.iter().map(|&name| name.to_owned());
-    let given_up: BTreeSet<String> = given_up.collect();
-    house
-        .central
-        .end_reconciliation(&actor("officer"), "keeper", &given_up, "it burnt")
-        .await
-}
-
-async fn leased(house: &House) -> Result<Option<Lease>, ApiError> {
-    let request = request("a", &[PRODUCT]);
-    house.central.lease(&operator(), &request).await
-}
-
-fn serial(run: &Run) -> String {
-    printed(&run.chip)
-}
+use super::restoring::{
+    Bench, back_up, end, is_whole, leased, next_leased, numbers, open_incidents, restore, serial,
+    states, with_bench,
+};
+use crate::Central;
 
 #[test]
 fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_number() {
-    with_file_house(
-        "scenarios::restoration::what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_number",
-        |_| {},
-        async |mut house| {
-            let bench = Bench::new(&house);
+    with_bench(
+        "what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_number",
+        async |mut house, bench| {
             let samples = [
                 "01-adult",
                 "05-nineteen",
@@ -171,12 +44,10 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
             bench.reconcile(&house).await.unwrap();
 
             // Before the backup: one whole life; one made and not reported; one leased and not begun.
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let first = bench.make(&house, &lease, next()).await;
-            let lease = leased(&house).await.unwrap().unwrap();
-            bench.begin(&lease);
-            let second = personalize(&house, &lease, next(), Vec::new()).await;
-            bench.end(&lease, &second, BlankEnd::Personalized);
+            let lease = next_leased(&house).await;
+            let second = bench.make_silently(&house, &lease, next()).await;
             let unbound = house.lease("b").await.unwrap();
             let copy = back_up(&house).await;
 
@@ -184,28 +55,26 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
             bench.reconcile(&house).await.unwrap();
             let third = bench.make(&house, &unbound, next()).await;
             // A number that is known, under a lease that is not.
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let fourth = bench.make(&house, &lease, next()).await;
             // One that is torn, and its document on a blank that goes back untouched.
-            let lease = leased(&house).await.unwrap().unwrap();
-            bench.begin(&lease);
+            let lease = next_leased(&house).await;
             let torn = Fault {
                 at: 60,
                 kind: FaultKind::RemoveAfter,
             };
-            let fifth = personalize(&house, &lease, next(), vec![torn]).await;
-            bench.end(&lease, &fifth, spoiled());
-            bench.reconcile(&house).await.unwrap();
-            let lease = leased(&house).await.unwrap().unwrap();
-            bench.begin(&lease);
+            let fifth = bench
+                .break_off(&house, &lease, next(), torn, spoiled())
+                .await;
+            let lease = next_leased(&house).await;
             let torn = Fault {
                 at: 2,
                 kind: FaultKind::RemoveBefore,
             };
-            let sixth = personalize(&house, &lease, next(), vec![torn]).await;
+            let sixth = bench
+                .break_off(&house, &lease, next(), torn, untouched())
+                .await;
             assert!(!sixth.outcome.touched);
-            bench.end(&lease, &sixth, untouched());
-            bench.reconcile(&house).await.unwrap();
             // An application and a delivery that came later, and a document of both.
             house
                 .central
@@ -215,7 +84,7 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
             let late = house.prepared("16-born-on-leap-day").await.to_string();
             let delivered_late = unbooked();
             house.book(&delivered_late).await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             assert_eq!(lease.record.number.to_string(), late);
             let seventh = bench.make(&house, &lease, delivered_late).await;
             let lost = numbers(&house).await;
@@ -252,11 +121,7 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
                 !now.contains_key(&serial(&seventh)),
                 "of no delivery in the books"
             );
-            let open = house
-                .central
-                .incidents(&actor("auditor"), false)
-                .await
-                .unwrap();
+            let open = open_incidents(&house).await;
             let unknown = open
                 .iter()
                 .filter(|one| one.kind == IncidentKind::UnknownLease);
@@ -319,14 +184,12 @@ fn what_was_made_after_the_backup_is_accounted_for_and_made_again_under_another_
 
 #[test]
 fn each_restoration_is_another_and_reports_are_heard_again_each_time() {
-    with_file_house(
-        "scenarios::restoration::each_restoration_is_another_and_reports_are_heard_again_each_time",
-        |_| {},
-        async |mut house| {
-            let bench = Bench::new(&house);
+    with_bench(
+        "each_restoration_is_another_and_reports_are_heard_again_each_time",
+        async |mut house, bench| {
             house.prepared("01-adult").await;
             let copy = back_up(&house).await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let chip = house.blank().await;
             let run = bench.make(&house, &lease, chip).await;
             let mut epochs = BTreeSet::new();
@@ -348,19 +211,17 @@ fn each_restoration_is_another_and_reports_are_heard_again_each_time() {
 
 #[test]
 fn a_station_that_never_comes_back_takes_the_numbers_along_that_it_may_have_used() {
-    with_file_house(
-        "scenarios::restoration::a_station_that_never_comes_back_takes_the_numbers_along_that_it_may_have_used",
-        |_| {},
-        async |mut house| {
-            let bench = Bench::new(&house);
+    with_bench(
+        "a_station_that_never_comes_back_takes_the_numbers_along_that_it_may_have_used",
+        async |mut house, bench| {
             house.prepared("01-adult").await;
             house.prepared("05-nineteen").await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let first = house.blank().await;
             let before = lease.record.number;
             bench.make(&house, &lease, first).await;
             let copy = back_up(&house).await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let second = house.blank().await;
             let run = bench.make(&house, &lease, second).await;
 
@@ -380,7 +241,7 @@ fn a_station_that_never_comes_back_takes_the_numbers_along_that_it_may_have_used
             bench.reconcile(&house).await.unwrap();
             house.book(&run.chip).await;
             assert_eq!(states(&house).await[&serial(&run)], BlankState::Spoiled);
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             assert!(live.contains_key(&lease.record.number.to_string()));
             is_whole(&house).await;
         },
@@ -389,21 +250,19 @@ fn a_station_that_never_comes_back_takes_the_numbers_along_that_it_may_have_used
 
 #[test]
 fn a_store_that_was_set_back_and_not_told_gives_no_work_to_who_knows_better() {
-    with_file_house(
-        "scenarios::restoration::a_store_that_was_set_back_and_not_told_gives_no_work_to_who_knows_better",
-        |_| {},
-        async |mut house| {
-            let bench = Bench::new(&house);
+    with_bench(
+        "a_store_that_was_set_back_and_not_told_gives_no_work_to_who_knows_better",
+        async |mut house, bench| {
             house.prepared("01-adult").await;
             let copy = back_up(&house).await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let chip = house.blank().await;
             let run = bench.make(&house, &lease, chip).await;
             house.central.close().await;
             house.clock.pass(SignedDuration::from_mins(30));
             let mut config = house.config();
             config.database = crate::DatabaseSource::Sqlite(copy);
-            house.central = Central::open(config).await.unwrap();
+            house.central = Central::open(config).await.unwrap().on_own_machine();
             house.book(&run.chip).await;
 
             for _ in 0..2 {
@@ -416,11 +275,7 @@ fn a_store_that_was_set_back_and_not_told_gives_no_work_to_who_knows_better() {
                     })
                 ));
             }
-            let open = house
-                .central
-                .incidents(&actor("auditor"), false)
-                .await
-                .unwrap();
+            let open = open_incidents(&house).await;
             assert_eq!(open.len(), 1);
             assert_eq!(
                 (open[0].kind, &*open[0].subject),
@@ -456,7 +311,7 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
         async |house| {
             let (bench, other) = (Bench::new(&house), house.blank().await);
             let number = house.prepared("01-adult").await;
-            let lease = leased(&house).await.unwrap().unwrap();
+            let lease = next_leased(&house).await;
             let mut foreign = super::bench::bare_report(&lease, 1, BlankEnd::Personalized);
             foreign.lease = api::LeaseId(uuid::Uuid::now_v7());
             foreign.chips = vec![api::ReportedChip {
@@ -514,11 +369,7 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
             (late.lease, late.sequence) = (lease, 9);
             house.central.report(&operator(), &late).await.unwrap();
             assert_eq!(states(&house).await[&printed(&other)], BlankState::Spoiled);
-            let open = house
-                .central
-                .incidents(&actor("auditor"), false)
-                .await
-                .unwrap();
+            let open = open_incidents(&house).await;
             assert!(open.iter().any(|one| one.text.contains("reports 3 to 8")));
             let hello = Hello {
                 acknowledged: 9,

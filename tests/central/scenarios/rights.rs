@@ -167,7 +167,12 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             "produce",
             of(central.produce(&who, "APP-0", "B-0", &DeskEnd::Made).await),
         ),
-        ("restock", of(central.restock(&who, &["00".into()]).await)),
+        (
+            "restock",
+            of(central
+                .handle_blanks(&who, &["00".into()], &Handling::Restock)
+                .await),
+        ),
         (
             "accept_delivery",
             of(central.accept_delivery(&who, "D-0", "auditor", 0).await),
@@ -374,6 +379,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ),
         ("incidents", of(central.incidents(&who, false).await)),
         ("documents", of(central.documents(&who).await)),
+        (
+            "document_lines_after",
+            of(central.document_lines_after(&who, "", 1).await),
+        ),
         ("certificates", of(central.certificates(&who, number).await)),
         ("journal", of(central.journal(&who, number).await)),
         ("blanks", of(central.blanks(&who).await)),
@@ -438,7 +447,14 @@ fn every_act_is_one_roles_business() {
     with_house(
         "scenarios::rights::every_act_is_one_roles_business",
         async |house| {
-            let looks = ["documents", "certificates", "journal", "leases", "parcels"];
+            let looks = [
+                "documents",
+                "document_lines_after",
+                "certificates",
+                "journal",
+                "leases",
+                "parcels",
+            ];
             let reports = [
                 "blanks",
                 "numbers",
@@ -671,7 +687,10 @@ fn an_installation_stays_what_it_was_founded_as() {
                 let mode = std::fs::metadata(file).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600, "the file holds personal data");
             }
-            let again = Central::open(house.config()).await.unwrap();
+            let again = Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             assert_eq!(
                 (again.audit_key(), again.authority_certificate()),
                 (&key, &certificate[..])

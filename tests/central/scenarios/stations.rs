@@ -317,7 +317,10 @@ fn the_station_authority_stays_the_one_it_is() {
         async |house| {
             let made = house.central.station_authority_certificate().await.unwrap();
             house.central.close().await;
-            let reopened = crate::Central::open(house.config()).await.unwrap();
+            let reopened = crate::Central::open(house.config())
+                .await
+                .unwrap()
+                .on_own_machine();
             assert_eq!(
                 reopened.station_authority_certificate().await.unwrap(),
                 made
@@ -325,11 +328,11 @@ fn the_station_authority_stays_the_one_it_is() {
             reopened.close().await;
             let mut config = house.config();
             config.keys.stations = "authority".to_owned();
-            let other = crate::Central::open(config).await.unwrap();
+            let other = crate::Central::open(config).await.unwrap().on_own_machine();
             assert!(other.station_authority_certificate().await.is_err());
             let mut config = house.config();
             config.keys.stations = "nowhere".to_owned();
-            let keyless = crate::Central::open(config).await.unwrap();
+            let keyless = crate::Central::open(config).await.unwrap().on_own_machine();
             let error = keyless.station_authority_certificate().await.unwrap_err();
             assert!(
                 error.to_string().contains("hsm generate nowhere"),

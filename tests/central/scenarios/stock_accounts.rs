@@ -237,7 +237,9 @@ fn what_is_lost_is_never_used_and_what_goes_takes_two() {
             );
             let expected = [(BlankState::InStock, 3), (BlankState::Spoiled, 1)];
             assert_eq!(accounts(&house, "CENTRAL").await, expected);
-            let restock = central.restock(&keeper, &named(0..1)).await;
+            let restock = central
+                .handle_blanks(&keeper, &named(0..1), &Handling::Restock)
+                .await;
             assert!(is_conflict(&restock));
             let whole = central
                 .handle_blanks(&keeper, &named(1..2), &destroy("quality"))
@@ -406,6 +408,61 @@ fn a_check_names_what_was_altered() {
             ] {
                 assert!(sqlx::raw_sql(sql).execute(&mut *tx).await.is_err());
             }
+        },
+    );
+}
+
+#[test]
+fn a_station_takes_the_blanks_of_the_place_where_it_stands() {
+    with_house(
+        "scenarios::stock_accounts::a_station_takes_the_blanks_of_the_place_where_it_stands",
+        async |house| {
+            peopled(&house).await;
+            let (central, keeper) = (&house.central, actor("keeper"));
+            let received = central
+                .receive_blanks(&keeper, &list("D-1", 0..2), &receipt(2))
+                .await;
+            received.unwrap();
+            let placed = central
+                .place_station(&actor("administrator"), "station-1", Some("RIGA-1"))
+                .await;
+            placed.unwrap();
+            let load = Handling::Load {
+                station: "station-1".into(),
+                slot: "a".into(),
+            };
+            let loaded = central.handle_blanks(&keeper, &named(0..1), &load).await;
+            assert!(is_refused(&loaded), "it is at the central store");
+            house.prepared("01-adult").await;
+            let lease = house.lease("a").await.unwrap();
+            let chip = format!("{:016X}", 0);
+            house.claim(&lease, &chip).await.unwrap_err();
+            let expected = [(BlankState::InStock, 2)];
+            assert_eq!(accounts(&house, "CENTRAL").await, expected);
+            assert_eq!(house.count("chip.claimed", Outcome::Refused).await, 1);
+
+            let to = office("RIGA-1");
+            handle(&house, "keeper", &named(0..2), Handling::Send { to }).await;
+            handle(&house, "relief", &named(0..2), Handling::TakeIn).await;
+            house.claim(&lease, &chip).await.unwrap();
+            handle(&house, "keeper", &named(1..2), load).await;
+            let expected = [(BlankState::AtStation, 1), (BlankState::Loaded, 1)];
+            assert_eq!(accounts(&house, "RIGA-1").await, expected);
+
+            // Where nobody booked where a station stands, nobody can tell.
+            let placed = central
+                .place_station(&actor("administrator"), "station-1", None)
+                .await;
+            placed.unwrap();
+            let received = central
+                .receive_blanks(&keeper, &list("D-2", 2..3), &receipt(1))
+                .await;
+            received.unwrap();
+            let load = Handling::Load {
+                station: "station-1".into(),
+                slot: "b".into(),
+            };
+            handle(&house, "keeper", &named(2..3), load).await;
         },
     );
 }

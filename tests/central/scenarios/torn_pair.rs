@@ -119,7 +119,7 @@ fn wherever_it_is_cut_off_the_blank_is_one_document_or_accounted_for() {
                         .number("SELECT count(*) FROM envelope WHERE state NOT IN ('void', 'destroyed')")
                         .await;
                     let document = house
-                        .scalar("SELECT state FROM document ORDER BY id DESC LIMIT 1")
+                        .scalar("SELECT state FROM document ORDER BY turn DESC LIMIT 1")
                         .await;
                     if whole {
                         // There was no such command any more.

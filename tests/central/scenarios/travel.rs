@@ -26,7 +26,7 @@ use super::bench::{
 use super::house::{House, MAKER, actor, operator, product_file, sample, with_adapted_house};
 use crate::{CentralError, Config, TravelConfig};
 
-const TRAVEL: &str = "icao-lds";
+pub(super) const TRAVEL: &str = "icao-lds";
 const CHAINS: &str = include_str!("../../vectors/icao9303-11/chip_cv_chains.json");
 const BEGIN: &str = "2026-11-01T00:00:00Z";
 /// 2026-11-20, for openssl.
@@ -120,7 +120,7 @@ pub(super) async fn passport(house: &House, reference: &str) -> DocumentNumber {
 }
 
 /// Makes a blank booklet and books it into the store.
-async fn booklet(house: &House) -> Chip {
+pub(super) async fn booklet(house: &House) -> Chip {
     let chip = Chip::blank(
         Product::find(TRAVEL).unwrap(),
         ChipNumber::random().unwrap(),
@@ -134,7 +134,7 @@ async fn booklet(house: &House) -> Chip {
     chip
 }
 
-async fn leased(house: &House, slot: &str) -> Lease {
+pub(super) async fn leased(house: &House, slot: &str) -> Lease {
     house.lease_for(slot, &[TRAVEL]).await.unwrap()
 }
 

@@ -295,6 +295,14 @@ fn cases() -> Vec<Case> {
         case("listUnsettledCertificates", "clerk", "officer", "", 200),
         case("clearOrder", "clerk", "officer", "nothing", 404)
             .with(json!({ "witness": "keeper", "cause": "a reason" })),
+        case("showIssuedCertificates", "clerk", "auditor", "", 200),
+        case("showReconciliation", "clerk", "auditor", "", 200),
+        case("beginReconciliation", "administrator", "officer", "", 201)
+            .with(json!({ "witness": "keeper", "pass_over": 10 }))
+            .before("keeper"),
+        case("endReconciliation", "keeper", "officer", "", 200)
+            .with(json!({ "witness": "quality" }))
+            .before("quality"),
         case("listEnvelopes", "clerk", "envelopes", "", 200),
         case("notePrinted", "clerk", "envelopes", "PE0000009", 404),
         case("dispatchEnvelope", "clerk", "envelopes", "PE0000009", 404)

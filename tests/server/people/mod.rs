@@ -1,5 +1,6 @@
 //! The store over HTTP, as people meet it: a real token and database, a real socket.
 
+mod both_ways;
 mod coverage;
 mod document;
 mod house;

@@ -1,0 +1,194 @@
+//! The journal over restarts, and as an earlier version left it.
+
+use super::*;
+
+fn lease() -> LeaseId {
+    LeaseId(Uuid::now_v7())
+}
+
+fn number() -> DocumentNumber {
+    DocumentNumber::parse("XA0000001").unwrap()
+}
+
+fn entry(step: &str, moment: Moment) -> JournalEntry {
+    let evidence = BTreeMap::from([
+        ("chip", "0102".to_owned()),
+        ("product", "chip-a".to_owned()),
+    ]);
+    JournalEntry {
+        step: step.into(),
+        moment,
+        evidence,
+    }
+}
+
+#[test]
+fn a_lease_is_begun_once_and_ended_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let lease = lease();
+    assert!(journal.begin(lease, number(), "slot 1").unwrap());
+    let intent = entry("replace_keys issuer", Moment::Intent);
+    journal.notebook(lease).write(&intent).unwrap();
+    assert!(!journal.begin(lease, number(), "slot 1").unwrap());
+    assert!(journal.is_touched(lease).unwrap());
+    journal.settle(lease).unwrap();
+    let untouched = BlankEnd::Untouched {
+        cause: "too late".into(),
+    };
+    journal.end(lease, untouched, Vec::new(), 0).unwrap();
+    let report = journal.next_report().unwrap().unwrap();
+    assert!(matches!(report.end, BlankEnd::Spoiled { .. }));
+    journal.sent(report.sequence).unwrap();
+    assert!(journal.next_report().unwrap().is_none());
+}
+
+#[test]
+fn a_journal_is_one_stations_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let first = Journal::open(&path).unwrap();
+    let Err(StationError::JournalInUse { path: held }) = Journal::open(&path) else {
+        panic!("two stations with one journal")
+    };
+    assert_eq!(held, path);
+    let beside = Journal::open(&folder.path().join("other.db")).unwrap();
+    drop(first);
+    Journal::open(&path).unwrap();
+    drop(beside);
+    let nowhere = Journal::open(&folder.path().join("nowhere/journal.db"));
+    assert!(matches!(nowhere, Err(StationError::JournalLock { .. })));
+}
+
+#[test]
+fn what_was_in_work_is_spoiled_or_untouched_after_a_restart_and_reported_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (touched, untouched, ended) = (lease(), lease(), lease());
+    {
+        let mut journal = Journal::open(&path).unwrap();
+        for lease in [ended, touched, untouched] {
+            journal.begin(lease, number(), "slot 1").unwrap();
+        }
+        journal
+            .end(ended, BlankEnd::Personalized, Vec::new(), 7)
+            .unwrap();
+        let mut notebook = journal.notebook(touched);
+        notebook.write(&entry("identify", Moment::Outcome)).unwrap();
+        notebook
+            .write(&entry("write_file x", Moment::Intent))
+            .unwrap();
+        drop(notebook);
+        journal
+            .notebook(untouched)
+            .write(&entry("identify", Moment::Outcome))
+            .unwrap();
+    }
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.recover().unwrap(), 2);
+    assert_eq!(journal.recover().unwrap(), 0, "once is enough");
+    let mut ends = Vec::new();
+    while let Some(report) = journal.next_report().unwrap() {
+        assert_eq!(report.sequence, ends.len() as u64 + 1);
+        journal.sent(report.sequence).unwrap();
+        ends.push((
+            report.lease,
+            report.end,
+            report.chips.first().and_then(|chip| chip.serial.clone()),
+        ));
+    }
+    assert_eq!(ends[0].0, ended);
+    let spoiled = ends.iter().find(|(lease, ..)| *lease == touched).unwrap();
+    assert!(matches!(spoiled.1, BlankEnd::Spoiled { .. }));
+    assert_eq!(spoiled.2.as_deref(), Some("0102"));
+    assert!(ends.iter().any(
+        |(lease, end, _)| *lease == untouched && matches!(end, BlankEnd::Untouched { .. })
+    ));
+}
+
+#[test]
+fn what_was_acknowledged_is_kept_and_sent_again_to_a_centre_that_lacks_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let mut journal = Journal::open(&path).unwrap();
+    for _ in 0..3 {
+        let lease = lease();
+        journal.begin(lease, number(), "slot 1").unwrap();
+        journal
+            .end(lease, BlankEnd::Personalized, Vec::new(), 7)
+            .unwrap();
+    }
+    let open = lease();
+    journal.begin(open, number(), "slot 1").unwrap();
+    for sequence in 1..=2 {
+        journal.sent(sequence).unwrap();
+    }
+    let hello = Hello {
+        acknowledged: 2,
+        last: 3,
+        in_work: 1,
+    };
+    assert_eq!(journal.hello().unwrap(), hello);
+    let waiting = |journal: &Journal| journal.next_report().unwrap().map(|one| one.sequence);
+    assert_eq!(waiting(&journal), Some(3));
+    assert_eq!(journal.send_again(1).unwrap(), 1);
+    assert_eq!(waiting(&journal), Some(2));
+    let again = journal.next_report().unwrap().unwrap();
+    assert_eq!(again.number, Some(number()));
+    assert_eq!(
+        journal.hello().unwrap(),
+        hello,
+        "what was acknowledged stays so"
+    );
+
+    // Bounded: old ones go, but never the last, whose number the next one follows.
+    for sequence in 2..=3 {
+        journal.sent(sequence).unwrap();
+    }
+    let now = Timestamp::now();
+    assert_eq!(journal.forget(now + KEPT / 2).unwrap(), 0);
+    assert_eq!(journal.forget(now + KEPT * 2).unwrap(), 2);
+    assert_eq!(journal.forget(now + KEPT * 2).unwrap(), 0);
+    assert_eq!(journal.hello().unwrap().last, 3);
+    assert_eq!(journal.epoch().unwrap(), None);
+    let epoch = Epoch(Uuid::now_v7());
+    journal.set_epoch(Epoch(Uuid::nil())).unwrap();
+    journal.set_epoch(epoch).unwrap();
+    drop(journal);
+    let mut journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.epoch().unwrap(), Some(epoch));
+    journal.settle(open).unwrap();
+    assert_eq!(waiting(&journal), Some(4));
+}
+
+#[test]
+fn a_journal_of_the_first_form_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (one, two) = (lease(), lease());
+    let report = |lease: LeaseId, sequence| {
+        format!(
+            r#"{{"lease":"{lease}","sequence":{sequence},"end":"personalized","chips":[],"milliseconds":1,"journal":[]}}"#
+        )
+    };
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(&format!(
+        "CREATE TABLE run (lease TEXT PRIMARY KEY, slot TEXT NOT NULL, started TEXT NOT NULL) STRICT;
+         CREATE TABLE outbox (sequence INTEGER PRIMARY KEY, lease TEXT NOT NULL UNIQUE REFERENCES run(lease),
+             report TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0) STRICT;
+         INSERT INTO run VALUES ('{one}', 'a', '2026-11-20T08:00:00Z'), ('{two}', 'a', '2026-11-20T08:00:00Z');
+         INSERT INTO outbox VALUES (1, '{one}', '{}', 1), (2, '{two}', '{}', 0);",
+        report(one, 1),
+        report(two, 2)
+    ))
+    .unwrap();
+    drop(old);
+    let journal = Journal::open(&path).unwrap();
+    let hello = journal.hello().unwrap();
+    assert_eq!((hello.acknowledged, hello.last, hello.in_work), (1, 2, 0));
+    let next = journal.next_report().unwrap().unwrap();
+    assert_eq!((next.sequence, next.number), (2, None));
+    // A centre that has the first one knows it by what it said then.
+    let text = serde_json::to_string(&next).unwrap();
+    assert_eq!(text, report(two, 2));
+}
