@@ -47,6 +47,8 @@ impl KeyClass {
 pub(crate) struct Handles {
     found: Mutex<HashMap<(KeyClass, String), ObjectHandle>>,
     secrets: Mutex<HashMap<String, SecretKey>>,
+    /// How often this pool has logged in; held while it does.
+    logins: Mutex<u64>,
 }
 
 /// A secret key with what does not change as long as it is: its kind and length never do, and what
@@ -65,6 +67,47 @@ impl Handles {
         held.unwrap_or_else(PoisonError::into_inner).clear();
         let held = self.secrets.lock();
         held.unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Runs a login: a search that may have looked before it and found nothing is not believed.
+    pub(crate) fn log_in<E>(&self, login: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        login()?;
+        *logins += 1;
+        Ok(())
+    }
+
+    fn logins(&self) -> u64 {
+        *self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the token's keys of this class and label.
+    ///
+    /// Without a login a token hides its private keys instead of refusing the search. So nothing is
+    /// said to be absent unless the login that stands now stood before the search.
+    pub(crate) fn find(
+        &self,
+        session: &Session,
+        class: KeyClass,
+        label: &str,
+    ) -> Result<Vec<ObjectHandle>, HsmError> {
+        let template = [
+            Attribute::Class(class.object_class()),
+            Attribute::Token(true),
+            Attribute::Label(label.as_bytes().to_vec()),
+        ];
+        let logins = self.logins();
+        let found = session
+            .find_objects(&template)
+            .map_err(device("search for a key"))?;
+        // In this order: who logs in after the state was asked does not make the search truer.
+        if found.is_empty()
+            && (state_of(session)? != SessionState::RwUser || self.logins() != logins)
+        {
+            let lost = Pkcs11Error::Pkcs11(RvError::UserNotLoggedIn, Function::FindObjects);
+            return Err(device("search for a key")(lost));
+        }
+        Ok(found)
     }
 
     /// Returns the one secret key of this label.
@@ -108,7 +151,7 @@ impl Handles {
         if let Some(handle) = known {
             return Ok(handle);
         }
-        let handle = match find(session, class, label)?.as_slice() {
+        let handle = match self.find(session, class, label)?.as_slice() {
             [handle] => *handle,
             [] => {
                 return Err(HsmError::KeyNotFound {
@@ -130,26 +173,4 @@ impl Handles {
             .insert(key, handle);
         Ok(handle)
     }
-}
-
-/// Returns the token's keys of this class and label.
-pub(crate) fn find(
-    session: &Session,
-    class: KeyClass,
-    label: &str,
-) -> Result<Vec<ObjectHandle>, HsmError> {
-    let template = [
-        Attribute::Class(class.object_class()),
-        Attribute::Token(true),
-        Attribute::Label(label.as_bytes().to_vec()),
-    ];
-    let found = session
-        .find_objects(&template)
-        .map_err(device("search for a key"))?;
-    if found.is_empty() && state_of(session)? != SessionState::RwUser {
-        // Without a login a token hides its private keys instead of refusing the search.
-        let lost = Pkcs11Error::Pkcs11(RvError::UserNotLoggedIn, Function::FindObjects);
-        return Err(device("search for a key")(lost));
-    }
-    Ok(found)
 }

@@ -15,7 +15,7 @@ use crate::config::{
     RsaPss,
 };
 use crate::error::{HsmError, device};
-use crate::handle::{KeyClass, find};
+use crate::handle::KeyClass;
 use crate::signer::{Curve, RsaSize};
 use crate::spki;
 use crate::token::{Token, check_label};
@@ -258,7 +258,7 @@ impl Token {
             self.with_session(|session| {
                 let mut found = Vec::new();
                 for class in KeyClass::ALL {
-                    found.extend(find(session, class, label)?);
+                    found.extend(self.find(session, class, label)?);
                 }
                 if found.is_empty() {
                     return Err(HsmError::KeyNotFound {
@@ -346,11 +346,11 @@ impl Token {
         self.alone(|| {
             self.with_session(|session| {
                 for class in [KeyClass::Private, KeyClass::Secret] {
-                    if !find(session, class, label)?.is_empty() {
+                    if !self.find(session, class, label)?.is_empty() {
                         return Ok(false);
                     }
                 }
-                let halves = find(session, KeyClass::Public, label)?;
+                let halves = self.find(session, KeyClass::Public, label)?;
                 for half in &halves {
                     session
                         .destroy_object(*half)
@@ -373,7 +373,7 @@ impl Token {
             };
             self.with_session(|session| {
                 for class in KeyClass::ALL {
-                    for object in find(session, class, label)? {
+                    for object in self.find(session, class, label)? {
                         session
                             .destroy_object(object)
                             .map_err(device("destroy an unprotected key"))?;
@@ -396,7 +396,7 @@ impl Token {
         check_label(label)?;
         self.with_session(|session| {
             for class in KeyClass::ALL {
-                if !find(session, class, label)?.is_empty() {
+                if !self.find(session, class, label)?.is_empty() {
                     return Err(HsmError::KeyExists {
                         token: self.info().label.clone(),
                         label: label.to_owned(),

@@ -96,9 +96,7 @@ impl SessionPool {
         if state_of(&session)? == SessionState::RwUser {
             session.logout().map_err(device("log out"))?;
         }
-        session
-            .login(UserType::User, Some(&self.pin.to_auth_pin()))
-            .map_err(device("log in"))?;
+        self.log_in(&session).map_err(device("log in"))?;
         self.lock().idle.push(session);
         Ok(())
     }
@@ -184,13 +182,19 @@ impl SessionPool {
         let open = device("open a session");
         let session = self.module.open_rw_session(slot).map_err(open)?;
         if state_of(&session)? != SessionState::RwUser {
-            match session.login(UserType::User, Some(&self.pin.to_auth_pin())) {
+            match self.log_in(&session) {
                 // Another thread was quicker.
                 Ok(()) | Err(Pkcs11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
                 Err(source) => return Err(device("log in")(source)),
             }
         }
         Ok(session)
+    }
+
+    fn log_in(&self, session: &Session) -> Result<(), Pkcs11Error> {
+        let pin = self.pin.to_auth_pin();
+        self.handles
+            .log_in(|| session.login(UserType::User, Some(&pin)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -160,6 +160,16 @@ impl Token {
         self.0.pool.run(act)
     }
 
+    /// Returns the handles of all keys of this class and label.
+    pub(crate) fn find(
+        &self,
+        session: &Session,
+        class: KeyClass,
+        label: &str,
+    ) -> Result<Vec<ObjectHandle>, HsmError> {
+        self.0.pool.handles().find(session, class, label)
+    }
+
     /// Returns the handle of the one key of this class and label.
     pub(crate) fn handle(
         &self,
