@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::sync::{Arc, mpsc};
 
-use api::{Lease, ReportedChip};
+use api::{Actor, Lease, ReportedChip};
 use card::Limits;
 use perso::{Assignment, Executor, Fault, Outcome, Progress};
 use profile::{ChipProfile, Plan};
@@ -18,10 +18,11 @@ use reader::{AttemptFile, Connection, LOOKING, Meter};
 
 use crate::bridge::Bridge;
 use crate::budget::Budgeted;
-use crate::drive::{Notebook, drive, identify};
+use crate::drive::{Driven, Notebook, drive, identify};
 use crate::error::StationError;
-use crate::event::Happening;
+use crate::event::{Happening, Spent};
 use crate::key_change;
+use crate::parking::SlotParking;
 use crate::slot::{Slot, SlotNotebook};
 
 /// What was done to the chips of one blank.
@@ -30,6 +31,7 @@ pub(crate) struct BlankRun {
     pub(crate) chips: Vec<ReportedChip>,
     pub(crate) certificates: usize,
     pub(crate) touched: bool,
+    pub(crate) spent: Spent,
 }
 
 /// A chip that is reached.
@@ -85,7 +87,12 @@ impl ChipAtHand {
 impl Slot {
     /// Personalizes the chips of the blank up to the first fault. Whatever happened, `done` names
     /// every chip that was reached.
-    pub(crate) fn attempt(&self, lease: &Lease, done: &mut BlankRun) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn attempt(
+        &self,
+        actor: &Actor,
+        lease: &Lease,
+        done: &mut BlankRun,
+    ) -> Result<(), Box<dyn Error>> {
         let mut chips = Vec::new();
         let mut fault: Option<Box<dyn Error>> = None;
         // Also behind a chip that fails the others say who they are: else nobody knew what blank
@@ -101,7 +108,7 @@ impl Slot {
             }
         }
         if fault.is_none() {
-            fault = self.run_each(lease, &mut chips);
+            fault = self.run_each(actor, lease, &mut chips, &mut done.spent);
         }
         for chip in &chips {
             if let Work::Over(outcome) = &chip.work {
@@ -162,7 +169,13 @@ impl Slot {
     }
 
     /// Carries the plans out, one chip after another, up to the first fault.
-    fn run_each(&self, lease: &Lease, chips: &mut [ChipAtHand]) -> Option<Box<dyn Error>> {
+    fn run_each(
+        &self,
+        actor: &Actor,
+        lease: &Lease,
+        chips: &mut [ChipAtHand],
+        spent: &mut Spent,
+    ) -> Option<Box<dyn Error>> {
         let serials: Vec<_> = chips.iter().map(ChipAtHand::serial).collect();
         let steps = chips.iter().map(|chip| match &chip.work {
             Work::Open(executor) => executor.progress().total,
@@ -185,8 +198,10 @@ impl Slot {
                     total,
                 });
             };
-            if let Some(fault) = self.run_one(lease, chip, beside, &mut watch) {
-                return Some(fault);
+            let (took, fault) = self.run_one(actor, lease, (chip, beside), &mut watch);
+            *spent += took;
+            if fault.is_some() {
+                return fault;
             }
             done += steps;
         }
@@ -196,26 +211,27 @@ impl Slot {
     /// Carries one chip's plan out.
     fn run_one(
         &self,
+        actor: &Actor,
         lease: &Lease,
-        chip: &mut ChipAtHand,
-        beside: Vec<String>,
+        (chip, beside): (&mut ChipAtHand, Vec<String>),
         watch: &mut dyn FnMut(Progress),
-    ) -> Option<Box<dyn Error>> {
+    ) -> (Spent, Option<Box<dyn Error>>) {
         let Work::Open(executor) = &mut chip.work else {
-            return None;
+            return (Spent::default(), None);
         };
         let (sender, answers) = mpsc::channel();
         let bridge = Bridge::new(
             self.shared.centre.clone(),
-            self.shared.actor.clone(),
+            actor.clone(),
             lease.id,
             self.shared.runtime.clone(),
             sender,
         )
-        .beside(beside);
+        .beside(beside)
+        .parked_at(Arc::new(SlotParking::of(self, lease)));
         let mut notebook = self.notebook(lease);
         let limits = chip.limits;
-        let outcome = drive(
+        let Driven { outcome, spent } = drive(
             executor,
             &mut chip.channel,
             &limits,
@@ -227,9 +243,9 @@ impl Slot {
         let failed = outcome.fault.is_some();
         let fault = chip.end(outcome);
         if failed && let Err(error) = self.probe_keys(lease, chip, &mut notebook) {
-            return Some(error.into());
+            return (spent, Some(error.into()));
         }
-        fault
+        (spent, fault)
     }
 
     /// Asks a chip whose keys were being changed which of them it holds, and writes it down.

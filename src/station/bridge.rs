@@ -32,6 +32,8 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
 ];
+/// How long is waited between two questions while a card is parked.
+const PARKED_PAUSE: Duration = Duration::from_secs(2);
 
 /// Asks the centre on behalf of one lease and one chip.
 #[derive(Clone)]
@@ -40,8 +42,27 @@ pub struct Bridge {
     actor: Actor,
     lease: LeaseId,
     beside: Vec<String>,
+    parking: Option<Arc<dyn Parking>>,
     runtime: Handle,
     answers: Sender<Answer>,
+}
+
+/// Where a card is held while the centre cannot be reached.
+pub trait Parking: Send + Sync {
+    /// Says that the card is held. Returns whether it may be held any longer.
+    fn hold(&self) -> bool;
+
+    /// Says that the card is not held any longer.
+    fn let_go(&self);
+}
+
+/// A card that is held, until this is dropped.
+struct Held<'a>(&'a dyn Parking);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
 }
 
 /// An answer on its way. It is given when this is dropped, also by a task that was cut off.
@@ -81,6 +102,7 @@ impl Bridge {
             actor,
             lease,
             beside: Vec::new(),
+            parking: None,
             runtime,
             answers,
         }
@@ -90,6 +112,13 @@ impl Bridge {
     #[must_use]
     pub fn beside(mut self, chips: Vec<String>) -> Self {
         self.beside = chips;
+        self
+    }
+
+    /// Holds the card while the centre cannot be reached, instead of failing it.
+    #[must_use]
+    pub fn parked_at(mut self, parking: Arc<dyn Parking>) -> Self {
+        self.parking = Some(parking);
         self
     }
 
@@ -107,30 +136,47 @@ impl Bridge {
             _ => PATIENCE,
         };
         let work = async move {
-            let fetched = tokio::time::timeout(patience, bridge.insist(chip, request)).await;
-            reply.give(match fetched {
-                Ok(Ok(grant)) => Ok(grant),
-                Ok(Err(ApiError::WrongKeys)) => Err(Refusal::WrongKeys),
-                Ok(Err(ApiError::NotOneBlank { reason })) => Err(Refusal::NotOneBlank(reason)),
-                Ok(Err(other)) => Err(Refusal::Other(other.to_string())),
-                Err(_) => Err(Refusal::Other(format!(
-                    "it did not answer within {} s",
-                    patience.as_secs()
-                ))),
+            reply.give(match bridge.insist(chip, request, patience).await {
+                Ok(grant) => Ok(grant),
+                Err(ApiError::WrongKeys) => Err(Refusal::WrongKeys),
+                Err(ApiError::NotOneBlank { reason }) => Err(Refusal::NotOneBlank(reason)),
+                Err(other) => Err(Refusal::Other(other.to_string())),
             });
         };
         self.runtime.spawn(work.in_current_span());
     }
 
-    /// Asks again where the centre is not to be had for a moment: every request may be repeated.
-    async fn insist(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
-        for pause in PAUSES {
-            match self.fetch(chip.clone(), request.clone()).await {
-                Err(ApiError::Unavailable { .. }) => tokio::time::sleep(pause).await,
-                fetched => return fetched,
+    /// Asks again where the centre is not to be had: every request may be repeated. Beyond a moment
+    /// only for a card that is parked, as long as it may be.
+    async fn insist(
+        &self,
+        chip: String,
+        request: Request,
+        patience: Duration,
+    ) -> Result<Grant, ApiError> {
+        let mut pauses = PAUSES.into_iter();
+        let mut held = None;
+        loop {
+            let fetching = self.fetch(chip.clone(), request.clone());
+            let fetched = tokio::time::timeout(patience, fetching).await;
+            let fetched = fetched.unwrap_or_else(|_| {
+                Err(ApiError::Conflict {
+                    reason: format!("it did not answer within {} s", patience.as_secs()),
+                })
+            });
+            if !matches!(fetched, Err(ApiError::Unavailable { .. })) {
+                return fetched;
             }
+            let pause = match (pauses.next(), &self.parking) {
+                (Some(pause), _) => pause,
+                (None, Some(parking)) if parking.hold() => {
+                    held.get_or_insert_with(|| Held(parking.as_ref()));
+                    PARKED_PAUSE
+                }
+                (None, _) => return fetched,
+            };
+            tokio::time::sleep(pause).await;
         }
-        self.fetch(chip, request).await
     }
 
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {

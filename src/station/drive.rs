@@ -2,6 +2,7 @@
 //! back to it.
 
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 
 use card::attempts::AttemptStore;
 use card::{Channel, ChannelError, Limits, exchange};
@@ -10,6 +11,7 @@ use perso::{Action, Event, Executor, Grant, JournalEntry, Outcome, Progress, Ref
 use reader::{LOOKING, MAKING};
 
 use crate::budget::Budgeted;
+use crate::event::Spent;
 
 /// Where the journal is kept. What was written is durable when `write` returns.
 pub trait Notebook {
@@ -22,6 +24,14 @@ pub trait Notebook {
 
 /// An answer of the centre to the request of this number.
 pub type Answer = (u32, Result<Grant, Refusal>);
+
+/// How an executor ended, and what was waited for on the way.
+pub struct Driven {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was waited for.
+    pub spent: Spent,
+}
 
 /// Has an executor find out which chip it has, and nothing more: what it asks of the centre waits.
 /// Returns how it ended where it did not get so far.
@@ -64,7 +74,8 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
     ask: &mut dyn FnMut(u32, &str, Request),
     answers: &Receiver<Answer>,
     watch: &mut dyn FnMut(Progress),
-) -> Outcome {
+) -> Driven {
+    let mut spent = Spent::default();
     let mut shown = None;
     let mut chip = None;
     loop {
@@ -91,13 +102,18 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
                     true => MAKING,
                     false => LOOKING,
                 });
-                executor.handle(match exchange(channel, &command, limits) {
+                let sent = Instant::now();
+                let answer = exchange(channel, &command, limits);
+                spent.card += sent.elapsed();
+                executor.handle(match answer {
                     Ok(response) => Event::Answer(response),
                     Err(error) => Event::Gone(error),
                 })
             }
             Action::Inspect(written) => {
+                let begun = Instant::now();
                 let found = written.inspect(channel, limits, jiff::Timestamp::now());
+                spent.card += begun.elapsed();
                 executor.handle(Event::Inspected(found));
             }
             Action::Ask(id, request) => ask(id, chip.as_deref().unwrap_or_default(), request),
@@ -105,12 +121,17 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
                 Ok(()) => executor.handle(Event::Journaled),
                 Err(cause) => executor.handle(Event::NotJournaled(cause)),
             },
-            Action::Wait => match answers.recv() {
-                Ok(answer) => executor.handle(given(answer)),
-                // Nobody is left who could answer.
-                Err(_) => executor.handle(gone("the connection to the centre was closed".into())),
-            },
-            Action::Finished(outcome) => return outcome,
+            Action::Wait => {
+                let begun = Instant::now();
+                let answer = answers.recv();
+                spent.centre += begun.elapsed();
+                executor.handle(match answer {
+                    Ok(answer) => given(answer),
+                    // Nobody is left who could answer.
+                    Err(_) => gone("the connection to the centre was closed".into()),
+                });
+            }
+            Action::Finished(outcome) => return Driven { outcome, spent },
         }
     }
 }

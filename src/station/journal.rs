@@ -13,6 +13,7 @@ use document::DocumentNumber;
 use jiff::{SignedDuration, Timestamp};
 use perso::{JournalEntry, Moment};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::drive::Notebook;
@@ -33,6 +34,28 @@ const SECOND_FORM: &str = "
     ALTER TABLE outbox ADD COLUMN sent_at TEXT;
     CREATE TABLE centre (id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL) STRICT;
     PRAGMA user_version = 2;";
+
+/// What the third form has beside the second: what people did at the station itself.
+const THIRD_FORM: &str = "
+    CREATE TABLE act (
+        number INTEGER PRIMARY KEY, at TEXT NOT NULL, person TEXT NOT NULL, act TEXT NOT NULL, slot TEXT
+    ) STRICT;
+    PRAGMA user_version = 3;";
+
+/// What a person did at the station itself: the shift, and orders to its slots. What they did at the
+/// centre through the station stands in the centre's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonsAct {
+    /// When.
+    pub at: Timestamp,
+    /// The account's name.
+    pub person: String,
+    /// What they did: `shift.begun`, `shift.ended`, `slot.paused`, `slot.started`, `card.given-up`.
+    pub act: String,
+    /// The slot, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+}
 
 /// The journal of one station.
 pub struct Journal {
@@ -175,6 +198,54 @@ impl Journal {
                     error.into(),
                 ))
             })
+    }
+
+    /// Returns how many reports wait for the centre.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn waiting(&self) -> Result<u64> {
+        let waiting: i64 = self
+            .database
+            .query_row("SELECT COUNT(*) FROM outbox WHERE sent = 0", [], |row| {
+                row.get(0)
+            })
+            .map_err(at("reading the outbox"))?;
+        Ok(waiting.unsigned_abs())
+    }
+
+    /// Notes what a person did at the station.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn note_act(&mut self, act: &PersonsAct) -> Result<()> {
+        self.database
+            .execute(
+                "INSERT INTO act (at, person, act, slot) VALUES (?1, ?2, ?3, ?4)",
+                params![act.at.to_string(), act.person, act.act, act.slot],
+            )
+            .map_err(at("noting what a person did"))?;
+        Ok(())
+    }
+
+    /// Returns the latest acts of people at the station, the newest first.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn acts(&self, most: u32) -> Result<Vec<PersonsAct>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let at: String = row.get(0)?;
+            Ok(PersonsAct {
+                at: at.parse().unwrap_or(Timestamp::UNIX_EPOCH),
+                person: row.get(1)?,
+                act: row.get(2)?,
+                slot: row.get(3)?,
+            })
+        };
+        self.database
+            .prepare("SELECT at, person, act, slot FROM act ORDER BY number DESC LIMIT ?1")
+            .and_then(|mut found| found.query_map([most], read)?.collect())
+            .map_err(at("reading what people did"))
     }
 
     /// Notes that the centre has a report.
@@ -341,18 +412,20 @@ impl Journal {
     }
 }
 
-/// Brings a journal of the first form into the second.
+/// Brings a journal of an earlier form into the present one.
 fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
     let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if form >= 2 {
-        return Ok(());
-    }
     let transaction = database.transaction()?;
-    transaction.execute_batch(SECOND_FORM)?;
-    transaction.execute(
-        "UPDATE outbox SET sent_at = ?1 WHERE sent = 1",
-        [Timestamp::now().to_string()],
-    )?;
+    if form < 2 {
+        transaction.execute_batch(SECOND_FORM)?;
+        transaction.execute(
+            "UPDATE outbox SET sent_at = ?1 WHERE sent = 1",
+            [Timestamp::now().to_string()],
+        )?;
+    }
+    if form < 3 {
+        transaction.execute_batch(THIRD_FORM)?;
+    }
     transaction.commit()
 }
 

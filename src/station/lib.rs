@@ -11,6 +11,7 @@
 //! ```
 
 mod blank;
+mod board;
 mod bridge;
 mod budget;
 mod catalogue;
@@ -20,21 +21,25 @@ mod error;
 mod event;
 mod journal;
 mod key_change;
+mod order;
 mod outbox;
+mod parking;
 mod remote;
+mod shift;
 mod slot;
 mod station;
 
-pub use bridge::Bridge;
+pub use board::{Board, Bottleneck, Pace, SlotState, SlotView};
+pub use bridge::{Bridge, Parking};
 pub use budget::Budgeted;
 pub use catalogue::Catalogue;
-pub use drive::{Answer, Notebook, drive};
+pub use drive::{Answer, Driven, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
-pub use event::{Event, Happening};
-pub use journal::{Journal, KEPT};
+pub use event::{Event, Happening, Spent};
+pub use journal::{Journal, KEPT, PersonsAct};
 pub use outbox::reconcile;
-pub use remote::{RemoteCentre, RemoteConfig, RemoteError};
+pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, Station, StationConfig};
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.

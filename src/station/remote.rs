@@ -4,7 +4,8 @@
 //! the same request, and does nothing twice. What was answered, also by a refusal, is not asked
 //! again here.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
@@ -14,7 +15,8 @@ use api::{
     PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest, Welcome,
 };
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Url};
 use rustls::crypto::ring;
@@ -102,13 +104,24 @@ pub enum RemoteError {
     Client(#[source] reqwest::Error),
 }
 
+/// The server's answer to a person's own request.
+pub struct Passed {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
 /// The central store, over HTTPS.
 pub struct RemoteCentre {
     client: reqwest::Client,
     server: Url,
     patience: Duration,
     traceparent: fn() -> Option<String>,
-    session: Mutex<Option<Secret>>,
+    /// The sessions that were opened at this station, by person.
+    sessions: Mutex<BTreeMap<String, Secret>>,
 }
 
 impl RemoteCentre {
@@ -164,14 +177,59 @@ impl RemoteCentre {
             server,
             patience: config.patience,
             traceparent: config.traceparent,
-            session: Mutex::default(),
+            sessions: Mutex::default(),
         })
     }
 
-    /// Takes the session of who signed in at the station, or forgets it. It goes with every request
-    /// from now on.
-    pub fn set_session(&self, session: Option<Secret>) {
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    /// Takes the session of a person who signed in at the station: it goes with every request in
+    /// their name from now on.
+    pub fn admit(&self, person: &str, session: Secret) {
+        self.sessions().insert(person.to_owned(), session);
+    }
+
+    /// Forgets a person's session.
+    pub fn dismiss(&self, person: &str) {
+        self.sessions().remove(person);
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the server's address.
+    pub fn server(&self) -> &str {
+        self.server.as_str()
+    }
+
+    /// Sends a person's own request as it is, and returns the answer as it is: the station shows its
+    /// certificate, the request brings the person's session. It is sent once.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] where there is no answer.
+    pub async fn pass(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        headers: HeaderMap,
+        body: Zeroizing<Vec<u8>>,
+    ) -> Result<Passed, ApiError> {
+        let address = self.server.join(path_and_query);
+        let address = address.map_err(|_| ApiError::Invalid {
+            reason: "there is no such address".to_owned(),
+        })?;
+        let mut asked = self.client.request(method, address).headers(headers);
+        if !body.is_empty() {
+            asked = asked.body(body.to_vec());
+        }
+        let away = |reason| ApiError::Unavailable { reason };
+        let response = asked.send().await.map_err(|error| away(said(&error)))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = body_of(response).await.map_err(away)?;
+        Ok(Passed {
+            status,
+            headers,
+            body: body.ok_or_else(|| away(too_long()))?,
+        })
     }
 
     /// Asks how the centre knows this station.
@@ -226,8 +284,8 @@ impl RemoteCentre {
                 })?;
                 asked = asked.header(wire::PERSON, person);
             }
-            let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(session) = &*session {
+            let sessions = self.sessions();
+            if let Some(session) = actor.and_then(|actor| sessions.get(&actor.person)) {
                 let bearer = [b"Bearer ", session.expose()].concat();
                 let bearer = HeaderValue::from_bytes(&bearer);
                 let mut bearer = bearer.map_err(|_| ApiError::Invalid {
@@ -269,20 +327,14 @@ impl RemoteCentre {
         &self,
         request: RequestBuilder,
     ) -> Result<Result<T, ApiError>, String> {
-        let mut response = request.send().await.map_err(|error| said(&error))?;
+        let response = request.send().await.map_err(|error| said(&error))?;
         let status = response.status();
         let kind = response.headers().get(CONTENT_TYPE);
         let is_problem =
             kind.is_some_and(|kind| kind.as_bytes().starts_with(wire::PROBLEM_JSON.as_bytes()));
-        let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| said(&error))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Ok(Err(ApiError::Unavailable {
-                    reason: format!("the answer is longer than {MAX_ANSWER} bytes"),
-                }));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let Some(body) = body_of(response).await? else {
+            return Ok(Err(ApiError::Unavailable { reason: too_long() }));
+        };
         if status.is_success() {
             return Ok(serde_json::from_slice(&body).map_err(|_| foreign(status.as_u16())));
         }
@@ -293,6 +345,22 @@ impl RemoteCentre {
             _ => Ok(Err(foreign(status.as_u16()))),
         }
     }
+}
+
+/// Reads an answer's body; nothing where it is too long.
+async fn body_of(mut response: reqwest::Response) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await.map_err(|error| said(&error))? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+fn too_long() -> String {
+    format!("the answer is longer than {MAX_ANSWER} bytes")
 }
 
 fn foreign(status: u16) -> ApiError {

@@ -1,12 +1,13 @@
 //! One slot: a thread with a PC/SC context of its own, so that a reader that hangs stops
 //! nothing else.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{ApiError, BlankEnd, Lease, LeaseRequest, cause_of};
+use api::{Actor, ApiError, BlankEnd, Lease, LeaseRequest, cause_of};
 use card::{Channel, Limits};
 use perso::Inspector;
 use profile::Plan;
@@ -22,6 +23,7 @@ use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::{Event, Happening};
 use crate::journal::Journal;
+use crate::order::Order;
 use crate::outbox;
 use crate::station::{Shared, SlotConfig};
 
@@ -35,6 +37,9 @@ const WORK_WAIT: Duration = Duration::from_millis(500);
 /// One slot of the station.
 pub(crate) struct Slot {
     pub(crate) config: SlotConfig,
+    pub(crate) order: Arc<Order>,
+    /// What was told last, so that it is not told again.
+    pub(crate) said: Cell<Option<Happening>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) journal: Arc<Mutex<Journal>>,
     pub(crate) catalogue: Catalogue,
@@ -44,11 +49,15 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn tell(&self, happening: Happening) {
-        // Nobody has to watch.
-        let _ = self.events.send(Event {
-            slot: self.config.name.clone(),
-            happening,
-        });
+        let said = self.said.replace(None);
+        if said.as_ref() != Some(&happening) {
+            // Nobody has to watch.
+            let _ = self.events.send(Event {
+                slot: self.config.name.clone(),
+                happening: happening.clone(),
+            });
+        }
+        self.said.set(Some(happening));
     }
 
     fn stopping(&self) -> bool {
@@ -62,20 +71,13 @@ impl Slot {
 
     /// Works until the station stops.
     pub(crate) fn run(self) {
-        let mut said = String::new();
         while !self.stopping() {
             // The service may be restarted: then a new connection is wanted.
             let worked = Readers::new()
                 .map_err(StationError::from)
                 .and_then(|readers| self.rounds(&readers));
             if let Err(error) = worked {
-                let reason = chain(&error);
-                if reason != said {
-                    self.tell(Happening::NeedsPerson {
-                        reason: reason.clone(),
-                    });
-                    said = reason;
-                }
+                self.tell(told(&error));
                 self.pause();
             }
         }
@@ -97,10 +99,29 @@ impl Slot {
         let _ = wake.wait_timeout(guard, WORK_WAIT);
     }
 
+    /// Returns in whose name the slot works now, or tells why it does not.
+    fn on_shift(&self) -> Option<Actor> {
+        let hindrance = self.shared.hindrance.lock();
+        let hindrance = hindrance.unwrap_or_else(PoisonError::into_inner).clone();
+        let actor = self.shared.shift.actor();
+        let why_not = match (self.order.is_paused(), hindrance, &actor) {
+            (true, _, _) => Happening::Paused,
+            (false, Some(reason), _) => Happening::OutOfService { reason },
+            (false, None, None) => Happening::NobodyOnShift,
+            (false, None, Some(_)) => return actor,
+        };
+        self.tell(why_not);
+        None
+    }
+
     /// One blank from insertion to removal.
     fn round(&self, readers: &Readers) -> Result<(), StationError> {
-        let stop = || self.stopping();
-        self.reconcile()?;
+        let Some(actor) = self.on_shift() else {
+            self.pause();
+            return Ok(());
+        };
+        let stop = || self.stopping() || self.on_shift().as_ref() != Some(&actor);
+        self.reconcile(&actor)?;
         self.tell(Happening::WaitingForCard);
         // The chips of one blank come and go together: the first one's reader tells.
         let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
@@ -118,13 +139,21 @@ impl Slot {
             let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
             gone.map(|gone| !gone)
         };
-        let done = match self.lease(&here) {
+        let done = match self.lease(&actor, &stop, &here) {
             Ok(None) => return Ok(()),
             Ok(Some(lease)) => {
                 // What is done for this document, here and at the centre, is one trace.
                 let slot = &*self.config.name;
                 let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
-                issuance.in_scope(|| self.personalize(&lease).and_then(|()| self.send_reports()))
+                let _in_hand = self.shared.shift.take_in_hand(slot, &actor.person);
+                issuance.in_scope(|| {
+                    self.personalize(&actor, &lease)?;
+                    match self.send_reports(&actor) {
+                        // It is in the outbox, and goes before anything else is begun.
+                        Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(()),
+                        sent => sent,
+                    }
+                })
             }
             // It is about this blank, which lies there until somebody takes it out.
             Err(StationError::Centre(
@@ -134,12 +163,11 @@ impl Slot {
             Err(error) => return Err(error),
         };
         if let Err(error) = done {
-            self.tell(Happening::NeedsPerson {
-                reason: chain(&error),
-            });
+            self.tell(told(&error));
         }
         // Whatever happened: this blank is not begun a second time.
-        readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)?;
+        let stop = || self.stopping();
+        while !stop() && !readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)? {}
         Ok(())
     }
 
@@ -171,6 +199,8 @@ impl Slot {
     /// Waits for a lease as long as the blank is there.
     fn lease(
         &self,
+        actor: &Actor,
+        stop: &dyn Fn() -> bool,
         here: &dyn Fn() -> Result<bool, ReaderError>,
     ) -> Result<Option<Lease>, StationError> {
         let chips = self.config.chips.iter();
@@ -191,13 +221,17 @@ impl Slot {
             office: self.shared.office.clone(),
             chips,
         };
-        let mut told = false;
-        while !self.stopping() && here()? {
-            if let Some(lease) = self
-                .shared
-                .runtime
-                .block_on(self.shared.centre.lease(&self.shared.actor, &request))?
-            {
+        while !stop() && here()? {
+            let asking = self.shared.centre.lease(actor, &request);
+            let lease = match self.shared.runtime.block_on(asking) {
+                Err(ApiError::Unavailable { reason }) => {
+                    self.tell(Happening::CentreAway { reason });
+                    self.pause();
+                    continue;
+                }
+                answered => answered?,
+            };
+            if let Some(lease) = lease {
                 return match lease.environment == self.shared.environment {
                     true => Ok(Some(lease)),
                     false => Err(StationError::Environment {
@@ -206,10 +240,7 @@ impl Slot {
                     }),
                 };
             }
-            if !told {
-                self.tell(Happening::NothingToDo);
-                told = true;
-            }
+            self.tell(Happening::NothingToDo);
             self.pause();
         }
         Ok(None)
@@ -236,7 +267,8 @@ impl Slot {
         Ok(serials)
     }
 
-    fn personalize(&self, lease: &Lease) -> Result<(), StationError> {
+    fn personalize(&self, actor: &Actor, lease: &Lease) -> Result<(), StationError> {
+        self.order.take_up();
         let number = lease.record.number.to_string();
         self.tell(Happening::Started {
             number: number.clone(),
@@ -248,7 +280,7 @@ impl Slot {
         }
         let started = Instant::now();
         let mut done = BlankRun::default();
-        let failure = self.attempt(lease, &mut done).err();
+        let failure = self.attempt(actor, lease, &mut done).err();
         let failure = failure.map(|error| cause_of(&chain(error.as_ref())));
         let end = match failure {
             None => BlankEnd::Personalized,
@@ -266,6 +298,7 @@ impl Slot {
             chips: done.chips,
             certificates: done.certificates,
             milliseconds,
+            spent: done.spent,
         });
         Ok(())
     }
@@ -293,19 +326,19 @@ impl Slot {
     }
 
     /// Sends what is in the outbox, in order. What cannot be sent now stays.
-    fn send_reports(&self) -> Result<(), StationError> {
+    fn send_reports(&self, actor: &Actor) -> Result<(), StationError> {
         // One slot sends at a time, so that the order holds; the journal stays free.
         let _turn = self.turn();
         let shared = &self.shared;
-        let sending = outbox::send(&self.journal, &*shared.centre, &shared.actor);
+        let sending = outbox::send(&self.journal, &*shared.centre, actor);
         shared.runtime.block_on(sending.in_current_span())
     }
 
     /// As [`Slot::send_reports`], after the centre said what it has of this station.
-    fn reconcile(&self) -> Result<(), StationError> {
+    fn reconcile(&self, actor: &Actor) -> Result<(), StationError> {
         let _turn = self.turn();
         let shared = &self.shared;
-        let reconciling = outbox::reconcile(&self.journal, &*shared.centre, &shared.actor);
+        let reconciling = outbox::reconcile(&self.journal, &*shared.centre, actor);
         shared.runtime.block_on(reconciling)
     }
 
@@ -324,6 +357,18 @@ pub(crate) struct SlotNotebook<'a> {
 impl crate::drive::Notebook for SlotNotebook<'_> {
     fn write(&mut self, entry: &perso::JournalEntry) -> Result<(), String> {
         self.slot.journal().notebook(self.lease).write(entry)
+    }
+}
+
+/// Returns what a slot tells that met an error.
+fn told(error: &StationError) -> Happening {
+    let reason = chain(error);
+    match error {
+        StationError::Centre(ApiError::Unavailable { reason }) => Happening::CentreAway {
+            reason: reason.clone(),
+        },
+        StationError::Reader(_) => Happening::OutOfService { reason },
+        _ => Happening::NeedsPerson { reason },
     }
 }
 

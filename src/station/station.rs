@@ -1,9 +1,12 @@
 //! The station as a whole: starts and stops its slots.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use api::{Actor, Centre};
 use document::{Environment, OfficeCode};
@@ -13,8 +16,10 @@ use tokio::sync::broadcast;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::Event;
-use crate::journal::Journal;
+use crate::journal::{Journal, PersonsAct};
 use crate::key_change;
+use crate::order::Order;
+use crate::shift::Shift;
 use crate::slot::Slot;
 
 /// How many events a slow watcher may lag behind before it misses some.
@@ -26,8 +31,10 @@ pub struct StationConfig {
     pub environment: Environment,
     /// The office it stands in, where that office makes its own documents.
     pub office: Option<OfficeCode>,
-    /// The station and the operator who is signed in.
-    pub actor: Actor,
+    /// Who has the shift from the start; the slots wait while nobody has.
+    pub shift: Option<Actor>,
+    /// For how long an open card is held while the centre cannot be reached; then it is given up.
+    pub parking: Duration,
     /// The journal's file.
     pub journal: PathBuf,
     /// The slots.
@@ -61,7 +68,10 @@ pub(crate) struct Shared {
     pub(crate) environment: Environment,
     pub(crate) office: Option<OfficeCode>,
     pub(crate) centre: Arc<dyn Centre>,
-    pub(crate) actor: Actor,
+    pub(crate) shift: Shift,
+    pub(crate) parking: Duration,
+    /// What stops all slots from beginning anything, if anything does: a clock that is wrong.
+    pub(crate) hindrance: Mutex<Option<String>>,
     pub(crate) runtime: Handle,
     /// What was measured of readers and chips, beside the journal.
     pub(crate) measured: PathBuf,
@@ -74,7 +84,9 @@ pub(crate) struct Shared {
 /// A running station. It stops when it is dropped.
 pub struct Station {
     shared: Arc<Shared>,
+    journal: Arc<Mutex<Journal>>,
     stop: Arc<AtomicBool>,
+    orders: BTreeMap<String, Arc<Order>>,
     slots: Vec<JoinHandle<()>>,
     events: broadcast::Sender<Event>,
 }
@@ -104,7 +116,9 @@ impl Station {
             environment: config.environment,
             office: config.office,
             centre,
-            actor: config.actor,
+            shift: Shift::begun(config.shift),
+            parking: config.parking,
+            hindrance: Mutex::default(),
             runtime,
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
@@ -113,14 +127,20 @@ impl Station {
         });
         let mut station = Self {
             shared,
+            journal: journal.clone(),
             stop: Arc::new(AtomicBool::new(false)),
+            orders: BTreeMap::new(),
             slots: Vec::new(),
             events,
         };
         for config_of_slot in config.slots {
             let name = config_of_slot.name.clone();
+            let order = Arc::<Order>::default();
+            station.orders.insert(name.clone(), order.clone());
             let slot = Slot {
                 config: config_of_slot,
+                order,
+                said: Cell::default(),
                 shared: station.shared.clone(),
                 journal: journal.clone(),
                 catalogue: config.catalogue.clone(),
@@ -140,6 +160,79 @@ impl Station {
     /// Returns a stream of what happens from now on.
     pub fn watch(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Returns who has the shift.
+    pub fn shift(&self) -> Option<Actor> {
+        self.shared.shift.actor()
+    }
+
+    /// Lets a person have the shift. A document in work stays with who began it.
+    pub fn begin_shift(&self, actor: Actor) {
+        self.shared.shift.begin(actor);
+        self.shared.wake.1.notify_all();
+    }
+
+    /// Returns the slots that make documents in a person's name.
+    pub fn in_hand_of(&self, person: &str) -> Vec<String> {
+        self.shared.shift.in_hand_of(person)
+    }
+
+    /// Writes down what a person did at the station.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn note_act(&self, act: &PersonsAct) -> Result<(), StationError> {
+        let journal = self.journal.lock();
+        let mut journal = journal.unwrap_or_else(PoisonError::into_inner);
+        journal.note_act(act)
+    }
+
+    /// Returns the latest acts of people at the station, the newest first.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn acts(&self, most: u32) -> Result<Vec<PersonsAct>, StationError> {
+        let journal = self.journal.lock();
+        let journal = journal.unwrap_or_else(PoisonError::into_inner);
+        journal.acts(most)
+    }
+
+    /// Ends the shift: nothing more is begun.
+    pub fn end_shift(&self) {
+        self.shared.shift.end();
+    }
+
+    /// Lets a slot work, or has it begin nothing more. Returns whether there is such a slot.
+    pub fn order(&self, slot: &str, work: bool) -> bool {
+        let Some(order) = self.orders.get(slot) else {
+            return false;
+        };
+        order.give(work);
+        self.shared.wake.1.notify_all();
+        true
+    }
+
+    /// Gives the card up that a slot holds while the centre is away. Returns whether there is such a
+    /// slot.
+    pub fn give_up(&self, slot: &str) -> bool {
+        self.orders.get(slot).map(|order| order.give_up()).is_some()
+    }
+
+    /// Says what stops all slots from beginning anything, or that nothing does any more.
+    pub fn hinder(&self, reason: Option<String>) {
+        let hindrance = self.shared.hindrance.lock();
+        *hindrance.unwrap_or_else(PoisonError::into_inner) = reason;
+        self.shared.wake.1.notify_all();
+    }
+
+    /// Returns how many reports wait for the centre.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn waiting_reports(&self) -> Result<u64, StationError> {
+        let journal = self.journal.lock();
+        journal.unwrap_or_else(PoisonError::into_inner).waiting()
     }
 
     /// Lets every slot finish the document in work, and waits for them.

@@ -199,10 +199,11 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
     let config = StationConfig {
         environment: Environment::Test,
         office: None,
-        actor: Actor {
+        shift: Some(Actor {
             station: "station-1".into(),
             person: "operator".into(),
-        },
+        }),
+        parking: Duration::ZERO,
         journal: folder.path().join("journal.db"),
         slots: vec![SlotConfig {
             name: "slot 1".into(),

@@ -400,7 +400,8 @@ impl Attempt<'_> {
             &mut |id, chip, request| self.bridge.ask(id, chip.to_owned(), request),
             self.answers,
             &mut |progress| steps.show(progress),
-        );
+        )
+        .outcome;
         steps.end();
         outcome
     }

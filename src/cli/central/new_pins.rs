@@ -223,7 +223,8 @@ impl Work<'_> {
             &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
             &answers,
             &mut |progress| steps.show(progress),
-        );
+        )
+        .outcome;
         steps.end();
         if outcome.fault.is_none() {
             for (pin, rules, _) in &plan.pins {

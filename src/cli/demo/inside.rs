@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use api::{Actor, BlankEnd, Centre, ReportedChip};
 use central::{CENTRAL_STORE, Central, Delivery, DeskEnd, Receipt};
@@ -31,6 +31,8 @@ use crate::cli::{output, shipped, telemetry};
 
 /// The station's name.
 const STATION: &str = "demo-station";
+/// How long the demo holds a card whose store cannot be reached.
+const PARKING: Duration = Duration::from_secs(60);
 
 /// Runs the demo inside.
 pub(crate) fn run(arguments: &Arguments, announcement: &str) -> Result<ExitCode, Failure> {
@@ -113,7 +115,8 @@ async fn demo(
     let config = StationConfig {
         environment: installation.environment(),
         office: None,
-        actor: by(Role::Operator),
+        shift: Some(by(Role::Operator)),
+        parking: PARKING,
         journal: installation.journal(),
         catalogue: Catalogue::new(profiles.chips, profiles.documents),
         slots: slots.iter().map(|slot| slot.config.clone()).collect(),
@@ -179,7 +182,7 @@ async fn demo(
                     }
                 }
             }
-            Happening::NeedsPerson { .. } => {
+            Happening::NeedsPerson { .. } | Happening::OutOfService { .. } => {
                 busy.remove(&index);
             }
             _ => {}

@@ -88,7 +88,19 @@ impl Watch {
             Happening::NeedsPerson { reason } => {
                 self.say(&format!("{slot}: needs a person: {reason}"))
             }
-            Happening::WaitingForCard | Happening::NothingToDo => {}
+            Happening::OutOfService { reason } => {
+                self.say(&format!("{slot}: out of service: {reason}"))
+            }
+            Happening::CentreAway { reason } => {
+                self.say(&format!("{slot}: the store cannot be reached: {reason}"))
+            }
+            Happening::Parked { number } => {
+                self.say(&format!("{slot}: {number} is held until the store answers"))
+            }
+            Happening::Paused
+            | Happening::NobodyOnShift
+            | Happening::WaitingForCard
+            | Happening::NothingToDo => {}
         }
     }
 
