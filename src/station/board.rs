@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::BlankEnd;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Happening, Spent};
 
@@ -15,7 +15,7 @@ const LATEST: usize = 50;
 const MUCH: f64 = 0.2;
 
 /// A slot as people see it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SlotView {
     /// Its name.
     pub slot: String,
@@ -24,17 +24,17 @@ pub struct SlotView {
     /// Since when.
     pub since: Timestamp,
     /// The number of the document that is in work, or was last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     /// The running step.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     /// Steps done, of the document in work.
     pub done: usize,
     /// Its steps in all.
     pub total: usize,
     /// Why it stands still, and what to do; of a finished blank, why it is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How many documents it made since the station started.
     pub made: u64,
@@ -45,7 +45,7 @@ pub struct SlotView {
 }
 
 /// What a slot does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SlotState {
     /// It has said nothing yet.
@@ -73,7 +73,7 @@ pub enum SlotState {
 }
 
 /// What the station waits for most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bottleneck {
     /// The chips: nothing else holds the station up.
@@ -87,7 +87,7 @@ pub enum Bottleneck {
 }
 
 /// The figures of a station since it started.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
     /// Documents made.
     pub made: u64,
@@ -96,10 +96,10 @@ pub struct Pace {
     /// Blanks that went back untouched.
     pub untouched: u64,
     /// Documents an hour, of the latest ones; none before the second.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_hour: Option<f64>,
     /// What is waited for most; none before anything was waited for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bottleneck: Option<Bottleneck>,
 }
 
