@@ -31,6 +31,14 @@ pub struct ReaderState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insertion(u32);
 
+impl Insertion {
+    /// Returns the insertion of this count, for what has cards without a service.
+    #[must_use]
+    pub const fn counted(count: u32) -> Self {
+        Self(count)
+    }
+}
+
 impl Readers {
     /// Connects to the service.
     ///

@@ -11,10 +11,10 @@ use std::error::Error;
 use std::sync::{Arc, mpsc};
 
 use api::{Actor, Lease, ReportedChip};
-use card::Limits;
+use card::{Channel, Limits};
 use perso::{Assignment, Executor, Fault, Outcome, Progress};
 use profile::{ChipProfile, Plan};
-use reader::{AttemptFile, Connection, LOOKING, Meter};
+use reader::{AttemptFile, LOOKING, Meter};
 
 use crate::bridge::Bridge;
 use crate::budget::Budgeted;
@@ -37,7 +37,7 @@ pub(crate) struct BlankRun {
 /// A chip that is reached.
 struct ChipAtHand {
     chip: Arc<ChipProfile>,
-    channel: Budgeted<Meter<Connection>, AttemptFile>,
+    channel: Budgeted<Meter<Box<dyn Channel>>, AttemptFile>,
     limits: Limits,
     work: Work,
 }
@@ -127,11 +127,11 @@ impl Slot {
         let place = place.ok_or_else(|| StationError::NoReader {
             product: plan.chip.name.clone(),
         })?;
-        let mut connection = Connection::open(&place.reader, LOOKING)?;
-        let limits = self.limits(&plan, &mut connection)?;
+        let mut card = self.shared.readers.open(&place.reader, LOOKING)?;
+        let limits = self.limits(&plan, &place.reader, &mut card)?;
         let ledger = AttemptFile::open(&self.shared.attempts)?;
         let chip = Arc::clone(&plan.chip);
-        let channel = Budgeted::new(Meter::new(connection), ledger, &chip, None, false);
+        let channel = Budgeted::new(Meter::new(card.channel), ledger, &chip, None, false);
         let assignment = Assignment {
             variables: profile::variables(&lease.record),
             subjects: lease.subjects.clone(),
@@ -139,7 +139,7 @@ impl Slot {
             // The books know a blank by its chip: at a station a chip has a number of its own.
             blank: None,
         };
-        let atr = card::Channel::atr(&channel).to_vec();
+        let atr = channel.atr().to_vec();
         let work = match Executor::new(plan, assignment, &atr, system_random()) {
             Ok(executor) => Work::Open(Box::new(executor)),
             Err(fault) => Work::Over(Box::new(Outcome {

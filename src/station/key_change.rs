@@ -7,12 +7,13 @@ use api::{JournalLine, LeaseId};
 use card::Channel;
 use perso::{Inspector, JournalEntry, Moment};
 use profile::{ChipProfile, Verb};
-use reader::{Connection, LOOKING};
+use reader::LOOKING;
 
 use crate::catalogue::Catalogue;
 use crate::drive::Notebook;
 use crate::error::StationError;
 use crate::journal::Journal;
+use crate::readers::ReaderService;
 use crate::station::SlotConfig;
 
 /// What the lines that say so are called.
@@ -82,6 +83,7 @@ pub(crate) fn probe(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str)
 /// a reader of its slots.
 pub(crate) fn probe_interrupted(
     journal: &mut Journal,
+    readers: &dyn ReaderService,
     slots: &[SlotConfig],
     catalogue: &Catalogue,
 ) -> Result<(), StationError> {
@@ -90,10 +92,10 @@ pub(crate) fn probe_interrupted(
         let places = places.filter(|place| place.product == cut_off.product);
         let entry = match catalogue.chip(&cut_off.product) {
             Ok(chip) => places
-                .filter_map(|place| Connection::open(&place.reader, LOOKING).ok())
-                .find_map(|mut connection| {
-                    is_chip(&chip, &mut connection, &cut_off.chip)
-                        .then(|| probe(&chip, &mut connection, &cut_off.chip))
+                .filter_map(|place| readers.open(&place.reader, LOOKING).ok())
+                .find_map(|mut card| {
+                    is_chip(&chip, &mut *card.channel, &cut_off.chip)
+                        .then(|| probe(&chip, &mut *card.channel, &cut_off.chip))
                 }),
             Err(_) => None,
         };

@@ -2,10 +2,10 @@
 //! that reports exactly once.
 //!
 //! ```text
-//! Station ── one thread a slot ──► reader ► Meter ► drive ◄──► Executor
-//!    │                                        │
-//!    │ Journal (SQLite, full sync) ◄──────────┤ before and after what lasts
-//!    └ Outbox ── in order, once ──► Centre ◄──┘ keys, certificates, sealed commands
+//! Station ── one thread a slot ──► ReaderService ► Meter ► drive ◄──► Executor
+//!    │                                               │
+//!    │ Journal (SQLite, full sync) ◄─────────────────┤ before and after what lasts
+//!    └ Outbox ── in order, once ──► Centre ◄─────────┘ keys, certificates, sealed commands
 //!        └─ kept a while, and sent again to a centre that was restored
 //!                                     └── RemoteCentre: over HTTPS, with the station's own key
 //! ```
@@ -25,6 +25,7 @@ mod local;
 mod order;
 mod outbox;
 mod parking;
+mod readers;
 mod remote;
 mod shift;
 mod slot;
@@ -41,6 +42,7 @@ pub use event::{Event, Happening, Spent};
 pub use journal::{Journal, KEPT, PersonsAct};
 pub use local::{CentreView, Entry, Local, LocalClient, LocalError, Overview, serve_local};
 pub use outbox::reconcile;
+pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
 pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, Station, StationConfig};
 

@@ -12,8 +12,7 @@ use card::{Channel, Limits};
 use perso::Inspector;
 use profile::Plan;
 use reader::{
-    CapabilityCache, CapabilityKey, Connection, Insertion, LOOKING, ProbeError, ProbePlan,
-    ReaderError, Readers,
+    CapabilityCache, CapabilityKey, Insertion, LOOKING, ProbeError, ProbePlan, ReaderError,
 };
 use tokio::sync::broadcast;
 use tracing::Instrument;
@@ -25,6 +24,7 @@ use crate::event::{Event, Happening};
 use crate::journal::Journal;
 use crate::order::Order;
 use crate::outbox;
+use crate::readers::{CardWatch, HeldCard};
 use crate::station::{Shared, SlotConfig};
 
 /// How long one wait for a card lasts before the slot looks whether it should stop.
@@ -73,9 +73,9 @@ impl Slot {
     pub(crate) fn run(self) {
         while !self.stopping() {
             // The service may be restarted: then a new connection is wanted.
-            let worked = Readers::new()
+            let worked = (self.shared.readers.connect())
                 .map_err(StationError::from)
-                .and_then(|readers| self.rounds(&readers));
+                .and_then(|readers| self.rounds(&*readers));
             if let Err(error) = worked {
                 self.tell(told(&error));
                 self.pause();
@@ -84,7 +84,7 @@ impl Slot {
     }
 
     /// Blank after blank, until the station stops or something fails.
-    fn rounds(&self, readers: &Readers) -> Result<(), StationError> {
+    fn rounds(&self, readers: &dyn CardWatch) -> Result<(), StationError> {
         while !self.stopping() {
             self.round(readers)?;
         }
@@ -115,7 +115,7 @@ impl Slot {
     }
 
     /// One blank from insertion to removal.
-    fn round(&self, readers: &Readers) -> Result<(), StationError> {
+    fn round(&self, readers: &dyn CardWatch) -> Result<(), StationError> {
         let Some(actor) = self.on_shift() else {
             self.pause();
             return Ok(());
@@ -175,7 +175,7 @@ impl Slot {
     /// is the blank's fault, and is found when its reader is opened.
     fn wait_for_others(
         &self,
-        readers: &Readers,
+        readers: &dyn CardWatch,
         insertion: Insertion,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), StationError> {
@@ -255,9 +255,9 @@ impl Slot {
                 reason,
             };
             let chip = self.catalogue.chip(&place.product)?;
-            let mut connection =
-                Connection::open(&place.reader, LOOKING).map_err(|error| unread(chain(&error)))?;
-            let identity = Inspector::new(&chip, &mut connection).identify();
+            let held = self.shared.readers.open(&place.reader, LOOKING);
+            let mut held = held.map_err(|error| unread(chain(&error)))?;
+            let identity = Inspector::new(&chip, &mut held.channel).identify();
             let identity = identity.map_err(|error| unread(chain(&error)))?;
             let serial = identity.serial.filter(|_| identity.differences.is_empty());
             serials.push(serial.ok_or_else(|| {
@@ -308,17 +308,18 @@ impl Slot {
     pub(crate) fn limits(
         &self,
         plan: &Plan,
-        connection: &mut Connection,
+        reader: &str,
+        card: &mut HeldCard,
     ) -> Result<Limits, ProbeError> {
         let (mut cache, warning) = CapabilityCache::open(&self.shared.measured);
         if let Some(warning) = warning {
             tracing::warn!("{warning}");
         }
         let chip = &plan.chip;
-        let key = CapabilityKey::new(connection.reader(), connection.atr(), &chip.name);
-        let active = connection.protocol();
+        let key = CapabilityKey::new(reader, card.channel.atr(), &chip.name);
+        let bounds = ProbePlan::new(chip.limits);
         let (found, unkept) =
-            cache.get_or_probe(&key, connection, active, &ProbePlan::new(chip.limits))?;
+            cache.get_or_probe(&key, &mut *card.channel, card.protocol, &bounds)?;
         if let Some(error) = unkept {
             tracing::warn!("{error}");
         }

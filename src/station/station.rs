@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::journal::{Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
+use crate::readers::{PcscService, ReaderService};
 use crate::shift::Shift;
 use crate::slot::Slot;
 
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     /// What stops all slots from beginning anything, if anything does: a clock that is wrong.
     pub(crate) hindrance: Mutex<Option<String>>,
     pub(crate) runtime: Handle,
+    pub(crate) readers: Arc<dyn ReaderService>,
     /// What was measured of readers and chips, beside the journal.
     pub(crate) measured: PathBuf,
     /// Which attempts were made at which chips, beside the journal.
@@ -101,8 +103,22 @@ impl Station {
         centre: Arc<dyn Centre>,
         runtime: Handle,
     ) -> Result<Self, StationError> {
+        Self::start_over(config, centre, runtime, Arc::new(PcscService))
+    }
+
+    /// As [`Station::start`], over other readers than the machine's own.
+    ///
+    /// # Errors
+    /// As [`Station::start`].
+    pub fn start_over(
+        config: StationConfig,
+        centre: Arc<dyn Centre>,
+        runtime: Handle,
+        readers: Arc<dyn ReaderService>,
+    ) -> Result<Self, StationError> {
         let mut journal = Journal::open(&config.journal)?;
-        key_change::probe_interrupted(&mut journal, &config.slots, &config.catalogue)?;
+        let (slots, catalogue) = (&config.slots, &config.catalogue);
+        key_change::probe_interrupted(&mut journal, &*readers, slots, catalogue)?;
         let interrupted = journal.recover()?;
         if interrupted > 0 {
             tracing::warn!(
@@ -120,6 +136,7 @@ impl Station {
             parking: config.parking,
             hindrance: Mutex::default(),
             runtime,
+            readers,
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
             outbox: Mutex::new(()),
