@@ -228,7 +228,8 @@ impl Slot {
             sender,
         )
         .beside(beside)
-        .parked_at(Arc::new(SlotParking::of(self, lease)));
+        .parked_at(Arc::new(SlotParking::of(self, lease)))
+        .patient(self.shared.patience.clone());
         let mut notebook = self.notebook(lease);
         let limits = chip.limits;
         let Driven { outcome, spent } = drive(

@@ -19,21 +19,34 @@ use zeroize::Zeroizing;
 
 use crate::drive::Answer;
 
-/// How long the centre may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long it may take to get a certificate: an authority may have a queue, or be away for a
-/// while, and a blank with its keys on it is worth waiting for.
-const CERTIFICATE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// The longest pause between two questions after a certificate.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long is waited before each repetition of a request.
-const PAUSES: [Duration; 3] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-];
 /// How long is waited between two questions while a card is parked.
 const PARKED_PAUSE: Duration = Duration::from_secs(2);
+/// The shortest pause between two questions after a certificate.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a blank in work waits for the centre.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For one answer, its repetitions included.
+    pub answer: Duration,
+    /// For a certificate: an authority may have a queue, or be away for a while, and a blank with
+    /// its keys on it is worth waiting for.
+    pub certificate: Duration,
+    /// Before each repetition of a request that did not get through.
+    pub pauses: Vec<Duration>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(120),
+            certificate: Duration::from_secs(15 * 60),
+            pauses: [250, 500, 1000].map(Duration::from_millis).into(),
+        }
+    }
+}
 
 /// Asks the centre on behalf of one lease and one chip.
 #[derive(Clone)]
@@ -43,6 +56,7 @@ pub struct Bridge {
     lease: LeaseId,
     beside: Vec<String>,
     parking: Option<Arc<dyn Parking>>,
+    patience: Patience,
     runtime: Handle,
     answers: Sender<Answer>,
 }
@@ -103,6 +117,7 @@ impl Bridge {
             lease,
             beside: Vec::new(),
             parking: None,
+            patience: Patience::default(),
             runtime,
             answers,
         }
@@ -122,6 +137,13 @@ impl Bridge {
         self
     }
 
+    /// Waits so long.
+    #[must_use]
+    pub fn patient(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Sends a request on its way for a chip and returns at once. An answer comes in any case:
     /// a request that dies or takes too long is refused here.
     pub fn ask(&self, id: u32, chip: String, request: Request) {
@@ -132,8 +154,8 @@ impl Bridge {
             answer: None,
         };
         let patience = match request {
-            Request::Certify { .. } => CERTIFICATE_PATIENCE,
-            _ => PATIENCE,
+            Request::Certify { .. } => self.patience.certificate,
+            _ => self.patience.answer,
         };
         let work = async move {
             reply.give(match bridge.insist(chip, request, patience).await {
@@ -154,16 +176,15 @@ impl Bridge {
         request: Request,
         patience: Duration,
     ) -> Result<Grant, ApiError> {
-        let mut pauses = PAUSES.into_iter();
+        let mut pauses = self.patience.pauses.iter().copied();
         let mut held = None;
         loop {
             let fetching = self.fetch(chip.clone(), request.clone());
-            let fetched = tokio::time::timeout(patience, fetching).await;
-            let fetched = fetched.unwrap_or_else(|_| {
-                Err(ApiError::Conflict {
+            let Ok(fetched) = tokio::time::timeout(patience, fetching).await else {
+                return Err(ApiError::Unavailable {
                     reason: format!("it did not answer within {} s", patience.as_secs()),
-                })
-            });
+                });
+            };
             if !matches!(fetched, Err(ApiError::Unavailable { .. })) {
                 return fetched;
             }
@@ -236,7 +257,7 @@ impl Bridge {
                         } => break Grant::Certificate { der, challenge },
                         CertifyGrant::Pending { after } => {
                             let after = Duration::from_millis(after);
-                            tokio::time::sleep(after.clamp(PAUSES[0], LONGEST_PAUSE)).await;
+                            tokio::time::sleep(after.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
                         }
                     }
                 }

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 
 use api::{BlankEnd, Epoch, Hello, JournalLine, LeaseId, Report, ReportedChip};
 use document::DocumentNumber;
 use jiff::{SignedDuration, Timestamp};
 use perso::{JournalEntry, Moment};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -57,9 +58,35 @@ pub struct PersonsAct {
     pub slot: Option<String>,
 }
 
+/// Sees every write of a journal: a rehearsal has a full disk there, or ends its station between
+/// a write and what follows.
+pub trait WriteWatch: Send + Sync {
+    /// A change is about to be made durable.
+    ///
+    /// # Errors
+    /// What the disk says; then nothing is changed.
+    fn before(&self) -> rusqlite::Result<()>;
+
+    /// The change is durable.
+    fn after(&self);
+}
+
+/// Nobody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unwatched;
+
+impl WriteWatch for Unwatched {
+    fn before(&self) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn after(&self) {}
+}
+
 /// The journal of one station.
 pub struct Journal {
     database: Connection,
+    watch: Arc<dyn WriteWatch>,
     /// Held until this value goes: two programs with one journal would settle each other's
     /// documents, and number their reports alike.
     _lock: File,
@@ -77,6 +104,14 @@ impl Journal {
     /// # Errors
     /// [`StationError::JournalInUse`]; [`StationError::JournalLock`]; [`StationError::Journal`].
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_watched(path, Arc::new(Unwatched))
+    }
+
+    /// As [`Journal::open`]; `watch` sees every write from then on.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub(crate) fn open_watched(path: &Path, watch: Arc<dyn WriteWatch>) -> Result<Self> {
         let lock = hold(path)?;
         let mut database = Connection::open(path).map_err(at("opening"))?;
         database
@@ -101,30 +136,41 @@ impl Journal {
         bring_forward(&mut database).map_err(at("preparing"))?;
         let mut journal = Self {
             database,
+            watch,
             _lock: lock,
         };
         journal.forget(Timestamp::now())?;
         Ok(journal)
     }
 
+    /// Makes a change: whole and durable when this returns, or not at all.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let transaction = self.database.transaction()?;
+        let changed = change(&transaction)?;
+        self.watch.before()?;
+        transaction.commit()?;
+        self.watch.after();
+        Ok(changed)
+    }
+
     /// Notes that a slot took a lease for the document of this number. Returns whether it is new: a
     /// lease that was begun before is to be settled, not begun again.
     pub fn begin(&mut self, lease: LeaseId, number: DocumentNumber, slot: &str) -> Result<bool> {
         let (lease, number) = (lease.to_string(), number.to_string());
-        let added = self
-            .database
-            .execute(
-                "INSERT OR IGNORE INTO run (lease, number, slot, started) VALUES (?1, ?2, ?3, ?4)",
-                params![lease, number, slot, Timestamp::now().to_string()],
-            )
-            .map_err(at("beginning a document"))?;
-        Ok(added == 1)
+        let insert =
+            "INSERT OR IGNORE INTO run (lease, number, slot, started) VALUES (?1, ?2, ?3, ?4)";
+        let now = Timestamp::now().to_string();
+        let added = self.change(|tx| tx.execute(insert, params![lease, number, slot, now]));
+        Ok(added.map_err(at("beginning a document"))? == 1)
     }
 
     /// Returns the notebook of one lease.
     pub fn notebook(&mut self, lease: LeaseId) -> impl Notebook + '_ {
         LeaseNotebook {
-            database: &self.database,
+            journal: self,
             lease,
         }
     }
@@ -140,41 +186,38 @@ impl Journal {
     ) -> Result<()> {
         let context = at("ending a document");
         let journal = self.lines(lease)?;
-        let transaction = self.database.transaction().map_err(&context)?;
-        let sequence: i64 = transaction
-            .query_row(
+        self.change(|tx| {
+            let sequence: i64 = tx.query_row(
                 "SELECT COALESCE(MAX(sequence), 0) + 1 FROM outbox",
                 [],
                 |row| row.get(0),
-            )
-            .map_err(&context)?;
-        let number: Option<String> = transaction
-            .query_row(
-                "SELECT number FROM run WHERE lease = ?1",
-                [lease.to_string()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(&context)?
-            .flatten();
-        let report = Report {
-            lease,
-            sequence: u64::try_from(sequence).unwrap_or_default(),
-            number: number.and_then(|number| DocumentNumber::parse(&number).ok()),
-            end,
-            chips,
-            milliseconds,
-            journal,
-        };
-        let text = serde_json::to_string(&report)
-            .map_err(|error| context(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
-        transaction
-            .execute(
+            )?;
+            let number: Option<String> = tx
+                .query_row(
+                    "SELECT number FROM run WHERE lease = ?1",
+                    [lease.to_string()],
+                    |row| row.get(0),
+                )
+                .optional()?
+                .flatten();
+            let report = Report {
+                lease,
+                sequence: u64::try_from(sequence).unwrap_or_default(),
+                number: number.and_then(|number| DocumentNumber::parse(&number).ok()),
+                end,
+                chips,
+                milliseconds,
+                journal,
+            };
+            let text = serde_json::to_string(&report)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            tx.execute(
                 "INSERT INTO outbox (sequence, lease, report) VALUES (?1, ?2, ?3) ON CONFLICT (lease) DO NOTHING",
                 params![sequence, lease.to_string(), text],
             )
-            .map_err(&context)?;
-        transaction.commit().map_err(&context)
+        })
+        .map_err(context)?;
+        Ok(())
     }
 
     /// Returns the oldest report that was not sent.
@@ -219,11 +262,9 @@ impl Journal {
     /// # Errors
     /// [`StationError::Journal`].
     pub fn note_act(&mut self, act: &PersonsAct) -> Result<()> {
-        self.database
-            .execute(
-                "INSERT INTO act (at, person, act, slot) VALUES (?1, ?2, ?3, ?4)",
-                params![act.at.to_string(), act.person, act.act, act.slot],
-            )
+        let insert = "INSERT INTO act (at, person, act, slot) VALUES (?1, ?2, ?3, ?4)";
+        let when = act.at.to_string();
+        self.change(|tx| tx.execute(insert, params![when, act.person, act.act, act.slot]))
             .map_err(at("noting what a person did"))?;
         Ok(())
     }
@@ -250,11 +291,9 @@ impl Journal {
 
     /// Notes that the centre has a report.
     pub fn sent(&mut self, sequence: u64) -> Result<()> {
-        self.database
-            .execute(
-                "UPDATE outbox SET sent = 1, sent_at = ?2 WHERE sequence = ?1",
-                params![figure(sequence), Timestamp::now().to_string()],
-            )
+        let update = "UPDATE outbox SET sent = 1, sent_at = ?2 WHERE sequence = ?1";
+        let now = Timestamp::now().to_string();
+        self.change(|tx| tx.execute(update, params![figure(sequence), now]))
             .map_err(at("clearing the outbox"))?;
         if sequence.is_multiple_of(FORGETTING) {
             self.forget(Timestamp::now())?;
@@ -268,11 +307,8 @@ impl Journal {
     /// # Errors
     /// [`StationError::Journal`].
     pub fn send_again(&mut self, after: u64) -> Result<usize> {
-        self.database
-            .execute(
-                "UPDATE outbox SET sent = 0 WHERE sent = 1 AND sequence > ?1",
-                [figure(after)],
-            )
+        let update = "UPDATE outbox SET sent = 0 WHERE sent = 1 AND sequence > ?1";
+        self.change(|tx| tx.execute(update, [figure(after)]))
             .map_err(at("filling the outbox again"))
     }
 
@@ -315,11 +351,8 @@ impl Journal {
     /// # Errors
     /// [`StationError::Journal`].
     pub fn set_epoch(&mut self, epoch: Epoch) -> Result<()> {
-        self.database
-            .execute(
-                "INSERT INTO centre (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch",
-                [epoch.to_string()],
-            )
+        let insert = "INSERT INTO centre (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch";
+        self.change(|tx| tx.execute(insert, [epoch.to_string()]))
             .map_err(at("noting the centre's epoch"))?;
         Ok(())
     }
@@ -334,22 +367,27 @@ impl Journal {
         // One spelling, down to the second: texts are compared.
         let before = (now - KEPT).strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let old = "sent = 1 AND sent_at < ?1 AND sequence < (SELECT MAX(sequence) FROM outbox)";
-        let transaction = self.database.transaction().map_err(&context)?;
-        let leases: Vec<String> = transaction
+        let leases: Vec<String> = self
+            .database
             .prepare(&format!("SELECT lease FROM outbox WHERE {old}"))
             .and_then(|mut found| found.query_map([&before], |row| row.get(0))?.collect())
             .map_err(&context)?;
-        for lease in &leases {
-            for statement in [
-                "DELETE FROM outbox WHERE lease = ?1",
-                "DELETE FROM line WHERE lease = ?1",
-                "DELETE FROM run WHERE lease = ?1",
-            ] {
-                transaction.execute(statement, [lease]).map_err(&context)?;
-            }
+        if leases.is_empty() {
+            return Ok(0);
         }
-        transaction.commit().map_err(&context)?;
-        Ok(leases.len())
+        self.change(|tx| {
+            for lease in &leases {
+                for statement in [
+                    "DELETE FROM outbox WHERE lease = ?1",
+                    "DELETE FROM line WHERE lease = ?1",
+                    "DELETE FROM run WHERE lease = ?1",
+                ] {
+                    tx.execute(statement, [lease])?;
+                }
+            }
+            Ok(leases.len())
+        })
+        .map_err(context)
     }
 
     /// Ends every document that was in work when the station stopped: a blank on which
@@ -468,7 +506,7 @@ fn interrupted_chips(lines: &[JournalLine]) -> Vec<ReportedChip> {
 }
 
 struct LeaseNotebook<'a> {
-    database: &'a Connection,
+    journal: &'a mut Journal,
     lease: LeaseId,
 }
 
@@ -480,19 +518,13 @@ impl Notebook for LeaseNotebook<'_> {
         };
         let evidence: BTreeMap<_, _> = entry.evidence.iter().collect();
         let evidence = serde_json::to_string(&evidence).map_err(|error| error.to_string())?;
-        self.database
-            .execute(
-                "INSERT INTO line (lease, at, step, moment, evidence) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    self.lease.to_string(),
-                    Timestamp::now().to_string(),
-                    entry.step,
-                    moment,
-                    evidence
-                ],
-            )
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        let insert =
+            "INSERT INTO line (lease, at, step, moment, evidence) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let (lease, now) = (self.lease.to_string(), Timestamp::now().to_string());
+        let written = self
+            .journal
+            .change(|tx| tx.execute(insert, params![lease, now, entry.step, moment, evidence]));
+        written.map(drop).map_err(|error| error.to_string())
     }
 }
 

@@ -30,21 +30,23 @@ mod remote;
 mod shift;
 mod slot;
 mod station;
+mod surroundings;
 
 pub use board::{Board, Bottleneck, Pace, SlotState, SlotView};
-pub use bridge::{Bridge, Parking};
+pub use bridge::{Bridge, Parking, Patience};
 pub use budget::Budgeted;
 pub use catalogue::Catalogue;
 pub use drive::{Answer, Driven, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};
-pub use journal::{Journal, KEPT, PersonsAct};
+pub use journal::{Journal, KEPT, PersonsAct, WriteWatch};
 pub use local::{CentreView, Entry, Local, LocalClient, LocalError, Overview, serve_local};
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
 pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, Station, StationConfig};
+pub use surroundings::Surroundings;
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.
 #[cfg(test)]

@@ -13,15 +13,17 @@ use document::{Environment, OfficeCode};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
+use crate::bridge::Patience;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::Event;
 use crate::journal::{Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
-use crate::readers::{PcscService, ReaderService};
+use crate::readers::ReaderService;
 use crate::shift::Shift;
 use crate::slot::Slot;
+use crate::surroundings::Surroundings;
 
 /// How many events a slow watcher may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -75,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) hindrance: Mutex<Option<String>>,
     pub(crate) runtime: Handle,
     pub(crate) readers: Arc<dyn ReaderService>,
+    pub(crate) patience: Patience,
     /// What was measured of readers and chips, beside the journal.
     pub(crate) measured: PathBuf,
     /// Which attempts were made at which chips, beside the journal.
@@ -103,20 +106,25 @@ impl Station {
         centre: Arc<dyn Centre>,
         runtime: Handle,
     ) -> Result<Self, StationError> {
-        Self::start_over(config, centre, runtime, Arc::new(PcscService))
+        Self::start_in(Surroundings::default(), config, centre, runtime)
     }
 
-    /// As [`Station::start`], over other readers than the machine's own.
+    /// As [`Station::start`], in other surroundings than the machine's.
     ///
     /// # Errors
     /// As [`Station::start`].
-    pub fn start_over(
+    pub fn start_in(
+        surroundings: Surroundings,
         config: StationConfig,
         centre: Arc<dyn Centre>,
         runtime: Handle,
-        readers: Arc<dyn ReaderService>,
     ) -> Result<Self, StationError> {
-        let mut journal = Journal::open(&config.journal)?;
+        let Surroundings {
+            readers,
+            writes,
+            patience,
+        } = surroundings;
+        let mut journal = Journal::open_watched(&config.journal, writes)?;
         let (slots, catalogue) = (&config.slots, &config.catalogue);
         key_change::probe_interrupted(&mut journal, &*readers, slots, catalogue)?;
         let interrupted = journal.recover()?;
@@ -137,6 +145,7 @@ impl Station {
             hindrance: Mutex::default(),
             runtime,
             readers,
+            patience,
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
             outbox: Mutex::new(()),
