@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod failure;
 mod files;
+mod findings;
 mod hsm;
 mod installation;
 mod mrtd;

@@ -11,6 +11,7 @@ use central::Central;
 use cert::Certificate;
 use jiff::{SignedDuration, Timestamp};
 use pki::HostName;
+use sd_notify::NotifyState;
 use server::{Limits, Server};
 use station::StationKey;
 use tokio::net::TcpListener;
@@ -229,4 +230,11 @@ pub(crate) fn write_secret(path: &Path, text: &Zeroizing<String>) -> Result<(), 
         let fault = format!("{} cannot be written: {error}", path.display());
         Failure::new(Kind::Failed, fault)
     })
+}
+
+/// Tells the service manager, where one started this program (`Type=notify`), how the service is.
+pub(crate) fn tell_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager was not told");
+    }
 }

@@ -181,6 +181,13 @@ impl RemoteCentre {
         })
     }
 
+    /// Asks again for so long only: whoever asks has a way of waiting of their own.
+    #[must_use]
+    pub fn patient_for(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Takes the session of a person who signed in at the station: it goes with every request in
     /// their name from now on.
     pub fn admit(&self, person: &str, session: Secret) {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ pub struct Station {
     journal: Arc<Mutex<Journal>>,
     stop: Arc<AtomicBool>,
     orders: BTreeMap<String, Arc<Order>>,
-    slots: Vec<JoinHandle<()>>,
+    slots: Mutex<Vec<JoinHandle<()>>>,
     events: broadcast::Sender<Event>,
 }
 
@@ -156,7 +156,7 @@ impl Station {
             journal: journal.clone(),
             stop: Arc::new(AtomicBool::new(false)),
             orders: BTreeMap::new(),
-            slots: Vec::new(),
+            slots: Mutex::default(),
             events,
         };
         for config_of_slot in config.slots {
@@ -176,11 +176,14 @@ impl Station {
             let thread = std::thread::Builder::new()
                 .name(name.clone())
                 .spawn(move || slot.run());
-            station
-                .slots
-                .push(thread.map_err(|source| StationError::Thread { slot: name, source })?);
+            let thread = thread.map_err(|source| StationError::Thread { slot: name, source })?;
+            station.threads().push(thread);
         }
         Ok(station)
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns a stream of what happens from now on.
@@ -262,10 +265,11 @@ impl Station {
     }
 
     /// Lets every slot finish the document in work, and waits for them.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.shared.wake.1.notify_all();
-        for slot in self.slots.drain(..) {
+        let slots = std::mem::take(&mut *self.threads());
+        for slot in slots {
             // A slot that panicked has left its journal behind; the next start settles it.
             let _ = slot.join();
         }

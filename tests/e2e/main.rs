@@ -40,6 +40,7 @@ mod registers;
 mod release;
 mod reports;
 mod server;
+mod station;
 mod traces;
 mod units;
 mod vault;

@@ -105,6 +105,10 @@ impl At {
         at
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn file(&self, name: &str) -> String {
         self.path(name).to_str().unwrap().to_owned()
     }

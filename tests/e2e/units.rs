@@ -66,7 +66,7 @@ fn units_name_commands_that_are_there() {
     for unit in units() {
         let text = std::fs::read_to_string(&unit).unwrap();
         for line in text.lines().filter(|line| line.starts_with("ExecStart=")) {
-            let from = line.find("zimogs central").unwrap();
+            let from = line.find("zimogs ").unwrap();
             let command: Vec<_> = line[from..].split_whitespace().skip(1).take(2).collect();
             run(zimogs().args(command).arg("--help"));
         }

@@ -225,7 +225,7 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
     let centre = Arc::new(Crossed::default());
     *centre.lease.lock().unwrap() = Some(lease());
     let serving = Arc::clone(&centre) as Arc<dyn Centre>;
-    let mut station = Station::start(config, serving, runtime.handle().clone()).unwrap();
+    let station = Station::start(config, serving, runtime.handle().clone()).unwrap();
     let mut events = station.watch();
     runtime.block_on(async {
         let finished = async {

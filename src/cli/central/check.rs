@@ -16,18 +16,14 @@ use central::{Central, WrappingKeyDifferences};
 use cert::Certificate;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::findings::Findings;
 use crate::cli::installation::{Installation, SETTINGS};
-use crate::cli::output;
 use crate::cli::shipped;
 use crate::cli::unknown_keys::{self, UnknownKey};
 
-/// How little room on a disk is told, and how little fails, in bytes.
-const LITTLE: u64 = 2 << 30;
-const TOO_LITTLE: u64 = 200 << 20;
 /// How far the clock may be behind the newest entry of the log.
 const BEHIND: SignedDuration = SignedDuration::from_secs(60);
 
@@ -48,72 +44,6 @@ pub(crate) struct Check {
     json: bool,
 }
 
-/// How something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Passed,
-    Warned,
-    Failed,
-}
-
-/// What was found of one thing.
-#[derive(Debug, Serialize)]
-struct Finding {
-    /// What was looked at.
-    check: &'static str,
-    verdict: Verdict,
-    /// What was found.
-    said: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    /// The exit code that it is worth.
-    exit: u8,
-}
-
-/// All that was found.
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn passed(&mut self, check: &'static str, said: impl Into<String>) {
-        self.put(check, Verdict::Passed, said.into(), None, 0);
-    }
-
-    fn warned(&mut self, check: &'static str, said: impl Into<String>, next: &str) {
-        self.put(check, Verdict::Warned, said.into(), Some(next.into()), 0);
-    }
-
-    fn failed(&mut self, check: &'static str, kind: Kind, said: impl Into<String>, next: &str) {
-        let next = Some(next.to_owned()).filter(|next| !next.is_empty());
-        self.put(check, Verdict::Failed, said.into(), next, kind as u8);
-    }
-
-    fn fault(&mut self, check: &'static str, failure: &Failure) {
-        let next = failure.hint().map(str::to_owned);
-        let said = failure.message().to_owned();
-        self.put(check, Verdict::Failed, said, next, failure.kind() as u8);
-    }
-
-    fn put(
-        &mut self,
-        check: &'static str,
-        verdict: Verdict,
-        said: String,
-        next: Option<String>,
-        exit: u8,
-    ) {
-        self.0.push(Finding {
-            check,
-            verdict,
-            said,
-            next,
-            exit,
-        });
-    }
-}
-
 /// Looks at an installation.
 pub(crate) fn run(options: &Check) -> Result<(), Failure> {
     // This program starts itself again to find the token: nothing is told before.
@@ -122,7 +52,7 @@ pub(crate) fn run(options: &Check) -> Result<(), Failure> {
     }
     let mut found = Findings::default();
     settings(&options.data, &mut found);
-    disk(&options.data, &mut found);
+    found.disk(&options.data);
     match Installation::open(&options.data) {
         Err(failure) => found.fault("settings", &failure),
         Ok(installation) => {
@@ -134,37 +64,7 @@ pub(crate) fn run(options: &Check) -> Result<(), Failure> {
             runtime.block_on(store(&installation, options, &mut found));
         }
     }
-    tell(options.json, &found.0)
-}
-
-fn tell(as_json: bool, found: &[Finding]) -> Result<(), Failure> {
-    if as_json {
-        output::json(&found)?;
-    } else {
-        for one in found {
-            let mark = match one.verdict {
-                Verdict::Passed => "passed",
-                Verdict::Warned => "WARNED",
-                Verdict::Failed => "FAILED",
-            };
-            output::line(&format!("{mark}  {}: {}", one.check, one.said))?;
-            if let Some(next) = &one.next {
-                output::line(&format!("        try: {next}"))?;
-            }
-        }
-    }
-    let failed = || found.iter().filter(|one| one.verdict == Verdict::Failed);
-    let worst = failed().map(|one| one.exit).max();
-    let kind = match worst {
-        None => return Ok(()),
-        Some(5) => Kind::Integrity,
-        Some(4) => Kind::Refused,
-        Some(3) => Kind::Device,
-        Some(2) => Kind::Usage,
-        Some(_) => Kind::Failed,
-    };
-    let message = format!("{} of {} checks failed", failed().count(), found.len());
-    Err(Failure::new(kind, message))
+    found.tell(options.json)
 }
 
 /// Looks whether every key of the settings is one that this program knows.
@@ -185,25 +85,6 @@ fn settings(folder: &Path, found: &mut Findings) {
         };
         let said = format!("{SETTINGS}, line {line}: there is no key \"{key}\"");
         found.failed("settings", Kind::Usage, said, &next);
-    }
-}
-
-/// Looks whether the disk has room for what is written next.
-fn disk(folder: &Path, found: &mut Findings) {
-    match rustix::fs::statvfs(folder) {
-        Err(error) => {
-            let said = format!("the disk under {} does not tell: {error}", folder.display());
-            found.failed("disk", Kind::Failed, said, "");
-        }
-        Ok(disk) => {
-            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let said = format!("{} MiB are free under {}", free >> 20, folder.display());
-            match free {
-                0..TOO_LITTLE => found.failed("disk", Kind::Failed, said, "make room"),
-                TOO_LITTLE..LITTLE => found.warned("disk", said, "make room soon"),
-                _ => found.passed("disk", said),
-            }
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::caring::Caring;
 use crate::cli::central::Place;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::serving::Serving;
+use crate::cli::serving::{Serving, tell_manager};
 
 /// What is served, and where.
 #[derive(Args)]
@@ -60,11 +60,4 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
         central.sequence().await?;
         Ok(())
     })
-}
-
-/// Tells the service manager, where one started this program (`Type=notify`), how the service is.
-fn tell_manager(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager was not told");
-    }
 }

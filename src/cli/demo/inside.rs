@@ -124,7 +124,7 @@ async fn demo(
     let started = Instant::now();
     let (centre, serving) = centre(arguments, installation, &central).await?;
     let station = Station::start(config, centre, tokio::runtime::Handle::current());
-    let mut station = station.or_fail(Kind::Failed)?;
+    let station = station.or_fail(Kind::Failed)?;
     let mut events = station.watch();
     let mut changes = tokio::task::JoinSet::new();
     let mut made: Vec<Made> = Vec::new();

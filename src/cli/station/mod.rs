@@ -1,64 +1,79 @@
-//! `zimogs station`: at a station, its key and certificate.
+//! `zimogs station`: at an issuing station.
 //!
 //! ```text
-//! FOLDER/station.key   its own key, which never leaves (this user only)
+//! FOLDER/station.toml  where the centre is, which slots there are
+//!        station.key   its own key, which never leaves (this user only)
 //!        station.csr   the request that goes to the centre
 //!        station.pem   the certificate that comes back, its authority's behind it
+//!        journal.db    what was done, and what is still to be reported
 //! ```
 
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+mod doctor;
+mod enrol;
+mod person;
+mod serve;
+mod setup;
+mod status;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use api::ApiError;
 use clap::{Args, Subcommand};
-use pem_rfc7468::LineEnding;
-use serde_json::json;
-use station::{RemoteCentre, RemoteConfig, StationKey};
+use station::{RemoteCentre, RemoteConfig};
 
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::serving::write_secret;
-use crate::cli::{files, output, secret_file, telemetry};
+use crate::cli::station::setup::Setup;
+use crate::cli::{files, secret_file, telemetry};
 
-/// Works at a station: its key and certificate.
+/// Works at an issuing station.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Makes the station's key, and the request that the centre signs. Example:
     /// zimogs station enroll riga-1 --folder /etc/zimogs/station
-    Enroll(Enroll),
-    /// Asks the centre how it knows this station. Example:
-    /// zimogs station status --folder /etc/zimogs/station --server https://centre.example:8443
-    Status(Connected),
+    Enroll(enrol::Enroll),
     /// Gets the next certificate, for a new key, before the present one ends. Example:
-    /// zimogs station renew --folder /etc/zimogs/station --server https://centre.example:8443
+    /// zimogs station renew --folder /etc/zimogs/station
     Renew(Connected),
-}
-
-/// A station that is not enrolled yet.
-#[derive(Args)]
-pub(crate) struct Enroll {
-    /// The name it is to have: 1 to 64 of a-z 0-9 . _ -
-    name: String,
-    /// Where its key and certificate are kept.
-    #[arg(long)]
-    folder: PathBuf,
-    /// One JSON value instead of text.
-    #[arg(long)]
-    json: bool,
+    /// Keeps the slots busy until it is told to stop; then documents in work are finished. Example:
+    /// zimogs station serve --folder /etc/zimogs/station
+    Serve(serve::Serve),
+    /// Shows where each slot stands, and how the centre knows this station. Example:
+    /// zimogs station status --folder /etc/zimogs/station
+    Status(Connected),
+    /// Looks whether everything that the station needs is there, and says what to do. Example:
+    /// zimogs station doctor --folder /etc/zimogs/station
+    Doctor(doctor::Doctor),
+    /// Takes the shift, or hands it over: asks for the password and the second factor. Example:
+    /// zimogs station shift begin --account berta
+    #[command(subcommand)]
+    Shift(person::Shift),
+    /// Has a slot begin nothing more; without --slot all of them. Example:
+    /// zimogs station pause --slot left --account berta
+    Pause(person::Ordered),
+    /// Lets a slot work again; without --slot all of them. Example:
+    /// zimogs station start --account berta
+    Start(person::Ordered),
+    /// Gives up the card that a slot holds while the centre is away: its blank is accounted for as it
+    /// is. Example: zimogs station give-up left --account berta
+    GiveUp(person::GiveUp),
+    /// Shows what people did at the station itself, the newest first. Example:
+    /// zimogs station acts --account berta
+    Acts(person::Signed),
 }
 
 /// A station that is enrolled.
 #[derive(Args)]
 pub(crate) struct Connected {
-    /// Where its key and certificate are kept.
+    /// Where its key, certificate and station.toml are kept.
     #[arg(long)]
     folder: PathBuf,
-    /// The centre: https://HOST:PORT
+    /// The centre: https://HOST:PORT. By default what station.toml says.
     #[arg(long)]
-    server: String,
-    /// The certificate that the server's own is looked for under, PEM. By default the authority in
-    /// station.pem, as for a pilot's own server.
+    server: Option<String>,
+    /// The certificate that the server's own is looked for under, PEM. By default what station.toml
+    /// says, else the authority in station.pem, as for a pilot's own server.
     #[arg(long, value_name = "FILE")]
     authority: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -69,64 +84,56 @@ pub(crate) struct Connected {
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Enroll(options) => enroll(options),
-        Command::Status(options) => status(options),
-        Command::Renew(options) => renew(options),
+        Command::Enroll(options) => enrol::enroll(options),
+        Command::Renew(options) => enrol::renew(options),
+        Command::Serve(options) => serve::run(options),
+        Command::Status(options) => status::run(options),
+        Command::Doctor(options) => doctor::run(options),
+        Command::Shift(shift) => person::shift(shift),
+        Command::Pause(options) => person::order(options, "pause"),
+        Command::Start(options) => person::order(options, "start"),
+        Command::GiveUp(options) => person::give_up(options),
+        Command::Acts(options) => person::acts(options),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn enroll(options: &Enroll) -> Result<(), Failure> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder.create(&options.folder).or_fail(Kind::Failed)?;
-    let path = |name: &str| options.folder.join(name);
-    files::be_free(&path("station.key"))?;
-    let key = StationKey::generate().or_fail(Kind::Failed)?;
-    let request = key.request(&options.name).or_fail(Kind::Usage)?;
-    let request = pem_rfc7468::encode_string("CERTIFICATE REQUEST", LineEnding::LF, &request)
-        .or_fail(Kind::Failed)?;
-    write_secret(&path("station.key"), &key.to_pem().or_fail(Kind::Failed)?)?;
-    fs::write(path("station.csr"), request).or_fail(Kind::Failed)?;
-    let digest = hex::encode(key.digest().or_fail(Kind::Failed)?);
-    match options.json {
-        true => output::json(&json!({
-            "station": options.name, "key": digest, "request": path("station.csr"),
-        })),
-        false => output::line(&format!(
-            "the key of {} is {digest}\ntake {} to the centre, and what comes back to {}",
-            options.name,
-            path("station.csr").display(),
-            path("station.pem").display()
-        )),
+impl Connected {
+    fn folder(&self) -> &Path {
+        &self.folder
     }
-}
 
-/// Brings a renewal to its end that was cut off between its two files.
-fn settle(folder: &Path) -> Result<(), Failure> {
-    let next = folder.join("station-next.pem");
-    if !next.exists() {
-        return Ok(());
-    }
-    let text = secret_file::read(&folder.join("station.key"), "the station's key")?;
-    let key = StationKey::from_pem(&text).or_fail(Kind::Usage)?;
-    let found = pem::read(&next)?;
-    match found
-        .first()
-        .is_some_and(|certificate| key.fits(certificate))
-    {
-        true => fs::rename(&next, folder.join("station.pem")).or_fail(Kind::Failed),
-        false => Ok(()),
+    /// Asks the centre.
+    fn ask<T>(
+        &self,
+        ask: impl AsyncFnOnce(RemoteCentre) -> Result<T, ApiError>,
+    ) -> Result<T, Failure> {
+        let setup = Setup::find(&self.folder)?;
+        let named = setup.as_ref().map(|setup| setup.server.as_str());
+        let server = self.server.as_deref().or(named).ok_or_else(|| {
+            Failure::new(
+                Kind::Usage,
+                "there is no station.toml that names the centre",
+            )
+            .with_hint("name it: --server https://HOST:PORT")
+        })?;
+        let authority = setup.as_ref().and_then(Setup::authority);
+        let authority = self.authority.clone().or(authority);
+        let centre = remote(&self.folder, server, authority.as_deref())?;
+        let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+        runtime.block_on(ask(centre)).map_err(|error| {
+            let kind = match error {
+                ApiError::Unavailable { .. } => Kind::Failed,
+                _ => Kind::Refused,
+            };
+            Failure::of(kind, &error)
+        })
     }
 }
 
 /// Returns how a station with these files reaches its centre.
-pub(crate) fn remote(
-    folder: &Path,
-    server: &str,
-    authority: Option<&Path>,
-) -> Result<RemoteCentre, Failure> {
-    settle(folder)?;
+fn remote(folder: &Path, server: &str, authority: Option<&Path>) -> Result<RemoteCentre, Failure> {
+    enrol::settle(folder)?;
     let key = secret_file::read(&folder.join("station.key"), "the station's key")?;
     let certificate = files::read(&folder.join("station.pem"), files::SHORT)?;
     let authority = match authority {
@@ -148,74 +155,4 @@ pub(crate) fn remote(
     let mut config = RemoteConfig::new(server, authority, certificate, key);
     config.traceparent = telemetry::traceparent;
     RemoteCentre::new(&config).or_fail(Kind::Usage)
-}
-
-impl Connected {
-    fn ask<T>(
-        &self,
-        ask: impl AsyncFnOnce(RemoteCentre) -> Result<T, api::ApiError>,
-    ) -> Result<T, Failure> {
-        let centre = remote(&self.folder, &self.server, self.authority.as_deref())?;
-        let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
-        runtime.block_on(ask(centre)).map_err(|error| {
-            let kind = match error {
-                api::ApiError::Unavailable { .. } => Kind::Failed,
-                _ => Kind::Refused,
-            };
-            Failure::of(kind, &error)
-        })
-    }
-}
-
-fn status(options: &Connected) -> Result<(), Failure> {
-    let own = options.ask(async |centre| centre.own().await)?;
-    match options.json {
-        true => output::json(&own),
-        false => output::line(&format!(
-            "the centre ({}) knows this station as {}, until {}",
-            own.environment, own.name, own.not_after
-        )),
-    }
-}
-
-/// Renews key and certificate. The new key is on disk before it is certified, and takes the old
-/// one's place when its certificate is there: cut off anywhere, the same again brings it to its end.
-fn renew(options: &Connected) -> Result<(), Failure> {
-    let path = |name: &str| options.folder.join(name);
-    let own = options.ask(async |centre| centre.own().await)?;
-    let (next_key, next) = (path("station-next.key"), path("station-next.pem"));
-    let key = match next_key.exists() {
-        true => {
-            let text = secret_file::read(&next_key, "the station's next key")?;
-            StationKey::from_pem(&text).or_fail(Kind::Usage)?
-        }
-        false => {
-            let key = StationKey::generate().or_fail(Kind::Failed)?;
-            write_secret(&next_key, &key.to_pem().or_fail(Kind::Failed)?)?;
-            key
-        }
-    };
-    let request = key.request(&own.name).or_fail(Kind::Failed)?;
-    let der = options.ask(async |centre| centre.renew(request).await)?;
-    let made = cert::Certificate::parse(&der).or_fail(Kind::Failed)?;
-    if !key.fits(&made) {
-        return Err(Failure::new(
-            Kind::Integrity,
-            "the centre's certificate is for another key",
-        ));
-    }
-    let mut text = pem::encode(&der).or_fail(Kind::Failed)?;
-    for authority in pem::read(&path("station.pem"))?.iter().skip(1) {
-        text.push_str(&pem::encode(authority.as_der()).or_fail(Kind::Failed)?);
-    }
-    crate::cli::card::runs::write_whole(&next, text.as_bytes()).or_fail(Kind::Failed)?;
-    // The old pair holds until the new one is shown; what is cut off between these two lines is
-    // settled when the files are read next.
-    fs::rename(&next_key, path("station.key")).or_fail(Kind::Failed)?;
-    fs::rename(&next, path("station.pem")).or_fail(Kind::Failed)?;
-    let until = made.validity().not_after;
-    match options.json {
-        true => output::json(&json!({ "station": own.name, "not_after": until })),
-        false => output::line(&format!("{} is certified until {until}", own.name)),
-    }
 }

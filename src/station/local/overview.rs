@@ -55,7 +55,7 @@ pub struct CentreView {
 
 impl CentreView {
     /// Nothing is known of it yet.
-    pub(crate) fn unknown(server: &str) -> Self {
+    pub fn unknown(server: &str) -> Self {
         Self {
             server: server.to_owned(),
             looked: None,

@@ -1,0 +1,208 @@
+//! `station.toml`: how a station is set up.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use document::{Environment, OfficeCode};
+use serde::Deserialize;
+use station::{SlotChip, SlotConfig};
+
+use crate::cli::failure::{Failure, Kind};
+use crate::cli::files;
+
+/// Where the station's own interface is unless station.toml says otherwise.
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8447);
+/// The most slots of a station.
+const MOST_SLOTS: usize = 16;
+/// For how many minutes a card is held for an absent centre unless station.toml says otherwise.
+const PARKING: u64 = 30;
+
+/// How a station is set up.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Setup {
+    /// Where the file stands.
+    #[serde(skip)]
+    folder: PathBuf,
+    /// What the station is for; it takes no document of the other environment.
+    pub(crate) environment: Environment,
+    /// The centre: https://HOST:PORT.
+    pub(crate) server: String,
+    /// The certificate that the server's own is looked for under, PEM.
+    authority: Option<PathBuf>,
+    /// The office that the station stands in, where that office makes its own documents.
+    pub(crate) office: Option<OfficeCode>,
+    /// A folder with chips/ and documents/ whose profiles are laid over the shipped ones.
+    profiles: Option<PathBuf>,
+    /// Where the station's own interface listens, on the loopback interface.
+    listen: Option<SocketAddr>,
+    /// For how many minutes an open card is held while the centre cannot be reached.
+    parking_minutes: Option<u64>,
+    /// The slots.
+    #[serde(default)]
+    slots: Vec<Slot>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slot {
+    name: String,
+    article: Option<String>,
+    chips: Vec<Chip>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chip {
+    product: String,
+    reader: String,
+}
+
+impl Setup {
+    /// Reads a folder's `station.toml`, if there is one.
+    pub(crate) fn find(folder: &Path) -> Result<Option<Self>, Failure> {
+        match folder.join("station.toml").exists() {
+            true => Self::read(folder).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Reads a folder's `station.toml`.
+    pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
+        let path = folder.join("station.toml");
+        let bytes = files::read(&path, files::SHORT)?;
+        let fault = |fault: String| {
+            Failure::new(Kind::Usage, format!("{}: {fault}", path.display()))
+                .with_hint("docs/operation.md, \"A station\", has an example")
+        };
+        let text = String::from_utf8(bytes).map_err(|_| fault("this is no text".to_owned()))?;
+        let mut setup: Self = toml::from_str(&text).map_err(|error| fault(error.to_string()))?;
+        folder.clone_into(&mut setup.folder);
+        setup.check().map_err(fault)?;
+        Ok(setup)
+    }
+
+    /// Demands slots that can be told apart, and no reader at two of them.
+    fn check(&self) -> Result<(), String> {
+        if self.slots.is_empty() || self.slots.len() > MOST_SLOTS {
+            return Err(format!("a station has 1 to {MOST_SLOTS} [[slots]]"));
+        }
+        if !self.listen().ip().is_loopback() {
+            return Err(
+                "listen is an address of the loopback interface: 127.0.0.1:PORT".to_owned(),
+            );
+        }
+        let (mut names, mut readers) = (BTreeSet::new(), BTreeSet::new());
+        for slot in &self.slots {
+            if slot.name.trim().is_empty() || slot.name.len() > 64 {
+                return Err("a slot has a name of 1 to 64 bytes".to_owned());
+            }
+            if !names.insert(&slot.name) {
+                return Err(format!("two slots are named {:?}", slot.name));
+            }
+            if slot.chips.is_empty() {
+                return Err(format!("slot {:?} has no chips", slot.name));
+            }
+            for chip in &slot.chips {
+                if !readers.insert(&chip.reader) {
+                    return Err(format!("reader {:?} stands at two places", chip.reader));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns where the station's own interface listens.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or(LISTEN)
+    }
+
+    /// Returns for how long a card is held for an absent centre.
+    pub(crate) fn parking(&self) -> Duration {
+        Duration::from_secs(self.parking_minutes.unwrap_or(PARKING) * 60)
+    }
+
+    /// Returns the file of the certificate that the server's own is looked for under.
+    pub(crate) fn authority(&self) -> Option<PathBuf> {
+        let file = self.authority.as_ref();
+        file.map(|file| self.folder.join(file))
+    }
+
+    /// Returns the folder of profiles that are laid over the shipped ones.
+    pub(crate) fn profiles(&self) -> Option<PathBuf> {
+        let folder = self.profiles.as_ref();
+        folder.map(|folder| self.folder.join(folder))
+    }
+
+    /// Returns the journal's file.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.join("journal.db")
+    }
+
+    /// Returns the slots.
+    pub(crate) fn slots(&self) -> Vec<SlotConfig> {
+        let chip = |chip: &Chip| SlotChip {
+            product: chip.product.clone(),
+            reader: chip.reader.clone(),
+        };
+        let slots = self.slots.iter().map(|slot| SlotConfig {
+            name: slot.name.clone(),
+            article: slot.article.clone(),
+            chips: slot.chips.iter().map(chip).collect(),
+        });
+        slots.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = r#"
+        environment = "test"
+        server = "https://centre.example:8443"
+        [[slots]]
+        name = "left"
+        chips = [{ product = "a", reader = "R 1" }, { product = "b", reader = "R 2" }]
+        [[slots]]
+        name = "right"
+        chips = [{ product = "a", reader = "R 3" }]
+    "#;
+
+    fn read(text: &str) -> Result<Setup, String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("station.toml"), text).unwrap();
+        Setup::read(folder.path()).map_err(|failure| failure.message().to_owned())
+    }
+
+    #[test]
+    fn a_setup_has_the_usual_times_and_places() {
+        let setup = read(SOUND).unwrap();
+        assert_eq!(setup.listen(), "127.0.0.1:8447".parse().unwrap());
+        assert_eq!(setup.parking(), Duration::from_secs(1800));
+        let slots = setup.slots();
+        assert_eq!(slots.len(), 2);
+        assert_eq!(slots[0].chips[1].reader, "R 2");
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_with_its_place() {
+        let told = |from: &str, to: &str, what: &str| {
+            let fault = read(&SOUND.replace(from, to)).err().unwrap();
+            assert!(fault.contains(what), "{fault}");
+        };
+        told("right", "left", "two slots are named \"left\"");
+        told("R 3", "R 1", "reader \"R 1\" stands at two places");
+        told("product = \"b\"", "chip = \"b\"", "unknown field `chip`");
+        told(
+            "environment = \"test\"",
+            "environment = \"test\"\nlisten = \"0.0.0.0:80\"",
+            "loopback",
+        );
+        told("name = \"left\"", "name = \" \"", "a slot has a name");
+        let none = SOUND.split("[[slots]]").next().unwrap();
+        assert!(read(none).err().unwrap().contains("1 to 16"));
+    }
+}

@@ -1,0 +1,271 @@
+//! An issuing station as an operator has it: the daemon, its own interface, a real PC/SC service with
+//! virtual chips, and a store that is killed in the middle of a card.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use vcard::farm::Farm;
+
+use crate::missing;
+use crate::server::{At, Served, curl};
+use crate::world::{Demo, Ran, json as told, judged, project, run, text, zimogs};
+
+const PASSWORD: &str = "a long enough password of the operator";
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+const REFERENCES: [&str; 2] = ["APP-STATION-1", "APP-STATION-2"];
+
+/// The station's own interface, by curl, with a token where there is one.
+struct Desk {
+    address: String,
+    token: String,
+}
+
+impl Desk {
+    fn ask(&self, method: &str, path: &str, options: &[&str]) -> (u16, Value) {
+        let bearer = format!("Authorization: Bearer {}", self.token);
+        let output = Command::new("curl")
+            .args([
+                "-sS",
+                "--max-time",
+                "60",
+                "-w",
+                "\n%{http_code}",
+                "-X",
+                method,
+            ])
+            .args(["-H", &bearer])
+            .args(options)
+            .arg(format!("http://{}{path}", self.address))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = said.rsplit_once('\n').unwrap();
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        (status.parse().unwrap(), body)
+    }
+
+    fn done(&self, method: &str, path: &str) {
+        let (status, body) = self.ask(method, path, &[]);
+        assert_eq!(status, 204, "{method} {path}: {body}");
+    }
+
+    fn overview(&self) -> Value {
+        let (status, body) = self.ask("GET", "/v1/station", &[]);
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Follows the stream until the slot is in one of these states; returns it.
+    fn slot(&self, states: &[&str]) -> Value {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (host, token) = (&self.address, &self.token);
+        let request = format!(
+            "GET /v1/station/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let begun = Instant::now();
+        for line in BufReader::new(stream).lines() {
+            let line = line.unwrap();
+            let Some(data) = line.strip_prefix("data: ") else {
+                continue;
+            };
+            let overview: Value = serde_json::from_str(data).unwrap();
+            let slot = overview["slots"][0].clone();
+            if states.iter().any(|state| slot["state"] == *state) {
+                return slot;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{states:?}: {slot}");
+        }
+        panic!("the stream ended before {states:?}");
+    }
+}
+
+/// Imports and approves documents that the station is to make.
+fn order(demo: &Demo, folder: &Path) {
+    let sample = fs::read(project("tests/samples/applications/01-adult.json")).unwrap();
+    for reference in REFERENCES {
+        let mut value: Value = serde_json::from_slice(&sample).unwrap();
+        value["reference"] = reference.into();
+        let file = folder.join(format!("{reference}.json"));
+        fs::write(&file, value.to_string()).unwrap();
+        run(&mut demo.central(&["import", file.to_str().unwrap()]));
+        run(&mut demo.central(&["approve", reference]));
+    }
+}
+
+/// Gives the operator's account a password.
+fn enrol(demo: &Demo, served: &Served) {
+    let issued = told(&mut demo.central(&["user", "code", "operator", "--json"]));
+    let body = json!({ "account": "operator", "code": issued["code"], "password": PASSWORD });
+    let options = ["--json".to_owned(), body.to_string()];
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let (status, said) = curl(demo, served, "/v1/enrolments", &options);
+    assert_eq!(
+        (status, &said["state"]),
+        (200, &json!("enrolled")),
+        "{said}"
+    );
+}
+
+fn state_of(demo: &Demo, reference: &str) -> String {
+    let all = told(&mut demo.central(&["documents", "--json"]));
+    let all = all.as_array().unwrap().iter();
+    let mut found = all.filter(|one| one["application"] == reference);
+    found.next().unwrap()["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_station_from_its_first_shift_to_its_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = Farm::program_beside_current() else {
+        return missing::program("the program vcard (cargo build -p vcard)");
+    };
+    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+        Err(error) if error.is_lack() => return missing::program(&error.to_string()),
+        farm => farm.unwrap(),
+    };
+    let demo = judged();
+    order(&demo, folder.path());
+    let served = Served::start(&demo, "127.0.0.1:0");
+    let centre = served.address.clone();
+    enrol(&demo, &served);
+    let at = At::enrolled(&demo, "riga-1");
+    let station = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command.arg("station").args(arguments);
+        command.arg("--folder").arg(at.folder());
+        command.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
+        command
+    };
+
+    // Nothing is set up yet: the doctor says what to do, and the daemon does not start.
+    let lame = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(2);
+    assert!(lame.out.contains("station.toml"), "{}", lame.out);
+    let refused = Ran::of(station(&["serve"]).output().unwrap());
+    assert_ne!(refused.code, 0);
+    let setup = json!({
+        "environment": "test", "server": format!("https://{centre}"), "listen": "127.0.0.1:0",
+        "authority": demo.data.join("serve/stations.pem"),
+        "profiles": project("tests/profiles"),
+    });
+    let reader = json!(farm.readers()[0]);
+    let setup = setup.as_object().unwrap().iter();
+    let setup: String = setup
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect();
+    let slot = "[[slots]]\nname = \"left slot\"\nchips = [{ product = \"esteid-2018\", reader = ";
+    fs::write(
+        at.folder().join("station.toml"),
+        format!("{setup}{slot}{reader} }}]\n"),
+    )
+    .unwrap();
+    let sound = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
+    assert!(sound.out.contains("slot left slot"), "{}", sound.out);
+
+    let daemon = Served::run(&mut station(&["serve", "--json"]));
+    let mut desk = Desk {
+        address: daemon.address.clone(),
+        token: "none".to_owned(),
+    };
+    desk.slot(&["nobody-on-shift"]);
+    // Whoever has not signed in moves nothing, and nobody gets in by another host's name.
+    assert_eq!(desk.ask("POST", "/v1/station/shift", &[]).0, 401);
+    assert_eq!(desk.ask("POST", "/v1/station/pause", &[]).0, 401);
+    let (status, _) = desk.ask("GET", "/v1/station", &["-H", "Host: evil.example"]);
+    assert_eq!(status, 403);
+    // What a station asks of the centre is not asked through it.
+    assert_eq!(
+        desk.ask("POST", "/v1/station/lease", &["--json", "{}"]).0,
+        404
+    );
+
+    let shown = json!({ "account": "operator", "password": PASSWORD }).to_string();
+    let (status, inside) = desk.ask("POST", "/v1/sign-ins", &["--json", &shown]);
+    assert_eq!((status, &inside["state"]), (200, &json!("signed-in")));
+    desk.token = inside["token"].as_str().unwrap().to_owned();
+    desk.done("POST", "/v1/station/shift");
+    desk.slot(&["waiting-for-card"]);
+    assert_eq!(desk.overview()["shift"], "operator");
+    // A person's own request goes on to the centre.
+    let (status, session) = desk.ask("GET", "/v1/session", &[]);
+    assert_eq!((status, &session["account"]), (200, &json!("operator")));
+
+    // A paused slot leaves the blank alone until it is started.
+    desk.done("POST", "/v1/station/slots/left%20slot/pause");
+    desk.slot(&["paused"]);
+    assert_eq!(desk.ask("POST", "/v1/station/slots/none/pause", &[]).0, 404);
+    let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
+    let mut hands = farm.client().unwrap();
+    // The demo's own documents took the first blanks of its stock.
+    hands.insert(0, &blank(7), None).unwrap();
+    desk.slot(&["paused"]);
+    desk.done("POST", "/v1/station/start");
+    let done = desk.slot(&["done", "needs-person"]);
+    assert_eq!(
+        (&done["state"], &done["made"]),
+        (&json!("done"), &json!(1)),
+        "{done}"
+    );
+    assert_eq!(state_of(&demo, REFERENCES[0]), "personalized");
+    // Without a session the same is seen, and no number of a document.
+    assert!(done["number"].is_string());
+    let stranger = Desk {
+        address: desk.address.clone(),
+        token: "none".to_owned(),
+    };
+    assert!(stranger.overview()["slots"][0].get("number").is_none());
+
+    // The centre is killed under the second card: it is held, and finished when the centre is back.
+    hands.remove(0).unwrap();
+    desk.slot(&["waiting-for-card"]);
+    hands.insert(0, &blank(8), None).unwrap();
+    desk.slot(&["working"]);
+    let (status, why) = desk.ask("DELETE", "/v1/session", &[]);
+    assert_eq!(status, 409, "{why}");
+    desk.done("POST", "/v1/station/shift");
+    served.killed();
+    desk.slot(&["parked"]);
+    let served = Served::start(&demo, &centre);
+    let done = desk.slot(&["done", "needs-person"]);
+    assert_eq!(
+        (&done["state"], &done["made"]),
+        (&json!("done"), &json!(2)),
+        "{done}"
+    );
+    hands.remove(0).unwrap();
+    desk.slot(&["waiting-for-card"]);
+    assert_eq!(state_of(&demo, REFERENCES[1]), "personalized");
+    assert_eq!(desk.overview()["waiting_reports"], 0);
+
+    // What people did is written down; the table says the same as the interface.
+    let (_, acts) = desk.ask("GET", "/v1/station/acts", &[]);
+    let acts: Vec<_> = acts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|act| &act["act"])
+        .collect();
+    for act in ["shift.begun", "slot.paused", "slot.started", "shift.ended"] {
+        assert!(acts.iter().any(|one| **one == act), "{act}: {acts:?}");
+    }
+    // A daemon at a port of its own choice is not found by station.toml; the centre is.
+    let status = told(&mut station(&["status", "--json"]));
+    assert_eq!(status["centre"]["name"], "riga-1");
+    let busy = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
+    assert!(busy.out.contains("the station is running"), "{}", busy.out);
+
+    desk.done("DELETE", "/v1/session");
+    desk.slot(&["nobody-on-shift"]);
+    assert_eq!(desk.ask("POST", "/v1/station/shift", &[]).0, 401);
+    drop(daemon);
+    let gone = text(&mut station(&["status"]));
+    assert!(gone.contains("not running"), "{gone}");
+    drop(served);
+}
