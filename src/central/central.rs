@@ -25,6 +25,7 @@ use crate::environment::{
     bind_token, check_certificates, check_masters, check_meant, check_travel,
 };
 use crate::error::{CentralError, Result};
+use crate::form::be_founded;
 use crate::keys::KeyService;
 use crate::means::check_means;
 use crate::people::Passwords;
@@ -86,15 +87,26 @@ struct Inner {
 }
 
 impl Central {
-    /// Opens the store: proves every profile, finds every key, brings the database to this
-    /// program's form. The first start founds the installation and binds what it is.
+    /// Opens a store that was founded: proves every profile, finds every key, brings the database to
+    /// this program's form.
     ///
     /// # Errors
+    /// [`CentralError::Unfounded`] where nobody founded it, and then nothing is changed;
     /// [`CentralError::Setup`] where keys or profiles are missing, where the database belongs to
     /// another environment or another audit key, and in production where a master key is a
     /// published one; [`CentralError::Release`] where a profile is not released as it is; the
     /// profile's, the token's and the database's failures.
     pub async fn open(config: Config) -> Result<Self> {
+        be_founded(&config.database).await?;
+        Self::establish(config).await
+    }
+
+    /// Opens a store as [`Central::open`] does, and founds it where nobody did: the database gets
+    /// its form, and is bound to what the installation is.
+    ///
+    /// # Errors
+    /// As [`Central::open`], but for [`CentralError::Unfounded`].
+    pub async fn establish(config: Config) -> Result<Self> {
         check_masters(&config.keys, &config.token, config.environment)?;
         let mut loaded = load_chips(&config)?;
         let (documents, plans) = load_documents(&config, &mut loaded)?;

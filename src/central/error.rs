@@ -88,6 +88,14 @@ pub enum CentralError {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// Nobody founded the store.
+    #[error(
+        "no store was founded in {database}; zimogs central init founds it, zimogs central restore brings one back"
+    )]
+    Unfounded {
+        /// Which database, without any password.
+        database: String,
+    },
     /// What is for a test was to serve in production, or the reverse.
     #[error("the installation cannot start: {reason}")]
     Environment {
@@ -280,6 +288,7 @@ impl CentralError {
             | Self::Damaged { .. }
             | Self::Lacking { .. } => Some(Outcome::Failed),
             Self::Setup { .. }
+            | Self::Unfounded { .. }
             | Self::Environment { .. }
             | Self::Release(_)
             | Self::Audit { .. }

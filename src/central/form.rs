@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
+use sqlx::{AnyConnection, Connection as _};
 
 use crate::database::DatabaseSource;
-use crate::error::Result;
+use crate::error::{CentralError, Result};
 use crate::{postgres, sqlite};
 
 /// How a database's form relates to this program's.
@@ -20,6 +20,8 @@ pub struct DatabaseForm {
     pub unknown: usize,
     /// How many tables it has, if nothing of this program is in it: they are somebody else's.
     pub foreign: usize,
+    /// Whether somebody founded a store in it.
+    pub is_founded: bool,
 }
 
 /// Looks which form a database has. One that is not there yet has none.
@@ -36,43 +38,63 @@ pub async fn database_form(source: &DatabaseSource) -> Result<DatabaseForm> {
             (&postgres::MIGRATIONS, postgres::connect(address).await?)
         }
     };
-    let is_there = match source {
-        DatabaseSource::Sqlite(_) => {
-            "SELECT count(*) FROM sqlite_master WHERE name = '_sqlx_migrations'"
-        }
-        DatabaseSource::Postgres(_) => {
-            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'"
-        }
+    let (named, tables) = match source {
+        DatabaseSource::Sqlite(_) => (
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table'",
+        ),
+        DatabaseSource::Postgres(_) => (
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1",
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()",
+        ),
     };
-    let is_there: i64 = sqlx::query_scalar(is_there)
-        .fetch_one(&mut database)
-        .await?;
-    let mut foreign = 0;
-    let made: Vec<i64> = match is_there {
-        0 => {
-            let tables = match source {
-                DatabaseSource::Sqlite(_) => {
-                    "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
-                }
-                DatabaseSource::Postgres(_) => {
-                    "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
-                }
-            };
-            let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut database).await?;
-            foreign = usize::try_from(tables).unwrap_or(0);
-            Vec::new()
-        }
-        _ => {
+    let mut form = if has(&mut database, named, "_sqlx_migrations").await? {
+        let made: Vec<i64> =
             sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
                 .fetch_all(&mut database)
-                .await?
+                .await?;
+        compared(steps, &made)
+    } else {
+        let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut database).await?;
+        DatabaseForm {
+            foreign: usize::try_from(tables).unwrap_or(usize::MAX),
+            ..compared(steps, &[])
         }
     };
+    if form.applied > 0 && has(&mut database, named, "installation").await? {
+        let founded: i64 = sqlx::query_scalar("SELECT count(*) FROM installation")
+            .fetch_one(&mut database)
+            .await?;
+        form.is_founded = founded > 0;
+    }
     database.close().await?;
-    Ok(DatabaseForm {
-        foreign,
-        ..compared(steps, &made)
-    })
+    Ok(form)
+}
+
+async fn has(database: &mut AnyConnection, named: &'static str, table: &str) -> Result<bool> {
+    let found: i64 = sqlx::query_scalar(named)
+        .bind(table)
+        .fetch_one(database)
+        .await?;
+    Ok(found > 0)
+}
+
+/// Demands that somebody founded the store that is kept here; nothing is changed.
+///
+/// # Errors
+/// [`CentralError::Unfounded`] where the database is not there, empty or somebody else's; those of
+/// [`database_form`].
+pub async fn be_founded(source: &DatabaseSource) -> Result<()> {
+    let form = database_form(source).await?;
+    // What a newer program founded is told as that when it is opened.
+    if form.is_founded || form.unknown > 0 {
+        return Ok(());
+    }
+    let database = match source {
+        DatabaseSource::Sqlite(path) => path.display().to_string(),
+        DatabaseSource::Postgres(address) => address.to_string(),
+    };
+    Err(CentralError::Unfounded { database })
 }
 
 fn compared(steps: &Migrator, made: &[i64]) -> DatabaseForm {
@@ -83,6 +105,7 @@ fn compared(steps: &Migrator, made: &[i64]) -> DatabaseForm {
         pending,
         unknown: made.iter().filter(|step| !known.contains(step)).count(),
         foreign: 0,
+        is_founded: false,
     }
 }
 
@@ -105,6 +128,7 @@ mod tests {
         let database = Database::open(&source).await.unwrap();
         let whole = database_form(&source).await.unwrap();
         assert_eq!((whole.pending, whole.unknown), (0, 0));
+        assert!(!whole.is_founded, "a form alone is no store");
         let mut tx = database.write().await.unwrap();
         sqlx::query("UPDATE _sqlx_migrations SET version = 9999 WHERE version = $1")
             .bind(whole.applied)

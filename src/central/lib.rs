@@ -157,7 +157,7 @@ pub use erasure::{Erased, Overdue};
 pub use error::CentralError;
 pub use expected::Expected;
 pub use following::{Followed, Moved};
-pub use form::{DatabaseForm, database_form};
+pub use form::{DatabaseForm, be_founded, database_form};
 pub use gauges::{Gauges, PoolUse, Queued};
 pub use handling::Handling;
 pub use history::{History, HistoryLine};

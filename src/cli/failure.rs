@@ -106,6 +106,7 @@ impl From<CentralError> for Failure {
             | CentralError::NoSession
             | CentralError::SecondPerson
             | CentralError::TooSoon { .. }
+            | CentralError::Unfounded { .. }
             | CentralError::Environment { .. } => Kind::Refused,
             CentralError::Invalid { .. } => Kind::Usage,
             CentralError::Token(_) | CentralError::KeyMissing { .. } | CentralError::WrongKeys => {

@@ -366,12 +366,19 @@ impl Installation {
         Ok(turn)
     }
 
-    /// Opens the central store.
+    /// Opens the central store, which was founded.
     pub(crate) async fn central(
         &self,
         token: Token,
         profiles: &Profiles,
     ) -> Result<Central, Failure> {
+        // Before a test makes the authorities of travel documents that it has not.
+        central::be_founded(&self.database()?).await?;
+        Ok(Central::open(self.config(token, profiles)?).await?)
+    }
+
+    /// Returns what the central store is opened with.
+    fn config(&self, token: Token, profiles: &Profiles) -> Result<central::Config, Failure> {
         let mut certificates = CertificateShelf::default();
         for name in profiles.certificates.names() {
             certificates.put(name, profiles.certificates.text(name).unwrap_or_default());
@@ -393,7 +400,7 @@ impl Installation {
         let travel = self.settings.travel.as_ref();
         let travel =
             travel.map(|travel| travel.open(&token, &self.folder, self.settings.environment));
-        Central::open(central::Config {
+        Ok(central::Config {
             database: self.database()?,
             environment: self.settings.environment,
             token,
@@ -414,8 +421,6 @@ impl Installation {
             station: "central".into(),
             clock: Arc::new(SystemClock),
         })
-        .await
-        .map_err(Failure::from)
     }
 
     /// Returns the certificate profile of its own authority.

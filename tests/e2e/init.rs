@@ -116,7 +116,7 @@ impl Site {
     }
 }
 
-fn made(told: &Value) -> Vec<&str> {
+pub(crate) fn made(told: &Value) -> Vec<&str> {
     let made = told["made"].as_array().unwrap().iter();
     made.map(|step| step.as_str().unwrap()).collect()
 }

@@ -36,6 +36,7 @@ mod people;
 mod pins;
 #[path = "../postgres/server.rs"]
 mod postgres;
+mod production;
 mod registers;
 mod release;
 mod reports;

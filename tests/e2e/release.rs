@@ -1,9 +1,9 @@
-//! Releasing profiles: two people sign, openssl judges their signatures, and an installation
-//! that is in production opens with nothing else.
+//! Releasing profiles: two people sign, and openssl judges their signatures. That production opens
+//! with nothing else is in `production`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -11,11 +11,14 @@ use base64::engine::general_purpose::STANDARD;
 use hsm::SoftHsmFolder;
 use serde_json::Value;
 
-use crate::world::{json, project, run, text, zimogs};
+use crate::vault::Vault;
+use crate::world::{run, text, zimogs};
 
 /// An office with profiles of its own.
 struct Office {
     folder: tempfile::TempDir,
+    /// Where somebody has a key in a token.
+    vault: Option<Vault>,
 }
 
 impl Office {
@@ -24,7 +27,10 @@ impl Office {
         for kind in ["chips", "documents"] {
             fs::create_dir(folder.path().join(kind)).unwrap();
         }
-        let office = Self { folder };
+        let office = Self {
+            folder,
+            vault: None,
+        };
         let variant = "extends = \"lateid-v2\"\nname = \"office-chip\"\n";
         fs::write(office.path("chips/office-chip.toml"), variant).unwrap();
         office
@@ -38,9 +44,9 @@ impl Office {
         let mut command = zimogs();
         command.current_dir(self.folder.path()).arg("profile");
         command.args(arguments);
-        let tokens = self.path("installation/token");
-        if tokens.exists() {
-            SoftHsmFolder::prepare(&tokens).unwrap().apply(&mut command);
+        if let Some(vault) = &self.vault {
+            let tokens = SoftHsmFolder::prepare(&vault.path("softhsm")).unwrap();
+            tokens.apply(&mut command);
         }
         command
     }
@@ -233,179 +239,21 @@ fn an_unsound_profile_is_not_signed() {
     }
 }
 
-/// The shipped profiles by which documents are made.
-const PROFILES: [&str; 9] = [
-    "documents/eid-card.toml",
-    "documents/id-card.toml",
-    "documents/passport.toml",
-    "documents/residence-permit.toml",
-    "documents/repressed-person.toml",
-    "documents/resistance-member.toml",
-    "documents/war-participant.toml",
-    "chips/lateid-v2.toml",
-    "chips/icao-lds.toml",
-];
-
 #[test]
-fn an_installation_in_production_opens_with_released_profiles_only() {
-    let office = Office::new();
-    let data = office.path("installation");
-    let demo = [
-        "demo",
-        "--documents",
-        "1",
-        "--exit-when-done",
-        "--json",
-        "--data",
-    ];
-    run(zimogs().args(demo).arg(&data));
-    // What is shipped is an example: whoever means it puts their own in.
-    let own = office.path("own/certificates");
-    fs::create_dir_all(&own).unwrap();
-    for name in ["eid-authentication", "eid-signature", "pilot-ca"] {
-        let text = fs::read_to_string(project("certs").join(format!("{name}.toml"))).unwrap();
-        let text = text
-            .replace("1.3.6.1.4.1.32473", "1.3.6.1.4.1.32061")
-            .replace("example.org", "office.lv")
-            .replace("NTRLV-00000000000", "NTRLV-40003011203")
-            .replace("\"PILOT eID CA\"", "\"Office eID CA\"");
-        fs::write(own.join(format!("{name}.toml")), text).unwrap();
-    }
-    let opened = |data: &Path, options: &[&str]| {
-        let mut command = zimogs();
-        let output = command
-            .args(["central", "documents", "--data"])
-            .arg(data)
-            .args(options)
-            .output();
-        let output = output.unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), said)
-    };
-    let folder = office.path("own");
-    let documents = |data: &Path| opened(data, &["--profiles", folder.to_str().unwrap()]);
-    assert_eq!(
-        opened(&data, &[]).0,
-        0,
-        "a test installation demands nothing"
+fn a_key_in_a_token_signs_beside_one_in_a_file() {
+    let mut office = Office::new();
+    let vault = Vault::new();
+    let pin = vault.path("pin");
+    let file = format!(
+        "key = \"juris\"\n[token]\nlabel = \"vault\"\npin_file = \"{}\"\n",
+        pin.display()
     );
-
-    // What is altered runs nowhere.
-    let releases = data.join("releases/documents");
-    fs::create_dir_all(&releases).unwrap();
-    fs::write(releases.join("eid-card.release"), "nonsense\n").unwrap();
-    let (code, said) = opened(&data, &[]);
-    assert_eq!(code, 5, "{said}");
-    assert!(said.contains("\"eid-card\""), "{said}");
-    fs::remove_dir_all(data.join("releases")).unwrap();
-
-    // The same keys, founded for production.
-    for file in ["central.db", "central.db-wal", "central.db-shm"] {
-        let _ = fs::remove_file(data.join(file));
-    }
-    let settings = fs::read_to_string(data.join("installation.toml")).unwrap();
-    let settings = settings
-        .replace("\"test\"", "\"production\"")
-        .replace("\"XA\"", "\"PA\"");
-    fs::write(data.join("installation.toml"), settings).unwrap();
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("\"eid-card\" has no release"), "{said}");
-
-    // One key is in a file, the other in a token.
+    fs::write(office.path("juris.toml"), file).unwrap();
+    office.vault = Some(vault);
     office.hire("anna", "anna.pem");
-    fs::write(
-        office.path("juris.toml"),
-        "key = \"juris\"\n[token]\nlabel = \"zimogs\"\npin_file = \"installation/token/pin\"\n",
-    )
-    .unwrap();
     office.hire("juris", "juris.toml");
-    for (person, key) in [("anna", "anna.pem"), ("juris", "juris.toml")] {
-        for profile in PROFILES {
-            let file = project("firmware-profiles").join(profile);
-            let release = data
-                .join("releases")
-                .join(profile)
-                .with_extension("release");
-            let (file, release) = (file.to_str().unwrap(), release.to_str().unwrap());
-            let arguments = ["sign", file, "--as", person, "--key", key, "--out", release];
-            office.ends(&arguments).with(0, "of 2 signatures");
-        }
-    }
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("no list of releasers"), "{said}");
-    fs::copy(office.path("releasers.txt"), data.join("releasers.txt")).unwrap();
-
-    // By which profiles certificates are issued is signed too.
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    let lacking = "certificate profile \"eid-authentication\" has no release";
-    assert!(said.contains(lacking), "{said}");
-    for (person, key) in [("anna", "anna.pem"), ("juris", "juris.toml")] {
-        for name in ["eid-authentication", "eid-signature", "pilot-ca"] {
-            let file = format!("releases/certificates/{name}.release");
-            let release = data.join(file);
-            let release = release.to_str().unwrap();
-            let text = own.join(format!("{name}.toml"));
-            let text = text.to_str().unwrap();
-            let arguments = ["sign", text, "--as", person, "--key", key, "--out", release];
-            office.ends(&arguments).with(0, "kind certificate");
-        }
-    }
-    // Who signs travel documents is a pilot's: the state names its own, or nobody.
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("PILOT CSCA"), "{said}");
-    let settings = fs::read_to_string(data.join("installation.toml")).unwrap();
-    let (settings, _) = settings.split_once("[travel]").unwrap();
-    fs::write(data.join("installation.toml"), settings).unwrap();
-    // The keys were a test's, and stay one.
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("bound to \"test\""), "{said}");
-    // A token that is bound to nothing is what `zimogs hsm init` makes.
-    let pin = fs::read_to_string(data.join("token/pin")).unwrap();
-    let mut unbind = Command::new("pkcs11-tool");
-    SoftHsmFolder::prepare(&data.join("token"))
-        .unwrap()
-        .apply(&mut unbind);
-    let arguments = [
-        "--token-label",
-        "zimogs",
-        "--login",
-        "--pin",
-        &pin,
-        "--delete-object",
-    ];
-    let config = hsm::TokenConfig::parse(include_str!("../../hsm-config/softhsm2.toml")).unwrap();
-    let module = config
-        .modules()
-        .iter()
-        .find(|module| module.exists())
-        .unwrap();
-    unbind.arg("--module").arg(module).args(arguments);
-    run(unbind.args(["--type", "data", "--label", "zimogs environment"]));
-    // A store that nobody was given an account in opens, and refuses the one who asks.
-    let (code, said) = documents(&data);
-    assert_eq!(code, 4, "{said}");
-    assert!(said.contains("no such account"), "{said}");
-
-    // It is founded but for its first administrator.
-    let mut init = zimogs();
-    init.args(["central", "init", "--json", "--administrator", "anna"]);
-    let init = init.arg("--data").arg(&data).arg("--profiles").arg(&folder);
-    let told = json(init);
-    assert_eq!(told["made"], serde_json::json!(["administrator"]));
-    assert_eq!(told["environment"], "production");
-    let mut users = zimogs();
-    users.args(["central", "user", "list", "--json", "--as", "anna"]);
-    let users = json(
-        users
-            .arg("--data")
-            .arg(&data)
-            .arg("--profiles")
-            .arg(&folder),
-    );
-    assert_eq!(users[0]["account"], "anna");
+    office.sign("anna", "anna.pem").with(0, "1 of 2");
+    office.sign("juris", "juris.toml").with(0, "2 of 2");
+    let (code, verdict) = office.released();
+    assert_eq!((code, &verdict["state"]), (0, &"released".into()));
 }

@@ -273,7 +273,7 @@ async fn store(database: DatabaseSource) -> Result<Store, Box<dyn Error>> {
     documents.put("repressed-person", DOCUMENT);
     let mut certificates = CertificateShelf::default();
     certificates.put("pilot-ca", AUTHORITY);
-    let central = Central::open(Config {
+    let central = Central::establish(Config {
         database,
         environment: Environment::Test,
         token: Arc::new(token),

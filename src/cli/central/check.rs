@@ -224,6 +224,11 @@ async fn store(installation: &Installation, options: &Check, found: &mut Finding
             let next = "run the newer program that made them";
             return found.failed("database", Kind::Failed, said, next);
         }
+        Ok(form) if !form.is_founded => {
+            let said = "no store was founded in it";
+            let next = "zimogs central init, or bring one back (zimogs central restore)";
+            return found.failed("database", Kind::Refused, said, next);
+        }
         Ok(form) if form.pending > 0 => {
             // Opening it would change it, which a check does not.
             let said = format!(

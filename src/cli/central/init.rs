@@ -154,8 +154,8 @@ pub(crate) fn run(options: &Init) -> Result<(), Failure> {
         made.steps.push("keys");
     }
     runtime.block_on(async {
-        let central = installation.central(token, &profiles).await?;
-        if !has_books {
+        let central = installation.found_central(token, &profiles).await?;
+        if !form.is_founded {
             made.steps.push("store");
         }
         let founded = async {

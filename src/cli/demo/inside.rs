@@ -82,7 +82,7 @@ async fn demo(
     let token = installation.found_token()?;
     installation.make_keys(&token, Some(&transport), None)?;
     let central = installation
-        .central(token, &profiles)
+        .found_central(token, &profiles)
         .await?
         .on_own_machine();
     people(&central).await?;

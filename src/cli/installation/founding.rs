@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use card::gp::Key;
-use central::{KeyLabels, StoreKey};
+use central::{Central, KeyLabels, StoreKey};
 use document::{Environment, Series};
 use hsm::{Secret, Token, TokenConfig};
 use zeroize::Zeroizing;
@@ -24,6 +24,7 @@ use super::{Envelopes, Extras, Installation, SETTINGS, Settings, TOKEN};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::{self as keys, NewKey, Officers};
 use crate::cli::serving::write_secret;
+use crate::cli::shipped::Profiles;
 use crate::cli::{database, files, shipped, travel};
 
 /// The PIN of a token that is being made; it gets its own name when the token is whole.
@@ -329,11 +330,20 @@ impl Installation {
                     named(&transports)
                 );
                 return Err(Failure::new(Kind::Refused, fault).with_hint(
-                    "two officers take it in (zimogs hsm import, or zimogs hsm ceremony components); then run this again",
+                    "two officers take it in, with its label and --as master (zimogs hsm import, or zimogs hsm ceremony components); then run this again",
                 ));
             }
         }
         Ok(made)
+    }
+
+    /// Opens the central store; founds it where that was not done, or cut off.
+    pub(crate) async fn found_central(
+        &self,
+        token: Token,
+        profiles: &Profiles,
+    ) -> Result<Central, Failure> {
+        Ok(Central::establish(self.config(token, profiles)?).await?)
     }
 
     /// Demands that token and database belong together: books are those that the token founded, and

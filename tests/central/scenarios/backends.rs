@@ -107,7 +107,7 @@ fn connections_that_are_cut_under_load_leave_nothing_half() {
             let mut house = house;
             house.central.close().await;
             house.database = cluster::source(&cluster.folder, "cut");
-            house.central = Central::open(house.config())
+            house.central = Central::establish(house.config())
                 .await
                 .unwrap()
                 .on_own_machine();

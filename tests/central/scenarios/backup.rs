@@ -144,7 +144,7 @@ fn a_server_comes_back_as_of_a_moment_and_is_judged_before_it_serves() {
             cluster::administer(&server.folder, "CREATE DATABASE books").await;
             house.central.close().await;
             house.database = cluster::source(&server.folder, "books");
-            house.central = Central::open(house.config())
+            house.central = Central::establish(house.config())
                 .await
                 .unwrap()
                 .on_own_machine();

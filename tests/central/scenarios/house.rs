@@ -173,7 +173,7 @@ impl House {
         let database = cluster::another(folder.path(), "central").await;
         let mut config = config(&database, &token, &clock);
         adapt(&mut config);
-        let central = Central::open(config).await.unwrap().on_own_machine();
+        let central = Central::establish(config).await.unwrap().on_own_machine();
         let house = Self {
             central,
             clock,
@@ -197,7 +197,7 @@ impl House {
         let house = Self {
             clock,
             database,
-            ..self.with(Central::open(config).await.unwrap().on_own_machine())
+            ..self.with(Central::establish(config).await.unwrap().on_own_machine())
         };
         house.found().await;
         house

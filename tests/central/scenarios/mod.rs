@@ -14,6 +14,7 @@ mod duties;
 mod envelopes;
 mod erased_biometrics;
 mod evidence;
+mod founding;
 mod hindered;
 mod house;
 mod imported;

@@ -66,7 +66,7 @@ fn production_refuses_chips_whose_keys_the_world_knows() {
                     config.database = house
                         .another(&format!("{environment}-{}", fault.unwrap_or("none")))
                         .await;
-                    let opened = Central::open(config).await;
+                    let opened = Central::establish(config).await;
                     match fault.filter(|_| environment == Environment::Production) {
                         // Its keys are not what stands in the way.
                         None if environment == Environment::Production => {
@@ -102,7 +102,7 @@ async fn refusal(house: &House, name: &str, adapt: impl FnOnce(&mut Config)) -> 
     config.series = "PA".into();
     config.database = house.another(name).await;
     adapt(&mut config);
-    match Central::open(config).await {
+    match Central::establish(config).await {
         Err(error) => error,
         Ok(_) => panic!("it opened"),
     }
@@ -161,7 +161,10 @@ fn a_draft_that_does_not_load_stops_no_production() {
             let mut test = house.config();
             test.chips.put("draft", draft);
             test.database = house.another("test").await;
-            assert!(Central::open(test).await.is_err(), "a test says so at once");
+            assert!(
+                Central::establish(test).await.is_err(),
+                "a test says so at once"
+            );
         },
     );
 }
@@ -194,7 +197,7 @@ fn masters_of_another_kind_than_a_chip_wants_are_found_at_the_start() {
                     .iter()
                     .map(|(set, label)| (set.to_string(), label.to_string()));
                 config.keys.masters.extend(labels);
-                let opened = Central::open(config).await;
+                let opened = Central::establish(config).await;
                 assert_eq!(opened.is_ok(), opens, "{case}: {:?}", opened.err());
             }
         },

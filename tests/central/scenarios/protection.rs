@@ -497,7 +497,7 @@ fn what_an_earlier_version_stored_is_encrypted_when_it_opens() {
 
             let mut config = house.config();
             config.database = DatabaseSource::Sqlite(file.clone());
-            let central = Central::open(config).await.unwrap().on_own_machine();
+            let central = Central::establish(config).await.unwrap().on_own_machine();
             let clear = [
                 "Pirkstiņa",
                 "17048816377",

@@ -256,7 +256,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
             let mut house = house;
             house.central.close().await;
             house.database = cluster::source(&cluster.folder, "killed");
-            house.central = Central::open(house.config())
+            house.central = Central::establish(house.config())
                 .await
                 .unwrap()
                 .on_own_machine();

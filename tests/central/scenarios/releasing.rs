@@ -65,7 +65,7 @@ fn a_production_store_opens_with_released_profiles_only() {
                 );
                 config
             };
-            let refused = Central::open(config(1)).await;
+            let refused = Central::establish(config(1)).await;
             let Err(CentralError::Release(error)) = refused else {
                 panic!("one signature is not enough")
             };
@@ -77,14 +77,17 @@ fn a_production_store_opens_with_released_profiles_only() {
             let draft = ChipProfile::load(&stale.chips, "draft").unwrap();
             release(&mut stale, Released::chip(&draft).unwrap(), &people);
             stale.chips.put("draft", format!("{text}# changed\n"));
-            let refused = Central::open(stale).await;
+            let refused = Central::establish(stale).await;
             assert!(
                 matches!(refused, Err(CentralError::Release(error)) if error.is_alteration()),
                 "what was changed after its release"
             );
 
             // Nothing was founded until now: the series of this start is the one that counts.
-            let central = Central::open(config(2)).await.unwrap().on_own_machine();
+            let central = Central::establish(config(2))
+                .await
+                .unwrap()
+                .on_own_machine();
             assert_eq!(central.environment(), Environment::Production);
             central.close().await;
             assert!(Central::open(config(1)).await.is_err(), "nor later");
@@ -92,7 +95,7 @@ fn a_production_store_opens_with_released_profiles_only() {
             let mut tests = config(2);
             tests.database = house.another("other").await;
             tests.token = Arc::clone(&house.token);
-            let refused = Central::open(tests).await;
+            let refused = Central::establish(tests).await;
             assert!(
                 matches!(refused, Err(CentralError::Environment { reason }) if reason.contains("bound to \"test\""))
             );
@@ -104,7 +107,7 @@ fn a_production_store_opens_with_released_profiles_only() {
                 config.certificates.put(name, text.as_str());
                 let certificate = Released::certificate(name, &text).unwrap();
                 release(&mut config, certificate, &people);
-                let refused = Central::open(config).await;
+                let refused = Central::establish(config).await;
                 assert!(
                     matches!(refused, Err(CentralError::Environment { reason }) if reason.contains(name)),
                     "{word}"

@@ -721,7 +721,7 @@ fn production_refuses_the_published_key() {
             config.database = house.another("other").await;
             (config.environment, config.series) = (Environment::Production, "PA".into());
             assert!(
-                matches!(Central::open(config).await, Err(CentralError::Environment { reason }) if reason.contains("published"))
+                matches!(Central::establish(config).await, Err(CentralError::Environment { reason }) if reason.contains("published"))
             );
             let mut missing = house.config();
             missing.keys.audit = "nowhere".into();

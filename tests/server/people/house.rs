@@ -205,7 +205,7 @@ impl House {
         labels.generate_missing(&token).unwrap();
         let folder = TempDir::new().unwrap();
         let clock = Arc::new(ShiftedClock::default());
-        let opened = Central::open(config(&folder, &token, &clock)).await;
+        let opened = Central::establish(config(&folder, &token, &clock)).await;
         let central = opened.unwrap();
         let administrator = Actor {
             station: "console".into(),

@@ -140,7 +140,7 @@ impl House {
         ] {
             certificates.put(name, text);
         }
-        let opened = Central::open(Config {
+        let opened = Central::establish(Config {
             database: self.database.clone(),
             environment: Environment::Test,
             token: Arc::clone(&self.token),
