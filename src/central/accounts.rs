@@ -228,8 +228,13 @@ impl Central {
     }
 }
 
+/// The target of the trace of what is judged.
+const JUDGED: &str = "central::judged";
+
 /// Judges whether the actor may do an act, as of now and in this transaction.
 pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> Result<Person> {
+    // For tests: what an act judges is what its operation announces.
+    tracing::trace!(target: JUDGED, right = act.name());
     check_name("a station", &actor.station)?;
     let name = actor.person.to_lowercase();
     let rows = sqlx::query(

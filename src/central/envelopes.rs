@@ -271,7 +271,7 @@ impl Central {
     ) -> Result<()> {
         check_cause(cause)?;
         let mut tx = self.write().await?;
-        let person = authorise(&mut tx, actor, Act::PrintEnvelope).await?;
+        let person = authorise(&mut tx, actor, Act::DispatchEnvelope).await?;
         let witness = Person::witness(&mut tx, self.presence(), witness).await?;
         four_eyes(&person.name, &witness.name).map_err(|_| {
             CentralError::refused("an envelope is destroyed before a witness; name another person")

@@ -76,8 +76,6 @@ named! {
         CancelDocument = "cancel-document",
         /// Revoke a handed-over document.
         RevokeDocument = "revoke-document",
-        /// Revoke a certificate.
-        RevokeCertificate = "revoke-certificate",
         /// Say what became of a certificate that its authority cannot be asked about.
         ClearCertificate = "clear-certificate",
         /// Publish for the embedded authority: lists, its responder, its endpoint.
@@ -100,8 +98,6 @@ named! {
         PrintEnvelope = "print-envelope",
         /// Send or give out a PIN envelope.
         DispatchEnvelope = "dispatch-envelope",
-        /// Release a profile for use.
-        ReleaseProfile = "release-profile",
         /// Generate, rotate or destroy keys.
         ManageKeys = "manage-keys",
         /// Open or close a series of document numbers.
@@ -160,7 +156,6 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::ReportMishap => matches!(role, Quality | Clerk | SecurityOfficer),
         Act::GiveUpLease
         | Act::ConcedeDocument
-        | Act::ReleaseProfile
         | Act::AdmitSourceKey
         | Act::ManageKeys
         | Act::ClearCertificate
@@ -170,10 +165,9 @@ pub const fn may(role: Role, act: Act) -> bool {
             matches!(role, SecurityOfficer)
         }
         Act::CancelDocument => matches!(role, Approver | SecurityOfficer),
-        Act::RevokeDocument
-        | Act::RevokeCertificate
-        | Act::SuspendDocument
-        | Act::ReportDocumentLost => matches!(role, Clerk | SecurityOfficer),
+        Act::RevokeDocument | Act::SuspendDocument | Act::ReportDocumentLost => {
+            matches!(role, Clerk | SecurityOfficer)
+        }
         // What is destroyed is out of use: its PINs open nothing.
         Act::ReceiveBlanks
         | Act::MoveBlanks

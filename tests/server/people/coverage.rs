@@ -8,11 +8,14 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
+use openssl::x509::X509ReqBuilder;
 use serde_json::{Value, json};
 
 use super::house::{House, PASSWORD, sample, wide, with_server};
+use super::judged::Judged;
 use crate::openapi;
 
 /// An operation as the document has it.
@@ -21,6 +24,8 @@ struct Listed {
     path: String,
     open: bool,
     right: Option<String>,
+    /// The right that serves as well.
+    or_right: Option<String>,
     action: Option<String>,
     when: String,
 }
@@ -35,6 +40,7 @@ fn listed() -> BTreeMap<String, Listed> {
                 path: path.clone(),
                 open: operation["security"] == json!([]),
                 right: text("/x-right").map(str::to_owned),
+                or_right: text("/x-or-right").map(str::to_owned),
                 action: text("/x-audit/action").map(str::to_owned),
                 when: text("/x-audit/when").unwrap_or_default().to_owned(),
             };
@@ -94,6 +100,20 @@ impl Case {
 
 const PAPER: &str = "APP-2026-000029";
 const CARD: &str = "APP-2026-000001";
+
+/// What takes nobody's name in the store: it shows nothing of a person, and its right is judged at
+/// the door alone. Every other operation's is judged again where it is done.
+const AT_THE_DOOR: [&str; 3] = ["showOwnKey", "showRetention", "listOverdue"];
+
+/// Returns a station's request for a certificate, Base64.
+fn station_request() -> String {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    let mut request = X509ReqBuilder::new().unwrap();
+    request.set_pubkey(&key).unwrap();
+    request.sign(&key, MessageDigest::sha256()).unwrap();
+    STANDARD.encode(request.build().to_der().unwrap())
+}
 
 /// One line for each operation that takes a right, in an order in which one follows the other.
 fn cases() -> Vec<Case> {
@@ -282,8 +302,8 @@ fn cases() -> Vec<Case> {
             404,
         ),
         case("showOwnKey", "clerk", "auditor", "", 200),
-        case("askStation", "officer", "administrator", "", 400)
-            .with(json!({ "station": "riga-1", "request": "MIIB" })),
+        case("askStation", "officer", "administrator", "", 201)
+            .with(json!({ "station": "riga-9", "request": station_request() })),
         case("confirmStation", "administrator", "officer", "riga-1", 404)
             .with(json!({ "key": "00" })),
         case("placeStation", "officer", "administrator", "riga-1", 204)
@@ -412,6 +432,8 @@ fn nobody_the_wrong_role_and_the_right_one() {
             assert_eq!(got.status, 201, "{}", got.body);
             house.spare_session().await;
             let names = names(&house).await;
+            let judged = Judged::listen();
+            let mut otherwise = Vec::new();
             for case in cases() {
                 let name = case.operation;
                 let operation = &listed[name];
@@ -457,8 +479,16 @@ fn nobody_the_wrong_role_and_the_right_one() {
                     house.confirm(witness, got.text("/id")).await;
                 }
                 let before = house.entries().await.len();
+                judged.take();
                 let got = send(&house, Some(case.right), operation, &case, &part).await;
                 assert_eq!(got.status, case.status, "{name}: {}", got.body);
+                let judged = judged.take();
+                let announced = [&operation.right, &operation.or_right];
+                let is_announced = |right: &String| announced.contains(&&Some(right.clone()));
+                let at_least = if AT_THE_DOOR.contains(&name) { 1 } else { 2 };
+                if judged.len() < at_least || !judged.iter().all(is_announced) {
+                    otherwise.push((name, judged));
+                }
                 let entries = house.entries().await;
                 let own = entries[before..]
                     .iter()
@@ -477,6 +507,7 @@ fn nobody_the_wrong_role_and_the_right_one() {
                     assert!(own.is_none(), "{name} shows no holder");
                 }
             }
+            assert!(otherwise.is_empty(), "judged otherwise: {otherwise:#?}");
         },
     );
 }

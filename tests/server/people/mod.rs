@@ -4,6 +4,7 @@ mod both_ways;
 mod coverage;
 mod document;
 mod house;
+mod judged;
 mod manners;
 mod metrics;
 #[path = "../../missing/missing.rs"]
