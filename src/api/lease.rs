@@ -41,7 +41,14 @@ pub struct LeaseRequest {
     /// it. Empty: the blank is not known yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chips: Vec<String>,
+    /// The identities of the documents of which it may be one, at most [`MOST_AMONG`]: those of a
+    /// batch. Empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub among: Vec<Uuid>,
 }
+
+/// The most documents that a request for a lease may name.
+pub const MOST_AMONG: usize = 64;
 
 /// A profile, pinned by the SHA-256 of its text: the station refuses to run another.
 #[serde_as]
@@ -60,6 +67,9 @@ pub struct ProfilePin {
 pub struct Lease {
     /// The lease.
     pub id: LeaseId,
+    /// The document's identity at the store, which stays when it gets another number.
+    #[serde(default)]
+    pub identity: Uuid,
     /// What is to be done: to make the document, or to give the finished one new PINs.
     #[serde(default)]
     pub purpose: Purpose,

@@ -1,6 +1,6 @@
 //! The queue: which document a slot makes next, and how long it may take.
 
-use api::{Actor, Lease, LeaseId, LeaseRequest, ProfilePin};
+use api::{Actor, Lease, LeaseId, LeaseRequest, MOST_AMONG, ProfilePin};
 use audit::Control;
 use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
 use document::{Act, Purpose};
@@ -49,6 +49,11 @@ impl Central {
             return Err(CentralError::invalid(
                 "a slot's name has 1 to 128 bytes on one line",
             ));
+        }
+        if request.among.len() > MOST_AMONG {
+            return Err(CentralError::invalid(format!(
+                "a request for a lease names at most {MOST_AMONG} documents"
+            )));
         }
         if request.environment != self.environment() {
             return Err(CentralError::refused(format!(
@@ -222,8 +227,11 @@ impl Central {
                 digest,
             })
         };
+        let identity = Uuid::parse_str(&document.id)
+            .map_err(|_| CentralError::damaged("a document's identity"))?;
         Ok(Lease {
             id: held.id,
+            identity,
             purpose: held.purpose,
             environment: self.environment(),
             chips: held
@@ -255,7 +263,8 @@ impl Central {
         let place = self.place_of_station(request.office.as_ref())?;
         let mut first: Option<(Turn, &DocumentProfile)> = None;
         for profile in self.document_profiles().iter().filter(is_served) {
-            let turn = first_in_queue(tx, &profile.name, place, self.skip_locked()).await?;
+            let at = (&*profile.name, place);
+            let turn = first_in_queue(tx, at, &request.among, self.skip_locked()).await?;
             if let Some(turn) = turn
                 && first.as_ref().is_none_or(|(other, _)| turn < *other)
             {

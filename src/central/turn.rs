@@ -16,10 +16,12 @@
 
 use document::OfficeCode;
 use sqlx::{AssertSqlSafe, Row};
+use uuid::Uuid;
 
 use crate::central::Central;
-use crate::database::Connection;
+use crate::database::{Connection, DbRow};
 use crate::error::{CentralError, Result};
+use crate::many_rows::{runs, tuples};
 
 /// The first of a profile's queue at a place. Turns are ordered: the smaller one comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,24 +50,70 @@ pub(crate) const IN_WORK: &str =
 /// What is on its way to its holder, and comes back where it goes missing or is damaged.
 const UNDER_WAY: &str = "state IN ('dispatched', 'at-office')";
 
-/// Returns whose turn it is among the documents of a profile that are made at a place.
+/// Returns whose turn it is among the documents of a profile that are made at a place; where some are
+/// named, among those.
 pub(crate) async fn first_in_queue(
     tx: &mut Connection,
-    profile: &str,
-    place: &str,
+    (profile, place): (&str, &str),
+    among: &[Uuid],
     skip_locked: &str,
 ) -> Result<Option<Turn>> {
+    if !among.is_empty() {
+        return first_among(tx, (profile, place), among, skip_locked).await;
+    }
     let row = sqlx::query(AssertSqlSafe(format!("{FIRST_IN_QUEUE} {skip_locked}")))
         .bind(profile)
         .bind(place)
         .fetch_optional(tx)
         .await?;
-    Ok(row.map(|row| Turn {
-        due: row.get("due"),
-        rank: u8::from(row.get::<i64, _>("urgent") == 0),
-        turn: row.get("turn"),
-        id: row.get("id"),
-    }))
+    Ok(row.as_ref().map(Turn::read))
+}
+
+/// As [`first_in_queue`], of the documents that are named. Each is found by its identity, however long
+/// the queue is.
+async fn first_among(
+    tx: &mut Connection,
+    (profile, place): (&str, &str),
+    among: &[Uuid],
+    skip_locked: &str,
+) -> Result<Option<Turn>> {
+    let mut first: Option<Turn> = None;
+    for run in runs(among) {
+        let named = tuples(run.len(), 1).replace(['(', ')'], "");
+        let (third, fourth) = (run.len() + 1, run.len() + 2);
+        let statement = format!(
+            "SELECT due, urgent, turn, id FROM document WHERE id IN ({named}) AND state = 'queued'
+             AND profile = ${third} AND place = ${fourth}
+             AND EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = document.application)
+             ORDER BY due, urgent DESC, turn LIMIT 1 {skip_locked}"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for id in run {
+            query = query.bind(id.to_string());
+        }
+        let row = query
+            .bind(profile)
+            .bind(place)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let turn = row.as_ref().map(Turn::read);
+        first = match (first, turn) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(first)
+}
+
+impl Turn {
+    fn read(row: &DbRow) -> Self {
+        Self {
+            due: row.get("due"),
+            rank: u8::from(row.get::<i64, _>("urgent") == 0),
+            turn: row.get("turn"),
+            id: row.get("id"),
+        }
+    }
 }
 
 impl Central {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod authorities;
+mod batch;
 mod card;
 mod caring;
 mod central;
@@ -29,6 +30,7 @@ mod telemetry;
 mod terminal;
 mod travel;
 mod unknown_keys;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -78,6 +80,9 @@ enum Command {
     /// Works at a station: its key and certificate.
     #[command(subcommand)]
     Station(station::Command),
+    /// Makes many documents at this station: from a list, a folder or the queue.
+    #[command(subcommand)]
+    Batch(batch::Command),
     /// Plays a register that sends applications: signs packages, reads answers.
     #[command(subcommand)]
     Register(register::Command),
@@ -110,6 +115,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Station(command) => station::run(&command),
+        Command::Batch(command) => batch::run(&command),
         Command::Register(command) => register::run(&command),
         Command::Report(command) => report::run(&command),
         Command::Pki(command) => pki::run(&command),

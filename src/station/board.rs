@@ -274,6 +274,7 @@ mod tests {
     fn finished(end: BlankEnd, centre: u64) -> Event {
         event(Happening::Finished {
             number: "XA0000001".into(),
+            document: uuid::Uuid::nil(),
             end,
             chips: Vec::new(),
             certificates: 0,

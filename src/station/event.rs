@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::{BlankEnd, ReportedChip};
 use document::Kind;
+use uuid::Uuid;
 
 /// Something that happened at a slot.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub enum Happening {
     Started {
         /// Its number.
         number: String,
+        /// Its identity at the store, which stays when it gets another number.
+        document: Uuid,
         /// Its kind.
         kind: Kind,
     },
@@ -55,6 +58,8 @@ pub enum Happening {
     Finished {
         /// Its number.
         number: String,
+        /// Its identity at the store.
+        document: Uuid,
         /// Where the blank ended.
         end: BlankEnd,
         /// The chips that were reached, with what passed through their readers.

@@ -10,6 +10,7 @@
 //!                                     └── RemoteCentre: over HTTPS, with the station's own key
 //! ```
 
+mod batch;
 mod blank;
 mod board;
 mod bridge;

@@ -220,8 +220,13 @@ impl Slot {
             article,
             office: self.shared.office.clone(),
             chips,
+            among: Vec::new(),
         };
         while !stop() && here()? {
+            let request = LeaseRequest {
+                among: self.shared.batch.next(),
+                ..request.clone()
+            };
             let asking = self.shared.centre.lease(actor, &request);
             let lease = match self.shared.runtime.block_on(asking) {
                 Err(ApiError::Unavailable { reason }) => {
@@ -272,6 +277,7 @@ impl Slot {
         let number = lease.record.number.to_string();
         self.tell(Happening::Started {
             number: number.clone(),
+            document: lease.identity,
             kind: lease.record.kind,
         });
         let named = lease.record.number;
@@ -294,6 +300,7 @@ impl Slot {
             .end(lease.id, end.clone(), done.chips.clone(), milliseconds)?;
         self.tell(Happening::Finished {
             number,
+            document: lease.identity,
             end,
             chips: done.chips,
             certificates: done.certificates,

@@ -12,7 +12,9 @@ use api::{Actor, Centre};
 use document::{Environment, OfficeCode};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
+use crate::batch::Batch;
 use crate::bridge::Patience;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
@@ -73,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) centre: Arc<dyn Centre>,
     pub(crate) shift: Shift,
     pub(crate) parking: Duration,
+    pub(crate) batch: Batch,
     /// What stops all slots from beginning anything, if anything does: a clock that is wrong.
     pub(crate) hindrance: Mutex<Option<String>>,
     pub(crate) runtime: Handle,
@@ -142,6 +145,7 @@ impl Station {
             centre,
             shift: Shift::begun(config.shift),
             parking: config.parking,
+            batch: Batch::default(),
             hindrance: Mutex::default(),
             runtime,
             readers,
@@ -225,6 +229,17 @@ impl Station {
         let journal = self.journal.lock();
         let journal = journal.unwrap_or_else(PoisonError::into_inner);
         journal.acts(most)
+    }
+
+    /// Has the slots make these documents alone, by their identities at the store.
+    pub fn confine(&self, documents: impl IntoIterator<Item = Uuid>) {
+        self.shared.batch.confine(documents);
+        self.shared.wake.1.notify_all();
+    }
+
+    /// Takes a document out of those that the slots are confined to.
+    pub fn strike_out(&self, document: Uuid) {
+        self.shared.batch.strike_out(document);
     }
 
     /// Ends the shift: nothing more is begun.

@@ -143,6 +143,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
         article: None,
         office: None,
         chips: Vec::new(),
+        among: Vec::new(),
     };
     let (mut sequence, mut blank) = (0, 0);
     while !work.is_over.load(Ordering::Relaxed) && blank < BLANKS {

@@ -370,6 +370,7 @@ fn a_station_goes_on_after_the_server_was_killed() {
         article: None,
         office: None,
         chips: Vec::new(),
+        among: Vec::new(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let lease = runtime.block_on(remote.lease(&actor, &request)).unwrap();

@@ -4,10 +4,12 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use vcard::farm::Farm;
 
@@ -100,6 +102,26 @@ fn order(demo: &Demo, folder: &Path) {
     }
 }
 
+/// Writes station.toml with one slot.
+fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
+    let setup = json!({
+        "environment": "test", "server": format!("https://{centre}"), "listen": "127.0.0.1:0",
+        "authority": demo.data.join("serve/stations.pem"),
+        "profiles": project("tests/profiles"),
+    });
+    let reader = json!(reader);
+    let setup = setup.as_object().unwrap().iter();
+    let setup: String = setup
+        .map(|(name, value)| format!("{name} = {value}\n"))
+        .collect();
+    let slot = "[[slots]]\nname = \"left slot\"\nchips = [{ product = \"esteid-2018\", reader = ";
+    fs::write(
+        at.folder().join("station.toml"),
+        format!("{setup}{slot}{reader} }}]\n"),
+    )
+    .unwrap();
+}
+
 /// Gives the operator's account a password.
 fn enrol(demo: &Demo, served: &Served) {
     let issued = told(&mut demo.central(&["user", "code", "operator", "--json"]));
@@ -150,22 +172,7 @@ fn a_station_from_its_first_shift_to_its_last() {
     assert!(lame.out.contains("station.toml"), "{}", lame.out);
     let refused = Ran::of(station(&["serve"]).output().unwrap());
     assert_ne!(refused.code, 0);
-    let setup = json!({
-        "environment": "test", "server": format!("https://{centre}"), "listen": "127.0.0.1:0",
-        "authority": demo.data.join("serve/stations.pem"),
-        "profiles": project("tests/profiles"),
-    });
-    let reader = json!(farm.readers()[0]);
-    let setup = setup.as_object().unwrap().iter();
-    let setup: String = setup
-        .map(|(name, value)| format!("{name} = {value}\n"))
-        .collect();
-    let slot = "[[slots]]\nname = \"left slot\"\nchips = [{ product = \"esteid-2018\", reader = ";
-    fs::write(
-        at.folder().join("station.toml"),
-        format!("{setup}{slot}{reader} }}]\n"),
-    )
-    .unwrap();
+    set_up(&demo, &at, &centre, &farm.readers()[0]);
     let sound = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
     assert!(sound.out.contains("slot left slot"), "{}", sound.out);
 
@@ -267,5 +274,106 @@ fn a_station_from_its_first_shift_to_its_last() {
     drop(daemon);
     let gone = text(&mut station(&["status"]));
     assert!(gone.contains("not running"), "{gone}");
+    drop(served);
+}
+
+/// A batch of a list: looked at, begun, ended by a signal, gone on with, and told.
+#[test]
+fn a_batch_is_stopped_and_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(program) = Farm::program_beside_current() else {
+        return missing::program("the program vcard (cargo build -p vcard)");
+    };
+    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+        Err(error) if error.is_lack() => return missing::program(&error.to_string()),
+        farm => farm.unwrap(),
+    };
+    let demo = judged();
+    order(&demo, folder.path());
+    let served = Served::start(&demo, "127.0.0.1:0");
+    enrol(&demo, &served);
+    let at = At::enrolled(&demo, "riga-2");
+    set_up(&demo, &at, &served.address, &farm.readers()[0]);
+    let password = folder.path().join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    let list = folder.path().join("today.txt");
+    let plan = folder.path().join("today.batch.json");
+    let batch = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command.arg("batch").args(arguments);
+        command.args(["--account", "operator", "--json", "--folder"]);
+        command
+            .arg(at.folder())
+            .arg("--password-file")
+            .arg(&password);
+        command.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
+        command
+    };
+    let (what, written) = (list.to_str().unwrap(), plan.to_str().unwrap());
+
+    // What is not in the queue is named, and nothing is begun.
+    fs::write(&list, format!("{}\nAPP-NOT-THERE\n", REFERENCES[0])).unwrap();
+    let refused = Ran::of(batch(&["run", what, "--plan", written]).output().unwrap()).ends(2);
+    assert!(refused.err.contains("APP-NOT-THERE"), "{}", refused.err);
+    assert!(!plan.exists());
+    fs::write(&list, REFERENCES.join("\n")).unwrap();
+    let dry = Ran::of(batch(&["run", what, "--dry-run"]).output().unwrap()).ends(0);
+    assert_eq!(
+        dry.json(),
+        json!({ "documents": 2, "kinds": { "id-card": 2 } })
+    );
+
+    // The first blank lies there; after it there is none, and the batch is told to stop.
+    let mut hands = farm.client().unwrap();
+    let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
+    hands.insert(0, &blank(7), None).unwrap();
+    let mut running = batch(&["run", what, "--plan", written])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(running.stderr.take().unwrap()).lines();
+    let said = said.map(Result::unwrap);
+    assert!(said.into_iter().any(|line| line.contains("finished in")));
+    let results = folder.path().join("today.results.jsonl");
+    let status = || told(zimogs().args(["batch", "status", "--json"]).arg(&plan));
+    assert_eq!(
+        (&status()["documents"], &status()["made"]),
+        (&json!(2), &json!(1))
+    );
+    let id = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
+    kill_process(id.unwrap(), Signal::INT).unwrap();
+    let ended = Ran::of(running.wait_with_output().unwrap()).ends(1);
+    assert_eq!(
+        (&ended.json()["made"], &ended.json()["yield"]),
+        (&json!(1), &json!(1.0))
+    );
+    // A plan is not made twice.
+    Ran::of(batch(&["run", what, "--plan", written]).output().unwrap()).ends(4);
+
+    // The other one is made, whatever else is in the queue.
+    hands.remove(0).unwrap();
+    hands.insert(0, &blank(8), None).unwrap();
+    let ended = Ran::of(batch(&["resume", written]).output().unwrap()).ends(0);
+    let summary = ended.json();
+    assert_eq!(
+        (&summary["made"], &summary["spoiled"]),
+        (&json!(2), &json!(0)),
+        "{summary}"
+    );
+    for reference in REFERENCES {
+        assert_eq!(state_of(&demo, reference), "personalized");
+    }
+    let again = Ran::of(batch(&["resume", written]).output().unwrap()).ends(0);
+    assert_eq!(again.json()["blanks"], 2);
+    let mut report = zimogs();
+    let shown = text(report.args(["batch", "report"]).arg(&plan));
+    assert!(shown.contains("2 of 2 documents made"), "{shown}");
+    let lines = fs::read_to_string(&results).unwrap();
+    assert_eq!(lines.lines().count(), 2);
+    for secret in [PASSWORD, "Bērziņ"] {
+        assert!(!lines.contains(secret), "{secret}");
+    }
     drop(served);
 }

@@ -178,6 +178,7 @@ fn lease() -> Lease {
     let mut record: document::Record = serde_json::from_str(profile::SPECIMEN).unwrap();
     record.kind = document::Kind::IdCard;
     Lease {
+        identity: uuid::Uuid::nil(),
         id: LeaseId(uuid::Uuid::now_v7()),
         purpose: Purpose::Personalization,
         environment: Environment::Test,

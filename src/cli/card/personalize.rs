@@ -339,6 +339,7 @@ fn lease(
         subjects.insert(key.clone(), subject);
     }
     Ok(Lease {
+        identity: uuid::Uuid::nil(),
         id: LeaseId(Uuid::now_v7()),
         purpose: Purpose::Personalization,
         // A desk is for trials: documents that are meant come from a store.

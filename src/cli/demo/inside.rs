@@ -22,11 +22,11 @@ use crate::cli::demo::blanks::{Blank, Supply};
 use crate::cli::demo::farm::Announcement;
 use crate::cli::demo::report::{DemoReport, MadeCertificate, MadeChip, MadeDocument, Totals};
 use crate::cli::demo::stocks::{Stock, stocks};
-use crate::cli::demo::watch::Watch;
 use crate::cli::demo::{Arguments, Over};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::installation::Installation;
 use crate::cli::serving::{Serving, authority_file};
+use crate::cli::watch::Watch;
 use crate::cli::{output, shipped, telemetry};
 
 /// The station's name.

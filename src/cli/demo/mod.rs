@@ -11,7 +11,6 @@ mod farm;
 mod inside;
 mod report;
 mod stocks;
-mod watch;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use station::{CentreView, Journal, StationError, StationKey};
 use crate::cli::card::pem;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::findings::Findings;
-use crate::cli::station::serve::MOST_DRIFT;
+use crate::cli::station::daemon::MOST_DRIFT;
 use crate::cli::station::setup::Setup;
 use crate::cli::{secret_file, shipped};
 

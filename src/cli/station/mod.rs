@@ -8,11 +8,12 @@
 //!        journal.db    what was done, and what is still to be reported
 //! ```
 
+pub(crate) mod daemon;
 mod doctor;
 mod enrol;
 mod person;
 mod serve;
-mod setup;
+pub(crate) mod setup;
 mod status;
 
 use std::path::{Path, PathBuf};

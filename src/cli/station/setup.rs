@@ -16,8 +16,9 @@ use crate::cli::files;
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8447);
 /// The most slots of a station.
 const MOST_SLOTS: usize = 16;
-/// For how many minutes a card is held for an absent centre unless station.toml says otherwise.
-const PARKING: u64 = 30;
+/// For how many minutes a card is held for an absent centre unless station.toml says otherwise: a lease
+/// lasts ten from the last that was heard of it.
+const PARKING: u64 = 8;
 
 /// How a station is set up.
 #[derive(Deserialize)]
@@ -181,7 +182,7 @@ mod tests {
     fn a_setup_has_the_usual_times_and_places() {
         let setup = read(SOUND).unwrap();
         assert_eq!(setup.listen(), "127.0.0.1:8447".parse().unwrap());
-        assert_eq!(setup.parking(), Duration::from_secs(1800));
+        assert_eq!(setup.parking(), Duration::from_secs(480));
         let slots = setup.slots();
         assert_eq!(slots.len(), 2);
         assert_eq!(slots[0].chips[1].reader, "R 2");

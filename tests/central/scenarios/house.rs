@@ -428,6 +428,7 @@ pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
         article: None,
         office: None,
         chips: Vec::new(),
+        among: Vec::new(),
     }
 }
 

@@ -84,6 +84,7 @@ impl Station {
             article: None,
             office: None,
             chips: Vec::new(),
+            among: Vec::new(),
         }
     }
 

@@ -19,7 +19,7 @@ impl Watch {
     pub(crate) fn new(documents: usize) -> Self {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         let total = ProgressBar::new(documents as u64).with_style(style(
-            "{msg:14} [{bar:30}] {pos}/{len} documents, {eta} left",
+            "{msg:14} [{bar:30}] {pos}/{len} documents, {per_sec}, {eta} left",
         ));
         let total = match &bars {
             Some(bars) => bars.add(total),
@@ -46,7 +46,7 @@ impl Watch {
     pub(crate) fn show(&mut self, event: &Event) {
         let slot = &event.slot;
         match &event.happening {
-            Happening::Started { number, kind } => {
+            Happening::Started { number, kind, .. } => {
                 self.bar(slot).reset();
                 self.bar(slot).set_message(format!("{slot} {number}"));
                 if self.bars.is_none() {
@@ -117,10 +117,9 @@ impl Watch {
         self.slots
             .entry(slot.to_owned())
             .or_insert_with(|| match bars {
-                Some(bars) => bars.add(
-                    ProgressBar::new(1)
-                        .with_style(style("{msg:14} [{bar:30}] {pos:>2}/{len:2} {prefix}")),
-                ),
+                Some(bars) => bars.add(ProgressBar::new(1).with_style(style(
+                    "{msg:14} [{bar:30}] {pos:>2}/{len:2} {eta:>4} {prefix}",
+                ))),
                 None => ProgressBar::hidden(),
             })
     }

@@ -1,0 +1,345 @@
+//! A batch at work.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use station::{Entry, LocalClient};
+use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::cli::batch::choice::Choice;
+use crate::cli::batch::ledger::{Ledger, Line};
+use crate::cli::batch::plan::{Plan, results_of};
+use crate::cli::batch::queue::queue;
+use crate::cli::batch::report::Summary;
+use crate::cli::failure::{Failure, Kind, OrFail};
+use crate::cli::station::daemon::Daemon;
+use crate::cli::station::setup::Setup;
+use crate::cli::watch::Watch;
+use crate::cli::{output, secret_file, terminal};
+
+/// How many references are listed that cannot be made.
+const LISTED: usize = 20;
+
+/// The station, and who has the shift.
+#[derive(Args)]
+pub(crate) struct Shift {
+    /// Where the station's files are kept. No other program may run this station meanwhile.
+    #[arg(long)]
+    folder: PathBuf,
+    /// The operator's account.
+    #[arg(long)]
+    account: String,
+    /// A file with the operator's password, for this user alone. Without it the terminal is asked.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// One JSON object at the end instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A new batch.
+#[derive(Args)]
+pub(crate) struct Run {
+    /// A file of applications' references (one a line, or JSON lines with "reference"), a folder of
+    /// applications (*.json), or a question about the queue: all, urgent, kind=KIND, due=DAY (by
+    /// then), or several with commas.
+    #[arg(value_name = "FILE|FOLDER|QUERY")]
+    what: String,
+    /// Where the plan is written; the results stand beside it. By default NAME.batch.json here.
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// The most documents.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Look what would be made, and begin nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Make those that can be made, where others cannot.
+    #[arg(long)]
+    skip: bool,
+    #[command(flatten)]
+    shift: Shift,
+}
+
+/// A batch that was stopped.
+#[derive(Args)]
+pub(crate) struct Resume {
+    /// Its plan: NAME.batch.json.
+    plan: PathBuf,
+    #[command(flatten)]
+    shift: Shift,
+}
+
+/// Runs a new batch.
+pub(crate) fn run(options: &Run) -> Result<ExitCode, Failure> {
+    let choice = Choice::read(&options.what)?;
+    let path = options
+        .plan
+        .clone()
+        .unwrap_or_else(|| plan_of(&options.what));
+    if !options.dry_run {
+        crate::cli::files::be_free(&path)?;
+    }
+    let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    runtime.block_on(async {
+        let (daemon, mut client) = enter(&options.shift).await?;
+        let planned = plan(options, choice, &daemon, &client).await;
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(failure) => {
+                leave(daemon, &mut client).await?;
+                return Err(failure);
+            }
+        };
+        if let Some(limit) = options.limit {
+            plan.documents.truncate(limit);
+        }
+        if options.dry_run {
+            leave(daemon, &mut client).await?;
+            return tell_dry(options, &plan);
+        }
+        plan.write(&path)?;
+        make(&options.shift, &path, &plan, daemon, client).await
+    })
+}
+
+/// Goes on with a batch.
+pub(crate) fn resume(options: &Resume) -> Result<ExitCode, Failure> {
+    let plan = Plan::read(&options.plan)?;
+    let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
+    runtime.block_on(async {
+        let (daemon, client) = enter(&options.shift).await?;
+        make(&options.shift, &options.plan, &plan, daemon, client).await
+    })
+}
+
+/// Returns where the plan of what was asked for is written.
+fn plan_of(what: &str) -> PathBuf {
+    let name = Path::new(what)
+        .file_stem()
+        .map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default().replace(['=', ','], "-");
+    PathBuf::from(format!("{name}.batch.json"))
+}
+
+/// Starts the station, with nobody on shift, and signs the operator in.
+async fn enter(shift: &Shift) -> Result<(Daemon, LocalClient), Failure> {
+    let setup = Setup::read(&shift.folder)?;
+    let password = match &shift.password_file {
+        Some(file) => {
+            let text = secret_file::read(file, "password")?;
+            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        None => typed(&format!("password of {}: ", shift.account))?,
+    };
+    let daemon = Daemon::start(&shift.folder, &setup).await?;
+    let mut client = LocalClient::new(daemon.address, None).or_fail(Kind::Failed)?;
+    let entered = match client.sign_in(&shift.account, &password).await {
+        Ok(Entry::Factor { ticket, .. }) => {
+            let code = typed("code of the app: ")?;
+            client.show_code(&ticket, &code).await
+        }
+        entered => entered,
+    };
+    match entered {
+        Ok(_) => Ok((daemon, client)),
+        Err(error) => {
+            daemon.stop().await?;
+            Err(Failure::of(Kind::Refused, &error))
+        }
+    }
+}
+
+fn typed(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    let typed = terminal::hidden(prompt).map_err(|error| {
+        Failure::new(
+            Kind::Usage,
+            format!("there is no terminal to ask at: {error}"),
+        )
+        .with_hint("--password-file names a file with the password")
+    })?;
+    let text = std::str::from_utf8(&typed).or_fail(Kind::Usage)?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Finishes what is in work, and signs out.
+async fn leave(daemon: Daemon, client: &mut LocalClient) -> Result<(), Failure> {
+    let station = daemon.local.clone();
+    let stopping = tokio::task::spawn_blocking(move || station.station().stop());
+    stopping.await.or_fail(Kind::Failed)?;
+    // A session that is not ended ends by itself.
+    let _ = client.sign_out().await;
+    daemon.stop().await
+}
+
+/// Validates the choice by the centre's queue.
+async fn plan(
+    options: &Run,
+    choice: Choice,
+    daemon: &Daemon,
+    client: &LocalClient,
+) -> Result<Plan, Failure> {
+    let token = client.token().unwrap_or_default();
+    let reading = indicatif::ProgressBar::new_spinner();
+    let queue = queue(&daemon.centre, token, |read| {
+        reading.set_message(format!("{read} documents of the queue read"));
+        reading.tick();
+    })
+    .await;
+    reading.finish_and_clear();
+    let (chosen, missing) = choice.of(queue?);
+    if !missing.is_empty() && !options.skip {
+        let some: Vec<_> = missing.iter().take(LISTED).map(String::as_str).collect();
+        let more = missing.len().saturating_sub(some.len());
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let fault = format!(
+            "{} of {} are not in the queue: {}{more}",
+            missing.len(),
+            missing.len() + chosen.len(),
+            some.join(", ")
+        );
+        return Err(Failure::new(Kind::Usage, fault).with_hint(
+            "look at them (zimogs central application show), or leave them out: --skip",
+        ));
+    }
+    if chosen.is_empty() {
+        let fault = "nothing in the queue is asked for";
+        return Err(Failure::new(Kind::Usage, fault));
+    }
+    Ok(Plan::new(&options.what, chosen))
+}
+
+fn tell_dry(options: &Run, plan: &Plan) -> Result<ExitCode, Failure> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for document in &plan.documents {
+        *kinds.entry(&document.kind).or_insert(0) += 1;
+    }
+    let documents = plan.documents.len();
+    if options.shift.json {
+        output::json(&json!({ "documents": documents, "kinds": kinds }))?;
+    } else {
+        output::line(&format!("{documents} documents would be made"))?;
+        for (kind, count) in kinds {
+            output::line(&format!("  {count} of kind {kind}"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes what is left of a plan.
+async fn make(
+    shift: &Shift,
+    path: &Path,
+    plan: &Plan,
+    daemon: Daemon,
+    mut client: LocalClient,
+) -> Result<ExitCode, Failure> {
+    let mut ledger = Ledger::open(&results_of(path))?;
+    let done = ledger.made();
+    let known: BTreeMap<Uuid, (&str, &str)> = plan
+        .documents
+        .iter()
+        .map(|one| (one.id, (&*one.application, &*one.kind)))
+        .collect();
+    let left: Vec<_> = known
+        .keys()
+        .filter(|id| !done.contains(id))
+        .copied()
+        .collect();
+    let mut open = left.len();
+    let mut watch = Watch::new(left.len());
+    watch.say(&format!(
+        "{open} of {} documents to make; put blanks into the slots. Ctrl-C stops when those in work are finished",
+        known.len()
+    ));
+    let mut events = daemon.local.station().watch();
+    daemon.local.station().confine(left);
+    let begun = client.begin_shift().await;
+    begun.map_err(|error| Failure::of(Kind::Refused, &error))?;
+    let mut stopping = Box::pin(crate::cli::pki::stop());
+    let mut is_stopped = false;
+    while open > 0 && !is_stopped {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut stopping => {
+                watch.say("stopping: the documents in work are finished first");
+                is_stopped = true;
+                continue;
+            }
+        };
+        match event {
+            Ok(event) => {
+                // What is shown as finished is written down.
+                open -= note(&event, &known, &mut ledger, &daemon)?;
+                watch.show(&event);
+            }
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "events were missed; the centre has their reports");
+            }
+            Err(RecvError::Closed) => break,
+        }
+    }
+    let station = daemon.local.clone();
+    let stopped = tokio::task::spawn_blocking(move || station.station().stop());
+    stopped.await.or_fail(Kind::Failed)?;
+    // What was finished while the slots stopped counts too.
+    while let Ok(event) = events.try_recv() {
+        watch.show(&event);
+        note(&event, &known, &mut ledger, &daemon)?;
+    }
+    watch.end();
+    let waiting = daemon
+        .local
+        .station()
+        .waiting_reports()
+        .or_fail(Kind::Failed)?;
+    leave(daemon, &mut client).await?;
+    let summary = Summary::of(known.len(), &ledger.lines);
+    match shift.json {
+        true => output::json(&summary)?,
+        false => summary.show()?,
+    }
+    if waiting > 0 {
+        tracing::warn!(
+            waiting,
+            "reports wait for the centre; the station sends them when it runs again"
+        );
+    }
+    if summary.made < summary.documents && !shift.json {
+        let plan = path.display();
+        output::line(&format!(
+            "go on with: zimogs batch resume {plan} --folder …"
+        ))?;
+    }
+    Ok(summary.code())
+}
+
+/// Writes an event down that ends a blank. Returns how many documents of the batch it finished.
+fn note(
+    event: &station::Event,
+    known: &BTreeMap<Uuid, (&str, &str)>,
+    ledger: &mut Ledger,
+    daemon: &Daemon,
+) -> Result<usize, Failure> {
+    let station::Happening::Finished { document, .. } = &event.happening else {
+        return Ok(0);
+    };
+    let about = known.get(document).copied().unwrap_or_default();
+    let Some(line) = Line::of(&event.slot, &event.happening, about) else {
+        return Ok(0);
+    };
+    let is_made = line.is_made();
+    ledger.add(line)?;
+    if is_made {
+        daemon.local.station().strike_out(*document);
+    }
+    Ok(usize::from(is_made && known.contains_key(document)))
+}
