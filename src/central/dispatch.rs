@@ -518,22 +518,11 @@ impl Central {
         self.record(tx, Some(actor), &deed).await
     }
 
-    /// Returns parcels with their documents, the last that was opened first: all, or those that did
-    /// not arrive yet.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] without the right to see documents.
-    pub async fn parcels(&self, actor: &Actor, all: bool) -> Result<Vec<ParcelLine>> {
-        let mut tx = self.read().await?;
-        authorise(&mut tx, actor, Act::ViewDocument).await?;
-        parcels::list(&mut tx, all).await
-    }
-
     /// Returns up to `limit` parcels whose serial numbers come after `after`, in their order: of all,
     /// or of those that did not arrive yet.
     ///
     /// # Errors
-    /// As [`Central::parcels`].
+    /// [`CentralError::Refused`] without the right to see documents.
     pub async fn parcels_after(
         &self,
         actor: &Actor,

@@ -289,30 +289,10 @@ impl Central {
         Ok(())
     }
 
-    /// Returns the envelopes, the last first.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] unless the actor is an envelope clerk or sees reports.
-    pub async fn envelopes(&self, actor: &Actor) -> Result<Vec<EnvelopeLine>> {
-        let mut tx = self.read().await?;
-        if authorise(&mut tx, actor, Act::DispatchEnvelope)
-            .await
-            .is_err()
-        {
-            authorise(&mut tx, actor, Act::ViewReports).await?;
-        }
-        let rows = sqlx::query(
-            "SELECT serial, number, state, way, changed FROM envelope ORDER BY serial DESC",
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        rows.iter().map(EnvelopeLine::read).collect()
-    }
-
     /// Returns envelopes by serial number behind `after`, at most `limit`, of one state or of all.
     ///
     /// # Errors
-    /// As [`Central::envelopes`].
+    /// [`CentralError::Refused`] unless the actor is an envelope clerk or sees reports.
     pub async fn envelopes_after(
         &self,
         actor: &Actor,

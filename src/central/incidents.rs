@@ -249,31 +249,11 @@ impl Central {
         Ok(())
     }
 
-    /// Returns the incidents that are not closed, or all, in their order.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] without the right to reports.
-    pub async fn incidents(&self, actor: &Actor, closed_too: bool) -> Result<Vec<IncidentLine>> {
-        let mut tx = self.read().await?;
-        authorise(&mut tx, actor, Act::ViewReports).await?;
-        let left = if closed_too {
-            ""
-        } else {
-            "WHERE i.state <> 'closed'"
-        };
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} {left} ORDER BY i.number"
-        )))
-        .fetch_all(&mut *tx)
-        .await?;
-        rows.iter().map(IncidentLine::read).collect()
-    }
-
     /// Returns up to `limit` incidents whose numbers come after `after`, in their order: of those that
     /// are not closed, or of all.
     ///
     /// # Errors
-    /// As [`Central::incidents`].
+    /// [`CentralError::Refused`] without the right to reports.
     pub async fn incidents_after(
         &self,
         actor: &Actor,

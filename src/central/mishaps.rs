@@ -45,10 +45,13 @@ pub struct LeaseLine {
     pub state: LeaseState,
     /// When its time passes, or passed.
     pub expires: Timestamp,
+    /// Where it stands in lists: behind all that were given before it.
+    pub turn: String,
 }
 
 /// The leases that no report has ended.
-const LIVE: &str = "SELECT id, purpose, number, station, slot, blank, state, expires FROM lease
+const LIVE: &str =
+    "SELECT id, purpose, number, station, slot, blank, state, expires, turn FROM lease
      WHERE state IN ('open', 'expired')";
 
 impl LeaseLine {
@@ -62,6 +65,7 @@ impl LeaseLine {
             blank: row.get("blank"),
             state: parsed("a lease's state", row.get("state"))?,
             expires: moment(row.get("expires"))?,
+            turn: row.get("turn"),
         })
     }
 }
@@ -402,24 +406,11 @@ impl Central {
         Ok(Some(document.number()).filter(|new| *new != old))
     }
 
-    /// Returns the leases that no report has ended, the one that ends first first.
-    ///
-    /// # Errors
-    /// [`CentralError::Refused`] without the right to see documents.
-    pub async fn leases(&self, actor: &Actor) -> Result<Vec<LeaseLine>> {
-        let mut tx = self.read().await?;
-        authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let rows = sqlx::query(AssertSqlSafe(format!("{LIVE} ORDER BY expires, id")))
-            .fetch_all(&mut *tx)
-            .await?;
-        rows.iter().map(LeaseLine::read).collect()
-    }
-
-    /// Returns up to `limit` leases that no report has ended and whose identities come after `after`:
+    /// Returns up to `limit` leases that no report has ended and whose turns come after `after`:
     /// those that were given first come first.
     ///
     /// # Errors
-    /// As [`Central::leases`].
+    /// [`CentralError::Refused`] without the right to see documents.
     pub async fn leases_after(
         &self,
         actor: &Actor,
@@ -429,7 +420,7 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "{LIVE} AND id > $1 ORDER BY id LIMIT $2"
+            "{LIVE} AND turn > $1 ORDER BY turn LIMIT $2"
         )))
         .bind(after)
         .bind(i64::from(limit))

@@ -46,6 +46,8 @@ pub struct DocumentLine {
     pub envelope: Option<EnvelopeState>,
     /// How many certificates it has that are not revoked.
     pub certificates: usize,
+    /// Where it stands in lists: behind all that were prepared before it.
+    pub turn: String,
 }
 
 /// A certificate in a list.
@@ -111,7 +113,7 @@ pub struct NumberAccount {
     pub cancelled: u64,
 }
 
-const LINE: &str = "SELECT d.id, d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires,
+const LINE: &str = "SELECT d.id, d.number, d.application, d.kind, d.state, d.urgent, d.due, d.issued, d.expires, d.turn,
             (SELECT l.blank FROM lease l WHERE l.number = d.number AND l.purpose = 'personalization' AND l.state IN ('open', 'expired', 'completed')) AS blank,
             (SELECT e.state FROM envelope e WHERE e.number = d.number AND e.state NOT IN ('void', 'destroyed') ORDER BY e.state = 'sealed', e.serial LIMIT 1) AS envelope,
             (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
@@ -159,28 +161,17 @@ async fn lines(tx: &mut Connection, rows: &[DbRow]) -> Result<Vec<DocumentLine>>
                 .map(|state| parsed("an envelope's state", state))
                 .transpose()?,
             certificates: usize::try_from(row.get::<i64, _>("certificates")).unwrap_or_default(),
+            turn: row.get("turn"),
         })
     };
     rows.iter().map(line).collect()
 }
 
 impl Central {
-    /// Returns every document, in the order of the queue.
+    /// Returns up to `limit` documents whose turns come after `after`: the oldest first.
     ///
     /// # Errors
     /// [`CentralError::Refused`] without the right to see documents.
-    pub async fn documents(&self, actor: &Actor) -> Result<Vec<DocumentLine>> {
-        let mut tx = self.read().await?;
-        authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let sql = format!("{LINE} ORDER BY d.due, d.urgent DESC, d.turn");
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *tx).await?;
-        lines(&mut tx, &rows).await
-    }
-
-    /// Returns up to `limit` documents whose identities come after `after`: the oldest first.
-    ///
-    /// # Errors
-    /// As [`Central::documents`].
     pub async fn document_lines_after(
         &self,
         actor: &Actor,
@@ -189,7 +180,7 @@ impl Central {
     ) -> Result<Vec<DocumentLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let sql = format!("{LINE} WHERE d.id > $1 ORDER BY d.id LIMIT $2");
+        let sql = format!("{LINE} WHERE d.turn > $1 ORDER BY d.turn LIMIT $2");
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(after)
             .bind(i64::from(limit))

@@ -75,6 +75,8 @@ pub struct DocumentEntry {
     pub issued: Option<Date>,
     /// The day of expiry.
     pub expires: Option<Date>,
+    /// Where it stands in lists: behind all that were prepared before it.
+    pub turn: String,
 }
 
 /// A blank in a list.
@@ -118,7 +120,7 @@ const APPLICATION: &str = "SELECT a.reference, a.kind, a.priority, a.state, a.en
      FROM application a LEFT JOIN document d ON d.application = a.reference";
 
 const DOCUMENT: &str =
-    "SELECT id, number, application, kind, state, urgent, due, issued, expires FROM document";
+    "SELECT id, number, application, kind, state, urgent, due, issued, expires, turn FROM document";
 
 fn application(row: &DbRow) -> Result<ApplicationLine> {
     Ok(ApplicationLine {
@@ -151,6 +153,7 @@ fn document(row: &DbRow) -> Result<DocumentEntry> {
         due: parsed("a day", row.get("due"))?,
         issued: day("issued")?,
         expires: day("expires")?,
+        turn: row.get("turn"),
     })
 }
 
@@ -221,7 +224,8 @@ impl Central {
         })
     }
 
-    /// Returns up to `limit` documents whose identities come after `after`: the oldest first.
+    /// Returns up to `limit` documents whose turns come after `after`: the oldest first. Whoever goes
+    /// on behind the last one finds all that there are, and at the end those that came meanwhile.
     ///
     /// # Errors
     /// [`CentralError::Refused`] without the right to see documents.
@@ -236,7 +240,7 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let rows = match state {
             None => {
-                let sql = format!("{DOCUMENT} WHERE id > $1 ORDER BY id LIMIT $2");
+                let sql = format!("{DOCUMENT} WHERE turn > $1 ORDER BY turn LIMIT $2");
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(after)
                     .bind(i64::from(limit))
@@ -248,8 +252,9 @@ impl Central {
                     DocumentState::HandedOver => "",
                     _ => "AND state <> 'handed-over'",
                 };
-                let sql =
-                    format!("{DOCUMENT} WHERE id > $1 AND state = $3 {other} ORDER BY id LIMIT $2");
+                let sql = format!(
+                    "{DOCUMENT} WHERE turn > $1 AND state = $3 {other} ORDER BY turn LIMIT $2"
+                );
                 sqlx::query(sqlx::AssertSqlSafe(sql))
                     .bind(after)
                     .bind(i64::from(limit))

@@ -194,20 +194,6 @@ const LINE: &str = "SELECT serial, office, state, opened, way, sent, received FR
 /// Those that did not arrive yet; in these words the database knows the index of them.
 const UNDER_WAY: &str = "state IN ('open', 'sealed', 'under-way')";
 
-/// Returns parcels, the last that was opened first: all, or those that did not arrive yet.
-pub(crate) async fn list(tx: &mut Connection, all: bool) -> Result<Vec<ParcelLine>> {
-    let which = match all {
-        true => String::new(),
-        false => format!("WHERE {UNDER_WAY}"),
-    };
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "{LINE} {which} ORDER BY serial DESC"
-    )))
-    .fetch_all(&mut *tx)
-    .await?;
-    lines(tx, &rows).await
-}
-
 /// Returns up to `limit` parcels whose serial numbers come after `after`, in their order.
 pub(crate) async fn page(
     tx: &mut Connection,

@@ -94,8 +94,8 @@ fn list(options: &Listed) -> Result<(), Failure> {
     let place = &options.place;
     place.with_central("auditor", async |central, actor| {
         let next = async |last: Option<&LeaseLine>| {
-            let after = last.map_or_else(String::new, |line| line.id.to_string());
-            central.leases_after(&actor, &after, PAGE).await
+            let after = last.map_or("", |line| &line.turn);
+            central.leases_after(&actor, after, PAGE).await
         };
         options.print(&LEASE, next).await
     })

@@ -433,7 +433,7 @@ fn documents(options: &Listed) -> Result<(), Failure> {
     let place = &options.place;
     place.with_central("auditor", async |central, actor| {
         let next = async |last: Option<&DocumentLine>| {
-            let after = last.map_or("", |line| &line.id);
+            let after = last.map_or("", |line| &line.turn);
             central.document_lines_after(&actor, after, PAGE).await
         };
         options.print(&DOCUMENT, next).await

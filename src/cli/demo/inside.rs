@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{Actor, BlankEnd, Centre, ReportedChip};
-use central::{CENTRAL_STORE, Central, Delivery, DeskEnd, Receipt};
+use central::{CENTRAL_STORE, Central, Delivery, DeskEnd, DocumentLine, Receipt};
 use document::{OfficeCode, Role};
 use station::{
     Catalogue, Happening, RemoteCentre, RemoteConfig, SlotChip, SlotConfig, Station, StationConfig,
@@ -33,6 +33,8 @@ use crate::cli::{output, shipped, telemetry};
 const STATION: &str = "demo-station";
 /// How long the demo holds a card whose store cannot be reached.
 const PARKING: Duration = Duration::from_secs(60);
+/// How many documents are read at once.
+const PAGE: u32 = 500;
 
 /// Runs the demo inside.
 pub(crate) fn run(arguments: &Arguments, announcement: &str) -> Result<ExitCode, Failure> {
@@ -237,6 +239,20 @@ async fn demo(
     Ok(report)
 }
 
+/// Returns every document, the oldest first.
+async fn every_document(central: &Central) -> Result<Vec<DocumentLine>, Failure> {
+    let auditor = by(Role::Auditor);
+    let mut all: Vec<DocumentLine> = Vec::new();
+    loop {
+        let after = all.last().map_or("", |line| &line.turn);
+        let mut page = central.document_lines_after(&auditor, after, PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.append(&mut page);
+    }
+}
+
 /// Makes the documents without chips: at a desk, of the next blank of their stock.
 async fn made_at_desk(
     central: &Central,
@@ -244,7 +260,7 @@ async fn made_at_desk(
     supply: &mut Supply,
 ) -> Result<Vec<Made>, Failure> {
     let mut made = Vec::new();
-    for line in central.documents(&by(Role::Auditor)).await? {
+    for line in every_document(central).await? {
         if !stock.kinds.contains(&line.kind) {
             continue;
         }
@@ -475,7 +491,7 @@ async fn account(
         0.0
     };
     let mut documents = Vec::new();
-    for line in central.documents(&auditor).await? {
+    for line in every_document(central).await? {
         let number = line.number.clone().unwrap_or_default();
         let last = made.iter().rev().find(|made| made.number == number);
         let certificates = central.certificates(&auditor, &number).await?;

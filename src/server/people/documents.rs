@@ -173,7 +173,7 @@ struct UnsettledCertificates {
     items: Vec<UnsettledShown>,
 }
 
-const LIST: &str = "documents";
+const LIST: &str = "documents-by-turn";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
     let (after, limit) = call.page(LIST)?;
@@ -182,7 +182,7 @@ async fn list(call: Call) -> Result<Answer, Problem> {
         .central
         .documents_after(call.actor()?, state, &after, limit + 1)
         .await?;
-    let key = |entry: &DocumentEntry| entry.id.clone();
+    let key = |entry: &DocumentEntry| entry.turn.clone();
     Answer::json(&page_of(LIST, found, limit, key, DocumentShown::of))
 }
 
@@ -299,7 +299,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .read(Act::ViewDocument, "document.listed", "document")
                 .field::<DocumentStateName>("state", "Only those in this state.", "queued")
                 .field::<Limit>("limit", "The most items of the page.", 50)
-                .field::<Cursor>("cursor", "The next of the page before.", "AWRvY3VtZW50cwAw")
+                .field::<Cursor>("cursor", "The next of the page before.", "AWRvY3VtZW50cy1ieS10dXJuADA")
                 .gives::<Page<DocumentShown>>(200, "A page.", json!({ "items": [document], "next": null }))
                 .runs(list),
             of_one(Operation::get("/v1/documents/{number}", "showDocument", "Shows a document, without its holder."))

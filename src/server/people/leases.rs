@@ -64,7 +64,7 @@ impl JsonSchema for LeaseIdentity {
     }
 }
 
-const LIST: &str = "leases";
+const LIST: &str = "leases-by-turn";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
     let (after, limit) = call.page(LIST)?;
@@ -72,7 +72,7 @@ async fn list(call: Call) -> Result<Answer, Problem> {
         .central
         .leases_after(call.actor()?, &after, limit + 1)
         .await?;
-    let key = |line: &LeaseLine| line.id.to_string();
+    let key = |line: &LeaseLine| line.turn.clone();
     Answer::json(&page_of(LIST, found, limit, key, LeaseShown::of))
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::get("/v1/leases", "listLeases", "Lists the leases that no report has ended.")
                 .read(Act::ViewDocument, "lease.listed", "lease")
                 .field::<Limit>("limit", "The most items of the page.", 50)
-                .field::<Cursor>("cursor", "The next of the page before.", "AWxlYXNlcwAw")
+                .field::<Cursor>("cursor", "The next of the page before.", "AWxlYXNlcy1ieS10dXJuADA")
                 .gives::<Page<LeaseShown>>(200, "A page.", json!({ "items": [lease], "next": null }))
                 .runs(list),
             Operation::post(

@@ -155,7 +155,8 @@ fn the_most_urgent_is_leased_first() {
                     Err(ApiError::Invalid { .. })
                 ));
             }
-            let due = house.central.documents(&actor("clerk")).await.unwrap();
+            let mut due = house.central.documents(&actor("clerk")).await.unwrap();
+            due.sort_by_key(|line| (line.due, !line.urgent));
             let due: Vec<_> = due
                 .iter()
                 .map(|line| (line.number.clone().unwrap(), line.due.to_string()))

@@ -34,7 +34,7 @@ pub(super) fn is_shared(house: &House) -> bool {
 }
 
 /// Returns a sample application as the one of this number.
-fn application(number: usize) -> Vec<u8> {
+pub(super) fn application(number: usize) -> Vec<u8> {
     let text = String::from_utf8(sample("applications/01-adult")).unwrap();
     let mut content: serde_json::Value = serde_json::from_str(&text).unwrap();
     content["reference"] = format!("APP-2026-9{number:05}").into();

@@ -13,7 +13,7 @@ use crate::people::operation::Access;
 use crate::people::operations;
 
 /// The acts that `/v1` does not have.
-const NOT_SERVED: [(&str, &str); 23] = [
+const NOT_SERVED: [(&str, &str); 17] = [
     (
         "accounts",
         "listAccounts gives the same in pages, by `accounts_after`",
@@ -37,24 +37,12 @@ const NOT_SERVED: [(&str, &str); 23] = [
         "listBlanks gives the same in pages, by `blanks_after`",
     ),
     (
-        "deliveries",
-        "listDeliveries gives the same in pages, by `deliveries_after`",
-    ),
-    (
         "document_lines_after",
         "listDocuments gives documents by themselves, by `documents_after`",
     ),
     (
-        "documents",
-        "listDocuments gives the same in pages, by `documents_after`",
-    ),
-    (
         "envelope_not_printed",
         "only the program that speaks with the printer knows it: by a person's word, PINs would be printed twice",
-    ),
-    (
-        "envelopes",
-        "listEnvelopes gives the same in pages, by `envelopes_after`",
     ),
     (
         "export_audit",
@@ -65,16 +53,8 @@ const NOT_SERVED: [(&str, &str); 23] = [
         "`central init` makes the first account: before it nobody can sign in",
     ),
     (
-        "incidents",
-        "listIncidents gives the same in pages, by `incidents_after`",
-    ),
-    (
         "lease_new_pins",
         "the document lies in a reader of the program that asks",
-    ),
-    (
-        "leases",
-        "listLeases gives the same in pages, by `leases_after`",
     ),
     ("new_pins_are_set", "as `lease_new_pins`"),
     (
@@ -85,16 +65,12 @@ const NOT_SERVED: [(&str, &str); 23] = [
         "open_envelope",
         "PINs are in the clear at their printer only, and never on the network",
     ),
-    (
-        "parcels",
-        "listParcels gives the same in pages, by `parcels_after`",
-    ),
     ("places", "listPlaces gives them with their days, by `days`"),
     ("print_envelope", "as `open_envelope`"),
 ];
 
 /// The acts that the command line does not have.
-const NOT_TYPED: [(&str, &str); 31] = [
+const NOT_TYPED: [(&str, &str); 25] = [
     ("account", "`user list` shows the same, by `accounts_after`"),
     ("account_tag", "is for If-Match"),
     (
@@ -122,39 +98,15 @@ const NOT_TYPED: [(&str, &str); 31] = [
     ("checkpoint", "`audit export` writes it"),
     ("confirm_as_second", "as `ask_second_person`"),
     ("confirmed", "as `ask_second_person`"),
-    (
-        "deliveries",
-        "`stock list` reads the same in pages, by `deliveries_after`",
-    ),
     ("document", "`document show` shows more, by `history`"),
-    (
-        "documents",
-        "`documents` reads the same in pages, by `document_lines_after`",
-    ),
     (
         "documents_after",
         "`documents` lists them with their chips, by `document_lines_after`",
-    ),
-    (
-        "envelopes",
-        "`envelope list` reads the same in pages, by `envelopes_after`",
-    ),
-    (
-        "incidents",
-        "`incident list` reads the same in pages, by `incidents_after`",
-    ),
-    (
-        "leases",
-        "`lease list` reads the same in pages, by `leases_after`",
     ),
     ("log_from", "`audit export` writes all of it"),
     ("log_proof", "`audit verify` computes it from an export"),
     ("look", "is part of each request"),
     ("numbers", "`series check` and `report numbers` tell more"),
-    (
-        "parcels",
-        "`parcel list` reads the same in pages, by `parcels_after`",
-    ),
     (
         "places",
         "`stock places` lists them with their days, by `days`",

@@ -149,7 +149,11 @@ fn figures_are_what_promtool_reads_and_nobodys_data() {
 
             // Neither the holder, nor the document, nor who asked.
             let auditor = super::house::visit().actor("auditor");
-            let documents = house.central.documents(&auditor).await.unwrap();
+            let documents = house
+                .central
+                .document_lines_after(&auditor, "", 1)
+                .await
+                .unwrap();
             let number = documents[0].number.clone().unwrap();
             let application: serde_json::Value = serde_json::from_str(&sample("01-adult")).unwrap();
             let mut canaries = vec![
