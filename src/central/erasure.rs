@@ -21,6 +21,7 @@ use crate::contention::retried;
 use crate::database::{Connection, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::protection::{destroy_key, erasure};
+use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
 use crate::wrapping_keys::{Turned, days_of};
 
@@ -63,6 +64,14 @@ impl Central {
     /// # Errors
     /// The database's failures and the token's; what was erased until then stays erased.
     pub async fn erase(&self) -> Result<Erased> {
+        self.erase_watched(&|_| {}).await
+    }
+
+    /// Does what [`Central::erase`] does, and tells how far data keys are wrapped anew.
+    ///
+    /// # Errors
+    /// As [`Central::erase`].
+    pub async fn erase_watched(&self, watch: &(dyn Fn(Rewrapping) + Sync)) -> Result<Erased> {
         retried!(self.note_terms())?;
         let mut erased = Erased::default();
         loop {
@@ -79,7 +88,7 @@ impl Central {
                 }
             }
         }
-        erased.keys = self.turn_keys(false).await?;
+        erased.keys = self.turn_keys(false, watch).await?;
         erased.stranded = self.count_stranded().await?;
         retried!(self.note_run())?;
         self.database().forget_deleted().await?;
@@ -118,11 +127,16 @@ impl Central {
     }
 
     /// Takes new keys of the token into use for all personal data, now: where one may have become
-    /// known, say. Those before are destroyed when no backup needs them any more.
+    /// known, say. Those before are destroyed when no backup needs them any more. `watch` is told how
+    /// far data keys are wrapped anew; cut off, the next erasure goes on.
     ///
     /// # Errors
     /// [`CentralError::Refused`] unless the actor is a security officer; the token's failures.
-    pub async fn turn_wrapping_keys(&self, actor: &Actor) -> Result<Turned> {
+    pub async fn turn_wrapping_keys(
+        &self,
+        actor: &Actor,
+        watch: &(dyn Fn(Rewrapping) + Sync),
+    ) -> Result<Turned> {
         let deed = Deed::new(
             "wrapping-key.turned",
             Control::CRYPTOGRAPHY,
@@ -131,7 +145,7 @@ impl Central {
         );
         let result = retried!(self.begin_turning(actor, &deed));
         self.settle(actor, &deed, result).await?;
-        self.turn_keys(true).await
+        self.turn_keys(true, watch).await
     }
 
     async fn begin_turning(&self, actor: &Actor, deed: &Deed) -> Result<()> {

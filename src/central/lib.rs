@@ -107,6 +107,7 @@ mod repeated;
 mod reports;
 mod restoration;
 mod revocation_list;
+mod rewrapping;
 mod said;
 mod same_thread;
 #[cfg(test)]
@@ -185,6 +186,7 @@ pub use readiness::Readiness;
 pub use reconciliation::{QuarantinedReport, Reconciliation, ReconcilingStation};
 pub use repeated::Repeated;
 pub use restoration::mark_restored;
+pub use rewrapping::Rewrapping;
 pub use sealable::{completes_pins, prove_all};
 pub use sealing::{EnvelopeKeys, SealOrder, SealedStage};
 pub use second_persons::{Asked, Awaited, Confirmed};

@@ -231,33 +231,25 @@ impl Protection {
             .ok_or_else(|| CentralError::invalid("a value is too long to be encrypted"))
     }
 
-    /// Wraps a data key.
-    pub(crate) async fn wrap(
+    /// Wraps data keys under another key, `label`, in one visit to the token. Nothing comes of one whose
+    /// wrapping key is gone.
+    pub(crate) async fn rewrap_each(
         &self,
         label: String,
-        key: Zeroizing<[u8; DATA_KEY_LENGTH]>,
-        context: Vec<u8>,
-    ) -> Result<Vec<u8>> {
-        self.blocking(move |token| token.wrap_data_key(&label, &key, &context))
-            .await
-    }
-
-    /// Unwraps a data key.
-    pub(crate) async fn unwrap(
-        &self,
-        label: String,
-        bytes: Vec<u8>,
-        context: Vec<u8>,
-    ) -> Result<Zeroizing<[u8; DATA_KEY_LENGTH]>> {
-        self.blocking(move |token| {
-            Ok(Wrapped {
-                label,
-                bytes,
-                context,
-            }
-            .open(token))
-        })
-        .await?
+        keys: Vec<Rewrap>,
+    ) -> Result<Vec<Option<Vec<u8>>>> {
+        let rewrap = move |token: &Token| {
+            let one = |key: Rewrap| match key.old.open(token) {
+                Ok(open) => {
+                    let wrapped = token.wrap_data_key(&label, &open, &key.context)?;
+                    Ok(Some(wrapped))
+                }
+                Err(CentralError::Conflict { .. }) => Ok(None),
+                Err(error) => Err(error),
+            };
+            Ok(keys.into_iter().map(one).collect::<Result<Vec<_>>>())
+        };
+        self.blocking(rewrap).await?
     }
 
     /// Unwraps data keys, of those that there are, in one visit to the token. What keeps one key from
@@ -348,11 +340,18 @@ pub(crate) struct KeyOf {
 }
 
 /// A data key as it is stored.
-struct Wrapped {
+pub(crate) struct Wrapped {
     /// The label of its wrapping key.
-    label: String,
-    bytes: Vec<u8>,
-    context: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) context: Vec<u8>,
+}
+
+/// A data key that is to lie under another wrapping key.
+pub(crate) struct Rewrap {
+    pub(crate) old: Wrapped,
+    /// Where it lies then.
+    pub(crate) context: Vec<u8>,
 }
 
 impl Wrapped {

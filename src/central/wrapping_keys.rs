@@ -19,11 +19,8 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
-use crate::protection::context;
+use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
-
-/// How many data keys are wrapped anew in one transaction.
-const BATCH: i64 = 256;
 
 /// A key of the token.
 #[derive(Clone, Debug)]
@@ -289,7 +286,11 @@ impl Central {
     /// Turns the keys of every class as far as it is time: makes the next one, takes it into use,
     /// wraps anew what is live, destroys what no backup needs any more. With `at_once` the next keys
     /// are made and taken into use whatever the time, and one that was lost while it waited is replaced.
-    pub(crate) async fn turn_keys(&self, at_once: bool) -> Result<Turned> {
+    pub(crate) async fn turn_keys(
+        &self,
+        at_once: bool,
+        watch: &(dyn Fn(Rewrapping) + Sync),
+    ) -> Result<Turned> {
         let mut turned = Turned::default();
         let mut missing = None;
         for &class in DataClass::SEALED {
@@ -327,81 +328,10 @@ impl Central {
                     }
                 }
             }
-            self.wrap_anew(class, &mut turned).await?;
+            self.wrap_anew(class, &mut turned, watch).await?;
             self.end_keys(class, &mut turned).await?;
         }
         missing.map_or(Ok(turned), Err)
-    }
-
-    /// Wraps what lies under keys that are out of use anew.
-    async fn wrap_anew(&self, class: DataClass, turned: &mut Turned) -> Result<()> {
-        let mut after = String::new();
-        while let Some(batch) = retried!(self.wrap_next_anew(class, &after))? {
-            after = batch.last;
-            turned.wrapped += batch.wrapped;
-            turned.lost += batch.lost;
-        }
-        Ok(())
-    }
-
-    /// Wraps the next ones after a subject anew.
-    async fn wrap_next_anew(&self, class: DataClass, after: &str) -> Result<Option<Batch>> {
-        let mut tx = self.write().await?;
-        let current = sqlx::query(
-            "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
-        )
-        .bind(class.name())
-        .fetch_one(&mut *tx)
-        .await?;
-        let (generation, label): (i64, String) = (current.get("generation"), current.get("label"));
-        let rows = sqlx::query(
-                "SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
-                 JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-                 WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4",
-            )
-            .bind(class.name())
-            .bind(generation)
-            .bind(after)
-            .bind(BATCH)
-            .fetch_all(&mut *tx)
-            .await?;
-        let Some(last) = rows.last() else {
-            return Ok(None);
-        };
-        let mut batch = Batch {
-            last: last.get("subject"),
-            wrapped: 0,
-            lost: 0,
-        };
-        for row in &rows {
-            let (subject, before): (String, i64) = (row.get("subject"), row.get("generation"));
-            let protection = self.protection();
-            let old = context(&subject, class, before);
-            let key = protection
-                .unwrap(row.get("label"), row.get("wrapped"), old)
-                .await;
-            let key = match key {
-                Ok(key) => key,
-                // Its wrapping key is gone: it waits for its term.
-                Err(CentralError::Conflict { .. }) => {
-                    batch.lost += 1;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let new = context(&subject, class, generation);
-            let wrapped = protection.wrap(label.clone(), key, new).await?;
-            sqlx::query("UPDATE data_key SET generation = $1, wrapped = $2 WHERE subject = $3 AND class = $4")
-                    .bind(generation)
-                    .bind(wrapped)
-                    .bind(&subject)
-                    .bind(class.name())
-                    .execute(&mut *tx)
-                    .await?;
-            batch.wrapped += 1;
-        }
-        tx.commit().await?;
-        Ok(Some(batch))
     }
 
     /// Destroys the keys that no backup needs any more.
@@ -457,13 +387,4 @@ impl Central {
         }
         Ok(moved)
     }
-}
-
-/// What was wrapped anew at once.
-struct Batch {
-    /// The last subject.
-    last: String,
-    wrapped: u64,
-    /// How many lie under a key that is gone.
-    lost: u64,
 }

@@ -17,6 +17,7 @@ mod mrtd;
 mod output;
 mod pki;
 mod profile;
+mod progress;
 mod register;
 mod releases;
 mod report;

@@ -1,23 +1,22 @@
 //! `zimogs central audit-books`: whether everything holds that must hold of the store as a whole.
 
-use std::io::IsTerminal;
-
-use central::AuditProgress;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::central::Place;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
+use crate::cli::progress::Bar;
 
 /// Audits the books and tells what breaks them; exit code 5 where anything does.
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     place.with_central("auditor", async |central, actor| {
-        let shown = Shown::new();
+        let shown = Bar::new();
         let audit = central
-            .audit_books_watched(&actor, &|progress| shown.show(progress))
+            .audit_books_watched(&actor, &|progress| {
+                shown.show(progress.part.name(), progress.done, progress.total);
+            })
             .await;
         shown.end();
         let audit = audit?;
@@ -60,31 +59,4 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
             )),
         }
     })
-}
-
-/// A bar on a terminal, since the books of years take minutes; nothing elsewhere.
-struct Shown(Option<ProgressBar>);
-
-impl Shown {
-    fn new() -> Self {
-        let style =
-            ProgressStyle::with_template("{msg:10} [{bar:30}] {pos}/{len} {elapsed}, {eta} left")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let is_terminal = std::io::stderr().is_terminal();
-        Self(is_terminal.then(|| ProgressBar::new(0).with_style(style)))
-    }
-
-    fn show(&self, progress: AuditProgress) {
-        if let Some(bar) = &self.0 {
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-            bar.set_message(progress.part.name());
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! `zimogs central erase`: what was kept of people for long enough.
 
+use central::{CentralError, Rewrapping};
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::central::Place;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
+use crate::cli::progress::Bar;
 
 /// What to do about personal data.
 #[derive(Args)]
@@ -29,11 +31,20 @@ pub(crate) fn run(options: &Erase) -> Result<(), Failure> {
     options
         .place
         .with_central("security-officer", async |central, actor| {
-            let turned = match options.turn_keys {
-                true => Some(central.turn_wrapping_keys(&actor).await?),
-                false => None,
+            let bar = Bar::new();
+            let watch = |progress: Rewrapping| {
+                bar.show(progress.class.name(), progress.done, progress.total);
             };
-            let erased = central.erase().await?;
+            let work = async {
+                let turned = match options.turn_keys {
+                    true => Some(central.turn_wrapping_keys(&actor, &watch).await?),
+                    false => None,
+                };
+                Ok::<_, CentralError>((turned, central.erase_watched(&watch).await?))
+            };
+            let done = work.await;
+            bar.end();
+            let (turned, erased) = done?;
             let keys = turned.unwrap_or(erased.keys);
             if options.place.json() {
                 return output::json(&json!({

@@ -158,11 +158,14 @@ fn keys_are_turned_and_backups_end_with_them() {
                 .unwrap();
             drop(connection);
 
-            let refused = house.central.turn_wrapping_keys(&actor("clerk")).await;
+            let refused = house
+                .central
+                .turn_wrapping_keys(&actor("clerk"), &|_| {})
+                .await;
             assert!(is_refused(&refused));
             let turned = house
                 .central
-                .turn_wrapping_keys(&actor("officer"))
+                .turn_wrapping_keys(&actor("officer"), &|_| {})
                 .await
                 .unwrap();
             assert_eq!((turned.made, turned.taken), (4, 4));

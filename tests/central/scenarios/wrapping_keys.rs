@@ -2,13 +2,16 @@
 //! books that is older than the token, and a token that is older than the books.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use audit::Outcome;
 use document::DataClass;
 use jiff::SignedDuration;
+use tokio::sync::Notify;
 
 use super::house::{House, actor, is_conflict, sample, with_file_house, with_house};
-use crate::{Central, CentralError, DatabaseSource};
+use super::races::application;
+use crate::{Central, CentralError, DatabaseSource, Rewrapping};
 
 async fn import(house: &House, name: &str, reference: &str) {
     let mut application: serde_json::Value =
@@ -182,7 +185,7 @@ fn a_key_that_was_lost_while_it_waited_is_not_taken_into_use() {
             key(central, "A", DataClass::Biometrics).await.unwrap();
 
             // An officer has another one made.
-            let turned = central.turn_wrapping_keys(&officer).await.unwrap();
+            let turned = central.turn_wrapping_keys(&officer, &|_| {}).await.unwrap();
             assert_eq!((turned.taken, turned.lost), (4, 0));
             assert_eq!(house.number(current).await, 3);
             assert_eq!(house.count("wrapping-key.lost", Outcome::Done).await, 1);
@@ -191,6 +194,55 @@ fn a_key_that_was_lost_while_it_waited_is_not_taken_into_use() {
             assert_eq!(differences, crate::WrappingKeyDifferences::default());
             central.erase().await.unwrap();
             assert_eq!(central.overdue().await.unwrap(), []);
+        },
+    );
+}
+
+#[test]
+fn rewrapping_that_was_cut_off_goes_on() {
+    with_house(
+        "scenarios::wrapping_keys::rewrapping_that_was_cut_off_goes_on",
+        async |house| {
+            const OLD: &str =
+                "SELECT count(*) FROM data_key WHERE class = 'identity' AND generation = 1";
+            for number in 0..7 {
+                let content = application(number);
+                let entered = house.central.import(&actor("clerk"), &content).await;
+                entered.unwrap();
+            }
+            assert_eq!(house.number(OLD).await, 7);
+            let seen = Mutex::new(Vec::new());
+            let told = Notify::new();
+            let watch = |progress: Rewrapping| {
+                seen.lock().unwrap().push(progress);
+                told.notify_one();
+            };
+            let officer = actor("officer");
+            // The first batch is written when it is told; what would come then never comes.
+            tokio::select! {
+                biased;
+                () = told.notified() => {}
+                _ = house.central.turn_wrapping_keys(&officer, &watch) => {}
+            }
+            let progress = seen.lock().unwrap()[0];
+            assert_eq!((progress.class, progress.done), (DataClass::Identity, 3));
+            assert_eq!(progress.total, 7);
+            let left = house.number(OLD).await;
+            assert!((1..=4).contains(&left), "{left}");
+
+            seen.lock().unwrap().clear();
+            let erased = house.central.erase_watched(&watch).await.unwrap();
+            assert_eq!(erased.keys.wrapped, left.unsigned_abs());
+            assert_eq!(house.number(OLD).await, 0);
+            let totals: Vec<_> = seen.lock().unwrap().iter().map(|one| one.total).collect();
+            assert!(totals.iter().all(|total| *total == left.unsigned_abs()));
+            // What they encrypt is read as before.
+            for number in 0..7 {
+                let reference = format!("APP-2026-9{number:05}");
+                let approver = actor("approver");
+                house.central.approve(&approver, &reference).await.unwrap();
+            }
+            assert_eq!(house.central.erase().await.unwrap().keys.wrapped, 0);
         },
     );
 }
