@@ -106,7 +106,7 @@ const CARD: &str = "APP-2026-000001";
 const AT_THE_DOOR: [&str; 3] = ["showOwnKey", "showRetention", "listOverdue"];
 
 /// Returns a station's request for a certificate, Base64.
-fn station_request() -> String {
+pub(super) fn station_request() -> String {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
     let mut request = X509ReqBuilder::new().unwrap();

@@ -9,6 +9,7 @@ mod manners;
 mod metrics;
 #[path = "../../missing/missing.rs"]
 mod missing;
+mod reconciling;
 mod registers;
 mod schemathesis;
 mod second_persons;
