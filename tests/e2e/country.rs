@@ -10,7 +10,7 @@ use crate::vault::Vault;
 use crate::world::{Ran, json, project, run, zimogs};
 
 /// Runs openssl among the files; returns whether it was content, and what it said.
-fn openssl(vault: &Vault, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn openssl(vault: &Vault, arguments: &[&str]) -> (bool, String) {
     let output = Command::new("openssl")
         .args(arguments)
         .current_dir(vault.path("."))
@@ -20,13 +20,13 @@ fn openssl(vault: &Vault, arguments: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8(said).unwrap())
 }
 
-fn pem(vault: &Vault, kind: &str, from: &str, to: &str) {
+pub(crate) fn pem(vault: &Vault, kind: &str, from: &str, to: &str) {
     let (done, said) = openssl(vault, &[kind, "-inform", "DER", "-in", from, "-out", to]);
     assert!(done, "{from}: {said}");
 }
 
 /// The shipped profiles, curves named: openssl's paths take no others.
-fn profiles(vault: &Vault) {
+pub(crate) fn profiles(vault: &Vault) {
     for name in ["csca", "ds", "master-list-signer"] {
         let text = fs::read_to_string(project(&format!("certs/country/{name}.toml"))).unwrap();
         let text = text.replace("spelt-out", "named");
@@ -34,7 +34,7 @@ fn profiles(vault: &Vault) {
     }
 }
 
-const INIT: [&str; 9] = [
+pub(crate) const INIT: [&str; 9] = [
     "pki",
     "csca",
     "init",

@@ -19,6 +19,7 @@ mod check;
 mod corpora;
 mod country;
 mod crashes;
+mod cut_off;
 mod demo;
 mod eac;
 mod envelopes;

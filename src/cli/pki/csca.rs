@@ -13,15 +13,17 @@ use serde_json::json;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
-use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice, make};
+use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice};
 use crate::cli::output;
+use crate::cli::pki::begun::Begun;
 use crate::cli::pki::country;
 use crate::cli::pki::csca_book::{Folder, Issued};
 
 /// The embedded country signing CA.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Makes a CSCA: its key in the token, by two officers, and its certificate. Example:
+    /// Makes a CSCA: its key in the token, by two officers, and its certificate. Cut off, the same
+    /// command goes on. Example:
     /// zimogs pki csca init --csca csca --kind p384 --token token.toml --officer anna=anna.pem --officer juris=juris.pem
     Init(Init),
     /// Goes over to a new key: a new certificate, and a link from the old key to the new. Example:
@@ -133,25 +135,35 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 }
 
 fn init(options: &Init) -> Result<(), Failure> {
-    let new = &options.new;
+    let (new, label) = (&options.new, &options.label);
     let profile = country::profile(&new.profile)?;
     country::allow(&profile, new.kind)?;
-    files::be_free(&new.csca.join("state.json"))?;
-    let token = new.make(&options.label)?;
-    let folder = Folder::create(&new.csca, &options.label)?;
-    let signer = Arc::new(country::signer(&token, &options.label)?);
+    let state = new.csca.join("state.json");
+    if state.exists()
+        && let Some(begun) = Begun::written(new.mark(), label)?
+    {
+        return end(new, &Folder::open(&new.csca)?, begun);
+    }
+    files::be_free(&state)?;
+    let (begun, token) = new.key(label)?;
+    let folder = Folder::create(&new.csca, label)?;
+    let signer = Arc::new(country::signer(&token, label)?);
     let made = CountryAuthority::create(&profile, signer, Arc::new(token), Timestamp::now())
         .or_fail(Kind::Failed)?;
-    keep(new, &folder, made.certificate(), None)
+    keep(new, &folder, begun, made.certificate(), None)
 }
 
 fn renew(new: &NewCsca) -> Result<(), Failure> {
     let profile = country::profile(&new.profile)?;
     country::allow(&profile, new.kind)?;
     let mut folder = Folder::open(&new.csca)?;
+    let last = folder.state.keys.last().cloned().unwrap_or_default();
+    if let Some(begun) = Begun::written(new.mark(), &last)? {
+        return end(new, &folder, begun);
+    }
     let first = folder.state.keys.first().cloned().unwrap_or_default();
     let label = format!("{first}-{}", folder.state.keys.len() + 1);
-    let token = new.make(&label)?;
+    let (begun, token) = new.key(&label)?;
     let old = folder.authority(&token)?;
     let signer = Arc::new(country::signer(&token, &label)?);
     let renewed = old
@@ -161,19 +173,22 @@ fn renew(new: &NewCsca) -> Result<(), Failure> {
     keep(
         new,
         &folder,
+        begun,
         renewed.authority.certificate(),
         Some(&renewed.link),
     )
 }
 
 impl NewCsca {
-    /// Makes the key, by two officers.
-    fn make(&self, label: &str) -> Result<Token, Failure> {
-        let place = self.token.place()?;
-        let officers = self.officers.open(&place)?;
-        let token = place.open()?;
-        make(&token, &officers, self.kind, label)?;
-        Ok(token)
+    /// Makes the key, by two officers, or goes on with the one that was made.
+    fn key(&self, label: &str) -> Result<(Begun, Token), Failure> {
+        let keepers = (&self.token, &self.officers);
+        Begun::key(self.mark(), keepers, self.kind, label)
+    }
+
+    /// The file that says which key was begun.
+    fn mark(&self) -> PathBuf {
+        self.csca.join("begun")
     }
 }
 
@@ -181,32 +196,44 @@ impl NewCsca {
 fn keep(
     new: &NewCsca,
     folder: &Folder,
+    begun: Begun,
     certificate: &Certificate,
     link: Option<&Certificate>,
 ) -> Result<(), Failure> {
     let number = folder.state.keys.len();
-    let file = folder.file(&format!("csca-{number}.cer"));
     let profile = country::profile_text(&new.profile)?;
-    files::write_new(
-        &folder.file(&format!("csca-{number}.toml")),
-        profile.as_bytes(),
-    )?;
-    files::write_new(&file, certificate.as_der())?;
-    let link_file = folder.file(&format!("link-{number}.cer"));
+    let toml = folder.file(&format!("csca-{number}.toml"));
+    begun.write(&toml, profile.as_bytes())?;
+    let file = folder.file(&format!("csca-{number}.cer"));
+    begun.write(&file, certificate.as_der())?;
     if let Some(link) = link {
-        files::write_new(&link_file, link.as_der())?;
+        begun.write(&folder.file(&format!("link-{number}.cer")), link.as_der())?;
     }
     folder.keep()?;
+    end(new, folder, begun)
+}
+
+/// Ends the making of the newest key, and says what was made.
+fn end(new: &NewCsca, folder: &Folder, begun: Begun) -> Result<(), Failure> {
+    let number = folder.state.keys.len();
+    let file = folder.file(&format!("csca-{number}.cer"));
+    let certificate = folder.certificate(number)?;
+    let link_file = folder.file(&format!("link-{number}.cer"));
+    let link = match number {
+        1 => None,
+        _ => country::certificates(&link_file)?.into_iter().next(),
+    };
+    begun.end()?;
     if new.token.json {
         return output::json(&json!({
             "certificate": file,
-            "link": link.map(|_| &link_file),
+            "link": link.as_ref().map(|_| &link_file),
             "serial": certificate.serial_hex(),
             "not_after": certificate.validity().not_after,
         }));
     }
-    output::line(&format!("{}: {}", file.display(), told(certificate)))?;
-    match link {
+    output::line(&format!("{}: {}", file.display(), told(&certificate)))?;
+    match &link {
         Some(link) => output::line(&format!("{}: {}", link_file.display(), told(link))),
         None => Ok(()),
     }

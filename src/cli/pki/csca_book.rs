@@ -3,6 +3,7 @@
 //! ```text
 //!   csca-N.toml   its profiles           csca-N.cer   its certificates, one a key
 //!   state.json    what it issued         link-N.cer   from key N-1 to key N
+//!   begun         the key that was made and whose files are not all there yet
 //! ```
 
 use std::fs::File;

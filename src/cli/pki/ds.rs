@@ -15,8 +15,9 @@ use serde_json::json;
 use crate::cli::card::runs::write_whole;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
-use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice, make};
+use crate::cli::hsm::{NewKey, OfficerChoice, TokenChoice};
 use crate::cli::output;
+use crate::cli::pki::begun::Begun;
 use crate::cli::pki::country::{self, Trust};
 use crate::cli::pki::csca::told;
 
@@ -26,7 +27,8 @@ const BOOK: &str = "book.json";
 /// Document signers.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Makes a signer's key in the token, by two officers, and its request. Example:
+    /// Makes a signer's key in the token, by two officers, and its request. Cut off, the same command
+    /// goes on. Example:
     /// zimogs pki ds request ds-1 --signers signers --kind p256 --token token.toml --officer anna=anna.pem --officer juris=juris.pem
     Request(NewSigner),
     /// Takes in the certificate that the country signing CA sent, once all of it is in order. Example:
@@ -111,11 +113,16 @@ fn request(options: &NewSigner) -> Result<(), Failure> {
     country::allow(&profile, options.kind)?;
     let file = file(&options.signers, label, "p10")?;
     std::fs::create_dir_all(&options.signers).or_fail(Kind::Failed)?;
+    let mark = self::file(&options.signers, label, "begun")?;
+    if file.exists()
+        && let Some(begun) = Begun::written(mark.clone(), label)?
+    {
+        begun.end()?;
+        return tell_request(options, &file);
+    }
     files::be_free(&file)?;
-    let place = options.token.place()?;
-    let officers = options.officers.open(&place)?;
-    let token = place.open()?;
-    make(&token, &officers, options.kind, label)?;
+    let keepers = (&options.token, &options.officers);
+    let (begun, token) = Begun::key(mark, keepers, options.kind, label)?;
     let signer = country::signer(&token, label)?;
     let key = country::public_key(&signer)?;
     let subject = profile.subject().or_fail(Kind::Usage)?;
@@ -124,9 +131,14 @@ fn request(options: &NewSigner) -> Result<(), Failure> {
     let signature = signer.sign(info.to_be_signed()).or_fail(Kind::Device)?;
     let der = info.assemble(&signature).or_fail(Kind::Device)?;
     Request::parse_and_verify(&der).or_fail(Kind::Device)?;
-    files::write_new(&file, &der)?;
+    begun.write(&file, &der)?;
+    begun.end()?;
+    tell_request(options, &file)
+}
+
+fn tell_request(options: &NewSigner, file: &Path) -> Result<(), Failure> {
     match options.token.json {
-        true => output::json(&json!({ "request": file, "label": label })),
+        true => output::json(&json!({ "request": file, "label": options.label })),
         false => output::line(&format!(
             "{}: send it to the country signing CA",
             file.display()

@@ -1,6 +1,7 @@
 //! `zimogs pki`: the certification authorities of an installation.
 
 mod authority;
+mod begun;
 pub(crate) mod country;
 mod crl;
 mod csca;
