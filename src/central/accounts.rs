@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, parsed, stored};
+use crate::database::{Connection, Write, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::expected;
 use crate::people::check_roles;
@@ -232,7 +232,7 @@ impl Central {
 const JUDGED: &str = "central::judged";
 
 /// Judges whether the actor may do an act, as of now and in this transaction.
-pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> Result<Person> {
+pub(crate) async fn authorise(tx: &mut Write, actor: &Actor, act: Act) -> Result<Person> {
     // For tests: what an act judges is what its operation announces.
     tracing::trace!(target: JUDGED, right = act.name());
     check_name("a station", &actor.station)?;
@@ -241,7 +241,7 @@ pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> R
         "SELECT id, role, locked FROM account JOIN account_role ON account = id WHERE name = $1",
     )
     .bind(&name)
-    .fetch_all(&mut *tx)
+    .fetch_all(&mut **tx)
     .await?;
     let Some(first) = rows.first() else {
         return Err(CentralError::refused(
@@ -253,7 +253,8 @@ pub(crate) async fn authorise(tx: &mut Connection, actor: &Actor, act: Act) -> R
             "the account is locked; an administrator can unlock it",
         ));
     }
-    let id = first.get("id");
+    let id: String = first.get("id");
+    tx.remember(&name, &id);
     for row in &rows {
         if may(parsed("a role", row.get("role"))?, act) {
             // What the caller saw is compared only for who may see it.
@@ -310,15 +311,22 @@ pub(crate) async fn second_person(
 }
 
 /// Returns how the audit log knows an account.
-pub(crate) async fn known_as(tx: &mut Connection, person: &str) -> Result<String> {
+pub(crate) async fn known_as(tx: &mut Write, person: &str) -> Result<String> {
     // A source is no person, and its name no secret.
     if person.starts_with(SOURCE) {
         return Ok(person.to_owned());
     }
+    let name = person.to_lowercase();
+    if let Some(id) = tx.remembered(&name) {
+        return Ok(format!("person/{id}"));
+    }
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
-        .bind(person.to_lowercase())
-        .fetch_optional(tx)
+        .bind(&name)
+        .fetch_optional(&mut **tx)
         .await?;
+    if let Some(id) = &id {
+        tx.remember(&name, id);
+    }
     Ok(format!("person/{}", id.as_deref().unwrap_or("unknown")))
 }
 

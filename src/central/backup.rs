@@ -69,7 +69,7 @@ impl Central {
     }
 
     async fn try_back_up(&self, actor: &Actor, deed: &Deed, file: &Path) -> Result<Copied> {
-        authorise(&mut *self.read().await?, actor, Act::BackUpStore).await?;
+        authorise(&mut self.read().await?, actor, Act::BackUpStore).await?;
         // What waits is signed first, so that the copy says as much as it can of itself.
         self.sequence().await?;
         make_new(file).map_err(at(file))?;
@@ -111,7 +111,7 @@ impl Central {
     }
 
     async fn try_back_up_beside(&self, actor: &Actor, deed: &Deed) -> Result<JudgedLog> {
-        authorise(&mut *self.read().await?, actor, Act::BackUpStore).await?;
+        authorise(&mut self.read().await?, actor, Act::BackUpStore).await?;
         self.sequence().await?;
         let log = judge_log(&mut *self.read().await?, None).await?;
         let deed = deed

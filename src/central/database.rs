@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{Any, AnyPool, Executor, Transaction};
+use sqlx::{AnyPool, Connection as _, Executor};
 use sqlx_core::any::driver::AnyDriver;
 
 use crate::error::{CentralError, Result};
@@ -22,9 +22,7 @@ use crate::gauges::PoolUse;
 use crate::postgres::{self, PostgresAddress};
 use crate::same_thread;
 use crate::sqlite;
-
-/// A write transaction; dropped without commit, it leaves nothing behind.
-pub(crate) type Write = Transaction<'static, Any>;
+pub(crate) use crate::transaction::Write;
 
 /// A connection, in a transaction or without one.
 pub(crate) type Connection = sqlx::AnyConnection;
@@ -34,6 +32,9 @@ pub(crate) type DbRow = sqlx::any::AnyRow;
 
 /// How long a caller waits for its turn to write.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a connection that answered is taken to be there still.
+const PROVED: Duration = Duration::from_secs(1);
 
 /// Where the store keeps its books.
 #[derive(Clone, Debug)]
@@ -85,15 +86,16 @@ impl Database {
             Engine::Sqlite => sqlite::BEGIN_WRITE,
             Engine::Postgres => postgres::BEGIN_WRITE,
         };
-        Ok(self.writers.begin_with(begin).await?)
+        Ok(Write::new(self.writers.begin_with(begin).await?))
     }
 
     /// Begins a transaction that sees one moment's state.
     pub(crate) async fn read(&self) -> Result<Write> {
-        match self.engine {
-            Engine::Sqlite => Ok(self.readers.begin().await?),
-            Engine::Postgres => Ok(self.readers.begin_with(postgres::BEGIN_READ).await?),
-        }
+        let begun = match self.engine {
+            Engine::Sqlite => self.readers.begin().await?,
+            Engine::Postgres => self.readers.begin_with(postgres::BEGIN_READ).await?,
+        };
+        Ok(Write::new(begun))
     }
 
     /// Begins the transaction of the audit sequencer: only one is under way over all instances, and
@@ -102,7 +104,7 @@ impl Database {
         match self.engine {
             Engine::Sqlite => self.write().await,
             Engine::Postgres => {
-                let mut tx = self.writers.begin().await?;
+                let mut tx = Write::new(self.writers.begin().await?);
                 postgres::take_turn(&mut tx, postgres::SEQUENCER).await?;
                 Ok(tx)
             }
@@ -194,6 +196,17 @@ pub(crate) fn pool(size: u32, settings: &'static str) -> AnyPoolOptions {
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
+        // A server may have ended a connection that nobody used for a while. One that was just used
+        // is asked when it comes back, and not once more when it goes out.
+        .test_before_acquire(false)
+        .before_acquire(|connection, use_| {
+            Box::pin(async move {
+                if use_.idle_for >= PROVED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(settings).await.map(drop) })
         })

@@ -128,6 +128,7 @@ mod station_certificates;
 mod stations;
 mod stock;
 mod stock_check;
+mod transaction;
 mod travel;
 mod turn;
 mod turns;

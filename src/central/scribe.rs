@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::accounts::known_as;
 use crate::config::Clock;
-use crate::database::{Connection, stored};
+use crate::database::{Write, stored};
 use crate::error::{CentralError, Result};
 
 /// What an entry says of an act, before it is known how it ended.
@@ -66,10 +66,10 @@ pub(crate) struct Scribe {
 }
 
 impl Scribe {
-    /// Writes an entry, in the transaction whose change it is about.
+    /// Adds an entry to the transaction whose change it is about; the commit writes it.
     pub(crate) async fn write(
         &self,
-        tx: &mut Connection,
+        tx: &mut Write,
         actor: Option<&Actor>,
         deed: &Deed,
         outcome: Outcome,
@@ -85,11 +85,7 @@ impl Scribe {
         let bytes = self
             .encode(deed, person, station, outcome, cause)
             .map_err(CentralError::audit("an entry"))?;
-        sqlx::query("INSERT INTO audit_entry (entry, committed) VALUES ($1, $2)")
-            .bind(bytes)
-            .bind(stored(self.clock.now()))
-            .execute(tx)
-            .await?;
+        tx.enter(bytes, stored(self.clock.now()));
         Ok(())
     }
 

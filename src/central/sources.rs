@@ -16,7 +16,7 @@ use crate::accounts::{SOURCE, authorise, name_of};
 use crate::applications::check_cause;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, moment, parsed, stored};
+use crate::database::{Connection, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 
@@ -469,8 +469,8 @@ impl Central {
     }
 
     /// Judges whether the actor may take something from a source: whoever could give it.
-    async fn manages_or_admits(&self, tx: &mut Connection, actor: &Actor) -> Result<()> {
-        match authorise(&mut *tx, actor, Act::AdmitSourceKey).await {
+    async fn manages_or_admits(&self, tx: &mut Write, actor: &Actor) -> Result<()> {
+        match authorise(tx, actor, Act::AdmitSourceKey).await {
             Ok(_) => Ok(()),
             Err(CentralError::Refused { .. }) => {
                 authorise(tx, actor, Act::ManageSources).await.map(drop)

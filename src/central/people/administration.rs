@@ -13,7 +13,7 @@ use crate::accounts::{Person, authorise, insert_roles, roles_of};
 use crate::applications::check_cause;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, moment, stored};
+use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::base32;
 use crate::people::enrolment::code_digest;
@@ -301,7 +301,7 @@ impl Central {
 
     /// Finds an account that an administrator may change: not their own, so that somebody is
     /// always left who gives rights.
-    async fn of_another(&self, tx: &mut Connection, actor: &Actor, name: &str) -> Result<Person> {
+    async fn of_another(&self, tx: &mut Write, actor: &Actor, name: &str) -> Result<Person> {
         let administrator = authorise(tx, actor, Act::ManagePeople).await?;
         let person = Person::named(tx, name).await?;
         if administrator.id == person.id {

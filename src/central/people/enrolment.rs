@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::accounts::roles_of;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, moment, stored};
+use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::card;
 use crate::people::factor::{FactorProof, Judged, StoredFactor};
@@ -321,7 +321,7 @@ impl Central {
     /// Puts the new credentials in the place of the old ones.
     async fn make_whole(
         &self,
-        tx: &mut Connection,
+        tx: &mut Write,
         visit: &Visit,
         account: &str,
         password: &str,
@@ -345,7 +345,7 @@ impl Central {
         .bind(step)
         .bind(card)
         .bind(account)
-        .execute(&mut *tx)
+        .execute(&mut **tx)
         .await?;
         if done.rows_affected() != 1 {
             return Err(CentralError::SignIn);
@@ -354,7 +354,7 @@ impl Central {
         forget_sources(tx, account).await?;
         let name: String = sqlx::query_scalar("SELECT name FROM account WHERE id = $1")
             .bind(account)
-            .fetch_one(&mut *tx)
+            .fetch_one(&mut **tx)
             .await?;
         let kind = factor.map_or("none", |factor| factor.kind().name());
         let deed = deed(account).with("factor", kind).with("sessions", ended);
