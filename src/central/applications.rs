@@ -3,17 +3,20 @@
 use api::{Actor, CAUSE_LIMIT};
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
-use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
+use document::{Act, Application, DataClass, DocumentNumber, OfficeCode, Reference, four_eyes};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::Row;
 use zeroize::Zeroizing;
 
-use crate::accounts::{Person, authorise, name_of};
+use crate::accounts::{Person, authorise};
+use crate::blind_index::store_digests;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, parsed, stored};
+use crate::data_keys::store_keys;
+use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
-use crate::personal::store_images;
+use crate::personal::{SealedApplication, store_images};
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
 
@@ -51,11 +54,6 @@ impl Central {
     ) -> Result<Reference> {
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
-        if is_known(&mut tx, &application.reference).await? {
-            return Err(CentralError::conflict(
-                "an application of this reference is there already; references are used once",
-            ));
-        }
         self.store_application(&mut tx, application, &clerk.id)
             .await?;
         let deed = deed
@@ -68,6 +66,9 @@ impl Central {
     }
 
     /// Stores an application that came in, under the account that entered it.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] for a reference that is there already.
     pub(crate) async fn store_application(
         &self,
         tx: &mut Connection,
@@ -79,22 +80,36 @@ impl Central {
             .map(Zeroizing::new)
             .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
         let reference = application.reference.as_str();
-        let (content, images) = self.seal_application(tx, reference, &content).await?;
-        sqlx::query(
-            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        let classes = [DataClass::Identity, DataClass::Biometrics];
+        let digests = self.holder_digests(&application.holder);
+        let (drawn, digests) = self
+            .protection()
+            .draw_keys(tx, reference, classes, digests)
+            .await?;
+        let sealed =
+            self.seal_application(reference, &content, drawn.each_ref().map(|it| &it.key))?;
+        let done = sqlx::query(
+            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (reference) DO NOTHING",
         )
         .bind(application.reference.as_str())
         .bind(application.kind.name())
         .bind(application.priority.name())
         .bind(ApplicationState::INITIAL.name())
-        .bind(content)
+        .bind(sealed.content)
         .bind(entered_by)
         .bind(stored(self.now()))
         .bind(application.office.as_str())
         .execute(&mut *tx)
         .await?;
-        store_images(tx, reference, images).await?;
-        self.index_holder(tx, reference, &application.holder).await
+        if done.rows_affected() != 1 {
+            return Err(CentralError::conflict(
+                "an application of this reference is there already; references are used once",
+            ));
+        }
+        store_keys(tx, reference, &drawn, self.now()).await?;
+        store_images(tx, reference, sealed.images).await?;
+        store_digests(tx, reference, &digests).await
     }
 
     /// Approves an application that another person entered, and prepares its document: the
@@ -125,17 +140,19 @@ impl Central {
         let mut tx = self.write().await?;
         let approver = authorise(&mut tx, actor, Act::ApproveApplication).await?;
         let found = Found::load(&mut tx, reference).await?;
-        found.decided_by_another(&mut tx, &approver).await?;
+        found.decided_by_another(&approver)?;
         let state = advance(found.state, ApplicationEvent::Approve)?;
         let state = advance(state, ApplicationEvent::StartProduction)?;
         // Judged again as of today: what was whole when it came may be so no more.
         let application = self
-            .open_application(&mut tx, reference, &found.content, self.today())
+            .open_application(&mut tx, reference, &found.sealed, self.today())
             .await?;
         self.decide(&mut tx, reference, &approver, state, None)
             .await?;
         self.record(&mut tx, Some(actor), deed).await?;
-        let number = self.prepare(&mut tx, actor, &application).await?;
+        let number = self
+            .prepare(&mut tx, actor, &application, found.entered)
+            .await?;
         tx.commit().await?;
         Ok(number)
     }
@@ -166,7 +183,7 @@ impl Central {
         let mut tx = self.write().await?;
         let approver = authorise(&mut tx, actor, Act::RefuseApplication).await?;
         let found = Found::load(&mut tx, reference).await?;
-        found.decided_by_another(&mut tx, &approver).await?;
+        found.decided_by_another(&approver)?;
         let state = advance(found.state, ApplicationEvent::Refuse)?;
         self.decide(&mut tx, reference, &approver, state, Some(cause))
             .await?;
@@ -238,9 +255,10 @@ impl Central {
         reference: &str,
     ) -> Result<Zeroizing<Vec<u8>>> {
         let found = Found::load(tx, reference).await?;
-        match self.open_whole(tx, reference, &found.content).await {
+        match self.open_whole(tx, reference, &found.sealed).await {
             Err(CentralError::Conflict { .. }) => {
-                self.open_identity(tx, reference, &found.content).await
+                self.open_identity(tx, reference, &found.sealed.content)
+                    .await
             }
             whole => whole,
         }
@@ -254,7 +272,7 @@ impl Central {
         day: Date,
     ) -> Result<Application> {
         let found = Found::load(tx, reference).await?;
-        self.open_application(tx, reference, &found.content, day)
+        self.open_application(tx, reference, &found.sealed, day)
             .await
     }
 
@@ -293,8 +311,13 @@ pub(crate) async fn apply(
     reference: &str,
     event: ApplicationEvent,
 ) -> Result<()> {
-    let found = Found::load(tx, reference).await?;
-    let state = advance(found.state, event)?;
+    let state: String = sqlx::query_scalar("SELECT state FROM application WHERE reference = $1")
+        .bind(reference)
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(unknown)?;
+    let state: ApplicationState = parsed("an application's state", &state)?;
+    let state = advance(state, event)?;
     sqlx::query("UPDATE application SET state = $1 WHERE reference = $2")
         .bind(state.name())
         .bind(reference)
@@ -317,31 +340,42 @@ pub(crate) async fn office(tx: &mut Connection, reference: &str) -> Result<Offic
 /// An application as it is stored.
 struct Found {
     state: ApplicationState,
-    content: Vec<u8>,
+    sealed: SealedApplication,
     entered_by: String,
+    entered: Timestamp,
+}
+
+/// Says that there is none. The reference is not repeated: what a caller sends may be anything.
+fn unknown() -> CentralError {
+    CentralError::NotFound {
+        what: "application of this reference".to_owned(),
+    }
 }
 
 impl Found {
     async fn load(tx: &mut Connection, reference: &str) -> Result<Self> {
-        let row =
-            sqlx::query("SELECT state, content, entered_by FROM application WHERE reference = $1")
-                .bind(reference)
-                .fetch_optional(tx)
-                .await?;
-        // The reference is not repeated: what a caller sends may be anything.
-        let row = row.ok_or_else(|| CentralError::NotFound {
-            what: "application of this reference".to_owned(),
-        })?;
+        let row = sqlx::query(
+            "SELECT a.state, a.content, a.entered_by, a.entered, b.images FROM application a
+             LEFT JOIN biometric_data b ON b.application = a.reference WHERE a.reference = $1",
+        )
+        .bind(reference)
+        .fetch_optional(tx)
+        .await?;
+        let row = row.ok_or_else(unknown)?;
         Ok(Self {
             state: parsed("an application's state", row.get("state"))?,
-            content: row.get("content"),
+            sealed: SealedApplication {
+                content: row.get("content"),
+                images: row.get("images"),
+            },
             entered_by: row.get("entered_by"),
+            entered: moment(row.get("entered"))?,
         })
     }
 
-    async fn decided_by_another(&self, tx: &mut Connection, approver: &Person) -> Result<()> {
-        let entered_by = name_of(tx, &self.entered_by).await?;
-        four_eyes(&entered_by, &approver.name)
+    fn decided_by_another(&self, approver: &Person) -> Result<()> {
+        // An account keeps its identity and its name: either tells two of them apart.
+        four_eyes(&self.entered_by, &approver.id)
             .map_err(|error| CentralError::refused(error.to_string()))
     }
 }

@@ -134,10 +134,19 @@ impl Blank {
         (station, slot): (&str, &str),
         movement: Movement<'_>,
     ) -> Result<()> {
-        self.check_available(station, slot)?;
-        self.check_place(tx, station).await?;
+        self.check_issuable(tx, (station, slot)).await?;
         let movement = movement.into_slot(station, slot);
         self.apply(tx, BlankEvent::Issue, &movement).await
+    }
+
+    /// Demands that a lease of a slot may have it.
+    pub(crate) async fn check_issuable(
+        &self,
+        tx: &mut Connection,
+        (station, slot): (&str, &str),
+    ) -> Result<()> {
+        self.check_available(station, slot)?;
+        self.check_place(tx, station).await
     }
 
     /// Returns its chips in the order of their places.

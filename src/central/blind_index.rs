@@ -13,6 +13,7 @@ use api::Actor;
 use audit::Control;
 use document::life_cycle::{ApplicationState, DocumentState};
 use document::{Act, Holder, Kind, PersonalCode, application_is_over, transliterate};
+use hsm::{HsmError, Token};
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Row};
 use zeroize::Zeroizing;
@@ -70,6 +71,9 @@ pub struct FoundApplication {
 
 /// A field and a value as it is compared.
 type Entry = (&'static str, Zeroizing<String>);
+
+/// A field and the digest of its value.
+pub(crate) type Digest = (&'static str, [u8; 16]);
 
 impl PersonQuery {
     fn entries(&self) -> Result<Vec<Entry>> {
@@ -199,6 +203,17 @@ impl Central {
         reference: &str,
         holder: &Holder,
     ) -> Result<()> {
+        let work = self.holder_digests(holder);
+        let digests = self.protection().blocking(work).await?;
+        store_digests(tx, reference, &digests).await
+    }
+
+    /// Returns the token's work that makes the digests of a holder.
+    pub(crate) fn holder_digests(
+        &self,
+        holder: &Holder,
+    ) -> impl FnOnce(&Token) -> std::result::Result<Vec<Digest>, HsmError> + Send + 'static + use<>
+    {
         let (surname, given) = (holder.surname.as_str(), holder.given_names.as_str());
         let entries = [
             (field::CODE, Zeroizing::new(holder.personal_code.digits())),
@@ -206,22 +221,19 @@ impl Central {
             (field::SURNAME, compared(&[surname])),
             (field::BIRTH, Zeroizing::new(holder.birth_date.to_string())),
         ];
-        let digests = self.digests(&entries).await?;
-        for run in runs(&digests) {
-            let sql = format!(
-                "INSERT INTO blind_index (application, field, digest) VALUES {} ON CONFLICT DO NOTHING",
-                tuples(run.len(), 3)
-            );
-            let mut statement = sqlx::query(AssertSqlSafe(sql));
-            for (field, digest) in run {
-                statement = statement.bind(reference).bind(*field).bind(&digest[..]);
-            }
-            statement.execute(&mut *tx).await?;
-        }
-        Ok(())
+        self.digest_work(&entries)
     }
 
-    async fn digests(&self, entries: &[Entry]) -> Result<Vec<(&'static str, [u8; 16])>> {
+    async fn digests(&self, entries: &[Entry]) -> Result<Vec<Digest>> {
+        self.protection().blocking(self.digest_work(entries)).await
+    }
+
+    /// Returns the token's work that makes the digests of entries.
+    fn digest_work(
+        &self,
+        entries: &[Entry],
+    ) -> impl FnOnce(&Token) -> std::result::Result<Vec<Digest>, HsmError> + Send + 'static + use<>
+    {
         let label = self.protection().index.clone();
         let inputs: Vec<_> = entries
             .iter()
@@ -230,15 +242,33 @@ impl Central {
                 (*field, input)
             })
             .collect();
-        self.protection()
-            .blocking(move |token| {
-                let digest = |(field, input): &(&'static str, Zeroizing<Vec<u8>>)| {
-                    Ok((*field, token.keyed_digest(&label, input)?))
-                };
-                inputs.iter().map(digest).collect()
-            })
-            .await
+        move |token| {
+            let digest = |(field, input): &(&'static str, Zeroizing<Vec<u8>>)| {
+                Ok((*field, token.keyed_digest(&label, input)?))
+            };
+            inputs.iter().map(digest).collect()
+        }
     }
+}
+
+/// Writes digests of an application's holder into the index.
+pub(crate) async fn store_digests(
+    tx: &mut Connection,
+    reference: &str,
+    digests: &[Digest],
+) -> Result<()> {
+    for run in runs(digests) {
+        let sql = format!(
+            "INSERT INTO blind_index (application, field, digest) VALUES {} ON CONFLICT DO NOTHING",
+            tuples(run.len(), 3)
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for (field, digest) in run {
+            statement = statement.bind(reference).bind(*field).bind(&digest[..]);
+        }
+        statement.execute(&mut *tx).await?;
+    }
+    Ok(())
 }
 
 /// Returns the references of the applications of the person with this code for a document of this

@@ -16,8 +16,8 @@ use crate::blanks::{Blank, blank_serial};
 use crate::central::Central;
 use crate::contention::retried;
 use crate::database::parsed;
-use crate::documents::Document;
-use crate::error::{CentralError, Result};
+use crate::documents::{Document, account_number};
+use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 use crate::queue::TERM;
 use crate::scribe::Deed;
@@ -35,6 +35,15 @@ pub enum DeskEnd {
         /// Why.
         cause: String,
     },
+}
+
+impl DeskEnd {
+    fn of_lease(&self) -> LeaseEvent {
+        match self {
+            Self::Made => LeaseEvent::Complete,
+            Self::Spoiled { .. } => LeaseEvent::Spoil,
+        }
+    }
 }
 
 impl Central {
@@ -108,21 +117,16 @@ impl Central {
                 blank.serial
             )));
         }
-        let id_of_lease = LeaseId(Uuid::new_v4());
-        let movement = self.movement(actor).under(id_of_lease).of(&id);
         blank
-            .issue(&mut tx, (&actor.station, SLOT), movement)
+            .check_issuable(&mut tx, (&actor.station, SLOT))
             .await?;
         let mut document = match profile.number {
             NumberSource::Allotted => Document::load(&mut tx, &id).await?,
             NumberSource::Blank => self.prepare_on(&mut tx, actor, &id, &blank).await?,
         };
         let number = document.number();
-        document
-            .apply(&mut tx, DocumentEvent::Lease, self.happens())
-            .await?;
         let mut held = Held {
-            id: id_of_lease,
+            id: LeaseId(Uuid::new_v4()),
             purpose: Purpose::Personalization,
             document: id,
             number: number.to_string(),
@@ -135,24 +139,37 @@ impl Central {
             state: LeaseState::INITIAL,
             expires: self.now() + TERM,
         };
+        // It is given out and ends in one act: each row is written as it is at the end of it.
+        held.state = advance(held.state, end.of_lease())?;
         held.store(&mut tx, self.now()).await?;
         let deed = deed
             .clone()
             .with("document", number)
             .with("blank", &blank.serial)
             .with("lease", held.id);
+        let ending = self.movement(actor).under(held.id).of(&held.document);
+        let issue = ending.clone().into_slot(&actor.station, SLOT);
+        let carried = Some((&*held.document, number));
         let deed = match end {
             DeskEnd::Made => {
-                self.complete(&mut tx, actor, &mut held, &mut document)
-                    .await?;
+                let events = [DocumentEvent::Lease, DocumentEvent::Personalize];
+                let happening = self.happens().made_by(&held.operator);
+                document.pass_through(&mut tx, &events, happening).await?;
+                let steps = [
+                    (BlankEvent::Issue, &issue),
+                    (BlankEvent::Personalize, &ending),
+                ];
+                blank.pass_through(&mut tx, &steps, carried).await?;
+                account_number(&mut tx, number, "issued").await?;
                 deed.with("end", "made")
             }
             DeskEnd::Spoiled { cause } => {
-                held.apply(&mut tx, LeaseEvent::Spoil).await?;
-                let movement = self.movement(actor).under(held.id).of(&held.document);
-                let movement = movement.because(cause);
-                blank.apply(&mut tx, BlankEvent::Spoil, &movement).await?;
-                blank.carries(&mut tx, &document.id, number).await?;
+                document
+                    .apply(&mut tx, DocumentEvent::Lease, self.happens())
+                    .await?;
+                let ending = ending.because(cause);
+                let steps = [(BlankEvent::Issue, &issue), (BlankEvent::Spoil, &ending)];
+                blank.pass_through(&mut tx, &steps, carried).await?;
                 let happening = self.happens().because(cause);
                 self.move_document(
                     &mut tx,

@@ -28,7 +28,7 @@ pub(crate) struct Document {
     pub(crate) state: DocumentState,
     /// The day of issue that was prepared.
     pub(crate) issued: Date,
-    number: DocumentNumber,
+    pub(crate) number: DocumentNumber,
     /// Sealed; empty once it was erased.
     pub(crate) record: String,
     /// Sealed as well.
@@ -112,15 +112,32 @@ impl Document {
         event: DocumentEvent,
         happening: Happening<'_>,
     ) -> Result<()> {
-        let next = advance(self.state, event)?;
+        self.pass_through(tx, &[event], happening).await
+    }
+
+    /// Moves the document on by several events of one act: each is written down, and its row changes
+    /// once.
+    pub(crate) async fn pass_through(
+        &mut self,
+        tx: &mut Connection,
+        events: &[DocumentEvent],
+        happening: Happening<'_>,
+    ) -> Result<()> {
+        let mut next = self.state;
+        let mut passed = Vec::with_capacity(events.len());
+        for event in events {
+            next = advance(next, *event)?;
+            passed.push((*event, next));
+        }
         let (mover, is_another) = happening.mover();
         let changed = sqlx::query(
-            "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END
-             WHERE id = $4 AND state = $5",
+            "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END, operator = COALESCE($4, operator)
+             WHERE id = $5 AND state = $6",
         )
         .bind(next.name())
         .bind(i64::from(is_another))
         .bind(mover)
+        .bind(happening.maker())
         .bind(&self.id)
         .bind(self.state.name())
         .execute(&mut *tx)
@@ -131,8 +148,14 @@ impl Document {
             ));
         }
         self.state = next;
-        self.note(tx, event, happening).await?;
-        register_reports::document_changed(tx, self, happening.at()).await
+        if let Some(maker) = happening.maker() {
+            self.operator = Some(maker.to_owned());
+        }
+        self.note(tx, &passed, happening).await?;
+        for (_, state) in passed {
+            register_reports::document_changed(tx, self, state, happening.at()).await?;
+        }
+        Ok(())
     }
 
     /// Gives the document another number: the one it had stands on a spoiled blank, and is never

@@ -7,14 +7,13 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use zeroize::Zeroizing;
 
+use crate::application_parts::wipe;
 use crate::cells::is_sealed;
 use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, Write};
 use crate::error::{CentralError, Result};
-use crate::personal::{
-    biometric_cell, document_cell, encoded, signed_cell, store_images, wipe, written,
-};
+use crate::personal::{biometric_cell, document_cell, encoded, signed_cell, store_images, written};
 
 /// How many rows are encrypted in one transaction.
 const BATCH: i64 = 64;
@@ -126,14 +125,17 @@ impl Central {
         let holder = fields.get_mut("holder").map(Value::take);
         let holder: Option<Holder> = holder.and_then(|it| serde_json::from_value(it).ok());
         wipe(&mut fields);
-        let (content, images) = self.seal_application(tx, reference, content).await?;
+        let classes = [DataClass::Identity, DataClass::Biometrics];
+        let (protection, now) = (self.protection(), self.now());
+        let [of_identity, of_images] = protection.make_keys(tx, reference, classes, now).await?;
+        let sealed = self.seal_application(reference, content, [&of_identity, &of_images])?;
         sqlx::query("UPDATE application SET content = $1, office = $2 WHERE reference = $3")
-            .bind(content)
+            .bind(sealed.content)
             .bind(office)
             .bind(reference)
             .execute(&mut **tx)
             .await?;
-        store_images(tx, reference, images).await?;
+        store_images(tx, reference, sealed.images).await?;
         match holder {
             Some(holder) => self.index_holder(tx, reference, &holder).await,
             None => Err(damaged()),
@@ -243,7 +245,7 @@ impl Central {
             .make_keys(tx, application, [DataClass::Biometrics], now)
             .await?;
         let images = protection.seal(&key, &biometric_cell(application, "images"), b"{}")?;
-        store_images(tx, application, images).await?;
+        store_images(tx, application, Some(images)).await?;
         Ok(key)
     }
 

@@ -88,17 +88,15 @@ impl Central {
         let serial = held.blank.as_ref();
         let serial = serial.ok_or_else(|| CentralError::damaged("a lease without its blank"))?;
         let mut blank = Blank::load(tx, serial).await?;
+        let happening = self.happens().made_by(&held.operator);
         document
-            .apply(tx, DocumentEvent::Personalize, self.happens())
-            .await?;
-        sqlx::query("UPDATE document SET operator = $1 WHERE id = $2")
-            .bind(&held.operator)
-            .bind(&document.id)
-            .execute(&mut **tx)
+            .apply(tx, DocumentEvent::Personalize, happening)
             .await?;
         let movement = self.movement(actor).under(held.id).of(&document.id);
-        blank.apply(tx, BlankEvent::Personalize, &movement).await?;
-        blank.carries(tx, &document.id, document.number()).await?;
+        let carried = (&*document.id, document.number());
+        blank
+            .pass_through(tx, &[(BlankEvent::Personalize, &movement)], Some(carried))
+            .await?;
         for chip in blank.chips(tx).await? {
             self.note_removed_keys(tx, actor, held, &chip, document)
                 .await?;
@@ -179,10 +177,11 @@ impl Central {
         let mut blank = Blank::load(tx, &serial).await?;
         let movement = self.movement(actor).under(held.id).of(&document.id);
         let cause = spoiled_by(report);
+        let movement = movement.because(&cause);
+        let carried = (&*document.id, document.number());
         blank
-            .apply(tx, BlankEvent::Spoil, &movement.because(&cause))
+            .pass_through(tx, &[(BlankEvent::Spoil, &movement)], Some(carried))
             .await?;
-        blank.carries(tx, &document.id, document.number()).await?;
         // A report that is put aside may say anything.
         let cause = cause_of(&report.end).filter(|cause| check_cause(cause).is_ok());
         let cause = cause.unwrap_or("what was reported cannot be true");

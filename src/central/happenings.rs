@@ -3,15 +3,17 @@
 //! The audit log is the proof; this is its sum in a form that a database adds up. Both are written in
 //! the transaction of the change.
 
-use document::life_cycle::DocumentEvent;
+use document::life_cycle::{DocumentEvent, DocumentState};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use sqlx::AssertSqlSafe;
 
 use crate::accounts::Person;
 use crate::central::Central;
 use crate::database::{Connection, stored};
 use crate::documents::Document;
 use crate::error::Result;
+use crate::many_rows::tuples;
 
 /// When something happens to a document, who moves it, and why.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,7 @@ pub(crate) struct Happening<'a> {
     day: Date,
     cause: Option<&'a str>,
     mover: Mover<'a>,
+    maker: Option<&'a str>,
 }
 
 /// Who is known as the one who moved a document last.
@@ -43,6 +46,7 @@ impl Central {
             day: self.calendar().day_of(at),
             cause: None,
             mover: Mover::Before,
+            maker: None,
         }
     }
 }
@@ -65,6 +69,17 @@ impl<'a> Happening<'a> {
         self
     }
 
+    /// Names the account that made it, by its identity: whoever judges it is another.
+    pub(crate) fn made_by(mut self, operator: &'a str) -> Self {
+        self.maker = Some(operator);
+        self
+    }
+
+    /// Returns the identity of the account that made it, where this is its making.
+    pub(crate) fn maker(&self) -> Option<&'a str> {
+        self.maker
+    }
+
     /// Says that nobody moves it: its time has come.
     pub(crate) fn by_itself(mut self) -> Self {
         self.mover = Mover::Itself;
@@ -83,11 +98,11 @@ impl<'a> Happening<'a> {
 }
 
 impl Document {
-    /// Writes down what happened to the document, which is in its new state.
+    /// Writes down what happened to the document: each event, and the state that it came to.
     pub(crate) async fn note(
         &self,
         tx: &mut Connection,
-        event: DocumentEvent,
+        passed: &[(DocumentEvent, DocumentState)],
         happening: Happening<'_>,
     ) -> Result<()> {
         Facts {
@@ -97,7 +112,7 @@ impl Document {
             applied: self.applied.as_deref(),
             due: &self.due,
         }
-        .note(tx, &self.id, event, self.state.name(), happening)
+        .note(tx, &self.id, passed, happening)
         .await
     }
 }
@@ -112,32 +127,35 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Writes down what happened to a document, which is in `state` now.
+    /// Writes down what happened to a document: each event, and the state that it came to.
     pub(crate) async fn note(
         &self,
         tx: &mut Connection,
         document: &str,
-        event: DocumentEvent,
-        state: &str,
+        passed: &[(DocumentEvent, DocumentState)],
         happening: Happening<'_>,
     ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO document_event (document, event, state, at, day, kind, office, urgent, applied, due, cause)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(document)
-        .bind(event.name())
-        .bind(state)
-        .bind(stored(happening.at))
-        .bind(happening.day.to_string())
-        .bind(self.kind)
-        .bind(self.office)
-        .bind(i64::from(self.urgent))
-        .bind(self.applied)
-        .bind(self.due)
-        .bind(happening.cause)
-        .execute(tx)
-        .await?;
+        let day = happening.day.to_string();
+        let sql = format!(
+            "INSERT INTO document_event (document, event, state, at, day, kind, office, urgent, applied, due, cause) VALUES {}",
+            tuples(passed.len(), 11)
+        );
+        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        for (event, state) in passed {
+            statement = statement
+                .bind(document)
+                .bind(event.name())
+                .bind(state.name())
+                .bind(stored(happening.at))
+                .bind(&day)
+                .bind(self.kind)
+                .bind(self.office)
+                .bind(i64::from(self.urgent))
+                .bind(self.applied)
+                .bind(self.due)
+                .bind(happening.cause);
+        }
+        statement.execute(tx).await?;
         Ok(())
     }
 }

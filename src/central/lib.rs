@@ -15,6 +15,7 @@
 //! refusals leave an entry too, and no entry, error or log line holds a holder's data.
 
 mod accounts;
+mod application_parts;
 mod applications;
 mod audit_export;
 mod audit_log;
@@ -36,6 +37,7 @@ mod concession;
 mod config;
 mod confirmations;
 mod contention;
+mod data_keys;
 mod database;
 mod day_close;
 mod desk;

@@ -378,10 +378,10 @@ impl Central {
         let mut blank = Blank::load(&mut tx, &serial).await?;
         let movement = self.movement(actor).under(held.id).of(&held.document);
         let movement = movement.before(&witness).because(cause);
+        let steps = [(BlankEvent::ReportMissing, &movement)];
         blank
-            .apply(&mut tx, BlankEvent::ReportMissing, &movement)
+            .pass_through(&mut tx, &steps, Some((&document.id, old)))
             .await?;
-        blank.carries(&mut tx, &document.id, old).await?;
         self.move_document(
             &mut tx,
             Some(actor),
@@ -494,8 +494,7 @@ impl Central {
             .note(
                 &mut tx,
                 &id,
-                DocumentEvent::Cancel,
-                next.name(),
+                &[(DocumentEvent::Cancel, next)],
                 self.happens().because(cause),
             )
             .await?;

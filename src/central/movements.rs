@@ -5,10 +5,11 @@
 //! over the journal, and `stock_check` proves that it is what the states say.
 
 use api::{Actor, LeaseId};
+use document::DocumentNumber;
 use document::life_cycle::{BlankEvent, BlankState, LifeCycle};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::accounts::Person;
 use crate::blanks::Blank;
@@ -123,28 +124,48 @@ impl Blank {
         event: BlankEvent,
         movement: &Movement<'_>,
     ) -> Result<()> {
-        let next = advance(self.state, event)?;
-        let to = movement.to.unwrap_or(&self.place).to_owned();
-        let slot = match next {
-            BlankState::Loaded | BlankState::AtStation => {
-                let slot = movement.slot;
-                slot.map(|(station, slot)| (station.to_owned(), slot.to_owned()))
-            }
-            _ => None,
-        };
-        let (station, slot_name) = match &slot {
-            Some((station, slot)) => (Some(&**station), Some(&**slot)),
-            None => (None, None),
-        };
+        self.pass_through(tx, &[(event, movement)], None).await
+    }
+
+    /// Moves the blank on by several events of one act, each with its line in the journal, and notes
+    /// which document it carries from then on, finished or spoiled; none: as before.
+    ///
+    /// # Errors
+    /// As [`Blank::apply`].
+    pub(crate) async fn pass_through(
+        &mut self,
+        tx: &mut Connection,
+        steps: &[(BlankEvent, &Movement<'_>)],
+        carried: Option<(&str, DocumentNumber)>,
+    ) -> Result<()> {
+        let (mut next, mut to, mut slot) = (self.state, &*self.place, None);
+        let mut lines = Vec::with_capacity(steps.len());
+        for (event, movement) in steps {
+            let from = Some((next, to));
+            next = advance(next, *event)?;
+            to = movement.to.unwrap_or(to);
+            slot = match next {
+                BlankState::Loaded | BlankState::AtStation => movement.slot,
+                _ => None,
+            };
+            lines.push(Line {
+                event: event.name(),
+                from,
+                to: (next, to, slot),
+                movement,
+            });
+        }
         // Written so that no planner looks through the account: it reads, and so locks, all blanks in it.
         let changed = sqlx::query(
-            "UPDATE blank SET state = $1, place = $2, station = $3, slot = $4
-             WHERE serial = $5 AND CASE WHEN state = $6 AND place = $7 THEN 1 ELSE 0 END = 1",
+            "UPDATE blank SET state = $1, place = $2, station = $3, slot = $4, document = COALESCE($5, document), number = COALESCE($6, number)
+             WHERE serial = $7 AND CASE WHEN state = $8 AND place = $9 THEN 1 ELSE 0 END = 1",
         )
         .bind(next.name())
-        .bind(&to)
-        .bind(station)
-        .bind(slot_name)
+        .bind(to)
+        .bind(slot.map(|(station, _)| station))
+        .bind(slot.map(|(_, slot)| slot))
+        .bind(carried.map(|(document, _)| document))
+        .bind(carried.map(|(_, number)| number.to_string()))
         .bind(&self.serial)
         .bind(self.state.name())
         .bind(&self.place)
@@ -155,18 +176,12 @@ impl Blank {
                 "the blank changed meanwhile; ask again",
             ));
         }
-        let from = Some((self.state, &*self.place));
-        write(
-            tx,
-            (&self.serial, event.name()),
-            from,
-            (next, &to, slot.as_ref()),
-            movement,
-        )
-        .await?;
-        self.state = next;
-        self.place = to;
-        self.slot = slot;
+        write(tx, &self.serial, &lines).await?;
+        let slot = slot.map(|(station, slot)| (station.to_owned(), slot.to_owned()));
+        (self.state, self.place, self.slot) = (next, to.to_owned(), slot);
+        if let Some((document, _)) = carried {
+            self.document = Some(document.to_owned());
+        }
         Ok(())
     }
 
@@ -177,8 +192,13 @@ impl Blank {
         place: &str,
         movement: &Movement<'_>,
     ) -> Result<()> {
-        let to = (BlankState::INITIAL, place, None);
-        write(tx, (serial, DELIVERED), None, to, movement).await
+        let line = Line {
+            event: DELIVERED,
+            from: None,
+            to: (BlankState::INITIAL, place, None),
+            movement,
+        };
+        write(tx, serial, &[line]).await
     }
 
     /// Returns the account of who moved it last.
@@ -193,67 +213,111 @@ impl Blank {
     }
 }
 
-/// Where a blank came to: its account, the place, and the station and slot where it is in one.
-type Came<'a> = (BlankState, &'a str, Option<&'a (String, String)>);
+/// A line of the journal.
+struct Line<'a> {
+    event: &'static str,
+    from: Option<(BlankState, &'a str)>,
+    /// The account, the place, and the station and slot where it is in one.
+    to: (BlankState, &'a str, Option<(&'a str, &'a str)>),
+    movement: &'a Movement<'a>,
+}
 
-async fn write(
-    tx: &mut Connection,
-    blank: (&str, &str),
-    from: Option<(BlankState, &str)>,
-    to: Came<'_>,
-    movement: &Movement<'_>,
-) -> Result<()> {
-    let today = movement.day();
-    // As a rule the day is closed at neither place, and one statement does.
-    let days = (from.map(|_| today), today);
-    let is_booked = insert(tx, blank, from, to, days, movement, Some(today)).await?;
-    if is_booked {
+/// The days that a line is booked on: where the blank left, and where it came to.
+type Days = (Option<Date>, Date);
+
+/// Writes the lines of a blank, in their order.
+async fn write(tx: &mut Connection, serial: &str, lines: &[Line<'_>]) -> Result<()> {
+    // As a rule the day is closed at none of the places, and one statement does.
+    let days: Vec<Days> = lines
+        .iter()
+        .map(|line| {
+            let today = line.movement.day();
+            (line.from.map(|_| today), today)
+        })
+        .collect();
+    let today = days.first().map(|(_, today)| *today);
+    if insert(tx, serial, lines, &days, today).await? {
         return Ok(());
     }
-    let to_day = booked_on(tx, today, to.1).await?;
-    let from_day = match from {
-        None => None,
-        Some((_, left)) if left == to.1 => Some(to_day),
-        Some((_, left)) => Some(booked_on(tx, today, left).await?),
-    };
-    insert(tx, blank, from, to, (from_day, to_day), movement, None).await?;
+    for line in lines {
+        let (today, (_, to, _)) = (line.movement.day(), line.to);
+        let to_day = booked_on(tx, today, to).await?;
+        let from_day = match line.from {
+            None => None,
+            Some((_, left)) if left == to => Some(to_day),
+            Some((_, left)) => Some(booked_on(tx, today, left).await?),
+        };
+        let line = std::slice::from_ref(line);
+        insert(tx, serial, line, &[(from_day, to_day)], None).await?;
+    }
     Ok(())
 }
 
-/// Writes a line of the journal, unless one of its places has closed this day, or a later one, already.
-/// Returns whether it is written.
+/// Writes lines of the journal, unless one of their places has closed this day, or a later one,
+/// already. Returns whether they are written.
 async fn insert(
     tx: &mut Connection,
-    (serial, event): (&str, &str),
-    from: Option<(BlankState, &str)>,
-    (state, to, slot): Came<'_>,
-    (from_day, to_day): (Option<Date>, Date),
-    movement: &Movement<'_>,
+    serial: &str,
+    lines: &[Line<'_>],
+    days: &[Days],
     unless_closed: Option<Date>,
 ) -> Result<bool> {
-    let written = sqlx::query(
+    let rows: Vec<_> = (0..lines.len()).map(row).collect();
+    let next = COLUMNS * lines.len() + 1;
+    let places: Vec<_> = (1..=2 * lines.len())
+        .map(|place| format!("${}", next + place))
+        .collect();
+    let sql = format!(
         "INSERT INTO blank_movement (blank, event, from_state, from_place, to_state, to_place, station, slot, person, witness, moved, from_day, to_day, cause, document, lease)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, (SELECT id FROM account WHERE name = $9), $10, $11, $12, $13, $14, $15, $16
-         WHERE NOT EXISTS (SELECT 1 FROM day_close WHERE day >= $17 AND place IN ($6, $4))",
-    )
-    .bind(serial)
-    .bind(event)
-    .bind(from.map(|(state, _)| state.name()))
-    .bind(from.map(|(_, place)| place))
-    .bind(state.name())
-    .bind(to)
-    .bind(slot.map(|(station, _)| &**station))
-    .bind(slot.map(|(_, slot)| &**slot))
-    .bind(movement.actor.person.to_lowercase())
-    .bind(movement.witness)
-    .bind(stored(movement.at))
-    .bind(from_day.map(|day| day.to_string()))
-    .bind(to_day.to_string())
-    .bind(movement.cause)
-    .bind(movement.document)
-    .bind(movement.lease.map(|lease| lease.to_string()))
-    .bind(unless_closed.map(|day| day.to_string()))
-    .execute(tx)
-    .await?;
-    Ok(written.rows_affected() == 1)
+         SELECT * FROM (VALUES {}) AS line
+         WHERE NOT EXISTS (SELECT 1 FROM day_close WHERE day >= ${next} AND place IN ({}))",
+        rows.join(", "),
+        places.join(", ")
+    );
+    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    for (line, (from_day, to_day)) in lines.iter().zip(days) {
+        let (movement, (state, to, slot)) = (line.movement, line.to);
+        statement = statement
+            .bind(serial)
+            .bind(line.event)
+            .bind(line.from.map(|(state, _)| state.name()))
+            .bind(line.from.map(|(_, place)| place))
+            .bind(state.name())
+            .bind(to)
+            .bind(slot.map(|(station, _)| station))
+            .bind(slot.map(|(_, slot)| slot))
+            .bind(movement.actor.person.to_lowercase())
+            .bind(movement.witness)
+            .bind(stored(movement.at))
+            .bind(from_day.map(|day| day.to_string()))
+            .bind(to_day.to_string())
+            .bind(movement.cause)
+            .bind(movement.document)
+            .bind(movement.lease.map(|lease| lease.to_string()));
+    }
+    statement = statement.bind(unless_closed.map(|day| day.to_string()));
+    for line in lines {
+        statement = statement
+            .bind(line.from.map(|(_, place)| place))
+            .bind(line.to.1);
+    }
+    let written = statement.execute(tx).await?;
+    Ok(written.rows_affected() == lines.len() as u64)
+}
+
+/// How many values a line has.
+const COLUMNS: usize = 16;
+
+/// The place of the name of who moved the blank among a line's values; its account is stored.
+const PERSON: usize = 9;
+
+/// Returns the values of a line as a row of `VALUES`.
+fn row(place: usize) -> String {
+    let values: Vec<_> = (1..=COLUMNS)
+        .map(|column| match (column, place * COLUMNS + column) {
+            (PERSON, number) => format!("(SELECT id FROM account WHERE name = ${number})"),
+            (_, number) => format!("${number}"),
+        })
+        .collect();
+    format!("({})", values.join(", "))
 }

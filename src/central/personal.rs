@@ -15,10 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use document::{Application, DataClass, Prepared, Record, Reference};
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 use sqlx::Row;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::application_parts::{join, split};
 use crate::cells::{Cell, DataKey};
 use crate::central::Central;
 use crate::database::Connection;
@@ -26,16 +26,41 @@ use crate::documents::{Document, Subjects};
 use crate::error::{CentralError, Result};
 use crate::protection::{erased, open};
 
-/// The fields of an application that are biometrics.
-const IMAGES: [&str; 3] = ["portrait", "signature", "fingerprints"];
-
-/// JSON that is wiped when it is dropped.
-type Text = Zeroizing<Vec<u8>>;
-
 /// A record with its subjects, as the columns of a document take them.
 pub(crate) struct SealedRecord {
     pub(crate) record: String,
     pub(crate) subjects: String,
+}
+
+/// An application as it is stored.
+pub(crate) struct SealedApplication {
+    /// Empty once it was erased.
+    pub(crate) content: Vec<u8>,
+    /// None once they were erased.
+    pub(crate) images: Option<Vec<u8>>,
+}
+
+/// The classes of data that a whole application has.
+const WHOLE: [DataClass; 2] = [DataClass::Identity, DataClass::Biometrics];
+
+impl SealedApplication {
+    /// Opens it whole, JSON with its images, under the keys of its [`WHOLE`].
+    fn open(
+        &self,
+        reference: &str,
+        [of_identity, of_images]: &[DataKey; 2],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        let images = self.images.as_ref();
+        let images = images.ok_or_else(|| erased(DataClass::Biometrics))?;
+        let identity = open(of_identity, &content_cell(reference), &self.content)?;
+        let images = open(of_images, &biometric_cell(reference, "images"), images)?;
+        Ok(join(&identity, &images))
+    }
+}
+
+/// Judges an application, JSON, as of a day.
+fn judged(whole: &[u8], day: Date) -> Result<Application> {
+    Application::parse(whole, day).map_err(|faults| CentralError::Application { faults })
 }
 
 /// Returns the place of an application's content.
@@ -88,21 +113,22 @@ pub(crate) fn signed_cell<'a>(application: &'a str, row: &'a str) -> Cell<'a> {
 
 impl Central {
     /// Seals an application that came in: what `application.content` holds of it, and what
-    /// `biometric_data.images` does.
-    pub(crate) async fn seal_application(
+    /// `biometric_data.images` does. `keys` are those of its identity and of its biometrics.
+    pub(crate) fn seal_application(
         &self,
-        tx: &mut Connection,
         reference: &str,
         content: &[u8],
-    ) -> Result<(Vec<u8>, Vec<u8>)> {
+        [of_identity, of_images]: [&DataKey; 2],
+    ) -> Result<SealedApplication> {
         let (identity, images) =
             split(content).ok_or_else(|| CentralError::damaged("an application"))?;
-        let (protection, now) = (self.protection(), self.now());
-        let classes = [DataClass::Identity, DataClass::Biometrics];
-        let [of_identity, of_images] = protection.make_keys(tx, reference, classes, now).await?;
-        let content = protection.seal(&of_identity, &content_cell(reference), &identity)?;
-        let images = protection.seal(&of_images, &biometric_cell(reference, "images"), &images)?;
-        Ok((content, images))
+        let protection = self.protection();
+        let content = protection.seal(of_identity, &content_cell(reference), &identity)?;
+        let images = protection.seal(of_images, &biometric_cell(reference, "images"), &images)?;
+        Ok(SealedApplication {
+            content,
+            images: Some(images),
+        })
     }
 
     /// Opens what an application says of its holder, JSON without the images.
@@ -130,20 +156,10 @@ impl Central {
         &self,
         tx: &mut Connection,
         reference: &str,
-        content: &[u8],
+        sealed: &SealedApplication,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let classes = [DataClass::Identity, DataClass::Biometrics];
-        let keys = self.protection().keys(tx, reference, classes).await?;
-        let [of_identity, of_images] = keys;
-        let images: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT images FROM biometric_data WHERE application = $1")
-                .bind(reference)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let images = images.ok_or_else(|| erased(DataClass::Biometrics))?;
-        let identity = open(&of_identity, &content_cell(reference), content)?;
-        let images = open(&of_images, &biometric_cell(reference, "images"), &images)?;
-        Ok(join(&identity, &images))
+        let keys = self.protection().keys(tx, reference, WHOLE).await?;
+        sealed.open(reference, &keys)
     }
 
     /// Opens an application whole, as it was approved, and judges it as of a day.
@@ -155,31 +171,43 @@ impl Central {
         &self,
         tx: &mut Connection,
         reference: &str,
-        content: &[u8],
+        sealed: &SealedApplication,
         day: Date,
     ) -> Result<Application> {
-        let whole = self.open_whole(tx, reference, content).await?;
-        Application::parse(&whole, day).map_err(|faults| CentralError::Application { faults })
+        judged(&self.open_whole(tx, reference, sealed).await?, day)
     }
 
-    /// Seals a record and the subjects of its certificates, in hexadecimal by the key's name. The
-    /// files of the travel chip go beside it.
+    /// Opens an application whole and judges it as of a day, as [`Central::open_application`] does,
+    /// and returns the key of its document's record with it, which is made where there is none.
+    pub(crate) async fn open_to_prepare(
+        &self,
+        tx: &mut Connection,
+        reference: &str,
+        sealed: &SealedApplication,
+        day: Date,
+    ) -> Result<(Application, DataKey)> {
+        let (keys, of_record) = self
+            .protection()
+            .keys_and_made(tx, reference, WHOLE, DataClass::Record, self.now())
+            .await?;
+        Ok((judged(&sealed.open(reference, &keys)?, day)?, of_record))
+    }
+
+    /// Seals a record and the subjects of its certificates, in hexadecimal by the key's name, under
+    /// the key of the application's records. The files of the travel chip go beside it.
     pub(crate) async fn seal_record(
         &self,
         tx: &mut Connection,
         (application, document): (&Reference, &str),
+        key: &DataKey,
         record: &Record,
         subjects: &BTreeMap<String, String>,
     ) -> Result<SealedRecord> {
         let application = application.as_str();
-        let key = self
-            .protection()
-            .key_or_made(tx, application, DataClass::Record, self.now())
-            .await?;
         self.seal_files(tx, application, &record.prepared).await?;
         Ok(SealedRecord {
-            record: self.sealed_record(&key, (application, document), record)?,
-            subjects: self.sealed_subjects(&key, (application, document), subjects)?,
+            record: self.sealed_record(key, (application, document), record)?,
+            subjects: self.sealed_subjects(key, (application, document), subjects)?,
         })
     }
 
@@ -398,7 +426,7 @@ impl Central {
 pub(crate) async fn store_images(
     tx: &mut Connection,
     reference: &str,
-    images: Vec<u8>,
+    images: Option<Vec<u8>>,
 ) -> Result<()> {
     sqlx::query("INSERT INTO biometric_data (application, images) VALUES ($1, $2)")
         .bind(reference)
@@ -423,74 +451,4 @@ pub(crate) fn encoded(sealed: &[u8]) -> String {
 pub(crate) fn decoded(text: &str) -> Result<Vec<u8>> {
     let damaged = |_| CentralError::damaged("an encrypted value");
     STANDARD.decode(text).map_err(damaged)
-}
-
-/// Takes an application, JSON, apart into what it says and its images; none where it is no object.
-pub(crate) fn split(content: &[u8]) -> Option<(Text, Text)> {
-    let mut fields: Map<String, Value> = serde_json::from_slice(content).ok()?;
-    let mut images = Map::new();
-    for name in IMAGES {
-        images.extend(fields.remove(name).map(|image| (name.to_owned(), image)));
-    }
-    let (mut fields, mut images) = (Value::Object(fields), Value::Object(images));
-    let written = (serde_json::to_vec(&fields), serde_json::to_vec(&images));
-    wipe(&mut fields);
-    wipe(&mut images);
-    Some((
-        Zeroizing::new(written.0.ok()?),
-        Zeroizing::new(written.1.ok()?),
-    ))
-}
-
-/// Puts the fields of two JSON objects, as this program writes them, into one.
-fn join(one: &[u8], other: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut whole = Zeroizing::new(Vec::with_capacity(one.len() + other.len()));
-    match (one.strip_suffix(b"}"), other.strip_prefix(b"{")) {
-        (Some(first), Some(rest)) if first != b"{" && rest != b"}" => {
-            whole.extend_from_slice(first);
-            whole.push(b',');
-            whole.extend_from_slice(rest);
-        }
-        (Some(b"{"), _) => whole.extend_from_slice(other),
-        _ => whole.extend_from_slice(one),
-    }
-    whole
-}
-
-/// Wipes the texts of a JSON value.
-pub(crate) fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.iter_mut().for_each(|(_, value)| wipe(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_taken_apart_comes_together() {
-        let cases = [
-            r#"{"a":1,"portrait":{"data":"x"},"z":"}"}"#,
-            r#"{"a":{"portrait":"stays"}}"#,
-            r#"{"portrait":"p","signature":"s","fingerprints":[]}"#,
-            "{}",
-        ];
-        for case in cases {
-            let (identity, images) = split(case.as_bytes()).unwrap();
-            let joined: Value = serde_json::from_slice(&join(&identity, &images)).unwrap();
-            assert_eq!(
-                joined,
-                serde_json::from_str::<Value>(case).unwrap(),
-                "{case}"
-            );
-            let identity: Value = serde_json::from_slice(&identity).unwrap();
-            assert!(IMAGES.iter().all(|name| identity.get(name).is_none()));
-        }
-        assert!(split(b"[]").is_none());
-        assert!(split(b"").is_none());
-    }
 }

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use api::Actor;
 use audit::Control;
 use document::life_cycle::{DocumentEvent, DocumentState, LifeCycle};
-use document::{Application, DocumentNumber, Priority, Record, Validity};
+use document::{Application, DataClass, DocumentNumber, Priority, Record, Validity};
+use jiff::Timestamp;
 use profile::{DocumentProfile, NumberSource};
 use uuid::Uuid;
 
 use crate::central::Central;
-use crate::database::{Write, moment, stored};
+use crate::database::{Write, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::happenings::Facts;
 use crate::scribe::Deed;
@@ -25,17 +26,18 @@ struct Terms {
 }
 
 impl Central {
-    /// Prepares the document of an application and puts it into the queue. Returns its number,
-    /// unless that comes with the blank.
+    /// Prepares the document of an application, which was entered then, and puts it into the queue.
+    /// Returns its number, unless that comes with the blank.
     pub(crate) async fn prepare(
         &self,
         tx: &mut Write,
         actor: &Actor,
         application: &Application,
+        entered: Timestamp,
     ) -> Result<Option<DocumentNumber>> {
         let profile = self.document_profile(application.kind)?;
         let id = Uuid::new_v4().to_string();
-        let terms = self.terms(tx, application).await?;
+        let terms = self.terms(application, entered)?;
         if profile.number == NumberSource::Blank {
             self.check_preparable(profile, application)?;
             self.queue_waiting(tx, actor, application, profile, &id, &terms)
@@ -47,8 +49,13 @@ impl Central {
         let record = self.record_of(application, number)?;
         let subjects = self.subjects(profile, &record)?;
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
+        let reference = &application.reference;
+        let key = self
+            .protection()
+            .key_or_made(tx, reference.as_str(), DataClass::Record, self.now())
+            .await?;
         let sealed = self
-            .seal_record(tx, (&application.reference, &id), &record, &subjects)
+            .seal_record(tx, (reference, &id), &key, &record, &subjects)
             .await?;
         sqlx::query(
             "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place, turn)
@@ -122,13 +129,8 @@ impl Central {
 
     /// Returns the day of an application, and the day by which its document must be made: so many
     /// working days after it.
-    async fn terms(&self, tx: &mut Write, application: &Application) -> Result<Terms> {
-        let entered: i64 =
-            sqlx::query_scalar("SELECT entered FROM application WHERE reference = $1")
-                .bind(application.reference.as_str())
-                .fetch_one(&mut **tx)
-                .await?;
-        let applied = self.calendar().day_of(moment(entered)?);
+    fn terms(&self, application: &Application, entered: Timestamp) -> Result<Terms> {
+        let applied = self.calendar().day_of(entered);
         let due = self.calendar().due(applied, application.priority);
         let due =
             due.ok_or_else(|| CentralError::refused("the day it is due leaves the calendar"))?;
@@ -154,7 +156,7 @@ impl Central {
         };
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
         facts
-            .note(tx, id, DocumentEvent::Queue, state.name(), self.happens())
+            .note(tx, id, &[(DocumentEvent::Queue, state)], self.happens())
             .await
     }
 

@@ -11,21 +11,19 @@
 //!
 //! A data key is unwrapped for one act and wiped after it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use audit::Control;
 use document::DataClass;
-use hsm::{DATA_KEY_LENGTH, HsmError, RandomSource, Token};
+use hsm::{HsmError, RandomSource, Token};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
-use uuid::Uuid;
+use sqlx::Row;
 use zeroize::Zeroizing;
 
 use crate::cells::{Cell, DataKey, IV, bound};
-use crate::database::{Connection, stored};
+use crate::data_keys::{DrawnKey, Wanted, Wrapped, open_each, store_keys, wrapping_keys};
+use crate::database::Connection;
 use crate::error::{CentralError, Result};
-use crate::many_rows::tuples;
 use crate::scribe::Deed;
 
 /// What opens and seals personal data.
@@ -40,8 +38,7 @@ impl Protection {
     /// Makes the data keys of a subject's classes.
     ///
     /// # Errors
-    /// [`CentralError::Conflict`] where it has one of them, or had: what was erased does not come back
-    /// under the same reference.
+    /// As [`Protection::draw_keys`] and [`store_keys`].
     pub(crate) async fn make_keys<const N: usize>(
         &self,
         tx: &mut Connection,
@@ -49,50 +46,102 @@ impl Protection {
         classes: [DataClass; N],
         now: Timestamp,
     ) -> Result<[DataKey; N]> {
+        let (drawn, ()) = self.draw_keys(tx, subject, classes, |_| Ok(())).await?;
+        store_keys(tx, subject, &drawn, now).await?;
+        Ok(drawn.map(|drawn| drawn.key))
+    }
+
+    /// Draws data keys of a subject's classes, which are not stored yet, and does something else on
+    /// the same visit to the token.
+    ///
+    /// # Errors
+    /// [`CentralError::Damaged`] where no wrapping key of a class is in use; the token's failures.
+    pub(crate) async fn draw_keys<T: Send + 'static, const N: usize>(
+        &self,
+        tx: &mut Connection,
+        subject: &str,
+        classes: [DataClass; N],
+        beside: impl FnOnce(&Token) -> std::result::Result<T, HsmError> + Send + 'static,
+    ) -> Result<([DrawnKey; N], T)> {
         let in_use = wrapping_keys(tx).await?;
         let mut wanted = Vec::new();
         for class in classes {
-            let (generation, label) = in_use.get(class.name()).cloned().ok_or_else(|| {
-                CentralError::damaged(format!("no wrapping key of {class} data is in use"))
-            })?;
-            wanted.push((generation, label, context(subject, class, generation)));
+            wanted.push(Wanted::new(subject, class, in_use.get(class.name()))?);
         }
-        let made = self
+        let (drawn, beside) = self
             .blocking(move |token| {
-                let make = |(generation, label, context): (i64, String, Vec<u8>)| {
-                    let mut key = Zeroizing::new([0; DATA_KEY_LENGTH]);
-                    token.fill(key.as_mut_slice())?;
-                    let wrapped = token.wrap_data_key(&label, &key, &context)?;
-                    Ok((generation, wrapped, DataKey::new(key)))
-                };
-                wanted
-                    .into_iter()
-                    .map(make)
-                    .collect::<std::result::Result<Vec<_>, _>>()
+                let drawn = wanted.into_iter().map(|wanted| wanted.draw(token));
+                let drawn: Vec<_> = drawn.collect::<std::result::Result<_, _>>()?;
+                Ok((drawn, beside(token)?))
             })
             .await?;
-        let sql = format!(
-            "INSERT INTO data_key (subject, class, id, generation, wrapped, made) VALUES {} ON CONFLICT (subject, class) DO NOTHING",
-            tuples(N, 6)
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
-        for (class, (generation, wrapped, _)) in classes.iter().zip(&made) {
-            statement = statement
-                .bind(subject)
-                .bind(class.name())
-                .bind(Uuid::new_v4().to_string())
-                .bind(*generation)
-                .bind(&wrapped[..])
-                .bind(stored(now));
+        Ok((each(drawn.into_iter())?, beside))
+    }
+
+    /// Unwraps the data keys of a subject's classes, and makes that of one more class if there is
+    /// none: one query, one visit to the token, and the new key's row.
+    ///
+    /// # Errors
+    /// As [`Protection::keys`] and [`Protection::make_keys`].
+    pub(crate) async fn keys_and_made<const N: usize>(
+        &self,
+        tx: &mut Connection,
+        subject: &str,
+        classes: [DataClass; N],
+        made: DataClass,
+        now: Timestamp,
+    ) -> Result<([DataKey; N], DataKey)> {
+        let rows = sqlx::query(
+            "SELECT w.class, w.generation, w.label, w.state, k.wrapped FROM wrapping_key w
+             LEFT JOIN data_key k ON k.subject = $1 AND k.class = w.class AND k.generation = w.generation
+             WHERE k.subject IS NOT NULL OR w.state = 'current'",
+        )
+        .bind(subject)
+        .fetch_all(&mut *tx)
+        .await?;
+        let found = |class: DataClass| {
+            let mut rows = rows
+                .iter()
+                .filter(|row| row.get::<&str, _>("class") == class.name());
+            let row = rows.find(|row| row.get::<Option<&[u8]>, _>("wrapped").is_some())?;
+            Some(Wrapped::read(row, subject, class))
+        };
+        let mut wrapped = Vec::new();
+        for class in classes {
+            wrapped.push(Some(found(class).ok_or_else(|| erased(class))?));
         }
-        if statement.execute(tx).await?.rows_affected() != N as u64 {
-            let names: Vec<_> = classes.iter().map(|class| class.name()).collect();
-            return Err(CentralError::conflict(format!(
-                "there is {} data of this reference already",
-                names.join(" or ")
-            )));
+        let stored = found(made);
+        let current = rows.iter().find(|row| {
+            row.get::<&str, _>("class") == made.name() && row.get::<&str, _>("state") == "current"
+        });
+        let wanted = match stored {
+            Some(_) => None,
+            None => {
+                let key = current.map(|row| (row.get("generation"), row.get("label")));
+                Some(Wanted::new(subject, made, key.as_ref())?)
+            }
+        };
+        wrapped.push(stored);
+        let (opened, drawn) = self
+            .blocking(move |token| {
+                let drawn = wanted.map(|wanted| wanted.draw(token)).transpose()?;
+                Ok((open_each(token, wrapped), drawn))
+            })
+            .await?;
+        let opened = opened?;
+        let mut keys = Vec::new();
+        for key in opened.into_iter().flatten() {
+            keys.push(key?);
         }
-        each(made.into_iter().map(|(_, _, key)| key))
+        let own = match drawn {
+            Some(drawn) => {
+                store_keys(tx, subject, std::slice::from_ref(&drawn), now).await?;
+                Some(drawn.key)
+            }
+            None => keys.pop(),
+        };
+        let own = own.ok_or_else(|| erased(made))?;
+        Ok((each(keys.into_iter())?, own))
     }
 
     /// Unwraps the data keys of a subject's classes; none where one was erased or never made.
@@ -115,11 +164,7 @@ impl Protection {
             let row = rows
                 .iter()
                 .find(|row| row.get::<&str, _>("class") == class.name());
-            wrapped.push(row.map(|row| Wrapped {
-                label: row.get("label"),
-                bytes: row.get("wrapped"),
-                context: context(subject, class, row.get("generation")),
-            }));
+            wrapped.push(row.map(|row| Wrapped::read(row, subject, class)));
         }
         let opened = self.unwrap_each(wrapped).await?.into_iter();
         let opened: Result<Vec<_>> = opened.map(Option::transpose).collect();
@@ -148,13 +193,9 @@ impl Protection {
         .bind(limit)
         .fetch_all(tx)
         .await?;
-        let wrapped = rows.iter().map(|row| {
-            Some(Wrapped {
-                label: row.get("label"),
-                bytes: row.get("wrapped"),
-                context: context(row.get("subject"), class, row.get("generation")),
-            })
-        });
+        let wrapped = rows
+            .iter()
+            .map(|row| Some(Wrapped::read(row, row.get("subject"), class)));
         let opened = self.unwrap_each(wrapped.collect()).await?;
         let keys = rows.iter().zip(opened).map(|(row, opened)| KeyOf {
             subject: row.get("subject"),
@@ -258,18 +299,8 @@ impl Protection {
         &self,
         wrapped: Vec<Option<Wrapped>>,
     ) -> Result<Vec<Option<Result<DataKey>>>> {
-        self.blocking(move |token| {
-            let open = |key: Option<Wrapped>| match key.map(|key| key.open(token)) {
-                None => Ok(None),
-                Some(Ok(key)) => Ok(Some(Ok(DataKey::new(key)))),
-                Some(Err(
-                    error @ (CentralError::Damaged { .. } | CentralError::Conflict { .. }),
-                )) => Ok(Some(Err(error))),
-                Some(Err(error)) => Err(error),
-            };
-            Ok(wrapped.into_iter().map(open).collect())
-        })
-        .await?
+        self.blocking(move |token| Ok(open_each(token, wrapped)))
+            .await?
     }
 
     /// Runs what the token does beside the async threads.
@@ -307,16 +338,11 @@ pub(crate) async fn destroy_key(
     class: DataClass,
 ) -> Result<Option<String>> {
     let id: Option<String> =
-        sqlx::query_scalar("SELECT id FROM data_key WHERE subject = $1 AND class = $2")
+        sqlx::query_scalar("DELETE FROM data_key WHERE subject = $1 AND class = $2 RETURNING id")
             .bind(subject)
             .bind(class.name())
-            .fetch_optional(&mut *tx)
+            .fetch_optional(tx)
             .await?;
-    sqlx::query("DELETE FROM data_key WHERE subject = $1 AND class = $2")
-        .bind(subject)
-        .bind(class.name())
-        .execute(tx)
-        .await?;
     Ok(id)
 }
 
@@ -339,48 +365,11 @@ pub(crate) struct KeyOf {
     pub(crate) key: Option<DataKey>,
 }
 
-/// A data key as it is stored.
-pub(crate) struct Wrapped {
-    /// The label of its wrapping key.
-    pub(crate) label: String,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) context: Vec<u8>,
-}
-
 /// A data key that is to lie under another wrapping key.
 pub(crate) struct Rewrap {
     pub(crate) old: Wrapped,
     /// Where it lies then.
     pub(crate) context: Vec<u8>,
-}
-
-impl Wrapped {
-    fn open(&self, token: &Token) -> Result<Zeroizing<[u8; DATA_KEY_LENGTH]>> {
-        let opened = token.unwrap_data_key(&self.label, &self.bytes, &self.context);
-        opened.map_err(|error| match error {
-            HsmError::DataKey { .. } => {
-                CentralError::damaged("a data key that does not open in its place")
-            }
-            HsmError::KeyNotFound { .. } => CentralError::conflict(format!(
-                "key \"{}\" is not in the token any more: what was encrypted under it is erased, here and in every backup",
-                self.label
-            )),
-            other => other.into(),
-        })
-    }
-}
-
-/// Returns the wrapping keys that are in use, generation and label, by their class's name.
-async fn wrapping_keys(tx: &mut Connection) -> Result<BTreeMap<String, (i64, String)>> {
-    let rows =
-        sqlx::query("SELECT class, generation, label FROM wrapping_key WHERE state = 'current'")
-            .fetch_all(tx)
-            .await?;
-    let named = rows.iter().map(|row| {
-        let key = (row.get("generation"), row.get("label"));
-        (row.get("class"), key)
-    });
-    Ok(named.collect())
 }
 
 /// Returns what is there for each of so many.

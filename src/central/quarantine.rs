@@ -163,10 +163,10 @@ impl Central {
         );
         let movement = self.movement(actor).because(&cause);
         if touched && blank.state.is_idle() {
-            blank.apply(tx, BlankEvent::Spoil, &movement).await?;
-            if let Some((document, number)) = of {
-                blank.carries(tx, &document.id, number).await?;
-            }
+            let carried = of.map(|(document, number)| (&*document.id, number));
+            blank
+                .pass_through(tx, &[(BlankEvent::Spoil, &movement)], carried)
+                .await?;
             let deed = Deed::new("blank.spoiled", Control::MEDIA, "blank", serial)
                 .with("lease", report.lease);
             self.record(tx, Some(actor), &deed).await?;

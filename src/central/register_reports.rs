@@ -42,13 +42,13 @@ pub(crate) const UNTOLD: [&str; 8] = [
     "at-office",
 ];
 
-/// Notes that a document changed, for the register that asked for it, if one did.
+/// Notes that a document came to a state, for the register that asked for it, if one did.
 pub(crate) async fn document_changed(
     tx: &mut Connection,
     document: &Document,
+    state: DocumentState,
     at: Timestamp,
 ) -> Result<()> {
-    let state: DocumentState = document.state;
     if UNTOLD.contains(&state.name()) {
         return Ok(());
     }

@@ -12,9 +12,10 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::central::Central;
 use crate::contention::retried;
+use crate::data_keys::Wrapped;
 use crate::error::Result;
 use crate::many_rows::{runs, tuples};
-use crate::protection::{Rewrap, Wrapped, context};
+use crate::protection::{Rewrap, context};
 use crate::wrapping_keys::Turned;
 
 /// How many data keys are wrapped anew in one transaction.

@@ -9,9 +9,10 @@ use sqlx::Row;
 
 use crate::blanks::Blank;
 use crate::central::Central;
-use crate::database::{Connection, Write};
+use crate::database::{Connection, Write, parsed};
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result};
+use crate::personal::SealedApplication;
 use crate::scribe::Deed;
 
 impl Central {
@@ -45,7 +46,8 @@ impl Central {
             .filter(|number| self.environment().owns(number.prefix()))
             .ok_or_else(|| CentralError::damaged("a blank's number"))?;
         let row = sqlx::query(
-            "SELECT a.reference, a.content, d.number FROM document d JOIN application a ON a.reference = d.application WHERE d.id = $1",
+            "SELECT a.reference, a.content, b.images, d.number, d.state, d.office, d.urgent, d.applied, d.due FROM document d
+             JOIN application a ON a.reference = d.application LEFT JOIN biometric_data b ON b.application = d.application WHERE d.id = $1",
         )
         .bind(id)
         .fetch_one(&mut **tx)
@@ -54,16 +56,20 @@ impl Central {
             return Err(CentralError::damaged("a waiting document with a number"));
         }
         // Judged again as of today: what was whole when it was approved may be so no more.
-        let (reference, content): (String, Vec<u8>) = (row.get("reference"), row.get("content"));
-        let application = self
-            .open_application(tx, &reference, &content, self.today())
+        let reference: String = row.get("reference");
+        let sealed = SealedApplication {
+            content: row.get("content"),
+            images: row.get("images"),
+        };
+        let (application, key) = self
+            .open_to_prepare(tx, &reference, &sealed, self.today())
             .await?;
         let record = self.record_of(&application, number)?;
         let profile = self.document_profile(application.kind)?;
         take_number(tx, id, number).await?;
         let subjects = self.subjects(profile, &record)?;
         let sealed = self
-            .seal_record(tx, (&application.reference, id), &record, &subjects)
+            .seal_record(tx, (&application.reference, id), &key, &record, &subjects)
             .await?;
         sqlx::query(
             "UPDATE document SET profile = $1, number = $2, issued = $3, expires = $4, record = $5, subjects = $6 WHERE id = $7",
@@ -72,14 +78,29 @@ impl Central {
         .bind(number.to_string())
         .bind(record.issued.to_string())
         .bind(record.expires.to_string())
-        .bind(sealed.record)
-        .bind(sealed.subjects)
+        .bind(&sealed.record)
+        .bind(&sealed.subjects)
         .bind(id)
         .execute(&mut **tx)
         .await?;
         let deed = prepared(number, &application, &record, profile).with("blank", &blank.serial);
         self.record(tx, Some(actor), &deed).await?;
-        Document::load(tx, id).await
+        Ok(Document {
+            id: id.to_owned(),
+            application: reference,
+            kind: application.kind,
+            profile: profile.name.clone(),
+            state: parsed("a document's state", row.get("state"))?,
+            issued: record.issued,
+            number,
+            record: sealed.record,
+            subjects: sealed.subjects,
+            operator: None,
+            office: row.get("office"),
+            urgent: row.get::<i64, _>("urgent") != 0,
+            applied: row.get("applied"),
+            due: row.get("due"),
+        })
     }
 }
 
