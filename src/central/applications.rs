@@ -3,7 +3,7 @@
 use api::{Actor, CAUSE_LIMIT};
 use audit::Control;
 use document::life_cycle::{ApplicationEvent, ApplicationState, LifeCycle};
-use document::{Act, Application, DataClass, DocumentNumber, OfficeCode, Reference, four_eyes};
+use document::{Act, Application, DocumentNumber, OfficeCode, Reference, four_eyes};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::Row;
@@ -16,6 +16,7 @@ use crate::contention::retried;
 use crate::data_keys::store_keys;
 use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::incoming::Incoming;
 use crate::personal::{SealedApplication, store_images};
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
@@ -40,10 +41,28 @@ impl Central {
             reference,
         );
         let result = match application {
-            Ok(application) => retried!(self.try_import(actor, &deed, &application)),
+            Ok(application) => self.take_application(actor, &deed, &application).await,
             Err(error) => Err(error),
         };
         self.settle(actor, &deed, result).await
+    }
+
+    async fn take_application(
+        &self,
+        actor: &Actor,
+        deed: &Deed,
+        application: &Application,
+    ) -> Result<Reference> {
+        let ahead = self.seal_ahead(application).await?;
+        let ahead = ahead.as_ref();
+        if retried!(self.try_import(actor, deed, application, ahead))? {
+            return Ok(application.reference.clone());
+        }
+        // The wrapping keys were turned since they were last looked at.
+        match retried!(self.try_import(actor, deed, application, None))? {
+            true => Ok(application.reference.clone()),
+            false => Err(CentralError::damaged("the wrapping keys that are in use")),
+        }
     }
 
     async fn try_import(
@@ -51,21 +70,28 @@ impl Central {
         actor: &Actor,
         deed: &Deed,
         application: &Application,
-    ) -> Result<Reference> {
+        ahead: Option<&Incoming>,
+    ) -> Result<bool> {
         let mut tx = self.write().await?;
         let clerk = authorise(&mut tx, actor, Act::EnterApplication).await?;
-        self.store_application(&mut tx, application, &clerk.id)
-            .await?;
+        if !self
+            .store_application(&mut tx, application, ahead, &clerk.id)
+            .await?
+        {
+            return Ok(false);
+        }
         let deed = deed
             .clone()
             .with("kind", application.kind)
             .with("priority", application.priority);
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
-        Ok(application.reference.clone())
+        Ok(true)
     }
 
-    /// Stores an application that came in, under the account that entered it.
+    /// Stores an application that came in, under the account that entered it: as it was sealed before
+    /// the transaction, or sealed now. Returns whether it did: not where what it was sealed under
+    /// before is in use no more, and then the caller leaves nothing of the transaction.
     ///
     /// # Errors
     /// [`CentralError::Conflict`] for a reference that is there already.
@@ -73,21 +99,18 @@ impl Central {
         &self,
         tx: &mut Connection,
         application: &Application,
+        ahead: Option<&Incoming>,
         entered_by: &str,
-    ) -> Result<()> {
-        let content = application
-            .to_json()
-            .map(Zeroizing::new)
-            .map_err(|_| CentralError::invalid("the application cannot be written down"))?;
+    ) -> Result<bool> {
+        let own;
+        let incoming = match ahead {
+            Some(ahead) => ahead,
+            None => {
+                own = self.seal_incoming(tx, application).await?;
+                &own
+            }
+        };
         let reference = application.reference.as_str();
-        let classes = [DataClass::Identity, DataClass::Biometrics];
-        let digests = self.holder_digests(&application.holder);
-        let (drawn, digests) = self
-            .protection()
-            .draw_keys(tx, reference, classes, digests)
-            .await?;
-        let sealed =
-            self.seal_application(reference, &content, drawn.each_ref().map(|it| &it.key))?;
         let done = sqlx::query(
             "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (reference) DO NOTHING",
@@ -96,7 +119,7 @@ impl Central {
         .bind(application.kind.name())
         .bind(application.priority.name())
         .bind(ApplicationState::INITIAL.name())
-        .bind(sealed.content)
+        .bind(&incoming.sealed.content)
         .bind(entered_by)
         .bind(stored(self.now()))
         .bind(application.office.as_str())
@@ -107,9 +130,12 @@ impl Central {
                 "an application of this reference is there already; references are used once",
             ));
         }
-        store_keys(tx, reference, &drawn, self.now()).await?;
-        store_images(tx, reference, sealed.images).await?;
-        store_digests(tx, reference, &digests).await
+        if !store_keys(tx, reference, &incoming.keys, self.now()).await? {
+            return Ok(false);
+        }
+        store_images(tx, reference, incoming.sealed.images.as_deref()).await?;
+        store_digests(tx, reference, &incoming.digests).await?;
+        Ok(true)
     }
 
     /// Approves an application that another person entered, and prepares its document: the

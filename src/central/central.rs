@@ -201,6 +201,7 @@ impl Central {
         let protection = Protection {
             token: Arc::clone(&config.token),
             index: config.keys.index.clone(),
+            seen: Arc::default(),
         };
         let inner = Inner {
             protection,

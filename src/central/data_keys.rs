@@ -69,7 +69,8 @@ impl Wanted {
     }
 }
 
-/// Stores the data keys of a subject.
+/// Stores the data keys of a subject. Returns whether it did: not where the wrapping key of one of
+/// them is in use no more, and then the caller leaves nothing of the transaction.
 ///
 /// # Errors
 /// [`CentralError::Conflict`] where it has one of them, or had: what was erased does not come back
@@ -79,9 +80,12 @@ pub(crate) async fn store_keys(
     subject: &str,
     drawn: &[DrawnKey],
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let sql = format!(
-        "INSERT INTO data_key (subject, class, id, generation, wrapped, made) VALUES {} ON CONFLICT (subject, class) DO NOTHING",
+        "INSERT INTO data_key (subject, class, id, generation, wrapped, made)
+         SELECT k.column1, k.column2, k.column3, k.column4, k.column5, k.column6 FROM (VALUES {}) AS k
+         JOIN wrapping_key w ON w.class = k.column2 AND w.generation = k.column4 WHERE w.state = 'current'
+         ON CONFLICT (subject, class) DO NOTHING",
         tuples(drawn.len(), 6)
     );
     let mut statement = sqlx::query(AssertSqlSafe(sql));
@@ -94,8 +98,16 @@ pub(crate) async fn store_keys(
             .bind(&drawn.wrapped[..])
             .bind(stored(now));
     }
-    if statement.execute(tx).await?.rows_affected() == drawn.len() as u64 {
-        return Ok(());
+    if statement.execute(&mut *tx).await?.rows_affected() == drawn.len() as u64 {
+        return Ok(true);
+    }
+    let in_use = wrapping_keys(tx).await?;
+    let is_turned = |drawn: &DrawnKey| {
+        let current = in_use.get(drawn.class.name());
+        current.is_none_or(|(generation, _)| *generation != drawn.generation)
+    };
+    if drawn.iter().any(is_turned) {
+        return Ok(false);
     }
     let names: Vec<_> = drawn.iter().map(|drawn| drawn.class.name()).collect();
     Err(CentralError::conflict(format!(
@@ -154,8 +166,11 @@ pub(crate) fn open_each(
     wrapped.into_iter().map(open).collect()
 }
 
-/// Returns the wrapping keys that are in use, generation and label, by their class's name.
-pub(crate) async fn wrapping_keys(tx: &mut Connection) -> Result<BTreeMap<String, (i64, String)>> {
+/// Wrapping keys, generation and label, by their class's name.
+pub(crate) type WrappingKeys = BTreeMap<String, (i64, String)>;
+
+/// Returns the wrapping keys that are in use.
+pub(crate) async fn wrapping_keys(tx: &mut Connection) -> Result<WrappingKeys> {
     let rows =
         sqlx::query("SELECT class, generation, label FROM wrapping_key WHERE state = 'current'")
             .fetch_all(tx)

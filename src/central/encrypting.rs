@@ -135,7 +135,7 @@ impl Central {
             .bind(reference)
             .execute(&mut **tx)
             .await?;
-        store_images(tx, reference, sealed.images).await?;
+        store_images(tx, reference, sealed.images.as_deref()).await?;
         match holder {
             Some(holder) => self.index_holder(tx, reference, &holder).await,
             None => Err(damaged()),
@@ -245,7 +245,7 @@ impl Central {
             .make_keys(tx, application, [DataClass::Biometrics], now)
             .await?;
         let images = protection.seal(&key, &biometric_cell(application, "images"), b"{}")?;
-        store_images(tx, application, Some(images)).await?;
+        store_images(tx, application, Some(&images)).await?;
         Ok(key)
     }
 

@@ -66,6 +66,7 @@ mod history;
 mod imported_key;
 mod in_use;
 mod incidents;
+mod incoming;
 mod key_grants;
 mod keys;
 mod lds;

@@ -10,7 +10,7 @@ use crate::applications::{apply, is_known};
 use crate::blind_index::in_work;
 use crate::central::Central;
 use crate::database::{Connection, Write, parsed};
-use crate::error::Result;
+use crate::error::{CentralError, Result};
 use crate::packages::{codes, fault};
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
@@ -142,8 +142,13 @@ impl Central {
         application: &Application,
         deed: &Deed,
     ) -> Result<()> {
-        self.store_application(tx, application, &sender.account)
-            .await?;
+        // Sealed in the transaction: what it is sealed under is in use.
+        if !self
+            .store_application(tx, application, None, &sender.account)
+            .await?
+        {
+            return Err(CentralError::damaged("the wrapping keys that are in use"));
+        }
         sqlx::query(
             "INSERT INTO application_origin (application, source, sequence) VALUES ($1, $2, $3)",
         )

@@ -426,7 +426,7 @@ impl Central {
 pub(crate) async fn store_images(
     tx: &mut Connection,
     reference: &str,
-    images: Option<Vec<u8>>,
+    images: Option<&[u8]>,
 ) -> Result<()> {
     sqlx::query("INSERT INTO biometric_data (application, images) VALUES ($1, $2)")
         .bind(reference)

@@ -11,7 +11,7 @@
 //!
 //! A data key is unwrapped for one act and wiped after it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::Control;
 use document::DataClass;
@@ -21,7 +21,9 @@ use sqlx::Row;
 use zeroize::Zeroizing;
 
 use crate::cells::{Cell, DataKey, IV, bound};
-use crate::data_keys::{DrawnKey, Wanted, Wrapped, open_each, store_keys, wrapping_keys};
+use crate::data_keys::{
+    DrawnKey, Wanted, Wrapped, WrappingKeys, open_each, store_keys, wrapping_keys,
+};
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
@@ -32,6 +34,8 @@ pub(crate) struct Protection {
     pub(crate) token: Arc<Token>,
     /// The label of the key of the blind index.
     pub(crate) index: String,
+    /// The wrapping keys that were in use when they were last looked at; none before.
+    pub(crate) seen: Arc<Mutex<WrappingKeys>>,
 }
 
 impl Protection {
@@ -47,7 +51,7 @@ impl Protection {
         now: Timestamp,
     ) -> Result<[DataKey; N]> {
         let (drawn, ()) = self.draw_keys(tx, subject, classes, |_| Ok(())).await?;
-        store_keys(tx, subject, &drawn, now).await?;
+        store_own(tx, subject, &drawn, now).await?;
         Ok(drawn.map(|drawn| drawn.key))
     }
 
@@ -64,6 +68,36 @@ impl Protection {
         beside: impl FnOnce(&Token) -> std::result::Result<T, HsmError> + Send + 'static,
     ) -> Result<([DrawnKey; N], T)> {
         let in_use = wrapping_keys(tx).await?;
+        in_use.clone_into(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        self.draw(subject, classes, &in_use, beside).await
+    }
+
+    /// As [`Protection::draw_keys`], before the transaction, which then holds nothing while the token
+    /// works: under the wrapping keys that were in use when they were last looked at. That they still
+    /// are, [`store_keys`] says. None where they were never looked at, and where the token does not
+    /// make it: a key that was in use then may be destroyed by now.
+    pub(crate) async fn draw_ahead<T: Send + 'static, const N: usize>(
+        &self,
+        subject: &str,
+        classes: [DataClass; N],
+        beside: impl FnOnce(&Token) -> std::result::Result<T, HsmError> + Send + 'static,
+    ) -> Option<([DrawnKey; N], T)> {
+        let in_use = self.last_seen();
+        self.draw(subject, classes, &in_use, beside).await.ok()
+    }
+
+    fn last_seen(&self) -> WrappingKeys {
+        let seen = self.seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn draw<T: Send + 'static, const N: usize>(
+        &self,
+        subject: &str,
+        classes: [DataClass; N],
+        in_use: &WrappingKeys,
+        beside: impl FnOnce(&Token) -> std::result::Result<T, HsmError> + Send + 'static,
+    ) -> Result<([DrawnKey; N], T)> {
         let mut wanted = Vec::new();
         for class in classes {
             wanted.push(Wanted::new(subject, class, in_use.get(class.name()))?);
@@ -135,7 +169,7 @@ impl Protection {
         }
         let own = match drawn {
             Some(drawn) => {
-                store_keys(tx, subject, std::slice::from_ref(&drawn), now).await?;
+                store_own(tx, subject, std::slice::from_ref(&drawn), now).await?;
                 Some(drawn.key)
             }
             None => keys.pop(),
@@ -311,6 +345,19 @@ impl Protection {
         let token = Arc::clone(&self.token);
         let done = tokio::task::spawn_blocking(move || work(&token)).await;
         Ok(done.map_err(|_| CentralError::Ending)??)
+    }
+}
+
+/// Stores data keys that were drawn in this transaction, under the wrapping keys that it saw.
+async fn store_own(
+    tx: &mut Connection,
+    subject: &str,
+    drawn: &[DrawnKey],
+    now: Timestamp,
+) -> Result<()> {
+    match store_keys(tx, subject, drawn, now).await? {
+        true => Ok(()),
+        false => Err(CentralError::damaged("the wrapping keys that are in use")),
     }
 }
 

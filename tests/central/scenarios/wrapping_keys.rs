@@ -246,3 +246,34 @@ fn rewrapping_that_was_cut_off_goes_on() {
         },
     );
 }
+
+#[test]
+fn nothing_is_stored_under_a_key_that_another_instance_turned_meanwhile() {
+    with_house(
+        "scenarios::wrapping_keys::nothing_is_stored_under_a_key_that_another_instance_turned_meanwhile",
+        async |house| {
+            import(&house, "18-fingerprints", "A").await;
+            // This instance saw the keys of then, and seals what comes in before its transaction.
+            let other = Central::open(house.config()).await.unwrap();
+            for class in [DataClass::Identity, DataClass::Biometrics] {
+                other.next_key_now(class).await.unwrap();
+            }
+            other.close().await;
+            import(&house, "18-fingerprints", "B").await;
+            let mut tx = house.central.read().await.unwrap();
+            let under: Vec<String> = sqlx::query_scalar(
+                "SELECT w.state FROM data_key k JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
+                 WHERE k.subject = $1",
+            )
+            .bind("B")
+            .fetch_all(&mut *tx)
+            .await
+            .unwrap();
+            assert_eq!(under, ["current", "current"]);
+            drop(tx);
+            for class in [DataClass::Identity, DataClass::Biometrics] {
+                key(&house.central, "B", class).await.unwrap();
+            }
+        },
+    );
+}
