@@ -1,0 +1,294 @@
+//! One case: the station meets its fault, is started again with the same journal and the same card
+//! in its slot, and gets the next blank where that one is no document.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::{BlankEnd, Centre};
+use central::{Central, DocumentLine};
+use document::Environment;
+use document::life_cycle::DocumentState;
+use station::{
+    Catalogue, Event, Happening, Patience, SlotChip, SlotConfig, Station, StationConfig,
+    Surroundings,
+};
+use tokio::runtime::Handle;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::Failure;
+use crate::authority::Outside;
+use crate::bench::{Bench, Service};
+use crate::disk::Disk;
+use crate::fault::Point;
+use crate::installation::{Installation, actor, operator};
+use crate::judge::{self, Expected, Verdict};
+use crate::network::Network;
+use crate::recipe::Recipe;
+use crate::trip::{Counts, Trip};
+use crate::world::{World, reader, temporary};
+
+/// How long a station may take for a blank before it is said to hang.
+const LONGEST: Duration = Duration::from_secs(120);
+/// How long the station waits for its centre here, so that an authority that never answers is tried
+/// in little time.
+const ANSWER: Duration = Duration::from_secs(60);
+const CERTIFICATE: Duration = Duration::from_secs(6);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// What was tried, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The recipe's name.
+    pub recipe: &'static str,
+    /// Its chips.
+    pub chip: String,
+    /// What went wrong; nothing in a whole run.
+    pub point: Option<Point>,
+    /// Whether it went wrong: signatures differ in length, and so runs by a command or two.
+    pub is_met: bool,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What must not be, in words.
+    pub findings: Vec<String>,
+    /// What happened, in order.
+    pub told: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the first life passed.
+    pub counts: Counts,
+    /// What was left of it.
+    pub(crate) left: Expected,
+}
+
+impl Tried {
+    /// Returns its identity, by which it is tried again.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.point {
+            Some(point) => format!("{}/{point}", self.recipe),
+            None => self.recipe.to_owned(),
+        }
+    }
+}
+
+/// How a blank ended, as the slot said it.
+#[derive(Debug)]
+pub(crate) enum End {
+    Finished(BlankEnd),
+    NeedsPerson(String),
+    Idle,
+    Killed,
+    Hangs,
+}
+
+impl End {
+    /// Tells whether no other blank is put in after it.
+    pub(crate) fn is_last(&self) -> bool {
+        let made = BlankEnd::Personalized;
+        matches!(self, Self::Idle | Self::Hangs)
+            || matches!(self, Self::Finished(end) if *end == made)
+    }
+
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Finished(BlankEnd::Personalized) => "personalized".into(),
+            Self::Finished(BlankEnd::Spoiled { cause }) => format!("spoiled: {cause}"),
+            Self::Finished(BlankEnd::Untouched { cause }) => format!("untouched: {cause}"),
+            Self::NeedsPerson(reason) => format!("needs a person: {reason}"),
+            Self::Idle => "nothing to do".into(),
+            Self::Killed => "killed".into(),
+            Self::Hangs => "it hangs".into(),
+        }
+    }
+}
+
+/// What a case plays in.
+struct Scene<'a> {
+    world: &'a World,
+    central: Central,
+    outside: Arc<Outside>,
+    bench: Arc<Bench>,
+    journal: PathBuf,
+}
+
+/// One life of the station.
+pub(crate) struct Life {
+    pub(crate) station: Station,
+    pub(crate) events: Receiver<Event>,
+    pub(crate) trip: Arc<Trip>,
+}
+
+/// Returns how a station is set up whose slot has these readers.
+pub(crate) fn config(
+    recipe: &Recipe,
+    journal: &Path,
+    readers: &[String],
+) -> Result<StationConfig, Failure> {
+    let chips = recipe.chips.iter().zip(readers);
+    let chips = chips.map(|(chip, reader)| SlotChip {
+        product: chip.profile.into(),
+        reader: reader.clone(),
+    });
+    Ok(StationConfig {
+        environment: Environment::Test,
+        office: None,
+        actor: operator(),
+        journal: journal.to_owned(),
+        slots: vec![SlotConfig {
+            name: "slot 1".into(),
+            article: None,
+            chips: chips.collect(),
+        }],
+        catalogue: Catalogue::new(recipe.chip_shelf()?, recipe.document_shelf()?),
+    })
+}
+
+impl Scene<'_> {
+    /// Tells whether the document is made.
+    async fn is_made(&self) -> Result<bool, Failure> {
+        let documents = self.central.documents(&actor("clerk")).await?;
+        let made = |line: &DocumentLine| line.state == DocumentState::Personalized;
+        Ok(documents.iter().any(made))
+    }
+
+    /// Starts the station. Its slot begins when somebody watches.
+    async fn begin(&self, point: Option<Point>) -> Result<Life, Failure> {
+        let trip = Arc::new(Trip::armed(point));
+        self.outside.follow(&trip);
+        self.bench.open(false);
+        let surroundings = Surroundings {
+            readers: Arc::new(Service {
+                bench: Arc::clone(&self.bench),
+                trip: Arc::clone(&trip),
+            }),
+            writes: Arc::new(Disk(Arc::clone(&trip))),
+            patience: Patience {
+                answer: ANSWER,
+                certificate: CERTIFICATE,
+                pauses: vec![PAUSE; 3],
+            },
+        };
+        let network = Network {
+            centre: Arc::new(self.central.clone()) as Arc<dyn Centre>,
+            trip: Arc::clone(&trip),
+        };
+        let recipe = &self.world.recipe;
+        let readers: Vec<_> = (0..recipe.chips.len()).map(reader).collect();
+        let config = config(recipe, &self.journal, &readers)?;
+        let runtime = Handle::current();
+        let starting = move || Station::start_in(surroundings, config, Arc::new(network), runtime);
+        let station = tokio::task::spawn_blocking(starting).await??;
+        let events = station.watch();
+        self.bench.open(true);
+        Ok(Life {
+            station,
+            events,
+            trip,
+        })
+    }
+}
+
+impl Life {
+    /// Waits until the slot is through with the blank in it.
+    pub(crate) async fn end(&mut self) -> End {
+        let deadline = tokio::time::sleep(LONGEST);
+        tokio::pin!(deadline);
+        loop {
+            let event = tokio::select! {
+                event = self.events.recv() => event,
+                () = self.trip.killed() => return End::Killed,
+                () = &mut deadline => return End::Hangs,
+            };
+            match event.map(|event| event.happening) {
+                Ok(Happening::Finished { end, .. }) => return End::Finished(end),
+                Ok(Happening::NeedsPerson { reason }) => return End::NeedsPerson(reason),
+                Ok(Happening::NothingToDo) => return End::Idle,
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return End::Killed,
+            }
+        }
+    }
+
+    /// Stops the station, which finishes what it is at.
+    pub(crate) async fn stop(self) -> Result<Arc<Trip>, Failure> {
+        let (mut station, trip) = (self.station, self.trip);
+        let stopping = move || {
+            station.stop();
+            drop(station);
+        };
+        tokio::task::spawn_blocking(stopping).await?;
+        Ok(trip)
+    }
+}
+
+/// Tries one case.
+pub(crate) async fn run(
+    installation: &Installation,
+    world: &World,
+    point: Option<Point>,
+) -> Result<Tried, Failure> {
+    let started = Instant::now();
+    let folder = temporary()?;
+    let (store, journal) = world.copy(folder.path())?;
+    let outside = installation.authority();
+    let recipe = &world.recipe;
+    let scene = Scene {
+        world,
+        central: installation
+            .central(recipe, &store, Arc::clone(&outside))
+            .await?,
+        outside,
+        bench: Arc::default(),
+        journal,
+    };
+    let mut told = Vec::new();
+    let mut blanks = world.blanks.iter();
+    let mut in_slot = blanks.next().ok_or("no blank")?;
+    scene.bench.change(in_slot.chips()?);
+    let mut life = scene.begin(point).await?;
+    told.push(format!("at first {}", life.end().await.told()));
+    let first = life.stop().await?;
+
+    scene.bench.put_back();
+    let mut used = Vec::new();
+    let mut life = scene.begin(None).await?;
+    let mut end = life.end().await;
+    told.push(format!("then {}", end.told()));
+    while !end.is_last() && !scene.is_made().await? {
+        let Some(next) = blanks.next() else {
+            break;
+        };
+        used.push((in_slot, scene.bench.take()));
+        in_slot = next;
+        scene.bench.change(in_slot.chips()?);
+        end = life.end().await;
+        told.push(format!("with the next blank {}", end.told()));
+    }
+    life.stop().await?;
+    used.push((in_slot, scene.bench.take()));
+
+    let after = judge::After {
+        world,
+        central: &scene.central,
+        outside: &scene.outside,
+        journal: &scene.journal,
+        store: &store,
+        used,
+    };
+    let judgement = judge::judge(after).await?;
+    scene.central.close().await;
+    Ok(Tried {
+        recipe: recipe.name,
+        chip: recipe.chip(),
+        point,
+        is_met: first.is_met(),
+        verdict: judgement.verdict(),
+        findings: judgement.findings(),
+        told,
+        seconds: started.elapsed().as_secs_f64(),
+        counts: first.counts(),
+        left: judgement.left,
+    })
+}

@@ -1,0 +1,208 @@
+//! What can go wrong, and where.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// Where a station meets the world. Each is counted by itself, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seam {
+    /// A command to a chip, over all chips of the blank.
+    Command,
+    /// A write of the journal.
+    Write,
+    /// A call to the centre.
+    Call,
+    /// A request that reaches the certification authority outside.
+    Order,
+}
+
+impl Seam {
+    /// Every seam, in their order.
+    pub const ALL: [Self; 4] = [Self::Command, Self::Write, Self::Call, Self::Order];
+
+    /// Returns what is counted there.
+    #[must_use]
+    pub const fn counts(self) -> &'static str {
+        match self {
+            Self::Command => "commands",
+            Self::Write => "writes",
+            Self::Call => "calls",
+            Self::Order => "orders",
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The card is gone before it sees the command.
+    CardGoneBefore,
+    /// The card carries the command out, and is gone before it answers.
+    CardGoneAfter,
+    /// The reader is unplugged, with the card in it.
+    ReaderUnplugged,
+    /// The card carries the command out, and what comes back is noise.
+    Garbage,
+    /// The card carries the command out, and the station's process is killed.
+    KilledAtCommand,
+    /// The process is killed before the write is durable.
+    KilledBeforeWrite,
+    /// The process is killed when the write is durable, before anything follows.
+    KilledAfterWrite,
+    /// The disk is full from this write on, until the station is started again.
+    DiskFull,
+    /// The request does not reach the centre.
+    RequestLost,
+    /// The centre acts, and its answer does not come back.
+    AnswerLost,
+    /// The centre is away from this call on, until the station is started again.
+    CentreAway,
+    /// The centre acts, and the station's process is killed.
+    KilledAtCall,
+    /// The authority has itself asked twice more before it answers.
+    AuthorityLate,
+    /// The request reaches the authority twice, and the second answer is the one that comes back.
+    AuthorityTwice,
+    /// The authority acts, and says for ever that it is not that far.
+    AuthorityNever,
+    /// The authority acts, and its answer is lost.
+    AuthorityMute,
+    /// The authority is away from this request on, until the station is started again.
+    AuthorityAway,
+}
+
+impl Fault {
+    /// Every fault, in their order.
+    pub const ALL: [Self; 17] = [
+        Self::CardGoneBefore,
+        Self::CardGoneAfter,
+        Self::ReaderUnplugged,
+        Self::Garbage,
+        Self::KilledAtCommand,
+        Self::KilledBeforeWrite,
+        Self::KilledAfterWrite,
+        Self::DiskFull,
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::CentreAway,
+        Self::KilledAtCall,
+        Self::AuthorityLate,
+        Self::AuthorityTwice,
+        Self::AuthorityNever,
+        Self::AuthorityMute,
+        Self::AuthorityAway,
+    ];
+
+    /// Returns its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CardGoneBefore => "card-gone-before",
+            Self::CardGoneAfter => "card-gone-after",
+            Self::ReaderUnplugged => "reader-unplugged",
+            Self::Garbage => "garbage",
+            Self::KilledAtCommand => "killed-at-command",
+            Self::KilledBeforeWrite => "killed-before-write",
+            Self::KilledAfterWrite => "killed-after-write",
+            Self::DiskFull => "disk-full",
+            Self::RequestLost => "request-lost",
+            Self::AnswerLost => "answer-lost",
+            Self::CentreAway => "centre-away",
+            Self::KilledAtCall => "killed-at-call",
+            Self::AuthorityLate => "authority-late",
+            Self::AuthorityTwice => "authority-twice",
+            Self::AuthorityNever => "authority-never",
+            Self::AuthorityMute => "authority-mute",
+            Self::AuthorityAway => "authority-away",
+        }
+    }
+
+    /// Returns where it happens.
+    #[must_use]
+    pub const fn seam(self) -> Seam {
+        match self {
+            Self::CardGoneBefore
+            | Self::CardGoneAfter
+            | Self::ReaderUnplugged
+            | Self::Garbage
+            | Self::KilledAtCommand => Seam::Command,
+            Self::KilledBeforeWrite | Self::KilledAfterWrite | Self::DiskFull => Seam::Write,
+            Self::RequestLost | Self::AnswerLost | Self::CentreAway | Self::KilledAtCall => {
+                Seam::Call
+            }
+            Self::AuthorityLate
+            | Self::AuthorityTwice
+            | Self::AuthorityNever
+            | Self::AuthorityMute
+            | Self::AuthorityAway => Seam::Order,
+        }
+    }
+
+    /// Tells whether it lasts until the station is started again.
+    #[must_use]
+    pub const fn lasts(self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull | Self::CentreAway | Self::AuthorityNever | Self::AuthorityAway
+        )
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no fault of this name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("no fault is called \"{name}\"; there are {}", Fault::ALL.map(Fault::name).join(", "))]
+pub struct UnknownFault {
+    name: String,
+}
+
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|fault| fault.name() == name);
+        found.ok_or_else(|| UnknownFault {
+            name: name.to_owned(),
+        })
+    }
+}
+
+/// A fault at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// What goes wrong.
+    pub fault: Fault,
+    /// At which command, write, call or order, from 1.
+    pub at: u64,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.fault, self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_found_by_its_name() {
+        for fault in Fault::ALL {
+            assert_eq!(fault.name().parse(), Ok(fault));
+        }
+        let unknown = "flood".parse::<Fault>().unwrap_err();
+        assert!(
+            unknown.to_string().contains("card-gone-before"),
+            "{unknown}"
+        );
+    }
+}

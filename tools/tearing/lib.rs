@@ -1,0 +1,37 @@
+//! The tear matrix: a whole personalization of every chip and document kind is torn at every
+//! command, journal write, call to the centre and order to the authority, and the books are checked.
+//!
+//! ```text
+//!   World ── a store, blanks and an application, as they are before; copied for each case
+//!     └─► case ── life 1: the station meets its fault ──► life 2: the same journal, the same card,
+//!           │      Bench, Disk, Network, Outside            then the next blank
+//!           └─► judge ── chips, journal, store, authority: survived, spoiled, or what must not be
+//! ```
+//!
+//! The station is the product's own, slot and journal and all; only what it stands in is ours.
+
+mod authority;
+mod bench;
+mod case;
+mod disk;
+mod fault;
+mod installation;
+mod judge;
+mod matrix;
+mod network;
+pub mod process;
+mod recipe;
+mod table;
+mod trip;
+mod world;
+
+/// Why the matrix itself cannot go on: no finding, but a lack of something.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+pub use case::Tried;
+pub use fault::{Fault, Point, Seam, UnknownFault};
+pub use judge::Verdict;
+pub use matrix::{Choice, Matrix, Progress, in_token};
+pub use recipe::{RECIPES, Recipe};
+pub use table::{Totals, table};
+pub use world::temporary;

@@ -1,0 +1,217 @@
+//! `tools/tear`: tears personalizations at every point, and checks the books after it.
+
+use std::io::Write;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use clap::{ArgGroup, Parser};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tearing::{
+    Choice, Failure, Fault, Matrix, Progress, Totals, Tried, in_token, table, temporary,
+};
+
+/// Tells the process that has a token's folder in its environment.
+const INSIDE: &str = "ZIMOGS_TEARING_INSIDE";
+/// How often it is said how far it is, where there is no terminal.
+const SAYING: Duration = Duration::from_secs(20);
+/// Where the dice begin.
+const SEED: u64 = 20_261_123;
+
+/// Tears personalizations at every point, and checks the books after it.
+///
+/// A whole personalization of every chip and document kind that is shipped meets every fault at every
+/// command, journal write, call to the centre and order to the authority. After each the station is
+/// started again, and documents, blanks, certificates, PINs, journals and logs are counted. The exit
+/// code is 5 where anything is lost, there twice or left over.
+///
+/// Examples: tools/tear --sample 40
+///           tools/tear --all --json
+///           tools/tear --only garbage
+///           tools/tear --case id-card/card-gone-after@17
+#[derive(Parser)]
+#[command(name = "tools/tear", verbatim_doc_comment)]
+#[command(group(ArgGroup::new("what").required(true)))]
+struct Arguments {
+    /// Try so many cases, drawn so that every fault and every document comes.
+    #[arg(long, value_name = "CASES", group = "what")]
+    sample: Option<usize>,
+    /// Try every case.
+    #[arg(long, group = "what")]
+    all: bool,
+    /// Try every case of one fault.
+    #[arg(long, value_name = "FAULT", group = "what")]
+    only: Option<Fault>,
+    /// Try one case again, and tell what happened.
+    #[arg(long, value_name = "ID", group = "what", value_parser = Choice::case)]
+    case: Option<Choice>,
+    /// Where the dice of a sample begin.
+    #[arg(long, default_value_t = SEED)]
+    seed: u64,
+    /// How many cases are tried at once; by default two for each processor.
+    #[arg(long)]
+    workers: Option<usize>,
+    /// Print one JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    fn choice(&self) -> Choice {
+        match (&self.case, self.only, self.sample) {
+            (Some(case), ..) => case.clone(),
+            (None, Some(fault), _) => Choice::Only(fault),
+            (None, None, Some(cases)) => Choice::Sample {
+                cases,
+                seed: self.seed,
+            },
+            (None, None, None) => Choice::All,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match std::env::var_os(INSIDE) {
+        Some(_) => tear(&arguments),
+        None => inside(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            let mut told = format!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                told.push_str(&format!(": {cause}"));
+                source = cause.source();
+            }
+            let _ = writeln!(std::io::stderr(), "{told}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs this program again where SoftHSM2 finds a folder of its own.
+fn inside() -> Result<ExitCode, Failure> {
+    let folder = temporary()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(std::env::args_os().skip(1)).env(INSIDE, "yes");
+    in_token(folder.path(), &mut command)?;
+    let status = command.status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn workers() -> usize {
+    let processors = std::thread::available_parallelism();
+    // Some cases wait: for an authority, and for the time after which one is asked again.
+    processors.map_or(2, |processors| processors.get() * 2)
+}
+
+fn tear(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let choice = arguments.choice();
+    let workers = arguments.workers.unwrap_or_else(workers).max(1);
+    let bar = ProgressBar::no_length();
+    let mut said = Instant::now();
+    bar.set_style(ProgressStyle::with_template(
+        "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}",
+    )?);
+    let mut watch = |progress: Progress<'_>| match progress {
+        Progress::Founded(done, total) => {
+            bar.set_message("worlds");
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        }
+        Progress::Begins(cases) => {
+            bar.reset();
+            bar.set_message("cases");
+            bar.set_length(cases as u64);
+        }
+        Progress::Tried(tried) => {
+            bar.inc(1);
+            // Where there is no terminal the bar is not drawn.
+            if bar.is_hidden() && said.elapsed() >= SAYING {
+                said = Instant::now();
+                let (done, all) = (bar.position(), bar.length().unwrap_or_default());
+                let (rate, left) = (bar.per_sec(), bar.eta().as_secs());
+                let told = format!("{done} of {all} cases, {rate:.1} a second, {left} s left");
+                let _ = writeln!(std::io::stderr(), "{told}");
+            }
+            if !tried.verdict.is_well() {
+                let told = format!("{}: {}", tried.id(), tried.findings.join("; "));
+                bar.suspend(|| {
+                    let _ = writeln!(std::io::stderr(), "{told}");
+                });
+            }
+        }
+    };
+    let matrix = Matrix::found(&choice, workers, &mut watch)?;
+    let started = Instant::now();
+    let mut all = matrix.run(&choice, &mut watch)?;
+    let seconds = started.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    all.sort_by_key(|tried| (tried.recipe, tried.point));
+    let mut out = std::io::stdout();
+    match arguments.json {
+        true => writeln!(out, "{}", object(&matrix, &all, seconds)?)?,
+        false => people(&mut out, &matrix, &all, seconds, &choice)?,
+    }
+    Ok(match Totals::of(&all).is_well() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(5),
+    })
+}
+
+fn object(matrix: &Matrix, all: &[Tried], seconds: f64) -> Result<String, Failure> {
+    let mut object = serde_json::to_value(Totals::of(all))?;
+    let bad = all.iter().filter(|tried| !tried.verdict.is_well());
+    let bad = bad.map(|tried| {
+        json!({ "case": tried.id(), "verdict": tried.verdict, "findings": tried.findings, "told": tried.told })
+    });
+    object["cases"] = matrix.size().into();
+    object["seconds"] = seconds.into();
+    object["found"] = bad.collect();
+    Ok(object.to_string())
+}
+
+fn people(
+    out: &mut impl Write,
+    matrix: &Matrix,
+    all: &[Tried],
+    seconds: f64,
+    choice: &Choice,
+) -> Result<(), Failure> {
+    if matches!(choice, Choice::Case { .. }) {
+        for tried in all {
+            writeln!(
+                out,
+                "{}: {} ({:.1} s)",
+                tried.id(),
+                tried.verdict,
+                tried.seconds
+            )?;
+            for line in tried.told.iter().chain(&tried.findings) {
+                writeln!(out, "  {line}")?;
+            }
+        }
+        return Ok(());
+    }
+    write!(out, "{}", table(all))?;
+    for (recipe, [commands, writes, calls, orders]) in matrix.wholes() {
+        writeln!(
+            out,
+            "{recipe}: {commands} commands, {writes} writes, {calls} calls, {orders} orders"
+        )?;
+    }
+    writeln!(
+        out,
+        "{} of {} cases in {seconds:.0} s, {:.2} s a case",
+        all.len(),
+        matrix.size(),
+        seconds / all.len().max(1) as f64
+    )?;
+    for tried in all.iter().filter(|tried| !tried.verdict.is_well()) {
+        writeln!(out, "{}: {}", tried.id(), tried.findings.join("; "))?;
+    }
+    Ok(())
+}
