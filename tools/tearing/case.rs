@@ -58,6 +58,8 @@ pub struct Tried {
     pub seconds: f64,
     /// What the first life passed.
     pub counts: Counts,
+    /// What the second life passed, where it may be killed.
+    pub(crate) second: Counts,
     /// What was left of it.
     pub(crate) left: Expected,
 }
@@ -154,7 +156,8 @@ impl Scene<'_> {
     }
 
     /// Starts the station. Its slot begins when somebody watches.
-    async fn begin(&self, point: Option<Point>) -> Result<Life, Failure> {
+    /// Inside: the life, or what it met where it was killed before its slot began.
+    async fn begin(&self, point: Option<Point>) -> Result<Result<Life, Arc<Trip>>, Failure> {
         let trip = Arc::new(Trip::armed(point));
         self.outside.follow(&trip);
         self.bench.open(false);
@@ -179,14 +182,31 @@ impl Scene<'_> {
         let config = config(recipe, &self.journal, &readers)?;
         let runtime = Handle::current();
         let starting = move || Station::start_in(surroundings, config, Arc::new(network), runtime);
-        let station = tokio::task::spawn_blocking(starting).await??;
+        let station = match tokio::task::spawn_blocking(starting).await {
+            Err(error) if error.is_panic() && trip.is_met() => return Ok(Err(trip)),
+            started => started??,
+        };
         let events = station.watch();
         self.bench.open(true);
-        Ok(Life {
+        Ok(Ok(Life {
             station,
             events,
             trip,
-        })
+        }))
+    }
+
+    /// Lives once, until the first blank is through or the fault is met. Returns what it passed, and
+    /// how it ended.
+    async fn live(&self, point: Option<Point>) -> Result<(Arc<Trip>, String), Failure> {
+        let lived = match self.begin(point).await? {
+            Ok(mut life) => {
+                let told = life.end().await.told();
+                (life.stop().await?, told)
+            }
+            Err(trip) => (trip, End::Killed.told()),
+        };
+        self.bench.put_back();
+        Ok(lived)
     }
 }
 
@@ -247,13 +267,28 @@ pub(crate) async fn run(
     let mut blanks = world.blanks.iter();
     let mut in_slot = blanks.next().ok_or("no blank")?;
     scene.bench.change(in_slot.chips()?);
-    let mut life = scene.begin(point).await?;
-    told.push(format!("at first {}", life.end().await.told()));
-    let first = life.stop().await?;
+    let again = point.and_then(|point| {
+        let fault = point.fault.in_second_life()?;
+        Some(Point { fault, ..point })
+    });
+    let at_first = match again {
+        Some(_) => Some(world.middle()),
+        None => point,
+    };
+    let (first, ended) = scene.live(at_first).await?;
+    told.push(format!("at first {ended}"));
+    let mut is_met = first.is_met();
+    let mut passed = Counts::default();
+    if again.is_some() {
+        let (second, ended) = scene.live(again).await?;
+        told.push(format!("started again {ended}"));
+        is_met &= second.is_met();
+        passed = second.counts();
+    }
 
-    scene.bench.put_back();
     let mut used = Vec::new();
-    let mut life = scene.begin(None).await?;
+    let life = scene.begin(None).await?;
+    let mut life = life.map_err(|_| "a station without a fault was killed")?;
     let mut end = life.end().await;
     told.push(format!("then {}", end.told()));
     while !end.is_last() && !scene.is_made().await? {
@@ -283,12 +318,13 @@ pub(crate) async fn run(
         recipe: recipe.name,
         chip: recipe.chip(),
         point,
-        is_met: first.is_met(),
+        is_met,
         verdict: judgement.verdict(),
         findings: judgement.findings(),
         told,
         seconds: started.elapsed().as_secs_f64(),
         counts: first.counts(),
+        second: passed,
         left: judgement.left,
     })
 }

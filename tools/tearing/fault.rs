@@ -71,11 +71,16 @@ pub enum Fault {
     AuthorityMute,
     /// The authority is away from this request on, until the station is started again.
     AuthorityAway,
+    /// The process is killed in the middle of its work, started again, and killed once more when it
+    /// has written so often.
+    KilledAgainAtWrite,
+    /// The same; the second time at a call.
+    KilledAgainAtCall,
 }
 
 impl Fault {
     /// Every fault, in their order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::CardGoneBefore,
         Self::CardGoneAfter,
         Self::ReaderUnplugged,
@@ -93,6 +98,8 @@ impl Fault {
         Self::AuthorityNever,
         Self::AuthorityMute,
         Self::AuthorityAway,
+        Self::KilledAgainAtWrite,
+        Self::KilledAgainAtCall,
     ];
 
     /// Returns its name.
@@ -116,6 +123,8 @@ impl Fault {
             Self::AuthorityNever => "authority-never",
             Self::AuthorityMute => "authority-mute",
             Self::AuthorityAway => "authority-away",
+            Self::KilledAgainAtWrite => "killed-again-at-write",
+            Self::KilledAgainAtCall => "killed-again-at-call",
         }
     }
 
@@ -128,15 +137,30 @@ impl Fault {
             | Self::ReaderUnplugged
             | Self::Garbage
             | Self::KilledAtCommand => Seam::Command,
-            Self::KilledBeforeWrite | Self::KilledAfterWrite | Self::DiskFull => Seam::Write,
-            Self::RequestLost | Self::AnswerLost | Self::CentreAway | Self::KilledAtCall => {
-                Seam::Call
-            }
+            Self::KilledBeforeWrite
+            | Self::KilledAfterWrite
+            | Self::DiskFull
+            | Self::KilledAgainAtWrite => Seam::Write,
+            Self::RequestLost
+            | Self::AnswerLost
+            | Self::CentreAway
+            | Self::KilledAtCall
+            | Self::KilledAgainAtCall => Seam::Call,
             Self::AuthorityLate
             | Self::AuthorityTwice
             | Self::AuthorityNever
             | Self::AuthorityMute
             | Self::AuthorityAway => Seam::Order,
+        }
+    }
+
+    /// Returns what goes wrong in the second life of the station, where that is what is tried.
+    #[must_use]
+    pub const fn in_second_life(self) -> Option<Self> {
+        match self {
+            Self::KilledAgainAtWrite => Some(Self::KilledAfterWrite),
+            Self::KilledAgainAtCall => Some(Self::KilledAtCall),
+            _ => None,
         }
     }
 

@@ -2,6 +2,13 @@
 //! it halts, and started again with the same card. Without pcscd, vpcd, namespaces or the built farm
 //! the test says so and passes, except in `tools/test`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

@@ -205,7 +205,7 @@ impl Matrix {
     pub fn size(&self) -> u64 {
         let all = self.worlds.iter().flat_map(|world| {
             let faults = Fault::ALL.into_iter();
-            faults.map(|fault| world.counts.of(fault.seam()))
+            faults.map(|fault| world.places(fault))
         });
         all.sum()
     }
@@ -216,7 +216,7 @@ impl Matrix {
             for world in &self.worlds {
                 for fault in Fault::ALL {
                     if only.is_none_or(|only| only == fault) {
-                        let places = 1..=world.counts.of(fault.seam());
+                        let places = 1..=world.places(fault);
                         let points = places.map(|at| Point { fault, at });
                         cases.extend(points.map(|point| (Arc::clone(world), point)));
                     }
@@ -241,7 +241,7 @@ impl Matrix {
         let mut turns: Vec<_> = (0..self.worlds.len()).collect();
         let mut drawn = Vec::new();
         for fault in Fault::ALL.into_iter().cycle().take(cases) {
-            let can = |world: &World| world.counts.of(fault.seam()) > 0;
+            let can = |world: &World| world.places(fault) > 0;
             let is_able = |turn: &usize| self.worlds.get(*turn).is_some_and(|world| can(world));
             let Some(place) = turns.iter().position(is_able) else {
                 continue;
@@ -250,7 +250,7 @@ impl Matrix {
             let turn = turns.remove(place);
             turns.push(turn);
             if let Some(world) = self.worlds.get(turn) {
-                let at = 1 + dice.throw(world.counts.of(fault.seam()));
+                let at = 1 + dice.throw(world.places(fault));
                 drawn.push((Arc::clone(world), Point { fault, at }));
             }
         }

@@ -15,6 +15,7 @@ use vcard::{Chip, ChipNumber, InProcess, Memory, Product, Store, TransportMaster
 
 use crate::Failure;
 use crate::case;
+use crate::fault::{Fault, Point, Seam};
 use crate::installation::{Installation, MAKER, actor, people};
 use crate::judge::Expected;
 use crate::recipe::{Recipe, RecipeChip};
@@ -84,6 +85,8 @@ pub(crate) struct World {
     folder: TempDir,
     /// What a whole personalization passes.
     pub(crate) counts: Counts,
+    /// What the station passes that was killed in the middle of one, and was started again.
+    second: Counts,
     /// What it leaves.
     pub(crate) expected: Expected,
 }
@@ -137,6 +140,11 @@ impl World {
             return Err(format!("{} without any fault: {told}", recipe.name).into());
         }
         (world.counts, world.expected) = (whole.counts, whole.left);
+        let never = Point {
+            fault: Fault::KilledAgainAtWrite,
+            at: u64::MAX,
+        };
+        world.second = case::run(installation, &world, Some(never)).await?.second;
         Ok(world)
     }
 
@@ -153,12 +161,29 @@ impl World {
             profiles,
             folder: temporary()?,
             counts: Counts::default(),
+            second: Counts::default(),
             expected: Expected::default(),
         };
         for number in 1..=BLANKS {
             world.blanks.push(world.blank(number)?);
         }
         Ok(world)
+    }
+
+    /// Returns the middle of the work, where the station is killed that is killed again.
+    pub(crate) fn middle(&self) -> Point {
+        Point {
+            fault: Fault::KilledAfterWrite,
+            at: self.counts.of(Seam::Write).div_ceil(2),
+        }
+    }
+
+    /// Returns at how many places a fault is tried.
+    pub(crate) fn places(&self, fault: Fault) -> u64 {
+        match fault.in_second_life() {
+            Some(_) => self.second.of(fault.seam()),
+            None => self.counts.of(fault.seam()),
+        }
     }
 
     fn store(&self) -> PathBuf {
