@@ -36,6 +36,8 @@ const LONGEST: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(60);
 const CERTIFICATE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(2);
+/// More documents than a case has.
+pub(crate) const ALL: u32 = 100;
 
 /// What was tried, and what came of it.
 #[derive(Clone, Debug)]
@@ -136,7 +138,9 @@ pub(crate) fn config(
     Ok(StationConfig {
         environment: Environment::Test,
         office: None,
-        actor: operator(),
+        shift: Some(operator()),
+        // A card whose store is gone is given up after the patience, not held.
+        parking: Duration::ZERO,
         journal: journal.to_owned(),
         slots: vec![SlotConfig {
             name: "slot 1".into(),
@@ -150,7 +154,9 @@ pub(crate) fn config(
 impl Scene<'_> {
     /// Tells whether the document is made.
     async fn is_made(&self) -> Result<bool, Failure> {
-        let documents = self.central.documents(&actor("clerk")).await?;
+        let documents = (self.central)
+            .document_lines_after(&actor("clerk"), "", ALL)
+            .await?;
         let made = |line: &DocumentLine| line.state == DocumentState::Personalized;
         Ok(documents.iter().any(made))
     }
@@ -233,7 +239,7 @@ impl Life {
 
     /// Stops the station, which finishes what it is at.
     pub(crate) async fn stop(self) -> Result<Arc<Trip>, Failure> {
-        let (mut station, trip) = (self.station, self.trip);
+        let (station, trip) = (self.station, self.trip);
         let stopping = move || {
             station.stop();
             drop(station);

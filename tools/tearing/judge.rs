@@ -17,6 +17,7 @@ use vcard::{Chip, InProcess};
 
 use crate::Failure;
 use crate::authority::Outside;
+use crate::case::ALL;
 use crate::installation::{actor, operator};
 use crate::world::{Blank, World};
 
@@ -144,7 +145,9 @@ pub(crate) async fn judge(mut after: After<'_>) -> Result<Judgement, Failure> {
     }
     central.sequence().await?;
     journal(&after, &mut judgement).await?;
-    let documents = central.documents(&actor("clerk")).await?;
+    let documents = central
+        .document_lines_after(&actor("clerk"), "", ALL)
+        .await?;
     let blanks = central.blanks(&actor("keeper")).await?;
     accounts(&mut judgement, &after, &blanks)?;
     match &documents[..] {
