@@ -14,6 +14,7 @@
 
 mod address;
 mod envelope_letter;
+mod face;
 mod layout;
 mod letter;
 mod pjl;
@@ -24,6 +25,10 @@ mod words;
 
 pub use address::{Address, AddressError};
 pub use envelope_letter::{EnvelopeLetter, LetterError, LetterPin};
+pub use face::{
+    Face, FaceError, Facts, Layout, LayoutError, NAMESPACE, Panel, PictureError, PictureField,
+    Raster, RasterForm, Rendering, TextField,
+};
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;
 pub use pjl::{Device, Ear, Gibberish, Said};

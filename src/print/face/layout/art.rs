@@ -1,0 +1,240 @@
+//! The art of a panel: what is the same on every document, as SVG that reaches nothing outside
+//! itself, its texts as outlines.
+
+use std::fmt::Write as _;
+
+use resvg::tiny_skia::{Path, PathSegment};
+use resvg::usvg::{Options, Tree};
+use roxmltree::{Node, NodeType};
+
+use super::attributes::{Source, own, plain};
+use super::read::{Fonts, anchor, written};
+use crate::face::element::Anchor;
+use crate::face::error::LayoutError;
+use crate::face::lettering::NoGlyph;
+
+/// What SVG has and a layout has not: what reaches outside, what moves, what has a language of its
+/// own.
+const FORBIDDEN: [&str; 11] = [
+    "a",
+    "animate",
+    "animateTransform",
+    "audio",
+    "filter",
+    "foreignObject",
+    "image",
+    "script",
+    "style",
+    "switch",
+    "video",
+];
+
+/// Draws the art of one panel into a tree; none where the panel has fields alone.
+pub(super) fn tree(
+    source: Source<'_>,
+    fonts: &Fonts<'_>,
+    root: Node<'_, '_>,
+    panel: Node<'_, '_>,
+) -> Result<Option<Tree>, LayoutError> {
+    let mut svg = String::from("<svg xmlns=\"http://www.w3.org/2000/svg\"");
+    for name in ["width", "height", "viewBox"] {
+        if let Some(attribute) = plain(root, name) {
+            write_attribute(&mut svg, name, attribute.value());
+        }
+    }
+    svg.push('>');
+    let mut drawn = 0;
+    let defs = root
+        .children()
+        .filter(|node| node.has_tag_name("defs") || is(*node, "defs"));
+    for node in defs {
+        element(source, fonts, node, &mut svg, &mut 0)?;
+    }
+    element(source, fonts, panel, &mut svg, &mut drawn)?;
+    svg.push_str("</svg>");
+    if drawn == 0 {
+        return Ok(None);
+    }
+    Tree::from_str(&svg, &Options::default())
+        .map(Some)
+        .map_err(|error| {
+            source.at(
+                panel,
+                format!("the art of this panel cannot be drawn: {error}"),
+                "the panel must be SVG 1.1",
+            )
+        })
+}
+
+fn is(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name() == name
+}
+
+/// Writes an element with all that is in it, but for fields; `drawn` counts what is to be seen.
+fn element(
+    source: Source<'_>,
+    fonts: &Fonts<'_>,
+    node: Node<'_, '_>,
+    svg: &mut String,
+    drawn: &mut usize,
+) -> Result<(), LayoutError> {
+    let name = node.tag_name().name();
+    if FORBIDDEN.contains(&name) {
+        return Err(source.at(
+            node,
+            format!("<{name}> does not belong in a layout"),
+            "a layout has shapes, texts and fields",
+        ));
+    }
+    if own(node, "field").is_some() {
+        return Ok(());
+    }
+    reaches_nothing(source, node)?;
+    if name == "text" {
+        *drawn += 1;
+        return outlines(source, fonts, node, svg);
+    }
+    if !matches!(name, "g" | "defs") {
+        source.only(node, &[])?;
+        *drawn += 1;
+    }
+    let _ = write!(svg, "<{name}");
+    for attribute in node.attributes() {
+        match attribute.namespace() {
+            None => write_attribute(svg, attribute.name(), attribute.value()),
+            Some("http://www.w3.org/1999/xlink") => {
+                write_attribute(svg, attribute.name(), attribute.value());
+            }
+            _ => {}
+        }
+    }
+    svg.push('>');
+    for child in node.children() {
+        match child.node_type() {
+            NodeType::Element => element(source, fonts, child, svg, drawn)?,
+            NodeType::Text if child.text().is_some_and(|text| !text.trim().is_empty()) => {
+                return Err(source.at(
+                    child,
+                    "text stands outside of <text>",
+                    "put it into one, or take it out",
+                ));
+            }
+            _ => {}
+        }
+    }
+    let _ = write!(svg, "</{name}>");
+    Ok(())
+}
+
+/// Demands that every reference stays in the layout, and that nothing is drawn again by what is
+/// drawn again: a few lines could otherwise take hours to draw.
+fn reaches_nothing(source: Source<'_>, node: Node<'_, '_>) -> Result<(), LayoutError> {
+    for attribute in node.attributes() {
+        let value = attribute.value();
+        let outside = match attribute.name() {
+            "href" => !value.starts_with('#'),
+            _ => value.match_indices("url(").any(|(at, _)| {
+                !value
+                    .get(at + 4..)
+                    .is_some_and(|rest| rest.starts_with('#'))
+            }),
+        };
+        if outside {
+            let fault = format!("\"{value}\" is outside of the layout");
+            return Err(source.of(&attribute, fault, "refer to something in <defs>: #name"));
+        }
+    }
+    if is(node, "use") && node.ancestors().any(|ancestor| is(ancestor, "defs")) {
+        let fault = "<use> stands in <defs>";
+        return Err(source.at(node, fault, "draw it where it is to be seen"));
+    }
+    Ok(())
+}
+
+/// Writes a text as its outlines.
+fn outlines(
+    source: Source<'_>,
+    fonts: &Fonts<'_>,
+    node: Node<'_, '_>,
+    svg: &mut String,
+) -> Result<(), LayoutError> {
+    source.only(node, &[])?;
+    let text = written(source, node)?;
+    let letters = fonts.letters(source, node)?;
+    let no_glyph = |NoGlyph(character)| {
+        let fault = format!("the typeface has no {character:?}");
+        source.at(node, fault, "letters are those of Latin script")
+    };
+    let width = fonts
+        .lettering
+        .width(letters.style, letters.size, letters.spacing, &text)
+        .map_err(no_glyph)?;
+    let at = (source.needed(node, "x")?, source.needed(node, "y")?);
+    let left = match anchor(source, node)? {
+        Anchor::Start => at.0,
+        Anchor::Middle => at.0 - width / 2.0,
+        Anchor::End => at.0 - width,
+    };
+    let path = fonts
+        .lettering
+        .path(
+            letters.style,
+            letters.size,
+            letters.spacing,
+            (left, at.1),
+            &text,
+        )
+        .map_err(no_glyph)?;
+    let Some(path) = path else {
+        return Ok(());
+    };
+    let _ = write!(svg, "<path d=\"{}\"", data(&path));
+    for name in [
+        "fill",
+        "fill-opacity",
+        "opacity",
+        "stroke",
+        "stroke-width",
+        "transform",
+    ] {
+        if let Some(attribute) = plain(node, name) {
+            write_attribute(svg, name, attribute.value());
+        }
+    }
+    svg.push_str("/>");
+    Ok(())
+}
+
+/// Returns a path as SVG writes it.
+fn data(path: &Path) -> String {
+    let mut data = String::new();
+    for segment in path.segments() {
+        let _ = match segment {
+            PathSegment::MoveTo(to) => write!(data, "M{:.4} {:.4}", to.x, to.y),
+            PathSegment::LineTo(to) => write!(data, "L{:.4} {:.4}", to.x, to.y),
+            PathSegment::QuadTo(by, to) => {
+                write!(data, "Q{:.4} {:.4} {:.4} {:.4}", by.x, by.y, to.x, to.y)
+            }
+            PathSegment::CubicTo(first, second, to) => write!(
+                data,
+                "C{:.4} {:.4} {:.4} {:.4} {:.4} {:.4}",
+                first.x, first.y, second.x, second.y, to.x, to.y
+            ),
+            PathSegment::Close => write!(data, "Z"),
+        };
+    }
+    data
+}
+
+fn write_attribute(svg: &mut String, name: &str, value: &str) {
+    let _ = write!(svg, " {name}=\"");
+    for character in value.chars() {
+        match character {
+            '"' => svg.push_str("&quot;"),
+            '&' => svg.push_str("&amp;"),
+            '<' => svg.push_str("&lt;"),
+            other => svg.push(other),
+        }
+    }
+    svg.push('"');
+}
