@@ -16,6 +16,7 @@ mod installation;
 mod mrtd;
 mod output;
 mod pki;
+mod print;
 mod profile;
 mod progress;
 mod register;
@@ -72,6 +73,9 @@ enum Command {
     /// Works with chip and document profiles.
     #[command(subcommand, after_help = CHIP)]
     Profile(profile::Command),
+    /// Renders the faces of documents.
+    #[command(subcommand)]
+    Print(print::Command),
     /// Works with the keys in PKCS#11 tokens: ceremonies, imports, backups.
     #[command(subcommand)]
     Hsm(hsm::Command),
@@ -113,6 +117,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Card(command) => card::run(&command),
         Command::Mrtd(command) => mrtd::run(&command),
         Command::Profile(command) => profile::run(&command),
+        Command::Print(command) => print::run(&command),
         Command::Hsm(command) => hsm::run(&command),
         Command::Central(command) => central::run(&command),
         Command::Station(command) => station::run(&command),

@@ -10,6 +10,7 @@ use crate::cli::releases;
 
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
 static DOCUMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/documents");
+static LAYOUTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/faces");
 static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/certs");
 static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/applications");
 
@@ -50,8 +51,11 @@ impl Profiles {
     }
 }
 
-/// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`,
-/// `certificates/*.toml`) laid over the ones of the same name, and the releases beside them
+/// Where the layouts of faces stand beside the profiles.
+const FACES: &str = "faces";
+
+/// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`, the layouts
+/// `faces/*.svg`, `certificates/*.toml`) laid over the ones of the same name, and the releases beside them
 /// (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
@@ -60,6 +64,9 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
         certificates: shelf(&CERTIFICATES),
         releases: ReleaseShelf::default(),
     };
+    for (name, text) in texts(&LAYOUTS, ".svg") {
+        profiles.documents.put_layout(name, text);
+    }
     if let Some(over) = over {
         if !over.is_dir() {
             return Err(
@@ -68,14 +75,19 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
             );
         }
         for kind in ProfileKind::ALL {
-            lay_over(profiles.shelf_mut(kind), &over.join(kind.folder()))?;
+            let folder = over.join(kind.folder());
+            let shelf = profiles.shelf_mut(kind);
+            lay_over(&folder, "toml", |name, text| shelf.put(name, text))?;
         }
+        let faces = over.join(FACES);
+        let documents = &mut profiles.documents;
+        lay_over(&faces, "svg", |name, text| documents.put_layout(name, text))?;
         releases::lay_over(&mut profiles.releases, &over.join(releases::FOLDER))?;
     }
     Ok(profiles)
 }
 
-fn lay_over(shelf: &mut Shelf, folder: &Path) -> Result<(), Failure> {
+fn lay_over(folder: &Path, ending: &str, mut put: impl FnMut(&str, String)) -> Result<(), Failure> {
     let unreadable = |path: &Path, error: std::io::Error| {
         Failure::new(
             Kind::Usage,
@@ -90,11 +102,11 @@ fn lay_over(shelf: &mut Shelf, folder: &Path) -> Result<(), Failure> {
     };
     for entry in entries {
         let path = entry.map_err(|error| unreadable(folder, error))?.path();
-        if path.extension().is_some_and(|ending| ending == "toml")
+        if path.extension().is_some_and(|found| found == ending)
             && let Some(name) = path.file_stem().and_then(|name| name.to_str())
         {
             let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-            shelf.put(name, text);
+            put(name, text);
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::chip::Interface;
 use crate::chip_file::{InterfaceName, Text};
 use crate::chip_load::Loader;
+use crate::document_face::{self, DocumentFace, DocumentFaceFile};
 use crate::document_lds::{DocumentLds, DocumentLdsFile};
 use crate::document_pin::{DocumentPin, DocumentPinFile};
 use crate::error::{ProfileError, nearest};
@@ -25,7 +26,8 @@ pub struct DocumentProfile {
     pub name: String,
     /// What a person calls it.
     pub title: String,
-    /// SHA-256 over the texts of the profile and its ancestors.
+    /// SHA-256 over the texts of the profile and its ancestors, and of the layouts that it names,
+    /// as far as they are at hand.
     pub digest: [u8; 32],
     /// The profiles that it extends, the nearest first.
     pub ancestors: Vec<String>,
@@ -35,6 +37,10 @@ pub struct DocumentProfile {
     pub article: Option<String>,
     /// Where its number comes from.
     pub number: NumberSource,
+    /// What is printed on it, in the order in which it is.
+    pub faces: Vec<DocumentFace>,
+    /// Whoever it says it was issued by, where no travel chip says it.
+    pub(crate) own_authority: Option<String>,
     /// The chips of one blank, in the order in which they are personalized; none for a document
     /// that has no chip and is made at a desk.
     pub chips: Vec<DocumentChip>,
@@ -95,6 +101,11 @@ pub(crate) struct DocumentFile {
     /// Where its number comes from.
     #[serde(default)]
     number: NumberName,
+    /// Whoever the document says it was issued by, where no travel chip of it says so.
+    authority: Option<String>,
+    /// What is printed on it.
+    #[serde(default)]
+    faces: Vec<DocumentFaceFile>,
     /// The chips of one blank, in the order in which they are personalized. A document without
     /// them is made at a desk.
     chips: Option<Placed<Vec<DocumentChipFile>>>,
@@ -254,10 +265,13 @@ impl DocumentProfile {
             });
         }
         loader.sources.named(&file.name)?;
+        let faces = document_face::load(&loader, file.faces)?;
+        let layouts = faces.iter().filter_map(|face| shelf.layout(&face.layout));
         Ok(Self {
             name: file.name.into_inner(),
             title: file.title,
-            digest: loader.sources.digest(),
+            digest: loader.sources.digest_with(layouts),
+            own_authority: file.authority,
             ancestors: loader.sources.ancestors(),
             kinds,
             article: file.article.map(Placed::into_inner),
@@ -265,6 +279,7 @@ impl DocumentProfile {
                 NumberName::Allotted => NumberSource::Allotted,
                 NumberName::Blank => NumberSource::Blank,
             },
+            faces,
             chips,
             places,
         })

@@ -19,6 +19,7 @@ mod command;
 mod command_template;
 mod derived;
 mod document;
+mod document_face;
 mod document_lds;
 mod document_pin;
 mod error;
@@ -55,6 +56,7 @@ pub use crate::command::{MAX_CONTENT, Rendered, Renderer, Taken, content};
 pub use crate::command_template::CommandTemplate;
 pub use crate::derived::{set_certificate, set_public_key};
 pub use crate::document::{DocumentChip, DocumentKey, DocumentProfile, NumberSource, is_article};
+pub use crate::document_face::DocumentFace;
 pub use crate::document_lds::{
     Applied, DocumentLds, KeyedData, KeyedError, KeyedFiles, LdsChip, LdsMapped, LdsPace,
     PreparationError, prepared_file,

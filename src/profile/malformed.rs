@@ -15,10 +15,11 @@ use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 const BASE: &str = "minimal";
 
 /// The sources whose faults the corpus must reach, each without its own tests.
-const SOURCES: [(&str, &str); 21] = [
+const SOURCES: [(&str, &str); 22] = [
     ("source.rs", include_str!("source.rs")),
     ("template.rs", include_str!("template.rs")),
     ("document.rs", include_str!("document.rs")),
+    ("document_face.rs", include_str!("document_face.rs")),
     ("document_lds/file.rs", include_str!("document_lds/file.rs")),
     ("document_pin.rs", include_str!("document_pin.rs")),
     ("chip_load.rs", include_str!("chip_load.rs")),
@@ -140,8 +141,12 @@ fn document_faults() -> BTreeMap<String, (String, ProfileError)> {
     faults
         .filter(|(name, _)| name != BASE)
         .map(|(name, text)| {
-            let error = DocumentProfile::load(&shelf(&base, &name, &text), &name)
-                .and_then(|profile| profile.check_products(&chips))
+            let shelf = shelf(&base, &name, &text);
+            let error = DocumentProfile::load(&shelf, &name)
+                .and_then(|profile| {
+                    profile.check_products(&chips)?;
+                    profile.check_layouts(&shelf)
+                })
                 .expect_err(&name);
             (name, (text, error))
         })

@@ -33,12 +33,13 @@ const DEFS: &str = "$defs";
 const CHILD: &str = "Child";
 
 /// The definitions that stand in arrays, and are whole also in a child.
-const IN_ARRAYS: [&str; 5] = [
+const IN_ARRAYS: [&str; 6] = [
     "CommandFile",
     "ExpectFile",
     "StageFile",
     "TakeTemplateFile",
     "DocumentChipFile",
+    "DocumentFaceFile",
 ];
 
 const HEXADECIMAL: &str = r"^[0-9A-Fa-f\s]*$";

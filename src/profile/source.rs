@@ -38,10 +38,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// The profile texts at hand, by name (file name without `.toml`).
+/// The profile texts at hand, by name (file name without `.toml`), and the layouts of faces that
+/// they may name (without `.svg`).
 #[derive(Clone, Debug, Default)]
 pub struct Shelf {
     texts: BTreeMap<String, String>,
+    layouts: BTreeMap<String, String>,
 }
 
 impl Shelf {
@@ -58,6 +60,21 @@ impl Shelf {
     /// Returns the text of a name.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
+    }
+
+    /// Puts a layout on the shelf under its name.
+    pub fn put_layout(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.layouts.insert(name.into(), text.into());
+    }
+
+    /// Returns the layout of a name.
+    pub fn layout(&self, name: &str) -> Option<&str> {
+        self.layouts.get(name).map(String::as_str)
+    }
+
+    /// Returns the names of the layouts, in order.
+    pub fn layouts(&self) -> impl Iterator<Item = &str> {
+        self.layouts.keys().map(String::as_str)
     }
 }
 
@@ -228,9 +245,15 @@ impl<'a> Sources<'a> {
         names.map(|(name, _, _)| name.clone()).collect()
     }
 
+    /// Returns the digest of all texts, the child first, and of what it names behind them.
+    pub(crate) fn digest_with<'t>(&'t self, named: impl Iterator<Item = &'t str>) -> [u8; 32] {
+        let texts = self.files.iter().map(|(_, text, _)| *text);
+        digest_of(texts.chain(named))
+    }
+
     /// Returns the digest of all texts, the child first.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        digest_of(self.files.iter().map(|(_, text, _)| *text))
+        self.digest_with(std::iter::empty())
     }
 
     /// Makes the error for a file that has not the form of a profile.

@@ -30,10 +30,7 @@ const SOUND: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" xmlns:z="urn:zim
 "##;
 
 fn shipped() -> Vec<Layout> {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../firmware-profiles/documents/faces"
-    );
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../firmware-profiles/faces");
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -114,6 +114,7 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
         }
         Ok(Proved::Document(document)) => {
             verdict.products(&document, chips)?;
+            verdict.layouts(&document, found);
         }
         Ok(Proved::Certificate(_)) => {}
     }
@@ -147,6 +148,26 @@ impl Verdict {
             }
         }
         Ok(())
+    }
+
+    /// Proves the layouts of its faces, and that their zones are those of its kinds.
+    fn layouts(&mut self, document: &DocumentProfile, found: &Found) {
+        for face in &document.faces {
+            let name = &face.layout;
+            let fault = match found.layout(name) {
+                None => Some(format!(
+                    "no layout is named \"{name}\": write faces/{name}.svg"
+                )),
+                Some(text) => match print::Layout::parse(name, text) {
+                    Err(error) => Some(format!("faces/{error}")),
+                    Ok(layout) => layout.mismatch(&document.kinds),
+                },
+            };
+            if let Some(fault) = fault {
+                let fault = Fault::without_place(self.file.clone(), fault);
+                self.faults.push(fault);
+            }
+        }
     }
 
     fn text(&self) -> String {

@@ -82,6 +82,11 @@ impl Found {
         text.lines().nth(place.line.checked_sub(1)?)
     }
 
+    /// Returns the layout of a face.
+    pub(crate) fn layout(&self, name: &str) -> Option<&str> {
+        self.shelf.layout(name)
+    }
+
     /// Returns whether its text was found beside what is shipped.
     pub(crate) fn is_shipped(&self) -> bool {
         self.path().starts_with("shipped:")

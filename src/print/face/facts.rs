@@ -68,6 +68,11 @@ impl Facts {
         facts
     }
 
+    /// Sets the portrait.
+    pub fn set_portrait(&mut self, portrait: Image) {
+        self.portrait = Some(portrait);
+    }
+
     /// Sets a text; one of nothing but blanks is none.
     pub fn set(&mut self, field: TextField, text: impl Into<String>) {
         let text = Zeroizing::new(text.into());

@@ -20,6 +20,7 @@ mod art;
 mod attributes;
 mod read;
 
+use document::Kind;
 use resvg::usvg::Tree;
 
 use super::element::Element;
@@ -77,6 +78,19 @@ impl Layout {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Returns why it cannot be a face of one of these kinds of document, if it cannot: its zone
+    /// is of another format than the kind's.
+    #[must_use]
+    pub fn mismatch(&self, kinds: &[Kind]) -> Option<String> {
+        let format = self.zone?.format;
+        let own = |kind: &Kind| kind.mrz().map(|(format, _)| format);
+        let other = kinds.iter().find(|kind| own(kind) != Some(format))?;
+        Some(format!(
+            "the layout \"{}\" has the zone of a {format}, which a {other} does not have",
+            self.name
+        ))
     }
 
     /// Returns the panels that it has, in the order in which they are printed.

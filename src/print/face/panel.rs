@@ -1,6 +1,8 @@
 //! The panels of a face: what is printed in one pass, apart from the others.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::preview;
 
 /// A pass of a printer, or of the blank's maker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +94,14 @@ impl Raster {
             RasterForm::Grey => width,
             RasterForm::Bits => width.div_ceil(8),
         }
+    }
+}
+
+impl Raster {
+    /// Writes it as a PNG of its own form, in which what is printed is dark.
+    #[must_use]
+    pub fn png(&self, dots: u16) -> Zeroizing<Vec<u8>> {
+        preview::panel_png(self, dots)
     }
 }
 

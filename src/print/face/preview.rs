@@ -52,10 +52,42 @@ pub(super) fn png(seen: &Raster, dots: u16, radius: f32) -> Zeroizing<Vec<u8>> {
         rgba.extend_from_slice(dot);
         rgba.push(cover(at % width, at / width, width, height, radius));
     }
-    let mut file = Zeroizing::new(Vec::with_capacity(rgba.len() / 2));
+    encoded(
+        &rgba,
+        (width, height),
+        ::png::ColorType::Rgba,
+        ::png::BitDepth::Eight,
+        dots,
+    )
+}
+
+/// Writes one panel as a PNG of its own form: what is printed is dark.
+pub(super) fn panel_png(raster: &Raster, dots: u16) -> Zeroizing<Vec<u8>> {
+    let (color, depth) = match raster.form {
+        RasterForm::Rgb => (::png::ColorType::Rgb, ::png::BitDepth::Eight),
+        RasterForm::Grey => (::png::ColorType::Grayscale, ::png::BitDepth::Eight),
+        RasterForm::Bits => (::png::ColorType::Grayscale, ::png::BitDepth::One),
+    };
+    let mut bytes = Zeroizing::new(raster.bytes.clone());
+    if raster.form == RasterForm::Bits {
+        // In PNG a set bit is white.
+        bytes.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    encoded(&bytes, (raster.width, raster.height), color, depth, dots)
+}
+
+/// Writes a PNG that knows its resolution.
+fn encoded(
+    bytes: &[u8],
+    (width, height): (u32, u32),
+    color: ::png::ColorType,
+    depth: ::png::BitDepth,
+    dots: u16,
+) -> Zeroizing<Vec<u8>> {
+    let mut file = Zeroizing::new(Vec::with_capacity(bytes.len() / 2));
     let mut encoder = ::png::Encoder::new(&mut *file, width, height);
-    encoder.set_color(::png::ColorType::Rgba);
-    encoder.set_depth(::png::BitDepth::Eight);
+    encoder.set_color(color);
+    encoder.set_depth(depth);
     let metre = (f32::from(dots) / INCH).round() as u32;
     encoder.set_pixel_dims(Some(::png::PixelDimensions {
         xppu: metre,
@@ -64,7 +96,7 @@ pub(super) fn png(seen: &Raster, dots: u16, radius: f32) -> Zeroizing<Vec<u8>> {
     }));
     // Writing into memory fails only where the sizes disagree, and they are the raster's own.
     if let Ok(mut writer) = encoder.write_header() {
-        let _ = writer.write_image_data(&rgba);
+        let _ = writer.write_image_data(bytes);
     }
     file
 }
