@@ -116,7 +116,8 @@ fn looked_at(picture: &Grey, folder: &Path, data: &Path) -> Option<Vec<String>> 
 /// (*ICAO Doc 9303-4 §4.2.2*, *9303-5 §4.2.2*).
 fn digits(mut lines: Vec<String>) -> Vec<String> {
     let (line, places): (usize, &[std::ops::Range<usize>]) = match lines.len() {
-        3 => (0, &[7..15]),
+        // The seven digits of the number, and its check digit.
+        3 => (0, &[7..14, 14..15]),
         _ => (1, &[2..10, 13..20, 21..28]),
     };
     let mut read = |line: usize, places: &[std::ops::Range<usize>]| {

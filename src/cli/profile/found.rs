@@ -28,7 +28,7 @@ pub(crate) struct Found {
 /// A profile that was proved.
 pub(crate) enum Proved {
     Chip(Box<ChipProfile>),
-    Document(DocumentProfile),
+    Document(Box<DocumentProfile>),
     Certificate(Box<CertificateProfile>),
 }
 
@@ -41,7 +41,8 @@ impl Found {
                 Ok(Proved::Chip(Box::new(chip)))
             }
             ProfileKind::Document => {
-                DocumentProfile::load(&self.shelf, &self.name).map(Proved::Document)
+                let document = DocumentProfile::load(&self.shelf, &self.name)?;
+                Ok(Proved::Document(Box::new(document)))
             }
             ProfileKind::Certificate => {
                 let profile = certificate(&self.shelf, &self.name)?;
