@@ -43,7 +43,13 @@ impl SlotParking {
 impl Parking for SlotParking {
     fn hold(&self) -> bool {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = since.map_or(Duration::ZERO, |since| since.elapsed());
+        let is_over = held >= self.longest || self.stop.load(Ordering::Relaxed);
+        if is_over || self.order.is_given_up() {
+            return false;
+        }
         if since.is_none() {
+            *since = Some(Instant::now());
             // Nobody has to watch.
             let _ = self.events.send(Event {
                 slot: self.slot.clone(),
@@ -52,8 +58,7 @@ impl Parking for SlotParking {
                 },
             });
         }
-        let held = since.get_or_insert_with(Instant::now).elapsed();
-        held < self.longest && !self.order.is_given_up() && !self.stop.load(Ordering::Relaxed)
+        true
     }
 
     fn let_go(&self) {

@@ -212,7 +212,8 @@ impl RemoteCentre {
     /// certificate, the request brings the person's session. It is sent once.
     ///
     /// # Errors
-    /// [`ApiError::Unavailable`] where there is no answer.
+    /// [`ApiError::Unavailable`] where there is no answer; [`ApiError::Invalid`] for an address that is
+    /// not in its plain form: `/v1/a/../b` would be another one there than it was here.
     pub async fn pass(
         &self,
         method: Method,
@@ -224,6 +225,12 @@ impl RemoteCentre {
         let address = address.map_err(|_| ApiError::Invalid {
             reason: "there is no such address".to_owned(),
         })?;
+        let path = path_and_query.split('?').next();
+        if path != Some(address.path()) || address.origin() != self.server.origin() {
+            return Err(ApiError::Invalid {
+                reason: "write the address in its plain form".to_owned(),
+            });
+        }
         let mut asked = self.client.request(method, address).headers(headers);
         if !body.is_empty() {
             asked = asked.body(body.to_vec());

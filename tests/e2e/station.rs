@@ -89,6 +89,42 @@ impl Desk {
     }
 }
 
+/// What both tests begin with: a reader, an installation with two documents in its queue and an
+/// operator with a password, and its store served.
+struct Scene {
+    folder: tempfile::TempDir,
+    farm: Farm,
+    demo: Demo,
+    served: Served,
+}
+
+impl Scene {
+    fn set() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(program) = Farm::program_beside_current() else {
+            missing::program("the program vcard (cargo build -p vcard)");
+            return None;
+        };
+        let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+            Err(error) if error.is_lack() => {
+                missing::program(&error.to_string());
+                return None;
+            }
+            farm => farm.unwrap(),
+        };
+        let demo = judged();
+        order(&demo, folder.path());
+        let served = Served::start(&demo, "127.0.0.1:0");
+        enrol(&demo, &served);
+        Some(Self {
+            folder,
+            farm,
+            demo,
+            served,
+        })
+    }
+}
+
 /// Imports and approves documents that the station is to make.
 fn order(demo: &Demo, folder: &Path) {
     let sample = fs::read(project("tests/samples/applications/01-adult.json")).unwrap();
@@ -145,19 +181,14 @@ fn state_of(demo: &Demo, reference: &str) -> String {
 
 #[test]
 fn a_station_from_its_first_shift_to_its_last() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(program) = Farm::program_beside_current() else {
-        return missing::program("the program vcard (cargo build -p vcard)");
-    };
-    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
-        Err(error) if error.is_lack() => return missing::program(&error.to_string()),
-        farm => farm.unwrap(),
-    };
-    let demo = judged();
-    order(&demo, folder.path());
-    let served = Served::start(&demo, "127.0.0.1:0");
+    let Some(scene) = Scene::set() else { return };
+    let Scene {
+        folder: _folder,
+        farm,
+        demo,
+        served,
+    } = scene;
     let centre = served.address.clone();
-    enrol(&demo, &served);
     let at = At::enrolled(&demo, "riga-1");
     let station = |arguments: &[&str]| {
         let mut command = zimogs();
@@ -192,6 +223,11 @@ fn a_station_from_its_first_shift_to_its_last() {
         desk.ask("POST", "/v1/station/lease", &["--json", "{}"]).0,
         404
     );
+
+    for other_form in ["/v1/a/../station/lease", "/v1/a/%2e%2e/station/lease"] {
+        let plain = ["--path-as-is", "--json", "{}"];
+        assert_eq!(desk.ask("POST", other_form, &plain).0, 400, "{other_form}");
+    }
 
     let shown = json!({ "account": "operator", "password": PASSWORD }).to_string();
     let (status, inside) = desk.ask("POST", "/v1/sign-ins", &["--json", &shown]);
@@ -280,18 +316,13 @@ fn a_station_from_its_first_shift_to_its_last() {
 /// A batch of a list: looked at, begun, ended by a signal, gone on with, and told.
 #[test]
 fn a_batch_is_stopped_and_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(program) = Farm::program_beside_current() else {
-        return missing::program("the program vcard (cargo build -p vcard)");
-    };
-    let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
-        Err(error) if error.is_lack() => return missing::program(&error.to_string()),
-        farm => farm.unwrap(),
-    };
-    let demo = judged();
-    order(&demo, folder.path());
-    let served = Served::start(&demo, "127.0.0.1:0");
-    enrol(&demo, &served);
+    let Some(scene) = Scene::set() else { return };
+    let Scene {
+        folder,
+        farm,
+        demo,
+        served,
+    } = scene;
     let at = At::enrolled(&demo, "riga-2");
     set_up(&demo, &at, &served.address, &farm.readers()[0]);
     let password = folder.path().join("password");

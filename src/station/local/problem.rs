@@ -91,6 +91,16 @@ impl LocalProblem {
         Self::new(kind, "nothing is served at this address".to_owned())
     }
 
+    fn invalid(detail: String) -> Self {
+        let kind = (
+            "invalid",
+            StatusCode::BAD_REQUEST,
+            2,
+            "The request is not valid",
+        );
+        Self::new(kind, detail)
+    }
+
     fn unavailable(detail: String) -> Self {
         let kind = (
             "unavailable",
@@ -104,7 +114,10 @@ impl LocalProblem {
 
 impl From<ApiError> for LocalProblem {
     fn from(error: ApiError) -> Self {
-        Self::unavailable(error.to_string())
+        match error {
+            ApiError::Invalid { reason } => Self::invalid(reason),
+            other => Self::unavailable(other.to_string()),
+        }
     }
 }
 
