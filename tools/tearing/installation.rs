@@ -110,7 +110,7 @@ impl Installation {
         Arc::new(Outside::new(Arc::clone(&self.outside), random))
     }
 
-    /// Opens the store in a file.
+    /// Opens the store in a file, founding it where there is none.
     pub(crate) async fn central(
         &self,
         recipe: &Recipe,
@@ -139,7 +139,7 @@ impl Installation {
             station: "central".into(),
             clock: Arc::new(SystemClock),
         };
-        Ok(Central::open(config).await?.on_own_machine())
+        Ok(Central::establish(config).await?.on_own_machine())
     }
 }
 
