@@ -57,6 +57,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("document_folder", travel::document_folder),
     ("delivery", documents::delivery),
     ("package", documents::package),
+    ("picture", documents::picture),
+    ("layout", documents::layout),
 ];
 
 /// Runs a target on an input.

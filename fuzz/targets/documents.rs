@@ -122,3 +122,48 @@ pub(crate) fn delivery(bytes: &[u8]) {
         );
     }
 }
+
+/// The smallest layout that prints a portrait.
+const PORTRAIT: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:z="urn:zimogs:layout:1"
+    width="12mm" height="15mm" viewBox="0 0 12 15">
+    <g z:panel="laser"><rect x="1" y="1" width="6" height="8" z:field="holder.portrait"/></g></svg>"#;
+
+/// A portrait, from its headers to its dots: what passes as a picture is printed or refused.
+pub(crate) fn picture(bytes: &[u8]) {
+    let small = document::ImageLimits {
+        formats: document::PORTRAIT_LIMITS.formats,
+        bytes: 1 << 17,
+        least: (1, 1),
+        greatest: (256, 256),
+        upright: false,
+    };
+    let Ok(image) = document::Image::recognise(bytes.to_vec(), small) else {
+        return;
+    };
+    let layout = print::Layout::parse("portrait", PORTRAIT).expect("a sound layout");
+    let mut facts = print::Facts::default();
+    facts.set_portrait(image);
+    let how = print::Rendering {
+        dots: 150,
+        specimen: false,
+    };
+    match layout.render(&facts, how) {
+        Ok(face) => assert_eq!(face.panels.len(), 1),
+        Err(print::FaceError::Picture { .. }) => {}
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// A layout: what is read has a size, and its fields are known.
+pub(crate) fn layout(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match print::Layout::parse("fuzzed", text) {
+        Ok(layout) => {
+            assert!((10.0..=300.0).contains(&layout.width));
+            assert!((10.0..=300.0).contains(&layout.height));
+        }
+        Err(error) => assert!(!error.fault.is_empty() && !error.hint.is_empty()),
+    }
+}

@@ -12,6 +12,7 @@ mod chips;
 mod demo;
 mod desk;
 mod documents;
+mod faces;
 mod fewest;
 mod growth;
 mod keys;
@@ -60,6 +61,9 @@ struct Arguments {
     /// Measure only the memory that many documents take.
     #[arg(long, hide = true)]
     documents_memory: bool,
+    /// Measure only the memory that a face takes at so many dots an inch.
+    #[arg(long, hide = true)]
+    faces_memory: Option<u16>,
     /// Measure only whole lives of documents, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
     lives: Option<String>,
@@ -188,6 +192,8 @@ fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
         Some(authority::list_memory().map(memory))
     } else if arguments.documents_memory {
         Some(documents::many_memory().map(memory))
+    } else if let Some(dots) = arguments.faces_memory {
+        Some(faces::peak_memory(dots).map(memory))
     } else if arguments.documents_in_token {
         Some(documents::measure_in_token())
     } else if let Some(url) = &arguments.growth {
@@ -239,11 +245,12 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 9] = [
+    let groups: [Group; 10] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
         (documents::names(), |wanted, _| documents::rows(wanted)),
+        (faces::names(), |wanted, _| faces::rows(wanted)),
         (lives::names(), |wanted, _| lives::rows(wanted)),
         (growth::names(), |wanted, arguments| {
             growth::rows(wanted, &arguments.sizes)
@@ -303,6 +310,7 @@ mod tests {
             keys: None,
             crl_memory: false,
             documents_in_token: false,
+            faces_memory: None,
             lives: None,
             growth: None,
             growth_part: None,
