@@ -265,7 +265,7 @@ async fn make(
     let begun = client.begin_shift().await;
     begun.map_err(|error| Failure::of(Kind::Refused, &error))?;
     let mut stopping = Box::pin(crate::cli::pki::stop());
-    let mut is_stopped = false;
+    let (mut is_stopped, mut unwritten) = (false, None);
     while open > 0 && !is_stopped {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -278,7 +278,15 @@ async fn make(
         match event {
             Ok(event) => {
                 // What is shown as finished is written down.
-                open -= note(&event, &known, &mut ledger, &daemon)?;
+                match note(&event, &known, &mut ledger, &daemon) {
+                    Ok(made) => open -= made,
+                    Err(failure) => {
+                        // The documents in work are finished all the same; their reports go to the
+                        // centre.
+                        unwritten = Some(failure);
+                        is_stopped = true;
+                    }
+                }
                 watch.show(&event);
             }
             Err(RecvError::Lagged(missed)) => {
@@ -293,7 +301,9 @@ async fn make(
     // What was finished while the slots stopped counts too.
     while let Ok(event) = events.try_recv() {
         watch.show(&event);
-        note(&event, &known, &mut ledger, &daemon)?;
+        if let Err(failure) = note(&event, &known, &mut ledger, &daemon) {
+            unwritten.get_or_insert(failure);
+        }
     }
     watch.end();
     let waiting = daemon
@@ -302,6 +312,9 @@ async fn make(
         .waiting_reports()
         .or_fail(Kind::Failed)?;
     leave(daemon, &mut client).await?;
+    if let Some(failure) = unwritten {
+        return Err(failure.with_hint("make room for the results, and go on: zimogs batch resume"));
+    }
     let summary = Summary::of(known.len(), &ledger.lines);
     match shift.json {
         true => output::json(&summary)?,
