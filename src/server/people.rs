@@ -3,6 +3,7 @@
 //! ```text
 //!   operations() ─┬─► routes          method, path ─► serve: rate, session, body, once ─► handler
 //!                 ├─► openapi.json    schemas, errors, security, examples
+//!                 ├─► form            what a schema forbids is refused before the handler
 //!                 └─► tests           a case for each: nobody, the wrong role, the right one
 //! ```
 //!
@@ -20,6 +21,7 @@ mod cursor;
 mod document_life;
 mod documents;
 mod envelopes;
+mod form;
 mod handling;
 mod incidents;
 mod leases;

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
+use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::people::answer::Answer;
@@ -289,7 +289,7 @@ fn parameter(
 }
 
 fn content(body: &Body, generator: &mut SchemaGenerator) -> Value {
-    let schema: Schema = (body.schema)(generator);
+    let schema = body.form.schema(generator);
     json!({ body.media: { "schema": schema, "example": body.example } })
 }
 

@@ -12,7 +12,11 @@ use serde_json::Value;
 
 use crate::people::answer::Answer;
 use crate::people::call::Call;
+use crate::people::form::Form;
 use crate::problem::Problem;
+
+/// The media type of what people send and get.
+pub(crate) const JSON: &str = "application/json";
 
 /// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +67,7 @@ pub(crate) struct Body {
     pub(crate) media: &'static str,
     /// The most bytes, where that is not what all requests have.
     pub(crate) most: Option<usize>,
-    pub(crate) schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) form: Form,
     pub(crate) example: Value,
     /// Tells whether the example is what the operation takes.
     #[cfg(test)]
@@ -223,7 +227,7 @@ impl Operation {
 
     /// Takes JSON of a type, of which this is an example.
     pub(crate) fn takes<T: JsonSchema + DeserializeOwned>(self, example: Value) -> Self {
-        self.takes_as::<T>("application/json", example)
+        self.takes_as::<T>(JSON, example)
     }
 
     /// Takes a body of another media type.
@@ -235,7 +239,7 @@ impl Operation {
         self.takes = Some(Body {
             media,
             most: None,
-            schema: |generator| generator.subschema_for::<T>(),
+            form: Form::new(|generator| generator.subschema_for::<T>()),
             example,
             #[cfg(test)]
             fits: |value| serde_json::from_value::<T>(value.clone()).is_ok(),
@@ -270,9 +274,9 @@ impl Operation {
             status,
             what,
             body: Some(Body {
-                media: "application/json",
+                media: JSON,
                 most: None,
-                schema: |generator| generator.subschema_for::<T>(),
+                form: Form::new(|generator| generator.subschema_for::<T>()),
                 example,
                 #[cfg(test)]
                 fits: |_| true,

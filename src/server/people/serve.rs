@@ -22,7 +22,7 @@ use crate::people::answer::Answer;
 use crate::people::call::Call;
 use crate::people::confirmations;
 use crate::people::once::{self, Turn};
-use crate::people::operation::{Access, Operation, Trace};
+use crate::people::operation::{Access, JSON, Operation, Trace};
 use crate::people::operations;
 use crate::problem::{Fault, Problem};
 use crate::state::Server;
@@ -131,6 +131,10 @@ async fn answer(
     let headers = request.headers().clone();
     let address = request.uri().path().to_owned();
     let body = body(server, operation, request).await?;
+    // Of what a register signed nothing is said before its signature is known to be right.
+    if let Some(takes) = operation.takes.as_ref().filter(|one| one.media == JSON) {
+        takes.form.judge(&body)?;
+    }
     let call = Call {
         central: server.central().clone(),
         plan: server.plan(),

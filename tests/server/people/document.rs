@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::openapi;
 use crate::people::operation::Access;
@@ -56,6 +56,9 @@ fn every_operation_has_a_name_security_errors_and_examples() {
         let right = matches!(operation.access, Access::Right(_) | Access::Either(..));
         assert!(!right || answers.contains_key("403"), "{}", operation.id);
         if let Some(body) = &operation.takes {
+            let text = body.example.to_string();
+            let kept = body.form.judge(text.as_bytes());
+            assert!(kept.is_ok(), "{}: {kept:?}", operation.id);
             let example = (body.fits)(&body.example) || body.media != "application/json";
             assert!(
                 example,
@@ -93,4 +96,54 @@ fn every_reference_leads_somewhere() {
         let pointer = reference.strip_prefix('#').unwrap();
         assert!(openapi().pointer(pointer).is_some(), "{reference}");
     }
+}
+
+#[test]
+fn what_a_schema_forbids_is_refused_with_its_place_and_without_its_text() {
+    let operations = operations();
+    let takes = |id: &str| {
+        let found = operations.iter().find(|one| one.id == id).unwrap();
+        found.takes.as_ref().unwrap()
+    };
+    let refused = |id: &str, body: Value| {
+        let problem = takes(id)
+            .form
+            .judge(body.to_string().as_bytes())
+            .unwrap_err();
+        let text = format!("{problem:?}");
+        assert!(!text.contains("sesame"), "{text}");
+        text
+    };
+    let line = json!({ "item": "", "state": "loaded", "blanks": 3 });
+    let text = refused("countPlace", json!({ "counted": [line] }));
+    assert!(
+        text.contains("/counted/0/item does not keep minLength"),
+        "{text}"
+    );
+    let line = json!({ "item": "0", "state": "loaded", "blanks": 1_000_000_001 });
+    let text = refused("countPlace", json!({ "counted": [line] }));
+    assert!(
+        text.contains("/counted/0/blanks does not keep maximum"),
+        "{text}"
+    );
+    let long = "sesame".repeat(50);
+    let text = refused("signIn", json!({ "account": "clerk", "password": long }));
+    assert!(text.contains("/password does not keep maxLength"), "{text}");
+    let text = refused(
+        "signIn",
+        json!({ "account": "clerk", "password": "x", "sesame": 1 }),
+    );
+    assert!(
+        text.contains("/ does not keep additionalProperties"),
+        "{text}"
+    );
+    let none = takes("signIn")
+        .form
+        .judge(b"{\"account\": \"sesame")
+        .unwrap_err();
+    let text = format!("{none:?}");
+    assert!(
+        text.contains("no JSON, at line 1") && !text.contains("sesame"),
+        "{text}"
+    );
 }
