@@ -331,25 +331,35 @@ pub(crate) async fn is_known(tx: &mut Connection, reference: &Reference) -> Resu
     Ok(known > 0)
 }
 
-/// Moves an application on, whatever is its state.
+/// Moves an application on, whatever is its state: of the states from which the event leads on it is
+/// in one, mostly the only one.
 pub(crate) async fn apply(
     tx: &mut Connection,
     reference: &str,
     event: ApplicationEvent,
 ) -> Result<()> {
+    for from in ApplicationState::all() {
+        let Ok(next) = from.apply(event) else {
+            continue;
+        };
+        let moved =
+            sqlx::query("UPDATE application SET state = $1 WHERE reference = $2 AND state = $3")
+                .bind(next.name())
+                .bind(reference)
+                .bind(from.name())
+                .execute(&mut *tx)
+                .await?;
+        if moved.rows_affected() == 1 {
+            return Ok(());
+        }
+    }
     let state: String = sqlx::query_scalar("SELECT state FROM application WHERE reference = $1")
         .bind(reference)
-        .fetch_optional(&mut *tx)
+        .fetch_optional(tx)
         .await?
         .ok_or_else(unknown)?;
     let state: ApplicationState = parsed("an application's state", &state)?;
-    let state = advance(state, event)?;
-    sqlx::query("UPDATE application SET state = $1 WHERE reference = $2")
-        .bind(state.name())
-        .bind(reference)
-        .execute(tx)
-        .await?;
-    Ok(())
+    advance(state, event).map(drop)
 }
 
 /// Returns the office that hands the document of an application over.

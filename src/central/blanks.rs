@@ -24,6 +24,7 @@ pub(crate) struct Blank {
     pub(crate) slot: Option<(String, String)>,
     /// The document that it carries, finished or spoiled.
     pub(crate) document: Option<String>,
+    pub(crate) has_chips: bool,
 }
 
 /// A chip of a blank as it is stored.
@@ -37,10 +38,14 @@ pub(crate) struct BookedChip {
 
 impl Blank {
     pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
-        let row = sqlx::query("SELECT state, article, own_number, place, station, slot, document FROM blank WHERE serial = $1")
-            .bind(serial)
-            .fetch_optional(tx)
-            .await?;
+        let row = sqlx::query(
+            "SELECT state, article, own_number, place, station, slot, document,
+                    (SELECT count(*) FROM chip WHERE chip.blank = blank.serial) AS chips
+             FROM blank WHERE serial = $1",
+        )
+        .bind(serial)
+        .fetch_optional(tx)
+        .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: format!("blank {serial}"),
         })?;
@@ -56,6 +61,7 @@ impl Blank {
             place: row.get("place"),
             slot: station.zip(row.get("slot")),
             document: row.get("document"),
+            has_chips: row.get::<i64, _>("chips") > 0,
         })
     }
 

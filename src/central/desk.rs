@@ -44,6 +44,14 @@ impl DeskEnd {
             Self::Spoiled { .. } => LeaseEvent::Spoil,
         }
     }
+
+    /// Returns the account of a blank's number that a document takes with this end.
+    fn of_number(&self) -> &'static str {
+        match self {
+            Self::Made => "issued",
+            Self::Spoiled { .. } => "allotted",
+        }
+    }
 }
 
 impl Central {
@@ -111,7 +119,7 @@ impl Central {
         }
         let mut blank = Blank::load(&mut tx, &blank_serial(blank)?).await?;
         blank.check_fits(profile)?;
-        if !blank.chips(&mut tx).await?.is_empty() {
+        if blank.has_chips {
             return Err(CentralError::refused(format!(
                 "blank {} has chips; take a blank without any",
                 blank.serial
@@ -122,7 +130,10 @@ impl Central {
             .await?;
         let mut document = match profile.number {
             NumberSource::Allotted => Document::load(&mut tx, &id).await?,
-            NumberSource::Blank => self.prepare_on(&mut tx, actor, &id, &blank).await?,
+            NumberSource::Blank => {
+                self.prepare_on(&mut tx, actor, &id, (&blank, end.of_number()))
+                    .await?
+            }
         };
         let number = document.number();
         let mut held = Held {
@@ -160,7 +171,9 @@ impl Central {
                     (BlankEvent::Personalize, &ending),
                 ];
                 blank.pass_through(&mut tx, &steps, carried).await?;
-                account_number(&mut tx, number, "issued").await?;
+                if profile.number == NumberSource::Allotted {
+                    account_number(&mut tx, number, end.of_number()).await?;
+                }
                 deed.with("end", "made")
             }
             DeskEnd::Spoiled { cause } => {

@@ -42,6 +42,14 @@ pub(crate) struct Document {
     pub(crate) applied: Option<String>,
     /// The day it is due.
     pub(crate) due: String,
+    /// What was prepared for a blank in a slot and is not stored yet: the document's next step
+    /// stores it with its own change of the row.
+    pub(crate) unstored: Option<Unstored>,
+}
+
+/// The part of what was prepared that [`Document`] has not.
+pub(crate) struct Unstored {
+    pub(crate) expires: Date,
 }
 
 /// A document that waits for another blank has the number of its last lease.
@@ -71,6 +79,7 @@ impl Document {
             urgent: row.get::<i64, _>("urgent") != 0,
             applied: row.get("applied"),
             due: row.get("due"),
+            unstored: None,
         })
     }
 
@@ -130,24 +139,38 @@ impl Document {
             passed.push((*event, next));
         }
         let (mover, is_another) = happening.mover();
-        let changed = sqlx::query(
-            "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END, operator = COALESCE($4, operator)
-             WHERE id = $5 AND state = $6",
-        )
-        .bind(next.name())
-        .bind(i64::from(is_another))
-        .bind(mover)
-        .bind(happening.maker())
-        .bind(&self.id)
-        .bind(self.state.name())
-        .execute(&mut *tx)
-        .await?;
+        let moved = "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END, operator = COALESCE($4, operator)";
+        let statement = match &self.unstored {
+            None => format!("{moved} WHERE id = $5 AND state = $6"),
+            Some(_) => format!(
+                "{moved}, profile = $7, number = $8, issued = $9, expires = $10, record = $11, subjects = $12
+                 WHERE id = $5 AND state = $6"
+            ),
+        };
+        let mut update = sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(next.name())
+            .bind(i64::from(is_another))
+            .bind(mover)
+            .bind(happening.maker())
+            .bind(&self.id)
+            .bind(self.state.name());
+        if let Some(unstored) = &self.unstored {
+            update = update
+                .bind(&self.profile)
+                .bind(self.number.to_string())
+                .bind(self.issued.to_string())
+                .bind(unstored.expires.to_string())
+                .bind(&self.record)
+                .bind(&self.subjects);
+        }
+        let changed = update.execute(&mut *tx).await?;
         if changed.rows_affected() != 1 {
             return Err(CentralError::conflict(
                 "the document changed meanwhile; ask again",
             ));
         }
         self.state = next;
+        self.unstored = None;
         if let Some(maker) = happening.maker() {
             self.operator = Some(maker.to_owned());
         }

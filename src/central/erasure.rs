@@ -250,14 +250,17 @@ impl Central {
             }
             query.execute(&mut **tx).await?;
         }
-        let left: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM data_key WHERE subject = $1 AND class IN ('identity', 'record')",
-        )
-        .bind(subject)
-        .fetch_one(&mut **tx)
-        .await?;
-        if left == 0 {
-            blind_index::forget(tx, subject).await?;
+        // A person is found by the index as long as their names are in one of the two.
+        if matches!(class, DataClass::Identity | DataClass::Record) {
+            let left: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM data_key WHERE subject = $1 AND class IN ('identity', 'record')",
+            )
+            .bind(subject)
+            .fetch_one(&mut **tx)
+            .await?;
+            if left == 0 {
+                blind_index::forget(tx, subject).await?;
+            }
         }
         self.record(tx, actor, &erasure(subject, class, &key)).await
     }

@@ -134,7 +134,7 @@ impl Central {
         let mut deed = deed.clone();
         let event = match document.state {
             DocumentState::QualityPassed => {
-                let station = made_here(&mut tx, &document).await?;
+                let station = beside.made_here(&mut tx, &document).await?;
                 deed = deed.with("made-at", station);
                 DocumentEvent::HandOverHere
             }
@@ -180,6 +180,12 @@ struct Beside {
     has_certificates: bool,
     /// Leases that gave it new PINs, or are about to.
     has_new_pins: bool,
+    /// The station that made it; none while it is not made.
+    made_at: Option<String>,
+    /// The office in which that station is booked.
+    made_in: Option<String>,
+    /// Whether any station is booked to an office.
+    has_booked: bool,
 }
 
 impl Beside {
@@ -187,7 +193,13 @@ impl Beside {
         let row = sqlx::query(
             "SELECT (SELECT count(*) FROM envelope WHERE number = $1) + (SELECT count(*) FROM envelope WHERE document = $2) AS envelopes,
                     (SELECT count(*) FROM certificate WHERE document = $2) AS certificates,
-                    (SELECT count(*) FROM lease WHERE document = $2 AND purpose = 'new-pins') AS new_pins",
+                    (SELECT count(*) FROM lease WHERE document = $2 AND purpose = 'new-pins') AS new_pins,
+                    made.station AS made_at,
+                    (SELECT office FROM station_office WHERE station = made.station) AS made_in,
+                    (SELECT count(*) FROM station_office) AS booked
+             FROM (SELECT 1 AS one) AS always
+             LEFT JOIN (SELECT station FROM lease WHERE document = $2 AND number = $1 AND state = 'completed'
+                        AND purpose = 'personalization') AS made ON one = 1",
         )
         .bind(document.number().to_string())
         .bind(&document.id)
@@ -198,7 +210,27 @@ impl Beside {
             has_envelopes: has("envelopes"),
             has_certificates: has("certificates"),
             has_new_pins: has("new_pins"),
+            made_at: row.get("made_at"),
+            made_in: row.get("made_in"),
+            has_booked: has("booked"),
         })
+    }
+
+    /// Demands that a document was made in the office that hands it over. Returns the station that
+    /// made it. Where no station is booked to any office, all that the installation has is one place.
+    async fn made_here(&self, tx: &mut Connection, document: &Document) -> Result<&str> {
+        let damaged = || CentralError::damaged("a finished document without its lease");
+        let station = self.made_at.as_deref().ok_or_else(damaged)?;
+        if !self.has_booked {
+            return Ok(station);
+        }
+        let office = applications::office(tx, &document.application).await?;
+        if self.made_in.as_deref() == Some(office.as_str()) {
+            return Ok(station);
+        }
+        Err(CentralError::refused(format!(
+            "the document was made at {station}, which is not in office {office}: send it there in a parcel"
+        )))
     }
 }
 
@@ -212,34 +244,4 @@ pub(crate) fn judged_by_another(document: &Document, judge: &Person) -> Result<(
     four_eyes(operator, &judge.id).map_err(|_| {
         CentralError::refused("nobody judges what they made; another person must judge it")
     })
-}
-
-/// Demands that a document was made in the office that hands it over. Returns the station that made
-/// it. Where no station is booked to any office, all that the installation has is one place.
-async fn made_here(tx: &mut Connection, document: &Document) -> Result<String> {
-    let row = sqlx::query(
-        "SELECT station, (SELECT count(*) FROM station_office) AS booked FROM lease
-         WHERE document = $1 AND number = $2 AND state = 'completed' AND purpose = 'personalization'",
-    )
-    .bind(&document.id)
-    .bind(document.number().to_string())
-    .fetch_optional(&mut *tx)
-    .await?;
-    let row = row.ok_or_else(|| CentralError::damaged("a finished document without its lease"))?;
-    let station: String = row.get("station");
-    if row.get::<i64, _>("booked") == 0 {
-        return Ok(station);
-    }
-    let made_in: Option<String> =
-        sqlx::query_scalar("SELECT office FROM station_office WHERE station = $1")
-            .bind(&station)
-            .fetch_optional(&mut *tx)
-            .await?;
-    let office = applications::office(tx, &document.application).await?;
-    if made_in.as_deref() == Some(office.as_str()) {
-        return Ok(station);
-    }
-    Err(CentralError::refused(format!(
-        "the document was made at {station}, which is not in office {office}: send it there in a parcel"
-    )))
 }

@@ -33,12 +33,17 @@ const WRITERS: u32 = 8;
 /// Connections that read beside them.
 const READERS: u32 = 4;
 
+/// How many statements a connection keeps prepared: more than the store has, or those of one act would
+/// drive out another's, and each be parsed and planned anew.
+const PREPARED: &str = "512";
+
 /// What a connection that writes is told first. It waits for nobody for ever, and an instance that
 /// stands still loses what it holds. A path through an index reads, and so locks, the rows that are
 /// meant and not their neighbours (*PostgreSQL 15, 13.2.3*). What is scanned all the same looks so
-/// costly then that the server would compile it, for longer than it runs.
+/// costly then that the server would compile it, for longer than it runs. A statement is planned once:
+/// with every path through an index, no value makes another plan better.
 const WRITES: &str = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
-    SET enable_seqscan = off; SET jit = off; SET TIME ZONE 'UTC'";
+    SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; SET TIME ZONE 'UTC'";
 
 /// What a connection that reads is told first.
 const READS: &str = "SET idle_in_transaction_session_timeout = '10min'; SET TIME ZONE 'UTC'";
@@ -142,6 +147,8 @@ impl PostgresAddress {
             url.query_pairs_mut()
                 .append_pair("application_name", "zimogs");
         }
+        url.query_pairs_mut()
+            .append_pair("statement-cache-capacity", PREPARED);
         if let Some(password) = password {
             url.query_pairs_mut().append_pair("password", password);
         }

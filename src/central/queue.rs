@@ -100,7 +100,10 @@ impl Central {
         };
         let numbered = at_hand.filter(|_| profile.number == NumberSource::Blank);
         let mut document = match &numbered {
-            Some(blank) => self.prepare_on(&mut tx, actor, &id, blank).await?,
+            Some(blank) => {
+                self.prepare_on(&mut tx, actor, &id, (blank, "allotted"))
+                    .await?
+            }
             None => Document::load(&mut tx, &id).await?,
         };
         let chips = profile

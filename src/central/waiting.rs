@@ -10,7 +10,7 @@ use sqlx::Row;
 use crate::blanks::Blank;
 use crate::central::Central;
 use crate::database::{Connection, Write, parsed};
-use crate::documents::{Document, account_number};
+use crate::documents::{Document, Unstored, account_number};
 use crate::error::{CentralError, Result};
 use crate::personal::SealedApplication;
 use crate::scribe::Deed;
@@ -33,13 +33,14 @@ impl Central {
         self.subjects(profile, &record).map(drop)
     }
 
-    /// Prepares a document that waited for its blank, under the blank's number.
+    /// Prepares a document that waited for its blank, under the blank's number, which is `account`
+    /// from now on. It is stored with the document's next step, which the same act takes.
     pub(crate) async fn prepare_on(
         &self,
         tx: &mut Write,
         actor: &Actor,
         id: &str,
-        blank: &Blank,
+        (blank, account): (&Blank, &'static str),
     ) -> Result<Document> {
         let number = blank
             .own_number
@@ -66,23 +67,11 @@ impl Central {
             .await?;
         let record = self.record_of(&application, number)?;
         let profile = self.document_profile(application.kind)?;
-        take_number(tx, id, number).await?;
+        take_number(tx, id, number, account).await?;
         let subjects = self.subjects(profile, &record)?;
         let sealed = self
             .seal_record(tx, (&application.reference, id), &key, &record, &subjects)
             .await?;
-        sqlx::query(
-            "UPDATE document SET profile = $1, number = $2, issued = $3, expires = $4, record = $5, subjects = $6 WHERE id = $7",
-        )
-        .bind(&profile.name)
-        .bind(number.to_string())
-        .bind(record.issued.to_string())
-        .bind(record.expires.to_string())
-        .bind(&sealed.record)
-        .bind(&sealed.subjects)
-        .bind(id)
-        .execute(&mut **tx)
-        .await?;
         let deed = prepared(number, &application, &record, profile).with("blank", &blank.serial);
         self.record(tx, Some(actor), &deed).await?;
         Ok(Document {
@@ -100,6 +89,9 @@ impl Central {
             urgent: row.get::<i64, _>("urgent") != 0,
             applied: row.get("applied"),
             due: row.get("due"),
+            unstored: Some(Unstored {
+                expires: record.expires,
+            }),
         })
     }
 }
@@ -119,13 +111,19 @@ pub(crate) fn prepared(
 
 /// Takes the number of a blank for a document: one that no document had, but for those whose blank
 /// came back untouched.
-async fn take_number(tx: &mut Connection, document: &str, number: DocumentNumber) -> Result<()> {
+async fn take_number(
+    tx: &mut Connection,
+    document: &str,
+    number: DocumentNumber,
+    account: &'static str,
+) -> Result<()> {
     let taken = sqlx::query(
-        "INSERT INTO number (number, document, state) VALUES ($1, $2, 'allotted')
+        "INSERT INTO number (number, document, state) VALUES ($1, $2, $3)
          ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE number.state = 'returned'",
     )
     .bind(number.to_string())
     .bind(document)
+    .bind(account)
     .execute(tx)
     .await?;
     match taken.rows_affected() {

@@ -1,6 +1,7 @@
 //! Whole lives of documents in the issuance store, from the application to the holder, a second: on
-//! SQLite beside a bare loop that commits the same bytes as often into a file of the same kind, on
-//! PostgreSQL beside pgbench's simple transactions on the same server.
+//! SQLite and on PostgreSQL beside a bare loop that commits the same bytes as often into a database
+//! of the same kind, on PostgreSQL beside pgbench's simple transactions on the same server too. And
+//! how long a year's documents take at that rate.
 //!
 //! The documents have no chip: what a chip takes is measured elsewhere, and here only the store
 //! works. Several people work at once, and the sequencer beside them.
@@ -22,8 +23,8 @@ use document::{DocumentNumber, Environment, OfficeCode, Role};
 use hsm::{Secret, SoftHsmFolder, Token, TokenConfig};
 use profile::{ReleaseShelf, Shelf};
 use serde_json::Value;
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AnyConnection, Connection};
 
 use crate::postgres::Postgres;
 use crate::{Measured, Row, Wanted};
@@ -32,6 +33,16 @@ const RATE: &str = "store lives of documents a second, SQLite";
 const ACTS: &str = "store acts a second, SQLite";
 const POSTGRES_RATE: &str = "store lives of documents a second, PostgreSQL";
 const POSTGRES_ACTS: &str = "store acts a second, PostgreSQL";
+const POSTGRES_BARE: &str = "store lives by a bare loop of as many bytes, PostgreSQL";
+const YEAR: &str = "store a year's documents, SQLite";
+const POSTGRES_YEAR: &str = "store a year's documents, PostgreSQL";
+const TRANSITIONS: &str = "store audited transitions in a life";
+
+/// The documents that an office plans for a year, in thousands: passports, cards and permits.
+const A_YEAR: f64 = 580_000.0;
+
+/// The fewest transitions of what is measured: fewer were no whole life.
+const FEWEST: f64 = 10.0;
 
 /// Lives in one run.
 const LIVES: u32 = if cfg!(test) { 4 } else { 8_000 };
@@ -51,37 +62,48 @@ const AUTHORITY: &str = include_str!("../../certs/pilot-ca.toml");
 
 /// Returns the names of the rows.
 pub(crate) fn names() -> Vec<String> {
-    [RATE, ACTS, POSTGRES_RATE, POSTGRES_ACTS]
-        .map(str::to_owned)
-        .into()
+    [
+        RATE,
+        ACTS,
+        YEAR,
+        TRANSITIONS,
+        POSTGRES_RATE,
+        POSTGRES_ACTS,
+        POSTGRES_BARE,
+        POSTGRES_YEAR,
+    ]
+    .map(str::to_owned)
+    .into()
 }
 
 /// Measures.
 pub(crate) fn rows(wanted: Wanted<'_>) -> Measured {
     let mut rows = Vec::new();
-    if wanted.has(RATE) || wanted.has(ACTS) {
+    if [RATE, ACTS, YEAR, TRANSITIONS]
+        .iter()
+        .any(|name| wanted.has(name))
+    {
         rows.append(&mut on_sqlite()?);
     }
-    if wanted.has(POSTGRES_RATE) || wanted.has(POSTGRES_ACTS) {
+    let on_server = [POSTGRES_RATE, POSTGRES_ACTS, POSTGRES_BARE, POSTGRES_YEAR];
+    if on_server.iter().any(|name| wanted.has(name)) {
         rows.append(&mut on_postgres()?);
     }
     Ok(rows)
 }
 
 fn on_sqlite() -> Measured {
-    let Figures { seconds, bytes } = in_token(None)?;
-    let least = bare_commits(LIVES * A_LIFE, bytes)?;
-    let lives = f64::from(LIVES);
+    let figures = in_token(None)?;
+    let least = bare_commits(LIVES * A_LIFE, figures.bytes)?;
+    let (lives, acts) = (f64::from(LIVES) / figures.seconds, f64::from(A_LIFE));
+    let most = f64::from(LIVES) / least;
     let limit = "as many commits of as many bytes into a file of the same kind, nothing else";
     Ok(vec![
-        Row::new(RATE, lives / seconds, "lives", lives / least).beside(limit),
-        Row::new(
-            ACTS,
-            lives * f64::from(A_LIFE) / seconds,
-            "acts",
-            lives * f64::from(A_LIFE) / least,
-        )
-        .beside(limit),
+        Row::new(RATE, lives, "lives", most).beside(limit),
+        Row::new(ACTS, lives * acts, "acts", most * acts).beside(limit),
+        year(YEAR, lives),
+        Row::new(TRANSITIONS, figures.transitions, "transitions", FEWEST)
+            .beside("the fewest that are a whole life"),
     ])
 }
 
@@ -90,14 +112,24 @@ fn on_postgres() -> Measured {
     let Some(server) = Postgres::start()? else {
         return Ok(Vec::new());
     };
-    let Figures { seconds, .. } = in_token(Some(&server.url()))?;
+    let figures = in_token(Some(&server.url()))?;
     let most = server.pgbench(AT_ONCE)?;
-    let (lives, acts) = (f64::from(LIVES) / seconds, f64::from(A_LIFE));
+    let commits = LIVES * A_LIFE;
+    let bare = server.bare_commits(AT_ONCE, commits, figures.bytes / u64::from(commits))?;
+    let (lives, acts) = (f64::from(LIVES) / figures.seconds, f64::from(A_LIFE));
     let limit = "pgbench's simple-update by as many clients; for lives, five of them each";
+    let loop_is = "as many insertions of as many bytes by as many clients, nothing else";
     Ok(vec![
         Row::new(POSTGRES_RATE, lives, "lives", most / acts).beside(limit),
         Row::new(POSTGRES_ACTS, lives * acts, "acts", most).beside(limit),
+        Row::new(POSTGRES_BARE, lives, "lives", bare / acts).beside(loop_is),
+        year(POSTGRES_YEAR, lives),
     ])
+}
+
+/// Says how long a year's documents take at a rate.
+fn year(name: &str, lives: f64) -> Row {
+    Row::new(name, A_YEAR / lives / 60.0, "minutes", 60.0).beside("an hour")
 }
 
 /// What was measured.
@@ -105,8 +137,10 @@ fn on_postgres() -> Measured {
 struct Figures {
     /// From the first application to the last hand-over.
     seconds: f64,
-    /// By how much the file grew; nothing for a server's.
+    /// By how much the database grew.
     bytes: u64,
+    /// How often the state of a thing changed in a life: applications, documents, blanks, leases.
+    transitions: f64,
 }
 
 /// Measures in a process of its own: SoftHSM2 learns its folder when it starts.
@@ -139,6 +173,10 @@ async fn lives(database: &str) -> Result<Figures, Box<dyn Error>> {
         SQLITE => DatabaseSource::Sqlite(file.clone()),
         url => DatabaseSource::Postgres(PostgresAddress::parse(url, None)?),
     };
+    let url = match database {
+        SQLITE => format!("sqlite:{}", file.display()),
+        url => url.to_owned(),
+    };
     let store = store(source).await?;
     let central = &store.central;
     let delivery = Delivery {
@@ -153,7 +191,8 @@ async fn lives(database: &str) -> Result<Figures, Box<dyn Error>> {
     };
     let keeper = actor("keeper");
     central.receive_blanks(&keeper, &delivery, &receipt).await?;
-    let before = size(&file);
+    let mut books = Books::open(&url).await?;
+    let before = books.size(&file).await?;
 
     let ended = Arc::new(AtomicBool::new(false));
     let sequencer = {
@@ -185,10 +224,15 @@ async fn lives(database: &str) -> Result<Figures, Box<dyn Error>> {
     ended.store(true, Ordering::Relaxed);
     sequencer.await??;
     let seconds = started.elapsed().as_secs_f64();
-    // What the write-ahead log still holds is counted too.
-    let bytes = size(&file).saturating_sub(before);
+    let bytes = books.size(&file).await?.saturating_sub(before);
+    let transitions = books.transitions().await?;
+    books.0.close().await?;
     central.close().await;
-    Ok(Figures { seconds, bytes })
+    Ok(Figures {
+        seconds,
+        bytes,
+        transitions: transitions / f64::from(LIVES),
+    })
 }
 
 /// Does an act, and again as often as the store says that others were in the way: its interface
@@ -245,11 +289,40 @@ fn actor(person: &str) -> Actor {
     }
 }
 
-/// How many bytes a SQLite database has, with its write-ahead log.
-fn size(file: &Path) -> u64 {
-    let files = ["", "-wal"].map(|end| format!("{}{end}", file.display()));
-    let sizes = files.iter().filter_map(|file| std::fs::metadata(file).ok());
-    sizes.map(|file| file.len()).sum()
+/// A connection of our own to the store's database, whose drivers are there once the store is open.
+struct Books(AnyConnection);
+
+impl Books {
+    async fn open(url: &str) -> sqlx::Result<Self> {
+        AnyConnection::connect(url).await.map(Self)
+    }
+
+    /// How many bytes the database has: a file of SQLite's, with what its write-ahead log still
+    /// holds, or a server's.
+    async fn size(&mut self, file: &Path) -> sqlx::Result<u64> {
+        if self.0.backend_name() == "PostgreSQL" {
+            let size = "SELECT pg_database_size(current_database())";
+            let size: i64 = sqlx::query_scalar(size).fetch_one(&mut self.0).await?;
+            return Ok(size.unsigned_abs());
+        }
+        let files = ["", "-wal"].map(|end| format!("{}{end}", file.display()));
+        let sizes = files.iter().filter_map(|file| std::fs::metadata(file).ok());
+        Ok(sizes.map(|file| file.len()).sum())
+    }
+
+    /// How often states changed: as documents and blanks have it in their journals; a lease begins
+    /// open, and an application goes from received by approved and in-production to completed.
+    async fn transitions(&mut self) -> sqlx::Result<f64> {
+        let counted: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM document_event)
+                  + (SELECT count(*) FROM blank_movement WHERE from_state <> to_state)
+                  + (SELECT count(*) FROM lease WHERE state <> 'open')
+                  + 3 * (SELECT count(*) FROM application WHERE state = 'completed')",
+        )
+        .fetch_one(&mut self.0)
+        .await?;
+        Ok(counted as f64)
+    }
 }
 
 struct Store {
@@ -346,12 +419,14 @@ mod tests {
             let figures = super::measure(super::SQLITE).unwrap();
             let figures: super::Figures = serde_json::from_str(&figures).unwrap();
             assert!(figures.seconds > 0.0 && figures.bytes > 0);
+            assert!(figures.transitions >= super::FEWEST, "{figures:?}");
             assert!(super::bare_commits(3, 3_000).unwrap() > 0.0);
             if let Some(server) = super::Postgres::start().unwrap() {
                 let figures = super::measure(&server.url()).unwrap();
                 let figures: super::Figures = serde_json::from_str(&figures).unwrap();
-                assert!(figures.seconds > 0.0);
+                assert!(figures.seconds > 0.0 && figures.transitions >= super::FEWEST);
                 assert!(server.pgbench(2).unwrap() > 0.0);
+                assert!(server.bare_commits(2, 20, 100).unwrap() > 0.0);
             }
         });
     }

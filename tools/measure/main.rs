@@ -173,7 +173,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("measure: {error}");
+            eprint!("measure: {error}");
+            let mut cause = error.source();
+            while let Some(why) = cause {
+                eprint!(": {why}");
+                cause = why.source();
+            }
+            eprintln!();
             ExitCode::FAILURE
         }
     }

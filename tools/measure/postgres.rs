@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -135,11 +135,42 @@ impl Postgres {
             ])
             .args(["--client", &clients, "--time", seconds, "postgres"])
             .output()?;
-        let said = String::from_utf8_lossy(&ran.stdout);
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
-        let rate = rate.and_then(|rate| rate.split(' ').next());
-        let rate = rate.ok_or_else(|| String::from_utf8_lossy(&ran.stderr).into_owned())?;
-        Ok(rate.parse()?)
+        rate(&ran)
+    }
+
+    /// Returns how many insertions of so many bytes, each its own commit, the server does a second
+    /// where so many clients do that and nothing else.
+    pub(crate) fn bare_commits(
+        &self,
+        clients: u32,
+        commits: u32,
+        bytes: u64,
+    ) -> Result<f64, Box<dyn Error>> {
+        // What is stored is as long as it looks: PostgreSQL would press a row of one letter.
+        let table = "CREATE TABLE bare (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, row TEXT NOT NULL);
+            ALTER TABLE bare ALTER COLUMN row SET STORAGE EXTERNAL";
+        let made = self
+            .call("psql")
+            .args(["--quiet", "--command", table, "postgres"])
+            .output()?;
+        if !made.status.success() {
+            return Err(String::from_utf8_lossy(&made.stderr).into());
+        }
+        let script = self.folder.path().join("bare.sql");
+        fs::write(
+            &script,
+            format!("INSERT INTO bare (row) VALUES (repeat('Z', {bytes}));\n"),
+        )?;
+        let (each, clients) = ((commits / clients).to_string(), clients.to_string());
+        let ran = self
+            .call("pgbench")
+            .args(["--no-vacuum", "--protocol", "prepared", "--jobs", "2"])
+            .args(["--client", &clients, "--transactions", &each])
+            .arg("--file")
+            .arg(&script)
+            .arg("postgres")
+            .output()?;
+        rate(&ran)
     }
 
     /// Returns a call of one of its clients.
@@ -149,6 +180,15 @@ impl Postgres {
         command.args(["--username", USER]);
         command
     }
+}
+
+/// Returns the transactions a second that pgbench says.
+fn rate(ran: &Output) -> Result<f64, Box<dyn Error>> {
+    let said = String::from_utf8_lossy(&ran.stdout);
+    let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
+    let rate = rate.and_then(|rate| rate.split(' ').next());
+    let rate = rate.ok_or_else(|| String::from_utf8_lossy(&ran.stderr).into_owned())?;
+    Ok(rate.parse()?)
 }
 
 /// Returns the folder of the newest server's programs.

@@ -343,7 +343,7 @@ async fn asked(
 impl Server {
     fn config(&self, more: &str) -> EstConfig {
         EstConfig::parse(&format!(
-            "url = \"https://{}\"\nlabel = \"eid\"\ntimeout_seconds = 2\n{more}",
+            "url = \"https://{}\"\nlabel = \"eid\"\ntimeout_seconds = 8\n{more}",
             self.address
         ))
         .unwrap()
