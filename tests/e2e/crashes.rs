@@ -1,8 +1,9 @@
 //! Two servers of one installation and the people at its desks, all ended by SIGKILL again and again
 //! in the middle of what they do: whatever was said stays, nothing is done twice, and the books hold.
+//! Where the books are on a PostgreSQL server, that is killed too, whole and by one of its processes.
 //!
-//! `ZIMOGS_CRASHES` says how often a server is killed (default: 10), `ZIMOGS_CRASH_SEED` where the
-//! dice begin.
+//! `ZIMOGS_CRASHES` says how often something is killed (default: 10, and 12 with a PostgreSQL server),
+//! `ZIMOGS_CRASH_SEED` where the dice begin.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +12,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use api::{Actor, BlankEnd, Centre, ClaimRequest, LeaseRequest, Report};
+use api::{Actor, ApiError, BlankEnd, Centre, ClaimRequest, LeaseRequest, Report};
 use document::Environment;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use station::RemoteCentre;
 
+use crate::postgres::{Cluster, Server, url};
 use crate::server::{At, Served};
 use crate::world::{Demo, Ran, project, run};
 
@@ -100,12 +104,57 @@ fn deliver(demo: &Demo, folder: &Path, product: &str) {
     run(&mut demo.central(&[&receive[..], &["--witness", "quality"]].concat()));
 }
 
+/// What is killed in one round of a run.
+#[derive(Clone, Copy)]
+enum Victim {
+    /// One of the two servers of the store.
+    Store,
+    /// The PostgreSQL server as a whole.
+    Postmaster,
+    /// A process of it that works in the books: it takes the server's memory with it.
+    Backend,
+}
+
+/// Whoever works in the books.
+const ANYBODY: &str = "SELECT pid FROM pg_stat_activity WHERE datname = 'books'
+    AND backend_type = 'client backend' ORDER BY random() LIMIT 1";
+
+/// Kills a process; tells whether it was there still.
+fn kill(process: i32) -> bool {
+    let killed = kill_process(Pid::from_raw(process).unwrap(), Signal::KILL);
+    assert!(matches!(killed, Ok(()) | Err(Errno::SRCH)), "{killed:?}");
+    killed.is_ok()
+}
+
+/// Kills a PostgreSQL server, or one of its processes, and waits until it serves again.
+fn strike(cluster: &Cluster, victim: Victim) {
+    match victim {
+        Victim::Store => {}
+        Victim::Postmaster => {
+            assert!(kill(cluster.postmaster()));
+            cluster.restart();
+        }
+        Victim::Backend => {
+            // One that served a command of the desk may be gone by itself.
+            let process = std::iter::repeat_with(|| cluster.ask(ANYBODY).parse())
+                .filter_map(Result::ok)
+                .find(|process| kill(*process))
+                .unwrap();
+            cluster.recovered_from(process);
+        }
+    }
+}
+
 /// What the tasks of a run share.
 #[derive(Default)]
 struct Work {
+    /// Whether what the store keeps its books in may go away, too.
+    is_struck: bool,
     answers: Mutex<u64>,
     answered: Condvar,
     lives: AtomicU64,
+    /// How often nobody could answer.
+    unanswered: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -128,6 +177,26 @@ impl Work {
     }
 }
 
+/// Asks until there is an answer. Where the books may go away, the store says so, and is asked the
+/// same again.
+macro_rules! insist {
+    ($work:ident, $asked:expr) => {
+        loop {
+            match $asked.await {
+                Ok(answer) => {
+                    $work.answer();
+                    break answer;
+                }
+                Err(ApiError::Unavailable { .. }) if $work.is_struck => {
+                    $work.unanswered.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                }
+                Err(refused) => panic!("{refused}"),
+            }
+        }
+    };
+}
+
 /// A station that takes documents, claims blanks and reports, whoever is killed meanwhile. Every
 /// answer must be one that makes sense to somebody who asked once.
 async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>) {
@@ -147,8 +216,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
     };
     let (mut sequence, mut blank) = (0, 0);
     while !work.is_over.load(Ordering::Relaxed) && blank < BLANKS {
-        let lease = remote.lease(&actor, &request).await.unwrap();
-        work.answer();
+        let lease = insist!(work, remote.lease(&actor, &request));
         let Some(lease) = lease else {
             tokio::task::yield_now().await;
             continue;
@@ -161,8 +229,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
                 beside: Vec::new(),
             };
             blank += 1;
-            remote.claim(&actor, &claim).await.unwrap();
-            work.answer();
+            insist!(work, remote.claim(&actor, &claim));
         }
         sequence += 1;
         let cause = "the run goes on".to_owned();
@@ -178,11 +245,16 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
             milliseconds: 1,
             journal: Vec::new(),
         };
-        remote.report(&actor, &report).await.unwrap();
-        work.answer();
+        insist!(work, remote.report(&actor, &report));
         work.lives.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+/// What a command says whose books go away.
+const AWAY: [&str; 2] = [
+    "the database failed",
+    "cannot be opened; see that the server",
+];
 
 /// Runs a command of the desk, and kills it at any moment first, sometimes: it was done, or it was
 /// not, and said again it says so.
@@ -195,7 +267,19 @@ fn say(mut command: Command, dice: &mut Dice, work: &Work) -> Ran {
         killed.wait().unwrap();
     }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ran::of(command.output().unwrap())
+    answered(command, work)
+}
+
+/// Runs a command; where the books may go away under it, again and again until they did not.
+fn answered(mut command: Command, work: &Work) -> Ran {
+    loop {
+        let ran = Ran::of(command.output().unwrap());
+        let is_away = ran.code == 1 && AWAY.iter().any(|away| ran.err.contains(away));
+        if !(work.is_struck && is_away) {
+            return ran;
+        }
+        work.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Brings certificates without a chip from their application to their holders. Returns how many.
@@ -227,7 +311,7 @@ fn desk(demo: &Demo, folder: &Path, work: &Work) -> usize {
                 assert!(is_done, "{arguments:?}: {}", ran.err);
             }
             if step[0] == "produce" {
-                number = number_of(demo, &reference);
+                number = number_of(demo, &reference, work);
             }
         }
         done += 1;
@@ -235,14 +319,14 @@ fn desk(demo: &Demo, folder: &Path, work: &Work) -> usize {
     done
 }
 
-fn documents(demo: &Demo) -> Vec<Value> {
-    let said = Ran::of(demo.central(&["documents", "--json"]).output().unwrap());
+fn documents(demo: &Demo, work: &Work) -> Vec<Value> {
+    let said = answered(demo.central(&["documents", "--json"]), work);
     let listed = said.ends(0).json();
     listed.as_array().unwrap().clone()
 }
 
-fn number_of(demo: &Demo, reference: &str) -> String {
-    let all = documents(demo);
+fn number_of(demo: &Demo, reference: &str, work: &Work) -> String {
+    let all = documents(demo, work);
     let found = all.iter().find(|one| one["application"] == reference);
     found.unwrap()["number"].as_str().unwrap().to_owned()
 }
@@ -257,9 +341,31 @@ fn audit(demo: &Demo) {
 #[test]
 fn whoever_is_killed_whenever_the_books_hold() {
     let demo = Demo::run(&["--documents", "1", "--slots", "1"]);
+    judge(&demo, None, told("ZIMOGS_CRASHES", 10));
+}
+
+#[test]
+fn whoever_is_killed_whenever_the_books_on_a_server_hold() {
+    let Some(cluster) = Cluster::start(Server::Durable) else {
+        return;
+    };
+    cluster.ask("CREATE DATABASE books");
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("settings.toml");
+    let database = format!("[database]\nurl = \"{}\"\n", url(&cluster.folder, "books"));
+    fs::write(&settings, database).unwrap();
+    let settings = ["--settings", settings.to_str().unwrap()];
+    let demo = Demo::run(&[&["--documents", "1", "--slots", "1"], &settings[..]].concat());
+    assert!(!demo.data.join("central.db").exists());
+    judge(&demo, Some(&cluster), told("ZIMOGS_CRASHES", 12));
+}
+
+/// Has stations and people work while so many times something is killed, and demands that the books
+/// hold then, and all along.
+fn judge(demo: &Demo, cluster: Option<&Cluster>, crashes: u64) {
     let folder = tempfile::tempdir().unwrap();
     let product = "lateid-v2";
-    deliver(&demo, folder.path(), product);
+    deliver(demo, folder.path(), product);
     let mut references = Vec::new();
     let mut import = vec!["import".to_owned()];
     for at in 0..DOCUMENTS {
@@ -271,33 +377,52 @@ fn whoever_is_killed_whenever_the_books_hold() {
     for reference in &references {
         run(&mut demo.central(&["approve", reference]));
     }
-    let stations = STATIONS.map(|name| At::enrolled(&demo, name));
+    let stations = STATIONS.map(|name| At::enrolled(demo, name));
     let mut served = Vec::new();
     for _ in 0..2 {
-        served.push(Served::start(&demo, "127.0.0.1:0"));
+        served.push(Served::start(demo, "127.0.0.1:0"));
     }
-    let shared = Arc::new(Work::default());
+    let shared = Arc::new(Work {
+        is_struck: cluster.is_some(),
+        ..Work::default()
+    });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tasks: Vec<_> = stations
         .iter()
         .enumerate()
         .map(|(at, station)| {
-            let remote = station.remote(&demo, &served[at % 2].address);
+            let remote = station.remote(demo, &served[at % 2].address);
             runtime.spawn(work(remote, at, product.to_owned(), Arc::clone(&shared)))
         })
         .collect();
     let done = std::thread::scope(|scope| {
-        let people = scope.spawn(|| desk(&demo, folder.path(), &shared));
+        let people = scope.spawn(|| desk(demo, folder.path(), &shared));
         let mut dice = Dice::new(0);
-        for _ in 0..told("ZIMOGS_CRASHES", 10) {
+        let mut victims = Vec::new();
+        for _ in 0..crashes {
             let is_idle = || tasks.iter().all(tokio::task::JoinHandle::is_finished);
             shared.hear(3 + dice.throw(40), is_idle);
+            if let Some(cluster) = cluster {
+                // Each as often as the others, in any order.
+                if victims.is_empty() {
+                    victims = vec![Victim::Store, Victim::Postmaster, Victim::Backend];
+                }
+                let at = usize::try_from(dice.throw(victims.len() as u64)).unwrap();
+                let victim = victims.swap_remove(at);
+                if !matches!(victim, Victim::Store) {
+                    strike(cluster, victim);
+                    if dice.throw(3) == 0 {
+                        audit(demo);
+                    }
+                    continue;
+                }
+            }
             let at = usize::try_from(dice.throw(2)).unwrap();
             let address = served.swap_remove(at).killed();
             if dice.throw(3) == 0 {
-                audit(&demo);
+                audit(demo);
             }
-            served.insert(at, Served::start(&demo, &address));
+            served.insert(at, Served::start(demo, &address));
         }
         shared.is_over.store(true, Ordering::Relaxed);
         people.join().unwrap()
@@ -306,8 +431,8 @@ fn whoever_is_killed_whenever_the_books_hold() {
         runtime.block_on(task).unwrap();
     }
     drop(served);
-    audit(&demo);
-    let all = documents(&demo);
+    audit(demo);
+    let all = documents(demo, &shared);
     let state_of = |reference: &str| {
         let found = all.iter().find(|one| one["application"] == reference);
         found.unwrap()["state"].clone()
@@ -323,4 +448,6 @@ fn whoever_is_killed_whenever_the_books_hold() {
         lives >= 20 && done > 0,
         "{lives} leases, {done} at the desk"
     );
+    let unanswered = shared.unanswered.load(Ordering::Relaxed);
+    assert_eq!(unanswered > 0, cluster.is_some(), "{unanswered} unanswered");
 }

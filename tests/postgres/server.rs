@@ -12,7 +12,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::missing;
 
@@ -144,19 +144,35 @@ impl Cluster {
 
     /// As [`Cluster::ask`], in a database of its own.
     pub(crate) fn ask_in(&self, database: &str, sql: &str) -> String {
-        let answer = Command::new(programs().unwrap().join("psql"))
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
-            .args(["--username", USER, "--dbname", database, "--host"])
-            .arg(&self.folder)
-            .args(["--command", sql])
-            .output()
-            .unwrap();
+        let answer = self.psql(database, sql);
         assert!(
             answer.status.success(),
             "{sql}: {}",
             String::from_utf8_lossy(&answer.stderr)
         );
         String::from_utf8(answer.stdout).unwrap().trim().to_owned()
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Output {
+        Command::new(programs().unwrap().join("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--username", USER, "--dbname", database, "--host"])
+            .arg(&self.folder)
+            .args(["--command", sql])
+            .output()
+            .unwrap()
+    }
+
+    /// Waits until it has recovered from the death of a process of its own: that could not take itself
+    /// off the list, which is made anew with all that the server remembers.
+    pub(crate) fn recovered_from(&self, process: i32) {
+        let listed = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {process}");
+        loop {
+            let answer = self.psql("postgres", &listed);
+            if answer.status.success() && answer.stdout.trim_ascii() == b"0" {
+                return;
+            }
+        }
     }
 
     /// Makes a server of a copy and of what was archived since, up to a named moment.

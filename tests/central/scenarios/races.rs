@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::{Actor, Centre, Lease, Report};
 use audit::Outcome;
+use document::LifeCycle;
+use document::life_cycle::{ApplicationState, BlankState, DocumentState, LeaseState};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
@@ -67,6 +69,16 @@ pub(super) fn station(number: usize) -> Actor {
     }
 }
 
+/// Demands that what the books call a state is one of the life cycle.
+async fn are_states<S: LifeCycle>(house: &House, sql: &'static str) {
+    let mut tx = house.central.read().await.unwrap();
+    let kept: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *tx).await.unwrap();
+    for kept in kept {
+        let is_one = S::all().iter().any(|state| state.to_string() == kept);
+        assert!(is_one, "no {} is ever \"{kept}\"", S::SUBJECT);
+    }
+}
+
 /// Checks what must hold at every moment, whatever happened.
 pub(super) async fn check_invariants(house: &House) {
     let audit = house.central.audit_books(&actor("auditor")).await.unwrap();
@@ -79,11 +91,14 @@ pub(super) async fn check_invariants(house: &House) {
         "SELECT count(*) FROM lease l JOIN document d ON d.id = l.document WHERE l.state = 'open' AND d.state <> 'at-station'",
         // Every document has the number that is accounted for it.
         "SELECT count(*) FROM document d WHERE d.number IS NOT NULL AND NOT EXISTS (SELECT 1 FROM number n WHERE n.number = d.number AND n.document = d.id)",
-        "SELECT count(*) FROM blank b WHERE b.state NOT IN ('in-stock', 'issued', 'personalized', 'spoiled', 'returned', 'missing', 'destroyed')",
     ];
     for sql in none {
         assert_eq!(house.number(sql).await, 0, "{sql}");
     }
+    are_states::<BlankState>(house, "SELECT DISTINCT state FROM blank").await;
+    are_states::<DocumentState>(house, "SELECT DISTINCT state FROM document").await;
+    are_states::<LeaseState>(house, "SELECT DISTINCT state FROM lease").await;
+    are_states::<ApplicationState>(house, "SELECT DISTINCT state FROM application").await;
     // No number without an account, none accounted that the series did not give.
     let given = house.number("SELECT next - 1 FROM series").await;
     assert_eq!(house.number("SELECT count(*) FROM number").await, given);
