@@ -230,8 +230,13 @@ async fn check(pool: &AnyPool) -> Result<()> {
     let collation: &str = row.get("collation");
     let is_plain = matches!(collation, "C" | "POSIX" | "C.UTF-8" | "C.utf8");
     if !is_plain || !is("provider", "c") {
+        let by = match row.get("provider") {
+            "c" => "",
+            "i" => " by ICU",
+            _ => " by the server's own",
+        };
         return setup(format!(
-            "the database sorts as {collation}, and its order would be another than on SQLite and change with the system's libraries; {new}"
+            "the database sorts as {collation}{by}, and its order would be another than on SQLite and change with the system's libraries; {new}"
         ));
     }
     if !is("isolation", "serializable") {

@@ -60,6 +60,7 @@ mod sealing;
 mod second_persons;
 mod serial_numbers;
 mod small_chips;
+mod start_checks;
 mod stations;
 mod stock_accounts;
 mod stock_model;
