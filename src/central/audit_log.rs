@@ -111,9 +111,9 @@ impl Central {
 
     /// Passes a result on. Where the act was refused or failed, and so left nothing behind, the
     /// entry that says so is written by itself.
-    pub(crate) async fn settle<T>(
+    pub(crate) async fn settle<'a, T>(
         &self,
-        actor: &Actor,
+        actor: impl Into<Option<&'a Actor>>,
         deed: &Deed,
         result: Result<T>,
     ) -> Result<T> {
@@ -121,7 +121,7 @@ impl Central {
         let Some(outcome) = error.outcome() else {
             return result;
         };
-        let cause = error.chain();
+        let (actor, cause) = (actor.into(), error.chain());
         retried!(self.note_end(actor, deed, outcome, &cause))?;
         result
     }
@@ -129,14 +129,14 @@ impl Central {
     /// Writes the entry of an act that was not done by itself.
     async fn note_end(
         &self,
-        actor: &Actor,
+        actor: Option<&Actor>,
         deed: &Deed,
         outcome: Outcome,
         cause: &str,
     ) -> Result<()> {
         let mut tx = self.write().await?;
         self.scribe()
-            .write(&mut tx, Some(actor), deed, outcome, Some(cause))
+            .write(&mut tx, actor, deed, outcome, Some(cause))
             .await?;
         tx.commit().await?;
         Ok(())

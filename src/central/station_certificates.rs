@@ -409,10 +409,22 @@ impl Central {
     /// [`CentralError::Invalid`] for a request that cannot be; [`CentralError::Refused`] for a key
     /// that had a certificate before.
     pub async fn renew_station(&self, station: &KnownStation, request: &[u8]) -> Result<Vec<u8>> {
-        retried!(self.try_renew(station, request))
+        let deed = Deed::new(
+            "station.renewed",
+            Control::ACCESS_RIGHTS,
+            "station",
+            &station.name,
+        );
+        let result = retried!(self.try_renew(station, &deed, request));
+        self.settle(None, &deed, result).await
     }
 
-    async fn try_renew(&self, station: &KnownStation, request: &[u8]) -> Result<Vec<u8>> {
+    async fn try_renew(
+        &self,
+        station: &KnownStation,
+        deed: &Deed,
+        request: &[u8],
+    ) -> Result<Vec<u8>> {
         let key = requested_key(request)?;
         let digest = key_digest(&key)?;
         let authority = self.station_authority().await?;
@@ -444,14 +456,10 @@ impl Central {
         .execute(&mut *tx)
         .await?;
         store_certificate(&mut tx, &station.name, &digest, &certificate, "next").await?;
-        let deed = Deed::new(
-            "station.renewed",
-            Control::ACCESS_RIGHTS,
-            "station",
-            &station.name,
-        )
-        .with("key", hex::encode(&digest))
-        .with("certificate", certificate.serial_hex());
+        let deed = deed
+            .clone()
+            .with("key", hex::encode(&digest))
+            .with("certificate", certificate.serial_hex());
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;
         Ok(certificate.as_der().to_vec())

@@ -1,6 +1,12 @@
-//! `/v1/station`: what a station asks, over TLS with its certificate.
+//! `/v1/station`: what a station asks, over TLS with its certificate. Each operation is one value that
+//! says everything of it.
 //!
 //! ```text
+//!   operations() ─┬─► routes
+//!                 ├─► openapi.json
+//!                 └─► tests         a case for each: no certificate, a suspended station, the wrong
+//!                                   person, the right one
+//!
 //!   Peer's certificate ──► books ──► the station     never what the request says
 //!   Authorization: Bearer ──► session ──► the person, signed in at this station
 //!                                 └──► Actor ──► api::Centre, one POST for each method
@@ -8,33 +14,58 @@
 
 mod asker;
 mod centre;
+mod described;
+mod operation;
 mod turned_away;
 
 use api::wire::{Renewal, RenewedCertificate, StationSelf};
-use axum::extract::State;
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::Router;
 use jiff::Timestamp;
 
 pub(crate) use asker::station_of;
+pub(crate) use described::{SCHEME, described, scheme};
+pub(crate) use operation::Operation;
 pub(crate) use turned_away::TurnedAway;
 
-use crate::posted::Posted;
 use crate::problem::Problem;
 use crate::state::Server;
 use crate::station::asker::At;
+use crate::station::operation::{Trace, shows, takes};
+
+#[cfg(test)]
+pub(crate) use operation::Access;
+
+/// Returns every operation of stations.
+pub(crate) fn operations() -> Vec<Operation> {
+    let mut operations = vec![
+        Operation::own(
+            "self",
+            "Tells a station how the store knows it.",
+            shows(own),
+            Trace::Nothing,
+        ),
+        Operation::own(
+            "renew",
+            "Gives a station its next certificate.",
+            takes(renew),
+            Trace::Always("station.renewed"),
+        ),
+    ];
+    operations.extend(centre::operations());
+    operations
+}
 
 /// Returns the routes of stations.
 pub(crate) fn station_router() -> Router<Server> {
-    Router::new()
-        .merge(centre::routes())
-        .route("/v1/station/self", get(own))
-        .route("/v1/station/renew", post(renew))
+    let route = |router: Router<Server>, operation: Operation| {
+        router.route(&operation.path(), operation.answers)
+    };
+    operations().into_iter().fold(Router::new(), route)
 }
 
 /// Tells a station how the store knows it.
-async fn own(State(server): State<Server>, At(station): At) -> Json<StationSelf> {
-    Json(StationSelf {
+async fn own(server: Server, At(station): At) -> Result<StationSelf, Problem> {
+    Ok(StationSelf {
         name: station.name,
         office: station.office,
         environment: server.central().environment(),
@@ -45,11 +76,11 @@ async fn own(State(server): State<Server>, At(station): At) -> Json<StationSelf>
 
 /// Gives a station its next certificate.
 async fn renew(
-    State(server): State<Server>,
+    server: Server,
     At(station): At,
-    Posted(renewal): Posted<Renewal>,
-) -> Result<Json<RenewedCertificate>, Problem> {
+    renewal: Renewal,
+) -> Result<RenewedCertificate, Problem> {
     let central = server.central();
     let certificate = central.renew_station(&station, &renewal.request).await?;
-    Ok(Json(RenewedCertificate { certificate }))
+    Ok(RenewedCertificate { certificate })
 }

@@ -12,6 +12,7 @@ use crate::people::named::Object;
 use crate::people::operation::{Access, Body, Operation, Parameter, Trace, of};
 use crate::people::operations;
 use crate::problem::Fault;
+use crate::station;
 
 /// An `If-Match` (*RFC 9110 §13.1.1*): any tag, or up to sixteen, of which weak ones match nothing.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-+\--~]{0,64}"( ?, ?(W/)?"[!#-+\--~]{0,64}"){0,15})$"#;
@@ -59,7 +60,7 @@ const REFUSALS: [(u16, &str, &str); 12] = [
 /// Returns the document as it is committed: `docs/openapi.json`.
 pub fn openapi() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    DOCUMENT.get_or_init(|| document(&operations()))
+    DOCUMENT.get_or_init(|| document(&operations(), &station::operations()))
 }
 
 /// The operation that gives it.
@@ -76,7 +77,7 @@ pub(crate) fn operation() -> Operation {
     operations.remove(0)
 }
 
-fn document(operations: &[Operation]) -> Value {
+fn document(operations: &[Operation], of_stations: &[station::Operation]) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
@@ -91,6 +92,12 @@ fn document(operations: &[Operation]) -> Value {
             let method = operation.method.as_str().to_lowercase();
             methods.insert(method, described(operation, &mut generator));
         }
+    }
+    for operation in of_stations {
+        let refusals = REFUSALS.iter().map(|(status, name, _)| (*status, *name));
+        let method = operation.method.as_str().to_lowercase();
+        let described = station::described(operation, refusals);
+        paths.insert(operation.path(), json!({ method: described }));
     }
     let problem = problem();
     let mut responses = Map::new();
@@ -120,17 +127,20 @@ fn document(operations: &[Operation]) -> Value {
             "title": "zimogs central",
             "version": "1",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            "description": "The issuance store for people. Stations have an interface of their own.",
+            "description": "The issuance store for people, and what stations ask it (/v1/station).",
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
             "schemas": schemas,
             "responses": responses,
-            "securitySchemes": { "session": {
-                "type": "http", "scheme": "bearer",
-                "description": "The token of a session: sign in first.",
-            }},
+            "securitySchemes": {
+                "session": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The token of a session: sign in first.",
+                },
+                station::SCHEME: station::scheme(),
+            },
         },
     })
 }

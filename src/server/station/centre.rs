@@ -7,72 +7,129 @@ use api::{
     Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Hello, Lease,
     LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest,
 };
-use axum::extract::State;
-use axum::routing::post;
-use axum::{Json, Router};
+use document::Act;
 
-use crate::posted::Posted;
 use crate::problem::Problem;
 use crate::state::Server;
 use crate::station::asker::Asker;
+use crate::station::operation::{Operation, Trace, does};
 
 /// Leases a document. For which office the station works is in the books, whatever it says itself.
 async fn lease(
-    State(server): State<Server>,
+    server: Server,
     Asker { actor, office }: Asker,
-    Posted(mut request): Posted<LeaseRequest>,
-) -> Result<Json<Option<Lease>>, Problem> {
+    mut request: LeaseRequest,
+) -> Result<Option<Lease>, Problem> {
     request.office = office;
     let lease = server.central().lease(&actor, &request).await?;
     if let (Some(_), Some(metrics)) = (&lease, server.metrics()) {
         metrics.leased();
     }
-    Ok(Json(lease))
+    Ok(lease)
 }
 
 /// Takes in how a lease ended.
-async fn report(
-    State(server): State<Server>,
-    Asker { actor, .. }: Asker,
-    Posted(report): Posted<Report>,
-) -> Result<Json<()>, Problem> {
+async fn report(server: Server, Asker { actor, .. }: Asker, report: Report) -> Result<(), Problem> {
     server.central().report(&actor, &report).await?;
     if let Some(metrics) = server.metrics() {
         metrics.reported(&report.end);
     }
-    Ok(Json(()))
+    Ok(())
 }
 
-macro_rules! methods {
-    ($( $path:literal = $method:ident ( $request:ty ); )+) => {
-        /// Returns the routes.
-        pub(crate) fn routes() -> Router<Server> {
-            let own = Router::new()
-                .route("/v1/station/lease", post(lease))
-                .route("/v1/station/report", post(report));
-            own$(.route(
-                concat!("/v1/station/", $path),
-                post(async |
-                    State(server): State<Server>,
-                    Asker { actor, .. }: Asker,
-                    Posted(request): Posted<$request>,
-                | {
-                    let answer = server.central().$method(&actor, &request).await;
-                    answer.map(Json).map_err(Problem::from)
-                }),
-            ))+
-        }
+/// Answers with a method of the store.
+macro_rules! method {
+    ($method:ident ( $request:ty )) => {
+        does(
+            |server: Server, Asker { actor, .. }: Asker, request: $request| async move {
+                let answer = server.central().$method(&actor, &request).await;
+                answer.map_err(Problem::from)
+            },
+        )
     };
 }
 
-methods! {
-    "hello" = hello(Hello);
-    "claim" = claim(ClaimRequest);
-    "open-channel" = open_channel(ChannelRequest);
-    "put-keys" = put_keys(PutKeyRequest);
-    "certify" = certify(CertifyRequest);
-    "prove" = prove(ProveRequest);
-    "sign-lds" = sign_lds(SignLdsRequest);
-    "seal" = seal(SealRequest);
-    "confirm" = confirm(ConfirmRequest);
+/// Returns the operations. The right is that of a new document: under a lease for new PINs the store
+/// wants the one to them, and what was done is reported by whoever had the lease.
+pub(crate) fn operations() -> Vec<Operation> {
+    let right = Act::PersonalizeDocument;
+    vec![
+        Operation::of_person(
+            "hello",
+            "Tells how far the station's journal goes, and learns what the store has of it.",
+            method!(hello(Hello)),
+            right,
+            Trace::Changes("station.reconciled"),
+        ),
+        Operation::of_person(
+            "lease",
+            "Leases the most urgent document that the slot can make, or nothing.",
+            does(lease),
+            right,
+            Trace::Changes("document.leased"),
+        ),
+        Operation::of_person(
+            "claim",
+            "Takes note of the chip that a document is put on.",
+            method!(claim(ClaimRequest)),
+            right,
+            Trace::Changes("chip.claimed"),
+        ),
+        Operation::of_person(
+            "open-channel",
+            "Gives session keys for a chip, or the issuer's proof, once per challenge.",
+            method!(open_channel(ChannelRequest)),
+            right,
+            Trace::Always("channel.opened"),
+        ),
+        Operation::of_person(
+            "put-keys",
+            "Gives ready commands that put another key set on the chip.",
+            method!(put_keys(PutKeyRequest)),
+            right,
+            Trace::Always("keys.given"),
+        ),
+        Operation::of_person(
+            "certify",
+            "Gets a certificate, on hold, for a key whose possession the request proves.",
+            method!(certify(CertifyRequest)),
+            right,
+            Trace::Always("certificate.issued"),
+        ),
+        Operation::of_person(
+            "prove",
+            "Takes the chip's signature under a certificate.",
+            method!(prove(ProveRequest)),
+            right,
+            Trace::Always("certificate.proved"),
+        ),
+        Operation::of_person(
+            "sign-lds",
+            "Signs the security object over a travel chip's files.",
+            method!(sign_lds(SignLdsRequest)),
+            right,
+            Trace::Always("lds.signed"),
+        ),
+        Operation::of_person(
+            "seal",
+            "Gives the commands of a sealed stage.",
+            method!(seal(SealRequest)),
+            right,
+            Trace::Always("stage.sealed"),
+        ),
+        Operation::of_person(
+            "confirm",
+            "Checks that the answers to a sealed stage are the chip's own.",
+            method!(confirm(ConfirmRequest)),
+            right,
+            Trace::Always("stage.confirmed"),
+        ),
+        Operation::of_person(
+            "report",
+            "Takes in how a lease ended.",
+            does(report),
+            right,
+            Trace::Always("lease.reported"),
+        ),
+    ]
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use api::{
-    ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ConfirmRequest,
-    LeaseId, ProveRequest, PutKeyRequest, SealRequest,
+    ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ClaimRequest,
+    ConfirmRequest, LeaseId, ProveRequest, PutKeyRequest, SealRequest, SignLdsRequest,
 };
 use audit::Outcome;
 use card::gp::Key;
@@ -92,6 +92,16 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         chip: "00".into(),
         key: "k".into(),
         signature: Vec::new(),
+    };
+    let claim = ClaimRequest {
+        lease,
+        chip: "00".into(),
+        beside: Vec::new(),
+    };
+    let sign = SignLdsRequest {
+        lease,
+        chip: "00".into(),
+        keys: BTreeMap::new(),
     };
     let job = PrintJob {
         serial: "PE0000009".into(),
@@ -400,6 +410,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("numbers", of(central.numbers(&who).await)),
         ("hello", at(central.hello(&who, &hello).await)),
         ("lease", at(central.lease(&who, &request).await)),
+        ("claim", at(central.claim(&who, &claim).await)),
         (
             "open_channel",
             at(central.open_channel(&who, &channel).await),
@@ -407,6 +418,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("put_keys", at(central.put_keys(&who, &put).await)),
         ("certify", at(central.certify(&who, &certify).await)),
         ("prove", at(central.prove(&who, &prove).await)),
+        ("sign_lds", at(central.sign_lds(&who, &sign).await)),
         (
             "seal",
             at(central
@@ -516,10 +528,12 @@ fn every_act_is_one_roles_business() {
                         &[
                             "hello",
                             "lease",
+                            "claim",
                             "open_channel",
                             "put_keys",
                             "certify",
                             "prove",
+                            "sign_lds",
                             "seal",
                             "confirm",
                             "report",

@@ -1,5 +1,6 @@
-//! Every endpoint has an authorization case and an audit case: the table below has a line for each
-//! operation of the OpenAPI document, and a line that is missing fails the test.
+//! Every endpoint of people has an authorization case and an audit case: the table below has a line for
+//! each operation of the OpenAPI document that is not a station's (`stations` has those), and a line that
+//! is missing fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,9 @@ struct Listed {
 
 fn listed() -> BTreeMap<String, Listed> {
     let mut found = BTreeMap::new();
-    for (path, methods) in openapi()["paths"].as_object().unwrap() {
+    let of_stations = format!("{}/", api::wire::STATION);
+    let paths = openapi()["paths"].as_object().unwrap().iter();
+    for (path, methods) in paths.filter(|(path, _)| !path.starts_with(&of_stations)) {
         for (method, operation) in methods.as_object().unwrap() {
             let text = |pointer: &str| operation.pointer(pointer).and_then(Value::as_str);
             let listed = Listed {

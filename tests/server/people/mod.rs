@@ -13,4 +13,5 @@ mod reconciling;
 mod registers;
 mod schemathesis;
 mod second_persons;
+mod stations;
 mod wire;

@@ -51,6 +51,8 @@ fn every_answer_is_one_that_the_document_has() {
                     .args(["--max-time", SECONDS, "--max-examples", "8"])
                     .args(["--workers", "1", "--seed", "20261120", "--no-shrink"])
                     .args(["--checks", CHECKS])
+                    // A station shows a certificate, which no person has.
+                    .args(["--exclude-path-regex", "^/v1/station/"])
                     .args(["--warnings", "off", "--no-color"])
                     .current_dir(folder.path());
                 for operation in operations() {

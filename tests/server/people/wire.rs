@@ -89,13 +89,13 @@ fn a_body_that_is_announced_where_none_is_taken_is_not_waited_for() {
     );
 }
 
-fn key() -> PKey<Private> {
+pub(super) fn key() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
 }
 
 /// Makes a certification request (*RFC 2986*), by openssl.
-fn request(key: &PKey<Private>, name: &str) -> Vec<u8> {
+pub(super) fn request(key: &PKey<Private>, name: &str) -> Vec<u8> {
     let mut subject = X509NameBuilder::new().unwrap();
     subject.append_entry_by_text("CN", name).unwrap();
     let mut request = X509ReqBuilder::new().unwrap();
