@@ -47,6 +47,7 @@ use crate::cli::database;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
 use crate::cli::hsm::TokenPlace;
+use crate::cli::paces::Paces;
 use crate::cli::releases;
 use crate::cli::retention::Retention;
 use crate::cli::shipped::{self, Profiles};
@@ -135,6 +136,9 @@ pub(crate) struct Served {
     /// example `erase = 86400`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) every: BTreeMap<String, u32>,
+    /// How fast clients may ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pace: Option<Paces>,
 }
 
 /// What an installation is given when it is made, beside what every one has.

@@ -15,6 +15,7 @@ mod hsm;
 mod installation;
 mod mrtd;
 mod output;
+mod paces;
 mod pki;
 mod print;
 mod profile;

@@ -12,7 +12,7 @@ use cert::Certificate;
 use jiff::{SignedDuration, Timestamp};
 use pki::HostName;
 use sd_notify::NotifyState;
-use server::{Limits, Server};
+use server::Server;
 use station::StationKey;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -74,7 +74,10 @@ impl Serving {
         let periods = installation.periods()?;
         let server = Server::planned(
             central.clone(),
-            Limits::default(),
+            served
+                .and_then(|served| served.pace)
+                .unwrap_or_default()
+                .limits(),
             installation.plan()?,
             periods,
         );

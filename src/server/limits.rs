@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::people::Paces;
+use crate::people::{Pace, Paces};
 
 /// The server's limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Limits {
     pub answer: Duration,
     /// How fast people may ask.
     pub people: Paces,
+    /// How fast one station may ask.
+    pub station: Pace,
     /// How long requests in work may take once the server is told to stop.
     pub drain: Duration,
 }
@@ -47,6 +49,11 @@ impl Default for Limits {
             // A certification authority outside may take its time.
             answer: Duration::from_secs(100),
             people: Paces::default(),
+            // Some twenty for each document: ten documents a second.
+            station: Pace {
+                burst: 600.0,
+                each_second: 200.0,
+            },
             drain: Duration::from_secs(120),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use central::{Central, Duty};
 use report::Plan;
@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::people::Meters;
+use crate::people::{Meters, Pace};
+use crate::problem::{Fault, Problem};
 use crate::station::TurnedAway;
 
 /// The server's state. Clones are the same server.
@@ -93,8 +94,16 @@ impl Server {
         &self.0.turned_away
     }
 
-    pub(crate) fn meters(&self) -> &Meters {
-        &self.0.meters
+    /// Takes one request of somebody who may ask so fast.
+    ///
+    /// # Errors
+    /// [`Fault::TooMany`], with the seconds to wait.
+    pub(crate) fn pace(&self, whose: &str, pace: Pace) -> Result<(), Problem> {
+        let taken = self.0.meters.take(whose, pace, Instant::now());
+        taken.map_err(|seconds| {
+            Problem::new(Fault::TooMany, "too many requests; ask more slowly")
+                .with("retry_after", seconds)
+        })
     }
 
     pub(crate) fn large(&self) -> &Semaphore {

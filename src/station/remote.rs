@@ -2,7 +2,7 @@
 //!
 //! A request that got no answer is asked again: every method of [`Centre`] gives the same answer to
 //! the same request, and does nothing twice. What was answered, also by a refusal, is not asked
-//! again here.
+//! again here. A station that asks too fast (429) waits as long as it is told, and asks again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,9 @@ use api::{
 };
 use async_trait::async_trait;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -321,18 +321,18 @@ impl RemoteCentre {
     ) -> Result<T, ApiError> {
         let (begun, mut pause) = (Instant::now(), PAUSE);
         loop {
-            match self.ask(request()?).await {
+            let unanswered = match self.ask(request()?).await {
                 Ok(answer) => return answer,
-                Err(unanswered) if begun.elapsed() + pause < self.patience => {
-                    tracing::warn!(
-                        reason = unanswered,
-                        "the centre did not answer; asking again"
-                    );
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Err(reason) => return Err(ApiError::Unavailable { reason }),
+                Err(unanswered) => unanswered,
+            };
+            let wait = unanswered.wait.unwrap_or(pause);
+            let reason = unanswered.reason;
+            if begun.elapsed() + wait >= self.patience {
+                return Err(ApiError::Unavailable { reason });
             }
+            tracing::warn!(reason, ?wait, "the centre did not answer; asking again");
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -340,12 +340,14 @@ impl RemoteCentre {
     async fn ask<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
-    ) -> Result<Result<T, ApiError>, String> {
+    ) -> Result<Result<T, ApiError>, Unanswered> {
         let response = request.send().await.map_err(|error| said(&error))?;
         let status = response.status();
-        let kind = response.headers().get(CONTENT_TYPE);
+        let headers = response.headers();
+        let kind = headers.get(CONTENT_TYPE);
         let is_problem =
             kind.is_some_and(|kind| kind.as_bytes().starts_with(wire::PROBLEM_JSON.as_bytes()));
+        let wait = headers.get(RETRY_AFTER).and_then(seconds);
         let Some(body) = body_of(response).await? else {
             return Ok(Err(ApiError::Unavailable { reason: too_long() }));
         };
@@ -353,12 +355,36 @@ impl RemoteCentre {
             return Ok(serde_json::from_slice(&body).map_err(|_| foreign(status.as_u16())));
         }
         match serde_json::from_slice::<Problem>(&body) {
+            // It was not looked at: this station asks too fast.
+            Ok(problem) if is_problem && status == StatusCode::TOO_MANY_REQUESTS => {
+                let reason = problem.error().to_string();
+                Err(Unanswered { reason, wait })
+            }
             Ok(problem) if is_problem => Ok(Err(problem.error())),
             // Something between here and there, which may be gone the next time.
-            _ if status.is_server_error() => Err(format!("HTTP status {}", status.as_u16())),
+            _ if status.is_server_error() => Err(format!("HTTP status {}", status.as_u16()).into()),
             _ => Ok(Err(foreign(status.as_u16()))),
         }
     }
+}
+
+/// Why a request got no answer of the centre's.
+struct Unanswered {
+    reason: String,
+    /// How long to wait before it is asked again, where the centre said so.
+    wait: Option<Duration>,
+}
+
+impl From<String> for Unanswered {
+    fn from(reason: String) -> Self {
+        Self { reason, wait: None }
+    }
+}
+
+/// Reads a `Retry-After` in seconds (*RFC 9110 §10.2.3*).
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    let seconds: u32 = value.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.into()))
 }
 
 /// Reads an answer's body; nothing where it is too long.

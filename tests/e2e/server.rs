@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use api::{Actor, BlankEnd, Centre, LeaseRequest, Report};
+use api::{Actor, ApiError, BlankEnd, Centre, LeaseRequest, Report};
 use document::Environment;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -412,4 +412,37 @@ fn a_station_goes_on_after_the_server_was_killed() {
         .map(|one| &one["state"])
         .collect();
     assert!(states.contains(&&Value::from("queued")), "{states:?}");
+}
+
+#[test]
+fn a_station_that_asks_too_fast_waits_as_long_as_it_is_told() {
+    let demo = Demo::run(&["--documents", "1", "--slots", "1"]);
+    let at = At::enrolled(&demo, "riga-8");
+    let settings = demo.data.join("installation.toml");
+    let mut text = fs::read_to_string(&settings).unwrap();
+    text += "\n[serve.pace]\nstation = { burst = 2, each_second = 1 }\n";
+    fs::write(&settings, text).unwrap();
+    let served = Served::start(&demo, "127.0.0.1:0");
+    let remote = at.remote(&demo, &served.address);
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for _ in 0..5 {
+        let known = runtime.block_on(remote.own()).unwrap();
+        assert_eq!(known.name, at.name);
+    }
+    // Two at once, and then one each second.
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    let (certificate, key) = (at.file("station.pem"), at.file("station.key"));
+    let with = ["--cert", &*certificate, "--key", &*key];
+    let told = |_| curl(&demo, &served, "/v1/station/self", &with);
+    let (_, problem) = (0..20).map(told).find(|told| told.0 == 429).unwrap();
+    let kind = problem["type"].as_str().unwrap();
+    assert!(kind.ends_with("/too-many"), "{problem}");
+    // Whoever does not wait is not answered.
+    let hasty = at
+        .remote(&demo, &served.address)
+        .patient_for(Duration::ZERO);
+    let asked = (0..20).map(|_| runtime.block_on(hasty.own()));
+    let refused = asked.filter_map(Result::err).next().unwrap();
+    assert!(matches!(refused, ApiError::Unavailable { .. }), "{refused}");
 }

@@ -1,4 +1,4 @@
-//! How fast one session, and one address without a session, may ask.
+//! How fast one session, one address without a session, and one station may ask.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

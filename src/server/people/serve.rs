@@ -1,9 +1,7 @@
 //! What every request of a person passes before its handler runs.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::RequestExt;
 use axum::Router;
@@ -17,7 +15,7 @@ use central::{Asked, Look, Session, Visit};
 use document::may;
 use serde::Deserialize;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, source_of};
 use crate::people::answer::Answer;
 use crate::people::call::Call;
 use crate::people::confirmations;
@@ -207,17 +205,7 @@ struct Named {
 /// Says where a request comes from: the address, and the station where a certificate was shown.
 /// Whoever shows one that is not accepted is turned away, as at the stations' own door.
 async fn visit(server: &Server, peer: Option<Peer>) -> Result<Visit, Problem> {
-    let source = match peer.as_ref().map(|peer| peer.address.ip()) {
-        None => "unknown".to_owned(),
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        },
-    };
+    let source = source_of(peer.as_ref());
     let station = station_of(server, peer.as_ref()).await?;
     let station = station.map(|station| station.name);
     Ok(Visit { source, station })
@@ -242,18 +230,10 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 fn pace(server: &Server, visit: &Visit, session: Option<&Session>) -> Result<(), Problem> {
     let paces = server.limits().people;
-    let taken = match session {
-        Some(session) => server
-            .meters()
-            .take(&session.id, paces.session, Instant::now()),
-        None => server
-            .meters()
-            .take(&visit.source, paces.address, Instant::now()),
-    };
-    taken.map_err(|seconds| {
-        Problem::new(Fault::TooMany, "too many requests; ask more slowly")
-            .with("retry_after", seconds)
-    })
+    match session {
+        Some(session) => server.pace(&session.id, paces.session),
+        None => server.pace(&visit.source, paces.address),
+    }
 }
 
 async fn query(

@@ -8,7 +8,7 @@ use central::{KnownStation, StationRefusal, Visit};
 use document::{Environment, OfficeCode};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::peer::Peer;
+use crate::peer::{Peer, source_of};
 use crate::problem::{Fault, Problem};
 use crate::state::Server;
 
@@ -74,11 +74,18 @@ impl FromRequestParts<Server> for At {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, server: &Server) -> Result<Self, Problem> {
-        let station = station_of(server, parts.extensions.get::<Peer>()).await?;
-        station.map(At).ok_or_else(|| {
+        let peer = parts.extensions.get::<Peer>();
+        let found = station_of(server, peer).await;
+        let Ok(Some(station)) = found else {
+            server.pace(&source_of(peer), server.limits().people.address)?;
             let detail = "this is for stations: show the station's certificate (TLS client)";
-            Problem::new(Fault::Certificate, detail)
-        })
+            let nobody = || Problem::new(Fault::Certificate, detail);
+            return Err(found.err().unwrap_or_else(nobody));
+        };
+        // No session is called so, and no address.
+        let whose = format!("station/{}", station.name);
+        server.pace(&whose, server.limits().station)?;
+        Ok(At(station))
     }
 }
 

@@ -116,6 +116,7 @@ pub(super) fn wide() -> Limits {
             session: pace,
             address: pace,
         },
+        station: pace,
         ..Limits::default()
     }
 }

@@ -17,7 +17,7 @@ use super::house::{House, client, sample, wide, with_server};
 use super::judged::Judged;
 use super::wire::{key, request};
 use crate::station::{Access, Operation, operations};
-use crate::{Peer, router};
+use crate::{Pace, Peer, router};
 
 /// What is sent, and what whoever may is answered. There is no lease of this identity: that is told to
 /// whoever may ask.
@@ -292,4 +292,42 @@ fn leaves(operation: &Operation, status: u16, left: &[Entry]) {
         _ => Outcome::Refused,
     };
     assert_eq!(own[0].outcome, outcome, "{name}");
+}
+
+#[test]
+fn a_station_that_asks_too_often_waits_and_another_does_not() {
+    let mut limits = wide();
+    let slow = Pace {
+        burst: 3.0,
+        each_second: 0.01,
+    };
+    (limits.station, limits.people.address) = (slow, slow);
+    with_server(
+        "people::scenarios::stations::a_station_that_asks_too_often_waits_and_another_does_not",
+        limits,
+        async |house| {
+            let one = door(&house, Some(enrolled(&house, "riga-1").await)).await;
+            let other = door(&house, Some(enrolled(&house, "riga-2").await)).await;
+            let ask = async |door: SocketAddr| {
+                let url = format!("http://{door}/v1/station/self");
+                let answer = client().get(url).send().await.unwrap();
+                let wait = answer.headers().get("retry-after");
+                let wait = wait.map(|wait| wait.to_str().unwrap().parse::<u64>().unwrap());
+                (answer.status().as_u16(), wait)
+            };
+            for _ in 0..3 {
+                assert_eq!(ask(one).await, (200, None));
+            }
+            let (status, wait) = ask(one).await;
+            assert_eq!(status, 429);
+            assert!((90..=100).contains(&wait.unwrap()), "{wait:?}");
+            assert_eq!(ask(other).await, (200, None));
+            // Whoever shows no certificate is counted by the address.
+            let nobodys = door(&house, None).await;
+            for _ in 0..3 {
+                assert_eq!(ask(nobodys).await, (403, None));
+            }
+            assert_eq!(ask(nobodys).await.0, 429);
+        },
+    );
 }
