@@ -1,8 +1,10 @@
-//! A strict virtual envelope printer: TCP on loopback, the printer job language, paper in a folder.
+//! Strict virtual printers: of envelopes (TCP on loopback, the printer job language, paper in a
+//! folder), and of cards ([`card`]).
 //!
-//! It knows nothing of the program that prints: what it is sent it judges by HP's manual, and by
+//! The printer of envelopes knows nothing of the program that prints: what it is sent it judges by HP's manual, and by
 //! qpdf where that is installed.
 
+pub mod card;
 mod conversation;
 mod paper;
 mod trouble;

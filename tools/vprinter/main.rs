@@ -1,16 +1,39 @@
-//! `vprinter`: a virtual envelope printer, until its standard input closes.
+//! `vprinter`: a virtual printer of envelopes or of cards, until its standard input closes.
+
+mod operator;
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use vprinter::{Trouble, VirtualPrinter};
 
-/// A virtual envelope printer on loopback. Its first line on standard output is its address.
+/// A virtual printer on loopback. Its first line on standard output is where it is.
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
+    #[command(subcommand)]
+    kind: Option<Kind>,
+    #[command(flatten)]
+    envelopes: Option<Envelopes>,
+}
+
+/// What it prints, where it is not envelopes.
+#[derive(Subcommand)]
+enum Kind {
+    /// Prints cards, on TCP and on a pty. Its standard input is the person beside it: a line
+    /// `service`, `load N`, `load CHIP.json`, `mishap jam@station` or `cards` each.
+    Card(operator::Cards),
+}
+
+/// A printer of envelopes.
+#[derive(Args)]
+struct Envelopes {
     /// Folder into which its paper goes.
     #[arg(long)]
     out: PathBuf,
@@ -24,7 +47,12 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
+    let done = match (&arguments.kind, &arguments.envelopes) {
+        (Some(Kind::Card(cards)), _) => operator::run(cards),
+        (None, Some(envelopes)) => run(envelopes),
+        (None, None) => Err(io::Error::other("--out names no folder")),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when standard error is closed.
@@ -34,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> io::Result<()> {
+fn run(arguments: &Envelopes) -> io::Result<()> {
     let printer = VirtualPrinter::start(&arguments.out, &arguments.trouble)?;
     let mut out = io::stdout().lock();
     writeln!(
