@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -71,6 +72,21 @@ impl fmt::Display for Address {
 }
 
 impl Address {
+    /// Connects.
+    pub(crate) fn connect(&self, patience: Duration) -> io::Result<TcpStream> {
+        let mut last = io::ErrorKind::NotFound.into();
+        for address in self.resolve()? {
+            match TcpStream::connect_timeout(&address, patience) {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
     /// Returns where to connect to: none that all the world can reach, since what is sent there is
     /// in the clear.
     pub(crate) fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
@@ -79,7 +95,7 @@ impl Address {
         match (near.is_empty(), far.first()) {
             (false, _) => Ok(near),
             (true, Some(far)) => Err(io::Error::other(format!(
-                "{} is no address of a private network, and a letter is sent in the clear",
+                "{} is no address of a private network, and what is printed is sent in the clear",
                 far.ip()
             ))),
             (true, None) => Err(io::ErrorKind::NotFound.into()),

@@ -6,6 +6,9 @@
 //!                                  ▼ moved: it is printed once, or not at all
 //!   EnvelopePrinter ◄── print ── PjlPrinter ── TCP 9100 ──► a printer that seals
 //!                                  └──► PrintedReceipt, or PrintError: spent or not
+//!
+//!   Layout ── render ──► Face ── Printer: feed, position, print, eject
+//!                                  └── EscPrinter ── Link ── TCP or serial ──► a card printer
 //! ```
 //!
 //! A letter never touches a disk: it is made in memory and streamed. Which of them was paper and
@@ -13,10 +16,13 @@
 //! [`PjlPrinter::look`] says how a printer is, without printing.
 
 mod address;
+mod card_printer;
 mod envelope_letter;
+mod esc;
 mod face;
 mod layout;
 mod letter;
+mod link;
 mod pjl;
 mod pjl_printer;
 mod printer;
@@ -24,13 +30,19 @@ mod typeface;
 mod words;
 
 pub use address::{Address, AddressError};
+pub use card_printer::{
+    Act, Bin, Capabilities, CardFate, ChipStation, Condition, Consumables, FaceMismatch, Faces,
+    Identity, MachineFault, Printer, PrinterError, PrinterStatus, Roster, RosterError, Side,
+};
 pub use envelope_letter::{EnvelopeLetter, LetterError, LetterPin};
+pub use esc::{EscPrinter, EscProfile, EscProfileError, EscReplies, EscReply, Garbled};
 pub use face::{
     Face, FaceError, Facts, Layout, LayoutError, NAMESPACE, Panel, PictureError, PictureField,
     Raster, RasterForm, Rendering, TextField,
 };
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;
+pub use link::{Link, LinkAddress, LinkAddressError, SerialSettings};
 pub use pjl::{Device, Ear, Gibberish, Said};
 pub use pjl_printer::{Patience, PjlPrinter};
 pub use printer::{EnvelopePrinter, PrintError, PrintedReceipt, SpentCause};

@@ -62,7 +62,8 @@ impl PjlPrinter {
 
     /// Connects, and asks the printer how it is.
     fn call(&self, word: &str) -> Result<(Line, Device), PrintError> {
-        let stream = self.connect().map_err(|source| PrintError::Unreachable {
+        let stream = self.address.connect(self.patience.answer);
+        let stream = stream.map_err(|source| PrintError::Unreachable {
             printer: self.address.to_string(),
             source,
         })?;
@@ -83,20 +84,6 @@ impl PjlPrinter {
             printer: self.address.to_string(),
             source,
         }
-    }
-
-    fn connect(&self) -> io::Result<TcpStream> {
-        let mut last = io::ErrorKind::NotFound.into();
-        for address in self.address.resolve()? {
-            match TcpStream::connect_timeout(&address, self.patience.answer) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(stream);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
     }
 }
 
