@@ -30,6 +30,13 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let rest = text.strip_prefix(SCHEME).ok_or(AddressError)?;
+        Self::read(rest, PORT)
+    }
+}
+
+impl Address {
+    /// Reads `host` or `host:port`.
+    pub(crate) fn read(rest: &str, usual: u16) -> Result<Self, AddressError> {
         // An address of IPv6 stands in brackets, since it has colons of its own (RFC 3986 §3.2.2).
         let (host, port) = match rest.strip_prefix('[') {
             Some(rest) => {
@@ -48,7 +55,7 @@ impl FromStr for Address {
             },
         };
         let port = match port {
-            None => PORT,
+            None => usual,
             Some(port) => port.parse().map_err(|_| AddressError)?,
         };
         let fits = |character: char| character.is_ascii_alphanumeric() || ".-:".contains(character);
@@ -64,14 +71,24 @@ impl FromStr for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "{SCHEME}[{}]:{}", self.host, self.port),
-            false => write!(f, "{SCHEME}{}:{}", self.host, self.port),
-        }
+        write!(f, "{SCHEME}{}", self.authority())
     }
 }
 
 impl Address {
+    /// Returns the host's name or address.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns `host:port`, with brackets where they are needed.
+    pub(crate) fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
     /// Connects.
     pub(crate) fn connect(&self, patience: Duration) -> io::Result<TcpStream> {
         let mut last = io::ErrorKind::NotFound.into();

@@ -9,6 +9,8 @@
 //!
 //!   Layout ── render ──► Face ── Printer: feed, position, print, eject
 //!                                  └── EscPrinter ── Link ── TCP or serial ──► a card printer
+//!
+//!   a list, a proof, a label ── PagePrinter ── IppPrinter, ZplPrinter, FolderPrinter
 //! ```
 //!
 //! A letter never touches a disk: it is made in memory and streamed. Which of them was paper and
@@ -20,14 +22,21 @@ mod card_printer;
 mod envelope_letter;
 mod esc;
 mod face;
+mod folder_printer;
+mod ipp;
 mod layout;
 mod letter;
 mod link;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
+mod page_printer;
 mod pjl;
 mod pjl_printer;
 mod printer;
 mod typeface;
 mod words;
+mod zpl;
 
 pub use address::{Address, AddressError};
 pub use card_printer::{
@@ -40,10 +49,16 @@ pub use face::{
     Face, FaceError, Facts, Layout, LayoutError, NAMESPACE, Panel, PictureError, PictureField,
     Raster, RasterForm, Rendering, TextField,
 };
+pub use folder_printer::FolderPrinter;
+pub use ipp::{IppAddress, IppAddressError, IppMessage, IppMessageError, IppPatience, IppPrinter};
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;
 pub use link::{Link, LinkAddress, LinkAddressError, SerialSettings};
+pub use page_printer::{
+    PageContent, PageError, PageJob, PagePrinter, PagePrinterState, PageReceipt, SpoiledCause,
+};
 pub use pjl::{Device, Ear, Gibberish, Said};
 pub use pjl_printer::{Patience, PjlPrinter};
 pub use printer::{EnvelopePrinter, PrintError, PrintedReceipt, SpentCause};
 pub use words::Language;
+pub use zpl::{ZplEar, ZplGarbled, ZplPatience, ZplPrinter, ZplStatus};

@@ -4,9 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::*;
-
-#[path = "../missing/missing.rs"]
-mod missing;
+use crate::missing;
 
 const PIN1: &str = "7391";
 const PUK: &str = "84026173";

@@ -1,11 +1,12 @@
 //! Strict virtual printers: of envelopes (TCP on loopback, the printer job language, paper in a
-//! folder), and of cards ([`card`]).
+//! folder), of cards ([`card`]), and of labels ([`label`]).
 //!
 //! The printer of envelopes knows nothing of the program that prints: what it is sent it judges by HP's manual, and by
 //! qpdf where that is installed.
 
 pub mod card;
 mod conversation;
+pub mod label;
 mod paper;
 mod trouble;
 
