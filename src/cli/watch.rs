@@ -104,6 +104,13 @@ impl Watch {
         }
     }
 
+    /// Says how many documents are left, where not every event was seen.
+    pub(crate) fn left(&self, documents: usize) {
+        let all = self.total.length().unwrap_or_default();
+        let left = u64::try_from(documents).unwrap_or(u64::MAX);
+        self.total.set_position(all.saturating_sub(left));
+    }
+
     /// Ends the bars.
     pub(crate) fn end(&self) {
         for bar in self.slots.values() {

@@ -4,7 +4,11 @@
 //! What the centre acknowledged is kept for [`KEPT`] more: a centre that is restored from a backup
 //! gets it again.
 
+mod ended;
+mod form;
+
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +24,9 @@ use uuid::Uuid;
 use crate::drive::Notebook;
 use crate::error::StationError;
 
+pub use ended::{EndedBlank, Ending};
+use form::{FIRST_FORM, bring_forward};
+
 /// How long a report is kept after the centre has it: longer than any backup may be behind that a
 /// centre is restored from.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -27,21 +34,6 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// After how many reports it is looked which are old: what is kept is bounded, and no report waits
 /// for it.
 const FORGETTING: u64 = 256;
-
-/// What the journal's second form has beside the first: which number a document had, when a report
-/// was acknowledged, and which life of the centre this station knows.
-const SECOND_FORM: &str = "
-    ALTER TABLE run ADD COLUMN number TEXT;
-    ALTER TABLE outbox ADD COLUMN sent_at TEXT;
-    CREATE TABLE centre (id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL) STRICT;
-    PRAGMA user_version = 2;";
-
-/// What the third form has beside the second: what people did at the station itself.
-const THIRD_FORM: &str = "
-    CREATE TABLE act (
-        number INTEGER PRIMARY KEY, at TEXT NOT NULL, person TEXT NOT NULL, act TEXT NOT NULL, slot TEXT
-    ) STRICT;
-    PRAGMA user_version = 3;";
 
 /// What a person did at the station itself: the shift, and orders to its slots. What they did at the
 /// centre through the station stands in the centre's log.
@@ -116,22 +108,9 @@ impl Journal {
         let mut database = Connection::open(path).map_err(at("opening"))?;
         database
             .execute_batch(
-                "PRAGMA journal_mode = WAL;
-                 PRAGMA synchronous = FULL;
-                 PRAGMA foreign_keys = ON;
-                 CREATE TABLE IF NOT EXISTS run (
-                     lease TEXT PRIMARY KEY, slot TEXT NOT NULL, started TEXT NOT NULL
-                 ) STRICT;
-                 CREATE TABLE IF NOT EXISTS line (
-                     number INTEGER PRIMARY KEY, lease TEXT NOT NULL REFERENCES run(lease),
-                     at TEXT NOT NULL, step TEXT NOT NULL, moment TEXT NOT NULL, evidence TEXT NOT NULL
-                 ) STRICT;
-                 CREATE INDEX IF NOT EXISTS line_of_lease ON line(lease);
-                 CREATE TABLE IF NOT EXISTS outbox (
-                     sequence INTEGER PRIMARY KEY, lease TEXT NOT NULL UNIQUE REFERENCES run(lease),
-                     report TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0
-                 ) STRICT;",
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
             )
+            .and_then(|()| database.execute_batch(FIRST_FORM))
             .map_err(at("preparing"))?;
         bring_forward(&mut database).map_err(at("preparing"))?;
         let mut journal = Self {
@@ -156,14 +135,23 @@ impl Journal {
         Ok(changed)
     }
 
-    /// Notes that a slot took a lease for the document of this number. Returns whether it is new: a
-    /// lease that was begun before is to be settled, not begun again.
-    pub fn begin(&mut self, lease: LeaseId, number: DocumentNumber, slot: &str) -> Result<bool> {
+    /// Notes that a slot took a lease for a document, which has this identity at the store and this
+    /// number now. Returns whether it is new: a lease that was begun before is to be settled, not begun
+    /// again.
+    pub fn begin(
+        &mut self,
+        lease: LeaseId,
+        document: Uuid,
+        number: DocumentNumber,
+        slot: &str,
+    ) -> Result<bool> {
         let (lease, number) = (lease.to_string(), number.to_string());
-        let insert =
-            "INSERT OR IGNORE INTO run (lease, number, slot, started) VALUES (?1, ?2, ?3, ?4)";
+        let insert = "INSERT OR IGNORE INTO run (lease, document, number, slot, started)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
         let now = Timestamp::now().to_string();
-        let added = self.change(|tx| tx.execute(insert, params![lease, number, slot, now]));
+        let document = document.to_string();
+        let added =
+            self.change(|tx| tx.execute(insert, params![lease, document, number, slot, now]));
         Ok(added.map_err(at("beginning a document"))? == 1)
     }
 
@@ -177,13 +165,7 @@ impl Journal {
 
     /// Puts the report on a lease into the outbox, with all that was written down on the way,
     /// and gives it its number.
-    pub fn end(
-        &mut self,
-        lease: LeaseId,
-        end: BlankEnd,
-        chips: Vec<ReportedChip>,
-        milliseconds: u64,
-    ) -> Result<()> {
+    pub fn end(&mut self, lease: LeaseId, ending: Ending) -> Result<()> {
         let context = at("ending a document");
         let journal = self.lines(lease)?;
         self.change(|tx| {
@@ -204,16 +186,19 @@ impl Journal {
                 lease,
                 sequence: u64::try_from(sequence).unwrap_or_default(),
                 number: number.and_then(|number| DocumentNumber::parse(&number).ok()),
-                end,
-                chips,
-                milliseconds,
+                end: ending.end,
+                chips: ending.chips,
+                milliseconds: ending.milliseconds,
                 journal,
             };
             let text = serde_json::to_string(&report)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            let insert = "INSERT INTO outbox (sequence, lease, report, ended, certificates)
+                VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (lease) DO NOTHING";
+            let (now, certificates) = (Timestamp::now().to_string(), ending.certificates as i64);
             tx.execute(
-                "INSERT INTO outbox (sequence, lease, report) VALUES (?1, ?2, ?3) ON CONFLICT (lease) DO NOTHING",
-                params![sequence, lease.to_string(), text],
+                insert,
+                params![sequence, lease.to_string(), text, now, certificates],
             )
         })
         .map_err(context)?;
@@ -234,13 +219,7 @@ impl Journal {
             .map_err(&context)?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()
-            .map_err(|error| {
-                context(rusqlite::Error::FromSqlConversionFailure(
-                    0,
-                    rusqlite::types::Type::Text,
-                    error.into(),
-                ))
-            })
+            .map_err(|error| context(unread(error.into())))
     }
 
     /// Returns how many reports wait for the centre.
@@ -421,8 +400,13 @@ impl Journal {
         } else {
             BlankEnd::Untouched { cause }
         };
-        let chips = interrupted_chips(&self.lines(lease)?);
-        self.end(lease, end, chips, 0)
+        let ending = Ending {
+            end,
+            chips: interrupted_chips(&self.lines(lease)?),
+            certificates: 0,
+            milliseconds: 0,
+        };
+        self.end(lease, ending)
     }
 
     /// Returns whether anything that lasts was begun on the chips of a lease.
@@ -450,21 +434,9 @@ impl Journal {
     }
 }
 
-/// Brings a journal of an earlier form into the present one.
-fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
-    let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let transaction = database.transaction()?;
-    if form < 2 {
-        transaction.execute_batch(SECOND_FORM)?;
-        transaction.execute(
-            "UPDATE outbox SET sent_at = ?1 WHERE sent = 1",
-            [Timestamp::now().to_string()],
-        )?;
-    }
-    if form < 3 {
-        transaction.execute_batch(THIRD_FORM)?;
-    }
-    transaction.commit()
+/// Returns what is said of a text in the journal that does not read.
+fn unread(error: Box<dyn Error + Send + Sync>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
 }
 
 fn figure(sequence: u64) -> i64 {

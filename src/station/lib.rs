@@ -41,7 +41,7 @@ pub use drive::{Answer, Driven, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};
-pub use journal::{Journal, KEPT, PersonsAct, WriteWatch};
+pub use journal::{EndedBlank, Ending, Journal, KEPT, PersonsAct, WriteWatch};
 pub use local::{CentreView, Entry, Local, LocalClient, LocalError, Overview, serve_local};
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};

@@ -21,7 +21,7 @@ use crate::blank::BlankRun;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::{Event, Happening};
-use crate::journal::Journal;
+use crate::journal::{Ending, Journal};
 use crate::order::Order;
 use crate::outbox;
 use crate::readers::{CardWatch, HeldCard};
@@ -280,8 +280,9 @@ impl Slot {
             document: lease.identity,
             kind: lease.record.kind,
         });
-        let named = lease.record.number;
-        if !self.journal().begin(lease.id, named, &self.config.name)? {
+        let (document, named) = (lease.identity, lease.record.number);
+        let slot = &self.config.name;
+        if !self.journal().begin(lease.id, document, named, slot)? {
             return self.journal().settle(lease.id);
         }
         let started = Instant::now();
@@ -296,8 +297,13 @@ impl Slot {
             Some(cause) => BlankEnd::Untouched { cause },
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.journal()
-            .end(lease.id, end.clone(), done.chips.clone(), milliseconds)?;
+        let ending = Ending {
+            end: end.clone(),
+            chips: done.chips.clone(),
+            certificates: done.certificates,
+            milliseconds,
+        };
+        self.journal().end(lease.id, ending)?;
         self.tell(Happening::Finished {
             number,
             document: lease.identity,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use api::{Actor, Centre};
+use api::{Actor, Centre, LeaseId};
 use document::{Environment, OfficeCode};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
@@ -19,7 +19,7 @@ use crate::bridge::Patience;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::Event;
-use crate::journal::{Journal, PersonsAct};
+use crate::journal::{EndedBlank, Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
 use crate::readers::ReaderService;
@@ -229,6 +229,21 @@ impl Station {
         let journal = self.journal.lock();
         let journal = journal.unwrap_or_else(PoisonError::into_inner);
         journal.acts(most)
+    }
+
+    /// Returns the blanks whose reports are numbered after `sequence`, in the order in which they
+    /// ended, of those under leases and for documents that are `wanted`.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn ended(
+        &self,
+        sequence: u64,
+        wanted: &dyn Fn(LeaseId, Uuid) -> bool,
+    ) -> Result<Vec<EndedBlank>, StationError> {
+        let journal = self.journal.lock();
+        let journal = journal.unwrap_or_else(PoisonError::into_inner);
+        journal.ended(sequence, wanted)
     }
 
     /// Has the slots make these documents alone, by their identities at the store.

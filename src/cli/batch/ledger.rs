@@ -1,18 +1,57 @@
 //! What became of a batch so far: NAME.results.jsonl, a line for each blank that ended, durable before
 //! the next is looked at.
+//!
+//! The lines are made of what the station's journal has, never of what was seen to happen: a command
+//! that was killed, or missed some of it, writes the same lines later.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use api::BlankEnd;
+use api::{BlankEnd, LeaseId};
+use document::life_cycle::DocumentState;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use station::Happening;
+use station::EndedBlank;
 use uuid::Uuid;
 
+use crate::cli::batch::queue::Queued;
 use crate::cli::failure::{Failure, Kind, OrFail};
+
+/// How a blank ended, or a document that none is used for any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub(crate) enum End {
+    /// The blank is the document now.
+    Personalized,
+    /// Something that lasts was begun on the blank, and it failed.
+    Spoiled {
+        /// Why.
+        cause: String,
+    },
+    /// Nothing that lasts was begun on the blank.
+    Untouched {
+        /// Why it was not used.
+        cause: String,
+    },
+    /// The document is not to be made any more: another station made it, or people gave it up.
+    Elsewhere {
+        /// Where the centre has it; none: handed over already, or cancelled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<DocumentState>,
+    },
+}
+
+impl From<BlankEnd> for End {
+    fn from(end: BlankEnd) -> Self {
+        match end {
+            BlankEnd::Personalized => Self::Personalized,
+            BlankEnd::Spoiled { cause } => Self::Spoiled { cause },
+            BlankEnd::Untouched { cause } => Self::Untouched { cause },
+        }
+    }
+}
 
 /// How one blank ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +60,9 @@ pub(crate) struct Line {
     pub(crate) at: Timestamp,
     /// The document's identity.
     pub(crate) document: Uuid,
+    /// The lease under which the blank was used; none where no blank was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lease: Option<LeaseId>,
     /// Its application's reference.
     pub(crate) application: String,
     /// Its kind.
@@ -31,7 +73,7 @@ pub(crate) struct Line {
     pub(crate) slot: String,
     /// Where the blank ended, and why: only `personalized` makes the document.
     #[serde(flatten)]
-    pub(crate) end: BlankEnd,
+    pub(crate) end: End,
     /// How long it took, in seconds.
     pub(crate) seconds: f64,
     /// How many C-APDUs were sent.
@@ -43,42 +85,51 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Makes the line of something that happened at a slot, if it ends a blank.
-    pub(crate) fn of(
-        slot: &str,
-        happening: &Happening,
-        (application, kind): (&str, &str),
-    ) -> Option<Self> {
-        let Happening::Finished {
-            number,
-            document,
-            end,
-            chips,
-            certificates,
-            milliseconds,
-            ..
-        } = happening
-        else {
-            return None;
-        };
-        Some(Self {
+    /// Makes the line of a blank that ended.
+    pub(crate) fn of(ended: EndedBlank, document: &Queued) -> Self {
+        let ending = ended.ending;
+        Self {
+            at: ended.at,
+            document: ended.document,
+            lease: Some(ended.lease),
+            application: document.application.clone(),
+            kind: document.kind.clone(),
+            number: ended.number,
+            slot: ended.slot,
+            end: ending.end.into(),
+            seconds: ending.milliseconds as f64 / 1000.0,
+            commands: ending.chips.iter().map(|chip| chip.commands).sum(),
+            bytes: ending.chips.iter().map(|chip| chip.bytes).sum(),
+            certificates: ending.certificates,
+        }
+    }
+
+    /// Makes the line of a document that is not to be made any more.
+    pub(crate) fn gone(document: &Queued, state: Option<DocumentState>) -> Self {
+        Self {
             at: Timestamp::now(),
-            document: *document,
-            application: application.to_owned(),
-            kind: kind.to_owned(),
-            number: number.clone(),
-            slot: slot.to_owned(),
-            end: end.clone(),
-            seconds: *milliseconds as f64 / 1000.0,
-            commands: chips.iter().map(|chip| chip.commands).sum(),
-            bytes: chips.iter().map(|chip| chip.bytes).sum(),
-            certificates: *certificates,
-        })
+            document: document.id,
+            lease: None,
+            application: document.application.clone(),
+            kind: document.kind.clone(),
+            number: String::new(),
+            slot: String::new(),
+            end: End::Elsewhere { state },
+            seconds: 0.0,
+            commands: 0,
+            bytes: 0,
+            certificates: 0,
+        }
     }
 
     /// Returns whether the document is made.
     pub(crate) fn is_made(&self) -> bool {
-        matches!(self.end, BlankEnd::Personalized)
+        matches!(self.end, End::Personalized)
+    }
+
+    /// Returns whether nothing is left to be made of the document.
+    fn is_over(&self) -> bool {
+        matches!(self.end, End::Personalized | End::Elsewhere { .. })
     }
 }
 
@@ -130,9 +181,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the documents that are made.
-    pub(crate) fn made(&self) -> BTreeSet<Uuid> {
-        made(&self.lines)
+    /// Returns the documents of which nothing is left to be made.
+    pub(crate) fn over(&self) -> BTreeSet<Uuid> {
+        let over = self.lines.iter().filter(|line| line.is_over());
+        over.map(|line| line.document).collect()
+    }
+
+    /// Returns the leases that have their lines.
+    pub(crate) fn leases(&self) -> BTreeSet<LeaseId> {
+        self.lines.iter().filter_map(|line| line.lease).collect()
     }
 }
 
@@ -156,10 +213,11 @@ fn lines(text: &str, path: &Path) -> Result<Vec<Line>, Failure> {
 mod tests {
     use super::*;
 
-    fn line(number: u128, end: BlankEnd) -> Line {
+    fn line(number: u128, end: End) -> Line {
         Line {
             at: Timestamp::UNIX_EPOCH,
             document: Uuid::from_u128(number),
+            lease: Some(LeaseId(Uuid::from_u128(number))),
             application: format!("APP-{number}"),
             kind: "id-card".into(),
             number: "XA0000001".into(),
@@ -178,11 +236,8 @@ mod tests {
         let path = folder.path().join("a.results.jsonl");
         let mut ledger = Ledger::open(&path).ok().unwrap();
         let cause = "torn out".to_owned();
-        ledger
-            .add(line(1, BlankEnd::Spoiled { cause }))
-            .ok()
-            .unwrap();
-        ledger.add(line(1, BlankEnd::Personalized)).ok().unwrap();
+        ledger.add(line(1, End::Spoiled { cause })).ok().unwrap();
+        ledger.add(line(1, End::Personalized)).ok().unwrap();
         drop(ledger);
         let whole = std::fs::read_to_string(&path).unwrap();
         assert!(
@@ -192,8 +247,8 @@ mod tests {
         std::fs::write(&path, format!("{whole}{{\"at\": \"1970")).unwrap();
         assert_eq!(Ledger::read(&path).ok().unwrap().len(), 2);
         let mut ledger = Ledger::open(&path).ok().unwrap();
-        assert_eq!(ledger.made().len(), 1);
-        ledger.add(line(2, BlankEnd::Personalized)).ok().unwrap();
+        assert_eq!((ledger.over().len(), ledger.leases().len()), (1, 1));
+        ledger.add(line(2, End::Personalized)).ok().unwrap();
         let lines = Ledger::read(&path).ok().unwrap();
         assert_eq!((lines.len(), made(&lines).len()), (3, 2));
         std::fs::write(&path, "no JSON\n").unwrap();

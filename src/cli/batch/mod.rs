@@ -3,12 +3,13 @@
 //! ```text
 //! FILE | FOLDER | QUERY ── choice ──► plan (NAME.batch.json) ──► slots, confined to it
 //!                            │                                      │
-//!        the centre's queue ─┘          NAME.results.jsonl ◄────────┘  a line for each blank that ended
+//!        the centre's queue ─┘          NAME.results.jsonl ◄──── journal: a line for each blank that ended
 //!                                              │
 //!                             status, resume, report
 //! ```
 
 mod choice;
+mod course;
 mod ledger;
 mod plan;
 mod queue;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use api::BlankEnd;
 use serde::Serialize;
 
-use crate::cli::batch::ledger::{Ledger, Line, made};
+use crate::cli::batch::ledger::{End, Ledger, Line, made};
 use crate::cli::batch::plan::{Plan, results_of};
 use crate::cli::card::tables::headed;
 use crate::cli::failure::Failure;
@@ -26,6 +25,10 @@ pub(crate) struct Summary {
     spoiled: usize,
     /// Blanks that went back untouched.
     untouched: usize,
+    /// Documents that are not to be made any more: made elsewhere, or given up.
+    elsewhere: usize,
+    /// Of them those that the centre has as made.
+    made_elsewhere: usize,
     /// Documents made of all blanks that something lasting was done to; none before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     r#yield: Option<f64>,
@@ -69,16 +72,21 @@ impl Summary {
         let each = |sum: u64| (!whole.is_empty()).then(|| sum as f64 / whole.len() as f64);
         let (mut causes, mut slots) = (BTreeMap::new(), BTreeMap::new());
         let (mut spoiled, mut untouched) = (0, 0);
+        let (mut elsewhere, mut made_elsewhere) = (0, 0);
         for line in lines {
             match &line.end {
-                BlankEnd::Personalized => *slots.entry(line.slot.clone()).or_insert(0) += 1,
-                BlankEnd::Spoiled { cause } => {
+                End::Personalized => *slots.entry(line.slot.clone()).or_insert(0) += 1,
+                End::Spoiled { cause } => {
                     spoiled += 1;
                     *causes.entry(cause.clone()).or_insert(0) += 1;
                 }
-                BlankEnd::Untouched { cause } => {
+                End::Untouched { cause } => {
                     untouched += 1;
                     *causes.entry(cause.clone()).or_insert(0) += 1;
+                }
+                End::Elsewhere { state } => {
+                    elsewhere += 1;
+                    made_elsewhere += usize::from(state.is_some());
                 }
             }
         }
@@ -90,13 +98,15 @@ impl Summary {
             }
             _ => None,
         };
-        let left = documents.saturating_sub(made);
+        let left = documents.saturating_sub(made + elsewhere);
         Self {
             documents,
             made,
-            blanks: lines.len(),
+            blanks: lines.len() - elsewhere,
             spoiled,
             untouched,
+            elsewhere,
+            made_elsewhere,
             r#yield: (whole.len() + spoiled > 0)
                 .then(|| whole.len() as f64 / (whole.len() + spoiled) as f64),
             per_hour,
@@ -133,6 +143,12 @@ impl Summary {
             figure(self.bytes_each, ""),
             self.certificates,
         ))?;
+        if self.elsewhere > 0 {
+            output::line(&format!(
+                "{} are not to be made any more: {} were made elsewhere, of the others look at their applications",
+                self.elsewhere, self.made_elsewhere
+            ))?;
+        }
         if !self.causes.is_empty() {
             let mut table = headed(["blanks", "cause"]);
             for (cause, blanks) in &self.causes {
@@ -143,9 +159,14 @@ impl Summary {
         Ok(())
     }
 
+    /// Returns whether nothing is left to be made.
+    pub(crate) fn is_over(&self) -> bool {
+        self.made + self.elsewhere >= self.documents
+    }
+
     /// Returns the exit code: 0 where every document is made.
     pub(crate) fn code(&self) -> ExitCode {
-        match self.made >= self.documents {
+        match self.made + self.made_elsewhere >= self.documents {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         }
@@ -165,9 +186,7 @@ pub(crate) fn status(plan: &Path, json: bool) -> Result<ExitCode, Failure> {
         output::json(&summary)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let left = summary
-        .seconds_left
-        .filter(|_| summary.made < summary.documents);
+    let left = summary.seconds_left.filter(|_| !summary.is_over());
     let left = left.map_or_else(String::new, |left| {
         format!(", about {:.0} min left", (left / 60.0).ceil())
     });
@@ -195,10 +214,11 @@ mod tests {
 
     use super::*;
 
-    fn line(number: u128, second: i64, end: BlankEnd) -> Line {
+    fn line(number: u128, second: i64, end: End) -> Line {
         Line {
             at: Timestamp::from_second(second).unwrap(),
             document: Uuid::from_u128(number),
+            lease: None,
             application: format!("APP-{number}"),
             kind: "id-card".into(),
             number: "XA0000001".into(),
@@ -217,12 +237,18 @@ mod tests {
         assert_eq!((none.made, none.r#yield, none.seconds_p50), (0, None, None));
         let cause = || "torn out".to_owned();
         let lines = [
-            line(1, 0, BlankEnd::Personalized),
-            line(2, 18, BlankEnd::Spoiled { cause: cause() }),
-            line(2, 36, BlankEnd::Personalized),
-            line(3, 40, BlankEnd::Untouched { cause: cause() }),
+            line(1, 0, End::Personalized),
+            line(2, 18, End::Spoiled { cause: cause() }),
+            line(2, 36, End::Personalized),
+            line(3, 40, End::Untouched { cause: cause() }),
+            line(4, 41, End::Elsewhere { state: None }),
         ];
-        let summary = Summary::of(4, &lines);
+        let summary = Summary::of(5, &lines);
+        assert_eq!(
+            (summary.blanks, summary.elsewhere, summary.made_elsewhere),
+            (4, 1, 0)
+        );
+        assert!(!summary.is_over());
         assert_eq!(
             (summary.made, summary.spoiled, summary.untouched),
             (2, 1, 1)

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use station::{Entry, LocalClient};
+use station::{Entry, Event, Happening, LocalClient, Station};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use uuid::Uuid;
+use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 use crate::cli::batch::choice::Choice;
-use crate::cli::batch::ledger::{Ledger, Line};
-use crate::cli::batch::plan::{Plan, results_of};
-use crate::cli::batch::queue::queue;
+use crate::cli::batch::course::Course;
+use crate::cli::batch::plan::Plan;
+use crate::cli::batch::queue::Lists;
 use crate::cli::batch::report::Summary;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::station::daemon::Daemon;
@@ -24,6 +26,8 @@ use crate::cli::{output, secret_file, terminal};
 
 /// How many references are listed that cannot be made.
 const LISTED: usize = 20;
+/// How long after the last look the centre is looked at again when a slot finds nothing to make.
+const LOOKS: Duration = Duration::from_secs(60);
 
 /// The station, and who has the shift.
 #[derive(Args)]
@@ -104,17 +108,26 @@ pub(crate) fn run(options: &Run) -> Result<ExitCode, Failure> {
             return tell_dry(options, &plan);
         }
         plan.write(&path)?;
-        make(&options.shift, &path, &plan, daemon, client).await
+        let course = Course::of(&path, &plan)?;
+        make(&options.shift, &path, course, daemon, client).await
     })
 }
 
 /// Goes on with a batch.
 pub(crate) fn resume(options: &Resume) -> Result<ExitCode, Failure> {
     let plan = Plan::read(&options.plan)?;
+    let course = Course::of(&options.plan, &plan)?;
     let runtime = tokio::runtime::Runtime::new().or_fail(Kind::Failed)?;
     runtime.block_on(async {
         let (daemon, client) = enter(&options.shift).await?;
-        make(&options.shift, &options.plan, &plan, daemon, client).await
+        make(
+            &options.shift,
+            &options.plan,
+            course.resumed(),
+            daemon,
+            client,
+        )
+        .await
     })
 }
 
@@ -186,11 +199,15 @@ async fn plan(
 ) -> Result<Plan, Failure> {
     let token = client.token().unwrap_or_default();
     let reading = indicatif::ProgressBar::new_spinner();
-    let queue = queue(&daemon.centre, token, |read| {
+    let lists = Lists {
+        centre: &daemon.centre,
+        token,
+    };
+    let queue = lists.queue(|read| {
         reading.set_message(format!("{read} documents of the queue read"));
         reading.tick();
-    })
-    .await;
+    });
+    let queue = queue.await;
     reading.finish_and_clear();
     let (chosen, missing) = choice.of(queue?);
     if !missing.is_empty() && !options.skip {
@@ -234,76 +251,24 @@ fn tell_dry(options: &Run, plan: &Plan) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes what is left of a plan.
+/// Makes what is left of a batch.
 async fn make(
     shift: &Shift,
     path: &Path,
-    plan: &Plan,
+    mut course: Course,
     daemon: Daemon,
     mut client: LocalClient,
 ) -> Result<ExitCode, Failure> {
-    let mut ledger = Ledger::open(&results_of(path))?;
-    let done = ledger.made();
-    let known: BTreeMap<Uuid, (&str, &str)> = plan
-        .documents
-        .iter()
-        .map(|one| (one.id, (&*one.application, &*one.kind)))
-        .collect();
-    let left: Vec<_> = known
-        .keys()
-        .filter(|id| !done.contains(id))
-        .copied()
-        .collect();
-    let mut open = left.len();
-    let mut watch = Watch::new(left.len());
-    watch.say(&format!(
-        "{open} of {} documents to make; put blanks into the slots. Ctrl-C stops when those in work are finished",
-        known.len()
-    ));
     let mut events = daemon.local.station().watch();
-    daemon.local.station().confine(left);
-    let begun = client.begin_shift().await;
-    begun.map_err(|error| Failure::of(Kind::Refused, &error))?;
-    let mut stopping = Box::pin(crate::cli::pki::stop());
-    let (mut is_stopped, mut unwritten) = (false, None);
-    while open > 0 && !is_stopped {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = &mut stopping => {
-                watch.say("stopping: the documents in work are finished first");
-                is_stopped = true;
-                continue;
-            }
-        };
-        match event {
-            Ok(event) => {
-                // What is shown as finished is written down.
-                match note(&event, &known, &mut ledger, &daemon) {
-                    Ok(made) => open -= made,
-                    Err(failure) => {
-                        // The documents in work are finished all the same; their reports go to the
-                        // centre.
-                        unwritten = Some(failure);
-                        is_stopped = true;
-                    }
-                }
-                watch.show(&event);
-            }
-            Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "events were missed; the centre has their reports");
-            }
-            Err(RecvError::Closed) => break,
-        }
-    }
+    let mut watch = Watch::new(course.open().len());
+    let worked = work(&mut course, &daemon, &client, (&mut events, &mut watch)).await;
     let station = daemon.local.clone();
     let stopped = tokio::task::spawn_blocking(move || station.station().stop());
     stopped.await.or_fail(Kind::Failed)?;
     // What was finished while the slots stopped counts too.
+    let written = worked.and_then(|()| catch_up(&mut course, daemon.local.station()));
     while let Ok(event) = events.try_recv() {
         watch.show(&event);
-        if let Err(failure) = note(&event, &known, &mut ledger, &daemon) {
-            unwritten.get_or_insert(failure);
-        }
     }
     watch.end();
     let waiting = daemon
@@ -312,10 +277,12 @@ async fn make(
         .waiting_reports()
         .or_fail(Kind::Failed)?;
     leave(daemon, &mut client).await?;
-    if let Some(failure) = unwritten {
-        return Err(failure.with_hint("make room for the results, and go on: zimogs batch resume"));
-    }
-    let summary = Summary::of(known.len(), &ledger.lines);
+    written.map_err(|failure| {
+        failure.with_hint(
+            "mend that, and go on: zimogs batch resume writes down what ended meanwhile, too",
+        )
+    })?;
+    let summary = Summary::of(course.documents(), course.lines());
     match shift.json {
         true => output::json(&summary)?,
         false => summary.show()?,
@@ -326,7 +293,7 @@ async fn make(
             "reports wait for the centre; the station sends them when it runs again"
         );
     }
-    if summary.made < summary.documents && !shift.json {
+    if !summary.is_over() && !shift.json {
         let plan = path.display();
         output::line(&format!(
             "go on with: zimogs batch resume {plan} --folder …"
@@ -335,24 +302,103 @@ async fn make(
     Ok(summary.code())
 }
 
-/// Writes an event down that ends a blank. Returns how many documents of the batch it finished.
-fn note(
-    event: &station::Event,
-    known: &BTreeMap<Uuid, (&str, &str)>,
-    ledger: &mut Ledger,
+/// Has the slots make what is left, until nothing is or somebody stops it. What is in work when this
+/// fails is finished all the same, and its reports go to the centre.
+async fn work(
+    course: &mut Course,
     daemon: &Daemon,
-) -> Result<usize, Failure> {
-    let station::Happening::Finished { document, .. } = &event.happening else {
-        return Ok(0);
-    };
-    let about = known.get(document).copied().unwrap_or_default();
-    let Some(line) = Line::of(&event.slot, &event.happening, about) else {
-        return Ok(0);
-    };
-    let is_made = line.is_made();
-    ledger.add(line)?;
-    if is_made {
-        daemon.local.station().strike_out(*document);
+    client: &LocalClient,
+    (events, watch): (&mut Receiver<Event>, &mut Watch),
+) -> Result<(), Failure> {
+    let station = daemon.local.station();
+    let before = course.lines().len();
+    catch_up(course, station)?;
+    let missing = course.lines().len() - before;
+    if missing > 0 {
+        watch.say(&format!(
+            "{missing} blanks ended that had no line in the results; they have it now"
+        ));
     }
-    Ok(usize::from(is_made && known.contains_key(document)))
+    if course.is_resumed() {
+        look_up(course, daemon, client, watch).await?;
+    }
+    watch.say(&format!(
+        "{} of {} documents to make; put blanks into the slots. Ctrl-C stops when those in work are finished",
+        course.open().len(),
+        course.documents()
+    ));
+    station.confine(course.open().iter().copied());
+    let begun = client.begin_shift().await;
+    begun.map_err(|error| Failure::of(Kind::Refused, &error))?;
+    let mut stopping = Box::pin(crate::cli::pki::stop());
+    // When the centre is looked at, because a slot finds nothing to make.
+    let (mut looked, mut look) = (Instant::now(), None);
+    while !course.open().is_empty() {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut stopping => {
+                watch.say("stopping: the documents in work are finished first");
+                return Ok(());
+            }
+            () = sleep_until(look.unwrap_or(looked)), if look.is_some() => {
+                look_up(course, daemon, client, watch).await?;
+                (looked, look) = (Instant::now(), None);
+                continue;
+            }
+        };
+        match event {
+            Ok(event) => {
+                // What is shown as finished is written down.
+                if matches!(event.happening, Happening::Finished { .. }) {
+                    catch_up(course, station)?;
+                }
+                if matches!(event.happening, Happening::NothingToDo) {
+                    look.get_or_insert(looked + LOOKS);
+                }
+                watch.show(&event);
+            }
+            Err(RecvError::Lagged(missed)) => {
+                tracing::debug!(missed, "events were missed; the journal has what ended");
+                catch_up(course, station)?;
+                watch.left(course.open().len());
+            }
+            Err(RecvError::Closed) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Writes down what ended at the station and is not written yet.
+fn catch_up(course: &mut Course, station: &Station) -> Result<(), Failure> {
+    let made = course.catch_up(|after, wanted| station.ended(after, wanted))?;
+    made.into_iter().for_each(|id| station.strike_out(id));
+    Ok(())
+}
+
+/// Asks the centre what is left of the batch: what others made meanwhile, or gave up, is not waited
+/// for.
+async fn look_up(
+    course: &mut Course,
+    daemon: &Daemon,
+    client: &LocalClient,
+    watch: &mut Watch,
+) -> Result<(), Failure> {
+    let station = daemon.local.station();
+    let lists = Lists {
+        centre: &daemon.centre,
+        token: client.token().unwrap_or_default(),
+    };
+    let gone = lists.gone(course.open().clone()).await?;
+    // One that was made here meanwhile has its line in the journal.
+    catch_up(course, station)?;
+    let gone = course.let_go(gone)?;
+    if !gone.is_empty() {
+        watch.say(&format!(
+            "{} documents are not to be made any more: others made them, or gave them up",
+            gone.len()
+        ));
+        watch.left(course.open().len());
+    }
+    gone.into_iter().for_each(|id| station.strike_out(id));
+    Ok(())
 }

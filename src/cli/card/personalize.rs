@@ -15,7 +15,7 @@ use perso::{Assignment, Executor, Fault, Inspector, Outcome};
 use profile::{Applied, DocumentLds, DocumentProfile, Plan};
 use reader::{AttemptFile, Meter, Traffic};
 use serde::Serialize;
-use station::{Bridge, Budgeted, Notebook, drive};
+use station::{Bridge, Budgeted, Ending, Notebook, drive};
 use uuid::Uuid;
 
 use crate::cli::card::desk::Desk;
@@ -167,7 +167,7 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
     .or_fail(Kind::Failed)?;
     let mut journal = runs.journal().or_fail(Kind::Failed)?;
     journal
-        .begin(lease.id, lease.record.number, DESK)
+        .begin(lease.id, lease.identity, lease.record.number, DESK)
         .or_fail(Kind::Failed)?;
     let desk = Desk::new(
         keys,
@@ -217,9 +217,13 @@ pub(crate) fn run(options: &Personalize) -> Result<ExitCode, Failure> {
         bytes: traffic.bytes(),
     };
     let milliseconds = u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX);
-    journal
-        .end(lease.id, end.clone(), vec![reported], milliseconds)
-        .or_fail(Kind::Failed)?;
+    let ending = Ending {
+        end: end.clone(),
+        chips: vec![reported],
+        certificates: outcome.certificates.len(),
+        milliseconds,
+    };
+    journal.end(lease.id, ending).or_fail(Kind::Failed)?;
     while let Some(report) = journal.next_report().or_fail(Kind::Failed)? {
         runtime
             .block_on(desk.report(&actor, &report))

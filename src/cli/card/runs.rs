@@ -215,8 +215,10 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use station::Ending;
     use uuid::Uuid;
+
+    use super::*;
 
     fn run(number: &str, chip: &str) -> Run {
         Run {
@@ -231,8 +233,16 @@ mod tests {
 
     fn end(runs: &Runs, run: &Run, end: BlankEnd) {
         let mut journal = runs.journal().unwrap();
-        journal.begin(run.lease, run.number, "desk").unwrap();
-        journal.end(run.lease, end, Vec::new(), 1).unwrap();
+        journal
+            .begin(run.lease, Uuid::nil(), run.number, "desk")
+            .unwrap();
+        let ending = Ending {
+            end,
+            chips: Vec::new(),
+            certificates: 0,
+            milliseconds: 1,
+        };
+        journal.end(run.lease, ending).unwrap();
         let report = journal.next_report().unwrap().unwrap();
         runs.end(&report).unwrap();
         journal.sent(report.sequence).unwrap();
@@ -277,7 +287,9 @@ mod tests {
             let runs = Runs::open(folder.path()).unwrap();
             runs.begin(&run).unwrap();
             let mut journal = runs.journal().unwrap();
-            journal.begin(run.lease, run.number, "desk").unwrap();
+            journal
+                .begin(run.lease, Uuid::nil(), run.number, "desk")
+                .unwrap();
             let entry = perso::JournalEntry {
                 step: "replace_keys issuer".into(),
                 moment: perso::Moment::Intent,

@@ -19,7 +19,7 @@ use clap::Args;
 use perso::{Assignment, Executor, Outcome};
 use reader::{Connection, Meter, Traffic};
 use serde::Serialize;
-use station::{Bridge, Budgeted, Catalogue, Journal, drive};
+use station::{Bridge, Budgeted, Catalogue, Ending, Journal, drive};
 use tokio::runtime::Handle;
 
 use crate::cli::card::place::Place as Reader;
@@ -100,7 +100,7 @@ pub(crate) fn run(options: &NewPins) -> Result<(), Failure> {
                 .lease_new_pins(&actor, &options.number, &options.cause)
                 .await?;
             if !journal
-                .begin(lease.id, lease.record.number, PLACE)
+                .begin(lease.id, lease.identity, lease.record.number, PLACE)
                 .or_fail(Kind::Failed)?
             {
                 return Err(Failure::new(
@@ -124,9 +124,13 @@ pub(crate) fn run(options: &NewPins) -> Result<(), Failure> {
             });
             let seconds = started.elapsed();
             let milliseconds = u64::try_from(seconds.as_millis()).unwrap_or(u64::MAX);
-            journal
-                .end(lease.id, run.end(), run.chips.clone(), milliseconds)
-                .or_fail(Kind::Failed)?;
+            let ending = Ending {
+                end: run.end(),
+                chips: run.chips.clone(),
+                certificates: 0,
+                milliseconds,
+            };
+            journal.end(lease.id, ending).or_fail(Kind::Failed)?;
             send(&mut journal, central, &actor).await?;
             let set = central.new_pins_are_set(&actor, lease.id).await?;
             tell(options, run, set, seconds)

@@ -6,6 +6,17 @@ fn lease() -> LeaseId {
     LeaseId(Uuid::now_v7())
 }
 
+const DOCUMENT: Uuid = Uuid::from_u128(7);
+
+fn ending(end: BlankEnd) -> Ending {
+    Ending {
+        end,
+        chips: Vec::new(),
+        certificates: 2,
+        milliseconds: 7,
+    }
+}
+
 fn number() -> DocumentNumber {
     DocumentNumber::parse("XA0000001").unwrap()
 }
@@ -27,16 +38,16 @@ fn a_lease_is_begun_once_and_ended_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
     let lease = lease();
-    assert!(journal.begin(lease, number(), "slot 1").unwrap());
+    assert!(journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap());
     let intent = entry("replace_keys issuer", Moment::Intent);
     journal.notebook(lease).write(&intent).unwrap();
-    assert!(!journal.begin(lease, number(), "slot 1").unwrap());
+    assert!(!journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap());
     assert!(journal.is_touched(lease).unwrap());
     journal.settle(lease).unwrap();
     let untouched = BlankEnd::Untouched {
         cause: "too late".into(),
     };
-    journal.end(lease, untouched, Vec::new(), 0).unwrap();
+    journal.end(lease, ending(untouched)).unwrap();
     let report = journal.next_report().unwrap().unwrap();
     assert!(matches!(report.end, BlankEnd::Spoiled { .. }));
     journal.sent(report.sequence).unwrap();
@@ -68,11 +79,9 @@ fn what_was_in_work_is_spoiled_or_untouched_after_a_restart_and_reported_in_orde
     {
         let mut journal = Journal::open(&path).unwrap();
         for lease in [ended, touched, untouched] {
-            journal.begin(lease, number(), "slot 1").unwrap();
+            journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap();
         }
-        journal
-            .end(ended, BlankEnd::Personalized, Vec::new(), 7)
-            .unwrap();
+        journal.end(ended, ending(BlankEnd::Personalized)).unwrap();
         let mut notebook = journal.notebook(touched);
         notebook.write(&entry("identify", Moment::Outcome)).unwrap();
         notebook
@@ -113,13 +122,11 @@ fn what_was_acknowledged_is_kept_and_sent_again_to_a_centre_that_lacks_it() {
     let mut journal = Journal::open(&path).unwrap();
     for _ in 0..3 {
         let lease = lease();
-        journal.begin(lease, number(), "slot 1").unwrap();
-        journal
-            .end(lease, BlankEnd::Personalized, Vec::new(), 7)
-            .unwrap();
+        journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap();
+        journal.end(lease, ending(BlankEnd::Personalized)).unwrap();
     }
     let open = lease();
-    journal.begin(open, number(), "slot 1").unwrap();
+    journal.begin(open, DOCUMENT, number(), "slot 1").unwrap();
     for sequence in 1..=2 {
         journal.sent(sequence).unwrap();
     }
@@ -191,4 +198,48 @@ fn a_journal_of_the_first_form_goes_on() {
     // A centre that has the first one knows it by what it said then.
     let text = serde_json::to_string(&next).unwrap();
     assert_eq!(text, report(two, 2));
+}
+
+#[test]
+fn what_ended_is_found_again_by_its_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (spoiled, made, other) = (lease(), lease(), lease());
+    {
+        let mut journal = Journal::open(&path).unwrap();
+        let foreign = Uuid::from_u128(8);
+        for (lease, document) in [(spoiled, DOCUMENT), (other, foreign), (made, DOCUMENT)] {
+            journal.begin(lease, document, number(), "left").unwrap();
+        }
+        journal.begin(lease(), DOCUMENT, number(), "open").unwrap();
+        let mut notebook = journal.notebook(spoiled);
+        notebook.write(&entry("identify", Moment::Outcome)).unwrap();
+        notebook
+            .write(&entry("write_file x", Moment::Intent))
+            .unwrap();
+        drop(notebook);
+        journal.settle(spoiled).unwrap();
+        for lease in [other, made] {
+            journal.end(lease, ending(BlankEnd::Personalized)).unwrap();
+        }
+        journal.sent(1).unwrap();
+    }
+    let journal = Journal::open(&path).unwrap();
+    let found = journal.ended(0, &|_, document| document == DOCUMENT);
+    let found = found.unwrap();
+    let leases: Vec<_> = found
+        .iter()
+        .map(|one| (one.sequence, one.lease, &*one.slot))
+        .collect();
+    assert_eq!(leases, [(1, spoiled, "left"), (3, made, "left")]);
+    assert!(matches!(found[0].ending.end, BlankEnd::Spoiled { .. }));
+    assert_eq!(found[0].ending.chips[0].serial.as_deref(), Some("0102"));
+    assert_eq!(found[1].ending.end, BlankEnd::Personalized);
+    assert_eq!(
+        (found[1].ending.certificates, &*found[1].number),
+        (2, "XA0000001")
+    );
+    let later = journal.ended(1, &|lease, _| lease != made).unwrap();
+    assert_eq!(later.len(), 1);
+    assert_eq!(later[0].lease, other);
 }
