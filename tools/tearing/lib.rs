@@ -31,7 +31,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub use case::Tried;
 pub use fault::{Fault, Point, Seam, UnknownFault};
 pub use judge::Verdict;
-pub use matrix::{Choice, Matrix, Progress, in_token};
+pub use matrix::{Choice, Matrix, Progress, Stop, in_token};
 pub use recipe::{RECIPES, Recipe};
 pub use table::{Totals, table};
 pub use world::temporary;

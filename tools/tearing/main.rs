@@ -8,8 +8,10 @@ use clap::{ArgGroup, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tearing::{
-    Choice, Failure, Fault, Matrix, Progress, Totals, Tried, in_token, table, temporary,
+    Choice, Failure, Fault, Matrix, Progress, Stop, Totals, Tried, in_token, table, temporary,
 };
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Tells the process that has a token's folder in its environment.
 const INSIDE: &str = "ZIMOGS_TEARING_INSIDE";
@@ -23,7 +25,8 @@ const SEED: u64 = 20_261_123;
 /// A whole personalization of every chip and document kind that is shipped meets every fault at every
 /// command, journal write, call to the centre and order to the authority. After each the station is
 /// started again, and documents, blanks, certificates, PINs, journals and logs are counted. The exit
-/// code is 5 where anything is lost, there twice or left over.
+/// code is 5 where anything is lost, there twice or left over. Ctrl-C ends the cases under way, and shows
+/// what was tried until then; the exit code is 1 then, if nothing was found.
 ///
 /// Examples: tools/tear --sample 40
 ///           tools/tear --all --json
@@ -97,9 +100,24 @@ fn inside() -> Result<ExitCode, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(std::env::args_os().skip(1)).env(INSIDE, "yes");
     in_token(folder.path(), &mut command)?;
+    // Ctrl-C is for both; this one waits for what the other has to show.
+    let _waits = interrupted(|| {})?;
     let status = command.status()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Has something done at each Ctrl-C, instead of the end, as long as what is returned is there.
+fn interrupted(act: impl Fn() + Send + 'static) -> Result<Runtime, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).enable_all().build()?;
+    let mut interrupts = runtime.block_on(async { signal(SignalKind::interrupt()) })?;
+    runtime.spawn(async move {
+        while interrupts.recv().await.is_some() {
+            act();
+        }
+    });
+    Ok(runtime)
 }
 
 fn workers() -> usize {
@@ -145,24 +163,32 @@ fn tear(arguments: &Arguments) -> Result<ExitCode, Failure> {
             }
         }
     };
-    let matrix = Matrix::found(&choice, workers, &mut watch)?;
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let _listens = interrupted(move || {
+        let told = "stopping: the cases under way are ended first";
+        let _ = writeln!(std::io::stderr(), "{told}");
+        asked.now();
+    })?;
+    let matrix = Matrix::found(&choice, workers, &stop, &mut watch)?;
     let started = Instant::now();
-    let mut all = matrix.run(&choice, &mut watch)?;
+    let mut all = matrix.run(&choice, &stop, &mut watch)?;
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     all.sort_by_key(|tried| (tried.recipe, tried.point));
     let mut out = std::io::stdout();
     match arguments.json {
-        true => writeln!(out, "{}", object(&matrix, &all, seconds)?)?,
+        true => writeln!(out, "{}", object(&matrix, &all, seconds, &stop)?)?,
         false => people(&mut out, &matrix, &all, seconds, &choice)?,
     }
-    Ok(match Totals::of(&all).is_well() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(5),
+    Ok(match (Totals::of(&all).is_well(), stop.is_wanted()) {
+        (true, false) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::FAILURE,
+        (false, _) => ExitCode::from(5),
     })
 }
 
-fn object(matrix: &Matrix, all: &[Tried], seconds: f64) -> Result<String, Failure> {
+fn object(matrix: &Matrix, all: &[Tried], seconds: f64, stop: &Stop) -> Result<String, Failure> {
     let mut object = serde_json::to_value(Totals::of(all))?;
     let bad = all.iter().filter(|tried| !tried.verdict.is_well());
     let bad = bad.map(|tried| {
@@ -170,6 +196,7 @@ fn object(matrix: &Matrix, all: &[Tried], seconds: f64) -> Result<String, Failur
     });
     object["cases"] = matrix.size().into();
     object["seconds"] = seconds.into();
+    object["stopped"] = stop.is_wanted().into();
     object["found"] = bad.collect();
     Ok(object.to_string())
 }

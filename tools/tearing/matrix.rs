@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,6 +99,23 @@ impl Dice {
 /// A case that is to be tried.
 type Case = (Arc<World>, Point);
 
+/// Whether somebody wants it to end: what is under way is ended, and nothing more is begun.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Has it end.
+    pub fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is to end.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The matrix, ready to be tried.
 pub struct Matrix {
     installation: Arc<Installation>,
@@ -158,10 +176,11 @@ impl Matrix {
     /// ([`in_token`]). `workers` cases are tried at once.
     ///
     /// # Errors
-    /// Where a token, a profile or a whole personalization fails.
+    /// Where a token, a profile or a whole personalization fails, and where it was to stop.
     pub fn found(
         choice: &Choice,
         workers: usize,
+        stop: &Stop,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Self, Failure> {
         let installation = Arc::new(Installation::found()?);
@@ -179,8 +198,11 @@ impl Matrix {
                 Err(error) => failure = Some(error),
             }
             watch(Progress::Founded(founded.len(), total));
-            failure.is_none()
+            failure.is_none() && !stop.is_wanted()
         })?;
+        if stop.is_wanted() {
+            return Err("stopped before anything was tried".into());
+        }
         if let Some(error) = failure {
             return Err(error);
         }
@@ -258,13 +280,14 @@ impl Matrix {
         drawn
     }
 
-    /// Tries what was chosen.
+    /// Tries what was chosen, until all of it is or it is to stop.
     ///
     /// # Errors
     /// Where a case cannot be tried; what is found in one is no error.
     pub fn run(
         &self,
         choice: &Choice,
+        stop: &Stop,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<Tried>, Failure> {
         let cases = self.cases(choice);
@@ -282,7 +305,7 @@ impl Matrix {
                 }
                 Err(error) => failure = Some(error),
             }
-            failure.is_none()
+            failure.is_none() && !stop.is_wanted()
         })?;
         match failure {
             Some(error) => Err(error.into()),

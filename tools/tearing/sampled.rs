@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hsm::test_support;
-use tearing::{Choice, Fault, Matrix, RECIPES, Totals, table};
+use tearing::{Choice, Fault, Matrix, RECIPES, Stop, Totals, table};
 
 /// Every fault three times.
 const CASES: usize = 3 * Fault::ALL.len();
@@ -18,8 +18,9 @@ fn wherever_it_is_torn_there_is_one_document_and_every_blank_is_accounted_for() 
             cases: CASES,
             seed: SEED,
         };
-        let matrix = Matrix::found(&choice, WORKERS, &mut |_| {}).unwrap();
-        let tried = matrix.run(&choice, &mut |_| {}).unwrap();
+        let stop = Stop::default();
+        let matrix = Matrix::found(&choice, WORKERS, &stop, &mut |_| {}).unwrap();
+        let tried = matrix.run(&choice, &stop, &mut |_| {}).unwrap();
         let totals = Totals::of(&tried);
         let found: Vec<_> = tried
             .iter()
