@@ -34,6 +34,7 @@ use crate::fault::Fault;
 use crate::inspection::Written;
 use crate::journal::{JournalEntry, Moment};
 use crate::request::{Refusal, Request};
+use crate::resume::{Past, Resumption};
 
 /// Runs one plan against one chip.
 pub struct Executor {
@@ -67,6 +68,12 @@ pub struct Executor {
     /// Whether the files that wait for the chip's keys were asked for.
     lds_asked: bool,
     touched: bool,
+    /// What an earlier run wrote down, and how it is gone on with.
+    past: Past,
+    is_resumed: bool,
+    resumption: Resumption,
+    /// The public keys that the running sealed stage imports, as evidence.
+    sealed_keys: String,
     done: usize,
     total: usize,
     fault: Option<Fault>,
@@ -167,6 +174,10 @@ impl Executor {
             inspecting: false,
             lds_asked: false,
             touched: false,
+            past: Past::default(),
+            is_resumed: false,
+            resumption: Resumption::default(),
+            sealed_keys: String::new(),
             done: 0,
             total,
             fault: None,
@@ -174,6 +185,21 @@ impl Executor {
         };
         executor.identify();
         Ok(executor)
+    }
+
+    /// Goes on where an earlier run of the same plan on the same chip was cut off; `past` is what that
+    /// one wrote down. A chip that cannot be gone on with ends in [`Fault::NotResumed`].
+    #[must_use]
+    pub fn resuming(mut self, past: Past) -> Self {
+        self.is_resumed = !past.is_empty(&self.plan);
+        self.touched = self.is_resumed;
+        self.past = past;
+        self
+    }
+
+    /// Returns whether an earlier run touched the chip.
+    pub fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 
     /// Returns how far it is.

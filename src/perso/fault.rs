@@ -196,6 +196,14 @@ pub enum Fault {
         /// What it said.
         cause: String,
     },
+    /// An earlier run on the chip was cut off where nothing may go on.
+    #[error("the run was cut off, and does not go on at \"{step}\": {cause}; the blank is spoiled")]
+    NotResumed {
+        /// The step, or the sealed stage.
+        step: String,
+        /// Why not.
+        cause: String,
+    },
     /// The journal could not be written.
     #[error(
         "the journal could not be written in \"{step}\": {cause}; no card may be touched without it"

@@ -14,6 +14,7 @@ mod inspect;
 mod inspection;
 mod journal;
 mod request;
+mod resume;
 mod step;
 
 pub use crate::action::{Action, Assignment, Event, Outcome, Progress, Random};
@@ -24,6 +25,7 @@ pub use crate::inspect::{Difference, Domain, Identity, InspectError, Inspector, 
 pub use crate::inspection::{Unaccepted, Written};
 pub use crate::journal::{JournalEntry, Moment};
 pub use crate::request::{Grant, Opening, Refusal, Request};
+pub use crate::resume::Past;
 
 #[cfg(test)]
 mod properties;
@@ -41,6 +43,9 @@ mod examined;
 #[cfg(test)]
 #[path = "../../tests/perso/holders_pins.rs"]
 mod holders_pins;
+#[cfg(test)]
+#[path = "../../tests/perso/resumed.rs"]
+mod resumed;
 #[cfg(test)]
 #[path = "../../tests/perso/schools.rs"]
 mod schools;

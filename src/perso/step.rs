@@ -18,6 +18,7 @@ use crate::action::Random;
 use crate::executor::{Answers, digest_of, host_challenge};
 use crate::fault::Fault;
 use crate::request::Request;
+use crate::resume::PUBLIC_KEY;
 
 /// What a step works with.
 pub(crate) struct StepContext<'a, 'r> {
@@ -61,10 +62,10 @@ pub(crate) fn has_nothing(
     }
 }
 
-/// Begins a step.
+/// Begins a step; `is_again` where it was begun before, and that run was cut off.
 pub(crate) fn begin(
     step: &Step,
-    object: &Object,
+    (object, is_again): (&Object, bool),
     context: &mut StepContext<'_, '_>,
 ) -> Result<Begun, Fault> {
     let spell = |source| Fault::Render {
@@ -145,7 +146,38 @@ pub(crate) fn begin(
         }
         Verb::Inspect => return Err(plan_fault(step, "it has no commands of its own")),
     };
+    let commands = match is_again {
+        true => commands.and_then(|commands| again(step, object, commands, context)),
+        false => commands,
+    };
     commands.map(Begun::Commands).map_err(spell)
+}
+
+/// Returns the commands of a step that was begun before: the chip may say that it has done it. A file
+/// that is there already is selected first, which making it would do.
+fn again(
+    step: &Step,
+    object: &Object,
+    commands: Vec<Rendered>,
+    context: &StepContext<'_, '_>,
+) -> Result<Vec<Rendered>, profile::RenderError> {
+    let known = context.plan.chip.again(step.verb).unwrap_or_default();
+    let mut commands = commands;
+    for command in &mut commands {
+        // What any answer will do for is judged where the step ends.
+        if !command.expect.is_empty() {
+            command.expect.extend(known);
+        }
+    }
+    if step.verb == Verb::WriteFile {
+        let made = context.plan.chip.commands_for(Dialect::CreateFile, object);
+        let select =
+            (context.renderer).operation_in(Dialect::SelectFile, object, &[], context.variables)?;
+        let rest = commands.split_off(made.min(commands.len()));
+        commands.extend(select);
+        commands.extend(rest);
+    }
+    Ok(commands)
 }
 
 /// Ends a step whose commands were all answered as expected.
@@ -211,9 +243,13 @@ pub(crate) fn finish(
             set_public_key(context.variables, name, &public)
                 .map_err(|error| unusable(error.to_string()))?;
             let spki = context.variables.bytes(&format!("key.{name}.spki"));
+            let spki = spki.unwrap_or_default();
             finished
                 .evidence
-                .insert("public_key_sha256", digest_of(spki.unwrap_or_default()));
+                .insert("public_key_sha256", digest_of(spki));
+            finished
+                .evidence
+                .insert(PUBLIC_KEY, hex::encode_upper(spki));
         }
         Verb::RequestCertificate => {
             let unproved = |error: cert::request::RequestError| Fault::Certificate {

@@ -13,6 +13,7 @@ use crate::command_template::CommandTemplate;
 use crate::error::Warning;
 use crate::held_keys::HeldKeys;
 use crate::issuer_channel::ChannelProfile;
+use crate::status_pattern::StatusPattern;
 use crate::template::Template;
 use crate::value::{Scope, Value};
 use crate::vocabulary::{Dialect, Effect, ObjectKind, Verb};
@@ -42,6 +43,7 @@ pub struct ChipProfile {
     pub timing: Timing,
     pub(crate) objects: BTreeMap<(ObjectKind, String), Object>,
     pub(crate) operations: BTreeMap<Dialect, Vec<CommandTemplate>>,
+    pub(crate) again: BTreeMap<Verb, Vec<StatusPattern>>,
     pub(crate) stages: Vec<StageProfile>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -419,6 +421,12 @@ impl ChipProfile {
         }
     }
 
+    /// Returns the status words with which the chip says, where a step is carried out a second time
+    /// because the first was cut off, that it was carried out then; nothing for a step that may not be.
+    pub fn again(&self, verb: Verb) -> Option<&[StatusPattern]> {
+        self.again.get(&verb).map(Vec::as_slice)
+    }
+
     /// Returns how lasting a step is on this chip.
     pub fn effect(&self, verb: Verb, object: &str) -> Effect {
         let detail = self
@@ -467,6 +475,11 @@ impl ChipProfile {
     /// Returns whether the profile has commands of an operation for an object.
     pub fn speaks(&self, operation: Dialect, object: &Object) -> bool {
         !self.commands(operation, object).is_empty()
+    }
+
+    /// Returns how many commands spell an operation for an object.
+    pub fn commands_for(&self, operation: Dialect, object: &Object) -> usize {
+        self.commands(operation, object).len()
     }
 
     /// Returns whether the commands of an operation for an object name this variable.

@@ -51,6 +51,10 @@ pub(crate) struct ChipFile {
     /// What status words mean on this chip.
     #[serde(default)]
     pub status: BTreeMap<Text, String>,
+    /// Which steps may be carried out a second time where the first was cut off, and with which
+    /// status words the chip then says that it was carried out before.
+    #[serde(default)]
+    pub again: BTreeMap<Text, Vec<Text>>,
     /// In which order the chip is personalized.
     pub stages: Vec<Placed<StageFile>>,
     /// How long things take on this chip; only estimates follow from it.

@@ -2,6 +2,7 @@
 //! operation knows, every step has the operations that it needs, and nothing is longer than the
 //! chip takes.
 
+mod again;
 mod channel;
 mod commands;
 mod fits;
@@ -194,9 +195,11 @@ impl Loader<'_> {
             timing,
             objects,
             operations,
+            again: BTreeMap::new(),
             stages: Vec::new(),
             warnings: Vec::new(),
         };
+        profile.again = self.again(&file, &profile)?;
         profile.stages = self.stages(&file, &profile)?;
         for stage in &file.stages {
             self.sealing_is_tight(stage, &file, &profile)?;

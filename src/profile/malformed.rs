@@ -15,7 +15,7 @@ use crate::{ChipProfile, DocumentProfile, Plan, ProfileError, Shelf};
 const BASE: &str = "minimal";
 
 /// The sources whose faults the corpus must reach, each without its own tests.
-const SOURCES: [(&str, &str); 22] = [
+const SOURCES: [(&str, &str); 23] = [
     ("source.rs", include_str!("source.rs")),
     ("template.rs", include_str!("template.rs")),
     ("document.rs", include_str!("document.rs")),
@@ -23,6 +23,7 @@ const SOURCES: [(&str, &str); 22] = [
     ("document_lds/file.rs", include_str!("document_lds/file.rs")),
     ("document_pin.rs", include_str!("document_pin.rs")),
     ("chip_load.rs", include_str!("chip_load.rs")),
+    ("chip_load/again.rs", include_str!("chip_load/again.rs")),
     ("chip_load/channel.rs", include_str!("chip_load/channel.rs")),
     (
         "chip_load/commands.rs",

@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::sync::{Arc, mpsc};
 
-use api::{Actor, Lease, ReportedChip};
+use api::{Actor, JournalLine, Lease, ReportedChip};
 use card::{Channel, Limits};
 use perso::{Assignment, Executor, Fault, Outcome, Progress};
 use profile::{ChipProfile, Plan};
@@ -23,6 +23,7 @@ use crate::error::StationError;
 use crate::event::{Happening, Spent};
 use crate::key_change;
 use crate::parking::SlotParking;
+use crate::resumption::{past_of, settle_keys};
 use crate::slot::{Slot, SlotNotebook};
 
 /// What was done to the chips of one blank.
@@ -85,12 +86,13 @@ impl ChipAtHand {
 }
 
 impl Slot {
-    /// Personalizes the chips of the blank up to the first fault. Whatever happened, `done` names
-    /// every chip that was reached.
+    /// Personalizes the chips of the blank up to the first fault, behind what the `lines` of an earlier
+    /// run say. Whatever happened, `done` names every chip that was reached.
     pub(crate) fn attempt(
         &self,
         actor: &Actor,
         lease: &Lease,
+        lines: Option<&[JournalLine]>,
         done: &mut BlankRun,
     ) -> Result<(), Box<dyn Error>> {
         let mut chips = Vec::new();
@@ -98,7 +100,7 @@ impl Slot {
         // Also behind a chip that fails the others say who they are: else nobody knew what blank
         // it was.
         for plan in self.catalogue.plans(lease)? {
-            match self.reach(plan, lease) {
+            match self.reach(plan, lease, lines) {
                 Ok(mut chip) => {
                     let failed = self.identify(lease, &mut chip);
                     fault = fault.or(failed);
@@ -121,7 +123,12 @@ impl Slot {
     }
 
     /// Opens the reader of a plan's chip.
-    fn reach(&self, plan: Plan, lease: &Lease) -> Result<ChipAtHand, Box<dyn Error>> {
+    fn reach(
+        &self,
+        plan: Plan,
+        lease: &Lease,
+        lines: Option<&[JournalLine]>,
+    ) -> Result<ChipAtHand, Box<dyn Error>> {
         let mut places = self.config.chips.iter();
         let place = places.find(|place| place.product == plan.chip.name);
         let place = place.ok_or_else(|| StationError::NoReader {
@@ -131,7 +138,13 @@ impl Slot {
         let limits = self.limits(&plan, &place.reader, &mut card)?;
         let ledger = AttemptFile::open(&self.shared.attempts)?;
         let chip = Arc::clone(&plan.chip);
-        let channel = Budgeted::new(Meter::new(card.channel), ledger, &chip, None, false);
+        let mut channel = Budgeted::new(Meter::new(card.channel), ledger, &chip, None, false);
+        let mut past = lines.and_then(|lines| past_of(lines, &chip.name));
+        if let Some((serial, past)) = &mut past {
+            channel.account_for(serial, &plan);
+            let mut notebook = self.notebook(lease);
+            settle_keys(&plan, &mut channel, (serial, past), &mut notebook)?;
+        }
         let assignment = Assignment {
             variables: profile::variables(&lease.record),
             subjects: lease.subjects.clone(),
@@ -141,7 +154,10 @@ impl Slot {
         };
         let atr = channel.atr().to_vec();
         let work = match Executor::new(plan, assignment, &atr, system_random()) {
-            Ok(executor) => Work::Open(Box::new(executor)),
+            Ok(executor) => {
+                let past = past.map(|(_, past)| past).unwrap_or_default();
+                Work::Open(Box::new(executor.resuming(past)))
+            }
             Err(fault) => Work::Over(Box::new(Outcome {
                 fault: Some(fault),
                 ..Outcome::default()
@@ -260,7 +276,8 @@ impl Slot {
         let Some(cut_off) = key_change::cut_off(&lines) else {
             return Ok(());
         };
-        let entry = key_change::probe(&chip.chip, &mut chip.channel, &cut_off.chip);
+        let held = key_change::ask(&chip.chip, &mut chip.channel);
+        let entry = held.entry(&cut_off.chip);
         let written = notebook.write(&entry);
         written.map_err(|reason| StationError::Notebook { reason })
     }

@@ -73,7 +73,7 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
     /// # Errors
     /// [`AttemptError::Store`].
     pub(crate) fn identified(&mut self, serial: &str, plan: &Plan) -> Result<(), AttemptError> {
-        self.card = account(&plan.chip, Some(serial));
+        self.account_for(serial, plan);
         let steps = plan.stages.iter().flat_map(|stage| &stage.steps);
         for step in steps.filter(|step| step.verb == Verb::CreatePin) {
             if let Some(rules) = plan.chip.pin_rules(&step.object) {
@@ -81,6 +81,11 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
             }
         }
         Ok(())
+    }
+
+    /// Counts for the chip of this serial number from now on, and forgets nothing of it.
+    pub(crate) fn account_for(&mut self, serial: &str, plan: &Plan) {
+        self.card = account(&plan.chip, Some(serial));
     }
 
     /// Returns the channel beneath.

@@ -91,7 +91,16 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
         if chip.is_none()
             && let Some(serial) = executor.chip().map(str::to_owned)
         {
-            if let Err(error) = channel.identified(&serial, executor.plan()) {
+            let plan = executor.plan();
+            let identified = match executor.is_resumed() {
+                // What was tried on it before counts.
+                true => {
+                    channel.account_for(&serial, plan);
+                    Ok(())
+                }
+                false => channel.identified(&serial, plan),
+            };
+            if let Err(error) = identified {
                 executor.handle(gone(error.to_string()));
             }
             chip = Some(serial);

@@ -7,13 +7,13 @@
 mod ended;
 mod form;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{BlankEnd, Epoch, Hello, JournalLine, LeaseId, Report, ReportedChip};
+use api::{BlankEnd, Epoch, Hello, JournalLine, LeaseId, Report, ReportedChip, cause_of};
 use document::DocumentNumber;
 use jiff::{SignedDuration, Timestamp};
 use perso::{JournalEntry, Moment};
@@ -48,6 +48,18 @@ pub struct PersonsAct {
     /// The slot, where it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
+}
+
+/// A document that is in work, or was when the station stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenRun {
+    pub(crate) lease: LeaseId,
+    /// Its identity at the store; none where an earlier version began it.
+    pub(crate) document: Option<Uuid>,
+    /// The number that it has.
+    pub(crate) number: Option<DocumentNumber>,
+    /// The slot's name.
+    pub(crate) slot: String,
 }
 
 /// Sees every write of a journal: a rehearsal has a full disk there, or ends its station between
@@ -307,7 +319,7 @@ impl Journal {
         Ok(Hello {
             acknowledged: acknowledged.unsigned_abs(),
             last: last.unsigned_abs(),
-            in_work: u64::try_from(self.open_leases()?.len()).unwrap_or(u64::MAX),
+            in_work: u64::try_from(self.open_runs()?.len()).unwrap_or(u64::MAX),
         })
     }
 
@@ -372,41 +384,54 @@ impl Journal {
     /// Ends every document that was in work when the station stopped: a blank on which
     /// something that lasts was begun is spoiled, any other goes back untouched.
     pub fn recover(&mut self) -> Result<usize> {
-        let open = self.open_leases()?;
-        for lease in &open {
-            self.settle(*lease)?;
+        let open = self.open_runs()?;
+        for run in &open {
+            self.settle(run.lease, None)?;
         }
         Ok(open.len())
     }
 
-    /// Returns the leases of the documents that are in work, or were when the station stopped.
-    pub(crate) fn open_leases(&self) -> Result<Vec<LeaseId>> {
-        let open: Vec<String> = self
-            .database
-            .prepare("SELECT lease FROM run WHERE lease NOT IN (SELECT lease FROM outbox) ORDER BY started")
-            .and_then(|mut found| found.query_map([], |row| row.get(0))?.collect())
-            .map_err(at("looking for interrupted documents"))?;
-        let leases = open.iter().map(|lease| Uuid::parse_str(lease));
-        Ok(leases
-            .map(|lease| LeaseId(lease.unwrap_or_default()))
-            .collect())
+    /// Returns the documents that are in work, or were when the station stopped, the longest first.
+    pub(crate) fn open_runs(&self) -> Result<Vec<OpenRun>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let text = |column: &str| row.get::<_, Option<String>>(column);
+            let identity = |column: &str| -> rusqlite::Result<Option<Uuid>> {
+                Ok(text(column)?.and_then(|text| Uuid::parse_str(&text).ok()))
+            };
+            let number = text("number")?;
+            Ok(OpenRun {
+                lease: LeaseId(identity("lease")?.unwrap_or_default()),
+                document: identity("document")?.filter(|document| !document.is_nil()),
+                number: number.and_then(|number| DocumentNumber::parse(&number).ok()),
+                slot: row.get("slot")?,
+            })
+        };
+        self.database
+            .prepare(
+                "SELECT lease, document, number, slot FROM run
+                 WHERE lease NOT IN (SELECT lease FROM outbox) ORDER BY started",
+            )
+            .and_then(|mut found| found.query_map([], read)?.collect())
+            .map_err(at("looking for interrupted documents"))
     }
 
-    /// Ends a document by what was written down of it, and by nothing else.
-    pub fn settle(&mut self, lease: LeaseId) -> Result<()> {
-        let cause = "it was interrupted while it was in work".to_owned();
-        let end = if self.is_touched(lease)? {
-            BlankEnd::Spoiled { cause }
-        } else {
-            BlankEnd::Untouched { cause }
+    /// Ends a document by what was written down of it, and by nothing else; `why` says why nobody goes
+    /// on with it. Returns how it ended.
+    pub fn settle(&mut self, lease: LeaseId, why: Option<&str>) -> Result<BlankEnd> {
+        let cause = "it was interrupted while it was in work";
+        let cause = why.map_or(cause.to_owned(), |why| cause_of(&format!("{cause}: {why}")));
+        let end = match self.is_touched(lease)? {
+            true => BlankEnd::Spoiled { cause },
+            false => BlankEnd::Untouched { cause },
         };
         let ending = Ending {
-            end,
+            end: end.clone(),
             chips: interrupted_chips(&self.lines(lease)?),
             certificates: 0,
             milliseconds: 0,
         };
-        self.end(lease, ending)
+        self.end(lease, ending)?;
+        Ok(end)
     }
 
     /// Returns whether anything that lasts was begun on the chips of a lease.
@@ -463,9 +488,12 @@ fn hold(journal: &Path) -> Result<File> {
 /// Returns the chips that a document's lines name; what passed through their readers is not
 /// known any more.
 fn interrupted_chips(lines: &[JournalLine]) -> Vec<ReportedChip> {
-    let identified = lines.iter().filter(|line| line.step == "identify");
     let evidence = |line: &JournalLine, name: &str| line.evidence.get(name).cloned();
+    // One that was gone on with was identified each time.
+    let mut named = BTreeSet::new();
+    let identified = lines.iter().filter(|line| line.step == "identify");
     identified
+        .filter(|line| named.insert((evidence(line, "product"), evidence(line, "chip"))))
         .map(|line| ReportedChip {
             interface: evidence(line, "interface").unwrap_or_default(),
             product: evidence(line, "product").unwrap_or_default(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use api::{JournalLine, LeaseId};
 use card::Channel;
 use perso::{Inspector, JournalEntry, Moment};
-use profile::{ChipProfile, Verb};
+use profile::{ChipProfile, Step, Verb};
 use reader::LOOKING;
 
 use crate::catalogue::Catalogue;
@@ -48,46 +48,95 @@ pub(crate) fn cut_off(lines: &[JournalLine]) -> Option<CutOff> {
     })
 }
 
+/// Whether a chip holds a key set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Held {
+    There,
+    NotThere,
+    /// Nothing but an attempt would tell.
+    NotAsked,
+    /// It did not say.
+    NotKnown(String),
+}
+
+/// Which of its profile's key sets a chip holds.
+pub(crate) struct HeldKeys(Vec<(String, u8, Held)>);
+
 /// Asks a chip which of its profile's key sets it holds. It is asked for challenges that nobody
 /// answers, so that no attempt is used; where nothing but an attempt would tell, it is not asked.
-pub(crate) fn probe(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> JournalEntry {
-    let mut evidence = BTreeMap::from([("chip", serial.to_owned())]);
+pub(crate) fn ask(chip: &ChipProfile, channel: &mut dyn Channel) -> HeldKeys {
     // Whatever channel was open is not any more.
     let reset = channel.reset();
     let mut inspector = Inspector::new(chip, channel);
     let sets = chip.channel.keys.iter().map(|(name, set)| {
-        if !set.protocol.is_global_platform() {
-            return format!(
-                "{name} not asked: only an attempt would tell, and the chip counts those"
-            );
-        }
-        let version = set.version;
-        let found = match (&reset, inspector.takes_keys(name)) {
-            (Err(error), _) => format!("not known: {error}"),
-            (Ok(_), Ok(true)) => "there".to_owned(),
-            (Ok(_), Ok(false)) => "not there".to_owned(),
-            (Ok(_), Err(error)) => format!("not known: {error}"),
+        let held = match &reset {
+            _ if !set.protocol.is_global_platform() => Held::NotAsked,
+            Err(error) => Held::NotKnown(error.to_string()),
+            Ok(_) => match inspector.takes_keys(name) {
+                Ok(true) => Held::There,
+                Ok(false) => Held::NotThere,
+                Err(error) => Held::NotKnown(error.to_string()),
+            },
         };
-        format!("{name} (version {version:02X}) {found}")
+        (name.clone(), set.version, held)
     });
-    let found = sets.collect::<Vec<_>>().join("; ");
-    evidence.insert("key-sets", found);
-    JournalEntry {
-        step: STEP.into(),
-        moment: Moment::Outcome,
-        evidence,
+    HeldKeys(sets.collect())
+}
+
+impl HeldKeys {
+    /// Returns what is written down of it.
+    pub(crate) fn entry(&self, serial: &str) -> JournalEntry {
+        let sets = self.0.iter().map(|(name, version, held)| match held {
+            Held::There => format!("{name} (version {version:02X}) there"),
+            Held::NotThere => format!("{name} (version {version:02X}) not there"),
+            Held::NotKnown(why) => format!("{name} (version {version:02X}) not known: {why}"),
+            Held::NotAsked => {
+                format!("{name} not asked: only an attempt would tell, and the chip counts those")
+            }
+        });
+        let found = sets.collect::<Vec<_>>().join("; ");
+        JournalEntry {
+            step: STEP.into(),
+            moment: Moment::Outcome,
+            evidence: BTreeMap::from([("chip", serial.to_owned()), ("key-sets", found)]),
+        }
+    }
+
+    /// Tells whether a change was carried out that was done under the keys `under`; nothing where the
+    /// chip does not say so clearly.
+    pub(crate) fn tells(&self, change: &Step, under: Option<&str>) -> Option<bool> {
+        let is_there = |name: &str| {
+            let (.., held) = self.0.iter().find(|(known, ..)| known == name)?;
+            match held {
+                Held::There => Some(true),
+                Held::NotThere => Some(false),
+                Held::NotAsked | Held::NotKnown(_) => None,
+            }
+        };
+        let named = is_there(&change.object)?;
+        match change.verb {
+            Verb::AddKeys => Some(named),
+            Verb::RemoveKeys => Some(!named),
+            // One of the two, or it is half of a change.
+            Verb::ReplaceKeys => (is_there(under?)? != named).then_some(named),
+            _ => None,
+        }
     }
 }
 
-/// Asks the chips whose keys were being changed when the station stopped, where they are still in
-/// a reader of its slots.
+/// Asks the chips whose keys were being changed under these leases, where they are still in a reader of
+/// the station's slots.
 pub(crate) fn probe_interrupted(
     journal: &mut Journal,
+    leases: &[LeaseId],
     readers: &dyn ReaderService,
     slots: &[SlotConfig],
     catalogue: &Catalogue,
 ) -> Result<(), StationError> {
-    for (lease, cut_off) in interrupted(journal)? {
+    for lease in leases {
+        let Some(cut_off) = cut_off(&journal.lines(*lease)?) else {
+            continue;
+        };
         let places = slots.iter().flat_map(|slot| &slot.chips);
         let places = places.filter(|place| place.product == cut_off.product);
         let entry = match catalogue.chip(&cut_off.product) {
@@ -95,7 +144,7 @@ pub(crate) fn probe_interrupted(
                 .filter_map(|place| readers.open(&place.reader, LOOKING).ok())
                 .find_map(|mut card| {
                     is_chip(&chip, &mut *card.channel, &cut_off.chip)
-                        .then(|| probe(&chip, &mut *card.channel, &cut_off.chip))
+                        .then(|| ask(&chip, &mut *card.channel).entry(&cut_off.chip))
                 }),
             Err(_) => None,
         };
@@ -114,24 +163,15 @@ pub(crate) fn probe_interrupted(
         }
         });
         journal
-            .notebook(lease)
+            .notebook(*lease)
             .write(&entry)
             .map_err(|reason| StationError::Notebook { reason })?;
     }
     Ok(())
 }
 
-fn interrupted(journal: &Journal) -> Result<Vec<(LeaseId, CutOff)>, StationError> {
-    let mut found = Vec::new();
-    for lease in journal.open_leases()? {
-        if let Some(cut_off) = cut_off(&journal.lines(lease)?) {
-            found.push((lease, cut_off));
-        }
-    }
-    Ok(found)
-}
-
-fn is_chip(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> bool {
+/// Returns whether the chip behind a channel is the one of this serial number.
+pub(crate) fn is_chip(chip: &ChipProfile, channel: &mut dyn Channel, serial: &str) -> bool {
     let identity = Inspector::new(chip, channel).identify();
     identity.is_ok_and(|identity| identity.serial.as_deref() == Some(serial))
 }

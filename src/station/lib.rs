@@ -28,6 +28,7 @@ mod outbox;
 mod parking;
 mod readers;
 mod remote;
+mod resumption;
 mod shift;
 mod slot;
 mod station;
@@ -42,7 +43,9 @@ pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};
 pub use journal::{EndedBlank, Ending, Journal, KEPT, PersonsAct, WriteWatch};
-pub use local::{CentreView, Entry, Local, LocalClient, LocalError, Overview, serve_local};
+pub use local::{
+    Act, CentreView, Confirmation, Entry, Local, LocalClient, LocalError, Overview, serve_local,
+};
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
 pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};

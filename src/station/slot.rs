@@ -2,12 +2,11 @@
 //! nothing else.
 
 use std::cell::Cell;
-use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{Actor, ApiError, BlankEnd, Lease, LeaseRequest, cause_of};
+use api::{Actor, ApiError, BlankEnd, JournalLine, Lease, LeaseRequest, cause_of};
 use card::{Channel, Limits};
 use perso::Inspector;
 use profile::Plan;
@@ -19,9 +18,9 @@ use tracing::Instrument;
 
 use crate::blank::BlankRun;
 use crate::catalogue::Catalogue;
-use crate::error::StationError;
+use crate::error::{StationError, chain};
 use crate::event::{Event, Happening};
-use crate::journal::{Ending, Journal};
+use crate::journal::{Ending, Journal, OpenRun};
 use crate::order::Order;
 use crate::outbox;
 use crate::readers::{CardWatch, HeldCard};
@@ -30,7 +29,7 @@ use crate::station::{Shared, SlotConfig};
 /// How long one wait for a card lasts before the slot looks whether it should stop.
 const CARD_WAIT: Duration = Duration::from_secs(3600);
 /// How long the other chips of a blank may take to answer once the first did.
-const OTHERS_WAIT: Duration = Duration::from_secs(3);
+pub(crate) const OTHERS_WAIT: Duration = Duration::from_secs(3);
 /// How long a slot with a blank and no work waits before it asks again.
 const WORK_WAIT: Duration = Duration::from_millis(500);
 
@@ -38,6 +37,9 @@ const WORK_WAIT: Duration = Duration::from_millis(500);
 pub(crate) struct Slot {
     pub(crate) config: SlotConfig,
     pub(crate) order: Arc<Order>,
+    /// The document that was in work here when the station stopped, until it is decided what becomes
+    /// of it.
+    pub(crate) interrupted: Cell<Option<OpenRun>>,
     /// What was told last, so that it is not told again.
     pub(crate) said: Cell<Option<Happening>>,
     pub(crate) shared: Arc<Shared>,
@@ -60,7 +62,7 @@ impl Slot {
         self.said.set(Some(happening));
     }
 
-    fn stopping(&self) -> bool {
+    pub(crate) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
@@ -92,7 +94,7 @@ impl Slot {
     }
 
     /// Waits a little, or until the station stops.
-    fn pause(&self) {
+    pub(crate) fn pause(&self) {
         let (lock, wake) = &self.shared.wake;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         // Woken early or not, the caller looks again at what it waits for.
@@ -100,7 +102,7 @@ impl Slot {
     }
 
     /// Returns in whose name the slot works now, or tells why it does not.
-    fn on_shift(&self) -> Option<Actor> {
+    pub(crate) fn on_shift(&self) -> Option<Actor> {
         let hindrance = self.shared.hindrance.lock();
         let hindrance = hindrance.unwrap_or_else(PoisonError::into_inner).clone();
         let actor = self.shared.shift.actor();
@@ -121,7 +123,20 @@ impl Slot {
             return Ok(());
         };
         let stop = || self.stopping() || self.on_shift().as_ref() != Some(&actor);
-        self.reconcile(&actor)?;
+        if let Err(error) = self.reconcile(&actor) {
+            let is_set_back = matches!(
+                error,
+                StationError::Reconciling | StationError::Behind { .. }
+            );
+            // A centre that is restored waits for every lease to be reported.
+            if is_set_back && let Some(run) = self.interrupted.take() {
+                self.give_up(&actor, &run, "the centre was restored meanwhile")?;
+            }
+            return Err(error);
+        }
+        if let Some(run) = self.interrupted.take() {
+            return self.go_on(readers, &actor, run);
+        }
         self.tell(Happening::WaitingForCard);
         // The chips of one blank come and go together: the first one's reader tells.
         let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
@@ -141,20 +156,7 @@ impl Slot {
         };
         let done = match self.lease(&actor, &stop, &here) {
             Ok(None) => return Ok(()),
-            Ok(Some(lease)) => {
-                // What is done for this document, here and at the centre, is one trace.
-                let slot = &*self.config.name;
-                let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
-                let _in_hand = self.shared.shift.take_in_hand(slot, &actor.person);
-                issuance.in_scope(|| {
-                    self.personalize(&actor, &lease)?;
-                    match self.send_reports(&actor) {
-                        // It is in the outbox, and goes before anything else is begun.
-                        Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(()),
-                        sent => sent,
-                    }
-                })
-            }
+            Ok(Some(lease)) => self.make(&actor, &lease, None),
             // It is about this blank, which lies there until somebody takes it out.
             Err(StationError::Centre(
                 error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
@@ -162,18 +164,53 @@ impl Slot {
             Err(error @ StationError::Unread { .. }) => Err(error),
             Err(error) => return Err(error),
         };
+        self.leave(readers, (reader, insertion), done, false)
+    }
+
+    /// Waits until the blank is taken out: whatever happened, it is not begun a second time, unless it
+    /// serves for another document.
+    pub(crate) fn leave(
+        &self,
+        readers: &dyn CardWatch,
+        (reader, insertion): (&str, Insertion),
+        done: Result<(), StationError>,
+        serves_again: bool,
+    ) -> Result<(), StationError> {
         if let Err(error) = done {
             self.tell(told(&error));
+        } else if serves_again {
+            return Ok(());
         }
-        // Whatever happened: this blank is not begun a second time.
         let stop = || self.stopping();
         while !stop() && !readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)? {}
         Ok(())
     }
 
+    /// Makes the document of a lease, and reports it; `lines` is what an earlier run wrote down, which
+    /// was cut off.
+    pub(crate) fn make(
+        &self,
+        actor: &Actor,
+        lease: &Lease,
+        lines: Option<&[JournalLine]>,
+    ) -> Result<(), StationError> {
+        // What is done for this document, here and at the centre, is one trace.
+        let slot = &*self.config.name;
+        let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
+        let _in_hand = self.shared.shift.take_in_hand(slot, &actor.person);
+        issuance.in_scope(|| {
+            self.personalize(actor, lease, lines)?;
+            match self.send_reports(actor) {
+                // It is in the outbox, and goes before anything else is begun.
+                Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(()),
+                sent => sent,
+            }
+        })
+    }
+
     /// Waits until each of the blank's other chips answers in its reader too. One that does not come
     /// is the blank's fault, and is found when its reader is opened.
-    fn wait_for_others(
+    pub(crate) fn wait_for_others(
         &self,
         readers: &dyn CardWatch,
         insertion: Insertion,
@@ -272,7 +309,12 @@ impl Slot {
         Ok(serials)
     }
 
-    fn personalize(&self, actor: &Actor, lease: &Lease) -> Result<(), StationError> {
+    fn personalize(
+        &self,
+        actor: &Actor,
+        lease: &Lease,
+        lines: Option<&[JournalLine]>,
+    ) -> Result<(), StationError> {
         self.order.take_up();
         let number = lease.record.number.to_string();
         self.tell(Happening::Started {
@@ -282,12 +324,13 @@ impl Slot {
         });
         let (document, named) = (lease.identity, lease.record.number);
         let slot = &self.config.name;
-        if !self.journal().begin(lease.id, document, named, slot)? {
-            return self.journal().settle(lease.id);
+        let is_new = self.journal().begin(lease.id, document, named, slot)?;
+        if !is_new && lines.is_none() {
+            return self.journal().settle(lease.id, None).map(drop);
         }
         let started = Instant::now();
         let mut done = BlankRun::default();
-        let failure = self.attempt(actor, lease, &mut done).err();
+        let failure = self.attempt(actor, lease, lines, &mut done).err();
         let failure = failure.map(|error| cause_of(&chain(error.as_ref())));
         let end = match failure {
             None => BlankEnd::Personalized,
@@ -340,7 +383,7 @@ impl Slot {
     }
 
     /// Sends what is in the outbox, in order. What cannot be sent now stays.
-    fn send_reports(&self, actor: &Actor) -> Result<(), StationError> {
+    pub(crate) fn send_reports(&self, actor: &Actor) -> Result<(), StationError> {
         // One slot sends at a time, so that the order holds; the journal stays free.
         let _turn = self.turn();
         let shared = &self.shared;
@@ -384,16 +427,4 @@ fn told(error: &StationError) -> Happening {
         StationError::Reader(_) => Happening::OutOfService { reason },
         _ => Happening::NeedsPerson { reason },
     }
-}
-
-/// Returns an error with all its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

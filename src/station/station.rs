@@ -23,6 +23,7 @@ use crate::journal::{EndedBlank, Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
 use crate::readers::ReaderService;
+use crate::resumption::{self, Sorted};
 use crate::shift::Shift;
 use crate::slot::Slot;
 use crate::surroundings::Surroundings;
@@ -100,7 +101,9 @@ pub struct Station {
 }
 
 impl Station {
-    /// Starts a station: first it settles what was interrupted, then its slots work.
+    /// Starts a station: first it identifies the cards of the documents that were in work when it
+    /// stopped, and settles those that are not where they were; then its slots work, and go on with the
+    /// others.
     ///
     /// # Errors
     /// [`StationError::Journal`] when there is no safe memory; [`StationError::Thread`].
@@ -129,13 +132,15 @@ impl Station {
         } = surroundings;
         let mut journal = Journal::open_watched(&config.journal, writes)?;
         let (slots, catalogue) = (&config.slots, &config.catalogue);
-        key_change::probe_interrupted(&mut journal, &*readers, slots, catalogue)?;
-        let interrupted = journal.recover()?;
-        if interrupted > 0 {
-            tracing::warn!(
-                interrupted,
-                "documents were in work when the station stopped; they are accounted now"
-            );
+        let Sorted {
+            mut to_go_on,
+            to_settle,
+        } = resumption::sort(&journal, &*readers, slots, catalogue)?;
+        let leases: Vec<_> = to_settle.iter().map(|(run, _)| run.lease).collect();
+        key_change::probe_interrupted(&mut journal, &leases, &*readers, slots, catalogue)?;
+        for (run, why) in to_settle {
+            let end = journal.settle(run.lease, Some(&why))?;
+            tracing::warn!(slot = run.slot, lease = %run.lease, ?end, "a document was in work when the station stopped");
         }
         let journal = Arc::new(Mutex::new(journal));
         let (events, _) = broadcast::channel(EVENTS);
@@ -170,6 +175,7 @@ impl Station {
             let slot = Slot {
                 config: config_of_slot,
                 order,
+                interrupted: Cell::new(to_go_on.remove(&name)),
                 said: Cell::default(),
                 shared: station.shared.clone(),
                 journal: journal.clone(),

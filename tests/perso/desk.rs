@@ -30,7 +30,8 @@ use vcard::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Action, Assignment, Event, Executor, Grant, JournalEntry, Opening, Outcome, Refusal, Request,
+    Action, Assignment, Event, Executor, Grant, JournalEntry, Opening, Outcome, Past, Refusal,
+    Request,
 };
 
 /// The shipped chip profile of the Latvian eID.
@@ -117,6 +118,10 @@ pub(crate) struct Desk {
     pub(crate) limits: Limits,
     sealed: Option<Secured>,
     pub(crate) mistake: Mistake,
+    /// The certificates that were issued, by public key: one key has one.
+    issued: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What an earlier run wrote down, which this one goes on with.
+    pub(crate) past: Past,
     challenges: u64,
 }
 
@@ -210,6 +215,8 @@ impl Desk {
             limits,
             sealed: None,
             mistake: Mistake::None,
+            issued: BTreeMap::new(),
+            past: Past::default(),
             challenges: 0,
         }
     }
@@ -276,7 +283,7 @@ impl Desk {
         let random = Box::new(|bytes: &mut [u8]| openssl::rand::rand_bytes(bytes).unwrap());
         let mut executor = match Executor::new(self.plan.clone(), assignment, channel.atr(), random)
         {
-            Ok(executor) => executor,
+            Ok(executor) => executor.resuming(self.past.clone()),
             Err(fault) => {
                 return Outcome {
                     fault: Some(fault),
@@ -571,6 +578,10 @@ impl Desk {
             request.verify(&key).unwrap(),
             "openssl accepts the chip's proof of possession"
         );
+        let spki = key.public_key_to_der().unwrap();
+        if let Some(issued) = self.issued.get(&spki) {
+            return issued.clone();
+        }
         let mut builder = X509Builder::new().unwrap();
         self.challenges += 1;
         let serial = BigNum::from_u32(u32::try_from(self.challenges).unwrap())
@@ -597,7 +608,9 @@ impl Desk {
             .sign(&self.authority, MessageDigest::sha384())
             .unwrap();
         let certificate: X509 = builder.build();
-        certificate.to_der().unwrap()
+        let certificate = certificate.to_der().unwrap();
+        self.issued.insert(spki, certificate.clone());
+        certificate
     }
 }
 

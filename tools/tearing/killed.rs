@@ -152,6 +152,8 @@ fn a_killed_station_goes_on_with_the_same_journal_and_the_same_card() {
         writeln!(second.hears, "{JUDGE}").unwrap();
         let said = second.hear(&[FOUND, WELL]);
         assert_eq!(said, WELL, "{name}");
+        // It went on with the blank that lay there.
+        assert_eq!(blank, 1, "{name}");
         second.end();
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use card::Status;
 use card::gp::initialize_update;
 use profile::{Dialect, ObjectKind, Protection, Rendered, Renderer, Stage, Value, Variables, Verb};
 
@@ -12,6 +13,7 @@ use crate::fault::Fault;
 use crate::inspection::Written;
 use crate::journal::Moment;
 use crate::request::{Opening, Request};
+use crate::resume::Resumption;
 use crate::step::{Begun, StepContext, begin, finish, has_nothing, known_digits};
 
 /// The most bytes of a chip's serial number that the books take.
@@ -23,7 +25,13 @@ impl Executor {
     pub(super) fn enter_stage(&mut self, stage: &Stage) -> Result<(), Fault> {
         self.entered = true;
         self.channel = ChannelState::Closed;
-        self.pending = (0..stage.steps.len()).collect();
+        let Some(steps) = self.resumption.steps(self.stage, stage) else {
+            self.pending.clear();
+            self.done += stage.steps.len();
+            return Ok(());
+        };
+        self.done += stage.steps.len() - steps.len();
+        self.pending = steps.into();
         if !self.position.is_selected(&stage.select) {
             let application = self.object(ObjectKind::Application, &stage.select)?;
             self.running = Some(Running::Select);
@@ -89,10 +97,10 @@ impl Executor {
 
     fn ask_to_seal(&mut self, stage: &Stage, opening: Option<Opening>) {
         self.awaiting_grant = true;
-        let pins = stage.carries.iter();
-        let pins = pins.map(|pin| {
-            let digits = Value::Bytes(known_digits(&self.variables, pin));
-            (pin.clone(), digits)
+        let pins = stage.carries.iter().filter_map(|pin| {
+            let digits = known_digits(&self.variables, pin);
+            // One that died with the process is not told; it may not be needed.
+            (!digits.is_empty()).then(|| (pin.clone(), Value::Bytes(digits)))
         });
         let pins = pins.collect();
         self.ask(
@@ -177,9 +185,10 @@ impl Executor {
         self.answers = Answers::default();
         let protection = self.protection();
         let name = step.name();
+        let is_again = self.resumption.is_again(self.stage, index);
         let begun = begin(
             step,
-            &object,
+            (&object, is_again),
             &mut StepContext {
                 plan: &self.plan,
                 variables: &mut self.variables,
@@ -320,6 +329,7 @@ impl Executor {
             .set("chip.serial", Value::text(serial.clone()));
         self.chip = Some(serial);
         self.position.lost();
+        self.take_up()?;
         let evidence = BTreeMap::from([
             ("interface", self.plan.chip.interface.to_string()),
             ("product", self.plan.chip.name.clone()),
@@ -328,6 +338,17 @@ impl Executor {
         self.note("identify".into(), Moment::Outcome, evidence);
         self.awaiting_grant = true;
         self.ask(Asked::Claim, Request::Claim);
+        Ok(())
+    }
+
+    /// Takes up what an earlier run wrote down of this chip, if there was one.
+    fn take_up(&mut self) -> Result<(), Fault> {
+        let plan = self.plan.clone();
+        let past = std::mem::take(&mut self.past);
+        self.resumption = Resumption::plan(&plan, &past)?;
+        for (key, spki) in past.public_keys(&plan) {
+            self.imported(&key, &spki)?;
+        }
         Ok(())
     }
 
@@ -391,7 +412,7 @@ impl Executor {
                 renderer: Renderer::new(&plan.chip, &self.limits, protection),
             },
         )?;
-        if step.verb == Verb::Install {
+        if step.verb == Verb::Install && answers.last == Some(Status::OK) {
             // A new dedicated file is the current one (ISO/IEC 7816-9 §6.2).
             self.position.entered(&step.object);
         }

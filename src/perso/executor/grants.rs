@@ -11,6 +11,7 @@ use crate::channel::{Authenticate, ChannelState};
 use crate::fault::Fault;
 use crate::journal::Moment;
 use crate::request::Grant;
+use crate::resume::PUBLIC_KEYS;
 use crate::step::challenge_variable;
 
 /// The least bytes of a challenge: fewer could have been signed before.
@@ -43,6 +44,10 @@ impl Executor {
             (Asked::Seal, Grant::Sealed { commands, publics }) => {
                 self.awaiting_grant = false;
                 self.begins(self.stage_name());
+                let written = publics.iter();
+                let written =
+                    written.map(|(key, spki)| format!("{key}={}", hex::encode_upper(spki)));
+                self.sealed_keys = written.collect::<Vec<_>>().join(" ");
                 for (key, spki) in publics {
                     self.imported(&key, &spki)?;
                 }
@@ -63,7 +68,13 @@ impl Executor {
                 self.awaiting_grant = false;
                 self.done += self.pending.len();
                 self.pending.clear();
-                self.note(self.stage_name(), Moment::Outcome, BTreeMap::new());
+                let keys = std::mem::take(&mut self.sealed_keys);
+                let keys = (!keys.is_empty()).then_some((PUBLIC_KEYS, keys));
+                self.note(
+                    self.stage_name(),
+                    Moment::Outcome,
+                    keys.into_iter().collect(),
+                );
                 Ok(())
             }
             (
@@ -144,7 +155,7 @@ impl Executor {
     }
 
     /// Notes a key pair that the centre made, whose public key the chip's files may hold.
-    fn imported(&mut self, key: &str, spki: &[u8]) -> Result<(), Fault> {
+    pub(super) fn imported(&mut self, key: &str, spki: &[u8]) -> Result<(), Fault> {
         let unusable = |cause: String| Fault::Certificate {
             key: key.to_owned(),
             cause: format!("the imported public key cannot be used: {cause}"),

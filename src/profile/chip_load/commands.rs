@@ -139,7 +139,7 @@ impl Loader<'_> {
         }
     }
 
-    fn status_pattern(&self, text: &Text) -> Checked<StatusPattern> {
+    pub(super) fn status_pattern(&self, text: &Text) -> Checked<StatusPattern> {
         text.get_ref().parse().or_else(|_| {
             self.fault(
                 text.span(),

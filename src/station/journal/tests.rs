@@ -43,7 +43,7 @@ fn a_lease_is_begun_once_and_ended_once() {
     journal.notebook(lease).write(&intent).unwrap();
     assert!(!journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap());
     assert!(journal.is_touched(lease).unwrap());
-    journal.settle(lease).unwrap();
+    journal.settle(lease, None).unwrap();
     let untouched = BlankEnd::Untouched {
         cause: "too late".into(),
     };
@@ -164,7 +164,7 @@ fn what_was_acknowledged_is_kept_and_sent_again_to_a_centre_that_lacks_it() {
     drop(journal);
     let mut journal = Journal::open(&path).unwrap();
     assert_eq!(journal.epoch().unwrap(), Some(epoch));
-    journal.settle(open).unwrap();
+    journal.settle(open, None).unwrap();
     assert_eq!(waiting(&journal), Some(4));
 }
 
@@ -218,7 +218,7 @@ fn what_ended_is_found_again_by_its_document() {
             .write(&entry("write_file x", Moment::Intent))
             .unwrap();
         drop(notebook);
-        journal.settle(spoiled).unwrap();
+        journal.settle(spoiled, None).unwrap();
         for lease in [other, made] {
             journal.end(lease, ending(BlankEnd::Personalized)).unwrap();
         }
