@@ -48,7 +48,7 @@ pub enum StationError {
     #[error(transparent)]
     Reader(#[from] reader::ReaderError),
     /// The centre refused, or could not be reached.
-    #[error("the centre: {0}")]
+    #[error("the centre")]
     Centre(#[from] api::ApiError),
     /// The centre was restored, and gives no work yet.
     #[error(
@@ -127,4 +127,20 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let reason = "blank B-1 is of another article".to_owned();
+        let error = StationError::from(api::ApiError::NotOneBlank {
+            reason: reason.clone(),
+        });
+        let said = chain(&error);
+        assert_eq!(said.matches(&reason).count(), 1, "{said}");
+        assert!(said.starts_with("the centre: "), "{said}");
+    }
 }

@@ -33,6 +33,7 @@ mod shift;
 mod slot;
 mod station;
 mod surroundings;
+mod wiped;
 
 pub use board::{Board, Bottleneck, Pace, SlotState, SlotView};
 pub use bridge::{Bridge, Parking, Patience};

@@ -39,7 +39,7 @@ use crate::event::Event;
 use crate::remote::RemoteCentre;
 use crate::station::Station;
 
-pub use client::{Entry, LocalClient, LocalError};
+pub use client::{Act, Confirmation, Entry, LocalClient, LocalError};
 pub use overview::{CentreView, Overview};
 
 use problem::LocalProblem;

@@ -29,6 +29,8 @@ use thiserror::Error;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
+use crate::wiped::{Wiped, taken};
+
 /// The longest answer that is read, in bytes: a lease with its portraits is the longest.
 const MAX_ANSWER: usize = 8 << 20;
 /// How long it may take until the server is reached.
@@ -233,7 +235,7 @@ impl RemoteCentre {
         }
         let mut asked = self.client.request(method, address).headers(headers);
         if !body.is_empty() {
-            asked = asked.body(body.to_vec());
+            asked = asked.body(Wiped::from(body).into_bytes());
         }
         let away = |reason| ApiError::Unavailable { reason };
         let response = asked.send().await.map_err(|error| away(said(&error)))?;
@@ -278,15 +280,17 @@ impl RemoteCentre {
         request: &impl Serialize,
     ) -> Result<T, ApiError> {
         let address = self.address(method)?;
-        let body = Zeroizing::new(serde_json::to_vec(request).map_err(|_| ApiError::Invalid {
+        let body = Wiped::new(serde_json::to_vec(request).map_err(|_| ApiError::Invalid {
             reason: "the request does not encode".to_owned(),
         })?);
+        // Each repetition shares it.
+        let body = body.into_bytes();
         self.insist(|| {
             let mut asked = self
                 .client
                 .post(address.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body.to_vec());
+                .body(body.clone());
             let trace = (self.traceparent)().and_then(|trace| HeaderValue::from_str(&trace).ok());
             if let Some(trace) = trace {
                 asked = asked.header(wire::TRACEPARENT, trace);
@@ -394,7 +398,7 @@ async fn body_of(mut response: reqwest::Response) -> Result<Option<Zeroizing<Vec
         if body.len() + chunk.len() > MAX_ANSWER {
             return Ok(None);
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&taken(chunk));
     }
     Ok(Some(body))
 }

@@ -54,6 +54,14 @@ impl Desk {
         (status.parse().unwrap(), body)
     }
 
+    /// Signs somebody in; returns the session's token.
+    fn sign_in(&self, account: &str) -> String {
+        let shown = json!({ "account": account, "password": PASSWORD }).to_string();
+        let (status, inside) = self.ask("POST", "/v1/sign-ins", &["--json", &shown]);
+        assert_eq!((status, &inside["state"]), (200, &json!("signed-in")));
+        inside["token"].as_str().unwrap().to_owned()
+    }
+
     fn done(&self, method: &str, path: &str) {
         let (status, body) = self.ask(method, path, &[]);
         assert_eq!(status, 204, "{method} {path}: {body}");
@@ -118,7 +126,7 @@ impl Scene {
         let demo = judged();
         order(&demo, folder.path());
         let served = Served::start(&demo, "127.0.0.1:0");
-        enrol(&demo, &served);
+        enrol(&demo, &served, "operator");
         Some(Self {
             folder,
             farm,
@@ -161,10 +169,10 @@ fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
     .unwrap();
 }
 
-/// Gives the operator's account a password.
-fn enrol(demo: &Demo, served: &Served) {
-    let issued = told(&mut demo.central(&["user", "code", "operator", "--json"]));
-    let body = json!({ "account": "operator", "code": issued["code"], "password": PASSWORD });
+/// Gives an account a password.
+fn enrol(demo: &Demo, served: &Served, account: &str) {
+    let issued = told(&mut demo.central(&["user", "code", account, "--json"]));
+    let body = json!({ "account": account, "code": issued["code"], "password": PASSWORD });
     let options = ["--json".to_owned(), body.to_string()];
     let options: Vec<_> = options.iter().map(String::as_str).collect();
     let (status, said) = curl(demo, served, "/v1/enrolments", &options);
@@ -232,10 +240,7 @@ fn a_station_from_its_first_shift_to_its_last() {
         assert_eq!(desk.ask("POST", other_form, &plain).0, 400, "{other_form}");
     }
 
-    let shown = json!({ "account": "operator", "password": PASSWORD }).to_string();
-    let (status, inside) = desk.ask("POST", "/v1/sign-ins", &["--json", &shown]);
-    assert_eq!((status, &inside["state"]), (200, &json!("signed-in")));
-    desk.token = inside["token"].as_str().unwrap().to_owned();
+    desk.token = desk.sign_in("operator");
     desk.done("POST", "/v1/station/shift");
     desk.slot(&["waiting-for-card"]);
     assert_eq!(desk.overview()["shift"], "operator");
@@ -314,6 +319,107 @@ fn a_station_from_its_first_shift_to_its_last() {
     let gone = text(&mut station(&["status"]));
     assert!(gone.contains("not running"), "{gone}");
     drop(served);
+}
+
+/// What people do at the centre from the station, by commands of their own.
+#[test]
+fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
+    let Some(scene) = Scene::set() else { return };
+    let (demo, served) = (&scene.demo, &scene.served);
+    for account in ["quality", "stock-keeper"] {
+        enrol(demo, served, account);
+    }
+    let at = At::enrolled(demo, "riga-5");
+    set_up(demo, &at, &served.address, &scene.farm.readers()[0]);
+    let mut serve = zimogs();
+    serve.args(["station", "serve", "--json", "--folder"]);
+    serve.arg(at.folder());
+    serve.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
+    let daemon = Served::run(&mut serve);
+    // Commands find it by station.toml.
+    let setup = at.folder().join("station.toml");
+    let written = fs::read_to_string(&setup).unwrap();
+    fs::write(&setup, written.replace("127.0.0.1:0", &daemon.address)).unwrap();
+    let desk = Desk {
+        address: daemon.address.clone(),
+        token: "none".to_owned(),
+    };
+    let [operator, quality, keeper] =
+        ["operator", "quality", "stock-keeper"].map(|account| desk.sign_in(account));
+    let said = |token: &str, arguments: &[&str]| {
+        let mut command = zimogs();
+        command.arg("station").args(arguments);
+        command.arg("--json").arg("--folder").arg(at.folder());
+        command.env("ZIMOGS_STATION_TOKEN", token);
+        Ran::of(command.output().unwrap())
+    };
+
+    // A document that the demo made: who made it does not judge it.
+    let all = told(&mut demo.central(&["documents", "--json"]));
+    let made = all.as_array().unwrap().iter();
+    let mut made = made.filter(|one| one["state"] == "personalized");
+    let number = made.next().unwrap()["number"].as_str().unwrap().to_owned();
+    let verdict = ["verdict", &number, "--pass"];
+    said(&operator, &verdict).ends(4);
+    assert_eq!(said(&quality, &verdict).ends(0).json()["done"], true);
+    said(&quality, &["verdict", &number]).ends(2);
+    said(&quality, &["verdict", &number, "--pass", "--fail", "no"]).ends(2);
+    let bad = made.next().unwrap()["number"].as_str().unwrap().to_owned();
+    let fault = ["verdict", &bad, "--hold", "a pale corner"];
+    said(&quality, &fault).ends(0);
+    let state = |number: &str| {
+        let all = told(&mut demo.central(&["documents", "--json"]));
+        let found = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["number"] == number);
+        found.unwrap()["state"].clone()
+    };
+    assert_eq!(
+        (state(&number), state(&bad)),
+        (json!("quality-passed"), json!("quality-failed"))
+    );
+
+    // Blanks go into a slot and out of it again.
+    let stock = |path: &str| {
+        let desk = Desk {
+            address: desk.address.clone(),
+            token: keeper.clone(),
+        };
+        let (status, body) = desk.ask("GET", path, &[]);
+        assert_eq!(status, 200, "{body}");
+        body["items"].as_array().unwrap().clone()
+    };
+    let blanks = stock("/v1/blanks?limit=200");
+    let mut idle = blanks.iter().filter(|blank| blank["state"] == "in-stock");
+    let blank = idle.next().unwrap()["serial"].as_str().unwrap();
+    let loaded = said(&keeper, &["load", "left slot", blank]).ends(0).json();
+    assert_eq!(loaded["answer"]["blanks"], 1, "{loaded}");
+    said(&keeper, &["unload", blank]).ends(0);
+    said(&operator, &["load", "left slot", "NO-SUCH"]).ends(4);
+
+    // A day is closed by two: the second confirms in a session of their own, then it is said again.
+    let counts: Vec<_> = stock("/v1/stock")
+        .iter()
+        .filter(|line| line["place"] == "CENTRAL" && line["state"] != "personalized")
+        .map(|line| {
+            let text = |name: &str| line[name].as_str().unwrap().to_owned();
+            format!("{}/{}={}", text("item"), text("state"), line["blanks"])
+        })
+        .collect();
+    let mut close = vec!["close-day", "CENTRAL", "--witness", "quality"];
+    for count in &counts {
+        close.extend(["--count", count]);
+    }
+    let asked = said(&keeper, &close).ends(1).json();
+    assert_eq!(asked["confirmation"]["witness"], "quality", "{asked}");
+    let id = asked["confirmation"]["id"].as_str().unwrap();
+    assert_ne!(said(&operator, &["confirm", id]).code, 0);
+    said(&quality, &["confirm", id]).ends(0);
+    let closed = said(&keeper, &close).ends(0).json();
+    assert_eq!(closed["answer"]["agrees"], true, "{closed}");
+    drop(daemon);
 }
 
 /// What the tests of batches begin with: a scene, an enrolled station, and its operator's password.

@@ -23,7 +23,7 @@ mod series;
 mod serve;
 pub(crate) mod source;
 mod station;
-mod stock;
+pub(crate) mod stock;
 mod user;
 
 use std::path::PathBuf;

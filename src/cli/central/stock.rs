@@ -216,7 +216,7 @@ pub(crate) struct AddPlace {
 
 /// A line of a count.
 #[derive(Clone)]
-struct CountLine(Counted);
+pub(crate) struct CountLine(pub(crate) Counted);
 
 impl FromStr for CountLine {
     type Err = String;

@@ -8,6 +8,7 @@
 //!        journal.db    what was done, and what is still to be reported
 //! ```
 
+mod at_centre;
 pub(crate) mod daemon;
 mod doctor;
 mod enrol;
@@ -62,6 +63,29 @@ pub(crate) enum Command {
     /// Shows what people did at the station itself, the newest first. Example:
     /// zimogs station acts --account berta
     Acts(person::Signed),
+    /// Judges a document that somebody else made: good, bad, held, or good enough.
+    ///
+    /// Examples:
+    /// zimogs station verdict XA0000001 --pass --account quality
+    /// zimogs station verdict XA0000001 --fail "the portrait is blurred" --account quality
+    #[command(verbatim_doc_comment)]
+    Verdict(at_centre::Verdict),
+    /// Books blanks into a slot of this station. Example:
+    /// zimogs station load left LV-0001 LV-0002 --account keeper
+    Load(at_centre::Load),
+    /// Books blanks out of their slots, back into the store. Example:
+    /// zimogs station unload LV-0002 --account keeper
+    Unload(at_centre::Unload),
+    /// Closes a day at a place, by two persons who counted. Without --here the second one confirms it in
+    /// a session of their own (zimogs station confirm), and the same is said again. Exit code 1 while
+    /// they have not, 5 where the count is not what the books say.
+    ///
+    /// Example: zimogs station close-day RIGA-1 --count booklet=120 --witness quality --here --account keeper
+    #[command(verbatim_doc_comment)]
+    CloseDay(at_centre::CloseDay),
+    /// Confirms as the second person what another asked for. Example:
+    /// zimogs station confirm 0192f0c1-2b3c-7d4e-8f50-617283940a1b --account quality
+    Confirm(at_centre::Confirm),
 }
 
 /// A station that is enrolled.
@@ -95,6 +119,11 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Start(options) => person::order(options, "start"),
         Command::GiveUp(options) => person::give_up(options),
         Command::Acts(options) => person::acts(options),
+        Command::Verdict(options) => return at_centre::verdict(options),
+        Command::Load(options) => return at_centre::load(options),
+        Command::Unload(options) => return at_centre::unload(options),
+        Command::CloseDay(options) => return at_centre::close_day(options),
+        Command::Confirm(options) => return at_centre::confirm(options),
     }?;
     Ok(ExitCode::SUCCESS)
 }

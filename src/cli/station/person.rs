@@ -26,7 +26,18 @@ pub(crate) struct Signed {
     folder: Option<PathBuf>,
     /// One JSON value instead of text.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
+}
+
+impl Signed {
+    /// Returns the same for another person, who signs in at the terminal.
+    pub(crate) fn by(&self, account: &str) -> Self {
+        Self {
+            account: Some(account.to_owned()),
+            folder: self.folder.clone(),
+            json: self.json,
+        }
+    }
 }
 
 /// An order to slots.
@@ -60,9 +71,9 @@ pub(crate) enum Shift {
 }
 
 /// A client with its runtime, signed in.
-struct Inside {
-    runtime: tokio::runtime::Runtime,
-    client: LocalClient,
+pub(crate) struct Inside {
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) client: LocalClient,
     /// Whether the session was opened here, and ends here.
     is_own: bool,
 }
@@ -81,7 +92,7 @@ fn told(error: &LocalError) -> Failure {
 }
 
 impl Inside {
-    fn enter(signed: &Signed) -> Result<Self, Failure> {
+    pub(crate) fn enter(signed: &Signed) -> Result<Self, Failure> {
         let setup = match &signed.folder {
             Some(folder) => Some(Setup::read(folder)?),
             None => None,
@@ -121,7 +132,7 @@ impl Inside {
     }
 
     /// Does something, and signs out where the session is this command's own.
-    fn act<T>(
+    pub(crate) fn act<T>(
         mut self,
         act: impl AsyncFnOnce(&LocalClient) -> Result<T, LocalError>,
     ) -> Result<T, Failure> {

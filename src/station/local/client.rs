@@ -4,16 +4,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::wire::Problem;
+use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use thiserror::Error;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::journal::PersonsAct;
 use crate::local::overview::Overview;
+use crate::wiped::{Wiped, taken};
 
 /// How long an answer may take: the centre may be asked for it.
 const ANSWER: Duration = Duration::from_secs(120);
@@ -58,6 +61,27 @@ pub enum Entry {
         /// Which factor.
         factor: String,
     },
+}
+
+/// What came of an act at the centre.
+#[derive(Debug)]
+pub enum Act {
+    /// It is done; what the centre said of it, or nothing.
+    Done(Value),
+    /// It can be done, and a second person must confirm it in a session of their own: the same is sent
+    /// again then.
+    Awaited(Confirmation),
+}
+
+/// What a second person is to confirm.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Its identity.
+    pub id: Uuid,
+    /// Who is to confirm it.
+    pub witness: String,
+    /// Until when.
+    pub expires: Timestamp,
 }
 
 /// The way to a station's own interface, perhaps with a session.
@@ -204,6 +228,29 @@ impl LocalClient {
         self.order(Some(slot), "giving-up").await
     }
 
+    /// Does something at the centre, by the station's certificate and this session: posts a body to an
+    /// address under `/v1`, whose parts are given as they are.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub async fn act(
+        &self,
+        parts: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Result<Act, LocalError> {
+        let foreign = |_| LocalError::Foreign {
+            address: self.address,
+        };
+        let parts = parts.iter().map(|part| format!("/{}", encoded(part)));
+        let path = format!("/v1{}", parts.collect::<String>());
+        let (status, answer) = self.answered(Method::POST, &path, body).await?;
+        Ok(match status {
+            StatusCode::NO_CONTENT => Act::Done(Value::Null),
+            StatusCode::ACCEPTED => Act::Awaited(serde_json::from_slice(&answer).map_err(foreign)?),
+            _ => Act::Done(serde_json::from_slice(&answer).map_err(foreign)?),
+        })
+    }
+
     async fn tell(&self, method: Method, path: &str) -> Result<(), LocalError> {
         self.answered(method, path, None::<&()>).await.map(|_| ())
     }
@@ -214,7 +261,7 @@ impl LocalClient {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, LocalError> {
-        let answer = self.answered(method, path, body).await?;
+        let (_, answer) = self.answered(method, path, body).await?;
         serde_json::from_slice(&answer).map_err(|_| LocalError::Foreign {
             address: self.address,
         })
@@ -225,7 +272,7 @@ impl LocalClient {
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
-    ) -> Result<Zeroizing<Vec<u8>>, LocalError> {
+    ) -> Result<(StatusCode, Zeroizing<Vec<u8>>), LocalError> {
         let foreign = || LocalError::Foreign {
             address: self.address,
         };
@@ -239,11 +286,11 @@ impl LocalClient {
         let address = format!("http://{}{path}", self.address);
         let mut asked = self.client.request(method, address);
         if let Some(body) = body {
-            let text = Zeroizing::new(serde_json::to_vec(body).map_err(|_| foreign())?);
+            let text = Wiped::new(serde_json::to_vec(body).map_err(|_| foreign())?);
             let json = HeaderValue::from_static("application/json");
             asked = asked
                 .header(reqwest::header::CONTENT_TYPE, json)
-                .body(text.to_vec());
+                .body(text.into_bytes());
         }
         if let Some(token) = &self.token {
             let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
@@ -253,9 +300,9 @@ impl LocalClient {
         }
         let response = asked.send().await.map_err(away)?;
         let status = response.status();
-        let body = Zeroizing::new(response.bytes().await.map_err(away)?.to_vec());
+        let body = taken(response.bytes().await.map_err(away)?);
         if status.is_success() {
-            return Ok(body);
+            return Ok((status, body));
         }
         let problem: Problem = serde_json::from_slice(&body).map_err(|_| foreign())?;
         let detail = match status {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::local::Local;
 use crate::local::problem::LocalProblem;
 use crate::local::visitors::Visitor;
+use crate::wiped::{Wiped, taken};
 
 /// What goes on of a request's header.
 const ASKED: [HeaderName; 4] = [
@@ -50,7 +51,7 @@ pub(crate) async fn pass(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, LocalProblem> {
-    let body = Zeroizing::new(body.to_vec());
+    let body = taken(body);
     let path = uri.path();
     // What the station itself asks is not asked by others in its name.
     if path.starts_with("/v1/station/") || !path.starts_with("/v1/") {
@@ -74,7 +75,8 @@ pub(crate) async fn pass(
     }
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = only(&ANSWERED, &answer.headers);
-    Ok((status, headers, answer.body.to_vec()).into_response())
+    let body = Wiped::from(answer.body).into_bytes();
+    Ok((status, headers, body).into_response())
 }
 
 fn only(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::StationError;
+use crate::error::{StationError, chain};
 
 /// A problem on its way out.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl From<ApiError> for LocalProblem {
 
 impl From<StationError> for LocalProblem {
     fn from(error: StationError) -> Self {
-        Self::unavailable(error.to_string())
+        Self::unavailable(chain(&error))
     }
 }
 
