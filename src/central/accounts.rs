@@ -16,6 +16,7 @@ use crate::expected;
 use crate::people::check_roles;
 use crate::scribe::Deed;
 use crate::second_persons::Presence;
+use crate::statements::sql;
 
 /// The longest name of an account or a station.
 const MAX_NAME: usize = 64;
@@ -58,10 +59,11 @@ impl Person {
     /// is locked.
     pub(crate) async fn unlocked(tx: &mut Connection, name: &str) -> Result<Self> {
         let person = Self::named(tx, name).await?;
-        let locked: Option<i64> = sqlx::query_scalar("SELECT locked FROM account WHERE id = $1")
-            .bind(&person.id)
-            .fetch_one(tx)
-            .await?;
+        let locked: Option<i64> =
+            sqlx::query_scalar(sql!("SELECT locked FROM account WHERE id = $1"))
+                .bind(&person.id)
+                .fetch_one(tx)
+                .await?;
         match locked {
             None => Ok(person),
             Some(_) => Err(CentralError::refused(
@@ -73,7 +75,7 @@ impl Person {
     /// Finds a person by the account's name, whatever their rights.
     pub(crate) async fn named(tx: &mut Connection, name: &str) -> Result<Self> {
         let name = name.to_lowercase();
-        let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
+        let id: Option<String> = sqlx::query_scalar(sql!("SELECT id FROM account WHERE name = $1"))
             .bind(&name)
             .fetch_optional(tx)
             .await?;
@@ -101,7 +103,7 @@ impl Central {
     /// The database's failures.
     pub async fn has_accounts(&self) -> Result<bool> {
         let mut tx = self.read().await?;
-        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM account")
+        let accounts: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM account"))
             .fetch_one(&mut *tx)
             .await?;
         Ok(accounts > 0)
@@ -126,7 +128,7 @@ impl Central {
     async fn try_found(&self, administrator: &Actor, deed: &Deed) -> Result<()> {
         check_name("a station", &administrator.station)?;
         let mut tx = self.write().await?;
-        let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM account")
+        let accounts: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM account"))
             .fetch_one(&mut *tx)
             .await?;
         if accounts > 0 {
@@ -165,7 +167,7 @@ impl Central {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ManagePeople).await?;
         check_roles(roles)?;
-        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM account WHERE name = $1")
+        let taken: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM account WHERE name = $1"))
             .bind(name.to_lowercase())
             .fetch_one(&mut *tx)
             .await?;
@@ -190,12 +192,14 @@ impl Central {
         let name = name.to_lowercase();
         check_name("an account", &name)?;
         let id = Uuid::now_v7().to_string();
-        sqlx::query("INSERT INTO account (id, name, added) VALUES ($1, $2, $3)")
-            .bind(&id)
-            .bind(name)
-            .bind(stored(self.now()))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "INSERT INTO account (id, name, added) VALUES ($1, $2, $3)"
+        ))
+        .bind(&id)
+        .bind(name)
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
         insert_roles(tx, &id, roles).await?;
         Ok(id)
     }
@@ -207,9 +211,9 @@ impl Central {
     pub async fn accounts(&self, actor: &Actor) -> Result<Vec<Account>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ManagePeople).await?;
-        let rows = sqlx::query(
-            "SELECT name, role FROM account JOIN account_role ON account = id ORDER BY name, role",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT name, role FROM account JOIN account_role ON account = id ORDER BY name, role"
+        ))
         .fetch_all(&mut *tx)
         .await?;
         let mut accounts: Vec<Account> = Vec::new();
@@ -237,9 +241,9 @@ pub(crate) async fn authorise(tx: &mut Write, actor: &Actor, act: Act) -> Result
     tracing::trace!(target: JUDGED, right = act.name());
     check_name("a station", &actor.station)?;
     let name = actor.person.to_lowercase();
-    let rows = sqlx::query(
-        "SELECT id, role, locked FROM account JOIN account_role ON account = id WHERE name = $1",
-    )
+    let rows = sqlx::query(sql!(
+        "SELECT id, role, locked FROM account JOIN account_role ON account = id WHERE name = $1"
+    ))
     .bind(&name)
     .fetch_all(&mut **tx)
     .await?;
@@ -275,20 +279,21 @@ pub(crate) async fn authorise(tx: &mut Write, actor: &Actor, act: Act) -> Result
 
 /// Returns the roles of an account.
 pub(crate) async fn roles_of(tx: &mut Connection, id: &str) -> Result<Vec<Role>> {
-    let roles: Vec<String> =
-        sqlx::query_scalar("SELECT role FROM account_role WHERE account = $1 ORDER BY role")
-            .bind(id)
-            .fetch_all(tx)
-            .await?;
+    let roles: Vec<String> = sqlx::query_scalar(sql!(
+        "SELECT role FROM account_role WHERE account = $1 ORDER BY role"
+    ))
+    .bind(id)
+    .fetch_all(tx)
+    .await?;
     roles.iter().map(|role| parsed("a role", role)).collect()
 }
 
 /// Gives an account roles.
 pub(crate) async fn insert_roles(tx: &mut Connection, id: &str, roles: &[Role]) -> Result<()> {
     for role in roles {
-        sqlx::query(
-            "INSERT INTO account_role (account, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
+        sqlx::query(sql!(
+            "INSERT INTO account_role (account, role) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        ))
         .bind(id)
         .bind(role.name())
         .execute(&mut *tx)
@@ -320,7 +325,7 @@ pub(crate) async fn known_as(tx: &mut Write, person: &str) -> Result<String> {
     if let Some(id) = tx.remembered(&name) {
         return Ok(format!("person/{id}"));
     }
-    let id: Option<String> = sqlx::query_scalar("SELECT id FROM account WHERE name = $1")
+    let id: Option<String> = sqlx::query_scalar(sql!("SELECT id FROM account WHERE name = $1"))
         .bind(&name)
         .fetch_optional(&mut **tx)
         .await?;
@@ -332,7 +337,7 @@ pub(crate) async fn known_as(tx: &mut Write, person: &str) -> Result<String> {
 
 /// Returns an account's name.
 pub(crate) async fn name_of(tx: &mut Connection, id: &str) -> Result<String> {
-    let name = sqlx::query_scalar("SELECT name FROM account WHERE id = $1")
+    let name = sqlx::query_scalar(sql!("SELECT name FROM account WHERE id = $1"))
         .bind(id)
         .fetch_optional(tx)
         .await?;

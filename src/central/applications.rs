@@ -20,6 +20,7 @@ use crate::incoming::Incoming;
 use crate::personal::{SealedApplication, store_images};
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 impl Central {
     /// Takes in an application, JSON format 1.
@@ -111,10 +112,8 @@ impl Central {
             }
         };
         let reference = application.reference.as_str();
-        let done = sqlx::query(
-            "INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (reference) DO NOTHING",
-        )
+        let done = sqlx::query(sql!("INSERT INTO application (reference, kind, priority, state, content, entered_by, entered, office) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (reference) DO NOTHING"))
         .bind(application.reference.as_str())
         .bind(application.kind.name())
         .bind(application.priority.name())
@@ -258,12 +257,14 @@ impl Central {
             ));
         }
         let state = advance(found.state, ApplicationEvent::Withdraw)?;
-        sqlx::query("UPDATE application SET state = $1, cause = $2 WHERE reference = $3")
-            .bind(state.name())
-            .bind(cause)
-            .bind(reference)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE application SET state = $1, cause = $2 WHERE reference = $3"
+        ))
+        .bind(state.name())
+        .bind(cause)
+        .bind(reference)
+        .execute(&mut *tx)
+        .await?;
         application_changed(&mut tx, reference, state, self.now()).await?;
         // Why may be about the holder: it is not for the log.
         self.record(&mut tx, Some(actor), deed).await?;
@@ -310,7 +311,7 @@ impl Central {
         state: ApplicationState,
         cause: Option<&str>,
     ) -> Result<()> {
-        sqlx::query("UPDATE application SET state = $1, decided_by = $2, decided = $3, cause = $4 WHERE reference = $5")
+        sqlx::query(sql!("UPDATE application SET state = $1, decided_by = $2, decided = $3, cause = $4 WHERE reference = $5"))
             .bind(state.name())
             .bind(&approver.id)
             .bind(stored(self.now()))
@@ -324,10 +325,12 @@ impl Central {
 
 /// Tells whether there is an application of this reference.
 pub(crate) async fn is_known(tx: &mut Connection, reference: &Reference) -> Result<bool> {
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM application WHERE reference = $1")
-        .bind(reference.as_str())
-        .fetch_one(tx)
-        .await?;
+    let known: i64 = sqlx::query_scalar(sql!(
+        "SELECT count(*) FROM application WHERE reference = $1"
+    ))
+    .bind(reference.as_str())
+    .fetch_one(tx)
+    .await?;
     Ok(known > 0)
 }
 
@@ -342,22 +345,24 @@ pub(crate) async fn apply(
         let Ok(next) = from.apply(event) else {
             continue;
         };
-        let moved =
-            sqlx::query("UPDATE application SET state = $1 WHERE reference = $2 AND state = $3")
-                .bind(next.name())
-                .bind(reference)
-                .bind(from.name())
-                .execute(&mut *tx)
-                .await?;
+        let moved = sqlx::query(sql!(
+            "UPDATE application SET state = $1 WHERE reference = $2 AND state = $3"
+        ))
+        .bind(next.name())
+        .bind(reference)
+        .bind(from.name())
+        .execute(&mut *tx)
+        .await?;
         if moved.rows_affected() == 1 {
             return Ok(());
         }
     }
-    let state: String = sqlx::query_scalar("SELECT state FROM application WHERE reference = $1")
-        .bind(reference)
-        .fetch_optional(tx)
-        .await?
-        .ok_or_else(unknown)?;
+    let state: String =
+        sqlx::query_scalar(sql!("SELECT state FROM application WHERE reference = $1"))
+            .bind(reference)
+            .fetch_optional(tx)
+            .await?
+            .ok_or_else(unknown)?;
     let state: ApplicationState = parsed("an application's state", &state)?;
     advance(state, event).map(drop)
 }
@@ -365,7 +370,7 @@ pub(crate) async fn apply(
 /// Returns the office that hands the document of an application over.
 pub(crate) async fn office(tx: &mut Connection, reference: &str) -> Result<OfficeCode> {
     let office: Option<String> =
-        sqlx::query_scalar("SELECT office FROM application WHERE reference = $1")
+        sqlx::query_scalar(sql!("SELECT office FROM application WHERE reference = $1"))
             .bind(reference)
             .fetch_one(tx)
             .await?;
@@ -390,10 +395,10 @@ fn unknown() -> CentralError {
 
 impl Found {
     async fn load(tx: &mut Connection, reference: &str) -> Result<Self> {
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "SELECT a.state, a.content, a.entered_by, a.entered, b.images FROM application a
-             LEFT JOIN biometric_data b ON b.application = a.reference WHERE a.reference = $1",
-        )
+             LEFT JOIN biometric_data b ON b.application = a.reference WHERE a.reference = $1"
+        ))
         .bind(reference)
         .fetch_optional(tx)
         .await?;

@@ -15,6 +15,7 @@ use crate::contention::retried;
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How many entries are read at once: a full bundle.
 const PAGE: i64 = 256;
@@ -113,12 +114,13 @@ impl Central {
 }
 
 async fn page(tx: &mut Connection, from: i64) -> Result<Vec<Vec<u8>>> {
-    let rows =
-        sqlx::query("SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2")
-            .bind(from)
-            .bind(PAGE)
-            .fetch_all(tx)
-            .await?;
+    let rows = sqlx::query(sql!(
+        "SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"
+    ))
+    .bind(from)
+    .bind(PAGE)
+    .fetch_all(tx)
+    .await?;
     let mut entries = Vec::new();
     for (expected, row) in (from..).zip(&rows) {
         if row.get::<i64, _>("leaf") != expected {

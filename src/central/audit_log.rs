@@ -24,6 +24,7 @@ use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How many entries one run of the sequencer takes into one transaction.
 const BATCH: i64 = 4096;
@@ -175,9 +176,9 @@ impl Central {
 
     async fn sequence_batch(&self) -> Result<u64> {
         let mut tx = self.sequencer().await?;
-        let waiting = sqlx::query(
-            "SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT $1",
-        )
+        let waiting = sqlx::query(sql!(
+            "SELECT id, entry FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT $1"
+        ))
         .bind(BATCH)
         .fetch_all(&mut *tx)
         .await?;
@@ -199,12 +200,14 @@ impl Central {
             .blocking(move || SignedCheckpoint::sign(&tree, &*key))
             .await?
             .map_err(|error| CentralError::audit("a checkpoint")(error.into()))?;
-        sqlx::query("INSERT INTO audit_checkpoint (size, note, signed) VALUES ($1, $2, $3)")
-            .bind(size)
-            .bind(signed.note().to_string())
-            .bind(stored(self.now()))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "INSERT INTO audit_checkpoint (size, note, signed) VALUES ($1, $2, $3)"
+        ))
+        .bind(size)
+        .bind(signed.note().to_string())
+        .bind(stored(self.now()))
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(waiting.len() as u64)
     }
@@ -235,10 +238,11 @@ impl Central {
         &self,
         tx: &mut Connection,
     ) -> Result<Option<SignedCheckpoint>> {
-        let note: Option<String> =
-            sqlx::query_scalar("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
-                .fetch_optional(tx)
-                .await?;
+        let note: Option<String> = sqlx::query_scalar(sql!(
+            "SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
+        ))
+        .fetch_optional(tx)
+        .await?;
         let open = |note: String| {
             SignedCheckpoint::open(note.as_bytes(), self.audit_key())
                 .map_err(|_| CentralError::damaged("the last audit checkpoint does not verify"))
@@ -258,10 +262,10 @@ impl Central {
     /// The database's failures.
     pub async fn audit_health(&self) -> Result<AuditHealth> {
         let mut tx = self.read().await?;
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "SELECT count(*) AS entries, count(leaf) AS sequenced,
-                    min(CASE WHEN leaf IS NULL THEN committed END) AS oldest FROM audit_entry",
-        )
+                    min(CASE WHEN leaf IS NULL THEN committed END) AS oldest FROM audit_entry"
+        ))
         .fetch_one(&mut *tx)
         .await?;
         let (entries, sequenced): (i64, i64) = (row.get("entries"), row.get("sequenced"));
@@ -323,12 +327,13 @@ async fn insert_nodes(tx: &mut Connection, nodes: &[NodeRow]) -> Result<()> {
 
 pub(crate) async fn fetch_node(tx: &mut Connection, node: NodeId) -> Result<Hash> {
     let position = stored_size(node.index)?;
-    let hash: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT hash FROM audit_node WHERE height = $1 AND position = $2")
-            .bind(i64::from(node.height))
-            .bind(position)
-            .fetch_optional(tx)
-            .await?;
+    let hash: Option<Vec<u8>> = sqlx::query_scalar(sql!(
+        "SELECT hash FROM audit_node WHERE height = $1 AND position = $2"
+    ))
+    .bind(i64::from(node.height))
+    .bind(position)
+    .fetch_optional(tx)
+    .await?;
     hash.and_then(|hash| Hash::try_from(hash.as_slice()).ok())
         .ok_or_else(|| CentralError::damaged("a node of the audit tree"))
 }

@@ -28,6 +28,7 @@ use crate::contention::retried;
 use crate::database::{Connection, DatabaseSource};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::{postgres, sqlite};
 
 /// How many entries are read at once.
@@ -208,7 +209,7 @@ async fn check_file(connection: &mut Connection) -> Result<()> {
 }
 
 async fn judge_log(copy: &mut Connection, witness: Option<&[u8]>) -> Result<JudgedLog> {
-    let key: String = sqlx::query_scalar("SELECT audit_key FROM installation")
+    let key: String = sqlx::query_scalar(sql!("SELECT audit_key FROM installation"))
         .fetch_one(&mut *copy)
         .await
         .map_err(|error| match error {
@@ -222,11 +223,12 @@ async fn judge_log(copy: &mut Connection, witness: Option<&[u8]>) -> Result<Judg
     let verifier: VerifierKey = key
         .parse()
         .map_err(|_| CentralError::damaged("the copy's audit key"))?;
-    let note: String =
-        sqlx::query_scalar("SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1")
-            .fetch_optional(&mut *copy)
-            .await?
-            .ok_or_else(|| CentralError::damaged("a log without a checkpoint"))?;
+    let note: String = sqlx::query_scalar(sql!(
+        "SELECT note FROM audit_checkpoint ORDER BY size DESC LIMIT 1"
+    ))
+    .fetch_optional(&mut *copy)
+    .await?
+    .ok_or_else(|| CentralError::damaged("a log without a checkpoint"))?;
     let signed = SignedCheckpoint::open(note.as_bytes(), &verifier)
         .map_err(|_| CentralError::damaged("the copy's last checkpoint"))?;
     let witness = witness
@@ -254,9 +256,10 @@ async fn judge_log(copy: &mut Connection, witness: Option<&[u8]>) -> Result<Judg
             "the copy's log, which the witness contradicts",
         ));
     }
-    let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_entry WHERE leaf IS NULL")
-        .fetch_one(&mut *copy)
-        .await?;
+    let waiting: i64 =
+        sqlx::query_scalar(sql!("SELECT count(*) FROM audit_entry WHERE leaf IS NULL"))
+            .fetch_one(&mut *copy)
+            .await?;
     Ok(JudgedLog {
         entries: size,
         checkpoint: note,
@@ -280,9 +283,9 @@ async fn recompute(copy: &mut Connection, earlier: u64) -> Result<Roots> {
     loop {
         let next = i64::try_from(tree.size())
             .map_err(|_| CentralError::damaged("the size of the copy's log"))?;
-        let rows = sqlx::query(
-            "SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"
+        ))
         .bind(next)
         .bind(PAGE)
         .fetch_all(&mut *copy)

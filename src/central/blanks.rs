@@ -8,6 +8,7 @@ use sqlx::Row;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result, advance};
 use crate::movements::Movement;
+use crate::statements::sql;
 
 /// A blank as it is stored.
 pub(crate) struct Blank {
@@ -38,11 +39,11 @@ pub(crate) struct BookedChip {
 
 impl Blank {
     pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "SELECT state, article, own_number, place, station, slot, document,
                     (SELECT count(*) FROM chip WHERE chip.blank = blank.serial) AS chips
-             FROM blank WHERE serial = $1",
-        )
+             FROM blank WHERE serial = $1"
+        ))
         .bind(serial)
         .fetch_optional(tx)
         .await?;
@@ -120,7 +121,7 @@ impl Blank {
     /// [`CentralError::Refused`] where the books have the two at different places.
     pub(crate) async fn check_place(&self, tx: &mut Connection, station: &str) -> Result<()> {
         let office: Option<String> =
-            sqlx::query_scalar("SELECT office FROM station_office WHERE station = $1")
+            sqlx::query_scalar(sql!("SELECT office FROM station_office WHERE station = $1"))
                 .bind(station)
                 .fetch_optional(tx)
                 .await?;
@@ -157,9 +158,9 @@ impl Blank {
 
     /// Returns its chips in the order of their places.
     pub(crate) async fn chips(&self, tx: &mut Connection) -> Result<Vec<BookedChip>> {
-        let rows = sqlx::query(
-            "SELECT serial, blank, product FROM chip WHERE blank = $1 ORDER BY position",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT serial, blank, product FROM chip WHERE blank = $1 ORDER BY position"
+        ))
         .bind(&self.serial)
         .fetch_all(tx)
         .await?;
@@ -173,12 +174,14 @@ impl Blank {
         document: &str,
         number: DocumentNumber,
     ) -> Result<()> {
-        sqlx::query("UPDATE blank SET document = $1, number = $2 WHERE serial = $3")
-            .bind(document)
-            .bind(number.to_string())
-            .bind(&self.serial)
-            .execute(tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE blank SET document = $1, number = $2 WHERE serial = $3"
+        ))
+        .bind(document)
+        .bind(number.to_string())
+        .bind(&self.serial)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 }
@@ -193,10 +196,12 @@ impl BookedChip {
     }
 
     pub(crate) async fn find(tx: &mut Connection, serial: &str) -> Result<Option<Self>> {
-        let row = sqlx::query("SELECT serial, blank, product FROM chip WHERE serial = $1")
-            .bind(serial)
-            .fetch_optional(tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT serial, blank, product FROM chip WHERE serial = $1"
+        ))
+        .bind(serial)
+        .fetch_optional(tx)
+        .await?;
         Ok(row.as_ref().map(Self::read))
     }
 }

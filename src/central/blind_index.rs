@@ -26,6 +26,7 @@ use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The most applications that one search shows.
 pub(crate) const MOST_FOUND: usize = 100;
@@ -287,10 +288,8 @@ pub(crate) async fn in_work(
     let Some((field, digest)) = digests.first() else {
         return Ok(Vec::new());
     };
-    let rows = sqlx::query(
-        "SELECT a.reference, a.state FROM blind_index i JOIN application a ON a.reference = i.application
-         WHERE i.field = $1 AND i.digest = $2 AND a.kind = $3 ORDER BY a.entered, a.reference",
-    )
+    let rows = sqlx::query(sql!("SELECT a.reference, a.state FROM blind_index i JOIN application a ON a.reference = i.application
+         WHERE i.field = $1 AND i.digest = $2 AND a.kind = $3 ORDER BY a.entered, a.reference"))
     .bind(*field)
     .bind(&digest[..])
     .bind(kind.name())
@@ -309,7 +308,7 @@ pub(crate) async fn in_work(
 
 /// Takes an application out of the index.
 pub(crate) async fn forget(tx: &mut Connection, reference: &str) -> Result<()> {
-    sqlx::query("DELETE FROM blind_index WHERE application = $1")
+    sqlx::query(sql!("DELETE FROM blind_index WHERE application = $1"))
         .bind(reference)
         .execute(tx)
         .await?;

@@ -40,6 +40,7 @@ use crate::sealed_stages::SealedSessions;
 use crate::sealing::EnvelopeKeys;
 use crate::second_persons::Presence;
 use crate::series;
+use crate::statements::sql;
 use crate::travel::TravelSigners;
 use crate::turns::Turns;
 
@@ -243,7 +244,7 @@ impl Central {
 
     async fn found_installation(&self, series: Series) -> Result<()> {
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, $1, $2, $3, $4)")
+        sqlx::query(sql!("INSERT INTO installation (id, environment, audit_key, authority, founded) VALUES (1, $1, $2, $3, $4)"))
             .bind(self.inner.environment.name())
             .bind(self.audit_key().to_string())
             .bind(self.authority_certificate())
@@ -535,9 +536,11 @@ impl Bound {
 }
 
 async fn bound(tx: &mut Connection) -> Result<Option<Bound>> {
-    let row = sqlx::query("SELECT environment, audit_key, authority FROM installation")
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT environment, audit_key, authority FROM installation"
+    ))
+    .fetch_optional(tx)
+    .await?;
     Ok(row.map(|row| Bound {
         environment: row.get("environment"),
         audit_key: row.get("audit_key"),

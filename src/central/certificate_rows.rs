@@ -14,6 +14,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::register::listed;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// Where an authority has a certificate, as it said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +157,7 @@ impl Ordered {
         public_key: &[u8],
     ) -> Result<Option<Self>> {
         let same: Option<String> =
-            sqlx::query_scalar("SELECT id FROM certificate WHERE public_key = $1")
+            sqlx::query_scalar(sql!("SELECT id FROM certificate WHERE public_key = $1"))
                 .bind(public_key)
                 .fetch_optional(&mut *tx)
                 .await?;
@@ -284,10 +285,8 @@ impl Ordered {
         request: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-        )
+        sqlx::query(sql!("INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"))
         .bind(&self.id)
         .bind(&self.document)
         .bind(&self.number)
@@ -313,9 +312,9 @@ impl Ordered {
     /// Stores the exchange, where the order still stands as it stood when it was loaded. Returns
     /// whether it does: what was given up meanwhile is not asked for.
     pub(crate) async fn store_exchange(&self, tx: &mut Connection) -> Result<bool> {
-        let stored = sqlx::query(
-            "UPDATE certificate SET exchange = $1, sent = $2 WHERE id = $3 AND state = $4",
-        )
+        let stored = sqlx::query(sql!(
+            "UPDATE certificate SET exchange = $1, sent = $2 WHERE id = $3 AND state = $4"
+        ))
         .bind(&self.exchange)
         .bind(i64::from(self.is_sent))
         .bind(&self.id)
@@ -328,7 +327,7 @@ impl Ordered {
     /// Stores the certificate that came, with state and standing.
     pub(crate) async fn store_issued(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
         let validity = self.certificate.as_ref().map(Certificate::validity);
-        sqlx::query("UPDATE certificate SET serial = $1, der = $2, not_before = $3, not_after = $4, state = $5, standing = $6, changed = $7, tries = 0, next_try = 0, trouble = NULL WHERE id = $8")
+        sqlx::query(sql!("UPDATE certificate SET serial = $1, der = $2, not_before = $3, not_after = $4, state = $5, standing = $6, changed = $7, tries = 0, next_try = 0, trouble = NULL WHERE id = $8"))
             .bind(self.certificate.as_ref().map(Certificate::serial_hex))
             .bind(self.certificate.as_ref().map(Certificate::as_der))
             .bind(validity.map(|validity| stored(validity.not_before)))
@@ -344,18 +343,20 @@ impl Ordered {
 
     /// Stores the state; its authority is told at once.
     pub(crate) async fn store_state(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
-        sqlx::query("UPDATE certificate SET state = $1, changed = $2, next_try = 0 WHERE id = $3")
-            .bind(self.state.to_string())
-            .bind(stored(now))
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE certificate SET state = $1, changed = $2, next_try = 0 WHERE id = $3"
+        ))
+        .bind(self.state.to_string())
+        .bind(stored(now))
+        .bind(&self.id)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 
     /// Stores where the authority has it now.
     pub(crate) async fn store_standing(&self, tx: &mut Connection) -> Result<()> {
-        sqlx::query("UPDATE certificate SET standing = $1, concluded = $2, tries = 0, next_try = 0, trouble = NULL WHERE id = $3")
+        sqlx::query(sql!("UPDATE certificate SET standing = $1, concluded = $2, tries = 0, next_try = 0, trouble = NULL WHERE id = $3"))
             .bind(self.standing.name())
             .bind(i64::from(self.is_concluded))
             .bind(&self.id)
@@ -371,13 +372,15 @@ impl Ordered {
         trouble: &str,
         next_try: Timestamp,
     ) -> Result<()> {
-        sqlx::query("UPDATE certificate SET tries = $1, next_try = $2, trouble = $3 WHERE id = $4")
-            .bind(i64::from(self.tries))
-            .bind(stored(next_try))
-            .bind(trouble)
-            .bind(&self.id)
-            .execute(tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE certificate SET tries = $1, next_try = $2, trouble = $3 WHERE id = $4"
+        ))
+        .bind(i64::from(self.tries))
+        .bind(stored(next_try))
+        .bind(trouble)
+        .bind(&self.id)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 }

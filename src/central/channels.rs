@@ -20,6 +20,7 @@ use crate::key_grants;
 use crate::lease::Held;
 use crate::said::{Binding, Said};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The most channels of a kind that one chip opens under a lease. A plan needs three or four; more are
 /// repetitions after faults, which must end somewhere.
@@ -148,7 +149,7 @@ impl Central {
             refuse_once_sealed(tx, &held, &chip).await?;
         }
 
-        let earlier = sqlx::query("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = $1 AND (substr(card_challenge, 1, CAST($2 AS INTEGER)) = $3 OR answers_to = $4)")
+        let earlier = sqlx::query(sql!("SELECT lease, key_set, purpose, host_challenge, card_challenge, answers_to FROM channel WHERE chip = $1 AND (substr(card_challenge, 1, CAST($2 AS INTEGER)) = $3 OR answers_to = $4)"))
             .bind(&chip.serial)
             .bind(i64::try_from(said.bound().len()).unwrap_or(i64::MAX))
             .bind(said.bound())
@@ -186,9 +187,9 @@ impl Central {
             repeated |= is_same;
         }
         if !repeated {
-            let opened: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND purpose = $3",
-            )
+            let opened: i64 = sqlx::query_scalar(sql!(
+                "SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND purpose = $3"
+            ))
             .bind(held.id.to_string())
             .bind(&chip.serial)
             .bind(purpose.name())
@@ -219,9 +220,7 @@ impl Central {
         opening: &ChannelOpening,
         purpose: Purpose,
     ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened, answers_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
+        sqlx::query(sql!("INSERT INTO channel (chip, host_challenge, card_challenge, lease, key_set, purpose, opened, answers_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"))
         .bind(&challenge.chip.serial)
         .bind(&opening.host_challenge[..])
         .bind(&challenge.card_challenge[..])
@@ -265,7 +264,7 @@ impl Central {
         refuse_once_sealed(&mut tx, &held, &chip).await?;
         // The very channel: what is put in it is encrypted for no other.
         let opened: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND key_set = $3 AND host_challenge = $4 AND card_challenge = $5 AND purpose = 'station'")
+            sqlx::query_scalar(sql!("SELECT count(*) FROM channel WHERE lease = $1 AND chip = $2 AND key_set = $3 AND host_challenge = $4 AND card_challenge = $5 AND purpose = 'station'"))
                 .bind(held.id.to_string())
                 .bind(&chip.serial)
                 .bind(&request.opening.key_set)
@@ -368,12 +367,13 @@ impl Central {
 /// Refuses once a stage of the chip was sealed: whoever had its keys then could set another PIN
 /// after the centre did.
 async fn refuse_once_sealed(tx: &mut Connection, held: &Held, chip: &BookedChip) -> Result<()> {
-    let sealed: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2")
-            .bind(held.id.to_string())
-            .bind(&chip.serial)
-            .fetch_one(tx)
-            .await?;
+    let sealed: i64 = sqlx::query_scalar(sql!(
+        "SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2"
+    ))
+    .bind(held.id.to_string())
+    .bind(&chip.serial)
+    .fetch_one(tx)
+    .await?;
     if sealed == 0 {
         Ok(())
     } else {

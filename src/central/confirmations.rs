@@ -9,6 +9,7 @@ use sqlx::Row;
 use crate::contention::retried;
 use crate::database::{Database, moment, stored};
 use crate::error::{CentralError, Result};
+use crate::statements::sql;
 
 /// The confirmations that are waited for, and those that came.
 pub(crate) struct StoredConfirmations {
@@ -29,19 +30,21 @@ impl StoredConfirmations {
 
     async fn until(&self, exchange: &[u8]) -> Result<Option<Timestamp>> {
         let mut tx = self.database.read().await?;
-        let row = sqlx::query("SELECT until FROM cmp_confirmation WHERE exchange = $1")
-            .bind(exchange)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT until FROM cmp_confirmation WHERE exchange = $1"
+        ))
+        .bind(exchange)
+        .fetch_optional(&mut *tx)
+        .await?;
         let until: Option<i64> = row.and_then(|row| row.get("until"));
         until.map(moment).transpose()
     }
 
     async fn before(&self, at: Timestamp) -> Result<Vec<Vec<u8>>> {
         let mut tx = self.database.read().await?;
-        let overdue = sqlx::query_scalar(
-            "SELECT exchange FROM cmp_confirmation WHERE until < $1 ORDER BY until",
-        )
+        let overdue = sqlx::query_scalar(sql!(
+            "SELECT exchange FROM cmp_confirmation WHERE until < $1 ORDER BY until"
+        ))
         .bind(stored(at))
         .fetch_all(&mut *tx)
         .await?;

@@ -14,6 +14,7 @@ use crate::database::{Connection, DbRow, stored};
 use crate::error::{CentralError, Result};
 use crate::many_rows::tuples;
 use crate::protection::context;
+use crate::statements::sql;
 
 /// A data key that was drawn and is to be stored.
 pub(crate) struct DrawnKey {
@@ -171,10 +172,11 @@ pub(crate) type WrappingKeys = BTreeMap<String, (i64, String)>;
 
 /// Returns the wrapping keys that are in use.
 pub(crate) async fn wrapping_keys(tx: &mut Connection) -> Result<WrappingKeys> {
-    let rows =
-        sqlx::query("SELECT class, generation, label FROM wrapping_key WHERE state = 'current'")
-            .fetch_all(tx)
-            .await?;
+    let rows = sqlx::query(sql!(
+        "SELECT class, generation, label FROM wrapping_key WHERE state = 'current'"
+    ))
+    .fetch_all(tx)
+    .await?;
     let named = rows.iter().map(|row| {
         let key = (row.get("generation"), row.get("label"));
         (row.get("class"), key)

@@ -17,6 +17,7 @@ use crate::database::{Connection, Write, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::places::{Place, check_place};
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::stock_check::balances;
 
 /// The most lines of a count.
@@ -183,9 +184,7 @@ impl Central {
         (keeper, witness): (&str, &str),
         counted: &[Counted],
     ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO day_close (place, day, closed_by, witness, closed) VALUES ($1, $2, $3, $4, $5)",
-        )
+        sqlx::query(sql!("INSERT INTO day_close (place, day, closed_by, witness, closed) VALUES ($1, $2, $3, $4, $5)"))
         .bind(place.as_str())
         .bind(day.to_string())
         .bind(keeper)
@@ -196,9 +195,7 @@ impl Central {
         for line in counted {
             let blanks = i64::try_from(line.blanks)
                 .map_err(|_| CentralError::invalid("nobody counts so many blanks"))?;
-            sqlx::query(
-                "INSERT INTO day_count (place, day, item, state, counted) VALUES ($1, $2, $3, $4, $5)",
-            )
+            sqlx::query(sql!("INSERT INTO day_count (place, day, item, state, counted) VALUES ($1, $2, $3, $4, $5)"))
             .bind(place.as_str())
             .bind(day.to_string())
             .bind(&line.item)
@@ -248,12 +245,10 @@ impl Central {
             let code = place.code.as_str();
             let closed = last_closed(&mut tx, code).await?;
             let since = closed.map_or_else(String::new, |day| day.to_string());
-            let row = sqlx::query(
-                "SELECT min(day) AS day FROM (
+            let row = sqlx::query(sql!("SELECT min(day) AS day FROM (
                      SELECT to_day AS day FROM blank_movement WHERE to_place = $1 AND event <> 'opening'
                      UNION ALL SELECT from_day AS day FROM blank_movement WHERE from_place = $2
-                 ) m WHERE day > $3 AND day < $4",
-            )
+                 ) m WHERE day > $3 AND day < $4"))
             .bind(code)
             .bind(code)
             .bind(since)
@@ -272,10 +267,12 @@ impl Central {
 }
 
 async fn last_closed(tx: &mut Connection, place: &str) -> Result<Option<Date>> {
-    let row = sqlx::query("SELECT max(day) AS day FROM day_close WHERE place = $1")
-        .bind(place)
-        .fetch_one(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT max(day) AS day FROM day_close WHERE place = $1"
+    ))
+    .bind(place)
+    .fetch_one(tx)
+    .await?;
     let last: Option<&str> = row.get("day");
     last.map(|day| parsed("a closed day", day)).transpose()
 }

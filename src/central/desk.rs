@@ -21,6 +21,7 @@ use crate::error::{CentralError, Result, advance};
 use crate::lease::Held;
 use crate::queue::TERM;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The name that a desk has among a station's slots.
 pub(crate) const SLOT: &str = "desk";
@@ -95,10 +96,12 @@ impl Central {
         }
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
-        let row = sqlx::query("SELECT id, kind, state FROM document WHERE application = $1")
-            .bind(application)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT id, kind, state FROM document WHERE application = $1"
+        ))
+        .bind(application)
+        .fetch_optional(&mut *tx)
+        .await?;
         // The reference is not repeated: what a caller sends may be anything.
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: "document of this application".to_owned(),

@@ -22,6 +22,7 @@ use crate::error::{CentralError, Result};
 use crate::in_use::witnessed;
 use crate::parcels::{self, Difference, Parcel, ParcelLine, next_serial};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The most documents of a parcel.
 const MAX_CONTENT: usize = 1_000;
@@ -77,17 +78,17 @@ impl Central {
         authorise(&mut tx, actor, Act::ManageStations).await?;
         match &office {
             Some(office) => {
-                sqlx::query(
+                sqlx::query(sql!(
                     "INSERT INTO station_office (station, office) VALUES ($1, $2)
-                     ON CONFLICT (station) DO UPDATE SET office = excluded.office",
-                )
+                     ON CONFLICT (station) DO UPDATE SET office = excluded.office"
+                ))
                 .bind(station)
                 .bind(office.as_str())
                 .execute(&mut *tx)
                 .await?
             }
             None => {
-                sqlx::query("DELETE FROM station_office WHERE station = $1")
+                sqlx::query(sql!("DELETE FROM station_office WHERE station = $1"))
                     .bind(station)
                     .execute(&mut *tx)
                     .await?
@@ -116,9 +117,7 @@ impl Central {
         let mut tx = self.write().await?;
         let packer = authorise(&mut tx, actor, Act::PackParcel).await?;
         let serial = next_serial(&mut tx).await?;
-        sqlx::query(
-            "INSERT INTO parcel (serial, office, state, opened_by, opened) VALUES ($1, $2, $3, $4, $5)",
-        )
+        sqlx::query(sql!("INSERT INTO parcel (serial, office, state, opened_by, opened) VALUES ($1, $2, $3, $4, $5)"))
         .bind(&serial)
         .bind(office.as_str())
         .bind(ParcelState::INITIAL.name())
@@ -168,10 +167,8 @@ impl Central {
             )));
         }
         // It may have been missed in this parcel before, and put into it again.
-        sqlx::query(
-            "INSERT INTO parcel_document (parcel, document, number, packed_by, state) VALUES ($1, $2, $3, $4, 'packed')
-             ON CONFLICT (parcel, number) DO UPDATE SET packed_by = excluded.packed_by, state = excluded.state",
-        )
+        sqlx::query(sql!("INSERT INTO parcel_document (parcel, document, number, packed_by, state) VALUES ($1, $2, $3, $4, 'packed')
+             ON CONFLICT (parcel, number) DO UPDATE SET packed_by = excluded.packed_by, state = excluded.state"))
         .bind(&parcel.serial)
         .bind(&document.id)
         .bind(document.number().to_string())
@@ -211,9 +208,9 @@ impl Central {
         parcel.apply(&mut tx, ParcelEvent::Remove).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         let number = document.number().to_string();
-        let removed = sqlx::query(
-            "DELETE FROM parcel_document WHERE parcel = $1 AND number = $2 AND state = 'packed'",
-        )
+        let removed = sqlx::query(sql!(
+            "DELETE FROM parcel_document WHERE parcel = $1 AND number = $2 AND state = 'packed'"
+        ))
         .bind(&parcel.serial)
         .bind(&number)
         .execute(&mut *tx)
@@ -275,9 +272,9 @@ impl Central {
         }
         parcel.touched(&mut tx, &packer).await?;
         let many = i64::try_from(content.len()).unwrap_or(i64::MAX);
-        sqlx::query(
-            "UPDATE parcel SET sealed_by = $1, sealed = $2, counted = $3 WHERE serial = $4",
-        )
+        sqlx::query(sql!(
+            "UPDATE parcel SET sealed_by = $1, sealed = $2, counted = $3 WHERE serial = $4"
+        ))
         .bind(&packer.id)
         .bind(stored(self.now()))
         .bind(many)
@@ -370,13 +367,15 @@ impl Central {
             parcel.apply(&mut tx, ParcelEvent::Send).await?;
             parcel.check_no_envelope(&mut tx, way).await?;
             parcel.touched(&mut tx, &sender).await?;
-            sqlx::query("UPDATE parcel SET way = $1, sent_by = $2, sent = $3 WHERE serial = $4")
-                .bind(way)
-                .bind(&sender.id)
-                .bind(stored(self.now()))
-                .bind(&parcel.serial)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql!(
+                "UPDATE parcel SET way = $1, sent_by = $2, sent = $3 WHERE serial = $4"
+            ))
+            .bind(way)
+            .bind(&sender.id)
+            .bind(stored(self.now()))
+            .bind(&parcel.serial)
+            .execute(&mut *tx)
+            .await?;
             let deed = deed
                 .clone()
                 .about(&parcel.serial)
@@ -434,12 +433,14 @@ impl Central {
                 .await?;
             arrived.push(packed.number);
         }
-        sqlx::query("UPDATE parcel SET received_by = $1, received = $2 WHERE serial = $3")
-            .bind(&clerk.id)
-            .bind(stored(self.now()))
-            .bind(&parcel.serial)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE parcel SET received_by = $1, received = $2 WHERE serial = $3"
+        ))
+        .bind(&clerk.id)
+        .bind(stored(self.now()))
+        .bind(&parcel.serial)
+        .execute(&mut *tx)
+        .await?;
         let mut deed = deed
             .clone()
             .about(&parcel.serial)

@@ -13,6 +13,7 @@ use crate::error::{CentralError, Result, advance};
 use crate::happenings::Happening;
 use crate::register_reports;
 use crate::series::allot;
+use crate::statements::sql;
 
 /// The subjects of a document's certificates: a DER Name, by the key's name.
 pub(crate) type Subjects = BTreeMap<String, Vec<u8>>;
@@ -191,11 +192,13 @@ impl Document {
     ) -> Result<DocumentNumber> {
         let old = self.number();
         let new = allot(tx, environment, self.kind, &self.id, stored(now)).await?;
-        sqlx::query("UPDATE document SET number = $1, operator = NULL WHERE id = $2")
-            .bind(new.to_string())
-            .bind(&self.id)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE document SET number = $1, operator = NULL WHERE id = $2"
+        ))
+        .bind(new.to_string())
+        .bind(&self.id)
+        .execute(&mut *tx)
+        .await?;
         self.number = new;
         self.operator = None;
         account_number(tx, old, "spoiled").await?;
@@ -209,7 +212,7 @@ pub(crate) async fn account_number(
     number: DocumentNumber,
     state: &'static str,
 ) -> Result<()> {
-    sqlx::query("UPDATE number SET state = $1 WHERE number = $2")
+    sqlx::query(sql!("UPDATE number SET state = $1 WHERE number = $2"))
         .bind(state)
         .bind(number.to_string())
         .execute(tx)

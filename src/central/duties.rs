@@ -18,6 +18,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{DbRow, moment, stored};
 use crate::error::Result;
+use crate::statements::sql;
 
 /// How long an instance that began a duty is believed to be at it.
 const CLAIM: SignedDuration = SignedDuration::from_mins(15);
@@ -166,34 +167,42 @@ impl Central {
     }
 
     async fn standing(&self, duty: Duty) -> Result<Standing> {
-        let row = sqlx::query("SELECT until, begun, ended, failing FROM duty WHERE name = $1")
-            .bind(duty.name())
-            .fetch_optional(&mut *self.read().await?)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT until, begun, ended, failing FROM duty WHERE name = $1"
+        ))
+        .bind(duty.name())
+        .fetch_optional(&mut *self.read().await?)
+        .await?;
         row.as_ref().map_or(Ok(Standing::default()), Standing::read)
     }
 
     async fn claim(&self, duty: Duty, period: SignedDuration, instance: &str) -> Result<bool> {
         let now = self.now();
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO duty (name) VALUES ($1) ON CONFLICT (name) DO NOTHING")
-            .bind(duty.name())
-            .execute(&mut *tx)
-            .await?;
-        let row = sqlx::query("SELECT until, begun, ended, failing FROM duty WHERE name = $1")
-            .bind(duty.name())
-            .fetch_one(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "INSERT INTO duty (name) VALUES ($1) ON CONFLICT (name) DO NOTHING"
+        ))
+        .bind(duty.name())
+        .execute(&mut *tx)
+        .await?;
+        let row = sqlx::query(sql!(
+            "SELECT until, begun, ended, failing FROM duty WHERE name = $1"
+        ))
+        .bind(duty.name())
+        .fetch_one(&mut *tx)
+        .await?;
         if !Standing::read(&row)?.is_due(period, now) {
             return Ok(false);
         }
-        sqlx::query("UPDATE duty SET holder = $1, until = $2, begun = $3 WHERE name = $4")
-            .bind(instance)
-            .bind(stored(now + CLAIM))
-            .bind(stored(now))
-            .bind(duty.name())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE duty SET holder = $1, until = $2, begun = $3 WHERE name = $4"
+        ))
+        .bind(instance)
+        .bind(stored(now + CLAIM))
+        .bind(stored(now))
+        .bind(duty.name())
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -14,6 +14,7 @@ use crate::contention::retried;
 use crate::database::{Connection, Write};
 use crate::error::{CentralError, Result};
 use crate::personal::{biometric_cell, document_cell, encoded, signed_cell, store_images, written};
+use crate::statements::sql;
 
 /// How many rows are encrypted in one transaction.
 const BATCH: i64 = 64;
@@ -52,7 +53,7 @@ impl Central {
         if found {
             return Ok(());
         }
-        let indexed: i64 = sqlx::query_scalar("SELECT count(*) FROM blind_index")
+        let indexed: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM blind_index"))
             .fetch_one(&mut *self.read().await?)
             .await?;
         if indexed > 0 {
@@ -86,12 +87,10 @@ impl Central {
     async fn encrypt_next_applications(&self, after: &str) -> Result<Option<(String, u64)>> {
         let mut encrypted = 0;
         let mut tx = self.write().await?;
-        let rows = sqlx::query(
-                "SELECT a.reference, a.content FROM application a
+        let rows = sqlx::query(sql!("SELECT a.reference, a.content FROM application a
                  WHERE a.reference > $1 AND length(a.content) > 0
                    AND NOT EXISTS (SELECT 1 FROM data_key k WHERE k.subject = a.reference AND k.class = 'identity')
-                 ORDER BY a.reference LIMIT $2",
-            )
+                 ORDER BY a.reference LIMIT $2"))
             .bind(after)
             .bind(BATCH)
             .fetch_all(&mut *tx)
@@ -129,12 +128,14 @@ impl Central {
         let (protection, now) = (self.protection(), self.now());
         let [of_identity, of_images] = protection.make_keys(tx, reference, classes, now).await?;
         let sealed = self.seal_application(reference, content, [&of_identity, &of_images])?;
-        sqlx::query("UPDATE application SET content = $1, office = $2 WHERE reference = $3")
-            .bind(sealed.content)
-            .bind(office)
-            .bind(reference)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE application SET content = $1, office = $2 WHERE reference = $3"
+        ))
+        .bind(sealed.content)
+        .bind(office)
+        .bind(reference)
+        .execute(&mut **tx)
+        .await?;
         store_images(tx, reference, sealed.images.as_deref()).await?;
         match holder {
             Some(holder) => self.index_holder(tx, reference, &holder).await,
@@ -156,10 +157,10 @@ impl Central {
         let mut encrypted = 0;
         let mut tx = self.write().await?;
         // What is sealed is base64, and never begins so.
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT id, application, record, subjects FROM document
-                 WHERE id > $1 AND record LIKE '{%' ORDER BY id LIMIT $2",
-        )
+                 WHERE id > $1 AND record LIKE '{%' ORDER BY id LIMIT $2"
+        ))
         .bind(after)
         .bind(BATCH)
         .fetch_all(&mut *tx)
@@ -200,11 +201,13 @@ impl Central {
             wipe(&mut files);
             let key = self.biometrics_key(tx, application).await?;
             let cell = biometric_cell(application, "files");
-            sqlx::query("UPDATE biometric_data SET files = $1 WHERE application = $2")
-                .bind(self.protection().seal(&key, &cell, &text)?)
-                .bind(application)
-                .execute(&mut **tx)
-                .await?;
+            sqlx::query(sql!(
+                "UPDATE biometric_data SET files = $1 WHERE application = $2"
+            ))
+            .bind(self.protection().seal(&key, &cell, &text)?)
+            .bind(application)
+            .execute(&mut **tx)
+            .await?;
         }
         if !names.is_empty() {
             record.insert("prepared".into(), Value::Object(names));
@@ -219,12 +222,14 @@ impl Central {
         let record = protection.seal(&key, &document_cell(application, id, "record"), &text)?;
         let cell = document_cell(application, id, "subjects");
         let subjects = protection.seal(&key, &cell, subjects.as_bytes())?;
-        sqlx::query("UPDATE document SET record = $1, subjects = $2 WHERE id = $3")
-            .bind(encoded(&record))
-            .bind(encoded(&subjects))
-            .bind(id)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE document SET record = $1, subjects = $2 WHERE id = $3"
+        ))
+        .bind(encoded(&record))
+        .bind(encoded(&subjects))
+        .bind(id)
+        .execute(&mut **tx)
+        .await?;
         Ok(())
     }
 
@@ -263,10 +268,8 @@ impl Central {
     async fn encrypt_next_signed_files(&self) -> Result<u64> {
         let mut encrypted = 0;
         let mut tx = self.write().await?;
-        let rows = sqlx::query(
-                "SELECT s.lease, s.chip, s.files, d.application FROM signed_lds s
-                 JOIN document d ON d.id = s.document WHERE s.files LIKE '{%' ORDER BY s.lease, s.chip LIMIT $1",
-            )
+        let rows = sqlx::query(sql!("SELECT s.lease, s.chip, s.files, d.application FROM signed_lds s
+                 JOIN document d ON d.id = s.document WHERE s.files LIKE '{%' ORDER BY s.lease, s.chip LIMIT $1"))
             .bind(BATCH)
             .fetch_all(&mut *tx)
             .await?;
@@ -278,12 +281,14 @@ impl Central {
             let cell = signed_cell(&application, &place);
             let files = Zeroizing::new(text("files"));
             let sealed = self.protection().seal(&key, &cell, files.as_bytes())?;
-            sqlx::query("UPDATE signed_lds SET files = $1 WHERE lease = $2 AND chip = $3")
-                .bind(encoded(&sealed))
-                .bind(&lease)
-                .bind(&chip)
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql!(
+                "UPDATE signed_lds SET files = $1 WHERE lease = $2 AND chip = $3"
+            ))
+            .bind(encoded(&sealed))
+            .bind(&lease)
+            .bind(&chip)
+            .execute(&mut *tx)
+            .await?;
             encrypted += 1;
         }
         tx.commit().await?;

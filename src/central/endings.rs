@@ -18,6 +18,7 @@ use crate::error::{CentralError, Result, advance};
 use crate::lds::check_signed;
 use crate::lease::Held;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 impl Central {
     /// Judges whether a report can be true, by the books and by its own journal. Changes nothing.
@@ -143,9 +144,7 @@ impl Central {
         self.check_proved(tx, held, chip, &plan.keys).await?;
         check_signed(tx, (held, chip), &plan).await?;
         for stage in plan.stages.iter().filter(|stage| stage.sealed) {
-            let confirmed: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3 AND answers IS NOT NULL",
-            )
+            let confirmed: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3 AND answers IS NOT NULL"))
             .bind(held.id.to_string())
             .bind(&chip.serial)
             .bind(&stage.name)
@@ -366,7 +365,7 @@ impl Central {
 
 /// Tells whether a report on this lease was taken in before.
 async fn was_reported(tx: &mut Connection, held: &Held) -> Result<bool> {
-    let reports: i64 = sqlx::query_scalar("SELECT count(*) FROM report WHERE lease = $1")
+    let reports: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM report WHERE lease = $1"))
         .bind(held.id.to_string())
         .fetch_one(tx)
         .await?;
@@ -393,9 +392,7 @@ fn spoiled_by(report: &Report) -> String {
 /// the station's journal knows of no intent.
 async fn check_untouched(tx: &mut Connection, held: &Held, report: &Report) -> Result<()> {
     let lease = held.id.to_string();
-    let begun: i64 = sqlx::query_scalar(
-        "SELECT (SELECT count(*) FROM certificate WHERE lease = $1) + (SELECT count(*) FROM sealed_stage WHERE lease = $2) + (SELECT count(*) FROM key_grant WHERE lease = $3) + (SELECT count(*) FROM signed_lds WHERE lease = $4)",
-    )
+    let begun: i64 = sqlx::query_scalar(sql!("SELECT (SELECT count(*) FROM certificate WHERE lease = $1) + (SELECT count(*) FROM sealed_stage WHERE lease = $2) + (SELECT count(*) FROM key_grant WHERE lease = $3) + (SELECT count(*) FROM signed_lds WHERE lease = $4)"))
     .bind(&lease)
     .bind(&lease)
     .bind(&lease)

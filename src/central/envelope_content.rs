@@ -18,6 +18,7 @@ use crate::envelopes::{COLUMNS, CONTROL, Envelope, context};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 impl Central {
     /// Makes the envelope of a chip whose PINs are all set ready for printing; of what was kept to
@@ -28,9 +29,7 @@ impl Central {
         held: &Held,
         chip: &BookedChip,
     ) -> Result<()> {
-        let row = sqlx::query(
-            "SELECT serial, chip, number, state, sealed, kept FROM envelope WHERE lease = $1 AND chip = $2 AND state = 'sealed'",
-        )
+        let row = sqlx::query(sql!("SELECT serial, chip, number, state, sealed, kept FROM envelope WHERE lease = $1 AND chip = $2 AND state = 'sealed'"))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .fetch_optional(&mut **tx)
@@ -50,7 +49,7 @@ impl Central {
         envelope
             .apply(tx, EnvelopeEvent::Confirm, self.now())
             .await?;
-        sqlx::query("UPDATE envelope SET kept = $1 WHERE serial = $2")
+        sqlx::query(sql!("UPDATE envelope SET kept = $1 WHERE serial = $2"))
             .bind(puks)
             .bind(&envelope.serial)
             .execute(&mut **tx)
@@ -89,11 +88,12 @@ impl Central {
         actor: &Actor,
         document: &Document,
     ) -> Result<()> {
-        let deleted =
-            sqlx::query("UPDATE envelope SET kept = NULL WHERE document = $1 AND kept IS NOT NULL")
-                .bind(&document.id)
-                .execute(&mut **tx)
-                .await?;
+        let deleted = sqlx::query(sql!(
+            "UPDATE envelope SET kept = NULL WHERE document = $1 AND kept IS NOT NULL"
+        ))
+        .bind(&document.id)
+        .execute(&mut **tx)
+        .await?;
         if deleted.rows_affected() > 0 {
             let number = document.number();
             let deed = Deed::new("puk.deleted", Control::DELETION, "document", number);
@@ -109,9 +109,7 @@ impl Central {
         tx: &mut Connection,
         document: &Document,
     ) -> Result<()> {
-        let row = sqlx::query(
-            "SELECT count(*) AS whole, count(CASE WHEN state NOT IN ('void', 'destroyed') THEN 1 END) AS alive FROM envelope WHERE number = $1",
-        )
+        let row = sqlx::query(sql!("SELECT count(*) AS whole, count(CASE WHEN state NOT IN ('void', 'destroyed') THEN 1 END) AS alive FROM envelope WHERE number = $1"))
         .bind(document.number().to_string())
         .fetch_one(tx)
         .await?;
@@ -140,7 +138,7 @@ impl Central {
         self.annul(tx, Some(actor), &rows, "the blank was given up")
             .await?;
         // Of paper that was destroyed before, the PUK was kept.
-        sqlx::query("UPDATE envelope SET kept = NULL WHERE number = $1")
+        sqlx::query(sql!("UPDATE envelope SET kept = NULL WHERE number = $1"))
             .bind(number.to_string())
             .execute(&mut **tx)
             .await?;
@@ -164,11 +162,13 @@ impl Central {
         .await?;
         self.annul(tx, Some(actor), &rows, "the chip has new PINs")
             .await?;
-        sqlx::query("UPDATE envelope SET kept = NULL WHERE document = $1 AND lease <> $2")
-            .bind(&held.document)
-            .bind(held.id.to_string())
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE envelope SET kept = NULL WHERE document = $1 AND lease <> $2"
+        ))
+        .bind(&held.document)
+        .bind(held.id.to_string())
+        .execute(&mut **tx)
+        .await?;
         Ok(())
     }
 

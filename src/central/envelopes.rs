@@ -16,6 +16,7 @@ use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// An envelope in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +52,9 @@ pub(crate) fn context(number: DocumentNumber) -> Vec<u8> {
 
 /// Takes the next serial number of envelopes.
 pub(crate) async fn next_serial(tx: &mut Connection) -> Result<String> {
-    let last: i64 = sqlx::query_scalar(
-        "UPDATE envelope_series SET last = last + 1 WHERE id = 1 RETURNING last",
-    )
+    let last: i64 = sqlx::query_scalar(sql!(
+        "UPDATE envelope_series SET last = last + 1 WHERE id = 1 RETURNING last"
+    ))
     .fetch_one(tx)
     .await?;
     Ok(format!("PE{last:07}"))
@@ -119,7 +120,7 @@ impl Envelope {
             self.state,
             EnvelopeState::Sealed | EnvelopeState::Ready | EnvelopeState::Printing
         );
-        sqlx::query("UPDATE envelope SET state = $1, sealed = CASE WHEN $2 THEN sealed END, changed = $3 WHERE serial = $4")
+        sqlx::query(sql!("UPDATE envelope SET state = $1, sealed = CASE WHEN $2 THEN sealed END, changed = $3 WHERE serial = $4"))
             .bind(self.state.name())
             .bind(holds)
             .bind(stored(now))
@@ -231,7 +232,7 @@ impl Central {
             }
             deed = deed.with(name, detail);
             if name == "way" {
-                sqlx::query("UPDATE envelope SET way = $1 WHERE serial = $2")
+                sqlx::query(sql!("UPDATE envelope SET way = $1 WHERE serial = $2"))
                     .bind(detail)
                     .bind(serial)
                     .execute(&mut *tx)
@@ -349,10 +350,10 @@ pub(crate) fn check_way(way: &str) -> Result<()> {
 
 /// Demands that an envelope goes another way than the parcel that its card is in, or was.
 async fn check_apart_from_card(tx: &mut Connection, number: &str, way: &str) -> Result<()> {
-    let with_card: i64 = sqlx::query_scalar(
+    let with_card: i64 = sqlx::query_scalar(sql!(
         "SELECT count(*) FROM parcel p JOIN parcel_document d ON d.parcel = p.serial
-         WHERE d.number = $1 AND (lower(p.way) = lower($2) OR lower(p.serial) = lower($2))",
-    )
+         WHERE d.number = $1 AND (lower(p.way) = lower($2) OR lower(p.serial) = lower($2))"
+    ))
     .bind(number)
     .bind(way)
     .fetch_one(tx)

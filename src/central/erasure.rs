@@ -23,6 +23,7 @@ use crate::error::{CentralError, Result};
 use crate::protection::{destroy_key, erasure};
 use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::wrapping_keys::{Turned, days_of};
 
 /// How many are erased in one transaction.
@@ -98,9 +99,7 @@ impl Central {
     /// Erases the next of what is due; returns the classes that it was of.
     async fn erase_due(&self) -> Result<Vec<DataClass>> {
         let mut tx = self.write().await?;
-        let rows = sqlx::query(
-            "SELECT subject, class FROM data_key WHERE due <= $1 ORDER BY due, subject, class LIMIT $2",
-        )
+        let rows = sqlx::query(sql!("SELECT subject, class FROM data_key WHERE due <= $1 ORDER BY due, subject, class LIMIT $2"))
         .bind(stored(self.now()))
         .bind(BATCH)
         .fetch_all(&mut *tx)
@@ -118,7 +117,7 @@ impl Central {
 
     async fn note_run(&self) -> Result<()> {
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO erasure_run (id, ended) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended")
+        sqlx::query(sql!("INSERT INTO erasure_run (id, ended) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET ended = excluded.ended"))
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
@@ -252,9 +251,7 @@ impl Central {
         }
         // A person is found by the index as long as their names are in one of the two.
         if matches!(class, DataClass::Identity | DataClass::Record) {
-            let left: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM data_key WHERE subject = $1 AND class IN ('identity', 'record')",
-            )
+            let left: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM data_key WHERE subject = $1 AND class IN ('identity', 'record')"))
             .bind(subject)
             .fetch_one(&mut **tx)
             .await?;
@@ -266,10 +263,10 @@ impl Central {
     }
 
     async fn count_stranded(&self) -> Result<u64> {
-        let stranded: i64 = sqlx::query_scalar(
+        let stranded: i64 = sqlx::query_scalar(sql!(
             "SELECT count(*) FROM document d WHERE d.state = 'queued'
-             AND NOT EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = d.application)",
-        )
+             AND NOT EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = d.application)"
+        ))
         .fetch_one(&mut *self.read().await?)
         .await?;
         Ok(stranded.unsigned_abs())
@@ -285,13 +282,14 @@ impl Central {
         let grace = days_of(ERASURE_DAYS);
         let mut tx = self.read().await?;
         let mut overdue = self.overdue_data(&mut tx, now - grace).await?;
-        let last: Option<i64> = sqlx::query_scalar("SELECT ended FROM erasure_run WHERE id = 1")
-            .fetch_optional(&mut *tx)
-            .await?;
+        let last: Option<i64> =
+            sqlx::query_scalar(sql!("SELECT ended FROM erasure_run WHERE id = 1"))
+                .fetch_optional(&mut *tx)
+                .await?;
         let last = match last {
             Some(last) => last,
             None => {
-                sqlx::query_scalar("SELECT founded FROM installation WHERE id = 1")
+                sqlx::query_scalar(sql!("SELECT founded FROM installation WHERE id = 1"))
                     .fetch_one(&mut *tx)
                     .await?
             }
@@ -310,11 +308,9 @@ impl Central {
     }
 
     async fn overdue_data(&self, tx: &mut Connection, limit: Timestamp) -> Result<Vec<Overdue>> {
-        let rows = sqlx::query(
-            "SELECT subject, class, due FROM data_key WHERE due < $1
+        let rows = sqlx::query(sql!("SELECT subject, class, due FROM data_key WHERE due < $1
              OR (class = 'biometrics' AND subject IN (SELECT application FROM document WHERE issued < $2))
-             ORDER BY due, subject, class LIMIT 100",
-        )
+             ORDER BY due, subject, class LIMIT 100"))
         .bind(stored(limit))
         .bind(self.last_day_of_issue(ERASURE_DAYS)?)
         .fetch_all(tx)

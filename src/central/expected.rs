@@ -13,6 +13,7 @@ use crate::central::Central;
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::people::details;
+use crate::statements::sql;
 
 tokio::task_local! {
     static EXPECTED: Expected;
@@ -99,11 +100,12 @@ async fn account_tag(tx: &mut Connection, id: &str) -> Result<String> {
 
 /// Returns the tag of an application as it is now.
 pub(crate) async fn application_tag(tx: &mut Connection, reference: &str) -> Result<String> {
-    let row =
-        sqlx::query("SELECT state, decided_by, decided FROM application WHERE reference = $1")
-            .bind(reference)
-            .fetch_optional(tx)
-            .await?;
+    let row = sqlx::query(sql!(
+        "SELECT state, decided_by, decided FROM application WHERE reference = $1"
+    ))
+    .bind(reference)
+    .fetch_optional(tx)
+    .await?;
     let row = row.ok_or_else(|| CentralError::NotFound {
         what: "application of this reference".to_owned(),
     })?;
@@ -118,9 +120,9 @@ pub(crate) async fn application_tag(tx: &mut Connection, reference: &str) -> Res
 
 /// Returns the tag of a document as it is now, with what belongs to it.
 pub(crate) async fn document_tag(tx: &mut Connection, number: &str) -> Result<String> {
-    let row = sqlx::query(
-        "SELECT id, state, number, operator, due, urgent FROM document WHERE number = $1",
-    )
+    let row = sqlx::query(sql!(
+        "SELECT id, state, number, operator, due, urgent FROM document WHERE number = $1"
+    ))
     .bind(number)
     .fetch_optional(&mut *tx)
     .await?;
@@ -137,17 +139,19 @@ pub(crate) async fn document_tag(tx: &mut Connection, number: &str) -> Result<St
         text("due"),
         row.get::<i64, _>("urgent"),
     );
-    let parts: Vec<String> =
-        sqlx::query_scalar("SELECT state FROM certificate WHERE document = $1 ORDER BY id")
-            .bind(text("id"))
-            .fetch_all(&mut *tx)
-            .await?;
+    let parts: Vec<String> = sqlx::query_scalar(sql!(
+        "SELECT state FROM certificate WHERE document = $1 ORDER BY id"
+    ))
+    .bind(text("id"))
+    .fetch_all(&mut *tx)
+    .await?;
     seen.push_str(&parts.join(" "));
-    let envelopes: Vec<String> =
-        sqlx::query_scalar("SELECT state FROM envelope WHERE document = $1 ORDER BY serial")
-            .bind(text("id"))
-            .fetch_all(tx)
-            .await?;
+    let envelopes: Vec<String> = sqlx::query_scalar(sql!(
+        "SELECT state FROM envelope WHERE document = $1 ORDER BY serial"
+    ))
+    .bind(text("id"))
+    .fetch_all(tx)
+    .await?;
     seen.push('\n');
     seen.push_str(&envelopes.join(" "));
     Ok(tag_of(&seen))

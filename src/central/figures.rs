@@ -17,6 +17,7 @@ use crate::accounts::authorise;
 use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
+use crate::statements::sql;
 use crate::turn::IN_WORK;
 
 /// How many causes are told apart; the rarer ones are one line.
@@ -163,11 +164,11 @@ impl Central {
     pub async fn stock_figures(&self, actor: &Actor) -> Result<Vec<StockLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT coalesce(b.article, c.product, '-') AS article, b.state, count(*) AS blanks
              FROM blank b LEFT JOIN chip c ON c.blank = b.serial AND c.position = 0
-             GROUP BY coalesce(b.article, c.product, '-'), b.state ORDER BY article, b.state",
-        )
+             GROUP BY coalesce(b.article, c.product, '-'), b.state ORDER BY article, b.state"
+        ))
         .fetch_all(&mut *tx)
         .await?;
         let line = |row: &DbRow| StockLine {
@@ -185,15 +186,13 @@ impl Central {
     pub async fn number_figures(&self, actor: &Actor) -> Result<Vec<NumberLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT prefix, state, count(*) AS numbers FROM
+        let rows = sqlx::query(sql!("SELECT prefix, state, count(*) AS numbers FROM
                  (SELECT substr(n.number, 1, 2) AS prefix,
                          CASE WHEN n.state = 'returned' AND b.state IN ('spoiled', 'destroyed') THEN 'spoiled'
                               WHEN n.state = 'returned' AND b.state IN ('missing', 'sent-back') THEN 'void'
                               ELSE n.state END AS state
                   FROM number n LEFT JOIN blank b ON b.own_number = n.number) accounts
-             GROUP BY prefix, state ORDER BY prefix, state",
-        )
+             GROUP BY prefix, state ORDER BY prefix, state"))
         .fetch_all(&mut *tx)
         .await?;
         let line = |row: &DbRow| NumberLine {
@@ -274,12 +273,10 @@ async fn tallies_of_quality(tx: &mut Connection, span: Span, by: By) -> Result<V
 
 /// Documents that took longer than an hour count as an hour: the lines stay few.
 async fn stations(tx: &mut Connection, span: Span) -> Result<Vec<StationLine>> {
-    let rows = sqlx::query(
-        "SELECT station, end_state, CASE WHEN milliseconds > 3600000 THEN 3600 ELSE milliseconds / 1000 END AS seconds, count(*) AS blanks
+    let rows = sqlx::query(sql!("SELECT station, end_state, CASE WHEN milliseconds > 3600000 THEN 3600 ELSE milliseconds / 1000 END AS seconds, count(*) AS blanks
          FROM report WHERE day >= $1 AND day <= $2
          GROUP BY station, end_state, CASE WHEN milliseconds > 3600000 THEN 3600 ELSE milliseconds / 1000 END
-         ORDER BY station, seconds",
-    )
+         ORDER BY station, seconds"))
     .bind(span.from().to_string())
     .bind(span.until().to_string())
     .fetch_all(tx)
@@ -313,13 +310,13 @@ async fn stations(tx: &mut Connection, span: Span) -> Result<Vec<StationLine>> {
 }
 
 async fn chips(tx: &mut Connection, span: Span) -> Result<Vec<ChipLine>> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT c.product, count(*) AS chips, min(c.commands) AS fewest, max(c.commands) AS most,
                 CAST(sum(c.commands) AS BIGINT) AS commands, CAST(sum(c.bytes) AS BIGINT) AS bytes
          FROM report r JOIN reported_chip c ON c.station = r.station AND c.sequence = r.sequence
          WHERE r.day >= $1 AND r.day <= $2 AND r.end_state = 'personalized'
-         GROUP BY c.product ORDER BY c.product",
-    )
+         GROUP BY c.product ORDER BY c.product"
+    ))
     .bind(span.from().to_string())
     .bind(span.until().to_string())
     .fetch_all(tx)
@@ -337,19 +334,17 @@ async fn chips(tx: &mut Connection, span: Span) -> Result<Vec<ChipLine>> {
 
 async fn causes(tx: &mut Connection, span: Span) -> Result<Vec<CauseLine>> {
     let (from, until) = (span.from().to_string(), span.until().to_string());
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT cause, count(*) AS blanks FROM document_event
          WHERE event = 'spoil-blank' AND day >= $1 AND day <= $2 AND cause IS NOT NULL
-         GROUP BY cause ORDER BY blanks DESC, cause LIMIT $3",
-    )
+         GROUP BY cause ORDER BY blanks DESC, cause LIMIT $3"
+    ))
     .bind(&from)
     .bind(&until)
     .bind(CAUSES)
     .fetch_all(&mut *tx)
     .await?;
-    let all: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM document_event WHERE event = 'spoil-blank' AND day >= $1 AND day <= $2",
-    )
+    let all: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM document_event WHERE event = 'spoil-blank' AND day >= $1 AND day <= $2"))
     .bind(&from)
     .bind(&until)
     .fetch_one(&mut *tx)

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Connection as _};
 
 use crate::database::DatabaseSource;
 use crate::error::{CentralError, Result};
+use crate::statements::sql;
 use crate::{postgres, sqlite};
 
 /// How a database's form relates to this program's.
@@ -49,10 +50,11 @@ pub async fn database_form(source: &DatabaseSource) -> Result<DatabaseForm> {
         ),
     };
     let mut form = if has(&mut database, named, "_sqlx_migrations").await? {
-        let made: Vec<i64> =
-            sqlx::query_scalar("SELECT version FROM _sqlx_migrations ORDER BY version")
-                .fetch_all(&mut database)
-                .await?;
+        let made: Vec<i64> = sqlx::query_scalar(sql!(
+            "SELECT version FROM _sqlx_migrations ORDER BY version"
+        ))
+        .fetch_all(&mut database)
+        .await?;
         compared(steps, &made)
     } else {
         let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut database).await?;
@@ -62,7 +64,7 @@ pub async fn database_form(source: &DatabaseSource) -> Result<DatabaseForm> {
         }
     };
     if form.applied > 0 && has(&mut database, named, "installation").await? {
-        let founded: i64 = sqlx::query_scalar("SELECT count(*) FROM installation")
+        let founded: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM installation"))
             .fetch_one(&mut database)
             .await?;
         form.is_founded = founded > 0;
@@ -130,11 +132,13 @@ mod tests {
         assert_eq!((whole.pending, whole.unknown), (0, 0));
         assert!(!whole.is_founded, "a form alone is no store");
         let mut tx = database.write().await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 9999 WHERE version = $1")
-            .bind(whole.applied)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
+        sqlx::query(sql!(
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version = $1"
+        ))
+        .bind(whole.applied)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let newer = database_form(&source).await.unwrap();
         assert_eq!((newer.applied, newer.pending, newer.unknown), (9999, 1, 1));

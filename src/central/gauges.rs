@@ -13,6 +13,7 @@ use crate::contention;
 use crate::database::{Connection, moment, parsed};
 use crate::error::Result;
 use crate::restoration::Restoration;
+use crate::statements::sql;
 
 /// The accounts that are shown: blanks that are somewhere and have no document.
 const SHOWN: [BlankState; 8] = [
@@ -93,16 +94,14 @@ impl Central {
         let queue = queue(&mut tx).await?;
         let first = queue.iter().map(|one| one.due).min();
         let days = first.map(|due| i64::from((self.today() - due).get_days()));
-        let row = sqlx::query(
-            "SELECT count(*) AS waiting, min(committed) AS since FROM audit_entry WHERE leaf IS NULL",
-        )
+        let row = sqlx::query(sql!("SELECT count(*) AS waiting, min(committed) AS since FROM audit_entry WHERE leaf IS NULL"))
         .fetch_one(&mut *tx)
         .await?;
         let since: Option<i64> = row.get("since");
         let since = since.map(moment).transpose()?;
         let lag = since.map(|since| self.now().duration_since(since));
         let lag = lag.and_then(|lag| Duration::try_from(lag).ok());
-        let size: Option<i64> = sqlx::query_scalar("SELECT max(size) FROM audit_checkpoint")
+        let size: Option<i64> = sqlx::query_scalar(sql!("SELECT max(size) FROM audit_checkpoint"))
             .fetch_one(&mut *tx)
             .await?;
         let restored = Restoration::last(&mut tx).await?;
@@ -134,10 +133,10 @@ impl Central {
 }
 
 async fn queue(tx: &mut Connection) -> Result<Vec<Queued>> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT kind, urgent, count(*) AS documents, min(due) AS due FROM document
-         WHERE state = 'queued' GROUP BY kind, urgent ORDER BY kind, urgent",
-    )
+         WHERE state = 'queued' GROUP BY kind, urgent ORDER BY kind, urgent"
+    ))
     .fetch_all(tx)
     .await?;
     let line = |row: &crate::database::DbRow| {
@@ -160,15 +159,13 @@ async fn pairs(tx: &mut Connection, sql: &'static str, bound: &str) -> Result<Ve
 /// Counts the blanks of each place and account: finished ones, of which there are millions, are not
 /// looked at.
 async fn stock(tx: &mut Connection) -> Result<Vec<(String, String, String, u64)>> {
-    let places: Vec<String> = sqlx::query_scalar("SELECT code FROM place ORDER BY code")
+    let places: Vec<String> = sqlx::query_scalar(sql!("SELECT code FROM place ORDER BY code"))
         .fetch_all(&mut *tx)
         .await?;
     let mut stock = Vec::new();
     for place in places {
         for state in SHOWN {
-            let rows = sqlx::query(
-                "SELECT item, count(*) AS blanks FROM blank WHERE place = $1 AND state = $2 GROUP BY item ORDER BY item",
-            )
+            let rows = sqlx::query(sql!("SELECT item, count(*) AS blanks FROM blank WHERE place = $1 AND state = $2 GROUP BY item ORDER BY item"))
             .bind(&place)
             .bind(state.name())
             .fetch_all(&mut *tx)

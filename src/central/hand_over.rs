@@ -14,6 +14,7 @@ use crate::database::Connection;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 impl Central {
     /// Passes a finished document.
@@ -190,8 +191,7 @@ struct Beside {
 
 impl Beside {
     async fn load(tx: &mut Connection, document: &Document) -> Result<Self> {
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM envelope WHERE number = $1) + (SELECT count(*) FROM envelope WHERE document = $2) AS envelopes,
+        let row = sqlx::query(sql!("SELECT (SELECT count(*) FROM envelope WHERE number = $1) + (SELECT count(*) FROM envelope WHERE document = $2) AS envelopes,
                     (SELECT count(*) FROM certificate WHERE document = $2) AS certificates,
                     (SELECT count(*) FROM lease WHERE document = $2 AND purpose = 'new-pins') AS new_pins,
                     made.station AS made_at,
@@ -199,8 +199,7 @@ impl Beside {
                     (SELECT count(*) FROM station_office) AS booked
              FROM (SELECT 1 AS one) AS always
              LEFT JOIN (SELECT station FROM lease WHERE document = $2 AND number = $1 AND state = 'completed'
-                        AND purpose = 'personalization') AS made ON one = 1",
-        )
+                        AND purpose = 'personalization') AS made ON one = 1"))
         .bind(document.number().to_string())
         .bind(&document.id)
         .fetch_one(tx)

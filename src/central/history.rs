@@ -13,6 +13,7 @@ use crate::documents::Document;
 use crate::error::Result;
 use crate::following::Moved;
 use crate::parcels::Parcel;
+use crate::statements::sql;
 
 /// Something that happened to a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +52,9 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let document = Document::numbered(&mut tx, number).await?;
         let parcel = Parcel::of_document(&mut tx, &document.id).await?;
-        let rows = sqlx::query(
-            "SELECT at, event, state, cause FROM document_event WHERE document = $1 ORDER BY id",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT at, event, state, cause FROM document_event WHERE document = $1 ORDER BY id"
+        ))
         .bind(&document.id)
         .fetch_all(&mut *tx)
         .await?;

@@ -24,6 +24,7 @@ use crate::following::Moved;
 use crate::lease::Held;
 use crate::scribe::Deed;
 use crate::second_persons::Presence;
+use crate::statements::sql;
 
 /// How long a finished document waits for its holder, in months.
 pub const COLLECTION_MONTHS: i32 = 6;
@@ -341,9 +342,7 @@ impl Central {
         let today = self.today().to_string();
         let (mut expired, mut last, mut failed) = (0, String::new(), None);
         loop {
-            let due = sqlx::query(
-                "SELECT id, expires FROM document WHERE state IN ('handed-over', 'suspended') AND expires < $1 AND id > $2 ORDER BY id LIMIT $3",
-            )
+            let due = sqlx::query(sql!("SELECT id, expires FROM document WHERE state IN ('handed-over', 'suspended') AND expires < $1 AND id > $2 ORDER BY id LIMIT $3"))
             .bind(&today)
             .bind(&last)
             .bind(BATCH)
@@ -407,7 +406,7 @@ async fn released_by_another(
     person: &Person,
 ) -> Result<()> {
     let suspended_by: Option<String> =
-        sqlx::query_scalar("SELECT moved_by FROM document WHERE id = $1")
+        sqlx::query_scalar(sql!("SELECT moved_by FROM document WHERE id = $1"))
             .bind(&document.id)
             .fetch_one(&mut *tx)
             .await?;
@@ -439,9 +438,9 @@ impl Document {
     /// Returns since when it is where it is; of one that was moved before that was written down, the
     /// first moment of its day of issue.
     async fn since(&self, tx: &mut Connection) -> Result<Timestamp> {
-        let since: Option<i64> = sqlx::query_scalar(
-            "SELECT at FROM document_event WHERE document = $1 ORDER BY id DESC LIMIT 1",
-        )
+        let since: Option<i64> = sqlx::query_scalar(sql!(
+            "SELECT at FROM document_event WHERE document = $1 ORDER BY id DESC LIMIT 1"
+        ))
         .bind(&self.id)
         .fetch_optional(&mut *tx)
         .await?;
@@ -449,7 +448,7 @@ impl Document {
             Some(since) => moment(since),
             None => {
                 let issued: Option<String> =
-                    sqlx::query_scalar("SELECT issued FROM document WHERE id = $1")
+                    sqlx::query_scalar(sql!("SELECT issued FROM document WHERE id = $1"))
                         .bind(&self.id)
                         .fetch_one(tx)
                         .await?;
@@ -463,9 +462,7 @@ impl Document {
 
     /// Returns the blank that carries it.
     pub(crate) async fn blank(&self, tx: &mut Connection) -> Result<Blank> {
-        let serial: Option<String> = sqlx::query_scalar(
-            "SELECT serial FROM blank WHERE document = $1 AND number = $2 AND state = 'personalized'",
-        )
+        let serial: Option<String> = sqlx::query_scalar(sql!("SELECT serial FROM blank WHERE document = $1 AND number = $2 AND state = 'personalized'"))
         .bind(&self.id)
         .bind(self.number().to_string())
         .fetch_optional(&mut *tx)

@@ -15,6 +15,7 @@ use crate::contention::retried;
 use crate::database::{Connection, DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The longest text of an incident, in bytes.
 const MAX_TEXT: usize = 2_000;
@@ -90,9 +91,7 @@ impl Central {
         text: &str,
     ) -> Result<i64> {
         let text = cut(text);
-        let known: Option<i64> = sqlx::query_scalar(
-            "SELECT number FROM incident WHERE subject = $1 AND kind = $2 AND text = $3 AND state <> $4 ORDER BY number LIMIT 1",
-        )
+        let known: Option<i64> = sqlx::query_scalar(sql!("SELECT number FROM incident WHERE subject = $1 AND kind = $2 AND text = $3 AND state <> $4 ORDER BY number LIMIT 1"))
         .bind(subject)
         .bind(kind.name())
         .bind(text)
@@ -102,14 +101,14 @@ impl Central {
         if let Some(number) = known {
             return Ok(number);
         }
-        let last: i64 = sqlx::query_scalar("SELECT COALESCE(max(number), 0) FROM incident")
+        let last: i64 = sqlx::query_scalar(sql!("SELECT COALESCE(max(number), 0) FROM incident"))
             .fetch_one(&mut **tx)
             .await?;
         let number = last + 1;
-        sqlx::query(
+        sqlx::query(sql!(
             "INSERT INTO incident (number, kind, subject, text, state, opened_by, opened)
-             VALUES ($1, $2, $3, $4, $5, (SELECT id FROM account WHERE name = $6), $7)",
-        )
+             VALUES ($1, $2, $3, $4, $5, (SELECT id FROM account WHERE name = $6), $7)"
+        ))
         .bind(number)
         .bind(kind.name())
         .bind(subject)
@@ -195,9 +194,7 @@ impl Central {
         let person = authorise(&mut tx, actor, Act::ReportIncident).await?;
         let (state, _) = state_of(&mut tx, number).await?;
         let next = advance(state, IncidentEvent::Explain)?;
-        sqlx::query(
-            "UPDATE incident SET state = $1, explanation = $2, explained_by = $3, explained = $4 WHERE number = $5",
-        )
+        sqlx::query(sql!("UPDATE incident SET state = $1, explanation = $2, explained_by = $3, explained = $4 WHERE number = $5"))
         .bind(next.name())
         .bind(explanation)
         .bind(&person.id)
@@ -235,9 +232,9 @@ impl Central {
                 "nobody closes an incident that they explained; another person must agree",
             )
         })?;
-        sqlx::query(
-            "UPDATE incident SET state = $1, closed_by = $2, closed = $3 WHERE number = $4",
-        )
+        sqlx::query(sql!(
+            "UPDATE incident SET state = $1, closed_by = $2, closed = $3 WHERE number = $4"
+        ))
         .bind(next.name())
         .bind(&person.id)
         .bind(stored(self.now()))
@@ -296,10 +293,12 @@ impl Central {
 
 /// Returns an incident's state and the account of who explained it.
 async fn state_of(tx: &mut Connection, number: i64) -> Result<(IncidentState, Option<String>)> {
-    let row = sqlx::query("SELECT state, explained_by FROM incident WHERE number = $1")
-        .bind(number)
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT state, explained_by FROM incident WHERE number = $1"
+    ))
+    .bind(number)
+    .fetch_optional(tx)
+    .await?;
     let row = row.ok_or_else(|| unknown(number))?;
     let state = parsed("an incident's state", row.get("state"))?;
     Ok((state, row.get("explained_by")))

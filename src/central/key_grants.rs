@@ -8,6 +8,7 @@ use crate::database::{Connection, stored};
 use crate::error::Result;
 use crate::lease::Held;
 use crate::said::Said;
+use crate::statements::sql;
 
 /// Writes down that a key set was given in a channel. Returns whether it is for the first time.
 pub(crate) async fn note(
@@ -17,9 +18,7 @@ pub(crate) async fn note(
     said: &Said,
     now: Timestamp,
 ) -> Result<bool> {
-    let done = sqlx::query(
-        "INSERT INTO key_grant (lease, chip, host_challenge, card_challenge, key_set, new_set, adds, given) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-    )
+    let done = sqlx::query(sql!("INSERT INTO key_grant (lease, chip, host_challenge, card_challenge, key_set, new_set, adds, given) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING"))
     .bind(held.id.to_string())
     .bind(&chip.serial)
     .bind(&request.opening.host_challenge[..])

@@ -28,6 +28,7 @@ use crate::lease::Held;
 use crate::personal::{decoded, encoded, signed_cell, written};
 use crate::protection::open;
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::travel;
 
 impl Central {
@@ -241,9 +242,9 @@ async fn check_imported(
         let Some(key) = keys.get(&step.object) else {
             continue;
         };
-        let public: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT public FROM imported_key WHERE lease = $1 AND chip = $2 AND key_name = $3",
-        )
+        let public: Option<Vec<u8>> = sqlx::query_scalar(sql!(
+            "SELECT public FROM imported_key WHERE lease = $1 AND chip = $2 AND key_name = $3"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(&step.object)
@@ -274,10 +275,10 @@ pub(crate) async fn note_imported(
         ));
     }
     for (name, spki) in publics {
-        sqlx::query(
+        sqlx::query(sql!(
             "INSERT INTO imported_key (lease, chip, key_name, public) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (lease, chip, key_name) DO UPDATE SET public = excluded.public",
-        )
+             ON CONFLICT (lease, chip, key_name) DO UPDATE SET public = excluded.public"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(name)
@@ -318,11 +319,13 @@ fn signed_row(held: &Held, chip: &BookedChip) -> String {
 
 impl Signed {
     async fn find(tx: &mut Connection, held: &Held, chip: &BookedChip) -> Result<Option<Self>> {
-        let row = sqlx::query("SELECT keys, files FROM signed_lds WHERE lease = $1 AND chip = $2")
-            .bind(held.id.to_string())
-            .bind(&chip.serial)
-            .fetch_optional(tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT keys, files FROM signed_lds WHERE lease = $1 AND chip = $2"
+        ))
+        .bind(held.id.to_string())
+        .bind(&chip.serial)
+        .fetch_optional(tx)
+        .await?;
         Ok(row.map(|row| Self {
             row: signed_row(held, chip),
             keys: row.get("keys"),
@@ -337,9 +340,7 @@ impl Signed {
         signer: &str,
         signed: i64,
     ) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
+        sqlx::query(sql!("INSERT INTO signed_lds (lease, chip, document, number, keys, signer, files, signed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(&held.document)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::blanks::BookedChip;
 use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::statements::sql;
 
 /// A lease as it is stored.
 pub(crate) struct Held {
@@ -42,9 +43,9 @@ const COLUMNS: &str = "SELECT id, purpose, document, number, station, slot, oper
 impl Held {
     async fn read(tx: &mut Connection, row: &DbRow) -> Result<Self> {
         let id = LeaseId(parsed("a lease's identity", row.get("id"))?);
-        let chips = sqlx::query(
-            "SELECT product, digest FROM lease_chip WHERE lease = $1 ORDER BY position",
-        )
+        let chips = sqlx::query(sql!(
+            "SELECT product, digest FROM lease_chip WHERE lease = $1 ORDER BY position"
+        ))
         .bind(id.to_string())
         .fetch_all(tx)
         .await?;
@@ -97,7 +98,7 @@ impl Held {
 
     /// Tells whether there is such a lease, of whichever station.
     pub(crate) async fn is_known(tx: &mut Connection, id: LeaseId) -> Result<bool> {
-        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM lease WHERE id = $1")
+        let found: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM lease WHERE id = $1"))
             .bind(id.to_string())
             .fetch_one(tx)
             .await?;
@@ -161,10 +162,8 @@ impl Held {
 
     /// Stores a new lease.
     pub(crate) async fn store(&self, tx: &mut Connection, opened: Timestamp) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
+        sqlx::query(sql!("INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"))
         .bind(self.id.to_string())
         .bind(self.purpose.name())
         .bind(&self.document)
@@ -181,9 +180,9 @@ impl Held {
         .execute(&mut *tx)
         .await?;
         for (position, chip) in (0_i64..).zip(&self.chips) {
-            sqlx::query(
-                "INSERT INTO lease_chip (lease, position, product, digest) VALUES ($1, $2, $3, $4)",
-            )
+            sqlx::query(sql!(
+                "INSERT INTO lease_chip (lease, position, product, digest) VALUES ($1, $2, $3, $4)"
+            ))
             .bind(self.id.to_string())
             .bind(position)
             .bind(&chip.product)
@@ -197,7 +196,7 @@ impl Held {
     /// Moves the lease on.
     pub(crate) async fn apply(&mut self, tx: &mut Connection, event: LeaseEvent) -> Result<()> {
         self.state = advance(self.state, event)?;
-        sqlx::query("UPDATE lease SET state = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE lease SET state = $1 WHERE id = $2"))
             .bind(self.state.name())
             .bind(self.id.to_string())
             .execute(tx)
@@ -208,7 +207,7 @@ impl Held {
     /// Lets the lease last longer.
     pub(crate) async fn extend(&mut self, tx: &mut Connection, expires: Timestamp) -> Result<()> {
         self.expires = expires;
-        sqlx::query("UPDATE lease SET expires = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE lease SET expires = $1 WHERE id = $2"))
             .bind(stored(expires))
             .bind(self.id.to_string())
             .execute(tx)
@@ -218,7 +217,7 @@ impl Held {
 
     /// Binds a blank to the lease.
     pub(crate) async fn bind(&mut self, tx: &mut Connection, blank: &str) -> Result<()> {
-        sqlx::query("UPDATE lease SET blank = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE lease SET blank = $1 WHERE id = $2"))
             .bind(blank)
             .bind(self.id.to_string())
             .execute(tx)

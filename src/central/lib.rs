@@ -127,6 +127,7 @@ mod series_acts;
 mod sources;
 mod sqlite;
 mod standing;
+mod statements;
 mod station_certificates;
 mod stations;
 mod stock;

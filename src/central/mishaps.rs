@@ -25,6 +25,7 @@ use crate::lease::Held;
 use crate::parcels::Parcel;
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// A lease that no report has ended, in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -464,7 +465,7 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = authorise(&mut tx, actor, Act::CancelDocument).await?;
-        let row = sqlx::query("SELECT id, number, state, kind, office, urgent, applied, due FROM document WHERE application = $1")
+        let row = sqlx::query(sql!("SELECT id, number, state, kind, office, urgent, applied, due FROM document WHERE application = $1"))
             .bind(application)
             .fetch_optional(&mut *tx)
             .await?;
@@ -478,12 +479,14 @@ impl Central {
             // It waits for a blank, and has nothing else.
             let state: DocumentState = parsed("a document's state", row.get("state"))?;
             let next = advance(state, DocumentEvent::Cancel)?;
-            sqlx::query("UPDATE document SET state = $1 WHERE id = $2 AND state = $3")
-                .bind(next.name())
-                .bind(&id)
-                .bind(state.name())
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql!(
+                "UPDATE document SET state = $1 WHERE id = $2 AND state = $3"
+            ))
+            .bind(next.name())
+            .bind(&id)
+            .bind(state.name())
+            .execute(&mut *tx)
+            .await?;
             Facts {
                 kind: row.get("kind"),
                 office: row.get("office"),

@@ -16,6 +16,7 @@ use crate::blanks::Blank;
 use crate::central::Central;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::statements::sql;
 
 /// The event of a blank's first line: it came with its delivery.
 pub(crate) const DELIVERED: &str = "deliver";
@@ -94,10 +95,12 @@ impl<'a> Movement<'a> {
 /// Returns the day that a movement of `today` is booked on at a place: a closed day takes none, so
 /// it is the first day after those that were closed there.
 async fn booked_on(tx: &mut Connection, today: Date, place: &str) -> Result<Date> {
-    let row = sqlx::query("SELECT max(day) AS day FROM day_close WHERE place = $1")
-        .bind(place)
-        .fetch_one(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT max(day) AS day FROM day_close WHERE place = $1"
+    ))
+    .bind(place)
+    .fetch_one(tx)
+    .await?;
     let closed: Option<&str> = row.get("day");
     match closed {
         None => Ok(today),
@@ -156,10 +159,8 @@ impl Blank {
             });
         }
         // Written so that no planner looks through the account: it reads, and so locks, all blanks in it.
-        let changed = sqlx::query(
-            "UPDATE blank SET state = $1, place = $2, station = $3, slot = $4, document = COALESCE($5, document), number = COALESCE($6, number)
-             WHERE serial = $7 AND CASE WHEN state = $8 AND place = $9 THEN 1 ELSE 0 END = 1",
-        )
+        let changed = sqlx::query(sql!("UPDATE blank SET state = $1, place = $2, station = $3, slot = $4, document = COALESCE($5, document), number = COALESCE($6, number)
+             WHERE serial = $7 AND CASE WHEN state = $8 AND place = $9 THEN 1 ELSE 0 END = 1"))
         .bind(next.name())
         .bind(to)
         .bind(slot.map(|(station, _)| station))
@@ -203,9 +204,7 @@ impl Blank {
 
     /// Returns the account of who moved it last.
     pub(crate) async fn moved_by(&self, tx: &mut Connection) -> Result<Option<String>> {
-        let row = sqlx::query(
-            "SELECT a.name FROM blank_movement m LEFT JOIN account a ON a.id = m.person WHERE m.blank = $1 ORDER BY m.id DESC LIMIT 1",
-        )
+        let row = sqlx::query(sql!("SELECT a.name FROM blank_movement m LEFT JOIN account a ON a.id = m.person WHERE m.blank = $1 ORDER BY m.id DESC LIMIT 1"))
         .bind(&self.serial)
         .fetch_optional(tx)
         .await?;

@@ -31,6 +31,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
 use crate::queue::TERM;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How such a lease names the place of the work: it takes no slot of a station.
 const PLACE: &str = "new-pins";
@@ -140,9 +141,7 @@ impl Central {
 
     /// Returns the chip of a document's blank that has its holder's PINs, and can get others.
     async fn renewable(&self, tx: &mut Connection, document: &Document) -> Result<BookedChip> {
-        let blank: Option<String> = sqlx::query_scalar(
-            "SELECT serial FROM blank WHERE document = $1 AND number = $2 AND state = 'personalized'",
-        )
+        let blank: Option<String> = sqlx::query_scalar(sql!("SELECT serial FROM blank WHERE document = $1 AND number = $2 AND state = 'personalized'"))
         .bind(&document.id)
         .bind(document.number().to_string())
         .fetch_optional(&mut *tx)
@@ -279,11 +278,9 @@ impl Central {
         tx: &mut Connection,
         document: &Document,
     ) -> Result<()> {
-        let last: Option<String> = sqlx::query_scalar(
-            "SELECT l.id FROM lease l WHERE l.document = $1 AND l.number = $2 AND l.purpose = 'new-pins'
+        let last: Option<String> = sqlx::query_scalar(sql!("SELECT l.id FROM lease l WHERE l.document = $1 AND l.number = $2 AND l.purpose = 'new-pins'
              AND EXISTS (SELECT 1 FROM sealed_stage s WHERE s.lease = l.id)
-             ORDER BY l.opened DESC, l.turn DESC LIMIT 1",
-        )
+             ORDER BY l.opened DESC, l.turn DESC LIMIT 1"))
         .bind(&document.id)
         .bind(document.number().to_string())
         .fetch_optional(&mut *tx)
@@ -306,9 +303,7 @@ async fn has_new_pins(tx: &mut Connection, lease: LeaseId) -> Result<bool> {
 /// A lease's envelope waits, sealed, for the last of its stages; it is destroyed where that never
 /// came, and its lease failed.
 async fn is_confirmed(tx: &mut Connection, lease: &str) -> Result<bool> {
-    let confirmed: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM envelope e JOIN lease l ON l.id = e.lease WHERE l.id = $1 AND e.state <> 'sealed' AND l.state <> 'failed'",
-    )
+    let confirmed: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM envelope e JOIN lease l ON l.id = e.lease WHERE l.id = $1 AND e.state <> 'sealed' AND l.state <> 'failed'"))
     .bind(lease)
     .fetch_one(tx)
     .await?;

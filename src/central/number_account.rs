@@ -11,6 +11,7 @@ use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
 use crate::series::StoredSeries;
+use crate::statements::sql;
 
 /// The most faults of one sort that a check names.
 const MAX_NAMED: i64 = 1_000;
@@ -119,9 +120,7 @@ async fn of_series(tx: &mut Connection, series: &StoredSeries) -> Result<Numbers
         given: (series.next - series.first).unsigned_abs(),
         ..NumbersOf::default()
     };
-    let rows = sqlx::query(
-        "SELECT state, count(*) AS numbers FROM number WHERE series = $1 GROUP BY state ORDER BY state",
-    )
+    let rows = sqlx::query(sql!("SELECT state, count(*) AS numbers FROM number WHERE series = $1 GROUP BY state ORDER BY state"))
     .bind(&series.id)
     .fetch_all(&mut *tx)
     .await?;
@@ -136,9 +135,9 @@ async fn of_series(tx: &mut Connection, series: &StoredSeries) -> Result<Numbers
 
 /// Returns the void ranges that a series has passed.
 async fn void_ranges(tx: &mut Connection, series: &StoredSeries) -> Result<Vec<(i64, i64)>> {
-    let rows = sqlx::query(
-        "SELECT first, last FROM void_range WHERE series = $1 AND first < $2 ORDER BY first",
-    )
+    let rows = sqlx::query(sql!(
+        "SELECT first, last FROM void_range WHERE series = $1 AND first < $2 ORDER BY first"
+    ))
     .bind(&series.id)
     .bind(series.next)
     .fetch_all(tx)
@@ -156,13 +155,13 @@ async fn find_gaps(
     series: &StoredSeries,
     faults: &mut Vec<String>,
 ) -> Result<()> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT place, COALESCE(before, $1) AS before FROM (
              SELECT CAST(substr(number, 3) AS BIGINT) AS place,
                     lag(CAST(substr(number, 3) AS BIGINT)) OVER (ORDER BY number) AS before
              FROM number WHERE series = $2
-         ) m WHERE place <> COALESCE(before, $3) + 1 ORDER BY place LIMIT $4",
-    )
+         ) m WHERE place <> COALESCE(before, $3) + 1 ORDER BY place LIMIT $4"
+    ))
     .bind(series.first - 1)
     .bind(&series.id)
     .bind(series.first - 1)
@@ -178,9 +177,9 @@ async fn find_gaps(
             )
         })
         .collect();
-    let last: Option<i64> = sqlx::query_scalar(
-        "SELECT max(CAST(substr(number, 3) AS BIGINT)) FROM number WHERE series = $1",
-    )
+    let last: Option<i64> = sqlx::query_scalar(sql!(
+        "SELECT max(CAST(substr(number, 3) AS BIGINT)) FROM number WHERE series = $1"
+    ))
     .bind(&series.id)
     .fetch_one(&mut *tx)
     .await?;
@@ -228,11 +227,9 @@ fn unaccounted(series: &StoredSeries, from: i64, to: i64) -> String {
 /// Returns the accounts of the numbers that came on blanks. One that no document has had yet is
 /// what its blank is.
 async fn of_blanks(tx: &mut Connection) -> Result<Vec<NumbersOf>> {
-    let rows = sqlx::query(
-        "SELECT substr(b.own_number, 1, 2) AS letters, b.state, n.state AS number_state, count(*) AS numbers
+    let rows = sqlx::query(sql!("SELECT substr(b.own_number, 1, 2) AS letters, b.state, n.state AS number_state, count(*) AS numbers
          FROM blank b LEFT JOIN number n ON n.number = b.own_number WHERE b.own_number IS NOT NULL
-         GROUP BY substr(b.own_number, 1, 2), b.state, n.state ORDER BY letters, b.state, number_state",
-    )
+         GROUP BY substr(b.own_number, 1, 2), b.state, n.state ORDER BY letters, b.state, number_state"))
     .fetch_all(tx)
     .await?;
     let mut accounts: Vec<NumbersOf> = Vec::new();
@@ -267,8 +264,7 @@ async fn of_blanks(tx: &mut Connection) -> Result<Vec<NumbersOf>> {
 
 /// Finds numbers that contradict what has them.
 async fn find_strays(tx: &mut Connection, faults: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(
-        "SELECT n.number, n.state, CASE WHEN n.series IS NULL AND b.serial IS NULL THEN 'no-source'
+    let rows = sqlx::query(sql!("SELECT n.number, n.state, CASE WHEN n.series IS NULL AND b.serial IS NULL THEN 'no-source'
                     WHEN n.state IN ('allotted', 'issued') AND d.id IS NULL THEN 'no-document'
                     WHEN n.state NOT IN ('allotted', 'issued') AND d.id IS NOT NULL AND d.state NOT IN ('cancelled', 'destroyed') THEN 'in-use'
                     ELSE 'sound' END AS fault
@@ -276,8 +272,7 @@ async fn find_strays(tx: &mut Connection, faults: &mut Vec<String>) -> Result<()
          LEFT JOIN blank b ON b.own_number = n.number
          WHERE (n.series IS NULL AND b.serial IS NULL) OR (n.state IN ('allotted', 'issued') AND d.id IS NULL)
             OR (n.state NOT IN ('allotted', 'issued') AND d.id IS NOT NULL AND d.state NOT IN ('cancelled', 'destroyed'))
-         ORDER BY n.number LIMIT $1",
-    )
+         ORDER BY n.number LIMIT $1"))
     .bind(MAX_NAMED)
     .fetch_all(tx)
     .await?;

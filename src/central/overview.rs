@@ -15,6 +15,7 @@ use crate::database::{Connection, DbRow, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
+use crate::statements::sql;
 
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,10 +198,8 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let document = Document::numbered(&mut tx, number).await?;
-        let rows = sqlx::query(
-            "SELECT serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
-             WHERE document = $1 AND serial IS NOT NULL ORDER BY not_before, key_name",
-        )
+        let rows = sqlx::query(sql!("SELECT serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
+             WHERE document = $1 AND serial IS NOT NULL ORDER BY not_before, key_name"))
         .bind(&document.id)
         .fetch_all(&mut *tx)
         .await?;
@@ -228,10 +227,8 @@ impl Central {
     pub async fn blanks(&self, actor: &Actor) -> Result<Vec<BlankLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT b.serial, b.delivery, b.state, b.number, b.article, b.own_number, c.product, c.serial AS chip, c.key_version
-             FROM blank b LEFT JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position NULLS FIRST",
-        )
+        let rows = sqlx::query(sql!("SELECT b.serial, b.delivery, b.state, b.number, b.article, b.own_number, c.product, c.serial AS chip, c.key_version
+             FROM blank b LEFT JOIN chip c ON c.blank = b.serial ORDER BY b.serial, c.position NULLS FIRST"))
         .fetch_all(&mut *tx)
         .await?;
         let mut blanks: Vec<BlankLine> = Vec::new();
@@ -269,14 +266,16 @@ impl Central {
     pub async fn numbers(&self, actor: &Actor) -> Result<NumberAccount> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let series = sqlx::query("SELECT prefix, next, last FROM series ORDER BY CASE WHEN state = 'open' AND next <= last THEN 0 ELSE 1 END, turn LIMIT 1")
+        let series = sqlx::query(sql!("SELECT prefix, next, last FROM series ORDER BY CASE WHEN state = 'open' AND next <= last THEN 0 ELSE 1 END, turn LIMIT 1"))
             .fetch_one(&mut *tx)
             .await?;
         let (prefix, next, last): (String, i64, i64) =
             (series.get("prefix"), series.get("next"), series.get("last"));
-        let rows = sqlx::query("SELECT state, count(*) AS numbers FROM number GROUP BY state")
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query(sql!(
+            "SELECT state, count(*) AS numbers FROM number GROUP BY state"
+        ))
+        .fetch_all(&mut *tx)
+        .await?;
         let of = |state: &str| {
             let row = rows.iter().find(|row| row.get::<&str, _>("state") == state);
             row.map_or(0, |row| row.get::<i64, _>("numbers").unsigned_abs())
@@ -300,12 +299,12 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let document = Document::numbered(&mut tx, number).await?;
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT j.at, j.step, j.moment, j.evidence FROM journal_line j
              JOIN report r ON r.station = j.station AND r.sequence = j.sequence
              JOIN lease l ON l.id = r.lease
-             WHERE l.document = $1 ORDER BY r.received, j.station, j.sequence, j.place",
-        )
+             WHERE l.document = $1 ORDER BY r.received, j.station, j.sequence, j.place"
+        ))
         .bind(&document.id)
         .fetch_all(&mut *tx)
         .await?;

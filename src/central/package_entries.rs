@@ -15,6 +15,7 @@ use crate::packages::{codes, fault};
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
 use crate::sources::Sender;
+use crate::statements::sql;
 
 impl Central {
     /// Takes an entry, or refuses it; either stands in the log.
@@ -149,9 +150,9 @@ impl Central {
         {
             return Err(CentralError::damaged("the wrapping keys that are in use"));
         }
-        sqlx::query(
-            "INSERT INTO application_origin (application, source, sequence) VALUES ($1, $2, $3)",
-        )
+        sqlx::query(sql!(
+            "INSERT INTO application_origin (application, source, sequence) VALUES ($1, $2, $3)"
+        ))
         .bind(application.reference.as_str())
         .bind(sender.name.as_str())
         .bind(sequence)
@@ -172,11 +173,13 @@ impl Central {
         by: &Reference,
     ) -> Result<()> {
         apply(tx, old.as_str(), ApplicationEvent::Supersede).await?;
-        sqlx::query("UPDATE application_origin SET superseded_by = $1 WHERE application = $2")
-            .bind(by.as_str())
-            .bind(old.as_str())
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE application_origin SET superseded_by = $1 WHERE application = $2"
+        ))
+        .bind(by.as_str())
+        .bind(old.as_str())
+        .execute(&mut **tx)
+        .await?;
         let deed = Deed::new(
             "application.superseded",
             Control::RECORDS,
@@ -191,11 +194,13 @@ impl Central {
     async fn withdraw(&self, tx: &mut Write, actor: &Actor, reference: &Reference) -> Result<()> {
         apply(tx, reference.as_str(), ApplicationEvent::Withdraw).await?;
         // The register's words may be about the holder: they stay with the register.
-        sqlx::query("UPDATE application SET cause = $1 WHERE reference = $2")
-            .bind("its register withdrew it")
-            .bind(reference.as_str())
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE application SET cause = $1 WHERE reference = $2"
+        ))
+        .bind("its register withdrew it")
+        .bind(reference.as_str())
+        .execute(&mut **tx)
+        .await?;
         let deed = Deed::new(
             "application.withdrawn",
             Control::RECORDS,
@@ -215,12 +220,12 @@ impl Central {
 
 /// Returns the source that an application came from; none for one that was typed in.
 async fn origin(tx: &mut Connection, reference: &str) -> Result<Option<String>> {
-    Ok(
-        sqlx::query_scalar("SELECT source FROM application_origin WHERE application = $1")
-            .bind(reference)
-            .fetch_optional(tx)
-            .await?,
-    )
+    Ok(sqlx::query_scalar(sql!(
+        "SELECT source FROM application_origin WHERE application = $1"
+    ))
+    .bind(reference)
+    .fetch_optional(tx)
+    .await?)
 }
 
 /// Returns why an application is not the source's own any more, to replace or withdraw.
@@ -229,10 +234,10 @@ async fn still_open(
     sender: &Sender,
     reference: &Reference,
 ) -> Result<Vec<Fault>> {
-    let row = sqlx::query(
+    let row = sqlx::query(sql!(
         "SELECT a.state FROM application a JOIN application_origin o ON o.application = a.reference
-         WHERE a.reference = $1 AND o.source = $2",
-    )
+         WHERE a.reference = $1 AND o.source = $2"
+    ))
     .bind(reference.as_str())
     .bind(sender.name.as_str())
     .fetch_optional(tx)

@@ -27,6 +27,7 @@ use crate::error::{CentralError, Result};
 use crate::refused_packages::reference;
 use crate::scribe::Deed;
 use crate::sources::{Sender, valid_keys};
+use crate::statements::sql;
 
 /// How far a source's clock may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -198,9 +199,9 @@ impl Central {
             let message = "must not be in the future; set the source's clock".to_owned();
             add("created", FaultCode::InFuture, message);
         }
-        let used: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM register_package WHERE source = $1 AND id = $2",
-        )
+        let used: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM register_package WHERE source = $1 AND id = $2"
+        ))
         .bind(sender.name.as_str())
         .bind(package.id.as_str())
         .fetch_one(tx)
@@ -297,10 +298,8 @@ impl Central {
             self.drop_evidence(&mut tx, &about).await?;
         }
         let payload = written(&answer)?;
-        sqlx::query(
-            "INSERT INTO register_package (source, sequence, id, digest, key, state, received, payload)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
+        sqlx::query(sql!("INSERT INTO register_package (source, sequence, id, digest, key, state, received, payload)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"))
         .bind(sender.name.as_str())
         .bind(sequence)
         .bind(package.id.as_str())
@@ -311,7 +310,7 @@ impl Central {
         .bind(&payload)
         .execute(&mut *tx)
         .await?;
-        sqlx::query("UPDATE source SET next_package = $1 WHERE name = $2")
+        sqlx::query(sql!("UPDATE source SET next_package = $1 WHERE name = $2"))
             .bind(sequence.saturating_add(1))
             .bind(sender.name.as_str())
             .execute(&mut *tx)
@@ -350,17 +349,15 @@ impl Central {
         signed: &[u8],
     ) -> Result<Vec<u8>> {
         let mut tx = self.write().await?;
-        sqlx::query(
-            "UPDATE register_package SET answer = $1 WHERE source = $2 AND sequence = $3 AND answer IS NULL",
-        )
+        sqlx::query(sql!("UPDATE register_package SET answer = $1 WHERE source = $2 AND sequence = $3 AND answer IS NULL"))
         .bind(signed)
         .bind(source.as_str())
         .bind(sequence)
         .execute(&mut *tx)
         .await?;
-        let kept: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT answer FROM register_package WHERE source = $1 AND sequence = $2",
-        )
+        let kept: Option<Vec<u8>> = sqlx::query_scalar(sql!(
+            "SELECT answer FROM register_package WHERE source = $1 AND sequence = $2"
+        ))
         .bind(source.as_str())
         .bind(sequence)
         .fetch_one(&mut *tx)
@@ -388,9 +385,9 @@ async fn judged_before(
     source: &SourceName,
     digest: &[u8],
 ) -> Result<Option<Judged>> {
-    let row = sqlx::query(
-        "SELECT sequence, payload, answer FROM register_package WHERE source = $1 AND digest = $2",
-    )
+    let row = sqlx::query(sql!(
+        "SELECT sequence, payload, answer FROM register_package WHERE source = $1 AND digest = $2"
+    ))
     .bind(source.as_str())
     .bind(digest)
     .fetch_optional(tx)

@@ -15,6 +15,7 @@ use crate::central::Central;
 use crate::database::{DbRow, moment, parsed};
 use crate::error::{CentralError, Result};
 use crate::expected::{application_tag, document_tag};
+use crate::statements::sql;
 
 /// An application in a list, without its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,9 +297,7 @@ impl Central {
     ) -> Result<Vec<BlankEntry>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT serial, article, delivery, state, number FROM blank WHERE serial > $1 ORDER BY serial LIMIT $2",
-        )
+        let rows = sqlx::query(sql!("SELECT serial, article, delivery, state, number FROM blank WHERE serial > $1 ORDER BY serial LIMIT $2"))
         .bind(after)
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
@@ -323,9 +322,9 @@ impl Central {
     pub async fn log_from(&self, actor: &Actor, from: u64, limit: u32) -> Result<Vec<LoggedEntry>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ReadAuditLog).await?;
-        let rows = sqlx::query(
-            "SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT leaf, entry FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"
+        ))
         .bind(i64::try_from(from).unwrap_or(i64::MAX))
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
@@ -373,7 +372,7 @@ impl Central {
             return Err(none());
         }
         let bytes: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT entry FROM audit_entry WHERE leaf = $1")
+            sqlx::query_scalar(sql!("SELECT entry FROM audit_entry WHERE leaf = $1"))
                 .bind(i64::try_from(leaf).unwrap_or(i64::MAX))
                 .fetch_optional(&mut *tx)
                 .await?;

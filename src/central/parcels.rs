@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::accounts::Person;
 use crate::database::{Connection, DbRow, moment, parsed};
 use crate::error::{CentralError, Result, advance};
+use crate::statements::sql;
 
 /// A parcel in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +49,12 @@ pub(crate) struct Packed {
 impl Parcel {
     /// Loads the one of this serial number.
     pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
-        let row = sqlx::query("SELECT serial, office, state FROM parcel WHERE serial = $1")
-            .bind(serial.to_ascii_uppercase())
-            .fetch_optional(tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT serial, office, state FROM parcel WHERE serial = $1"
+        ))
+        .bind(serial.to_ascii_uppercase())
+        .fetch_optional(tx)
+        .await?;
         // The serial number is not repeated: what a caller sends may be anything.
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: "parcel of this serial number".to_owned(),
@@ -65,11 +68,9 @@ impl Parcel {
 
     /// Loads the parcel that a document is in under the number that it has now, or was missed in.
     pub(crate) async fn of_document(tx: &mut Connection, document: &str) -> Result<Option<Self>> {
-        let serial: Option<String> = sqlx::query_scalar(
-            "SELECT d.parcel FROM parcel_document d JOIN parcel p ON p.serial = d.parcel
+        let serial: Option<String> = sqlx::query_scalar(sql!("SELECT d.parcel FROM parcel_document d JOIN parcel p ON p.serial = d.parcel
              WHERE d.document = $1 AND d.state IN ('packed', 'missing')
-               AND d.number = (SELECT number FROM document WHERE id = d.document) ORDER BY p.opened DESC, p.serial DESC LIMIT 1",
-        )
+               AND d.number = (SELECT number FROM document WHERE id = d.document) ORDER BY p.opened DESC, p.serial DESC LIMIT 1"))
         .bind(document)
         .fetch_optional(&mut *tx)
         .await?;
@@ -82,12 +83,14 @@ impl Parcel {
     /// Moves the parcel on.
     pub(crate) async fn apply(&mut self, tx: &mut Connection, event: ParcelEvent) -> Result<()> {
         let next = advance(self.state, event)?;
-        let changed = sqlx::query("UPDATE parcel SET state = $1 WHERE serial = $2 AND state = $3")
-            .bind(next.name())
-            .bind(&self.serial)
-            .bind(self.state.name())
-            .execute(tx)
-            .await?;
+        let changed = sqlx::query(sql!(
+            "UPDATE parcel SET state = $1 WHERE serial = $2 AND state = $3"
+        ))
+        .bind(next.name())
+        .bind(&self.serial)
+        .bind(self.state.name())
+        .execute(tx)
+        .await?;
         if changed.rows_affected() != 1 {
             return Err(CentralError::conflict(
                 "the parcel changed meanwhile; ask again",
@@ -99,9 +102,7 @@ impl Parcel {
 
     /// Returns what is in it, by number.
     pub(crate) async fn content(&self, tx: &mut Connection) -> Result<Vec<Packed>> {
-        let rows = sqlx::query(
-            "SELECT document, number FROM parcel_document WHERE parcel = $1 AND state = 'packed' ORDER BY number",
-        )
+        let rows = sqlx::query(sql!("SELECT document, number FROM parcel_document WHERE parcel = $1 AND state = 'packed' ORDER BY number"))
         .bind(&self.serial)
         .fetch_all(tx)
         .await?;
@@ -119,18 +120,20 @@ impl Parcel {
         number: &str,
         state: &'static str,
     ) -> Result<()> {
-        sqlx::query("UPDATE parcel_document SET state = $1 WHERE parcel = $2 AND number = $3")
-            .bind(state)
-            .bind(&self.serial)
-            .bind(number)
-            .execute(tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE parcel_document SET state = $1 WHERE parcel = $2 AND number = $3"
+        ))
+        .bind(state)
+        .bind(&self.serial)
+        .bind(number)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 
     /// Notes that a person had it in hands before it left.
     pub(crate) async fn touched(&self, tx: &mut Connection, person: &Person) -> Result<()> {
-        sqlx::query("INSERT INTO parcel_hand (parcel, person) VALUES ($1, $2) ON CONFLICT (parcel, person) DO NOTHING")
+        sqlx::query(sql!("INSERT INTO parcel_hand (parcel, person) VALUES ($1, $2) ON CONFLICT (parcel, person) DO NOTHING"))
             .bind(&self.serial)
             .bind(&person.id)
             .execute(tx)
@@ -144,9 +147,9 @@ impl Parcel {
         tx: &mut Connection,
         person: &Person,
     ) -> Result<()> {
-        let had: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM parcel_hand WHERE parcel = $1 AND person = $2",
-        )
+        let had: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM parcel_hand WHERE parcel = $1 AND person = $2"
+        ))
         .bind(&self.serial)
         .bind(&person.id)
         .fetch_one(tx)
@@ -161,11 +164,9 @@ impl Parcel {
 
     /// Demands that no PIN envelope of a document in it goes, or went, the same way.
     pub(crate) async fn check_no_envelope(&self, tx: &mut Connection, way: &str) -> Result<()> {
-        let with_pins: Option<String> = sqlx::query_scalar(
-            "SELECT e.serial FROM envelope e JOIN parcel_document d ON d.document = e.document
+        let with_pins: Option<String> = sqlx::query_scalar(sql!("SELECT e.serial FROM envelope e JOIN parcel_document d ON d.document = e.document
              WHERE d.parcel = $1 AND d.state = 'packed' AND (lower(e.way) = lower($2) OR lower(e.way) = lower($3))
-             ORDER BY e.serial LIMIT 1",
-        )
+             ORDER BY e.serial LIMIT 1"))
         .bind(&self.serial)
         .bind(way)
         .bind(&self.serial)
@@ -182,10 +183,11 @@ impl Parcel {
 
 /// Returns the next serial number.
 pub(crate) async fn next_serial(tx: &mut Connection) -> Result<String> {
-    let last: i64 =
-        sqlx::query_scalar("UPDATE parcel_series SET last = last + 1 WHERE id = 1 RETURNING last")
-            .fetch_one(tx)
-            .await?;
+    let last: i64 = sqlx::query_scalar(sql!(
+        "UPDATE parcel_series SET last = last + 1 WHERE id = 1 RETURNING last"
+    ))
+    .fetch_one(tx)
+    .await?;
     Ok(format!("PA{last:07}"))
 }
 
@@ -224,9 +226,9 @@ async fn lines(tx: &mut Connection, rows: &[DbRow]) -> Result<Vec<ParcelLine>> {
             at.map(moment).transpose()
         };
         let serial: String = row.get("serial");
-        let documents = sqlx::query(
-            "SELECT number, state FROM parcel_document WHERE parcel = $1 ORDER BY number",
-        )
+        let documents = sqlx::query(sql!(
+            "SELECT number, state FROM parcel_document WHERE parcel = $1 ORDER BY number"
+        ))
         .bind(&serial)
         .fetch_all(&mut *tx)
         .await?;

@@ -25,6 +25,7 @@ use crate::database::Connection;
 use crate::documents::{Document, Subjects};
 use crate::error::{CentralError, Result};
 use crate::protection::{erased, open};
+use crate::statements::sql;
 
 /// A record with its subjects, as the columns of a document take them.
 pub(crate) struct SealedRecord {
@@ -225,7 +226,7 @@ impl Central {
             .await?;
         self.seal_files(tx, application, &record.prepared).await?;
         let record = self.sealed_record(&key, (application, &document.id), record)?;
-        sqlx::query("UPDATE document SET record = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE document SET record = $1 WHERE id = $2"))
             .bind(record)
             .bind(&document.id)
             .execute(tx)
@@ -246,7 +247,7 @@ impl Central {
             .key(tx, application, DataClass::Record)
             .await?;
         let subjects = self.sealed_subjects(&key, (application, &document.id), subjects)?;
-        sqlx::query("UPDATE document SET subjects = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE document SET subjects = $1 WHERE id = $2"))
             .bind(subjects)
             .bind(&document.id)
             .execute(tx)
@@ -313,11 +314,12 @@ impl Central {
         tx: &mut Connection,
         application: &str,
     ) -> Result<bool> {
-        let kept: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM biometric_data WHERE application = $1")
-                .bind(application)
-                .fetch_one(tx)
-                .await?;
+        let kept: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM biometric_data WHERE application = $1"
+        ))
+        .bind(application)
+        .fetch_one(tx)
+        .await?;
         Ok(kept > 0)
     }
 
@@ -389,11 +391,13 @@ impl Central {
             .await?;
         let text = written(files, "the files of a travel chip")?;
         let cell = biometric_cell(application, "files");
-        sqlx::query("UPDATE biometric_data SET files = $1 WHERE application = $2")
-            .bind(self.protection().seal(&key, &cell, &text)?)
-            .bind(application)
-            .execute(tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE biometric_data SET files = $1 WHERE application = $2"
+        ))
+        .bind(self.protection().seal(&key, &cell, &text)?)
+        .bind(application)
+        .execute(tx)
+        .await?;
         Ok(())
     }
 
@@ -403,10 +407,12 @@ impl Central {
         tx: &mut Connection,
         application: &str,
     ) -> Result<Option<BTreeMap<String, Prepared>>> {
-        let row = sqlx::query("SELECT files FROM biometric_data WHERE application = $1")
-            .bind(application)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT files FROM biometric_data WHERE application = $1"
+        ))
+        .bind(application)
+        .fetch_optional(&mut *tx)
+        .await?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -428,11 +434,13 @@ pub(crate) async fn store_images(
     reference: &str,
     images: Option<&[u8]>,
 ) -> Result<()> {
-    sqlx::query("INSERT INTO biometric_data (application, images) VALUES ($1, $2)")
-        .bind(reference)
-        .bind(images)
-        .execute(tx)
-        .await?;
+    sqlx::query(sql!(
+        "INSERT INTO biometric_data (application, images) VALUES ($1, $2)"
+    ))
+    .bind(reference)
+    .bind(images)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::contention::retried;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The place that every installation has.
 pub const CENTRAL_STORE: &str = "CENTRAL";
@@ -56,9 +57,7 @@ impl Central {
         }
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ManagePlaces).await?;
-        sqlx::query(
-            "INSERT INTO place (code, name, added) VALUES ($1, $2, $3) ON CONFLICT (code) DO UPDATE SET name = excluded.name",
-        )
+        sqlx::query(sql!("INSERT INTO place (code, name, added) VALUES ($1, $2, $3) ON CONFLICT (code) DO UPDATE SET name = excluded.name"))
         .bind(code.as_str())
         .bind(name)
         .bind(stored(self.now()))
@@ -77,7 +76,7 @@ impl Central {
     pub async fn places(&self, actor: &Actor) -> Result<Vec<Place>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query("SELECT code, name FROM place ORDER BY code")
+        let rows = sqlx::query(sql!("SELECT code, name FROM place ORDER BY code"))
             .fetch_all(&mut *tx)
             .await?;
         let place = |row: &crate::database::DbRow| {
@@ -92,7 +91,7 @@ impl Central {
 
 /// Demands that a place is in the books.
 pub(crate) async fn check_place(tx: &mut Connection, code: &str) -> Result<()> {
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM place WHERE code = $1")
+    let known: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM place WHERE code = $1"))
         .bind(code)
         .fetch_one(tx)
         .await?;

@@ -13,6 +13,7 @@ use crate::contention::retried;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 use crate::sources::valid_keys;
+use crate::statements::sql;
 
 /// The longest request for reports, signature and all.
 pub const MAX_REQUEST: usize = 16 << 10;
@@ -99,7 +100,7 @@ impl Central {
     ) -> Result<Vec<u8>> {
         let keys = {
             let mut tx = self.read().await?;
-            let row = sqlx::query("SELECT removed FROM source WHERE name = $1")
+            let row = sqlx::query(sql!("SELECT removed FROM source WHERE name = $1"))
                 .bind(source.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;

@@ -17,6 +17,7 @@ use crate::error::{CentralError, Result, advance};
 use crate::happenings::Facts;
 use crate::scribe::Deed;
 use crate::series::allot;
+use crate::statements::sql;
 use crate::waiting::prepared;
 
 /// The day of an application and the day its document is due, as they are stored.
@@ -57,10 +58,8 @@ impl Central {
         let sealed = self
             .seal_record(tx, (reference, &id), &key, &record, &subjects)
             .await?;
-        sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-        )
+        sqlx::query(sql!("INSERT INTO document (id, application, kind, profile, number, state, urgent, due, issued, expires, record, subjects, office, applied, place, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"))
         .bind(&id)
         .bind(application.reference.as_str())
         .bind(record.kind.name())
@@ -96,10 +95,8 @@ impl Central {
         terms: &Terms,
     ) -> Result<()> {
         let state = advance(DocumentState::INITIAL, DocumentEvent::Queue)?;
-        sqlx::query(
-            "INSERT INTO document (id, application, kind, profile, state, urgent, due, office, applied, place, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
+        sqlx::query(sql!("INSERT INTO document (id, application, kind, profile, state, urgent, due, office, applied, place, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"))
         .bind(id)
         .bind(application.reference.as_str())
         .bind(application.kind.name())

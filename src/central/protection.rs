@@ -27,6 +27,7 @@ use crate::data_keys::{
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// What opens and seals personal data.
 #[derive(Clone)]
@@ -125,11 +126,9 @@ impl Protection {
         made: DataClass,
         now: Timestamp,
     ) -> Result<([DataKey; N], DataKey)> {
-        let rows = sqlx::query(
-            "SELECT w.class, w.generation, w.label, w.state, k.wrapped FROM wrapping_key w
+        let rows = sqlx::query(sql!("SELECT w.class, w.generation, w.label, w.state, k.wrapped FROM wrapping_key w
              LEFT JOIN data_key k ON k.subject = $1 AND k.class = w.class AND k.generation = w.generation
-             WHERE k.subject IS NOT NULL OR w.state = 'current'",
-        )
+             WHERE k.subject IS NOT NULL OR w.state = 'current'"))
         .bind(subject)
         .fetch_all(&mut *tx)
         .await?;
@@ -185,11 +184,11 @@ impl Protection {
         subject: &str,
         classes: [DataClass; N],
     ) -> Result<[Option<DataKey>; N]> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT k.class, k.generation, k.wrapped, w.label FROM data_key k
              JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.subject = $1",
-        )
+             WHERE k.subject = $1"
+        ))
         .bind(subject)
         .fetch_all(tx)
         .await?;
@@ -217,11 +216,11 @@ impl Protection {
         after: &str,
         limit: i64,
     ) -> Result<Vec<KeyOf>> {
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT k.subject, k.generation, k.wrapped, w.label, w.state FROM data_key k
              JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.class = $1 AND k.subject > $2 ORDER BY k.subject LIMIT $3",
-        )
+             WHERE k.class = $1 AND k.subject > $2 ORDER BY k.subject LIMIT $3"
+        ))
         .bind(class.name())
         .bind(after)
         .bind(limit)
@@ -384,12 +383,13 @@ pub(crate) async fn destroy_key(
     subject: &str,
     class: DataClass,
 ) -> Result<Option<String>> {
-    let id: Option<String> =
-        sqlx::query_scalar("DELETE FROM data_key WHERE subject = $1 AND class = $2 RETURNING id")
-            .bind(subject)
-            .bind(class.name())
-            .fetch_optional(tx)
-            .await?;
+    let id: Option<String> = sqlx::query_scalar(sql!(
+        "DELETE FROM data_key WHERE subject = $1 AND class = $2 RETURNING id"
+    ))
+    .bind(subject)
+    .bind(class.name())
+    .fetch_optional(tx)
+    .await?;
     Ok(id)
 }
 

@@ -23,6 +23,7 @@ use crate::reports::{end_name, figure};
 use crate::restoration::Restoration;
 use crate::scribe::Deed;
 use crate::series::{StoredSeries, void_free};
+use crate::statements::sql;
 
 /// Why a number is void that stands on a blank of an unknown lease.
 const ON_A_BLANK: &str =
@@ -54,10 +55,8 @@ impl Central {
             ),
             false => None,
         };
-        sqlx::query(
-            "INSERT INTO quarantined_report (station, sequence, digest, epoch, lease, number, end_state, touched, milliseconds, received, content)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
+        sqlx::query(sql!("INSERT INTO quarantined_report (station, sequence, digest, epoch, lease, number, end_state, touched, milliseconds, received, content)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"))
         .bind(&actor.station)
         .bind(sequence)
         .bind(digest)
@@ -73,7 +72,7 @@ impl Central {
         .await?;
         let named: BTreeSet<String> = serials(report).take(crate::stock::MAX_CHIPS).collect();
         for (place, serial) in (0_i64..).zip(&named) {
-            sqlx::query("INSERT INTO quarantined_chip (station, sequence, place, serial) VALUES ($1, $2, $3, $4)")
+            sqlx::query(sql!("INSERT INTO quarantined_chip (station, sequence, place, serial) VALUES ($1, $2, $3, $4)"))
                 .bind(&actor.station)
                 .bind(sequence)
                 .bind(place)
@@ -237,11 +236,11 @@ impl Central {
 
 /// Tells whether a blank was touched under a lease that the store does not know.
 pub(crate) async fn carries_unknown(tx: &mut Connection, blank: &str) -> Result<bool> {
-    let found: i64 = sqlx::query_scalar(
+    let found: i64 = sqlx::query_scalar(sql!(
         "SELECT count(*) FROM chip c JOIN quarantined_chip q ON q.serial = c.serial
          JOIN quarantined_report r ON r.station = q.station AND r.sequence = q.sequence
-         WHERE c.blank = $1 AND r.touched = 1",
-    )
+         WHERE c.blank = $1 AND r.touched = 1"
+    ))
     .bind(blank)
     .fetch_one(tx)
     .await?;
@@ -250,7 +249,7 @@ pub(crate) async fn carries_unknown(tx: &mut Connection, blank: &str) -> Result<
 
 /// Finds the document that has a number now.
 async fn of_number(tx: &mut Connection, number: DocumentNumber) -> Result<Option<Document>> {
-    let id: Option<String> = sqlx::query_scalar("SELECT id FROM document WHERE number = $1")
+    let id: Option<String> = sqlx::query_scalar(sql!("SELECT id FROM document WHERE number = $1"))
         .bind(number.to_string())
         .fetch_optional(&mut *tx)
         .await?;

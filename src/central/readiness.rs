@@ -9,6 +9,7 @@ use crate::audit_log::BOUND;
 use crate::central::Central;
 use crate::database::moment;
 use crate::error::Result;
+use crate::statements::sql;
 
 /// That the store can work, and how its log does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,11 @@ impl Central {
     /// # Errors
     /// The database's failures.
     pub async fn last_entry(&self) -> Result<Option<Timestamp>> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT committed FROM audit_entry ORDER BY id DESC LIMIT 1")
-                .fetch_optional(&mut *self.read().await?)
-                .await?;
+        let last: Option<i64> = sqlx::query_scalar(sql!(
+            "SELECT committed FROM audit_entry ORDER BY id DESC LIMIT 1"
+        ))
+        .fetch_optional(&mut *self.read().await?)
+        .await?;
         last.map(moment).transpose()
     }
 
@@ -38,9 +40,9 @@ impl Central {
     /// # Errors
     /// The database's and the token's failures.
     pub async fn readiness(&self) -> Result<Readiness> {
-        let oldest: Option<i64> = sqlx::query_scalar(
-            "SELECT committed FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT 1",
-        )
+        let oldest: Option<i64> = sqlx::query_scalar(sql!(
+            "SELECT committed FROM audit_entry WHERE leaf IS NULL ORDER BY id LIMIT 1"
+        ))
         .fetch_optional(&mut *self.read().await?)
         .await?;
         let token = self.token();

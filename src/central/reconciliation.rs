@@ -27,6 +27,7 @@ use crate::in_use::witnessed;
 use crate::restoration::Restoration;
 use crate::scribe::Deed;
 use crate::second_persons::Presence;
+use crate::statements::sql;
 
 /// How many documents get another number in one transaction.
 const BATCH: i64 = 50;
@@ -147,9 +148,7 @@ impl Central {
         reports: u64,
     ) -> Result<Standing> {
         let mut tx = self.write().await?;
-        let done = sqlx::query(
-            "INSERT INTO reconciled_station (epoch, station, reconciled) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
+        let done = sqlx::query(sql!("INSERT INTO reconciled_station (epoch, station, reconciled) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"))
         .bind(restoration.epoch.to_string())
         .bind(&actor.station)
         .bind(stored(self.now()))
@@ -266,9 +265,7 @@ impl Central {
             self.give_up_blank(&mut tx, actor, &mut document).await?;
         }
         if doubtful.is_empty() {
-            sqlx::query(
-                "UPDATE restoration SET finished = $1, finished_by = $2, finished_with = $3 WHERE epoch = $4",
-            )
+            sqlx::query(sql!("UPDATE restoration SET finished = $1, finished_by = $2, finished_with = $3 WHERE epoch = $4"))
             .bind(stored(self.now()))
             .bind(&officer.id)
             .bind(&witness.id)
@@ -305,10 +302,10 @@ impl Central {
                 left.join(", ")
             )));
         }
-        let bound: Option<String> = sqlx::query_scalar(
+        let bound: Option<String> = sqlx::query_scalar(sql!(
             "SELECT d.number FROM document d JOIN quarantined_report q ON q.number = d.number
-             WHERE d.state = $1 AND q.touched = 1 ORDER BY d.number LIMIT 1",
-        )
+             WHERE d.state = $1 AND q.touched = 1 ORDER BY d.number LIMIT 1"
+        ))
         .bind(DocumentState::AtStation.name())
         .fetch_optional(tx)
         .await?;
@@ -323,14 +320,15 @@ impl Central {
 
 /// Returns the highest sequence number of a station's reports, of whatever lease; 0: none.
 pub(crate) async fn last_report(tx: &mut Connection, station: &str) -> Result<i64> {
-    let taken: i64 =
-        sqlx::query_scalar("SELECT COALESCE(max(sequence), 0) FROM report WHERE station = $1")
-            .bind(station)
-            .fetch_one(&mut *tx)
-            .await?;
-    let apart: i64 = sqlx::query_scalar(
-        "SELECT COALESCE(max(sequence), 0) FROM quarantined_report WHERE station = $1",
-    )
+    let taken: i64 = sqlx::query_scalar(sql!(
+        "SELECT COALESCE(max(sequence), 0) FROM report WHERE station = $1"
+    ))
+    .bind(station)
+    .fetch_one(&mut *tx)
+    .await?;
+    let apart: i64 = sqlx::query_scalar(sql!(
+        "SELECT COALESCE(max(sequence), 0) FROM quarantined_report WHERE station = $1"
+    ))
     .bind(station)
     .fetch_one(tx)
     .await?;
@@ -340,13 +338,11 @@ pub(crate) async fn last_report(tx: &mut Connection, station: &str) -> Result<i6
 /// Returns the stations that may have worked, by name: all that are let in, and in a test those
 /// that ever had a lease.
 async fn stations(tx: &mut Connection, epoch: Epoch) -> Result<Vec<ReconcilingStation>> {
-    let rows = sqlx::query(
-        "SELECT k.name, r.reconciled FROM (
+    let rows = sqlx::query(sql!("SELECT k.name, r.reconciled FROM (
              SELECT name FROM station WHERE state IN ($1, $2)
              UNION SELECT station AS name FROM lease WHERE purpose = 'personalization' AND slot <> $3
                  AND station NOT IN (SELECT name FROM station)
-         ) k LEFT JOIN reconciled_station r ON r.station = k.name AND r.epoch = $4 ORDER BY k.name",
-    )
+         ) k LEFT JOIN reconciled_station r ON r.station = k.name AND r.epoch = $4 ORDER BY k.name"))
     .bind(StationState::Enrolled.name())
     .bind(StationState::Suspended.name())
     .bind(desk::SLOT)
@@ -364,20 +360,20 @@ async fn stations(tx: &mut Connection, epoch: Epoch) -> Result<Vec<ReconcilingSt
 }
 
 async fn quarantined(tx: &mut Connection, epoch: Epoch) -> Result<Vec<QuarantinedReport>> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT station, sequence, lease, number, end_state, received FROM quarantined_report
-         WHERE epoch = $1 ORDER BY station, sequence",
-    )
+         WHERE epoch = $1 ORDER BY station, sequence"
+    ))
     .bind(epoch.to_string())
     .fetch_all(&mut *tx)
     .await?;
     let mut reports = Vec::new();
     for row in &rows {
         let (station, sequence): (String, i64) = (row.get("station"), row.get("sequence"));
-        let blanks = sqlx::query_scalar(
+        let blanks = sqlx::query_scalar(sql!(
             "SELECT DISTINCT c.blank FROM quarantined_chip q JOIN chip c ON c.serial = q.serial
-             WHERE q.station = $1 AND q.sequence = $2 ORDER BY c.blank",
-        )
+             WHERE q.station = $1 AND q.sequence = $2 ORDER BY c.blank"
+        ))
         .bind(&station)
         .bind(sequence)
         .fetch_all(&mut *tx)

@@ -18,6 +18,7 @@ use crate::database::{Connection, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::protection::open;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// Most refused packages of one source that are kept whole: a source that sends rubbish fills no
 /// disk. Of more, digest and faults are kept.
@@ -48,11 +49,9 @@ impl Central {
         bytes: &[u8],
         codes: &str,
     ) -> Result<()> {
-        let row = sqlx::query(
-            "SELECT CAST(coalesce(sum(CASE WHEN reference = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS known,
+        let row = sqlx::query(sql!("SELECT CAST(coalesce(sum(CASE WHEN reference = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS known,
                     CAST(coalesce(sum(CASE WHEN content IS NOT NULL THEN 1 ELSE 0 END), 0) AS BIGINT) AS kept
-             FROM refused_package WHERE source = $2",
-        )
+             FROM refused_package WHERE source = $2"))
         .bind(reference)
         .bind(source.as_str())
         .fetch_one(&mut *tx)
@@ -66,9 +65,7 @@ impl Central {
         } else {
             None
         };
-        sqlx::query(
-            "INSERT INTO refused_package (reference, source, received, faults, content) VALUES ($1, $2, $3, $4, $5)",
-        )
+        sqlx::query(sql!("INSERT INTO refused_package (reference, source, received, faults, content) VALUES ($1, $2, $3, $4, $5)"))
         .bind(reference)
         .bind(source.as_str())
         .bind(stored(self.now()))
@@ -89,12 +86,14 @@ impl Central {
         let (protection, class) = (self.protection(), DataClass::RefusedPackage);
         let now: Timestamp = self.now();
         let [key] = protection.make_keys(tx, reference, [class], now).await?;
-        sqlx::query("UPDATE data_key SET due = $1 WHERE subject = $2 AND class = $3")
-            .bind(self.due(class)?)
-            .bind(reference)
-            .bind(class.name())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE data_key SET due = $1 WHERE subject = $2 AND class = $3"
+        ))
+        .bind(self.due(class)?)
+        .bind(reference)
+        .bind(class.name())
+        .execute(&mut *tx)
+        .await?;
         protection.seal(&key, &cell(reference), bytes)
     }
 
@@ -136,10 +135,12 @@ impl Central {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ViewApplication).await?;
-        let row = sqlx::query("SELECT content FROM refused_package WHERE reference = $1")
-            .bind(reference)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT content FROM refused_package WHERE reference = $1"
+        ))
+        .bind(reference)
+        .fetch_optional(&mut *tx)
+        .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: "refused package of this source and digest".to_owned(),
         })?;

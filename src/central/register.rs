@@ -16,6 +16,7 @@ use crate::database::{Connection, Database, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 use crate::scribe::Scribe;
+use crate::statements::sql;
 
 /// The register. Each change is a transaction with its entry in the audit log.
 pub(crate) struct StoredRegister {
@@ -35,7 +36,7 @@ impl StoredRegister {
             return Ok(entry);
         }
         let serial = certificate.serial_hex();
-        sqlx::query("INSERT INTO authority_register (serial, exchange, der, status, since, not_after) VALUES ($1, $2, $3, 'on-hold', $4, $5)")
+        sqlx::query(sql!("INSERT INTO authority_register (serial, exchange, der, status, since, not_after) VALUES ($1, $2, $3, 'on-hold', $4, $5)"))
             .bind(&serial)
             .bind(exchange)
             .bind(certificate.as_der())
@@ -73,12 +74,14 @@ impl StoredRegister {
             return Ok(Moved::Revoked);
         }
         let name = name_of(status);
-        sqlx::query("UPDATE authority_register SET status = $1, since = $2 WHERE serial = $3")
-            .bind(&name)
-            .bind(stored(at))
-            .bind(serial)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE authority_register SET status = $1, since = $2 WHERE serial = $3"
+        ))
+        .bind(&name)
+        .bind(stored(at))
+        .bind(serial)
+        .execute(&mut *tx)
+        .await?;
         let deed = Deed::new(
             "authority.moved",
             Control::CRYPTOGRAPHY,
@@ -95,10 +98,10 @@ impl StoredRegister {
 
     async fn try_list(&self, at: Timestamp) -> Result<Vec<CrlEntry>> {
         let mut tx = self.database.read().await?;
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT serial, status, since FROM authority_register
-             WHERE status <> 'good' AND not_after >= $1 ORDER BY serial",
-        )
+             WHERE status <> 'good' AND not_after >= $1 ORDER BY serial"
+        ))
         .bind(stored(at))
         .fetch_all(&mut *tx)
         .await?;
@@ -128,18 +131,22 @@ enum Moved {
 }
 
 async fn by_exchange(tx: &mut Connection, exchange: &[u8]) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE exchange = $1")
-        .bind(exchange)
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT der, status, since FROM authority_register WHERE exchange = $1"
+    ))
+    .bind(exchange)
+    .fetch_optional(tx)
+    .await?;
     row.as_ref().map(entry).transpose()
 }
 
 async fn by_serial(tx: &mut Connection, serial: &str) -> Result<Option<Entry>> {
-    let row = sqlx::query("SELECT der, status, since FROM authority_register WHERE serial = $1")
-        .bind(serial)
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT der, status, since FROM authority_register WHERE serial = $1"
+    ))
+    .bind(serial)
+    .fetch_optional(tx)
+    .await?;
     row.as_ref().map(entry).transpose()
 }
 

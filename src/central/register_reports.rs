@@ -23,6 +23,7 @@ use crate::error::{CentralError, Result};
 use crate::packages::written;
 use crate::scribe::Deed;
 use crate::sources::{Sender, count};
+use crate::statements::sql;
 
 /// Most events of one report.
 const MAX_EVENTS: i64 = 1000;
@@ -52,11 +53,9 @@ pub(crate) async fn document_changed(
     if UNTOLD.contains(&state.name()) {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO register_event (source, application, subject, state, number, kind, issued, expires, at)
+    sqlx::query(sql!("INSERT INTO register_event (source, application, subject, state, number, kind, issued, expires, at)
          SELECT o.source, o.application, 'document', CAST($1 AS TEXT), d.number, d.kind, d.issued, d.expires, CAST($2 AS BIGINT)
-         FROM application_origin o JOIN document d ON d.application = o.application WHERE d.id = $3",
-    )
+         FROM application_origin o JOIN document d ON d.application = o.application WHERE d.id = $3"))
     .bind(state.name())
     .bind(stored(at))
     .bind(&document.id)
@@ -72,10 +71,8 @@ pub(crate) async fn application_changed(
     state: ApplicationState,
     at: Timestamp,
 ) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO register_event (source, application, subject, state, at)
-         SELECT source, application, 'application', CAST($1 AS TEXT), CAST($2 AS BIGINT) FROM application_origin WHERE application = $3",
-    )
+    sqlx::query(sql!("INSERT INTO register_event (source, application, subject, state, at)
+         SELECT source, application, 'application', CAST($1 AS TEXT), CAST($2 AS BIGINT) FROM application_origin WHERE application = $3"))
     .bind(state.name())
     .bind(stored(at))
     .bind(reference)
@@ -92,9 +89,9 @@ impl Central {
     pub async fn make_reports(&self) -> Result<usize> {
         let waiting: Vec<String> = {
             let mut tx = self.read().await?;
-            sqlx::query_scalar(
-                "SELECT DISTINCT source FROM register_event WHERE report IS NULL ORDER BY source",
-            )
+            sqlx::query_scalar(sql!(
+                "SELECT DISTINCT source FROM register_event WHERE report IS NULL ORDER BY source"
+            ))
             .fetch_all(&mut *tx)
             .await?
         };
@@ -113,13 +110,11 @@ impl Central {
     /// Makes the next report of a source; returns whether there was anything to tell.
     async fn make_report(&self, source: &SourceName) -> Result<bool> {
         let mut tx = self.write().await?;
-        let last: i64 = sqlx::query_scalar("SELECT last_report FROM source WHERE name = $1")
+        let last: i64 = sqlx::query_scalar(sql!("SELECT last_report FROM source WHERE name = $1"))
             .bind(source.as_str())
             .fetch_one(&mut *tx)
             .await?;
-        let until: Option<i64> = sqlx::query_scalar(
-            "SELECT max(id) FROM (SELECT id FROM register_event WHERE source = $1 AND report IS NULL ORDER BY id LIMIT $2) AS next",
-        )
+        let until: Option<i64> = sqlx::query_scalar(sql!("SELECT max(id) FROM (SELECT id FROM register_event WHERE source = $1 AND report IS NULL ORDER BY id LIMIT $2) AS next"))
         .bind(source.as_str())
         .bind(MAX_EVENTS)
         .fetch_one(&mut *tx)
@@ -129,18 +124,14 @@ impl Central {
         };
         let number = last.saturating_add(1);
         // Marked first, then read: what is told is what is marked, whoever else writes.
-        sqlx::query(
-            "UPDATE register_event SET report = $1 WHERE source = $2 AND report IS NULL AND id <= $3",
-        )
+        sqlx::query(sql!("UPDATE register_event SET report = $1 WHERE source = $2 AND report IS NULL AND id <= $3"))
         .bind(number)
         .bind(source.as_str())
         .bind(until)
         .execute(&mut *tx)
         .await?;
-        let rows = sqlx::query(
-            "SELECT application, subject, state, number, kind, issued, expires, at FROM register_event
-             WHERE source = $1 AND report = $2 ORDER BY id",
-        )
+        let rows = sqlx::query(sql!("SELECT application, subject, state, number, kind, issued, expires, at FROM register_event
+             WHERE source = $1 AND report = $2 ORDER BY id"))
         .bind(source.as_str())
         .bind(number)
         .fetch_all(&mut *tx)
@@ -154,16 +145,16 @@ impl Central {
             created: now,
             events: rows.iter().map(event).collect::<Result<_>>()?,
         };
-        sqlx::query(
-            "INSERT INTO register_report (source, number, payload, made) VALUES ($1, $2, $3, $4)",
-        )
+        sqlx::query(sql!(
+            "INSERT INTO register_report (source, number, payload, made) VALUES ($1, $2, $3, $4)"
+        ))
         .bind(source.as_str())
         .bind(number)
         .bind(written(&report)?)
         .bind(stored(now))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("UPDATE source SET last_report = $1 WHERE name = $2")
+        sqlx::query(sql!("UPDATE source SET last_report = $1 WHERE name = $2"))
             .bind(number)
             .bind(source.as_str())
             .execute(&mut *tx)
@@ -186,9 +177,7 @@ impl Central {
     async fn sign_reports(&self) -> Result<()> {
         let rows = {
             let mut tx = self.read().await?;
-            sqlx::query(
-                "SELECT source, number, payload FROM register_report WHERE report IS NULL ORDER BY source, number",
-            )
+            sqlx::query(sql!("SELECT source, number, payload FROM register_report WHERE report IS NULL ORDER BY source, number"))
             .fetch_all(&mut *tx)
             .await?
         };
@@ -198,9 +187,7 @@ impl Central {
                 .await?;
             retried!(async {
                 let mut tx = self.write().await?;
-                sqlx::query(
-                    "UPDATE register_report SET report = $1 WHERE source = $2 AND number = $3 AND report IS NULL",
-                )
+                sqlx::query(sql!("UPDATE register_report SET report = $1 WHERE source = $2 AND number = $3 AND report IS NULL"))
                 .bind(&signed)
                 .bind(row.get::<String, _>("source"))
                 .bind(row.get::<i64, _>("number"))
@@ -222,10 +209,10 @@ impl Central {
         self.make_reports().await?;
         let mut tx = self.read().await?;
         exists(&mut tx, source).await?;
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT number, report FROM register_report
-             WHERE source = $1 AND number > $2 AND report IS NOT NULL ORDER BY number LIMIT $3",
-        )
+             WHERE source = $1 AND number > $2 AND report IS NOT NULL ORDER BY number LIMIT $3"
+        ))
         .bind(source.as_str())
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(MAX_REPORTS)
@@ -242,7 +229,7 @@ impl Central {
     pub async fn acknowledged(&self, source: &SourceName) -> Result<u64> {
         let mut tx = self.read().await?;
         let number: Option<i64> =
-            sqlx::query_scalar("SELECT acknowledged FROM source WHERE name = $1")
+            sqlx::query_scalar(sql!("SELECT acknowledged FROM source WHERE name = $1"))
                 .bind(source.as_str())
                 .fetch_optional(&mut *tx)
                 .await?;
@@ -274,10 +261,12 @@ impl Central {
         until: u64,
     ) -> Result<()> {
         let mut tx = self.write().await?;
-        let row = sqlx::query("SELECT last_report, acknowledged FROM source WHERE name = $1")
-            .bind(source.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
+        let row = sqlx::query(sql!(
+            "SELECT last_report, acknowledged FROM source WHERE name = $1"
+        ))
+        .bind(source.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
         let row = row.ok_or_else(unknown)?;
         let (last, known) = (
             count(row.get("last_report"))?,
@@ -291,7 +280,7 @@ impl Central {
         if until <= known {
             return Ok(());
         }
-        sqlx::query("UPDATE source SET acknowledged = $1 WHERE name = $2")
+        sqlx::query(sql!("UPDATE source SET acknowledged = $1 WHERE name = $2"))
             .bind(i64::try_from(until).unwrap_or(i64::MAX))
             .bind(source.as_str())
             .execute(&mut *tx)
@@ -303,7 +292,7 @@ impl Central {
 }
 
 async fn exists(tx: &mut Connection, source: &SourceName) -> Result<()> {
-    let there: i64 = sqlx::query_scalar("SELECT count(*) FROM source WHERE name = $1")
+    let there: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM source WHERE name = $1"))
         .bind(source.as_str())
         .fetch_one(tx)
         .await?;

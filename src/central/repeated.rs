@@ -7,6 +7,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::stored;
 use crate::error::{CentralError, Result};
+use crate::statements::sql;
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -64,16 +65,14 @@ impl Central {
     ) -> Result<Repeated> {
         let now = self.now();
         let mut tx = self.write().await?;
-        sqlx::query(
-            "DELETE FROM repeated_request WHERE begun < $1 OR (status IS NULL AND begun < $2)",
-        )
+        sqlx::query(sql!(
+            "DELETE FROM repeated_request WHERE begun < $1 OR (status IS NULL AND begun < $2)"
+        ))
         .bind(stored(now - KEPT))
         .bind(stored(now - ABANDONED))
         .execute(&mut *tx)
         .await?;
-        let done = sqlx::query(
-            "INSERT INTO repeated_request (account, key, digest, begun) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        )
+        let done = sqlx::query(sql!("INSERT INTO repeated_request (account, key, digest, begun) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"))
         .bind(account)
         .bind(key)
         .bind(&digest[..])
@@ -84,9 +83,9 @@ impl Central {
             tx.commit().await?;
             return Ok(Repeated::No);
         }
-        let row = sqlx::query(
-            "SELECT digest, status, answer FROM repeated_request WHERE account = $1 AND key = $2",
-        )
+        let row = sqlx::query(sql!(
+            "SELECT digest, status, answer FROM repeated_request WHERE account = $1 AND key = $2"
+        ))
         .bind(account)
         .bind(key)
         .fetch_one(&mut *tx)
@@ -120,9 +119,7 @@ impl Central {
     ) -> Result<()> {
         retried!(async {
             let mut tx = self.write().await?;
-            sqlx::query(
-                "UPDATE repeated_request SET status = $1, answer = $2 WHERE account = $3 AND key = $4",
-            )
+            sqlx::query(sql!("UPDATE repeated_request SET status = $1, answer = $2 WHERE account = $3 AND key = $4"))
             .bind(i64::from(status))
             .bind(answer)
             .bind(account)
@@ -141,9 +138,9 @@ impl Central {
     pub async fn drop_request(&self, account: &str, key: &str) -> Result<()> {
         retried!(async {
             let mut tx = self.write().await?;
-            sqlx::query(
-                "DELETE FROM repeated_request WHERE account = $1 AND key = $2 AND status IS NULL",
-            )
+            sqlx::query(sql!(
+                "DELETE FROM repeated_request WHERE account = $1 AND key = $2 AND status IS NULL"
+            ))
             .bind(account)
             .bind(key)
             .execute(&mut *tx)

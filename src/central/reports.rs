@@ -23,6 +23,7 @@ use crate::quarantine::is_touched;
 use crate::reconciliation::last_report;
 use crate::restoration::Restoration;
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::stock::MAX_CHIPS;
 
 /// The most lines of a journal.
@@ -203,7 +204,7 @@ impl Central {
         made: Option<Kind>,
         is_sound: bool,
     ) -> Result<()> {
-        sqlx::query("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received, day, kind, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+        sqlx::query(sql!("INSERT INTO report (station, sequence, digest, lease, end_state, milliseconds, received, day, kind, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"))
             .bind(&actor.station)
             .bind(sequence)
             .bind(digest)
@@ -221,9 +222,7 @@ impl Central {
         }
         for (place, chip) in (0_i64..).zip(&report.chips) {
             let serial = chip.serial.as_deref().map(chip_serial).transpose()?;
-            sqlx::query(
-                "INSERT INTO reported_chip (station, sequence, place, interface, product, serial, os, commands, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            )
+            sqlx::query(sql!("INSERT INTO reported_chip (station, sequence, place, interface, product, serial, os, commands, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"))
             .bind(&actor.station)
             .bind(sequence)
             .bind(place)
@@ -239,7 +238,7 @@ impl Central {
         for (place, line) in (0_i64..).zip(&report.journal) {
             let evidence = serde_json::to_string(&line.evidence)
                 .map_err(|_| CentralError::invalid("a journal line cannot be written down"))?;
-            sqlx::query("INSERT INTO journal_line (station, sequence, place, at, step, moment, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            sqlx::query(sql!("INSERT INTO journal_line (station, sequence, place, at, step, moment, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7)"))
                 .bind(&actor.station)
                 .bind(sequence)
                 .bind(place)
@@ -277,10 +276,10 @@ async fn place_of(
     sequence: i64,
     digest: &[u8],
 ) -> Result<Place> {
-    let known = sqlx::query(
+    let known = sqlx::query(sql!(
         "SELECT digest FROM report WHERE station = $1 AND sequence = $2
-         UNION ALL SELECT digest FROM quarantined_report WHERE station = $3 AND sequence = $4",
-    )
+         UNION ALL SELECT digest FROM quarantined_report WHERE station = $3 AND sequence = $4"
+    ))
     .bind(station)
     .bind(sequence)
     .bind(station)

@@ -27,6 +27,7 @@ use crate::in_use::witnessed;
 use crate::reports::figure;
 use crate::scribe::Deed;
 use crate::series::{StoredSeries, void_free};
+use crate::statements::sql;
 
 /// Numbers of all environments have seven digits: no series has more.
 const MOST_NUMBERS: u32 = 9_999_999;
@@ -67,9 +68,7 @@ impl Restoration {
 
     /// Loads the last restoration; none where the store was never restored.
     pub(crate) async fn last(tx: &mut Connection) -> Result<Option<Self>> {
-        let row = sqlx::query(
-            "SELECT epoch, restored, copied, lost, passed_over, begun, finished FROM restoration ORDER BY position DESC LIMIT 1",
-        )
+        let row = sqlx::query(sql!("SELECT epoch, restored, copied, lost, passed_over, begun, finished FROM restoration ORDER BY position DESC LIMIT 1"))
         .fetch_optional(tx)
         .await?;
         row.as_ref().map(Self::read).transpose()
@@ -87,9 +86,9 @@ impl Restoration {
 
     /// Tells whether the store has all of a station's reports again.
     pub(crate) async fn has_reconciled(&self, tx: &mut Connection, station: &str) -> Result<bool> {
-        let found: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM reconciled_station WHERE epoch = $1 AND station = $2",
-        )
+        let found: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM reconciled_station WHERE epoch = $1 AND station = $2"
+        ))
         .bind(self.epoch.to_string())
         .bind(station)
         .fetch_one(tx)
@@ -134,13 +133,11 @@ async fn mark(
             "a series has at most {MOST_NUMBERS} numbers; pass over as many as may have been given since the backup, and some more"
         )));
     }
-    let last: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM restoration")
+    let last: i64 = sqlx::query_scalar(sql!("SELECT COALESCE(max(position), 0) FROM restoration"))
         .fetch_one(&mut *tx)
         .await?;
     let epoch = Epoch(Uuid::now_v7());
-    sqlx::query(
-        "INSERT INTO restoration (epoch, position, restored, copied, lost, passed_over) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
+    sqlx::query(sql!("INSERT INTO restoration (epoch, position, restored, copied, lost, passed_over) VALUES ($1, $2, $3, $4, $5, $6)"))
     .bind(epoch.to_string())
     .bind(last + 1)
     .bind(stored(now))
@@ -180,7 +177,7 @@ impl Central {
             void_free(tx, &series, (series.next, last), now, PASSED_OVER).await?;
         }
         let epoch = restoration.epoch.to_string();
-        sqlx::query("UPDATE restoration SET begun = $1 WHERE epoch = $2")
+        sqlx::query(sql!("UPDATE restoration SET begun = $1 WHERE epoch = $2"))
             .bind(now)
             .bind(&epoch)
             .execute(&mut **tx)

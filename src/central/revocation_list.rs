@@ -14,6 +14,7 @@ use crate::contention::retried;
 use crate::database::stored;
 use crate::error::Result;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How long a revocation list may be relied on.
 const CRL_TERM: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -56,7 +57,7 @@ impl Central {
 
     async fn try_crl(&self) -> Result<Vec<u8>> {
         let now = self.now();
-        let number: i64 = sqlx::query_scalar("SELECT coalesce(max(number), 0) + 1 FROM crl")
+        let number: i64 = sqlx::query_scalar(sql!("SELECT coalesce(max(number), 0) + 1 FROM crl"))
             .fetch_one(&mut *self.read().await?)
             .await?;
         let embedded = self.authorities().embedded();
@@ -65,12 +66,14 @@ impl Central {
             .await
             .map_err(|source| fault("no revocation list was made")(source.into()))?;
         let mut tx = self.write().await?;
-        sqlx::query("INSERT INTO crl (number, issued, der) VALUES ($1, $2, $3)")
-            .bind(number)
-            .bind(stored(now))
-            .bind(&der)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "INSERT INTO crl (number, issued, der) VALUES ($1, $2, $3)"
+        ))
+        .bind(number)
+        .bind(stored(now))
+        .bind(&der)
+        .execute(&mut *tx)
+        .await?;
         let deed = Deed::new("crl.issued", Control::CRYPTOGRAPHY, "crl", number);
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;

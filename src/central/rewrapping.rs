@@ -16,6 +16,7 @@ use crate::data_keys::Wrapped;
 use crate::error::Result;
 use crate::many_rows::{runs, tuples};
 use crate::protection::{Rewrap, context};
+use crate::statements::sql;
 use crate::wrapping_keys::Turned;
 
 /// How many data keys are wrapped anew in one transaction.
@@ -80,9 +81,9 @@ impl Central {
 
     async fn current_wrapping_key(&self, class: DataClass) -> Result<(i64, String)> {
         let mut tx = self.read().await?;
-        let row = sqlx::query(
-            "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'",
-        )
+        let row = sqlx::query(sql!(
+            "SELECT generation, label FROM wrapping_key WHERE class = $1 AND state = 'current'"
+        ))
         .bind(class.name())
         .fetch_one(&mut *tx)
         .await?;
@@ -91,9 +92,9 @@ impl Central {
 
     async fn count_old(&self, class: DataClass, generation: i64) -> Result<i64> {
         let mut tx = self.read().await?;
-        let count = sqlx::query_scalar(
-            "SELECT count(*) FROM data_key WHERE class = $1 AND generation < $2",
-        )
+        let count = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM data_key WHERE class = $1 AND generation < $2"
+        ))
         .bind(class.name())
         .bind(generation)
         .fetch_one(&mut *tx)
@@ -109,11 +110,9 @@ impl Central {
         after: &str,
     ) -> Result<Vec<Old>> {
         let mut tx = self.read().await?;
-        let rows = sqlx::query(
-            "SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
+        let rows = sqlx::query(sql!("SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
              JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4",
-        )
+             WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4"))
         .bind(class.name())
         .bind(generation)
         .bind(after)

@@ -29,6 +29,7 @@ use crate::lease::Held;
 use crate::scribe::Deed;
 use crate::sealable::{completes_pins, sets_pins, stages_before};
 use crate::sealing::{SealOrder, SealedStage};
+use crate::statements::sql;
 
 /// How long the answers of a sealed stage are waited for.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -178,10 +179,10 @@ impl Central {
                 SealedStage::seal(&keys, &envelope_keys, &order)
             })
             .await??;
-        sqlx::query(
+        sqlx::query(sql!(
             "INSERT INTO sealed_stage (lease, chip, stage, changed) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (lease, chip, stage) DO UPDATE SET changed = excluded.changed",
-        )
+             ON CONFLICT (lease, chip, stage) DO UPDATE SET changed = excluded.changed"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(&request.stage)
@@ -255,9 +256,9 @@ impl Central {
                 )));
             }
         }
-        let sealed: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT kept FROM envelope WHERE lease = $1 AND chip = $2 AND stage = $3",
-        )
+        let sealed: Option<Vec<u8>> = sqlx::query_scalar(sql!(
+            "SELECT kept FROM envelope WHERE lease = $1 AND chip = $2 AND stage = $3"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(first)
@@ -282,9 +283,7 @@ impl Central {
         (sealed, kept): (&[u8], &[u8]),
     ) -> Result<()> {
         let held = &challenge.held;
-        let replaced = sqlx::query(
-            "UPDATE envelope SET sealed = $1, kept = $2, changed = $3 WHERE lease = $4 AND chip = $5 AND stage = $6 AND state = 'sealed'",
-        )
+        let replaced = sqlx::query(sql!("UPDATE envelope SET sealed = $1, kept = $2, changed = $3 WHERE lease = $4 AND chip = $5 AND stage = $6 AND state = 'sealed'"))
         .bind(sealed)
         .bind(kept)
         .bind(stored(self.now()))
@@ -295,9 +294,7 @@ impl Central {
         .await?;
         if replaced.rows_affected() == 0 {
             let serial = envelopes::next_serial(tx).await?;
-            sqlx::query(
-                "INSERT INTO envelope (serial, lease, chip, stage, document, number, state, sealed, kept, changed) VALUES ($1, $2, $3, $4, $5, $6, 'sealed', $7, $8, $9)",
-            )
+            sqlx::query(sql!("INSERT INTO envelope (serial, lease, chip, stage, document, number, state, sealed, kept, changed) VALUES ($1, $2, $3, $4, $5, $6, 'sealed', $7, $8, $9)"))
             .bind(serial)
             .bind(held.id.to_string())
             .bind(&challenge.chip.serial)
@@ -367,7 +364,7 @@ impl Central {
             }
             judged
         })?;
-        sqlx::query("UPDATE sealed_stage SET answers = $1, changed = $2 WHERE lease = $3 AND chip = $4 AND stage = $5")
+        sqlx::query(sql!("UPDATE sealed_stage SET answers = $1, changed = $2 WHERE lease = $3 AND chip = $4 AND stage = $5"))
             .bind(&digest[..])
             .bind(stored(self.now()))
             .bind(held.id.to_string())
@@ -429,9 +426,9 @@ impl Sealed {
         chip: &BookedChip,
         stage: &str,
     ) -> Result<Option<Self>> {
-        let row = sqlx::query(
-            "SELECT answers FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3",
-        )
+        let row = sqlx::query(sql!(
+            "SELECT answers FROM sealed_stage WHERE lease = $1 AND chip = $2 AND stage = $3"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(stage)

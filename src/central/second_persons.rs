@@ -25,6 +25,7 @@ use crate::database::{Connection, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::Session;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How long a confirmation may be waited for, and used.
 const TERM: SignedDuration = SignedDuration::from_hours(1);
@@ -161,9 +162,7 @@ impl Central {
         asked: &Asked<'_>,
     ) -> Result<Option<Confirmed>> {
         let mut tx = self.read().await?;
-        let id: Option<String> = sqlx::query_scalar(
-            "SELECT id FROM second_person WHERE person = $1 AND digest = $2 AND expires > $3 AND confirmed IS NOT NULL",
-        )
+        let id: Option<String> = sqlx::query_scalar(sql!("SELECT id FROM second_person WHERE person = $1 AND digest = $2 AND expires > $3 AND confirmed IS NOT NULL"))
         .bind(&session.account)
         .bind(asked.digest())
         .bind(stored(self.now()))
@@ -206,34 +205,34 @@ impl Central {
         let witness = Person::unlocked(&mut tx, witness).await?;
         four_eyes(&session.actor.person, &witness.name)
             .map_err(|_| CentralError::refused("this takes two persons; name another one"))?;
-        sqlx::query("DELETE FROM second_person WHERE expires <= $1")
+        sqlx::query(sql!("DELETE FROM second_person WHERE expires <= $1"))
             .bind(stored(now))
             .execute(&mut *tx)
             .await?;
-        let known: Option<String> =
-            sqlx::query_scalar("SELECT id FROM second_person WHERE person = $1 AND digest = $2")
-                .bind(&session.account)
-                .bind(asked.digest())
-                .fetch_optional(&mut *tx)
-                .await?;
+        let known: Option<String> = sqlx::query_scalar(sql!(
+            "SELECT id FROM second_person WHERE person = $1 AND digest = $2"
+        ))
+        .bind(&session.account)
+        .bind(asked.digest())
+        .fetch_optional(&mut *tx)
+        .await?;
         let id = match known {
             Some(id) => id,
             None => {
-                let waiting: i64 =
-                    sqlx::query_scalar("SELECT count(*) FROM second_person WHERE person = $1")
-                        .bind(&session.account)
-                        .fetch_one(&mut *tx)
-                        .await?;
+                let waiting: i64 = sqlx::query_scalar(sql!(
+                    "SELECT count(*) FROM second_person WHERE person = $1"
+                ))
+                .bind(&session.account)
+                .fetch_one(&mut *tx)
+                .await?;
                 if waiting >= MOST {
                     return Err(CentralError::refused(
                         "too many of your requests wait for a second person; have them confirmed, or withdraw some",
                     ));
                 }
                 let id = Uuid::now_v7().to_string();
-                sqlx::query(
-                    "INSERT INTO second_person (id, person, witness, operation, address, digest, body, asked, expires)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                )
+                sqlx::query(sql!("INSERT INTO second_person (id, person, witness, operation, address, digest, body, asked, expires)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"))
                 .bind(&id)
                 .bind(&session.account)
                 .bind(&witness.id)
@@ -305,9 +304,9 @@ impl Central {
             if found.person == session.actor.person {
                 return Err(not_there());
             }
-            let changed = sqlx::query(
-                "UPDATE second_person SET confirmed = $1 WHERE id = $2 AND confirmed IS NULL",
-            )
+            let changed = sqlx::query(sql!(
+                "UPDATE second_person SET confirmed = $1 WHERE id = $2 AND confirmed IS NULL"
+            ))
             .bind(stored(self.now()))
             .bind(&found.id)
             .execute(&mut *tx)
@@ -334,7 +333,7 @@ impl Central {
     /// Forgets what waited in vain. Returns how much that was.
     pub(crate) async fn forget_asked(&self) -> Result<u64> {
         let mut tx = self.write().await?;
-        let forgotten = sqlx::query("DELETE FROM second_person WHERE expires <= $1")
+        let forgotten = sqlx::query(sql!("DELETE FROM second_person WHERE expires <= $1"))
             .bind(stored(self.now()))
             .execute(&mut *tx)
             .await?;
@@ -356,7 +355,7 @@ impl Central {
         let result = retried!(async {
             let mut tx = self.write().await?;
             let found = load(&mut tx, session, id, self.now()).await?;
-            sqlx::query("DELETE FROM second_person WHERE id = $1")
+            sqlx::query(sql!("DELETE FROM second_person WHERE id = $1"))
                 .bind(&found.id)
                 .execute(&mut *tx)
                 .await?;
@@ -398,9 +397,7 @@ impl Presence {
             Self::Nobody => return Err(CentralError::SecondPerson),
             Self::Confirmed { id, now } => (id, *now),
         };
-        let used = sqlx::query(
-            "DELETE FROM second_person WHERE id = $1 AND witness = $2 AND confirmed IS NOT NULL AND expires > $3",
-        )
+        let used = sqlx::query(sql!("DELETE FROM second_person WHERE id = $1 AND witness = $2 AND confirmed IS NOT NULL AND expires > $3"))
         .bind(id)
         .bind(&witness.id)
         .bind(stored(now))

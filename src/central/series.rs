@@ -6,6 +6,7 @@ use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
+use crate::statements::sql;
 
 /// A series as it is stored.
 pub(crate) struct StoredSeries {
@@ -31,19 +32,21 @@ impl StoredSeries {
 
     /// Loads every series in the order of their turns.
     pub(crate) async fn all(tx: &mut Connection) -> Result<Vec<Self>> {
-        let rows =
-            sqlx::query("SELECT id, prefix, first, next, last, state FROM series ORDER BY turn")
-                .fetch_all(tx)
-                .await?;
+        let rows = sqlx::query(sql!(
+            "SELECT id, prefix, first, next, last, state FROM series ORDER BY turn"
+        ))
+        .fetch_all(tx)
+        .await?;
         Ok(rows.iter().map(Self::read).collect())
     }
 
     pub(crate) async fn load(tx: &mut Connection, id: &str) -> Result<Self> {
-        let row =
-            sqlx::query("SELECT id, prefix, first, next, last, state FROM series WHERE id = $1")
-                .bind(id)
-                .fetch_optional(tx)
-                .await?;
+        let row = sqlx::query(sql!(
+            "SELECT id, prefix, first, next, last, state FROM series WHERE id = $1"
+        ))
+        .bind(id)
+        .fetch_optional(tx)
+        .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: "series that begins with this number".to_owned(),
         })?;
@@ -56,11 +59,12 @@ impl StoredSeries {
     }
 
     pub(crate) async fn kinds(&self, tx: &mut Connection) -> Result<Vec<Kind>> {
-        let names: Vec<String> =
-            sqlx::query_scalar("SELECT kind FROM series_kind WHERE series = $1 ORDER BY kind")
-                .bind(&self.id)
-                .fetch_all(tx)
-                .await?;
+        let names: Vec<String> = sqlx::query_scalar(sql!(
+            "SELECT kind FROM series_kind WHERE series = $1 ORDER BY kind"
+        ))
+        .bind(&self.id)
+        .fetch_all(tx)
+        .await?;
         let kinds = names.iter().map(|name| parsed("a kind of document", name));
         kinds.collect()
     }
@@ -75,9 +79,7 @@ pub(crate) async fn void_free(
     now: i64,
     cause: &str,
 ) -> Result<()> {
-    let rows = sqlx::query(
-        "SELECT first, last FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3 ORDER BY first",
-    )
+    let rows = sqlx::query(sql!("SELECT first, last FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3 ORDER BY first"))
     .bind(&series.id)
     .bind(to)
     .bind(from)
@@ -95,9 +97,7 @@ pub(crate) async fn void_free(
         free.push((at, to));
     }
     for (first, last) in free {
-        sqlx::query(
-            "INSERT INTO void_range (series, first, last, voided, cause) VALUES ($1, $2, $3, $4, $5)",
-        )
+        sqlx::query(sql!("INSERT INTO void_range (series, first, last, voided, cause) VALUES ($1, $2, $3, $4, $5)"))
         .bind(&series.id)
         .bind(first)
         .bind(last)
@@ -119,10 +119,8 @@ pub(crate) async fn insert(
     opened_by: Option<(&str, &str)>,
 ) -> Result<()> {
     let id = format!("{}{:07}", series.prefix(), series.next());
-    sqlx::query(
-        "INSERT INTO series (id, prefix, environment, first, next, last, turn, state, opened_by, opened_with, opened)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10)",
-    )
+    sqlx::query(sql!("INSERT INTO series (id, prefix, environment, first, next, last, turn, state, opened_by, opened_with, opened)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', $8, $9, $10)"))
     .bind(&id)
     .bind(series.prefix())
     .bind(series.environment().name())
@@ -136,9 +134,9 @@ pub(crate) async fn insert(
     .execute(&mut *tx)
     .await?;
     for kind in kinds {
-        sqlx::query(
-            "INSERT INTO series_kind (series, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
+        sqlx::query(sql!(
+            "INSERT INTO series_kind (series, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        ))
         .bind(&id)
         .bind(kind.name())
         .execute(&mut *tx)
@@ -158,12 +156,10 @@ pub(crate) async fn allot(
     document: &str,
     now: i64,
 ) -> Result<DocumentNumber> {
-    let row = sqlx::query(
-        "UPDATE series SET next = next + 1 WHERE next <= last AND id = (
+    let row = sqlx::query(sql!("UPDATE series SET next = next + 1 WHERE next <= last AND id = (
              SELECT s.id FROM series s JOIN series_kind k ON k.series = s.id
              WHERE k.kind = $1 AND s.environment = $2 AND s.state = 'open' AND s.next <= s.last ORDER BY s.turn LIMIT 1)
-         RETURNING id, prefix, next",
-    )
+         RETURNING id, prefix, next"))
     .bind(kind.name())
     .bind(environment.name())
     .fetch_optional(&mut *tx)
@@ -176,9 +172,7 @@ pub(crate) async fn allot(
     let number = format!("{prefix}{:07}", next - 1);
     let number: DocumentNumber = parsed("a number series", &number)?;
     go_past_void(tx, &id, next).await?;
-    sqlx::query(
-        "INSERT INTO number (number, document, state, series, given) VALUES ($1, $2, 'allotted', $3, $4)",
-    )
+    sqlx::query(sql!("INSERT INTO number (number, document, state, series, given) VALUES ($1, $2, 'allotted', $3, $4)"))
     .bind(number.to_string())
     .bind(document)
     .bind(&id)
@@ -192,9 +186,9 @@ pub(crate) async fn allot(
 pub(crate) async fn go_past_void(tx: &mut Connection, series: &str, next: i64) -> Result<()> {
     let mut at = next;
     loop {
-        let last: Option<i64> = sqlx::query_scalar(
-            "SELECT last FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3",
-        )
+        let last: Option<i64> = sqlx::query_scalar(sql!(
+            "SELECT last FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3"
+        ))
         .bind(series)
         .bind(at)
         .bind(at)
@@ -206,7 +200,7 @@ pub(crate) async fn go_past_void(tx: &mut Connection, series: &str, next: i64) -
         }
     }
     if at > next {
-        sqlx::query("UPDATE series SET next = $1 WHERE id = $2")
+        sqlx::query(sql!("UPDATE series SET next = $1 WHERE id = $2"))
             .bind(at)
             .bind(series)
             .execute(tx)

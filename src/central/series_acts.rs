@@ -15,6 +15,7 @@ use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
 use crate::series::{StoredSeries, go_past_void, insert, void_free};
+use crate::statements::sql;
 
 /// Over how many days the pace is taken at which numbers are given.
 const PACE_DAYS: i32 = 30;
@@ -105,11 +106,12 @@ impl Central {
                 other.id
             )));
         }
-        let on_blanks: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM blank WHERE substr(own_number, 1, 2) = $1")
-                .bind(series.prefix())
-                .fetch_one(&mut *tx)
-                .await?;
+        let on_blanks: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM blank WHERE substr(own_number, 1, 2) = $1"
+        ))
+        .bind(series.prefix())
+        .fetch_one(&mut *tx)
+        .await?;
         if on_blanks > 0 {
             return Err(CentralError::refused(format!(
                 "numbered blanks have the letters {}; numbers are allotted from series of other letters",
@@ -117,7 +119,7 @@ impl Central {
             )));
         }
         let id = format!("{}{first:07}", series.prefix());
-        let turn: i64 = sqlx::query_scalar("SELECT COALESCE(max(turn), 0) FROM series")
+        let turn: i64 = sqlx::query_scalar(sql!("SELECT COALESCE(max(turn), 0) FROM series"))
             .fetch_one(&mut *tx)
             .await?;
         insert(
@@ -175,9 +177,7 @@ impl Central {
         if !series.open {
             return Err(CentralError::conflict("this series is closed already"));
         }
-        sqlx::query(
-            "UPDATE series SET state = 'closed', closed_by = $1, closed_with = $2, closed = $3 WHERE id = $4",
-        )
+        sqlx::query(sql!("UPDATE series SET state = 'closed', closed_by = $1, closed_with = $2, closed = $3 WHERE id = $4"))
         .bind(&person.id)
         .bind(&witness.id)
         .bind(self.stored_now())
@@ -247,9 +247,9 @@ impl Central {
                 series.number(series.next - 1)
             )));
         }
-        let void: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3",
-        )
+        let void: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM void_range WHERE series = $1 AND first <= $2 AND last >= $3"
+        ))
         .bind(&series.id)
         .bind(last)
         .bind(first)
@@ -260,9 +260,7 @@ impl Central {
                 "some of these numbers are void already",
             ));
         }
-        sqlx::query(
-            "INSERT INTO void_range (series, first, last, person, witness, voided, cause) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
+        sqlx::query(sql!("INSERT INTO void_range (series, first, last, person, witness, voided, cause) VALUES ($1, $2, $3, $4, $5, $6, $7)"))
         .bind(&series.id)
         .bind(first)
         .bind(last)
@@ -294,15 +292,14 @@ impl Central {
         let mut all = Vec::new();
         for series in StoredSeries::all(&mut tx).await? {
             let kinds = series.kinds(&mut tx).await?;
-            let given: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM number WHERE series = $1 AND given >= $2")
-                    .bind(&series.id)
-                    .bind(since)
-                    .fetch_one(&mut *tx)
-                    .await?;
-            let ahead: Option<i64> = sqlx::query_scalar(
-                "SELECT CAST(sum(last - first + 1) AS BIGINT) FROM void_range WHERE series = $1 AND first >= $2",
-            )
+            let given: i64 = sqlx::query_scalar(sql!(
+                "SELECT count(*) FROM number WHERE series = $1 AND given >= $2"
+            ))
+            .bind(&series.id)
+            .bind(since)
+            .fetch_one(&mut *tx)
+            .await?;
+            let ahead: Option<i64> = sqlx::query_scalar(sql!("SELECT CAST(sum(last - first + 1) AS BIGINT) FROM void_range WHERE series = $1 AND first >= $2"))
             .bind(&series.id)
             .bind(series.next)
             .fetch_one(&mut *tx)
@@ -344,10 +341,10 @@ impl Central {
     /// Voids the numbers of a new series that stand on blanks already, by reports of unknown leases.
     async fn void_used(&self, tx: &mut Connection, series: &str) -> Result<()> {
         let series = StoredSeries::load(tx, series).await?;
-        let used: Vec<String> = sqlx::query_scalar(
+        let used: Vec<String> = sqlx::query_scalar(sql!(
             "SELECT DISTINCT number FROM quarantined_report
-             WHERE touched = 1 AND number >= $1 AND number <= $2 ORDER BY number",
-        )
+             WHERE touched = 1 AND number >= $1 AND number <= $2 ORDER BY number"
+        ))
         .bind(series.number(series.first))
         .bind(series.number(series.last))
         .fetch_all(&mut *tx)

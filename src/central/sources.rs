@@ -19,6 +19,7 @@ use crate::contention::retried;
 use crate::database::{Connection, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// Most keys of one source that are proposed or admitted: the present, the next, and one to spare.
 const MAX_KEYS: i64 = 4;
@@ -85,9 +86,9 @@ pub(crate) struct Sender {
 impl Sender {
     /// Loads a source that was not removed.
     pub(crate) async fn load(tx: &mut Connection, name: &SourceName) -> Result<Self> {
-        let row = sqlx::query(
-            "SELECT account, register, removed, next_package FROM source WHERE name = $1",
-        )
+        let row = sqlx::query(sql!(
+            "SELECT account, register, removed, next_package FROM source WHERE name = $1"
+        ))
         .bind(name.as_str())
         .fetch_optional(&mut *tx)
         .await?;
@@ -127,21 +128,22 @@ pub(crate) fn count(stored: i64) -> Result<u64> {
 }
 
 async fn kinds(tx: &mut Connection, source: &str) -> Result<Vec<Kind>> {
-    let kinds: Vec<String> =
-        sqlx::query_scalar("SELECT kind FROM source_kind WHERE source = $1 ORDER BY kind")
-            .bind(source)
-            .fetch_all(tx)
-            .await?;
+    let kinds: Vec<String> = sqlx::query_scalar(sql!(
+        "SELECT kind FROM source_kind WHERE source = $1 ORDER BY kind"
+    ))
+    .bind(source)
+    .fetch_all(tx)
+    .await?;
     kinds.iter().map(|kind| parsed("a kind", kind)).collect()
 }
 
 async fn offices(tx: &mut Connection, source: &str) -> Result<Vec<String>> {
-    Ok(
-        sqlx::query_scalar("SELECT office FROM source_office WHERE source = $1 ORDER BY office")
-            .bind(source)
-            .fetch_all(tx)
-            .await?,
-    )
+    Ok(sqlx::query_scalar(sql!(
+        "SELECT office FROM source_office WHERE source = $1 ORDER BY office"
+    ))
+    .bind(source)
+    .fetch_all(tx)
+    .await?)
 }
 
 /// Returns the keys of a source that count at a moment.
@@ -150,10 +152,8 @@ pub(crate) async fn valid_keys(
     source: &SourceName,
     at: Timestamp,
 ) -> Result<Vec<JwsKey>> {
-    let keys: Vec<Vec<u8>> = sqlx::query_scalar(
-        "SELECT spki FROM source_key WHERE source = $1 AND admitted IS NOT NULL AND withdrawn IS NULL
-         AND not_before <= $2 AND not_after > $3 ORDER BY thumbprint",
-    )
+    let keys: Vec<Vec<u8>> = sqlx::query_scalar(sql!("SELECT spki FROM source_key WHERE source = $1 AND admitted IS NOT NULL AND withdrawn IS NULL
+         AND not_before <= $2 AND not_after > $3 ORDER BY thumbprint"))
     .bind(source.as_str())
     .bind(stored(at))
     .bind(stored(at))
@@ -202,7 +202,7 @@ impl Central {
             )));
         }
         let name = source.name.as_str();
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM source WHERE name = $1")
+        let known: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM source WHERE name = $1"))
             .bind(name)
             .fetch_one(&mut *tx)
             .await?;
@@ -213,16 +213,16 @@ impl Central {
         }
         let (account, now) = (Uuid::now_v7().to_string(), stored(self.now()));
         // No role, and a name that nobody can sign in with.
-        sqlx::query("INSERT INTO account (id, name, added) VALUES ($1, $2, $3)")
-            .bind(&account)
-            .bind(format!("{SOURCE}{name}"))
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "INSERT INTO source (name, account, register, added, next_package, last_report, acknowledged)
-             VALUES ($1, $2, $3, $4, 1, 0, 0)",
-        )
+        sqlx::query(sql!(
+            "INSERT INTO account (id, name, added) VALUES ($1, $2, $3)"
+        ))
+        .bind(&account)
+        .bind(format!("{SOURCE}{name}"))
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(sql!("INSERT INTO source (name, account, register, added, next_package, last_report, acknowledged)
+             VALUES ($1, $2, $3, $4, 1, 0, 0)"))
         .bind(name)
         .bind(&account)
         .bind(source.register.name())
@@ -230,18 +230,18 @@ impl Central {
         .execute(&mut *tx)
         .await?;
         for kind in &source.kinds {
-            sqlx::query(
-                "INSERT INTO source_kind (source, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            )
+            sqlx::query(sql!(
+                "INSERT INTO source_kind (source, kind) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            ))
             .bind(name)
             .bind(kind.name())
             .execute(&mut *tx)
             .await?;
         }
         for office in &source.offices {
-            sqlx::query(
-                "INSERT INTO source_office (source, office) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            )
+            sqlx::query(sql!(
+                "INSERT INTO source_office (source, office) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            ))
             .bind(name)
             .bind(office.as_str())
             .execute(&mut *tx)
@@ -295,11 +295,9 @@ impl Central {
             ));
         }
         let thumbprint = key.thumbprint();
-        let row = sqlx::query(
-            "SELECT CAST(coalesce(sum(CASE WHEN thumbprint = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS known,
+        let row = sqlx::query(sql!("SELECT CAST(coalesce(sum(CASE WHEN thumbprint = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS known,
                     CAST(coalesce(sum(CASE WHEN source = $2 AND withdrawn IS NULL AND not_after > $3 THEN 1 ELSE 0 END), 0) AS BIGINT) AS held
-             FROM source_key",
-        )
+             FROM source_key"))
         .bind(&thumbprint)
         .bind(source.as_str())
         .bind(stored(self.now()))
@@ -315,10 +313,8 @@ impl Central {
                 "a source has at most {MAX_KEYS} keys; withdraw one first"
             )));
         }
-        sqlx::query(
-            "INSERT INTO source_key (thumbprint, source, spki, not_before, not_after, proposed_by, proposed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
+        sqlx::query(sql!("INSERT INTO source_key (thumbprint, source, spki, not_before, not_after, proposed_by, proposed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)"))
         .bind(&thumbprint)
         .bind(source.as_str())
         .bind(key.spki_der())
@@ -368,12 +364,14 @@ impl Central {
                 "this key was admitted or withdrawn already",
             ));
         }
-        sqlx::query("UPDATE source_key SET admitted_by = $1, admitted = $2 WHERE thumbprint = $3")
-            .bind(&officer.id)
-            .bind(stored(self.now()))
-            .bind(thumbprint)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE source_key SET admitted_by = $1, admitted = $2 WHERE thumbprint = $3"
+        ))
+        .bind(&officer.id)
+        .bind(stored(self.now()))
+        .bind(thumbprint)
+        .execute(&mut *tx)
+        .await?;
         let deed = deed.clone().with("source", row.get::<String, _>("source"));
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
@@ -416,11 +414,13 @@ impl Central {
         if row.get::<Option<i64>, _>("withdrawn").is_some() {
             return Err(CentralError::conflict("this key is withdrawn already"));
         }
-        sqlx::query("UPDATE source_key SET withdrawn = $1 WHERE thumbprint = $2")
-            .bind(stored(self.now()))
-            .bind(thumbprint)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE source_key SET withdrawn = $1 WHERE thumbprint = $2"
+        ))
+        .bind(stored(self.now()))
+        .bind(thumbprint)
+        .execute(&mut *tx)
+        .await?;
         let deed = deed
             .clone()
             .with("source", row.get::<String, _>("source"))
@@ -457,7 +457,7 @@ impl Central {
         self.manages_or_admits(&mut tx, actor).await?;
         check_cause(cause)?;
         Sender::load(&mut tx, source).await?;
-        sqlx::query("UPDATE source SET removed = $1 WHERE name = $2")
+        sqlx::query(sql!("UPDATE source SET removed = $1 WHERE name = $2"))
             .bind(stored(self.now()))
             .bind(source.as_str())
             .execute(&mut *tx)
@@ -486,9 +486,7 @@ impl Central {
     pub async fn sources(&self, actor: &Actor) -> Result<Vec<Source>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT name, register, removed, next_package, last_report, acknowledged FROM source ORDER BY name",
-        )
+        let rows = sqlx::query(sql!("SELECT name, register, removed, next_package, last_report, acknowledged FROM source ORDER BY name"))
         .fetch_all(&mut *tx)
         .await?;
         let mut sources = Vec::with_capacity(rows.len());
@@ -511,9 +509,9 @@ impl Central {
 }
 
 async fn key_row(tx: &mut Connection, thumbprint: &str) -> Result<crate::database::DbRow> {
-    let row = sqlx::query(
-        "SELECT source, proposed_by, admitted, withdrawn FROM source_key WHERE thumbprint = $1",
-    )
+    let row = sqlx::query(sql!(
+        "SELECT source, proposed_by, admitted, withdrawn FROM source_key WHERE thumbprint = $1"
+    ))
     .bind(thumbprint)
     .fetch_optional(tx)
     .await?;
@@ -523,10 +521,10 @@ async fn key_row(tx: &mut Connection, thumbprint: &str) -> Result<crate::databas
 }
 
 async fn keys(tx: &mut Connection, source: &str) -> Result<Vec<SourceKey>> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT thumbprint, not_before, not_after, admitted, withdrawn FROM source_key
-         WHERE source = $1 ORDER BY proposed, thumbprint",
-    )
+         WHERE source = $1 ORDER BY proposed, thumbprint"
+    ))
     .bind(source)
     .fetch_all(tx)
     .await?;

@@ -22,6 +22,7 @@ use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
 use crate::possession::prove_possession;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// More certificates than a document has.
 const BATCH: i64 = 256;
@@ -261,7 +262,7 @@ impl Central {
     /// Makes the order of a certificate again, from the books.
     async fn order_again(&self, ordered: &Ordered) -> Result<pki::CertificateOrder> {
         let mut tx = self.read().await?;
-        let row = sqlx::query("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = $1")
+        let row = sqlx::query(sql!("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = $1"))
             .bind(&ordered.id)
             .fetch_one(&mut *tx)
             .await?;
@@ -463,10 +464,8 @@ impl Central {
     pub async fn issued_by_authority(&self, actor: &Actor) -> Result<Issued> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT CASE WHEN status LIKE 'revoked%' THEN 'revoked' ELSE status END AS standing, count(*) AS many
-             FROM authority_register GROUP BY standing",
-        )
+        let rows = sqlx::query(sql!("SELECT CASE WHEN status LIKE 'revoked%' THEN 'revoked' ELSE status END AS standing, count(*) AS many
+             FROM authority_register GROUP BY standing"))
         .fetch_all(&mut *tx)
         .await?;
         let of = |standing: &str| {
@@ -492,10 +491,12 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewReports).await?;
         let mut list = Vec::new();
         for ordered in Ordered::unsettled(&mut tx, None, Timestamp::MAX, i64::MAX).await? {
-            let row = sqlx::query("SELECT next_try, trouble FROM certificate WHERE id = $1")
-                .bind(&ordered.id)
-                .fetch_one(&mut *tx)
-                .await?;
+            let row = sqlx::query(sql!(
+                "SELECT next_try, trouble FROM certificate WHERE id = $1"
+            ))
+            .bind(&ordered.id)
+            .fetch_one(&mut *tx)
+            .await?;
             list.push(Unsettled {
                 serial: ordered
                     .certificate

@@ -17,6 +17,7 @@ use crate::contention::retried;
 use crate::database::{moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
+use crate::statements::sql;
 use crate::stations::{check_unused, key_digest, requested_key, store_certificate, stored_office};
 
 /// A station that showed its certificate and may ask.
@@ -156,11 +157,13 @@ impl Central {
             .blocking(move || StationAuthority::create(is_test, signer, token, now))
             .await?
             .map_err(failed)?;
-        sqlx::query("INSERT INTO station_authority (id, certificate, made) VALUES (1, $1, $2)")
-            .bind(made.certificate().as_der())
-            .bind(stored(now))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "INSERT INTO station_authority (id, certificate, made) VALUES (1, $1, $2)"
+        ))
+        .bind(made.certificate().as_der())
+        .bind(stored(now))
+        .execute(&mut *tx)
+        .await?;
         let deed = Deed::new(
             "station-authority.made",
             Control::CRYPTOGRAPHY,
@@ -256,10 +259,8 @@ impl Central {
         certificate: &[u8],
     ) -> Result<KnownStation, StationRefusal> {
         let digest = Hash::Sha256.digest(certificate);
-        let row = sqlx::query(
-            "SELECT c.station, c.state AS certificate_state, c.not_before, c.not_after, s.state, s.office, s.seen
-             FROM station_certificate c JOIN station s ON s.name = c.station WHERE c.digest = $1",
-        )
+        let row = sqlx::query(sql!("SELECT c.station, c.state AS certificate_state, c.not_before, c.not_after, s.state, s.office, s.seen
+             FROM station_certificate c JOIN station s ON s.name = c.station WHERE c.digest = $1"))
         .bind(&digest)
         .fetch_optional(&mut *self.read().await?)
         .await
@@ -345,21 +346,17 @@ impl Central {
 
     async fn try_seen(&self, station: &KnownStation) -> Result<()> {
         let mut tx = self.write().await?;
-        sqlx::query("UPDATE station SET seen = $1 WHERE name = $2")
+        sqlx::query(sql!("UPDATE station SET seen = $1 WHERE name = $2"))
             .bind(stored(self.now()))
             .bind(&station.name)
             .execute(&mut *tx)
             .await?;
         if station.is_new {
-            sqlx::query(
-                "UPDATE station_certificate SET state = 'superseded' WHERE station = $1 AND state = 'current'",
-            )
+            sqlx::query(sql!("UPDATE station_certificate SET state = 'superseded' WHERE station = $1 AND state = 'current'"))
             .bind(&station.name)
             .execute(&mut *tx)
             .await?;
-            let taken = sqlx::query(
-                "UPDATE station_certificate SET state = 'current' WHERE digest = $1 AND state = 'next'",
-            )
+            let taken = sqlx::query(sql!("UPDATE station_certificate SET state = 'current' WHERE digest = $1 AND state = 'next'"))
             .bind(&station.digest)
             .execute(&mut *tx)
             .await?;
@@ -429,9 +426,7 @@ impl Central {
         let digest = key_digest(&key)?;
         let authority = self.station_authority().await?;
         let mut tx = self.write().await?;
-        let waiting: Option<Vec<u8>> = sqlx::query_scalar(
-            "SELECT der FROM station_certificate WHERE station = $1 AND key_digest = $2 AND state = 'next'",
-        )
+        let waiting: Option<Vec<u8>> = sqlx::query_scalar(sql!("SELECT der FROM station_certificate WHERE station = $1 AND key_digest = $2 AND state = 'next'"))
         .bind(&station.name)
         .bind(&digest)
         .fetch_optional(&mut *tx)
@@ -441,17 +436,16 @@ impl Central {
         }
         check_unused(&mut tx, &digest).await?;
         // What was recognised may have changed since.
-        let state: Option<String> = sqlx::query_scalar("SELECT state FROM station WHERE name = $1")
-            .bind(&station.name)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let state: Option<String> =
+            sqlx::query_scalar(sql!("SELECT state FROM station WHERE name = $1"))
+                .bind(&station.name)
+                .fetch_optional(&mut *tx)
+                .await?;
         if state.as_deref() != Some(StationState::Enrolled.name()) {
             return Err(CentralError::refused("this station is not enrolled"));
         }
         let certificate = self.sign_station(&authority, &station.name, key).await?;
-        sqlx::query(
-            "UPDATE station_certificate SET state = 'superseded' WHERE station = $1 AND state = 'next'",
-        )
+        sqlx::query(sql!("UPDATE station_certificate SET state = 'superseded' WHERE station = $1 AND state = 'next'"))
         .bind(&station.name)
         .execute(&mut *tx)
         .await?;

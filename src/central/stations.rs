@@ -21,6 +21,7 @@ use crate::contention::retried;
 use crate::database::{Connection, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// What a station is given when it is let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +64,9 @@ struct Stored {
 
 impl Stored {
     async fn find(tx: &mut Connection, name: &str) -> Result<Option<Self>> {
-        let row = sqlx::query(
-            "SELECT state, asked_by, changed_by, request, key_digest FROM station WHERE name = $1",
-        )
+        let row = sqlx::query(sql!(
+            "SELECT state, asked_by, changed_by, request, key_digest FROM station WHERE name = $1"
+        ))
         .bind(name)
         .fetch_optional(tx)
         .await?;
@@ -132,9 +133,7 @@ impl Central {
             }
             None => self.book(&mut tx, name, &administrator).await?,
         }
-        sqlx::query(
-            "UPDATE station SET asked_office = $1, request = $2, key_digest = $3, asked_by = $4, asked = $5 WHERE name = $6",
-        )
+        sqlx::query(sql!("UPDATE station SET asked_office = $1, request = $2, key_digest = $3, asked_by = $4, asked = $5 WHERE name = $6"))
         .bind(office.as_ref().map(ToString::to_string))
         .bind(request)
         .bind(&digest)
@@ -155,9 +154,7 @@ impl Central {
     }
 
     async fn book(&self, tx: &mut Connection, name: &str, by: &Person) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO station (name, state, asked_by, asked, changed_by, changed) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
+        sqlx::query(sql!("INSERT INTO station (name, state, asked_by, asked, changed_by, changed) VALUES ($1, $2, $3, $4, $5, $6)"))
         .bind(name)
         .bind(StationState::INITIAL.name())
         .bind(&by.id)
@@ -223,14 +220,14 @@ impl Central {
         let certificate = self
             .sign_station(&authority, name, requested_key(&request)?)
             .await?;
-        sqlx::query("UPDATE station_certificate SET state = 'superseded' WHERE station = $1")
-            .bind(name)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE station_certificate SET state = 'superseded' WHERE station = $1"
+        ))
+        .bind(name)
+        .execute(&mut *tx)
+        .await?;
         store_certificate(&mut tx, name, &digest, &certificate, "current").await?;
-        sqlx::query(
-            "UPDATE station SET state = $1, office = coalesce(asked_office, office), request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4",
-        )
+        sqlx::query(sql!("UPDATE station SET state = $1, office = coalesce(asked_office, office), request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4"))
         .bind(state.name())
         .bind(&officer.id)
         .bind(stored(self.now()))
@@ -321,9 +318,7 @@ impl Central {
                 CentralError::refused("nobody lets in again what they suspended themselves")
             })?;
         }
-        sqlx::query(
-            "UPDATE station SET state = $1, request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4",
-        )
+        sqlx::query(sql!("UPDATE station SET state = $1, request = NULL, key_digest = NULL, asked_office = NULL, changed_by = $2, changed = $3 WHERE name = $4"))
         .bind(state.name())
         .bind(&person.id)
         .bind(stored(self.now()))
@@ -342,11 +337,9 @@ impl Central {
     pub async fn stations(&self, actor: &Actor) -> Result<Vec<StationLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::WatchStations).await?;
-        let rows = sqlx::query(
-            "SELECT s.name, s.office, s.state, s.key_digest, s.asked_office, s.seen, c.serial, c.not_after
+        let rows = sqlx::query(sql!("SELECT s.name, s.office, s.state, s.key_digest, s.asked_office, s.seen, c.serial, c.not_after
              FROM station s LEFT JOIN station_certificate c ON c.station = s.name AND c.state = 'current'
-             ORDER BY s.name",
-        )
+             ORDER BY s.name"))
         .fetch_all(&mut *tx)
         .await?;
         let line = |row: &crate::database::DbRow| {
@@ -379,9 +372,7 @@ async fn given_before(
     name: &str,
     key: &[u8],
 ) -> Result<StationCredential> {
-    let der: Option<Vec<u8>> = sqlx::query_scalar(
-        "SELECT der FROM station_certificate WHERE station = $1 AND key_digest = $2 AND state = 'current'",
-    )
+    let der: Option<Vec<u8>> = sqlx::query_scalar(sql!("SELECT der FROM station_certificate WHERE station = $1 AND key_digest = $2 AND state = 'current'"))
     .bind(name)
     .bind(key)
     .fetch_optional(tx)
@@ -422,11 +413,12 @@ pub(crate) fn key_digest(key: &PublicKey) -> Result<Vec<u8>> {
 
 /// Demands that a key had no certificate yet.
 pub(crate) async fn check_unused(tx: &mut Connection, digest: &[u8]) -> Result<()> {
-    let used: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM station_certificate WHERE key_digest = $1")
-            .bind(digest)
-            .fetch_one(tx)
-            .await?;
+    let used: i64 = sqlx::query_scalar(sql!(
+        "SELECT count(*) FROM station_certificate WHERE key_digest = $1"
+    ))
+    .bind(digest)
+    .fetch_one(tx)
+    .await?;
     match used {
         0 => Ok(()),
         _ => Err(CentralError::refused(
@@ -444,10 +436,8 @@ pub(crate) async fn store_certificate(
     state: &str,
 ) -> Result<()> {
     let validity = certificate.validity();
-    sqlx::query(
-        "INSERT INTO station_certificate (digest, station, serial, key_digest, der, state, not_before, not_after)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
+    sqlx::query(sql!("INSERT INTO station_certificate (digest, station, serial, key_digest, der, state, not_before, not_after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"))
     .bind(Hash::Sha256.digest(certificate.as_der()))
     .bind(station)
     .bind(certificate.serial_hex())

@@ -19,6 +19,7 @@ use crate::error::{CentralError, Result};
 use crate::places::check_place;
 use crate::quarantine::carries_unknown;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The most chips that one blank has.
 pub(crate) const MAX_CHIPS: usize = DeliveredBlank::MAX_CHIPS;
@@ -159,10 +160,11 @@ impl Central {
         let witness = second_person(&mut tx, self.presence(), &keeper, &receipt.witness).await?;
         let place = receipt.place.as_str();
         check_place(&mut tx, place).await?;
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery WHERE reference = $1")
-            .bind(&delivery.reference)
-            .fetch_one(&mut *tx)
-            .await?;
+        let known: i64 =
+            sqlx::query_scalar(sql!("SELECT count(*) FROM delivery WHERE reference = $1"))
+                .bind(&delivery.reference)
+                .fetch_one(&mut *tx)
+                .await?;
         if known > 0 {
             return Err(CentralError::conflict(
                 "a delivery of this reference is in the books already",
@@ -173,10 +175,8 @@ impl Central {
         let counted = i64::try_from(receipt.counted)
             .map_err(|_| CentralError::invalid("nobody counts so many blanks"))?;
         let agrees = counted == count;
-        sqlx::query(
-            "INSERT INTO delivery (reference, blanks, received_by, received, place, counted, witness, transport_kcv, accepted)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
+        sqlx::query(sql!("INSERT INTO delivery (reference, blanks, received_by, received, place, counted, witness, transport_kcv, accepted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"))
         .bind(&delivery.reference)
         .bind(count)
         .bind(&keeper.id)
@@ -254,7 +254,7 @@ impl Central {
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::ReceiveBlanks).await?;
         let witness = second_person(&mut tx, self.presence(), &keeper, witness).await?;
-        let row = sqlx::query("SELECT accepted FROM delivery WHERE reference = $1")
+        let row = sqlx::query(sql!("SELECT accepted FROM delivery WHERE reference = $1"))
             .bind(reference)
             .fetch_optional(&mut *tx)
             .await?;
@@ -264,9 +264,9 @@ impl Central {
         if row.get::<Option<i64>, _>("accepted").is_some() {
             return Err(CentralError::conflict("this delivery was accepted before"));
         }
-        let left: Vec<String> = sqlx::query_scalar(
-            "SELECT serial FROM blank WHERE delivery = $1 AND state = $2 ORDER BY serial",
-        )
+        let left: Vec<String> = sqlx::query_scalar(sql!(
+            "SELECT serial FROM blank WHERE delivery = $1 AND state = $2 ORDER BY serial"
+        ))
         .bind(reference)
         .bind(BlankState::Received.name())
         .fetch_all(&mut *tx)
@@ -282,11 +282,13 @@ impl Central {
             let mut blank = Blank::load(&mut tx, serial).await?;
             blank.apply(&mut tx, BlankEvent::Accept, &movement).await?;
         }
-        sqlx::query("UPDATE delivery SET accepted = $1 WHERE reference = $2")
-            .bind(stored(self.now()))
-            .bind(reference)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE delivery SET accepted = $1 WHERE reference = $2"
+        ))
+        .bind(stored(self.now()))
+        .bind(reference)
+        .execute(&mut *tx)
+        .await?;
         let deed = deed
             .clone()
             .with("blanks", counted)
@@ -375,10 +377,11 @@ impl Central {
             )));
         }
         let prefix: String = number.prefix().map(char::from).iter().collect();
-        let allotting: i64 = sqlx::query_scalar("SELECT count(*) FROM series WHERE prefix = $1")
-            .bind(&prefix)
-            .fetch_one(tx)
-            .await?;
+        let allotting: i64 =
+            sqlx::query_scalar(sql!("SELECT count(*) FROM series WHERE prefix = $1"))
+                .bind(&prefix)
+                .fetch_one(tx)
+                .await?;
         match allotting {
             0 => Ok(()),
             _ => Err(CentralError::refused(format!(
@@ -397,19 +400,18 @@ async fn book(
 ) -> Result<Blank> {
     let serial = blank_serial(&blank.serial)?;
     if let Some(number) = blank.number {
-        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM blank WHERE own_number = $1")
-            .bind(number.to_string())
-            .fetch_one(&mut *tx)
-            .await?;
+        let known: i64 =
+            sqlx::query_scalar(sql!("SELECT count(*) FROM blank WHERE own_number = $1"))
+                .bind(number.to_string())
+                .fetch_one(&mut *tx)
+                .await?;
         if known > 0 {
             return Err(CentralError::conflict(format!(
                 "a blank with number {number} is in the books already"
             )));
         }
     }
-    let done = sqlx::query(
-        "INSERT INTO blank (serial, delivery, state, article, own_number, item, place) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (serial) DO NOTHING",
-    )
+    let done = sqlx::query(sql!("INSERT INTO blank (serial, delivery, state, article, own_number, item, place) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (serial) DO NOTHING"))
     .bind(&serial)
     .bind(delivery)
     .bind(BlankState::INITIAL.name())
@@ -426,7 +428,7 @@ async fn book(
     }
     for (position, chip) in (0_i64..).zip(&blank.chips) {
         let chip_serial = chip_serial(&chip.serial)?;
-        let done = sqlx::query("INSERT INTO chip (serial, blank, product, position, key_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
+        let done = sqlx::query(sql!("INSERT INTO chip (serial, blank, product, position, key_version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"))
             .bind(&chip_serial)
             .bind(&serial)
             .bind(&chip.product)

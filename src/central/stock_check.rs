@@ -13,6 +13,7 @@ use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
 use crate::movements::DELIVERED;
+use crate::statements::sql;
 
 /// The first line of a blank that was in the books before the journal began.
 pub(crate) const OPENING: &str = "opening";
@@ -69,9 +70,7 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
         // The index of accounts has all of it; the journal is several times as long.
-        let rows = sqlx::query(
-            "SELECT place, item, state, count(*) AS blanks FROM blank GROUP BY place, state, item ORDER BY place, item, state",
-        )
+        let rows = sqlx::query(sql!("SELECT place, item, state, count(*) AS blanks FROM blank GROUP BY place, state, item ORDER BY place, item, state"))
         .fetch_all(&mut *tx)
         .await?;
         rows.iter().map(account).collect()
@@ -90,9 +89,7 @@ impl Central {
     ) -> Result<Vec<DeliveryAccount>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            "SELECT reference, blanks, counted, accepted FROM delivery WHERE reference > $1 ORDER BY reference LIMIT $2",
-        )
+        let rows = sqlx::query(sql!("SELECT reference, blanks, counted, accepted FROM delivery WHERE reference > $1 ORDER BY reference LIMIT $2"))
         .bind(after)
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
@@ -101,10 +98,8 @@ impl Central {
             return Ok(Vec::new());
         };
         // The blanks say it, as in `stock`; the journal has several lines for each.
-        let sums = sqlx::query(
-            "SELECT delivery, state, count(*) AS blanks FROM blank WHERE delivery > $1 AND delivery <= $2
-             GROUP BY delivery, state ORDER BY delivery, state",
-        )
+        let sums = sqlx::query(sql!("SELECT delivery, state, count(*) AS blanks FROM blank WHERE delivery > $1 AND delivery <= $2
+             GROUP BY delivery, state ORDER BY delivery, state"))
         .bind(after)
         .bind(last.get::<&str, _>("reference"))
         .fetch_all(&mut *tx)
@@ -153,9 +148,7 @@ pub(crate) async fn check(tx: &mut Connection) -> Result<StockCheck> {
     lines_break(tx, &mut differences).await?;
     steps_differ(tx, &mut differences).await?;
     deliveries_differ(tx, &mut differences).await?;
-    let row = sqlx::query(
-        "SELECT (SELECT count(*) FROM blank) AS blanks, (SELECT count(*) FROM blank_movement) AS movements",
-    )
+    let row = sqlx::query(sql!("SELECT (SELECT count(*) FROM blank) AS blanks, (SELECT count(*) FROM blank_movement) AS movements"))
     .fetch_one(&mut *tx)
     .await?;
     Ok(StockCheck {
@@ -172,15 +165,13 @@ pub(crate) async fn balances(
     until: Option<Date>,
 ) -> Result<Vec<StockAccount>> {
     let until = until.map(|day| day.to_string());
-    let rows = sqlx::query(
-        "SELECT m.place, b.item, m.state, CAST(sum(m.change) AS BIGINT) AS blanks FROM (
+    let rows = sqlx::query(sql!("SELECT m.place, b.item, m.state, CAST(sum(m.change) AS BIGINT) AS blanks FROM (
              SELECT blank, to_place AS place, to_state AS state, to_day AS day, 1 AS change FROM blank_movement
              UNION ALL
              SELECT blank, from_place AS place, from_state AS state, from_day AS day, -1 AS change FROM blank_movement WHERE from_state IS NOT NULL
          ) m JOIN blank b ON b.serial = m.blank
          WHERE (CAST($1 AS TEXT) IS NULL OR m.place = $2) AND (CAST($3 AS TEXT) IS NULL OR m.day <= $4)
-         GROUP BY m.place, b.item, m.state HAVING sum(m.change) <> 0 ORDER BY m.place, b.item, m.state",
-    )
+         GROUP BY m.place, b.item, m.state HAVING sum(m.change) <> 0 ORDER BY m.place, b.item, m.state"))
     .bind(place)
     .bind(place)
     .bind(until.as_deref())
@@ -205,12 +196,10 @@ fn figure(row: &DbRow, column: &str) -> u64 {
 
 /// Finds blanks that are elsewhere than their last line says, or have none.
 async fn ends_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(
-        "SELECT b.serial, b.state, b.place, m.to_state, m.to_place FROM blank b
+    let rows = sqlx::query(sql!("SELECT b.serial, b.state, b.place, m.to_state, m.to_place FROM blank b
          LEFT JOIN (SELECT blank, max(id) AS id FROM blank_movement GROUP BY blank) l ON l.blank = b.serial
          LEFT JOIN blank_movement m ON m.id = l.id
-         WHERE m.id IS NULL OR m.to_state <> b.state OR m.to_place <> b.place ORDER BY b.serial LIMIT $1",
-    )
+         WHERE m.id IS NULL OR m.to_state <> b.state OR m.to_place <> b.place ORDER BY b.serial LIMIT $1"))
     .bind(MAX_NAMED)
     .fetch_all(tx)
     .await?;
@@ -230,15 +219,13 @@ async fn ends_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Resu
 
 /// Finds lines that do not begin where the one before them ended.
 async fn lines_break(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(
-        "SELECT id, blank, from_state, from_place, was_state, was_place FROM (
+    let rows = sqlx::query(sql!("SELECT id, blank, from_state, from_place, was_state, was_place FROM (
              SELECT id, blank, from_state, from_place,
                     lag(to_state) OVER (PARTITION BY blank ORDER BY id) AS was_state,
                     lag(to_place) OVER (PARTITION BY blank ORDER BY id) AS was_place
              FROM blank_movement
          ) m WHERE COALESCE(from_state, '') <> COALESCE(was_state, '') OR COALESCE(from_place, '') <> COALESCE(was_place, '')
-         ORDER BY id LIMIT $1",
-    )
+         ORDER BY id LIMIT $1"))
     .bind(MAX_NAMED)
     .fetch_all(tx)
     .await?;
@@ -260,10 +247,8 @@ async fn lines_break(tx: &mut Connection, differences: &mut Vec<String>) -> Resu
 
 /// Finds steps that the life cycle does not have.
 async fn steps_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(
-        "SELECT event, from_state, to_state, count(*) AS times, min(blank) AS blank FROM blank_movement
-         GROUP BY event, from_state, to_state ORDER BY event, from_state, to_state",
-    )
+    let rows = sqlx::query(sql!("SELECT event, from_state, to_state, count(*) AS times, min(blank) AS blank FROM blank_movement
+         GROUP BY event, from_state, to_state ORDER BY event, from_state, to_state"))
     .fetch_all(tx)
     .await?;
     for row in &rows {
@@ -292,11 +277,11 @@ async fn steps_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Res
 
 /// Finds deliveries that are not whole in the books.
 async fn deliveries_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(
+    let rows = sqlx::query(sql!(
         "SELECT d.reference, d.blanks, count(b.serial) AS booked FROM delivery d
          LEFT JOIN blank b ON b.delivery = d.reference GROUP BY d.reference, d.blanks
-         HAVING count(b.serial) <> d.blanks ORDER BY d.reference LIMIT $1",
-    )
+         HAVING count(b.serial) <> d.blanks ORDER BY d.reference LIMIT $1"
+    ))
     .bind(MAX_NAMED)
     .fetch_all(tx)
     .await?;

@@ -14,6 +14,7 @@ use sqlx::Row;
 
 use crate::database::Connection;
 use crate::error::{CentralError, Result};
+use crate::statements::sql;
 
 /// What an installation that makes travel documents is told.
 #[derive(Clone, Debug, Default)]
@@ -165,7 +166,7 @@ impl fmt::Debug for TravelSigners {
 
 /// Returns how many documents each signer signed.
 pub(crate) async fn used(tx: &mut Connection) -> Result<BTreeMap<String, u64>> {
-    let rows = sqlx::query("SELECT serial, used FROM document_signer")
+    let rows = sqlx::query(sql!("SELECT serial, used FROM document_signer"))
         .fetch_all(tx)
         .await?;
     let counted = rows.iter().map(|row| {
@@ -184,10 +185,10 @@ pub(crate) async fn count(
 ) -> Result<()> {
     let used = used.get(serial).copied().unwrap_or_default();
     let used = i64::try_from(used).map_err(|_| CentralError::damaged("a signer's count"))?;
-    sqlx::query(
+    sqlx::query(sql!(
         "INSERT INTO document_signer (serial, used) VALUES ($1, $2)
-         ON CONFLICT (serial) DO UPDATE SET used = excluded.used",
-    )
+         ON CONFLICT (serial) DO UPDATE SET used = excluded.used"
+    ))
     .bind(serial)
     .bind(used)
     .execute(tx)

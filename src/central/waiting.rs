@@ -14,6 +14,7 @@ use crate::documents::{Document, Unstored, account_number};
 use crate::error::{CentralError, Result};
 use crate::personal::SealedApplication;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 impl Central {
     /// Proves that a document can be prepared, with a number that nobody has: what is found when
@@ -46,10 +47,8 @@ impl Central {
             .own_number
             .filter(|number| self.environment().owns(number.prefix()))
             .ok_or_else(|| CentralError::damaged("a blank's number"))?;
-        let row = sqlx::query(
-            "SELECT a.reference, a.content, b.images, d.number, d.state, d.office, d.urgent, d.applied, d.due FROM document d
-             JOIN application a ON a.reference = d.application LEFT JOIN biometric_data b ON b.application = d.application WHERE d.id = $1",
-        )
+        let row = sqlx::query(sql!("SELECT a.reference, a.content, b.images, d.number, d.state, d.office, d.urgent, d.applied, d.due FROM document d
+             JOIN application a ON a.reference = d.application LEFT JOIN biometric_data b ON b.application = d.application WHERE d.id = $1"))
         .bind(id)
         .fetch_one(&mut **tx)
         .await?;
@@ -117,10 +116,8 @@ async fn take_number(
     number: DocumentNumber,
     account: &'static str,
 ) -> Result<()> {
-    let taken = sqlx::query(
-        "INSERT INTO number (number, document, state) VALUES ($1, $2, $3)
-         ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE number.state = 'returned'",
-    )
+    let taken = sqlx::query(sql!("INSERT INTO number (number, document, state) VALUES ($1, $2, $3)
+         ON CONFLICT (number) DO UPDATE SET document = excluded.document, state = excluded.state WHERE number.state = 'returned'"))
     .bind(number.to_string())
     .bind(document)
     .bind(account)
@@ -138,10 +135,12 @@ impl Document {
     /// Takes the blank's number from the document, which waits for another blank. What was prepared
     /// stays until it is prepared anew.
     pub(crate) async fn unnumber(&self, tx: &mut Connection, state: &'static str) -> Result<()> {
-        sqlx::query("UPDATE document SET number = NULL, operator = NULL WHERE id = $1")
-            .bind(&self.id)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE document SET number = NULL, operator = NULL WHERE id = $1"
+        ))
+        .bind(&self.id)
+        .execute(&mut *tx)
+        .await?;
         account_number(tx, self.number(), state).await
     }
 }

@@ -21,6 +21,7 @@ use crate::database::{DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// A key of the token.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ impl WrappingKey {
         tx: &mut Write,
         state: &'static str,
     ) -> Result<bool> {
-        let moved = sqlx::query("UPDATE wrapping_key SET state = $1, since = $2 WHERE class = $3 AND generation = $4 AND state = $5")
+        let moved = sqlx::query(sql!("UPDATE wrapping_key SET state = $1, since = $2 WHERE class = $3 AND generation = $4 AND state = $5"))
             .bind(state)
             .bind(stored(central.now()))
             .bind(self.class.name())
@@ -101,10 +102,10 @@ impl Central {
     /// Returns the keys of a class that are not destroyed, in the order of their making.
     pub(crate) async fn wrapping_keys(&self, class: DataClass) -> Result<Vec<WrappingKey>> {
         let mut tx = self.read().await?;
-        let rows = sqlx::query(
+        let rows = sqlx::query(sql!(
             "SELECT class, generation, label, state, since FROM wrapping_key
-             WHERE class = $1 AND state <> 'destroyed' ORDER BY generation",
-        )
+             WHERE class = $1 AND state <> 'destroyed' ORDER BY generation"
+        ))
         .bind(class.name())
         .fetch_all(&mut *tx)
         .await?;
@@ -150,10 +151,12 @@ impl Central {
     /// Returns the generations under which data keys of a class lie.
     async fn used_generations(&self, class: DataClass) -> Result<Vec<i64>> {
         let mut tx = self.read().await?;
-        let used = sqlx::query_scalar("SELECT DISTINCT generation FROM data_key WHERE class = $1")
-            .bind(class.name())
-            .fetch_all(&mut *tx)
-            .await?;
+        let used = sqlx::query_scalar(sql!(
+            "SELECT DISTINCT generation FROM data_key WHERE class = $1"
+        ))
+        .bind(class.name())
+        .fetch_all(&mut *tx)
+        .await?;
         Ok(used)
     }
 
@@ -172,7 +175,7 @@ impl Central {
     /// Writes down a key that is to be made; one that is planned or made already serves.
     async fn plan_key(&self, class: DataClass) -> Result<WrappingKey> {
         let mut tx = self.write().await?;
-        let rows = sqlx::query("SELECT class, generation, label, state, since FROM wrapping_key WHERE class = $1 ORDER BY generation DESC")
+        let rows = sqlx::query(sql!("SELECT class, generation, label, state, since FROM wrapping_key WHERE class = $1 ORDER BY generation DESC"))
             .bind(class.name())
             .fetch_all(&mut *tx)
             .await?;
@@ -195,7 +198,7 @@ impl Central {
             state: "planned".to_owned(),
             since: self.now(),
         };
-        sqlx::query("INSERT INTO wrapping_key (class, generation, label, state, since) VALUES ($1, $2, $3, $4, $5)")
+        sqlx::query(sql!("INSERT INTO wrapping_key (class, generation, label, state, since) VALUES ($1, $2, $3, $4, $5)"))
             .bind(class.name())
             .bind(generation)
             .bind(&key.label)
@@ -269,7 +272,7 @@ impl Central {
 
     async fn try_take_into_use(&self, mut key: WrappingKey) -> Result<(WrappingKey, bool)> {
         let mut tx = self.write().await?;
-        sqlx::query("UPDATE wrapping_key SET state = 'retired', since = $1 WHERE class = $2 AND state = 'current'")
+        sqlx::query(sql!("UPDATE wrapping_key SET state = 'retired', since = $1 WHERE class = $2 AND state = 'current'"))
             .bind(stored(self.now()))
             .bind(key.class.name())
             .execute(&mut *tx)
@@ -363,9 +366,9 @@ impl Central {
     /// Brings a key to its end under which nothing lies; none where something does.
     async fn begin_ending(&self, mut key: WrappingKey) -> Result<Option<WrappingKey>> {
         let mut tx = self.write().await?;
-        let live: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM data_key WHERE class = $1 AND generation = $2",
-        )
+        let live: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM data_key WHERE class = $1 AND generation = $2"
+        ))
         .bind(key.class.name())
         .bind(key.generation)
         .fetch_one(&mut *tx)

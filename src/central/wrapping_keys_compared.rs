@@ -18,6 +18,7 @@ use crate::central::Central;
 use crate::database::moment;
 use crate::erasure::Overdue;
 use crate::error::Result;
+use crate::statements::sql;
 use crate::wrapping_keys::days_of;
 
 /// How token and books differ in their wrapping keys, by label.
@@ -44,7 +45,7 @@ impl Central {
     pub async fn compare_wrapping_keys(&self) -> Result<WrappingKeyDifferences> {
         // The token first: what another instance makes meanwhile is in the books before it is there.
         let there = self.labels_there().await?;
-        let rows = sqlx::query("SELECT label, state FROM wrapping_key ORDER BY label")
+        let rows = sqlx::query(sql!("SELECT label, state FROM wrapping_key ORDER BY label"))
             .fetch_all(&mut *self.read().await?)
             .await?;
         let known: BTreeSet<String> = rows.iter().map(|row| row.get("label")).collect();
@@ -84,9 +85,11 @@ impl Central {
                 }
             }
         }
-        let rows = sqlx::query("SELECT label, since FROM wrapping_key WHERE state = 'destroyed'")
-            .fetch_all(&mut *self.read().await?)
-            .await?;
+        let rows = sqlx::query(sql!(
+            "SELECT label, since FROM wrapping_key WHERE state = 'destroyed'"
+        ))
+        .fetch_all(&mut *self.read().await?)
+        .await?;
         let there = self.labels_there().await?;
         for row in &rows {
             let label: String = row.get("label");

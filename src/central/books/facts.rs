@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
+use crate::statements::sql;
 
 /// How many documents are loaded at once.
 const PAGE: i64 = 512;
@@ -87,10 +88,8 @@ pub(super) struct ParcelFacts {
 
 /// Loads the documents after this one; empty where there are no more.
 pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>> {
-    let rows = sqlx::query(
-        "SELECT d.id, d.application, d.kind, d.profile, d.office, d.place, d.number, d.state, a.state AS of_application
-         FROM document d JOIN application a ON a.reference = d.application WHERE d.id > $1 ORDER BY d.id LIMIT $2",
-    )
+    let rows = sqlx::query(sql!("SELECT d.id, d.application, d.kind, d.profile, d.office, d.place, d.number, d.state, a.state AS of_application
+         FROM document d JOIN application a ON a.reference = d.application WHERE d.id > $1 ORDER BY d.id LIMIT $2"))
     .bind(after)
     .bind(PAGE)
     .fetch_all(&mut *tx)

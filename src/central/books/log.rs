@@ -25,6 +25,7 @@ use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
 use crate::many_rows::{runs, tuples};
+use crate::statements::sql;
 
 /// How many rows are read at once.
 pub(super) const PAGE: i64 = 1_024;
@@ -52,9 +53,9 @@ pub(super) async fn audit(
     let mut tree = Tree::new();
     let mut next = 0;
     loop {
-        let rows = sqlx::query(
-            "SELECT leaf, entry, committed FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2",
-        )
+        let rows = sqlx::query(sql!(
+            "SELECT leaf, entry, committed FROM audit_entry WHERE leaf >= $1 ORDER BY leaf LIMIT $2"
+        ))
         .bind(next)
         .bind(PAGE)
         .fetch_all(&mut *tx)
@@ -87,7 +88,7 @@ pub(super) async fn audit(
         }
         story.hear(tx, &rows, findings).await?;
     }
-    let last: Option<i64> = sqlx::query_scalar("SELECT max(size) FROM audit_checkpoint")
+    let last: Option<i64> = sqlx::query_scalar(sql!("SELECT max(size) FROM audit_checkpoint"))
         .fetch_one(&mut *tx)
         .await?;
     if last.unwrap_or_default().unsigned_abs() != tree.size() {
@@ -112,9 +113,7 @@ async fn waiting(
 ) -> Result<()> {
     let mut after = 0;
     loop {
-        let rows = sqlx::query(
-            "SELECT id, entry, committed FROM audit_entry WHERE leaf IS NULL AND id > $1 ORDER BY id LIMIT $2",
-        )
+        let rows = sqlx::query(sql!("SELECT id, entry, committed FROM audit_entry WHERE leaf IS NULL AND id > $1 ORDER BY id LIMIT $2"))
         .bind(after)
         .bind(PAGE)
         .fetch_all(&mut *tx)
@@ -136,9 +135,9 @@ async fn checkpoints(
     if from == to {
         return Ok(None);
     }
-    let rows = sqlx::query(
-        "SELECT size, note FROM audit_checkpoint WHERE size > $1 AND size <= $2 ORDER BY size",
-    )
+    let rows = sqlx::query(sql!(
+        "SELECT size, note FROM audit_checkpoint WHERE size > $1 AND size <= $2 ORDER BY size"
+    ))
     .bind(from)
     .bind(to)
     .fetch_all(tx)

@@ -4,6 +4,7 @@ use sqlx::Row;
 
 use crate::database::Connection;
 use crate::error::Result;
+use crate::statements::sql;
 
 /// A part of an audit of the books, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,8 @@ impl<'a> Watched<'a> {
         tx: &mut Connection,
         watch: &'a (dyn Fn(AuditProgress) + Sync),
     ) -> Result<Self> {
-        let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM document) AS documents, (SELECT count(*) FROM audit_entry) AS entries,
-                    (SELECT count(*) FROM data_key) AS data_keys",
-        )
+        let row = sqlx::query(sql!("SELECT (SELECT count(*) FROM document) AS documents, (SELECT count(*) FROM audit_entry) AS entries,
+                    (SELECT count(*) FROM data_key) AS data_keys"))
         .fetch_one(tx)
         .await?;
         let counted = ["documents", "entries", "data_keys"];

@@ -22,6 +22,7 @@ use crate::people::lock_out::unlock;
 use crate::people::session::end_all;
 use crate::people::token::random;
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How long an enrolment code holds.
 const CODE_HOLDS: SignedDuration = SignedDuration::from_hours(72);
@@ -119,7 +120,7 @@ impl Central {
         let administrator = authorise(&mut tx, actor, Act::ManagePeople).await?;
         let person = Person::named(&mut tx, name).await?;
         let enrolled: Option<Option<String>> =
-            sqlx::query_scalar("SELECT password FROM credential WHERE account = $1")
+            sqlx::query_scalar(sql!("SELECT password FROM credential WHERE account = $1"))
                 .bind(&person.id)
                 .fetch_optional(&mut *tx)
                 .await?;
@@ -131,20 +132,20 @@ impl Central {
             ));
         }
         let expires = self.now() + CODE_HOLDS;
-        sqlx::query(
-            "INSERT INTO credential (account, code, code_expires) VALUES ($1, $2, $3)
-             ON CONFLICT (account) DO UPDATE SET code = excluded.code, code_expires = excluded.code_expires",
-        )
+        sqlx::query(sql!("INSERT INTO credential (account, code, code_expires) VALUES ($1, $2, $3)
+             ON CONFLICT (account) DO UPDATE SET code = excluded.code, code_expires = excluded.code_expires"))
         .bind(&person.id)
         .bind(code_digest(&code))
         .bind(stored(expires))
         .execute(&mut *tx)
         .await?;
         // An enrolment that was begun with the older code is not finished with this one.
-        sqlx::query("DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'")
-            .bind(&person.id)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'"
+        ))
+        .bind(&person.id)
+        .execute(&mut *tx)
+        .await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
         Ok(EnrolmentCode { code, expires })
@@ -175,7 +176,7 @@ impl Central {
         let person = self.of_another(&mut tx, actor, name).await?;
         check_roles(roles)?;
         let before = roles_of(&mut tx, &person.id).await?;
-        sqlx::query("DELETE FROM account_role WHERE account = $1")
+        sqlx::query(sql!("DELETE FROM account_role WHERE account = $1"))
             .bind(&person.id)
             .execute(&mut *tx)
             .await?;
@@ -213,9 +214,9 @@ impl Central {
         check_cause(cause)?;
         let mut tx = self.write().await?;
         let person = self.of_another(&mut tx, actor, name).await?;
-        let done = sqlx::query(
-            "UPDATE account SET locked = $1, lock_cause = $2 WHERE id = $3 AND locked IS NULL",
-        )
+        let done = sqlx::query(sql!(
+            "UPDATE account SET locked = $1, lock_cause = $2 WHERE id = $3 AND locked IS NULL"
+        ))
         .bind(stored(self.now()))
         .bind(cause)
         .bind(&person.id)
@@ -245,10 +246,12 @@ impl Central {
     async fn try_unlock(&self, actor: &Actor, deed: &Deed, name: &str) -> Result<()> {
         let mut tx = self.write().await?;
         let person = self.of_another(&mut tx, actor, name).await?;
-        sqlx::query("UPDATE account SET locked = NULL, lock_cause = NULL WHERE id = $1")
-            .bind(&person.id)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(sql!(
+            "UPDATE account SET locked = NULL, lock_cause = NULL WHERE id = $1"
+        ))
+        .bind(&person.id)
+        .execute(&mut *tx)
+        .await?;
         unlock(&mut tx, &person.id).await?;
         self.record(&mut tx, Some(actor), deed).await?;
         tx.commit().await?;
@@ -278,12 +281,13 @@ impl Central {
     ) -> Result<Vec<AccountDetails>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ManagePeople).await?;
-        let ids: Vec<String> =
-            sqlx::query_scalar("SELECT id FROM account WHERE name > $1 ORDER BY name LIMIT $2")
-                .bind(after)
-                .bind(i64::from(limit))
-                .fetch_all(&mut *tx)
-                .await?;
+        let ids: Vec<String> = sqlx::query_scalar(sql!(
+            "SELECT id FROM account WHERE name > $1 ORDER BY name LIMIT $2"
+        ))
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
         let mut accounts = Vec::new();
         for id in ids {
             accounts.push(details(&mut tx, &id).await?);
@@ -315,10 +319,10 @@ impl Central {
 
 /// Loads an account.
 pub(crate) async fn details(tx: &mut Connection, id: &str) -> Result<AccountDetails> {
-    let row = sqlx::query(
+    let row = sqlx::query(sql!(
         "SELECT a.id, a.name, a.added, a.locked, c.password_set, c.totp, c.card, c.code_expires
-         FROM account a LEFT JOIN credential c ON c.account = a.id WHERE a.id = $1",
-    )
+         FROM account a LEFT JOIN credential c ON c.account = a.id WHERE a.id = $1"
+    ))
     .bind(id)
     .fetch_one(&mut *tx)
     .await?;

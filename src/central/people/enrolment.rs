@@ -26,6 +26,7 @@ use crate::people::sign_in::{Begun, Visit, normal_name, own_card};
 use crate::people::token::{digest_of, new_token};
 use crate::people::totp::{Shared, TotpAlgorithm};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// How long a second factor may take to be confirmed.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
@@ -150,14 +151,14 @@ impl Central {
         retried!(async {
             let mut tx = self.write().await?;
             still_good(&mut tx, &enrolling).await?;
-            sqlx::query("DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'")
-                .bind(&enrolling.account)
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(
-            "INSERT INTO sign_in (ticket, purpose, account, station, challenge, expires, tries, password, totp, card)
-             VALUES ($1, 'enrolment', $2, $3, $4, $5, 0, $6, $7, $8)",
-        )
+            sqlx::query(sql!(
+                "DELETE FROM sign_in WHERE account = $1 AND purpose = 'enrolment'"
+            ))
+            .bind(&enrolling.account)
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query(sql!("INSERT INTO sign_in (ticket, purpose, account, station, challenge, expires, tries, password, totp, card)
+             VALUES ($1, 'enrolment', $2, $3, $4, $5, 0, $6, $7, $8)"))
         .bind(digest_of(&ticket).ok_or(CentralError::Random)?)
         .bind(&enrolling.account)
         .bind(&visit.station)
@@ -272,10 +273,10 @@ impl Central {
     ) -> Result<std::result::Result<Enrolling, (Option<String>, &'static str)>> {
         let name = normal_name(&enrolment.account);
         let mut tx = self.write().await?;
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "SELECT a.id, a.name, a.locked, c.code, c.code_expires FROM account a
-             LEFT JOIN credential c ON c.account = a.id WHERE a.name = $1",
-        )
+             LEFT JOIN credential c ON c.account = a.id WHERE a.name = $1"
+        ))
         .bind(name.as_str())
         .fetch_optional(&mut *tx)
         .await?;
@@ -335,10 +336,8 @@ impl Central {
             Some(StoredFactor::Card(digest)) => (None, Some(digest)),
         };
         // The code may have been used, or replaced, since it was looked at.
-        let done = sqlx::query(
-            "UPDATE credential SET password = $1, password_set = $2, totp = $3, totp_step = $4, card = $5, code = NULL, code_expires = NULL
-             WHERE account = $6 AND code IS NOT NULL AND code_expires > $2",
-        )
+        let done = sqlx::query(sql!("UPDATE credential SET password = $1, password_set = $2, totp = $3, totp_step = $4, card = $5, code = NULL, code_expires = NULL
+             WHERE account = $6 AND code IS NOT NULL AND code_expires > $2"))
         .bind(password)
         .bind(stored(now))
         .bind(totp)
@@ -352,7 +351,7 @@ impl Central {
         }
         let ended = end_all(tx, account, now).await?;
         forget_sources(tx, account).await?;
-        let name: String = sqlx::query_scalar("SELECT name FROM account WHERE id = $1")
+        let name: String = sqlx::query_scalar(sql!("SELECT name FROM account WHERE id = $1"))
             .bind(account)
             .fetch_one(&mut **tx)
             .await?;
@@ -376,7 +375,7 @@ fn deed(account: &str) -> Deed {
 /// Demands that the code with which an enrolment was begun was neither used nor replaced since.
 async fn still_good(tx: &mut Connection, enrolling: &Enrolling) -> Result<()> {
     let code: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT code FROM credential WHERE account = $1")
+        sqlx::query_scalar(sql!("SELECT code FROM credential WHERE account = $1"))
             .bind(&enrolling.account)
             .fetch_optional(tx)
             .await?

@@ -14,6 +14,7 @@ use sqlx::Row;
 use crate::database::{Connection, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::people::sign_in::Visit;
+use crate::statements::sql;
 
 /// The failures of an account that cost nothing.
 const FREE: i64 = 5;
@@ -87,10 +88,8 @@ impl Counted {
             });
         }
         for subject in [&counted.whose, &counted.source] {
-            sqlx::query(
-                "INSERT INTO attempt (subject, failures, last) VALUES ($1, 1, $2)
-                 ON CONFLICT (subject) DO UPDATE SET failures = attempt.failures + 1, last = excluded.last",
-            )
+            sqlx::query(sql!("INSERT INTO attempt (subject, failures, last) VALUES ($1, 1, $2)
+                 ON CONFLICT (subject) DO UPDATE SET failures = attempt.failures + 1, last = excluded.last"))
             .bind(subject)
             .bind(stored(now))
             .execute(&mut *tx)
@@ -102,9 +101,9 @@ impl Counted {
     /// Takes the attempt back out of the counts: it was right, and more is to be proved.
     pub(crate) async fn was_right(&self, tx: &mut Connection) -> Result<()> {
         for subject in [&self.whose, &self.source] {
-            sqlx::query(
-                "UPDATE attempt SET failures = failures - 1 WHERE subject = $1 AND failures > 0",
-            )
+            sqlx::query(sql!(
+                "UPDATE attempt SET failures = failures - 1 WHERE subject = $1 AND failures > 0"
+            ))
             .bind(subject)
             .execute(&mut *tx)
             .await?;
@@ -116,15 +115,15 @@ impl Counted {
     /// of the source stay: somebody with an account of their own must not wipe them.
     pub(crate) async fn succeeded(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
         self.was_right(tx).await?;
-        sqlx::query("DELETE FROM attempt WHERE subject = $1")
+        sqlx::query(sql!("DELETE FROM attempt WHERE subject = $1"))
             .bind(&self.whose)
             .execute(&mut *tx)
             .await?;
         if let Some(account) = &self.account {
-            sqlx::query(
+            sqlx::query(sql!(
                 "INSERT INTO familiar_source (account, source, last) VALUES ($1, $2, $3)
-                 ON CONFLICT (account, source) DO UPDATE SET last = excluded.last",
-            )
+                 ON CONFLICT (account, source) DO UPDATE SET last = excluded.last"
+            ))
             .bind(account)
             .bind(&self.address)
             .bind(stored(now))
@@ -137,15 +136,16 @@ impl Counted {
 
 /// Forgets all failures of an account, as an administrator wishes.
 pub(crate) async fn unlock(tx: &mut Connection, account: &str) -> Result<()> {
-    let subjects: Vec<String> =
-        sqlx::query_scalar("SELECT subject FROM attempt WHERE subject LIKE 'account/%'")
-            .fetch_all(&mut *tx)
-            .await?;
+    let subjects: Vec<String> = sqlx::query_scalar(sql!(
+        "SELECT subject FROM attempt WHERE subject LIKE 'account/%'"
+    ))
+    .fetch_all(&mut *tx)
+    .await?;
     let whole = format!("account/{account}");
     let of_source = format!("{whole}/");
     for subject in subjects {
         if subject == whole || subject.starts_with(&of_source) {
-            sqlx::query("DELETE FROM attempt WHERE subject = $1")
+            sqlx::query(sql!("DELETE FROM attempt WHERE subject = $1"))
                 .bind(subject)
                 .execute(&mut *tx)
                 .await?;
@@ -156,7 +156,7 @@ pub(crate) async fn unlock(tx: &mut Connection, account: &str) -> Result<()> {
 
 /// Forgets from where an account was signed in to.
 pub(crate) async fn forget_sources(tx: &mut Connection, account: &str) -> Result<()> {
-    sqlx::query("DELETE FROM familiar_source WHERE account = $1")
+    sqlx::query(sql!("DELETE FROM familiar_source WHERE account = $1"))
         .bind(account)
         .execute(tx)
         .await?;
@@ -164,9 +164,7 @@ pub(crate) async fn forget_sources(tx: &mut Connection, account: &str) -> Result
 }
 
 async fn forget(tx: &mut Connection, now: Timestamp) -> Result<()> {
-    sqlx::query(
-        "DELETE FROM attempt WHERE last < $1 OR (last < $2 AND subject NOT LIKE 'account/%' AND subject NOT LIKE 'unknown/%')",
-    )
+    sqlx::query(sql!("DELETE FROM attempt WHERE last < $1 OR (last < $2 AND subject NOT LIKE 'account/%' AND subject NOT LIKE 'unknown/%')"))
     .bind(stored(now - MEMORY))
     .bind(stored(now - SignedDuration::from_hours(24)))
     .execute(tx)
@@ -180,12 +178,13 @@ async fn is_familiar(
     source: &str,
     now: Timestamp,
 ) -> Result<bool> {
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT last FROM familiar_source WHERE account = $1 AND source = $2")
-            .bind(account)
-            .bind(source)
-            .fetch_optional(tx)
-            .await?;
+    let last: Option<i64> = sqlx::query_scalar(sql!(
+        "SELECT last FROM familiar_source WHERE account = $1 AND source = $2"
+    ))
+    .bind(account)
+    .bind(source)
+    .fetch_optional(tx)
+    .await?;
     let last = last.map(moment).transpose()?;
     Ok(last.is_some_and(|last| now.duration_since(last) < FAMILIAR))
 }
@@ -197,10 +196,12 @@ async fn wait(
     free: i64,
     now: Timestamp,
 ) -> Result<SignedDuration> {
-    let row = sqlx::query("SELECT failures, last FROM attempt WHERE subject = $1")
-        .bind(subject)
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT failures, last FROM attempt WHERE subject = $1"
+    ))
+    .bind(subject)
+    .fetch_optional(tx)
+    .await?;
     let Some(row) = row else {
         return Ok(SignedDuration::ZERO);
     };

@@ -18,6 +18,7 @@ use crate::error::{CentralError, Result};
 use crate::people::sign_in::Visit;
 use crate::people::token::{digest_of, new_token};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// A session ends when nothing was done in it for so long.
 const IDLE: SignedDuration = SignedDuration::from_mins(15);
@@ -99,20 +100,18 @@ impl Central {
         factor: &str,
     ) -> Result<(SessionToken, Session)> {
         let now = self.now();
-        sqlx::query("DELETE FROM session WHERE expires < $1")
+        sqlx::query(sql!("DELETE FROM session WHERE expires < $1"))
             .bind(stored(now - KEPT))
             .execute(&mut *tx)
             .await?;
-        let open: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM session WHERE account = $1 AND ended IS NULL AND expires > $2 AND used > $3 ORDER BY opened DESC, id DESC",
-        )
+        let open: Vec<String> = sqlx::query_scalar(sql!("SELECT id FROM session WHERE account = $1 AND ended IS NULL AND expires > $2 AND used > $3 ORDER BY opened DESC, id DESC"))
         .bind(&person.id)
         .bind(stored(now))
         .bind(stored(now - IDLE))
         .fetch_all(&mut *tx)
         .await?;
         for old in open.iter().skip(MOST - 1) {
-            sqlx::query("UPDATE session SET ended = $1 WHERE id = $2")
+            sqlx::query(sql!("UPDATE session SET ended = $1 WHERE id = $2"))
                 .bind(stored(now))
                 .bind(old)
                 .execute(&mut *tx)
@@ -129,9 +128,7 @@ impl Central {
             opened: now,
             expires: now + LONGEST,
         };
-        sqlx::query(
-            "INSERT INTO session (token, id, account, station, factor, opened, used, expires) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
-        )
+        sqlx::query(sql!("INSERT INTO session (token, id, account, station, factor, opened, used, expires) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)"))
         .bind(digest)
         .bind(&session.id)
         .bind(&session.account)
@@ -154,10 +151,8 @@ impl Central {
         let digest = digest_of(token).ok_or(CentralError::NoSession)?;
         let now = self.now();
         let mut tx = self.read().await?;
-        let row = sqlx::query(
-            "SELECT s.id, s.account, s.station, s.factor, s.opened, s.used, s.expires, s.ended, a.name, a.locked
-             FROM session s JOIN account a ON a.id = s.account WHERE s.token = $1",
-        )
+        let row = sqlx::query(sql!("SELECT s.id, s.account, s.station, s.factor, s.opened, s.used, s.expires, s.ended, a.name, a.locked
+             FROM session s JOIN account a ON a.id = s.account WHERE s.token = $1"))
         .bind(&digest)
         .fetch_optional(&mut *tx)
         .await?;
@@ -188,11 +183,13 @@ impl Central {
         if now.duration_since(used) >= GRAIN {
             retried!(async {
                 let mut tx = self.write().await?;
-                sqlx::query("UPDATE session SET used = $1 WHERE token = $2 AND used < $1")
-                    .bind(stored(now))
-                    .bind(&digest)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(sql!(
+                    "UPDATE session SET used = $1 WHERE token = $2 AND used < $1"
+                ))
+                .bind(stored(now))
+                .bind(&digest)
+                .execute(&mut *tx)
+                .await?;
                 tx.commit().await?;
                 Ok(())
             })?;
@@ -235,10 +232,8 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ManagePeople).await?;
         let now = self.now();
-        let rows = sqlx::query(
-            "SELECT s.id, a.name, s.station, s.factor, s.opened, s.used, s.expires FROM session s JOIN account a ON a.id = s.account
-             WHERE s.ended IS NULL AND s.expires > $1 AND s.used > $2 ORDER BY a.name, s.opened, s.id",
-        )
+        let rows = sqlx::query(sql!("SELECT s.id, a.name, s.station, s.factor, s.opened, s.used, s.expires FROM session s JOIN account a ON a.id = s.account
+             WHERE s.ended IS NULL AND s.expires > $1 AND s.used > $2 ORDER BY a.name, s.opened, s.id"))
         .bind(stored(now))
         .bind(stored(now - IDLE))
         .fetch_all(&mut *tx)
@@ -288,24 +283,28 @@ fn about(action: &'static str, session: &Session) -> Deed {
 }
 
 async fn end(tx: &mut Connection, id: &str, now: Timestamp) -> Result<bool> {
-    let done = sqlx::query("UPDATE session SET ended = $1 WHERE id = $2 AND ended IS NULL")
-        .bind(stored(now))
-        .bind(id)
-        .execute(tx)
-        .await?;
+    let done = sqlx::query(sql!(
+        "UPDATE session SET ended = $1 WHERE id = $2 AND ended IS NULL"
+    ))
+    .bind(stored(now))
+    .bind(id)
+    .execute(tx)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Ends all sessions of an account, and what was begun of any. Returns how many there were.
 pub(crate) async fn end_all(tx: &mut Connection, account: &str, now: Timestamp) -> Result<u64> {
-    sqlx::query("DELETE FROM sign_in WHERE account = $1")
+    sqlx::query(sql!("DELETE FROM sign_in WHERE account = $1"))
         .bind(account)
         .execute(&mut *tx)
         .await?;
-    let done = sqlx::query("UPDATE session SET ended = $1 WHERE account = $2 AND ended IS NULL")
-        .bind(stored(now))
-        .bind(account)
-        .execute(tx)
-        .await?;
+    let done = sqlx::query(sql!(
+        "UPDATE session SET ended = $1 WHERE account = $2 AND ended IS NULL"
+    ))
+    .bind(stored(now))
+    .bind(account)
+    .execute(tx)
+    .await?;
     Ok(done.rows_affected())
 }

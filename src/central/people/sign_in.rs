@@ -21,6 +21,7 @@ use crate::people::password::normalized;
 use crate::people::session::{Session, SessionToken};
 use crate::people::token::{digest_of, new_token};
 use crate::scribe::Deed;
+use crate::statements::sql;
 
 /// The station's name in entries where a person signs in without one.
 const NO_STATION: &str = "none";
@@ -102,10 +103,10 @@ struct Known {
 
 impl Known {
     async fn load(tx: &mut Connection, name: &str) -> Result<Option<Self>> {
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "SELECT a.id, a.name, a.locked, c.password, c.totp, c.card FROM account a
-             LEFT JOIN credential c ON c.account = a.id WHERE a.name = $1",
-        )
+             LEFT JOIN credential c ON c.account = a.id WHERE a.name = $1"
+        ))
         .bind(name)
         .fetch_optional(&mut *tx)
         .await?;
@@ -212,11 +213,11 @@ impl Central {
         counted.was_right(&mut tx).await?;
         let (token, challenge) = (new_token()?, self.new_challenge()?);
         let expires = now + PATIENCE;
-        sqlx::query("DELETE FROM sign_in WHERE expires < $1")
+        sqlx::query(sql!("DELETE FROM sign_in WHERE expires < $1"))
             .bind(stored(now))
             .execute(&mut *tx)
             .await?;
-        sqlx::query("INSERT INTO sign_in (ticket, purpose, account, station, challenge, expires, tries) VALUES ($1, 'sign-in', $2, $3, $4, $5, 0)")
+        sqlx::query(sql!("INSERT INTO sign_in (ticket, purpose, account, station, challenge, expires, tries) VALUES ($1, 'sign-in', $2, $3, $4, $5, 0)"))
             .bind(digest_of(&token).ok_or(CentralError::Random)?)
             .bind(&known.person.id)
             .bind(&visit.station)
@@ -250,7 +251,7 @@ impl Central {
             let mut tx = self.write().await?;
             let begun = Begun::take_try(&mut tx, "sign-in", visit, ticket, now).await?;
             let counted = Counted::begin(&mut tx, visit, Some(&begun.account), "", now).await?;
-            let row = sqlx::query("SELECT a.name, a.locked, c.totp, c.card, c.totp_step FROM account a JOIN credential c ON c.account = a.id WHERE a.id = $1")
+            let row = sqlx::query(sql!("SELECT a.name, a.locked, c.totp, c.card, c.totp_step FROM account a JOIN credential c ON c.account = a.id WHERE a.id = $1"))
             .bind(&begun.account)
             .fetch_one(&mut *tx)
             .await?;
@@ -399,10 +400,12 @@ pub(crate) async fn own_card(
     let Ok(key) = card::digest_of(certificate, now) else {
         return Ok(None);
     };
-    let row = sqlx::query("SELECT state, not_after FROM certificate WHERE public_key = $1")
-        .bind(key)
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        "SELECT state, not_after FROM certificate WHERE public_key = $1"
+    ))
+    .bind(key)
+    .fetch_optional(tx)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let not_after: Option<i64> = row.get("not_after");
     let has_expired = not_after.is_none_or(|not_after| not_after < stored(now));
@@ -412,9 +415,7 @@ pub(crate) async fn own_card(
 
 /// Marks a code's time step as used.
 pub(crate) async fn take_step(tx: &mut Connection, account: &str, step: i64) -> Result<bool> {
-    let done = sqlx::query(
-        "UPDATE credential SET totp_step = $1 WHERE account = $2 AND (totp_step IS NULL OR totp_step < $1)",
-    )
+    let done = sqlx::query(sql!("UPDATE credential SET totp_step = $1 WHERE account = $2 AND (totp_step IS NULL OR totp_step < $1)"))
     .bind(step)
     .bind(account)
     .execute(tx)
@@ -442,10 +443,10 @@ impl Begun {
         now: Timestamp,
     ) -> Result<Self> {
         let ticket = digest_of(ticket).ok_or(CentralError::NoSession)?;
-        let row = sqlx::query(
+        let row = sqlx::query(sql!(
             "UPDATE sign_in SET tries = tries + 1 WHERE ticket = $1 AND purpose = $2 AND tries < $3
-             RETURNING account, station, challenge, expires, password, totp, card",
-        )
+             RETURNING account, station, challenge, expires, password, totp, card"
+        ))
         .bind(&ticket)
         .bind(purpose)
         .bind(TRIES)
@@ -468,7 +469,7 @@ impl Begun {
 
     /// Takes it away: a ticket and its challenge serve once.
     pub(crate) async fn finish(&self, tx: &mut Connection) -> Result<bool> {
-        let done = sqlx::query("DELETE FROM sign_in WHERE ticket = $1")
+        let done = sqlx::query(sql!("DELETE FROM sign_in WHERE ticket = $1"))
             .bind(&self.ticket)
             .execute(tx)
             .await?;
