@@ -9,12 +9,13 @@ use pki::Status;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::blanks::BookedChip;
-use crate::database::{Connection, DbRow, parsed, stored};
+use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::register::listed;
 use crate::scribe::Deed;
 use crate::statements::sql;
+use crate::standing::Unsettled;
 
 /// Where an authority has a certificate, as it said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,6 +230,38 @@ impl Ordered {
         .fetch_all(tx)
         .await?;
         rows.iter().map(Self::read).collect()
+    }
+
+    /// Returns what is shown of those that are not settled, behind a moment and an identity.
+    pub(crate) async fn unsettled_after(
+        tx: &mut Connection,
+        (next_try, id): (i64, &str),
+        most: u32,
+    ) -> Result<Vec<Unsettled>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT id, number, key_name, authority, serial, state, standing, tries, next_try, trouble
+             FROM certificate WHERE {UNSETTLED} AND (next_try, id) > ($1, $2) ORDER BY next_try, id LIMIT $3"
+        )))
+        .bind(next_try)
+        .bind(id)
+        .bind(i64::from(most))
+        .fetch_all(tx)
+        .await?;
+        let shown = |row: &DbRow| {
+            Ok(Unsettled {
+                order: row.get("id"),
+                number: row.get("number"),
+                key: row.get("key_name"),
+                authority: row.get("authority"),
+                serial: row.get("serial"),
+                state: parsed("a certificate's state", row.get("state"))?,
+                standing: Standing::read(row.get("standing"))?.name().into(),
+                tries: u32::try_from(row.get::<i64, _>("tries")).unwrap_or(u32::MAX),
+                next_try: moment(row.get("next_try"))?,
+                trouble: row.get("trouble"),
+            })
+        };
+        rows.iter().map(shown).collect()
     }
 
     /// Counts what is not settled.

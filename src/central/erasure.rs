@@ -18,8 +18,9 @@ use crate::accounts::authorise;
 use crate::blind_index;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, Write, moment, parsed, stored};
+use crate::database::{Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
+use crate::pages::no_place;
 use crate::protection::{destroy_key, erasure};
 use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
@@ -57,6 +58,26 @@ pub struct Overdue {
     pub reference: String,
     /// Since when, where that is known.
     pub since: Option<Timestamp>,
+}
+
+/// What the places of data begin with in the list of what is overdue, and those of what concerns the
+/// whole store, which come behind.
+const OF_DATA: &str = "data";
+const OF_STORE: &str = "store";
+
+impl Overdue {
+    /// Returns where it stands in the list.
+    pub fn place(&self) -> String {
+        let Self {
+            what, reference, ..
+        } = self;
+        if DataClass::ALL.iter().any(|class| class.name() == what) {
+            let since = self.since.map_or(0, Timestamp::as_millisecond);
+            format!("{OF_DATA} {what} {since} {reference}")
+        } else {
+            format!("{OF_STORE} {what} {reference}")
+        }
+    }
 }
 
 impl Central {
@@ -272,48 +293,69 @@ impl Central {
         Ok(stranded.unsigned_abs())
     }
 
-    /// Returns what should have been erased by now, at most a hundred of each; nothing where every
-    /// term was kept. That keys which are destroyed in the books are gone is asked of the token.
+    /// Returns what should have been erased by now, at most `limit` behind this place; nothing where every
+    /// term was kept. Data come first, then what concerns the whole store. That keys which are destroyed
+    /// in the books are gone is asked of the token.
     ///
     /// # Errors
-    /// The database's failures and the token's.
-    pub async fn overdue(&self) -> Result<Vec<Overdue>> {
+    /// The database's failures and the token's; [`CentralError::Invalid`] for what is no
+    /// [`Overdue::place`].
+    pub async fn overdue_after(&self, after: &str, limit: u32) -> Result<Vec<Overdue>> {
         let now = self.now();
-        let grace = days_of(ERASURE_DAYS);
-        let mut tx = self.read().await?;
-        let mut overdue = self.overdue_data(&mut tx, now - grace).await?;
-        let last: Option<i64> =
-            sqlx::query_scalar(sql!("SELECT ended FROM erasure_run WHERE id = 1"))
-                .fetch_optional(&mut *tx)
-                .await?;
-        let last = match last {
-            Some(last) => last,
-            None => {
-                sqlx::query_scalar(sql!("SELECT founded FROM installation WHERE id = 1"))
-                    .fetch_one(&mut *tx)
-                    .await?
-            }
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut overdue = match after.starts_with(OF_STORE) {
+            true => Vec::new(),
+            false => self.overdue_data(now, after, limit).await?,
         };
-        let last = moment(last)?;
-        if now.duration_since(last) > grace {
-            overdue.push(Overdue {
-                what: "erasure".into(),
-                reference: "central".into(),
-                since: Some(last + grace),
-            });
+        if overdue.len() < most {
+            let mut of_store = self.overdue_keys(now).await?;
+            of_store.extend(self.overdue_erasure(now).await?);
+            of_store.sort_by_key(Overdue::place);
+            of_store.retain(|one| one.place().as_str() > after);
+            overdue.extend(of_store);
+            overdue.truncate(most);
         }
-        tx.commit().await?;
-        overdue.extend(self.overdue_keys(now).await?);
         Ok(overdue)
     }
 
-    async fn overdue_data(&self, tx: &mut Connection, limit: Timestamp) -> Result<Vec<Overdue>> {
-        let rows = sqlx::query(sql!("SELECT subject, class, due FROM data_key WHERE due < $1
-             OR (class = 'biometrics' AND subject IN (SELECT application FROM document WHERE issued < $2))
-             ORDER BY due, subject, class LIMIT 100"))
-        .bind(stored(limit))
+    /// Tells whether the erasure itself did not run.
+    async fn overdue_erasure(&self, now: Timestamp) -> Result<Option<Overdue>> {
+        let last: i64 = sqlx::query_scalar(
+            "SELECT coalesce((SELECT ended FROM erasure_run WHERE id = 1), founded) FROM installation WHERE id = 1",
+        )
+        .fetch_one(&mut *self.read().await?)
+        .await?;
+        let (last, grace) = (moment(last)?, days_of(ERASURE_DAYS));
+        Ok((now.duration_since(last) > grace).then(|| Overdue {
+            what: "erasure".into(),
+            reference: "central".into(),
+            since: Some(last + grace),
+        }))
+    }
+
+    async fn overdue_data(&self, now: Timestamp, after: &str, limit: u32) -> Result<Vec<Overdue>> {
+        let parts: Vec<&str> = after.splitn(4, ' ').collect();
+        let (class, due, subject) = match parts[..] {
+            [""] => ("", i64::MIN, ""),
+            [OF_DATA, class, due, subject] => {
+                let due = due.parse().map_err(|_| no_place())?;
+                (class, due, subject)
+            }
+            _ => return Err(no_place()),
+        };
+        let rows = sqlx::query(
+            "SELECT subject, class, due FROM data_key
+             WHERE (due < $1 OR (class = 'biometrics' AND subject IN (SELECT application FROM document WHERE issued < $2)))
+             AND (class, coalesce(due, 0), subject) > ($3, $4, $5)
+             ORDER BY class, coalesce(due, 0), subject LIMIT $6",
+        )
+        .bind(stored(now - days_of(ERASURE_DAYS)))
         .bind(self.last_day_of_issue(ERASURE_DAYS)?)
-        .fetch_all(tx)
+        .bind(class)
+        .bind(due)
+        .bind(subject)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *self.read().await?)
         .await?;
         let line = |row: &crate::database::DbRow| {
             let due: Option<i64> = row.get("due");

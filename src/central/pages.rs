@@ -123,6 +123,11 @@ const APPLICATION: &str = "SELECT a.reference, a.kind, a.priority, a.state, a.en
 const DOCUMENT: &str =
     "SELECT id, number, application, kind, state, urgent, due, issued, expires, turn FROM document";
 
+/// What somebody is told who goes on behind what is no place in a list.
+pub(crate) fn no_place() -> CentralError {
+    CentralError::invalid("this is no place in the list; begin without")
+}
+
 fn application(row: &DbRow) -> Result<ApplicationLine> {
     Ok(ApplicationLine {
         reference: row.get("reference"),

@@ -17,9 +17,9 @@ use crate::applications::check_cause;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
 use crate::contention::retried;
-use crate::database::moment;
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
+use crate::pages::no_place;
 use crate::possession::prove_possession;
 use crate::scribe::Deed;
 use crate::statements::sql;
@@ -76,6 +76,13 @@ pub struct Unsettled {
     pub next_try: Timestamp,
     /// What went wrong last.
     pub trouble: Option<String>,
+}
+
+impl Unsettled {
+    /// Returns where it stands in the list.
+    pub fn place(&self) -> String {
+        format!("{} {}", self.next_try.as_millisecond(), self.order)
+    }
 }
 
 impl Central {
@@ -481,40 +488,27 @@ impl Central {
         })
     }
 
-    /// Returns the certificates that are not settled with their authorities, the longest tried
-    /// first.
+    /// Returns the certificates that are not settled with their authorities, at most `limit` behind this
+    /// place: in the order in which their authorities are asked again. One that is asked in vain
+    /// meanwhile comes once more.
     ///
     /// # Errors
-    /// [`CentralError::Refused`] without the right to reports.
-    pub async fn unsettled_certificates(&self, actor: &Actor) -> Result<Vec<Unsettled>> {
+    /// [`CentralError::Refused`] without the right to reports; [`CentralError::Invalid`] for what is no
+    /// [`Unsettled::place`].
+    pub async fn unsettled_after(
+        &self,
+        actor: &Actor,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Unsettled>> {
+        let (moment, order) = match after.split_once(' ') {
+            _ if after.is_empty() => (i64::MIN, ""),
+            Some((moment, order)) => (moment.parse().map_err(|_| no_place())?, order),
+            None => return Err(no_place()),
+        };
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let mut list = Vec::new();
-        for ordered in Ordered::unsettled(&mut tx, None, Timestamp::MAX, i64::MAX).await? {
-            let row = sqlx::query(sql!(
-                "SELECT next_try, trouble FROM certificate WHERE id = $1"
-            ))
-            .bind(&ordered.id)
-            .fetch_one(&mut *tx)
-            .await?;
-            list.push(Unsettled {
-                serial: ordered
-                    .certificate
-                    .as_ref()
-                    .map(cert::Certificate::serial_hex),
-                order: ordered.id,
-                number: ordered.number,
-                key: ordered.key,
-                authority: ordered.authority,
-                state: ordered.state,
-                standing: ordered.standing.name().into(),
-                tries: ordered.tries,
-                next_try: moment(row.get("next_try"))?,
-                trouble: row.get("trouble"),
-            });
-        }
-        list.sort_by_key(|one| std::cmp::Reverse(one.tries));
-        Ok(list)
+        Ordered::unsettled_after(&mut tx, (moment, order), limit).await
     }
 }
 

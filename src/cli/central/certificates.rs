@@ -1,11 +1,13 @@
 //! `zimogs central certificates`: what is not settled with a certification authority.
 
+use central::Unsettled;
 use clap::Args;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use serde_json::json;
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::{PAGE, all};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
 
@@ -56,7 +58,11 @@ pub(crate) fn run(options: &Certificates) -> Result<(), Failure> {
                 true => Some(central.sweep_certificates_now().await?),
                 false => None,
             };
-            let left = central.unsettled_certificates(&actor).await?;
+            let left = all(async |last: Option<&Unsettled>| {
+                let after = last.map(Unsettled::place).unwrap_or_default();
+                central.unsettled_after(&actor, &after, PAGE).await
+            })
+            .await?;
             if options.place.json() {
                 let lines: Vec<_> = left
                     .iter()

@@ -1,10 +1,11 @@
 //! `zimogs central erase`: what was kept of people for long enough.
 
-use central::{CentralError, Rewrapping};
+use central::{CentralError, Overdue, Rewrapping};
 use clap::Args;
 use serde_json::json;
 
 use crate::cli::central::Place;
+use crate::cli::central::listing::{PAGE, all};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
 use crate::cli::progress::Bar;
@@ -83,7 +84,13 @@ pub(crate) fn run(options: &Erase) -> Result<(), Failure> {
 
 fn check(place: &Place) -> Result<(), Failure> {
     place.with_central("security-officer", async |central, _| {
-        let overdue = central.overdue().await?;
+        let overdue = all(
+            async |last: Option<&Overdue>| {
+                let after = last.map(Overdue::place).unwrap_or_default();
+                central.overdue_after(&after, PAGE).await
+            },
+        )
+        .await?;
         if place.json() {
             let lines: Vec<_> = overdue
                 .iter()

@@ -14,6 +14,22 @@ use crate::cli::output;
 /// How many lines are read and printed at once. What is longer comes as several tables.
 pub(crate) const PAGE: u32 = 500;
 
+/// Returns a whole list that is short where all is well: `next` returns up to [`PAGE`] lines behind the
+/// last one, or the first ones.
+pub(crate) async fn all<T>(
+    next: impl AsyncFn(Option<&T>) -> Result<Vec<T>, CentralError>,
+) -> Result<Vec<T>, CentralError> {
+    let mut found: Vec<T> = Vec::new();
+    loop {
+        let page = next(found.last()).await?;
+        let is_last = page.len() < PAGE as usize;
+        found.extend(page);
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
 /// Which installation's list, and in what form.
 #[derive(Args)]
 pub(crate) struct Listed {

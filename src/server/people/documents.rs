@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::people::answer::{Answer, Page};
 use crate::people::bodies::{Because, Before, Renumbered};
 use crate::people::call::{Call, page_of};
+use crate::people::cursor;
 use crate::people::named::{
     CertificateStateName, Cursor, Day, DocumentStateName, KindName, Limit, Moment, Number, Object,
 };
@@ -166,13 +167,6 @@ impl UnsettledShown {
     }
 }
 
-/// The certificates that are not settled.
-#[derive(Serialize, JsonSchema)]
-struct UnsettledCertificates {
-    /// What is left.
-    items: Vec<UnsettledShown>,
-}
-
 const LIST: &str = "documents-by-turn";
 
 async fn list(call: Call) -> Result<Answer, Problem> {
@@ -258,10 +252,22 @@ struct IssuedCertificates {
     revoked: u64,
 }
 
+const UNSETTLED: &str = "unsettled-certificates";
+
 async fn unsettled(call: Call) -> Result<Answer, Problem> {
-    let found = call.central.unsettled_certificates(call.actor()?).await?;
-    let items = found.into_iter().map(UnsettledShown::of).collect();
-    Answer::json(&UnsettledCertificates { items })
+    let (after, limit) = call.page(UNSETTLED)?;
+    let found = call
+        .central
+        .unsettled_after(call.actor()?, &after, limit + 1)
+        .await?;
+    let page = page_of(
+        UNSETTLED,
+        found,
+        limit,
+        Unsettled::place,
+        UnsettledShown::of,
+    );
+    Answer::json(&page)
 }
 
 async fn issued(call: Call) -> Result<Answer, Problem> {
@@ -352,10 +358,12 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::get(
                 "/v1/certificates/unsettled",
                 "listUnsettledCertificates",
-                "Lists the certificates that are not settled with their authorities.",
+                "Lists the certificates that are not settled with their authorities, what is asked next first.",
             )
             .read(Act::ViewReports, "certificate.listed", "certificate")
-            .gives::<UnsettledCertificates>(200, "What is left.", json!({ "items": [] }))
+            .field::<Limit>("limit", "The most items of the page.", 50)
+            .field::<Cursor>("cursor", "The next of the page before.", cursor::encode(UNSETTLED, "0 0"))
+            .gives::<Page<UnsettledShown>>(200, "A page.", json!({ "items": [], "next": null }))
             .runs(unsettled),
             Operation::get(
                 "/v1/certificates/issued",

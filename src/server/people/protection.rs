@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::people::answer::Answer;
-use crate::people::call::Call;
-use crate::people::named::Moment;
+use crate::people::answer::{Answer, Page};
+use crate::people::call::{Call, page_of};
+use crate::people::cursor;
+use crate::people::named::{Cursor, Limit, Moment};
 use crate::people::operation::{Operation, of};
 use crate::problem::Problem;
 
@@ -52,13 +53,6 @@ impl OverdueShown {
     }
 }
 
-/// What should have been erased by now.
-#[derive(Serialize, JsonSchema)]
-struct AllOverdue {
-    /// At most a hundred of each; none where every term was kept.
-    items: Vec<OverdueShown>,
-}
-
 /// What was done with the token's keys.
 #[derive(Serialize, JsonSchema)]
 struct TurnedShown {
@@ -96,10 +90,18 @@ async fn retention(_: Call) -> Result<Answer, Problem> {
     Answer::json(&Retention { items })
 }
 
+const LIST: &str = "overdue";
+
 async fn overdue(call: Call) -> Result<Answer, Problem> {
-    let found = call.central.overdue().await?;
-    let items = found.into_iter().map(OverdueShown::of).collect();
-    Answer::json(&AllOverdue { items })
+    let (after, limit) = call.page(LIST)?;
+    let found = call.central.overdue_after(&after, limit + 1).await?;
+    Answer::json(&page_of(
+        LIST,
+        found,
+        limit,
+        Overdue::place,
+        OverdueShown::of,
+    ))
 }
 
 async fn turn(call: Call) -> Result<Answer, Problem> {
@@ -133,7 +135,9 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Lists what should have been erased by now and was not.",
             )
             .read(Act::ViewReports, "overdue.listed", "central")
-            .gives::<AllOverdue>(200, "What is overdue.", json!({ "items": [] }))
+            .field::<Limit>("limit", "The most items of the page.", 50)
+            .field::<Cursor>("cursor", "The next of the page before.", cursor::encode(LIST, "data identity 0 0"))
+            .gives::<Page<OverdueShown>>(200, "A page.", json!({ "items": [], "next": null }))
             .runs(overdue),
             Operation::post(
                 "/v1/protection/key-turning",

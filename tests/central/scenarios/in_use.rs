@@ -425,7 +425,7 @@ fn an_authority_that_is_away_follows_by_the_sweep() {
             assert_eq!(left, [("outside", false, false), ("embedded", true, false)]);
             assert_eq!(moody().status(&der).await, Status::Good);
             let unsettled = central
-                .unsettled_certificates(&actor("auditor"))
+                .unsettled_after(&actor("auditor"), "", 200)
                 .await
                 .unwrap();
             assert_eq!(unsettled.len(), 1);
@@ -441,6 +441,26 @@ fn an_authority_that_is_away_follows_by_the_sweep() {
                 .unwrap();
             assert!(moved.is_settled());
             assert_eq!(moody().status(&der).await, Status::Good);
+
+            // Where more is left than a page shows, each is on one page.
+            house
+                .meddle("UPDATE certificate SET standing = 'none', next_try = 5")
+                .await;
+            let auditor = actor("auditor");
+            let whole = central.unsettled_after(&auditor, "", 200).await.unwrap();
+            assert_eq!(whole.len(), 2);
+            let (mut paged, mut after) = (Vec::new(), String::new());
+            loop {
+                let page = central.unsettled_after(&auditor, &after, 1).await.unwrap();
+                let Some(last) = page.last() else { break };
+                after = last.place();
+                paged.extend(page);
+            }
+            assert_eq!(paged, whole);
+            for wrong in ["1", "x y"] {
+                let refused = central.unsettled_after(&auditor, wrong, 1).await;
+                assert!(matches!(refused, Err(CentralError::Invalid { .. })));
+            }
         },
     );
 }
@@ -463,7 +483,7 @@ fn a_connector_that_cannot_hold_says_so() {
                 .map(|one| &*one.authority)
                 .collect();
             assert_eq!(by_hand, ["outside"]);
-            let left = central.unsettled_certificates(&actor("auditor")).await;
+            let left = central.unsettled_after(&actor("auditor"), "", 200).await;
             let trouble = left.unwrap().remove(0).trouble.unwrap();
             assert!(trouble.contains("EST cannot hold"), "{trouble}");
             moody().promise(|promises| promises.sets_status = true);

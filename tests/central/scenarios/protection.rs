@@ -194,7 +194,7 @@ fn keys_are_turned_and_backups_end_with_them() {
             restored.close().await;
 
             pass_days(&house, DataClass::Identity.backup_days()).await;
-            assert_eq!(house.central.overdue().await.unwrap(), []);
+            assert_eq!(house.central.overdue_after("", 100).await.unwrap(), []);
             let mut config = house.config();
             config.database = DatabaseSource::Sqlite(backup);
             let refused = Central::open(config).await.err().unwrap();
@@ -255,7 +255,7 @@ fn each_class_goes_at_its_term_and_leaves_a_proof() {
                 house.entries().await.iter().filter(|e| erased(e)).count(),
                 2
             );
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
             // What is left to do with the document needs its record, which is there.
             let code = PersonQuery {
                 code: Some("17048816377".into()),
@@ -330,25 +330,37 @@ fn an_erasure_that_did_not_run_is_overdue() {
         async |house| {
             house.prepared("18-fingerprints").await;
             let central = &house.central;
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
             house.clock.pass(3 * DAY);
-            let overdue = central.overdue().await.unwrap();
+            let overdue = central.overdue_after("", 100).await.unwrap();
             assert_eq!(overdue.len(), 1);
             assert_eq!(overdue[0].what, "erasure");
             house.clock.pass(70 * DAY);
-            let overdue = central.overdue().await.unwrap();
+            let overdue = central.overdue_after("", 100).await.unwrap();
             let of = |what: &str| overdue.iter().filter(|one| one.what == what).count();
             assert_eq!((of("erasure"), of("biometrics")), (1, 1));
             assert_eq!(of("wrapping-key"), 4);
+            let (mut paged, mut after) = (Vec::new(), String::new());
+            loop {
+                let page = central.overdue_after(&after, 1).await.unwrap();
+                let Some(last) = page.last() else { break };
+                after = last.place();
+                paged.extend(page);
+            }
+            assert_eq!(paged, overdue, "each is on one page");
+            for wrong in ["data", "data identity x y", "APP-1"] {
+                let refused = central.overdue_after(wrong, 1).await;
+                assert!(matches!(refused, Err(CentralError::Invalid { .. })));
+            }
             // The next key waits for a backup of the token.
             central.erase().await.unwrap();
             pass_days(&house, 1).await;
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
             // A key that the books have destroyed and that is still in the token.
             house
                 .meddle("UPDATE wrapping_key SET state = 'destroyed' WHERE state = 'retired' AND class = 'record'")
                 .await;
-            let overdue = central.overdue().await.unwrap();
+            let overdue = central.overdue_after("", 100).await.unwrap();
             assert_eq!(overdue.len(), 1);
             assert_eq!(overdue[0].what, "wrapping-key");
         },

@@ -295,7 +295,7 @@ impl Life<'_> {
         }
         assert!(
             central
-                .unsettled_certificates(&auditor)
+                .unsettled_after(&auditor, "", 200)
                 .await
                 .unwrap()
                 .is_empty()

@@ -371,7 +371,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.remove_station(&who, "s", "no").await),
         ),
         ("stations", of(central.stations(&who).await)),
-        ("unsettled", of(central.unsettled_certificates(&who).await)),
+        (
+            "unsettled",
+            of(central.unsettled_after(&who, "", 200).await),
+        ),
         (
             "clear_doubt",
             of(central.clear_doubt(&who, "0", "clerk", "no").await),

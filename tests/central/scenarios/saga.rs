@@ -73,7 +73,7 @@ fn two_authorities_serve_one_document_and_each_is_told() {
             assert_eq!(states(&house).await, "active/on-hold");
             assert_eq!(moody().status(outsides).await, Status::OnHold);
             let left = central
-                .unsettled_certificates(&actor("auditor"))
+                .unsettled_after(&actor("auditor"), "", 200)
                 .await
                 .unwrap();
             assert_eq!(left.len(), 1);
@@ -174,7 +174,7 @@ fn a_certificate_of_another_key_is_never_used_and_never_ours_to_revoke() {
             assert_eq!(states(&house).await, "in-doubt/none");
             let left = house
                 .central
-                .unsettled_certificates(&actor("auditor"))
+                .unsettled_after(&actor("auditor"), "", 200)
                 .await
                 .unwrap();
             assert_eq!(left[0].state, CertificateState::InDoubt);
@@ -205,7 +205,7 @@ fn one_that_cannot_be_asked_again_certifies_a_key_once_or_never() {
             assert_eq!(house.central.sweep_certificates().await.unwrap().left, 1);
             let left = house
                 .central
-                .unsettled_certificates(&actor("auditor"))
+                .unsettled_after(&actor("auditor"), "", 200)
                 .await
                 .unwrap();
             assert!(
@@ -351,7 +351,7 @@ fn an_authority_that_is_gone_holds_up_no_other() {
             let swept = central.sweep_certificates().await.unwrap();
             assert_eq!((swept.settled, swept.left), (1, 1));
             let left = central
-                .unsettled_certificates(&actor("auditor"))
+                .unsettled_after(&actor("auditor"), "", 200)
                 .await
                 .unwrap();
             assert_eq!(left[0].authority, "outside");

@@ -120,7 +120,7 @@ fn a_backup_from_while_keys_were_turned_says_what_it_has_lost() {
             // Keys that were made after it are in the token, and it says that it does not know them.
             let unknown = central.compare_wrapping_keys().await.unwrap().unknown;
             assert!(!unknown.is_empty());
-            let overdue = central.overdue().await.unwrap();
+            let overdue = central.overdue_after("", 100).await.unwrap();
             for label in &unknown {
                 let told = |one: &&crate::Overdue| {
                     one.what == "unknown-wrapping-key" && one.reference == *label
@@ -138,12 +138,12 @@ fn a_key_that_only_the_token_knows_is_told() {
         "scenarios::wrapping_keys::a_key_that_only_the_token_knows_is_told",
         async |house| {
             let central = &house.central;
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
             let unknown = "pd-identity-9-0badcafe";
             house.token.generate_wrapping_key(unknown).unwrap();
             // Others' names say nothing.
             house.token.generate_wrapping_key("pd-archive").unwrap();
-            let overdue = central.overdue().await.unwrap();
+            let overdue = central.overdue_after("", 100).await.unwrap();
             assert_eq!(overdue.len(), 1);
             assert_eq!(
                 (&*overdue[0].what, &*overdue[0].reference),
@@ -151,9 +151,9 @@ fn a_key_that_only_the_token_knows_is_told() {
             );
             // It is not the store's to destroy.
             central.erase().await.unwrap();
-            assert_eq!(central.overdue().await.unwrap().len(), 1);
+            assert_eq!(central.overdue_after("", 100).await.unwrap().len(), 1);
             house.token.destroy_key(unknown).unwrap();
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
         },
     );
 }
@@ -193,7 +193,7 @@ fn a_key_that_was_lost_while_it_waited_is_not_taken_into_use() {
             let differences = central.compare_wrapping_keys().await.unwrap();
             assert_eq!(differences, crate::WrappingKeyDifferences::default());
             central.erase().await.unwrap();
-            assert_eq!(central.overdue().await.unwrap(), []);
+            assert_eq!(central.overdue_after("", 100).await.unwrap(), []);
         },
     );
 }

@@ -75,6 +75,52 @@ fn every_operation_has_a_name_security_errors_and_examples() {
     }
 }
 
+/// The lists that have no pages, and why they stay short however long the store works.
+const SHORT: [(&str, &str); 11] = [
+    ("listCertificates", "one document's: one for each key"),
+    (
+        "listConfirmations",
+        "what waits for one person, for a day at most",
+    ),
+    (
+        "listPlaces",
+        "the offices of a country, and the central store",
+    ),
+    ("listSeries", "a series has up to ten million numbers"),
+    (
+        "listSessions",
+        "they end, and are one for each person at a desk",
+    ),
+    ("listSources", "the registers of a country"),
+    ("listStations", "the rooms in which documents are made"),
+    ("listStock", "places times items times accounts, not blanks"),
+    (
+        "showJournal",
+        "one document's: what its stations wrote of its blanks",
+    ),
+    (
+        "showRetention",
+        "the classes of data, which the program has",
+    ),
+];
+
+#[test]
+fn every_list_has_pages_or_stays_short() {
+    let listed = operations().into_iter().filter(|operation| {
+        let body = operation.gives.body.as_ref();
+        body.is_some_and(|body| body.example["items"].is_array())
+    });
+    let mut short = BTreeSet::new();
+    for operation in listed {
+        let takes = |name| operation.query.iter().any(|field| field.name == name);
+        assert_eq!(takes("cursor"), takes("limit"), "{}", operation.id);
+        if !takes("cursor") {
+            short.insert(operation.id);
+        }
+    }
+    assert_eq!(short, SHORT.iter().map(|(name, _)| *name).collect());
+}
+
 #[test]
 fn every_reference_leads_somewhere() {
     fn walk(value: &Value, found: &mut Vec<String>) {
