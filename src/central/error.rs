@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use api::ApiError;
 use audit::Outcome;
-use document::{Fault, LifeCycle};
+use document::{Fault, LifeCycle, WrongNumberFormat};
 use thiserror::Error;
 
 /// The result of what the store does.
@@ -79,6 +79,9 @@ pub enum CentralError {
         /// Which chips of which blanks.
         reason: String,
     },
+    /// A number that documents of a kind do not have.
+    #[error(transparent)]
+    NumberFormat(#[from] WrongNumberFormat),
     /// A chip's cryptogram does not fit its keys.
     #[error("the keys of this chip are not ours: its cryptogram does not fit")]
     WrongKeys,
@@ -273,6 +276,7 @@ impl CentralError {
             | Self::Conflict { .. }
             | Self::Certification { .. }
             | Self::NotOneBlank { .. }
+            | Self::NumberFormat(_)
             | Self::SignIn
             | Self::Changed
             | Self::WrongKeys => Some(Outcome::Refused),
@@ -327,6 +331,9 @@ impl From<CentralError> for ApiError {
                 reason: reason.to_owned(),
             },
             CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
+            CentralError::NumberFormat(wrong) => Self::Refused {
+                reason: wrong.to_string(),
+            },
             CentralError::WrongKeys => Self::WrongKeys,
             CentralError::SignIn
             | CentralError::NoSession

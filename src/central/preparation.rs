@@ -163,6 +163,7 @@ impl Central {
         application: &Application,
         number: DocumentNumber,
     ) -> Result<Record> {
+        number.check_for(application.kind)?;
         let holder = &application.holder;
         let profile = self.document_profile(application.kind)?;
         let validity = Validity::of(application.kind, holder.birth_date, self.today())

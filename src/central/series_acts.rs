@@ -95,6 +95,11 @@ impl Central {
         if new.kinds.is_empty() {
             return Err(CentralError::invalid("a series is for at least one kind"));
         }
+        if let Ok((first, _)) = series.allot() {
+            for &kind in &new.kinds {
+                first.check_for(kind)?;
+            }
+        }
         let all = StoredSeries::all(&mut tx).await?;
         let (first, last) = (i64::from(new.first), i64::from(new.last));
         let meets = |other: &&StoredSeries| {

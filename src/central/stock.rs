@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use api::Actor;
 use audit::Control;
 use document::life_cycle::{BlankEvent, BlankState, IncidentKind, LifeCycle};
-use document::{Act, DeliveredBlank, DeliveredChip, Delivery, OfficeCode};
-use profile::is_article;
+use document::{Act, DeliveredBlank, DeliveredChip, Delivery, DocumentNumber, OfficeCode};
+use profile::{NumberSource, is_article};
 use sqlx::Row;
 
 use crate::accounts::{authorise, second_person};
@@ -364,12 +364,31 @@ impl Central {
         }
     }
 
-    /// Demands that a number that a blank came with can be no other document's: it is of this
-    /// environment, and of no series that numbers are allotted from.
+    /// Demands that a number is one of a kind that can be made of its blank, where any can.
+    fn check_number_format(&self, blank: &DeliveredBlank, number: DocumentNumber) -> Result<()> {
+        let products = blank.chips.iter().map(|chip| chip.product.clone());
+        let products: Vec<String> = products.collect();
+        let profiles = self.document_profiles().iter().filter(|profile| {
+            profile.number == NumberSource::Blank
+                && profile.article == blank.article
+                && profile.made_of(&products).is_some()
+        });
+        let kinds = profiles.flat_map(|profile| &profile.kinds);
+        let judged: Vec<_> = kinds.map(|kind| number.check_for(*kind)).collect();
+        match judged.first() {
+            Some(Err(wrong)) if judged.iter().all(Result::is_err) => Err((*wrong).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Demands that a number that a blank came with can be no other document's, and a document's: it is
+    /// of this environment, of no series that numbers are allotted from, and has the format of a kind
+    /// that the blank is for.
     async fn check_number(&self, tx: &mut Connection, blank: &DeliveredBlank) -> Result<()> {
         let Some(number) = blank.number else {
             return Ok(());
         };
+        self.check_number_format(blank, number)?;
         if !self.environment().owns(number.prefix()) {
             return Err(CentralError::refused(format!(
                 "number {number} is not of a {} series; series XA to XZ are for test, all others for production",

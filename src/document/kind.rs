@@ -8,8 +8,8 @@ named! {
     /// A kind of document that is issued.
     ///
     /// Adding one means a variant here, its titles, its validity in
-    /// [`Validity`](crate::Validity), its holders' nationalities in [`Kind::admits`] and its zone
-    /// in [`Kind::mrz`]; the compiler points at each. Whether it has a chip, and which, is the
+    /// [`Validity`](crate::Validity), its holders' nationalities in [`Kind::admits`], its zone
+    /// in [`Kind::mrz`] and its numbers in [`Kind::number_format`]; the compiler points at each. Whether it has a chip, and which, is the
     /// document profile's to say.
     "document kind" enum Kind {
         /// Identity card (eID card) of a citizen or a non-citizen of Latvia.

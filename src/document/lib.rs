@@ -42,6 +42,7 @@ pub mod mrz;
 mod name;
 mod nationality;
 mod number;
+mod number_format;
 mod personal_code;
 mod purpose;
 mod record;
@@ -72,6 +73,7 @@ pub use name::{GIVEN_NAMES_LIMIT, GivenNames, NameError, SURNAME_LIMIT, Surname,
 pub use named::UnknownName;
 pub use nationality::{Nationality, NationalityError};
 pub use number::{DocumentNumber, NumberError};
+pub use number_format::{NumberFormat, WrongNumberFormat};
 pub use personal_code::{PersonalCode, PersonalCodeError};
 pub use purpose::Purpose;
 pub use record::{Prepared, Record};

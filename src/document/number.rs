@@ -24,7 +24,7 @@ pub enum NumberError {
 /// It is allotted from a [`Series`](crate::Series), whose two characters are capital letters, or it
 /// is the blank's own, printed by the maker of a booklet, where they may be digits too. The
 /// document profile says which; the number is the same to everything else, the machine readable
-/// zone among it.
+/// zone among it. What a kind's numbers look like is [`Kind::number_format`](crate::Kind::number_format)'s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DocumentNumber {

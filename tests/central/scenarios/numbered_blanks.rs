@@ -3,6 +3,7 @@
 use api::{ApiError, BlankEnd, Centre, Lease};
 use audit::Outcome;
 use document::life_cycle::{BlankState, DocumentState};
+use document::{Kind, NumberFormat};
 use vcard::{Chip, Fault, FaultKind};
 
 use super::bench::{Run, bare_report, personalize, report, spoiled, untouched};
@@ -89,6 +90,44 @@ async fn lease_for_blank(house: &House, chip: &Chip) -> Result<Option<Lease>, Ap
 
 async fn made(house: &House, lease: &Lease, chip: Chip, faults: Vec<Fault>) -> Run {
     personalize(house, lease, chip, faults).await
+}
+
+#[test]
+fn a_number_has_the_form_that_its_kind_has() {
+    with_adapted_house(
+        "scenarios::numbered_blanks::a_number_has_the_form_that_its_kind_has",
+        numbered_booklets,
+        async |house| {
+            // The booklets are for identity cards here, which have letters.
+            let refused = receive(&house, vec![booklet("B-1", Some("X10000077"))]).await;
+            let Err(CentralError::NumberFormat(wrong)) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(wrong.kind, Kind::IdCard);
+            assert_eq!(wrong.format, NumberFormat::Letters);
+            assert_eq!(states(&house).await, [], "nothing of it is booked");
+            // The cards are for aliens, of whose numbers nothing is said.
+            let chip = unbooked();
+            let one = numbered("B-2", "X10000077", &chip);
+            assert_eq!(receive(&house, vec![one]).await.unwrap(), 1);
+            let one = booklet("B-3", Some("XB0000077"));
+            assert_eq!(receive(&house, vec![one]).await.unwrap(), 1);
+
+            // A blank that was booked before its kind had a form is not used either.
+            approved(&house, "01-adult").await;
+            house
+                .meddle("UPDATE blank SET own_number = 'X20000078' WHERE serial = 'B-3'")
+                .await;
+            let central = &house.central;
+            let reference = "APP-2026-000001";
+            let (who, made) = (operator(), DeskEnd::Made);
+            let refused = central.produce(&who, reference, "B-3", &made).await;
+            assert!(
+                matches!(refused, Err(CentralError::NumberFormat(_))),
+                "{refused:?}"
+            );
+        },
+    );
 }
 
 #[test]
