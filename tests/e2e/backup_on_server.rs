@@ -6,10 +6,17 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use api::{
+    Actor, ApiError, BlankEnd, Centre, Hello, Lease, LeaseRequest, Report, Standing, Welcome,
+};
+use document::Environment;
 use serde_json::Value;
+use station::RemoteCentre;
+use tokio::runtime::Runtime;
 
 use crate::postgres::{Cluster, Server, url};
-use crate::world::{Ran, json, project, run, zimogs};
+use crate::server::{At, Served};
+use crate::world::{Demo, Ran, json, project, run, zimogs};
 
 /// An installation with its books on a server, whose socket is where a link leads.
 struct Office {
@@ -108,18 +115,129 @@ fn central(data: &Path, what: &[&str]) -> Value {
     json(command.arg(data))
 }
 
+/// What a station does that takes a document and gives it back.
+struct Work {
+    at: At,
+    actor: Actor,
+    runtime: Runtime,
+}
+
+impl Work {
+    fn new(at: At) -> Self {
+        Self {
+            at,
+            actor: Actor {
+                station: "what it says itself".into(),
+                person: "operator".into(),
+            },
+            runtime: Runtime::new().unwrap(),
+        }
+    }
+
+    fn hello(&self, remote: &RemoteCentre) -> Welcome {
+        let hello = Hello {
+            acknowledged: 1,
+            last: 1,
+            in_work: 0,
+        };
+        let said = remote.hello(&self.actor, &hello);
+        self.runtime.block_on(said).unwrap()
+    }
+
+    fn lease(&self, remote: &RemoteCentre) -> Result<Option<Lease>, ApiError> {
+        let request = LeaseRequest {
+            environment: Environment::Test,
+            slot: "slot 1".into(),
+            products: vec!["lateid-v2".into()],
+            article: None,
+            office: None,
+            chips: Vec::new(),
+            among: Vec::new(),
+        };
+        self.runtime.block_on(remote.lease(&self.actor, &request))
+    }
+
+    fn report(&self, remote: &RemoteCentre, lease: &Lease) {
+        let report = Report {
+            lease: lease.id,
+            sequence: 1,
+            number: Some(lease.record.number),
+            end: BlankEnd::Untouched {
+                cause: "the test goes on".into(),
+            },
+            chips: Vec::new(),
+            milliseconds: 1,
+            journal: Vec::new(),
+        };
+        let said = remote.report(&self.actor, &report);
+        self.runtime.block_on(said).unwrap();
+    }
+}
+
+/// A station says again what the restored books have forgotten, and gets no work before people have
+/// ended the reconciliation.
+fn reconcile(data: &Path, work: &Work, lease: &Lease) {
+    let demo = Demo::at(data.to_owned());
+    let served = Served::start(&demo, "127.0.0.1:0");
+    let remote = work.at.remote(&demo, &served.address);
+    let welcome = work.hello(&remote);
+    assert_eq!(
+        (welcome.standing, welcome.reports),
+        (Standing::Reconciling, 0)
+    );
+    work.report(&remote, lease);
+    work.lease(&remote).unwrap_err();
+    let welcome = work.hello(&remote);
+    assert_eq!(
+        (welcome.standing, welcome.reports),
+        (Standing::Reconciling, 1)
+    );
+    let status = central(data, &["reconcile", "status"]);
+    assert_eq!(status["finished"], Value::Null);
+    for station in status["stations"].as_array().unwrap() {
+        let is_here = station["station"] == "riga-5";
+        assert_eq!(station["reconciled"].is_string(), is_here, "{station}");
+    }
+    let unknown = &status["quarantined"];
+    assert_eq!(unknown.as_array().unwrap().len(), 1, "{unknown}");
+    assert_eq!(unknown[0]["lease"], lease.id.to_string());
+    let end = ["reconcile", "end", "--witness", "auditor", "--without"];
+    let ended = [&end[..], &["demo-station", "--cause", "the demo is over"]].concat();
+    assert_eq!(
+        central(data, &ended)["renumbered"],
+        1,
+        "the one that waited"
+    );
+    assert_eq!(work.hello(&remote).standing, Standing::Known);
+    let again = work.lease(&remote).unwrap().unwrap();
+    assert_ne!(again.record.number, lease.record.number);
+    assert_eq!(again.record.holder, lease.record.holder);
+}
+
 #[test]
 fn books_on_a_server_come_back_with_what_lies_beside_them() {
     let Some(office) = Office::found() else {
         return;
     };
+    let demo = Demo::at(office.data());
+    let alien = project("tests/samples/applications/09-alien.json");
+    run(&mut demo.central(&["import", alien.to_str().unwrap()]));
+    run(&mut demo.central(&["approve", "APP-2026-000009"]));
+    let work = Work::new(At::enrolled(&demo, "riga-5"));
     let copy = office.server.base_backup();
     let again = office.server.base_backup();
+    let third = office.server.base_backup();
     let (morning, made) = office.back_up("morning");
     let seen = office.seen("seen");
     let documents = central(&office.data(), &["documents"]);
-    assert_eq!(documents.as_array().unwrap().len(), 1);
+    assert_eq!(documents.as_array().unwrap().len(), 2);
     office.server.restore_point("noon");
+    let noon = office.server.moment();
+    let served = Served::start(&demo, "127.0.0.1:0");
+    let remote = work.at.remote(&demo, &served.address);
+    let lease = work.lease(&remote).unwrap().unwrap();
+    work.report(&remote, &lease);
+    drop(served);
     office.import("05-nineteen");
     let later = office.seen("later");
     let (evening, _) = office.back_up("evening");
@@ -155,16 +273,19 @@ fn books_on_a_server_come_back_with_what_lies_beside_them() {
     office.bring_token("restored");
     let data = office.path("restored");
     assert_eq!(central(&data, &["documents"]), documents);
-    let status = central(&data, &["reconcile", "status"]);
-    assert_eq!(status["finished"], Value::Null);
-    assert_eq!(status["stations"][0]["station"], "demo-station");
-    let end = ["reconcile", "end", "--witness", "auditor", "--without"];
-    let ended = [&end[..], &["demo-station", "--cause", "the demo is over"]].concat();
-    assert_eq!(central(&data, &ended)["renumbered"], 0, "nothing waited");
+    reconcile(&data, &work, &lease);
     run(zimogs()
         .args(["central", "series", "check", "--data"])
         .arg(&data));
     assert!(!says_lost(&server));
+
+    // By the clock it is the same moment: nothing was committed between.
+    let server = Cluster::restored_at(third, &noon);
+    office.lead_to(&server);
+    let by_time = office.verify(&seen).ends(0).json();
+    assert_eq!(by_time["entries"], judged["entries"]);
+    assert_eq!(by_time["checkpoint"], judged["checkpoint"]);
+    assert!(office.verify(&later).ends(5).err.contains("is lost"));
 
     // Where nothing later is left, it is accepted by name, and the log says so.
     let server = Cluster::restored(again, "noon");

@@ -109,6 +109,15 @@ impl Demo {
         }
     }
 
+    /// What lies in a folder that a test made otherwise.
+    pub(crate) fn at(data: PathBuf) -> Self {
+        Self {
+            _folder: tempfile::tempdir().unwrap(),
+            data,
+            report: Value::Null,
+        }
+    }
+
     /// The program, on this installation with the profiles for judges.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = zimogs();

@@ -177,9 +177,23 @@ impl Cluster {
 
     /// Makes a server of a copy and of what was archived since, up to a named moment.
     pub(crate) fn restored(backup: BaseBackup, until: &str) -> Self {
+        Self::recovered(backup, &format!("recovery_target_name = '{until}'"))
+    }
+
+    /// The same up to a moment by the clock, as [`Cluster::moment`] has it.
+    pub(crate) fn restored_at(backup: BaseBackup, moment: &str) -> Self {
+        Self::recovered(backup, &format!("recovery_target_time = '{moment}'"))
+    }
+
+    /// Returns the server's time, with what it is off.
+    pub(crate) fn moment(&self) -> String {
+        self.ask("SELECT clock_timestamp()")
+    }
+
+    fn recovered(backup: BaseBackup, target: &str) -> Self {
         let file = backup.folder.join("data/postgresql.auto.conf");
         let settings = format!(
-            "{}unix_socket_directories = '{}'\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\nrecovery_target_name = '{until}'\nrecovery_target_action = promote\n",
+            "{}unix_socket_directories = '{}'\narchive_mode = off\nrestore_command = 'cp {}/%f %p'\n{target}\nrecovery_target_action = promote\n",
             fs::read_to_string(&file).unwrap(),
             backup.folder.display(),
             backup.archive.display(),
