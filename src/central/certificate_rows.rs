@@ -14,8 +14,8 @@ use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::register::listed;
 use crate::scribe::Deed;
-use crate::statements::sql;
 use crate::standing::Unsettled;
+use crate::statements::sql;
 
 /// Where an authority has a certificate, as it said last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -320,9 +320,7 @@ impl Central {
 
     /// Tells whether the erasure itself did not run.
     async fn overdue_erasure(&self, now: Timestamp) -> Result<Option<Overdue>> {
-        let last: i64 = sqlx::query_scalar(
-            "SELECT coalesce((SELECT ended FROM erasure_run WHERE id = 1), founded) FROM installation WHERE id = 1",
-        )
+        let last: i64 = sqlx::query_scalar(sql!("SELECT coalesce((SELECT ended FROM erasure_run WHERE id = 1), founded) FROM installation WHERE id = 1"))
         .fetch_one(&mut *self.read().await?)
         .await?;
         let (last, grace) = (moment(last)?, days_of(ERASURE_DAYS));
@@ -343,12 +341,10 @@ impl Central {
             }
             _ => return Err(no_place()),
         };
-        let rows = sqlx::query(
-            "SELECT subject, class, due FROM data_key
+        let rows = sqlx::query(sql!("SELECT subject, class, due FROM data_key
              WHERE (due < $1 OR (class = 'biometrics' AND subject IN (SELECT application FROM document WHERE issued < $2)))
              AND (class, coalesce(due, 0), subject) > ($3, $4, $5)
-             ORDER BY class, coalesce(due, 0), subject LIMIT $6",
-        )
+             ORDER BY class, coalesce(due, 0), subject LIMIT $6"))
         .bind(stored(now - days_of(ERASURE_DAYS)))
         .bind(self.last_day_of_issue(ERASURE_DAYS)?)
         .bind(class)

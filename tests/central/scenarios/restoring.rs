@@ -9,7 +9,7 @@ use api::{ApiError, BlankEnd, Centre, Lease};
 use document::life_cycle::{BlankState, DocumentState};
 use jiff::SignedDuration;
 use perso::{JournalEntry, Moment};
-use station::{Journal, Notebook, StationError, reconcile};
+use station::{Ending, Journal, Notebook, StationError, reconcile};
 use vcard::{Chip, Fault};
 
 use super::bench::{Run, personalize, reported};
@@ -31,7 +31,12 @@ impl Bench {
 
     pub(super) fn begin(&self, lease: &Lease) {
         let mut journal = self.journal.lock().unwrap();
-        assert!(journal.begin(lease.id, lease.record.number, "a").unwrap());
+        let number = lease.record.number;
+        assert!(
+            journal
+                .begin(lease.id, lease.identity, number, "a")
+                .unwrap()
+        );
     }
 
     /// Writes down what a run wrote down.
@@ -59,9 +64,14 @@ impl Bench {
     /// Ends a lease in the journal, and sends nothing.
     pub(super) fn end(&self, lease: &Lease, run: &Run, end: BlankEnd) {
         self.note(lease, run);
-        let chips = vec![reported(PRODUCT, run)];
+        let ending = Ending {
+            end,
+            chips: vec![reported(PRODUCT, run)],
+            certificates: 0,
+            milliseconds: 41_000,
+        };
         let mut journal = self.journal.lock().unwrap();
-        journal.end(lease.id, end, chips, 41_000).unwrap();
+        journal.end(lease.id, ending).unwrap();
     }
 
     pub(super) async fn reconcile(&self, house: &House) -> Result<(), StationError> {
