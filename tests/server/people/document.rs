@@ -94,6 +94,7 @@ const SHORT: [(&str, &str); 11] = [
     ("listSources", "the registers of a country"),
     ("listStations", "the rooms in which documents are made"),
     ("listStock", "places times items times accounts, not blanks"),
+    ("searchApplications", "beyond a hundred it is refused"),
     (
         "showJournal",
         "one document's: what its stations wrote of its blanks",
