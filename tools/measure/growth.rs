@@ -12,9 +12,9 @@
 
 mod alone;
 mod copies;
-mod house;
+pub(crate) mod house;
 mod looks;
-mod station;
+pub(crate) mod station;
 
 use std::collections::BTreeMap;
 use std::error::Error;

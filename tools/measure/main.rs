@@ -23,6 +23,7 @@ mod passport;
 mod postgres;
 mod protection;
 mod soft_key;
+mod station;
 mod travel;
 mod wire;
 
@@ -67,6 +68,9 @@ struct Arguments {
     /// Measure only whole lives of documents, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
     lives: Option<String>,
+    /// Measure only a station, those rows whose name contains this, where SoftHSM2 has a folder.
+    #[arg(long, hide = true)]
+    station: Option<String>,
     /// Measure only a store of as many documents as the first of the sizes says, in the database of
     /// this URL, where SoftHSM2 has a folder.
     #[arg(long, hide = true)]
@@ -208,6 +212,8 @@ fn part(arguments: &Arguments) -> Option<Result<String, Box<dyn Error>>> {
             Some(part) => growth::run(part, url, documents, arguments.applications),
             None => growth::measure(url, documents),
         })
+    } else if let Some(name) = &arguments.station {
+        Some(station::measure(name))
     } else if let Some(url) = &arguments.fill {
         Some(growth::fill(url, arguments.copies))
     } else {
@@ -251,7 +257,7 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 10] = [
+    let groups: [Group; 11] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
@@ -263,6 +269,7 @@ fn measure(arguments: &Arguments) -> Measured {
         }),
         (travel::names(), |wanted, _| travel::rows(wanted)),
         (chips::names(), |wanted, _| chips::rows(wanted)),
+        (station::names(), |wanted, _| station::rows(wanted)),
         (demo::names(), |_, arguments| {
             demo::rows(arguments.documents)
         }),
@@ -318,6 +325,7 @@ mod tests {
             documents_in_token: false,
             faces_memory: None,
             lives: None,
+            station: None,
             growth: None,
             growth_part: None,
             applications: 0,

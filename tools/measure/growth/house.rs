@@ -58,7 +58,7 @@ const PIN: &str = "user-739184620518";
 type Done<T> = Result<T, Box<dyn Error>>;
 
 /// An installation.
-pub(super) struct House {
+pub(crate) struct House {
     database: DatabaseSource,
     token: Arc<Token>,
     applications: u32,
@@ -68,7 +68,7 @@ pub(super) struct House {
 
 impl House {
     /// Founds an installation, with its people.
-    pub(super) async fn found(database: DatabaseSource, label: &str) -> Done<(Self, Central)> {
+    pub(crate) async fn found(database: DatabaseSource, label: &str) -> Done<(Self, Central)> {
         let config = TokenConfig::parse(CONFIG)?;
         let officer = Secret::new("so-739184620518");
         let token = Token::initialize(&config, label, &officer, Secret::new(PIN))?;
@@ -199,7 +199,7 @@ impl House {
 
     /// Prepares so many documents for the centre's stations, and books a blank for each. The first is
     /// for the person who is looked for, where that is wanted.
-    pub(super) async fn prepare(
+    pub(crate) async fn prepare(
         &mut self,
         central: &Central,
         count: u32,

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::chips::shelf;
 
 /// The chip that documents are made on.
-pub(super) const PRODUCT: &str = "lateid-v2";
+pub(crate) const PRODUCT: &str = "lateid-v2";
 
 /// The document that is made.
 pub(super) const DOCUMENT: &str = "eid-card";
