@@ -74,7 +74,7 @@ enum Command {
     /// Works with chip and document profiles.
     #[command(subcommand, after_help = CHIP)]
     Profile(profile::Command),
-    /// Renders the faces of documents.
+    /// Renders the faces of documents, and looks after printers.
     #[command(subcommand)]
     Print(print::Command),
     /// Works with the keys in PKCS#11 tokens: ceremonies, imports, backups.

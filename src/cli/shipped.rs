@@ -1,5 +1,6 @@
 //! The profiles and sample applications that are built into the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -11,6 +12,7 @@ use crate::cli::releases;
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
 static DOCUMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/documents");
 static LAYOUTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/faces");
+static PRINTERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/printers");
 static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/certs");
 static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/applications");
 
@@ -110,6 +112,21 @@ fn lay_over(folder: &Path, ending: &str, mut put: impl FnMut(&str, String)) -> R
         }
     }
     Ok(())
+}
+
+/// Returns the printer profiles by name, with those of a folder (`printers/*.toml`) laid over the
+/// ones of the same name.
+pub(crate) fn printers(over: Option<&Path>) -> Result<BTreeMap<String, String>, Failure> {
+    let shipped = texts(&PRINTERS, ".toml");
+    let mut printers: BTreeMap<_, _> = shipped
+        .map(|(name, text)| (name, text.to_owned()))
+        .collect();
+    if let Some(over) = over {
+        lay_over(&over.join("printers"), "toml", |name, text| {
+            printers.insert(name.to_owned(), text);
+        })?;
+    }
+    Ok(printers)
 }
 
 /// Returns the certificate profiles: name and TOML text.

@@ -34,6 +34,8 @@ mod page_printer;
 mod pjl;
 mod pjl_printer;
 mod printer;
+mod printer_profile;
+mod test_face;
 mod typeface;
 mod words;
 mod zpl;
@@ -60,5 +62,9 @@ pub use page_printer::{
 pub use pjl::{Device, Ear, Gibberish, Said};
 pub use pjl_printer::{Patience, PjlPrinter};
 pub use printer::{EnvelopePrinter, PrintError, PrintedReceipt, SpentCause};
+pub use printer_profile::{
+    FolderProfile, IppProfile, PrinterProfile, PrinterProfileError, ZplProfile,
+};
+pub use test_face::{TestFaceError, test_face};
 pub use words::Language;
 pub use zpl::{ZplEar, ZplGarbled, ZplPatience, ZplPrinter, ZplStatus};

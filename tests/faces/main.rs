@@ -1,5 +1,5 @@
 //! The faces of every kind of document, judged by others: tesseract reads the zones, zbar the
-//! codes, poppler the PDFs; and by the pictures that were looked at.
+//! codes, poppler the PDFs; and by the pictures that were looked at. And the printers they go to.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod gallery;
 #[path = "../missing/missing.rs"]
 mod missing;
 mod picture;
+mod printers;
 mod zones;
 
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::picture::Grey;
 use crate::{DAY, SAMPLES, missing, preview, project, rendered, sample};
 
 /// Height of the part of a document that its zone has to itself, in mm (*ICAO Doc 9303-3*).
-const ZONE: f32 = 23.2;
+pub(crate) const ZONE: f32 = 23.2;
 
 /// Names with all that a zone makes of letters: diacritics, hyphens, truncation.
 const NAMES: [&str; 4] = [
@@ -26,7 +26,7 @@ const NAMES: [&str; 4] = [
 const TESSDATA: &str = "ZIMOGS_TESSDATA";
 
 /// Reads a picture of a zone; nothing where tesseract or its data are not here.
-fn read(picture: &Grey, folder: &Path) -> Option<Vec<String>> {
+pub(crate) fn read(picture: &Grey, folder: &Path) -> Option<Vec<String>> {
     let named = std::env::var_os(TESSDATA).map(PathBuf::from);
     let data = named.unwrap_or_else(|| project("target/tessdata/share/tessdata"));
     if !data.is_dir() {
@@ -160,7 +160,7 @@ fn shown(name: &str, folder: &Path) -> Option<Shown> {
 
 /// Returns the zone that DG1 holds, made by data preparation itself; none of a document without a
 /// travel chip.
-fn of_dg1(name: &str) -> Option<Mrz> {
+pub(crate) fn of_dg1(name: &str) -> Option<Mrz> {
     let day = DAY.parse().unwrap();
     let application = Application::parse(&std::fs::read(sample(name)).unwrap(), day).unwrap();
     let mut shelf = Shelf::default();

@@ -1,6 +1,9 @@
-//! `zimogs print`: what is printed on documents.
+//! `zimogs print`: what is printed on documents, and the printers that do it.
 
+mod device;
 mod preview;
+mod status;
+mod test;
 
 use std::process::ExitCode;
 
@@ -8,7 +11,7 @@ use clap::Subcommand;
 
 use crate::cli::failure::Failure;
 
-/// Renders the faces of documents.
+/// Renders the faces of documents, and looks after printers.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Renders the faces of an application's document as pictures: one PNG a face, KIND-FACE.png,
@@ -17,11 +20,25 @@ pub(crate) enum Command {
     /// zimogs print preview application.json --out faces --kind passport --dpi 600 --panels
     #[command(verbatim_doc_comment)]
     Preview(preview::Preview),
+    /// Asks a printer how it is: ready or not (exit code 3), what it says of itself; of a card
+    /// printer also serial number, ribbon and counters. Nothing moves. Examples:
+    /// zimogs print status --printer esc-ymcko --at serial:/dev/serial/by-id/usb-printer --json
+    /// zimogs print status --printer ipp-a4 --at ipps://printer.office/ipp/print --trust printer.pem
+    #[command(verbatim_doc_comment)]
+    Status(status::Status),
+    /// Prints a test sheet: a card (whatever is inside is rejected first), a page or a label.
+    /// Examples:
+    /// zimogs print test --printer esc-ymcko --at tcp://192.168.0.20:9100 --reject
+    /// zimogs print test --printer zpl-300 --at tcp://192.168.0.21
+    #[command(verbatim_doc_comment)]
+    Test(test::Test),
 }
 
 /// Runs a command.
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Preview(options) => preview::run(options),
+        Command::Status(options) => status::run(options),
+        Command::Test(options) => test::run(options),
     }
 }
