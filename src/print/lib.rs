@@ -1,4 +1,4 @@
-//! Faces and letters, and the printers that make them.
+//! Faces and letters, and the printers that make them; how a blank comes to one.
 //!
 //! ```text
 //!   EnvelopeLetter ── render ──► Letter (a PDF in memory, wiped when dropped)
@@ -9,6 +9,8 @@
 //!
 //!   Layout ── render ──► Face ── Printer: feed, position, print, eject
 //!                                  └── EscPrinter ── Link ── TCP or serial ──► a card printer
+//!
+//!   Feeder ─► a blank ─► Scanner ─► AdmittedBlank ─► ConfirmedBlank: known before it is written
 //!
 //!   a list, a proof, a label ── PagePrinter ── IppPrinter, ZplPrinter, FolderPrinter
 //! ```
@@ -23,6 +25,7 @@ mod envelope_letter;
 mod esc;
 mod face;
 mod folder_printer;
+mod intake;
 mod ipp;
 mod layout;
 mod letter;
@@ -52,6 +55,11 @@ pub use face::{
     Raster, RasterForm, Rendering, TextField,
 };
 pub use folder_printer::FolderPrinter;
+pub use intake::{
+    AdmissionError, AdmittedBlank, BlankBook, BlankSerial, BlankStanding, ConfirmedBlank, Feeder,
+    FeederError, LineFeeder, LineFeederTexts, ScanEar, ScanError, ScanFault, Scanner,
+    ScannerSettings, admit,
+};
 pub use ipp::{IppAddress, IppAddressError, IppMessage, IppMessageError, IppPatience, IppPrinter};
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;

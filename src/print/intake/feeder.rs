@@ -1,0 +1,153 @@
+//! A feeder beside a slot: one blank at a time.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use crate::link::{Link, LinkAddress, SerialSettings};
+
+/// The longest answer.
+const LONGEST: usize = 64;
+
+/// What gives a slot its blanks.
+pub trait Feeder {
+    /// Feeds one blank, and returns when it lies where it is to lie.
+    ///
+    /// # Errors
+    /// [`FeederError`]; [`FeederError::is_doubtful`] says whether one may lie there all the same.
+    fn feed(&mut self) -> Result<(), FeederError>;
+}
+
+/// Why no blank came.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FeederError {
+    /// It cannot be reached. Nothing moved.
+    #[error("the feeder {feeder} cannot be reached: look at its cable")]
+    Unreachable {
+        /// Where it is.
+        feeder: String,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
+    /// It has no blanks. Nothing moved.
+    #[error("the feeder {feeder} is empty: fill it")]
+    Empty {
+        /// Where it is.
+        feeder: String,
+    },
+    /// A blank is stuck.
+    #[error("a blank jams in the feeder {feeder}: take it out and account for it")]
+    Jam {
+        /// Where it is.
+        feeder: String,
+    },
+    /// It did not answer in time, or was unplugged.
+    #[error("the feeder {feeder} was lost while it fed: look for the blank, and account for it")]
+    Lost {
+        /// Where it is.
+        feeder: String,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
+    /// It says something else.
+    #[error("the feeder {feeder} says {said:?}: look for the blank; correct its texts")]
+    Unknown {
+        /// Where it is.
+        feeder: String,
+        /// What it says.
+        said: String,
+    },
+}
+
+impl FeederError {
+    /// Tells whether a blank may have moved: a person looks before another is fed.
+    #[must_use]
+    pub const fn is_doubtful(&self) -> bool {
+        matches!(
+            self,
+            Self::Jam { .. } | Self::Lost { .. } | Self::Unknown { .. }
+        )
+    }
+}
+
+/// The lines of a feeder that is ordered by text, as most are: its maker's manual has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFeederTexts {
+    /// Orders a blank; CR is added.
+    pub feed: String,
+    /// A blank lies there.
+    pub fed: String,
+    /// There are none.
+    pub empty: String,
+    /// One is stuck.
+    pub jam: String,
+}
+
+/// A feeder that is ordered by lines of text.
+pub struct LineFeeder {
+    address: LinkAddress,
+    name: String,
+    settings: SerialSettings,
+    texts: LineFeederTexts,
+    patience: Duration,
+}
+
+impl LineFeeder {
+    /// Makes a feeder at an address that feeds within so long.
+    pub fn new(
+        address: LinkAddress,
+        settings: SerialSettings,
+        texts: LineFeederTexts,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            name: address.to_string(),
+            address,
+            settings,
+            texts,
+            patience,
+        }
+    }
+
+    fn line(&self, link: &mut dyn Link, until: Instant) -> io::Result<String> {
+        let mut text = String::new();
+        let mut byte = [0; 1];
+        loop {
+            link.receive(&mut byte, until)?;
+            match byte {
+                [b'\r' | b'\n'] if text.is_empty() => {}
+                [b'\r' | b'\n'] => return Ok(text.trim().to_owned()),
+                [byte @ 0x20..=0x7E] if text.len() < LONGEST => text.push(char::from(byte)),
+                _ => return Err(ErrorKind::InvalidData.into()),
+            }
+        }
+    }
+}
+
+impl Feeder for LineFeeder {
+    fn feed(&mut self) -> Result<(), FeederError> {
+        let feeder = self.name.clone();
+        // Opened for each blank: an answer to an order of before is not this one's.
+        let opened = self.address.open(self.settings, self.patience);
+        let mut link = match opened {
+            Ok(link) => link,
+            Err(source) => return Err(FeederError::Unreachable { feeder, source }),
+        };
+        let until = Instant::now() + self.patience;
+        let order = format!("{}\r", self.texts.feed);
+        let said = link
+            .send(order.as_bytes(), until)
+            .and_then(|()| self.line(&mut *link, until));
+        match said {
+            Ok(said) if said == self.texts.fed => Ok(()),
+            Ok(said) if said == self.texts.empty => Err(FeederError::Empty { feeder }),
+            Ok(said) if said == self.texts.jam => Err(FeederError::Jam { feeder }),
+            Ok(said) => Err(FeederError::Unknown { feeder, said }),
+            Err(source) => Err(FeederError::Lost { feeder, source }),
+        }
+    }
+}
