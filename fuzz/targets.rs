@@ -5,6 +5,8 @@
 mod cards;
 #[path = "targets/certificates.rs"]
 mod certificates;
+#[path = "targets/devices.rs"]
+mod devices;
 #[path = "targets/documents.rs"]
 mod documents;
 #[path = "targets/house.rs"]
@@ -59,6 +61,11 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("package", documents::package),
     ("picture", documents::picture),
     ("layout", documents::layout),
+    ("esc_replies", devices::esc_replies),
+    ("ipp", devices::ipp),
+    ("host_status", devices::host_status),
+    ("scan", devices::scan),
+    ("printer_profile", devices::printer_profile),
 ];
 
 /// Runs a target on an input.
