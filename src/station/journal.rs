@@ -4,6 +4,7 @@
 //! What the centre acknowledged is kept for [`KEPT`] more: a centre that is restored from a backup
 //! gets it again.
 
+mod acts;
 mod ended;
 mod form;
 
@@ -18,12 +19,12 @@ use document::DocumentNumber;
 use jiff::{SignedDuration, Timestamp};
 use perso::{JournalEntry, Moment};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::drive::Notebook;
 use crate::error::StationError;
 
+pub use acts::PersonsAct;
 pub use ended::{EndedBlank, Ending};
 use form::{FIRST_FORM, bring_forward};
 
@@ -34,21 +35,6 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// After how many reports it is looked which are old: what is kept is bounded, and no report waits
 /// for it.
 const FORGETTING: u64 = 256;
-
-/// What a person did at the station itself: the shift, and orders to its slots. What they did at the
-/// centre through the station stands in the centre's log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonsAct {
-    /// When.
-    pub at: Timestamp,
-    /// The account's name.
-    pub person: String,
-    /// What they did: `shift.begun`, `shift.ended`, `slot.paused`, `slot.started`, `card.given-up`.
-    pub act: String,
-    /// The slot, where it was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slot: Option<String>,
-}
 
 /// A document that is in work, or was when the station stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,38 +232,6 @@ impl Journal {
             })
             .map_err(at("reading the outbox"))?;
         Ok(waiting.unsigned_abs())
-    }
-
-    /// Notes what a person did at the station.
-    ///
-    /// # Errors
-    /// [`StationError::Journal`].
-    pub fn note_act(&mut self, act: &PersonsAct) -> Result<()> {
-        let insert = "INSERT INTO act (at, person, act, slot) VALUES (?1, ?2, ?3, ?4)";
-        let when = act.at.to_string();
-        self.change(|tx| tx.execute(insert, params![when, act.person, act.act, act.slot]))
-            .map_err(at("noting what a person did"))?;
-        Ok(())
-    }
-
-    /// Returns the latest acts of people at the station, the newest first.
-    ///
-    /// # Errors
-    /// [`StationError::Journal`].
-    pub fn acts(&self, most: u32) -> Result<Vec<PersonsAct>> {
-        let read = |row: &rusqlite::Row<'_>| {
-            let at: String = row.get(0)?;
-            Ok(PersonsAct {
-                at: at.parse().unwrap_or(Timestamp::UNIX_EPOCH),
-                person: row.get(1)?,
-                act: row.get(2)?,
-                slot: row.get(3)?,
-            })
-        };
-        self.database
-            .prepare("SELECT at, person, act, slot FROM act ORDER BY number DESC LIMIT ?1")
-            .and_then(|mut found| found.query_map([most], read)?.collect())
-            .map_err(at("reading what people did"))
     }
 
     /// Notes that the centre has a report.

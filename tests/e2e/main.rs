@@ -11,6 +11,7 @@
 mod authority;
 mod backup;
 mod backup_on_server;
+mod batch;
 mod bench;
 mod border;
 mod card;

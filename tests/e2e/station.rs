@@ -2,16 +2,12 @@
 //! virtual chips, and a store that is killed in the middle of a card.
 
 use std::fs;
-use std::io::{BufRead, BufReader, PipeWriter, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use vcard::farm::Farm;
 
@@ -19,10 +15,10 @@ use crate::missing;
 use crate::server::{At, Served, curl};
 use crate::world::{Demo, Ran, json as told, judged, project, run, text, zimogs};
 
-const PASSWORD: &str = "a long enough password of the operator";
+pub(crate) const PASSWORD: &str = "a long enough password of the operator";
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(90);
-const REFERENCES: [&str; 2] = ["APP-STATION-1", "APP-STATION-2"];
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const REFERENCES: [&str; 2] = ["APP-STATION-1", "APP-STATION-2"];
 
 /// The station's own interface, by curl, with a token where there is one.
 struct Desk {
@@ -101,16 +97,16 @@ impl Desk {
 
 /// What both tests begin with: a reader, an installation with two documents in its queue and an
 /// operator with a password, and its store served.
-struct Scene {
+pub(crate) struct Scene {
     // Ended before its files are removed.
-    served: Served,
-    farm: Farm,
-    demo: Demo,
-    folder: tempfile::TempDir,
+    pub(crate) served: Served,
+    pub(crate) farm: Farm,
+    pub(crate) demo: Demo,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Scene {
-    fn set() -> Option<Self> {
+    pub(crate) fn set() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let Some(program) = Farm::program_beside_current() else {
             missing::program("the program vcard (cargo build -p vcard)");
@@ -150,7 +146,7 @@ fn order(demo: &Demo, folder: &Path) {
 }
 
 /// Writes station.toml with one slot.
-fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
+pub(crate) fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
     let setup = json!({
         "environment": "test", "server": format!("https://{centre}"), "listen": "127.0.0.1:0",
         "authority": demo.data.join("serve/stations.pem"),
@@ -183,7 +179,7 @@ fn enrol(demo: &Demo, served: &Served, account: &str) {
     );
 }
 
-fn state_of(demo: &Demo, reference: &str) -> String {
+pub(crate) fn state_of(demo: &Demo, reference: &str) -> String {
     let all = told(&mut demo.central(&["documents", "--json"]));
     let all = all.as_array().unwrap().iter();
     let mut found = all.filter(|one| one["application"] == reference);
@@ -420,227 +416,4 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
     let closed = said(&keeper, &close).ends(0).json();
     assert_eq!(closed["answer"]["agrees"], true, "{closed}");
     drop(daemon);
-}
-
-/// What the tests of batches begin with: a scene, an enrolled station, and its operator's password.
-struct Batches {
-    scene: Scene,
-    at: At,
-    password: PathBuf,
-}
-
-impl Batches {
-    fn set(station: &'static str) -> Option<Self> {
-        let scene = Scene::set()?;
-        let at = At::enrolled(&scene.demo, station);
-        set_up(
-            &scene.demo,
-            &at,
-            &scene.served.address,
-            &scene.farm.readers()[0],
-        );
-        let password = scene.folder.path().join("password");
-        fs::write(&password, PASSWORD).unwrap();
-        fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
-        Some(Self {
-            scene,
-            at,
-            password,
-        })
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = zimogs();
-        command.arg("batch").args(arguments);
-        command.args(["--account", "operator", "--json", "--folder"]);
-        let password = [Path::new("--password-file"), &self.password];
-        command.arg(self.at.folder()).args(password);
-        command.env("PCSCLITE_CSOCK_NAME", self.scene.farm.pcsc());
-        command
-    }
-}
-
-/// A pipe that is full: whoever writes to it waits until somebody reads.
-fn fill(pipe: &PipeWriter) {
-    // Opened anew, so that the end which the other process has still waits.
-    let own = format!("/proc/self/fd/{}", pipe.as_raw_fd());
-    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
-    let own = rustix::fs::open(own, flags, Mode::empty()).unwrap();
-    for size in [1 << 16, 4096, 1] {
-        while rustix::io::write(&own, &vec![b'.'; size]).is_ok() {}
-    }
-}
-
-/// A batch whose command is killed when a document is made and reported, and its line is not written:
-/// the command waits at its full standard error, its slot does not.
-#[test]
-fn a_batch_that_was_killed_knows_what_it_made() {
-    let Some(batches) = Batches::set("riga-3") else {
-        return;
-    };
-    let scene = &batches.scene;
-    let list = scene.folder.path().join("killed.txt");
-    fs::write(&list, REFERENCES.join("\n")).unwrap();
-    let plan = scene.folder.path().join("killed.batch.json");
-    let results = scene.folder.path().join("killed.results.jsonl");
-    let (what, written) = (list.to_str().unwrap(), plan.to_str().unwrap());
-    let blank = |n: usize| scene.demo.data.join(format!("cards/{n:05}.json"));
-    let mut hands = scene.farm.client().unwrap();
-
-    let (read, write) = std::io::pipe().unwrap();
-    let mut killed = batches
-        .command(&["run", what, "--plan", written])
-        .stdout(Stdio::null())
-        .stderr(write.try_clone().unwrap())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(read);
-    let mut line = String::new();
-    while !line.contains("put blanks into the slots") {
-        line.clear();
-        assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended early");
-    }
-    fill(&write);
-    hands.insert(0, &blank(7), None).unwrap();
-    let begun = Instant::now();
-    while state_of(&scene.demo, REFERENCES[0]) != "personalized" {
-        assert!(begun.elapsed() < PATIENCE, "the first document is not made");
-    }
-    assert_eq!(killed.try_wait().unwrap(), None);
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert_eq!(fs::read_to_string(&results).unwrap(), "");
-
-    // The same blank still lies there, and is none any more; the other document takes the next one.
-    hands.remove(0).unwrap();
-    hands.insert(0, &blank(8), None).unwrap();
-    let resumed = batches.command(&["resume", written]).output().unwrap();
-    let resumed = Ran::of(resumed).ends(0);
-    assert!(
-        resumed.err.contains("1 blanks ended that had no line"),
-        "{}",
-        resumed.err
-    );
-    let summary = resumed.json();
-    assert_eq!(
-        (&summary["made"], &summary["blanks"], &summary["elsewhere"]),
-        (&json!(2), &json!(2), &json!(0)),
-        "{summary}"
-    );
-    let lines: Vec<Value> = fs::read_to_string(&results)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    for (line, reference) in lines.iter().zip(REFERENCES) {
-        assert_eq!(
-            (&line["application"], &line["end"], &line["certificates"]),
-            (&json!(reference), &json!("personalized"), &json!(2)),
-            "{line}"
-        );
-    }
-
-    // A batch of what another station made meanwhile, as that one's lost results.
-    fs::remove_file(&results).unwrap();
-    for journal in ["journal.db", "journal.db-wal", "journal.db-shm"] {
-        let path = batches.at.folder().join(journal);
-        assert!(!path.exists() || fs::remove_file(path).is_ok());
-    }
-    let other = At::enrolled(&scene.demo, "riga-4");
-    set_up(
-        &scene.demo,
-        &other,
-        &scene.served.address,
-        &scene.farm.readers()[0],
-    );
-    let elsewhere = Batches {
-        at: other,
-        ..batches
-    };
-    let ended = elsewhere.command(&["resume", written]).output().unwrap();
-    let summary = Ran::of(ended).ends(0).json();
-    assert_eq!(
-        (&summary["made"], &summary["made_elsewhere"]),
-        (&json!(0), &json!(2)),
-        "{summary}"
-    );
-}
-
-/// A batch of a list: looked at, begun, ended by a signal, gone on with, and told.
-#[test]
-fn a_batch_is_stopped_and_gone_on_with() {
-    let Some(batches) = Batches::set("riga-2") else {
-        return;
-    };
-    let Scene {
-        folder, farm, demo, ..
-    } = &batches.scene;
-    let list = folder.path().join("today.txt");
-    let plan = folder.path().join("today.batch.json");
-    let batch = |arguments: &[&str]| batches.command(arguments);
-    let (what, written) = (list.to_str().unwrap(), plan.to_str().unwrap());
-
-    // What is not in the queue is named, and nothing is begun.
-    fs::write(&list, format!("{}\nAPP-NOT-THERE\n", REFERENCES[0])).unwrap();
-    let refused = Ran::of(batch(&["run", what, "--plan", written]).output().unwrap()).ends(2);
-    assert!(refused.err.contains("APP-NOT-THERE"), "{}", refused.err);
-    assert!(!plan.exists());
-    fs::write(&list, REFERENCES.join("\n")).unwrap();
-    let dry = Ran::of(batch(&["run", what, "--dry-run"]).output().unwrap()).ends(0);
-    assert_eq!(
-        dry.json(),
-        json!({ "documents": 2, "kinds": { "id-card": 2 } })
-    );
-
-    // The first blank lies there; after it there is none, and the batch is told to stop.
-    let mut hands = farm.client().unwrap();
-    let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
-    hands.insert(0, &blank(7), None).unwrap();
-    let mut running = batch(&["run", what, "--plan", written])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(running.stderr.take().unwrap()).lines();
-    let said = said.map(Result::unwrap);
-    assert!(said.into_iter().any(|line| line.contains("finished in")));
-    let results = folder.path().join("today.results.jsonl");
-    let status = || told(zimogs().args(["batch", "status", "--json"]).arg(&plan));
-    assert_eq!(
-        (&status()["documents"], &status()["made"]),
-        (&json!(2), &json!(1))
-    );
-    let id = i32::try_from(running.id()).ok().and_then(Pid::from_raw);
-    kill_process(id.unwrap(), Signal::INT).unwrap();
-    let ended = Ran::of(running.wait_with_output().unwrap()).ends(1);
-    assert_eq!(
-        (&ended.json()["made"], &ended.json()["yield"]),
-        (&json!(1), &json!(1.0))
-    );
-    // A plan is not made twice.
-    Ran::of(batch(&["run", what, "--plan", written]).output().unwrap()).ends(4);
-
-    // The other one is made, whatever else is in the queue.
-    hands.remove(0).unwrap();
-    hands.insert(0, &blank(8), None).unwrap();
-    let ended = Ran::of(batch(&["resume", written]).output().unwrap()).ends(0);
-    let summary = ended.json();
-    assert_eq!(
-        (&summary["made"], &summary["spoiled"]),
-        (&json!(2), &json!(0)),
-        "{summary}"
-    );
-    for reference in REFERENCES {
-        assert_eq!(state_of(demo, reference), "personalized");
-    }
-    let again = Ran::of(batch(&["resume", written]).output().unwrap()).ends(0);
-    assert_eq!(again.json()["blanks"], 2);
-    let mut report = zimogs();
-    let shown = text(report.args(["batch", "report"]).arg(&plan));
-    assert!(shown.contains("2 of 2 documents made"), "{shown}");
-    let lines = fs::read_to_string(&results).unwrap();
-    assert_eq!(lines.lines().count(), 2);
-    for secret in [PASSWORD, "Bērziņ"] {
-        assert!(!lines.contains(secret), "{secret}");
-    }
 }

@@ -1,0 +1,56 @@
+//! What people did at the station itself.
+
+use jiff::Timestamp;
+use rusqlite::params;
+use serde::{Deserialize, Serialize};
+
+use super::{Journal, Result, at};
+
+/// What a person did at the station itself: the shift, and orders to its slots. What they did at the
+/// centre through the station stands in the centre's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonsAct {
+    /// When.
+    pub at: Timestamp,
+    /// The account's name.
+    pub person: String,
+    /// What they did: `shift.begun`, `shift.ended`, `slot.paused`, `slot.started`, `card.given-up`.
+    pub act: String,
+    /// The slot, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+}
+
+impl Journal {
+    /// Notes what a person did at the station.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn note_act(&mut self, act: &PersonsAct) -> Result<()> {
+        let insert = "INSERT INTO act (at, person, act, slot) VALUES (?1, ?2, ?3, ?4)";
+        let when = act.at.to_string();
+        self.change(|tx| tx.execute(insert, params![when, act.person, act.act, act.slot]))
+            .map_err(at("noting what a person did"))?;
+        Ok(())
+    }
+
+    /// Returns the latest acts of people at the station, the newest first.
+    ///
+    /// # Errors
+    /// [`StationError::Journal`].
+    pub fn acts(&self, most: u32) -> Result<Vec<PersonsAct>> {
+        let read = |row: &rusqlite::Row<'_>| {
+            let at: String = row.get(0)?;
+            Ok(PersonsAct {
+                at: at.parse().unwrap_or(Timestamp::UNIX_EPOCH),
+                person: row.get(1)?,
+                act: row.get(2)?,
+                slot: row.get(3)?,
+            })
+        };
+        self.database
+            .prepare("SELECT at, person, act, slot FROM act ORDER BY number DESC LIMIT ?1")
+            .and_then(|mut found| found.query_map([most], read)?.collect())
+            .map_err(at("reading what people did"))
+    }
+}
