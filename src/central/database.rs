@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyPool, Connection as _, Executor};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor};
 use sqlx_core::any::driver::AnyDriver;
 
 use crate::error::{CentralError, Result};
@@ -118,6 +118,11 @@ impl Database {
             Engine::Sqlite => "",
             Engine::Postgres => "FOR UPDATE SKIP LOCKED",
         }
+    }
+
+    /// Returns a connection that reads and belongs to no pool any more.
+    pub(crate) async fn detached(&self) -> Result<AnyConnection> {
+        Ok(self.readers.acquire().await?.detach())
     }
 
     /// Copies the database into a file that is there and empty, as of one moment.

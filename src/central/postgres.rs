@@ -10,7 +10,6 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Executor, Row};
 
 use crate::database::{self, Connection, Database, Engine, migrate, pool};
 use crate::error::{CentralError, Result};
-use crate::statements;
 
 /// Begins a write transaction: as if it were alone, or it fails and is done again.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
@@ -167,7 +166,6 @@ pub(crate) async fn open(address: &PostgresAddress) -> Result<Database> {
     })?;
     check(&writers).await?;
     migrate(&writers, &MIGRATIONS).await?;
-    statements::prove(options.connect().await?, Engine::Postgres).await?;
     let readers = pool(READERS, READS).connect_with(options.clone()).await?;
     Ok(Database {
         engine: Engine::Postgres,

@@ -15,7 +15,6 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Row};
 use crate::database::{self, Database, Engine, migrate, pool};
 use crate::error::{CentralError, Result};
 use crate::same_thread;
-use crate::statements;
 
 /// Begins a write transaction: it holds the file from here on.
 pub(crate) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
@@ -70,8 +69,6 @@ pub(crate) async fn open(path: &Path) -> Result<Database> {
     };
     let long = connect(1, "sqlite", "rw").await?;
     migrate(&long, &MIGRATIONS).await?;
-    let apart = options("sqlite", path, "ro")?.connect().await?;
-    statements::prove(apart, Engine::Sqlite).await?;
     Ok(Database {
         engine: Engine::Sqlite,
         writers: connect(1, same_thread::SCHEME, "rw").await?,

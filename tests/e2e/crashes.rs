@@ -177,6 +177,15 @@ impl Work {
     }
 }
 
+/// Ends the run where it is dropped.
+struct Over<'a>(&'a Work);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asks until there is an answer. Where the books may go away, the store says so, and is asked the
 /// same again.
 macro_rules! insist {
@@ -397,6 +406,8 @@ fn judge(demo: &Demo, cluster: Option<&Cluster>, crashes: u64) {
         .collect();
     let done = std::thread::scope(|scope| {
         let people = scope.spawn(|| desk(demo, folder.path(), &shared));
+        // Whoever works ends where this thread does, however that is.
+        let over = Over(&shared);
         let mut dice = Dice::new(0);
         let mut victims = Vec::new();
         for _ in 0..crashes {
@@ -424,7 +435,7 @@ fn judge(demo: &Demo, cluster: Option<&Cluster>, crashes: u64) {
             }
             served.insert(at, Served::start(demo, &address));
         }
-        shared.is_over.store(true, Ordering::Relaxed);
+        drop(over);
         people.join().unwrap()
     });
     for task in tasks {

@@ -255,6 +255,10 @@ async fn store(installation: &Installation, options: &Check, found: &mut Finding
 
 async fn opened_store(central: &Central, days: u16, found: &mut Findings) {
     found.passed("store", "it opens: profiles, keys and books fit");
+    match central.prove_statements().await {
+        Err(error) => found.fault("statements", &error.into()),
+        Ok(()) => found.passed("statements", "the database takes each of them"),
+    }
     match central.readiness().await {
         Err(error) => found.fault("readiness", &error.into()),
         Ok(ready) if ready.overdue => found.warned(

@@ -40,6 +40,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
     let installation = options.place.installation()?;
     // Nobody acts: whoever asks is known by certificate and session.
     options.place.with_central("server", async |central, _| {
+        central.prove_statements().await?;
         let mut serving = Serving::start(&installation, central, options.listen).await?;
         let metrics = serving.show_metrics(&installation, options.metrics).await?;
         let caring = Caring::start(&installation, serving.server().clone());

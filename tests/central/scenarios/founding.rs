@@ -55,3 +55,28 @@ fn a_store_that_nobody_founded_does_not_open() {
         },
     );
 }
+
+#[test]
+fn a_database_without_a_column_that_is_meant_is_refused() {
+    with_house(
+        "scenarios::founding::a_database_without_a_column_that_is_meant_is_refused",
+        async |house| {
+            house.central.prove_statements().await.unwrap();
+            let mut config = house.config();
+            config.database = house.another("altered").await;
+            let central = Central::establish(config).await.unwrap();
+            central.prove_statements().await.unwrap();
+            let mut tx = central.write().await.unwrap();
+            sqlx::query("ALTER TABLE incident RENAME COLUMN kind TO sort")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            let refused = central.prove_statements().await.unwrap_err();
+            assert!(matches!(refused, CentralError::Setup { .. }), "{refused}");
+            let said = refused.to_string();
+            assert!(said.contains("kind") && said.contains("incident"), "{said}");
+            central.close().await;
+        },
+    );
+}
