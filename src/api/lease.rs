@@ -9,6 +9,8 @@ use serde_with::hex::Hex;
 use serde_with::serde_as;
 use uuid::Uuid;
 
+use crate::Secret;
+
 /// The identity of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -45,6 +47,19 @@ pub struct LeaseRequest {
     /// batch. Empty: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<Uuid>,
+    /// What prints the faces there; none where they are printed by another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printer: Option<PrintsWith>,
+}
+
+/// The card printer of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrintsWith {
+    /// Its profile, as the station has it: in production one that is released.
+    pub profile: ProfilePin,
+    /// The document profiles of which it prints every face. The lease pins a document profile with its
+    /// layouts, so that both sides speak of the same faces.
+    pub documents: Vec<String>,
 }
 
 /// The most documents that a request for a lease may name.
@@ -85,6 +100,20 @@ pub struct Lease {
     /// The subject of each key's certificate: a DER Name, by the key's name.
     #[serde_as(as = "BTreeMap<_, Hex>")]
     pub subjects: BTreeMap<String, Vec<u8>>,
+    /// The pictures for its faces, where the slot has a printer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<FacePictures>,
     /// When the lease ends unless it is reported before.
     pub expires: Timestamp,
+}
+
+/// The pictures that are printed on a document, as the application has them: judged when it was
+/// received.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FacePictures {
+    /// The portrait.
+    pub portrait: Secret,
+    /// The signature, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Secret>,
 }

@@ -23,7 +23,7 @@ mod secret;
 pub mod wire;
 
 pub use error::ApiError;
-pub use lease::{Lease, LeaseId, LeaseRequest, MOST_AMONG, ProfilePin};
+pub use lease::{FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin};
 pub use reconcile::{Epoch, Hello, Standing, Welcome};
 pub use register::{
     ANSWER_TYPE, EntryAnswer, EntryState, PACKAGE_TYPE, PackageAnswer, PackageState, REPORT_TYPE,

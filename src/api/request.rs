@@ -35,6 +35,9 @@ pub struct ClaimRequest {
     /// of them, so that nothing is done to any before it is known that they are of one blank.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<String>,
+    /// The serial number that is printed on the blank, where the slot has a scanner that read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printed: Option<String>,
 }
 
 /// Asks for the session keys of a secure channel, or for the issuer's proof.
@@ -289,6 +292,7 @@ mod tests {
                 lease,
                 chip: "00".into(),
                 beside: Vec::new(),
+                printed: None,
             },
             json!({"lease": nil, "chip": "00"}),
         );
@@ -297,6 +301,7 @@ mod tests {
                 lease,
                 chip: "00".into(),
                 beside: vec!["01".into()],
+                printed: None,
             },
             json!({"lease": nil, "chip": "00", "beside": ["01"]}),
         );

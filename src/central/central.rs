@@ -9,7 +9,7 @@ use hsm::{EnvelopeKey, Token};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pki::{CertificateProfile, Confirmations, ServingCa, StationAuthority};
-use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan};
+use profile::{ChipProfile, DocumentChip, DocumentProfile, Plan, ReleaseShelf};
 use sqlx::Row;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -71,6 +71,8 @@ struct Inner {
     certificate_profiles: CertificateProfiles,
     /// The names of those that two people released.
     released: BTreeSet<String>,
+    /// By which the profiles of stations' printers are judged.
+    releases: ReleaseShelf,
     chips: BTreeMap<String, Arc<ChipProfile>>,
     documents: Vec<DocumentProfile>,
     scribe: Arc<Scribe>,
@@ -217,6 +219,7 @@ impl Central {
             travel,
             certificate_profiles,
             released,
+            releases: config.releases,
             chips,
             documents,
             scribe,
@@ -274,6 +277,11 @@ impl Central {
     /// Returns what the installation is for.
     pub fn environment(&self) -> Environment {
         self.inner.environment
+    }
+
+    /// Returns the releases that count here.
+    pub(crate) fn releases(&self) -> &ReleaseShelf {
+        &self.inner.releases
     }
 
     /// Returns the same store, where a second person is there in another way, or is not.

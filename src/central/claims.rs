@@ -10,7 +10,7 @@ use document::life_cycle::BlankEvent;
 use crate::blanks::{Blank, BookedChip, chip_serial};
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::Write;
+use crate::database::{Connection, Write};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
@@ -31,7 +31,15 @@ impl Central {
         let mut held = self.held(&mut tx, actor, request.lease).await?;
         let serial = chip_serial(&request.chip)?;
         let at_slot = at_slot(&serial, &request.beside)?;
+        let printed = request.printed.as_deref();
         if let Some(bound) = held.blank.clone() {
+            if let Some(printed) = printed.filter(|printed| *printed != bound) {
+                return Err(CentralError::NotOneBlank {
+                    reason: format!(
+                        "{printed} is printed on the blank, and {bound} is bound to this lease"
+                    ),
+                });
+            }
             held.chip(&mut tx, &serial).await?;
             for beside in &at_slot {
                 let chip = BookedChip::find(&mut tx, beside).await?;
@@ -45,6 +53,12 @@ impl Central {
             }
         } else {
             let found = one_blank(&mut tx, &at_slot).await?;
+            let found = match (found, printed) {
+                (Ok(blank), Some(printed)) if blank.serial != printed => {
+                    Err(Strays::mislabelled(&mut tx, &blank, at_slot.iter(), printed).await?)
+                }
+                (found, _) => found,
+            };
             let mut blank = match found {
                 Ok(blank) => blank,
                 Err(strays) => {
@@ -178,15 +192,44 @@ pub(crate) struct Strays {
     blanks: BTreeMap<String, Vec<String>>,
     /// Those of no delivery.
     unknown: Vec<String>,
+    /// What is printed on them, where that is another blank's serial number.
+    printed: Option<String>,
+}
+
+impl Strays {
+    /// Returns the chips of one blank on which another serial number is printed: neither of the two is
+    /// what the books say.
+    async fn mislabelled(
+        tx: &mut Connection,
+        blank: &Blank,
+        chips: impl Iterator<Item = &String>,
+        printed: &str,
+    ) -> Result<Self> {
+        let mut strays = Self {
+            printed: Some(printed.to_owned()),
+            ..Self::default()
+        };
+        strays
+            .blanks
+            .insert(blank.serial.clone(), chips.cloned().collect());
+        match Blank::load(tx, printed).await {
+            Ok(other) => drop(strays.blanks.insert(other.serial, Vec::new())),
+            Err(CentralError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(strays)
+    }
 }
 
 impl std::fmt::Display for Strays {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let booked = self.blanks.iter();
+        let booked = self.blanks.iter().filter(|(_, chips)| !chips.is_empty());
         let booked = booked.map(|(blank, chips)| format!("{} of blank {blank}", chips.join(", ")));
         let unknown = (!self.unknown.is_empty())
             .then(|| format!("{} of no delivery in the books", self.unknown.join(", ")));
-        let all: Vec<_> = booked.chain(unknown).collect();
+        let printed = self.printed.iter();
+        let printed = printed.map(|printed| format!("{printed} is printed on it"));
+        let all: Vec<_> = booked.chain(unknown).chain(printed).collect();
         f.write_str(&all.join("; "))
     }
 }

@@ -1,11 +1,13 @@
 //! The queue: which document a slot makes next, and how long it may take.
 
-use api::{Actor, Lease, LeaseId, LeaseRequest, MOST_AMONG, ProfilePin};
+use api::{
+    Actor, FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin, Secret,
+};
 use audit::Control;
 use document::life_cycle::{DocumentEvent, LeaseEvent, LeaseState, LifeCycle};
-use document::{Act, Purpose};
+use document::{Act, Environment, Purpose};
 use jiff::SignedDuration;
-use profile::{DocumentProfile, NumberSource};
+use profile::{DocumentProfile, NumberSource, Released};
 use uuid::Uuid;
 
 use crate::accounts::authorise;
@@ -63,6 +65,9 @@ impl Central {
             )));
         }
         self.check_products(&request.products)?;
+        if let Some(printer) = &request.printer {
+            self.check_printer(printer)?;
+        }
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         self.check_reconciled(&mut tx, &actor.station).await?;
@@ -77,9 +82,10 @@ impl Central {
                 )));
             }
             let document = Document::load(&mut tx, &held.document).await?;
+            let pictures = self.pictures(&mut tx, request, &document).await?;
             let lease = self.given(&mut tx, &held, document).await?;
             tx.commit().await?;
-            return Ok(Some(lease));
+            return Ok(Some(Lease { pictures, ..lease }));
         }
         let at_hand = match self.blank_at_hand(&mut tx, &actor.station, request).await? {
             Ok(at_hand) => at_hand,
@@ -141,6 +147,12 @@ impl Central {
             .with("document", &held.number)
             .with("lease", held.id)
             .with("products", held.products());
+        let deed = match &request.printer {
+            Some(PrintsWith { profile, .. }) => deed
+                .with("printer-profile", &profile.name)
+                .with("printer-profile-digest", hex::encode(profile.digest)),
+            None => deed,
+        };
         self.record(&mut tx, Some(actor), &deed).await?;
         if let Some(mut blank) = numbered {
             // The number is the blank's: the document is made of this one, or of another under
@@ -149,9 +161,47 @@ impl Central {
             self.bind(&mut tx, actor, &mut held, &mut blank, chip)
                 .await?;
         }
+        let pictures = self.pictures(&mut tx, request, &document).await?;
         let lease = self.given(&mut tx, &held, document).await?;
         tx.commit().await?;
-        Ok(Some(lease))
+        Ok(Some(Lease { pictures, ..lease }))
+    }
+
+    /// Demands that the profile of a slot's printer may run here ([`crate::releases`]).
+    fn check_printer(&self, printer: &PrintsWith) -> Result<()> {
+        let ProfilePin { name, digest } = &printer.profile;
+        let judged =
+            Released::printer(name, digest).and_then(|about| self.releases().judge(&about));
+        match judged {
+            Err(error)
+                if self.environment() == Environment::Production || error.is_alteration() =>
+            {
+                Err(CentralError::refused(format!(
+                    "the slot's printer: {error}"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the pictures that a slot with a printer prints; none for any other.
+    async fn pictures(
+        &self,
+        tx: &mut Connection,
+        request: &LeaseRequest,
+        document: &Document,
+    ) -> Result<Option<FacePictures>> {
+        if request.printer.is_none() {
+            return Ok(None);
+        }
+        let application = self
+            .as_of(tx, &document.application, document.issued)
+            .await?;
+        let signature = application.signature.as_ref();
+        Ok(Some(FacePictures {
+            portrait: Secret::new(application.portrait.bytes()),
+            signature: signature.map(|picture| Secret::new(picture.bytes())),
+        }))
     }
 
     /// Finds the blank whose chips a slot has read already, if it has.
@@ -245,12 +295,14 @@ impl Central {
             document: pin(&document.profile, &held.document_digest)?,
             record: self.open_record(tx, &document).await?,
             subjects: self.open_subjects(tx, &document).await?,
+            pictures: None,
             expires: held.expires,
         })
     }
 
     /// Returns the document whose turn it is ([`first_in_queue`]), of those that can be made of the
-    /// slot's blanks by a station of this place, and of the one that lies there where it is known.
+    /// slot's blanks and printed there, by a station of this place, and of the one that lies there where
+    /// it is known.
     async fn next_document(
         &self,
         tx: &mut Connection,
@@ -261,7 +313,11 @@ impl Central {
         let is_served = |profile: &&DocumentProfile| {
             let is_numbered = (profile.number == NumberSource::Blank) == number.is_some();
             let is_fit = profile.made_of(&request.products).is_some();
-            is_fit && is_numbered && profile.article == request.article
+            let is_printed = request.printer.as_ref().is_none_or(|printer| {
+                let mut documents = printer.documents.iter();
+                documents.any(|name| *name == profile.name)
+            });
+            is_fit && is_numbered && is_printed && profile.article == request.article
         };
         let place = self.place_of_station(request.office.as_ref())?;
         let mut first: Option<(Turn, &DocumentProfile)> = None;

@@ -112,7 +112,8 @@ impl Central {
         let mut tx = self.read().await?;
         let rows = sqlx::query(sql!("SELECT k.subject, k.generation, k.wrapped, w.label FROM data_key k
              JOIN wrapping_key w ON w.class = k.class AND w.generation = k.generation
-             WHERE k.class = $1 AND k.generation < $2 AND k.subject > $3 ORDER BY k.subject LIMIT $4"))
+             WHERE k.subject > $3 AND CASE WHEN k.class = $1 AND k.generation < $2 THEN 1 ELSE 0 END = 1
+             ORDER BY k.subject LIMIT $4"))
         .bind(class.name())
         .bind(generation)
         .bind(after)

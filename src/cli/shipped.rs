@@ -1,6 +1,5 @@
 //! The profiles and sample applications that are built into the program.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
@@ -25,12 +24,13 @@ pub(crate) const CALENDAR: &str = include_str!("../../reports/calendar.toml");
 /// How many documents are planned: an example.
 pub(crate) const PLAN: &str = include_str!("../../reports/plan.toml");
 
-/// Chip, document and certificate profiles, and their releases.
+/// Chip, document, certificate and printer profiles, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {
     pub(crate) chips: Shelf,
     pub(crate) documents: Shelf,
     pub(crate) certificates: Shelf,
+    pub(crate) printers: Shelf,
     pub(crate) releases: ReleaseShelf,
 }
 
@@ -41,6 +41,7 @@ impl Profiles {
             ProfileKind::Chip => &self.chips,
             ProfileKind::Document => &self.documents,
             ProfileKind::Certificate => &self.certificates,
+            ProfileKind::Printer => &self.printers,
         }
     }
 
@@ -49,6 +50,7 @@ impl Profiles {
             ProfileKind::Chip => &mut self.chips,
             ProfileKind::Document => &mut self.documents,
             ProfileKind::Certificate => &mut self.certificates,
+            ProfileKind::Printer => &mut self.printers,
         }
     }
 }
@@ -57,13 +59,14 @@ impl Profiles {
 const FACES: &str = "faces";
 
 /// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`, the layouts
-/// `faces/*.svg`, `certificates/*.toml`) laid over the ones of the same name, and the releases beside them
-/// (`releases/chips/*.release`…).
+/// `faces/*.svg`, `certificates/*.toml`, `printers/*.toml`) laid over the ones of the same name, and the
+/// releases beside them (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
         chips: shelf(&CHIPS),
         documents: shelf(&DOCUMENTS),
         certificates: shelf(&CERTIFICATES),
+        printers: shelf(&PRINTERS),
         releases: ReleaseShelf::default(),
     };
     for (name, text) in texts(&LAYOUTS, ".svg") {
@@ -72,8 +75,9 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     if let Some(over) = over {
         if !over.is_dir() {
             return Err(
-                Failure::new(Kind::Usage, format!("{} is no folder", over.display()))
-                    .with_hint("name a folder with chips/, documents/ or certificates/ in it"),
+                Failure::new(Kind::Usage, format!("{} is no folder", over.display())).with_hint(
+                    "name a folder with chips/, documents/, certificates/ or printers/ in it",
+                ),
             );
         }
         for kind in ProfileKind::ALL {
@@ -112,21 +116,6 @@ fn lay_over(folder: &Path, ending: &str, mut put: impl FnMut(&str, String)) -> R
         }
     }
     Ok(())
-}
-
-/// Returns the printer profiles by name, with those of a folder (`printers/*.toml`) laid over the
-/// ones of the same name.
-pub(crate) fn printers(over: Option<&Path>) -> Result<BTreeMap<String, String>, Failure> {
-    let shipped = texts(&PRINTERS, ".toml");
-    let mut printers: BTreeMap<_, _> = shipped
-        .map(|(name, text)| (name, text.to_owned()))
-        .collect();
-    if let Some(over) = over {
-        lay_over(&over.join("printers"), "toml", |name, text| {
-            printers.insert(name.to_owned(), text);
-        })?;
-    }
-    Ok(printers)
 }
 
 /// Returns the certificate profiles: name and TOML text.

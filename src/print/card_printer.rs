@@ -18,7 +18,7 @@ mod state;
 
 use std::fmt;
 
-use crate::face::{Face, Panel};
+use crate::face::{Face, Layout, Panel};
 
 pub use error::{Act, CardFate, FaceMismatch, PrinterError};
 pub use fault::MachineFault;
@@ -94,6 +94,18 @@ pub trait Printer: Send {
     fn reconnect(&mut self) -> Result<(), PrinterError>;
 }
 
+/// Where a printer stands, and what it can do, before anybody connected to it.
+pub trait PrinterPlace: fmt::Debug + Send + Sync {
+    /// Returns what the printer there can do, by its profile.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Connects to it. No card moves; what is inside is nobody's.
+    ///
+    /// # Errors
+    /// [`PrinterError`].
+    fn connect(&self) -> Result<Box<dyn Printer>, PrinterError>;
+}
+
 /// What a printer can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -112,6 +124,55 @@ pub struct Capabilities {
     /// Whether it has a box for rejected cards. Where it has none, a rejected card comes out as a
     /// good one does, and a person takes it.
     pub rejects: bool,
+}
+
+impl Capabilities {
+    /// Demands that it prints a face of these panels and sizes, in dots as people hold the card, on a
+    /// side.
+    ///
+    /// # Errors
+    /// [`FaceMismatch`].
+    pub fn check(
+        &self,
+        side: Side,
+        dots: u16,
+        panels: impl IntoIterator<Item = (Panel, (u32, u32))>,
+    ) -> Result<(), FaceMismatch> {
+        let own = match side {
+            Side::Front => &self.front,
+            Side::Back => &self.back,
+        };
+        if own.is_empty() {
+            return Err(FaceMismatch::OneSide);
+        }
+        if dots != self.resolution {
+            return Err(FaceMismatch::Resolution {
+                found: dots,
+                expected: self.resolution,
+            });
+        }
+        for (panel, found) in panels {
+            if !own.contains(&panel) {
+                return Err(FaceMismatch::Panel { panel });
+            }
+            let most = self.dots;
+            if found.0 > most.0 || found.1 > most.1 {
+                return Err(FaceMismatch::Size { found, most });
+            }
+        }
+        Ok(())
+    }
+
+    /// Demands that it prints the faces of a layout on a side, whatever stands in its fields.
+    ///
+    /// # Errors
+    /// [`FaceMismatch`].
+    pub fn check_layout(&self, side: Side, layout: &Layout) -> Result<(), FaceMismatch> {
+        let size = layout.size(self.resolution);
+        let panels = layout.panels().into_iter();
+        let printed = panels.filter(|panel| *panel != Panel::Preprint);
+        self.check(side, self.resolution, printed.map(|panel| (panel, size)))
+    }
 }
 
 /// A station at which a chip is reached.
@@ -150,6 +211,18 @@ pub enum Side {
     Front,
     /// The other one.
     Back,
+}
+
+impl Side {
+    /// Returns the side on which a document profile's face of this name is.
+    #[must_use]
+    pub fn named(face: &str) -> Option<Self> {
+        match face {
+            "front" => Some(Self::Front),
+            "back" => Some(Self::Back),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Side {

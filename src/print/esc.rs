@@ -13,10 +13,12 @@ mod command;
 mod driver;
 mod orders;
 mod panel;
+mod place;
 mod profile;
 mod reply;
 mod talk;
 
 pub use driver::EscPrinter;
+pub use place::EscPlace;
 pub use profile::{EscProfile, EscProfileError};
 pub use reply::{EscReplies, EscReply, Garbled};

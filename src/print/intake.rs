@@ -1,24 +1,10 @@
-//! How a blank comes to a slot: fed, its printed serial number read, and matched with stock before
-//! anything is written on it.
-//!
-//! ```text
-//!   Feeder ── feed ──► a blank ── Scanner ──► BlankSerial ── BlankBook ──► AdmittedBlank
-//!                                                                           │ the chip is read
-//!                                                                           ▼
-//!                                                        ConfirmedBlank: it may be written
-//! ```
-//!
-//! Nothing is written on a blank of which there is no [`ConfirmedBlank`], and one is made by these
-//! two steps alone.
+//! How a blank comes to a slot: fed, and its printed serial number read. The centre is told both that
+//! and the chips, before anything is written.
 
-mod admission;
 mod feeder;
 mod scan;
 mod scanner;
 
-pub use admission::{
-    AdmissionError, AdmittedBlank, BlankBook, BlankStanding, ConfirmedBlank, admit,
-};
 pub use feeder::{Feeder, FeederError, LineFeeder, LineFeederTexts};
 pub use scan::{BlankSerial, ScanEar, ScanFault};
 pub use scanner::{ScanError, Scanner, ScannerSettings};

@@ -46,19 +46,19 @@ mod zpl;
 pub use address::{Address, AddressError};
 pub use card_printer::{
     Act, Bin, Capabilities, CardFate, ChipStation, Condition, Consumables, FaceMismatch, Faces,
-    Identity, MachineFault, Printer, PrinterError, PrinterStatus, Roster, RosterError, Side,
+    Identity, MachineFault, Printer, PrinterError, PrinterPlace, PrinterStatus, Roster,
+    RosterError, Side,
 };
 pub use envelope_letter::{EnvelopeLetter, LetterError, LetterPin};
-pub use esc::{EscPrinter, EscProfile, EscProfileError, EscReplies, EscReply, Garbled};
+pub use esc::{EscPlace, EscPrinter, EscProfile, EscProfileError, EscReplies, EscReply, Garbled};
 pub use face::{
     Face, FaceError, Facts, Layout, LayoutError, NAMESPACE, Panel, PictureError, PictureField,
     Raster, RasterForm, Rendering, TextField,
 };
 pub use folder_printer::FolderPrinter;
 pub use intake::{
-    AdmissionError, AdmittedBlank, BlankBook, BlankSerial, BlankStanding, ConfirmedBlank, Feeder,
-    FeederError, LineFeeder, LineFeederTexts, ScanEar, ScanError, ScanFault, Scanner,
-    ScannerSettings, admit,
+    BlankSerial, Feeder, FeederError, LineFeeder, LineFeederTexts, ScanEar, ScanError, ScanFault,
+    Scanner, ScannerSettings,
 };
 pub use ipp::{IppAddress, IppAddressError, IppMessage, IppMessageError, IppPatience, IppPrinter};
 pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::card_printer::Capabilities;
 use crate::esc::{EscProfile, EscProfileError};
 use crate::ipp::IppPatience;
 use crate::zpl::ZplPatience;
@@ -92,6 +93,20 @@ pub enum PrinterProfileError {
     Wrong(&'static str),
 }
 
+impl PrinterProfileError {
+    /// Returns where in the text it is wrong, in bytes, and what is wrong there.
+    #[must_use]
+    pub fn fault(&self) -> (usize, String) {
+        match self {
+            Self::Malformed(error) | Self::Esc(EscProfileError::Malformed(error)) => {
+                let start = error.span().map_or(0, |span| span.start);
+                (start, error.message().to_owned())
+            }
+            other => (0, other.to_string()),
+        }
+    }
+}
+
 impl PrinterProfile {
     /// Reads a profile, and proves what it says.
     ///
@@ -142,6 +157,15 @@ impl PrinterProfile {
             Self::Ipp(_) => "ipp",
             Self::Zpl(_) => "zpl",
             Self::Folder(_) => "folder",
+        }
+    }
+
+    /// Returns what a printer of cards can do; nothing of any other.
+    #[must_use]
+    pub fn capabilities(&self) -> Option<Capabilities> {
+        match self {
+            Self::Esc(profile) => Some(profile.capabilities()),
+            Self::Ipp(_) | Self::Zpl(_) | Self::Folder(_) => None,
         }
     }
 
@@ -207,6 +231,7 @@ mod tests {
     fn every_shipped_profile_is_sound() {
         for (name, protocol) in [
             ("esc-ymcko", "esc"),
+            ("esc-ymckok", "esc"),
             ("ipp-a4", "ipp"),
             ("zpl-300", "zpl"),
             ("folder", "folder"),

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use document::mrz::Conventions;
+use document::{Mrz, Record};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::chip_file::Text;
 use crate::chip_load::Loader;
 use crate::document::{DocumentProfile, is_article};
+use crate::document_lds::PreparationError;
 use crate::error::{ProfileError, nearest};
 use crate::source::{Place, Shelf};
 
@@ -80,6 +83,23 @@ impl DocumentProfile {
                 hint: nearest(&face.layout, shelf.layouts()),
             }),
         }
+    }
+
+    /// Returns the machine-readable zone of a document, as its face shows it: where it has a travel chip,
+    /// the one that DG1 holds. None where its kind has none.
+    ///
+    /// # Errors
+    /// [`PreparationError`].
+    pub fn zone(&self, record: &Record) -> Result<Option<Mrz>, PreparationError> {
+        let mut travel = self.chips.iter().filter_map(|chip| chip.lds.as_ref());
+        if let Some(lds) = travel.next() {
+            return lds.zone(record).map(Some);
+        }
+        let conventions = Conventions::of(record.kind);
+        conventions
+            .map(|conventions| Mrz::of(record, &conventions))
+            .transpose()
+            .map_err(PreparationError::Zone)
     }
 
     /// Returns whoever the document says it was issued by: what its travel chip says, or else what

@@ -78,7 +78,7 @@ pub use crate::record::variables;
 pub use crate::release::{Release, SIGNATURES_NEEDED};
 pub use crate::release_error::ReleaseError;
 pub use crate::release_shelf::ReleaseShelf;
-pub use crate::release_text::{ProfileKind, Released};
+pub use crate::release_text::{ProfileKind, Released, text_digest};
 pub use crate::releasers::{Releasers, ReleasersError, ReleasersFault};
 pub use crate::schema::{chip_schema, document_schema};
 pub use crate::source::{Place, Shelf};

@@ -23,11 +23,13 @@ pub enum ProfileKind {
     Document,
     /// A kind of certificate: what the embedded authority issues by.
     Certificate,
+    /// A printer's dialect.
+    Printer,
 }
 
 impl ProfileKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Chip, Self::Document, Self::Certificate];
+    pub const ALL: [Self; 4] = [Self::Chip, Self::Document, Self::Certificate, Self::Printer];
 
     /// Returns its name in releases and messages.
     pub const fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl ProfileKind {
             Self::Chip => "chip",
             Self::Document => "document",
             Self::Certificate => "certificate",
+            Self::Printer => "printer",
         }
     }
 
@@ -44,6 +47,7 @@ impl ProfileKind {
             Self::Chip => "chips",
             Self::Document => "documents",
             Self::Certificate => "certificates",
+            Self::Printer => "printers",
         }
     }
 }
@@ -72,6 +76,11 @@ pub struct Released {
     name: String,
     digest: [u8; 32],
     ancestors: Vec<String>,
+}
+
+/// Returns the digest of a profile that is this one text and extends none.
+pub fn text_digest(text: &str) -> [u8; 32] {
+    digest_of([text])
 }
 
 impl Released {
@@ -110,6 +119,15 @@ impl Released {
     /// [`ReleaseError::Name`].
     pub fn certificate(name: &str, text: &str) -> Result<Self, ReleaseError> {
         Self::new(ProfileKind::Certificate, name, &digest_of([text]), &[])
+    }
+
+    /// Returns what a release of the printer profile with this digest ([`text_digest`]) is about.
+    /// Such a profile extends none.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Name`].
+    pub fn printer(name: &str, digest: &[u8; 32]) -> Result<Self, ReleaseError> {
+        Self::new(ProfileKind::Printer, name, digest, &[])
     }
 
     pub(crate) fn new(

@@ -25,6 +25,7 @@ use crate::key_change;
 use crate::parking::SlotParking;
 use crate::resumption::{past_of, settle_keys};
 use crate::slot::{Slot, SlotNotebook};
+use crate::station::SlotChip;
 
 /// What was done to the chips of one blank.
 #[derive(Default)]
@@ -35,8 +36,23 @@ pub(crate) struct BlankRun {
     pub(crate) spent: Spent,
 }
 
+impl BlankRun {
+    /// Takes in how the chip at this place of the blank ended.
+    pub(crate) fn take(&mut self, place: usize, chip: &ChipAtHand) {
+        if let Work::Over(outcome) = &chip.work {
+            self.touched |= outcome.touched;
+            self.certificates += outcome.certificates.len();
+        }
+        let reported = chip.reported();
+        match self.chips.get_mut(place) {
+            Some(known) => *known = reported,
+            None => self.chips.push(reported),
+        }
+    }
+}
+
 /// A chip that is reached.
-struct ChipAtHand {
+pub(crate) struct ChipAtHand {
     chip: Arc<ChipProfile>,
     channel: Budgeted<Meter<Box<dyn Channel>>, AttemptFile>,
     limits: Limits,
@@ -61,7 +77,7 @@ impl ChipAtHand {
         fault.map(Into::into)
     }
 
-    fn serial(&self) -> Option<String> {
+    pub(crate) fn serial(&self) -> Option<String> {
         match &self.work {
             Work::Open(executor) => executor.chip().map(str::to_owned),
             Work::Over(outcome) => outcome.chip.clone(),
@@ -112,28 +128,20 @@ impl Slot {
         if fault.is_none() {
             fault = self.run_each(actor, lease, &mut chips, &mut done.spent);
         }
-        for chip in &chips {
-            if let Work::Over(outcome) = &chip.work {
-                done.touched |= outcome.touched;
-                done.certificates += outcome.certificates.len();
-            }
-            done.chips.push(chip.reported());
+        for (place, chip) in chips.iter().enumerate() {
+            done.take(place, chip);
         }
         fault.map_or(Ok(()), Err)
     }
 
     /// Opens the reader of a plan's chip.
-    fn reach(
+    pub(crate) fn reach(
         &self,
         plan: Plan,
         lease: &Lease,
         lines: Option<&[JournalLine]>,
     ) -> Result<ChipAtHand, Box<dyn Error>> {
-        let mut places = self.config.chips.iter();
-        let place = places.find(|place| place.product == plan.chip.name);
-        let place = place.ok_or_else(|| StationError::NoReader {
-            product: plan.chip.name.clone(),
-        })?;
+        let place = self.place_of(&plan.chip.name)?;
         let mut card = self.shared.readers.open(&place.reader, LOOKING)?;
         let limits = self.limits(&plan, &place.reader, &mut card)?;
         let ledger = AttemptFile::open(&self.shared.attempts)?;
@@ -171,8 +179,17 @@ impl Slot {
         })
     }
 
+    /// Finds the reader of a chip profile.
+    pub(crate) fn place_of(&self, product: &str) -> Result<&SlotChip, StationError> {
+        let mut places = self.config.chips.iter();
+        let place = places.find(|place| place.product == product);
+        place.ok_or_else(|| StationError::NoReader {
+            product: product.to_owned(),
+        })
+    }
+
     /// Finds out which chip it is.
-    fn identify(&self, lease: &Lease, chip: &mut ChipAtHand) -> Option<Box<dyn Error>> {
+    pub(crate) fn identify(&self, lease: &Lease, chip: &mut ChipAtHand) -> Option<Box<dyn Error>> {
         let mut notebook = self.notebook(lease);
         let ended = match &mut chip.work {
             Work::Open(executor) => {
@@ -225,7 +242,7 @@ impl Slot {
     }
 
     /// Carries one chip's plan out.
-    fn run_one(
+    pub(crate) fn run_one(
         &self,
         actor: &Actor,
         lease: &Lease,
@@ -244,6 +261,7 @@ impl Slot {
             sender,
         )
         .beside(beside)
+        .printed(self.scanned.borrow().clone())
         .parked_at(Arc::new(SlotParking::of(self, lease)))
         .patient(self.shared.patience.clone());
         let mut notebook = self.notebook(lease);
@@ -282,7 +300,7 @@ impl Slot {
         written.map_err(|reason| StationError::Notebook { reason })
     }
 
-    fn notebook(&self, lease: &Lease) -> SlotNotebook<'_> {
+    pub(crate) fn notebook(&self, lease: &Lease) -> SlotNotebook<'_> {
         SlotNotebook {
             slot: self,
             lease: lease.id,

@@ -55,6 +55,7 @@ pub struct Bridge {
     actor: Actor,
     lease: LeaseId,
     beside: Vec<String>,
+    printed: Option<String>,
     parking: Option<Arc<dyn Parking>>,
     patience: Patience,
     runtime: Handle,
@@ -116,6 +117,7 @@ impl Bridge {
             actor,
             lease,
             beside: Vec::new(),
+            printed: None,
             parking: None,
             patience: Patience::default(),
             runtime,
@@ -127,6 +129,13 @@ impl Bridge {
     #[must_use]
     pub fn beside(mut self, chips: Vec<String>) -> Self {
         self.beside = chips;
+        self
+    }
+
+    /// Names what is printed on the blank, where it was read, which a claim tells the centre.
+    #[must_use]
+    pub fn printed(mut self, serial: Option<String>) -> Self {
+        self.printed = serial;
         self
     }
 
@@ -209,6 +218,7 @@ impl Bridge {
                     lease,
                     chip,
                     beside,
+                    printed: self.printed.clone(),
                 };
                 centre.claim(actor, &request).await?;
                 Grant::Claimed

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use api::{Lease, ProfilePin};
 use document::Purpose;
+use print::Layout;
 use profile::{ChipProfile, DocumentProfile, NumberSource, Plan, ProfileError, Shelf};
 
 use crate::error::StationError;
+use crate::faces::BadLayout;
 
 /// The profiles at hand.
 #[derive(Clone, Debug)]
@@ -29,6 +31,29 @@ impl Catalogue {
         Ok(ChipProfile::load(&self.chips, name)?)
     }
 
+    /// Returns every document profile.
+    ///
+    /// # Errors
+    /// [`StationError::Profile`].
+    pub(crate) fn documents(&self) -> Result<Vec<DocumentProfile>, StationError> {
+        let names = self.documents.names();
+        let loaded = names.map(|name| DocumentProfile::load(&self.documents, name));
+        Ok(loaded.collect::<Result<_, _>>()?)
+    }
+
+    /// Reads a layout.
+    ///
+    /// # Errors
+    /// [`StationError::NoLayout`], [`StationError::Layout`].
+    pub(crate) fn layout(&self, name: &str) -> Result<Layout, StationError> {
+        let text = self.documents.layout(name);
+        let text = text.ok_or_else(|| StationError::NoLayout {
+            layout: name.to_owned(),
+        })?;
+        let layout = name.to_owned();
+        Layout::parse(name, text).map_err(|source| BadLayout { layout, source }.into())
+    }
+
     /// Tells whether a document that can be made of such blanks gets its number from the blank: then
     /// it is leased for the one that lies in the slot.
     ///
@@ -39,8 +64,7 @@ impl Catalogue {
         products: &[String],
         article: Option<&str>,
     ) -> Result<bool, StationError> {
-        for name in self.documents.names() {
-            let profile = DocumentProfile::load(&self.documents, name)?;
+        for profile in self.documents()? {
             let is_fit =
                 profile.made_of(products).is_some() && profile.article.as_deref() == article;
             if is_fit && profile.number == NumberSource::Blank {

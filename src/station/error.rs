@@ -106,6 +106,40 @@ pub enum StationError {
         /// The slot.
         slot: String,
     },
+    /// The slot's printer did not do what it was ordered.
+    #[error(transparent)]
+    Printer(#[from] print::PrinterError),
+    /// The slot has no printer.
+    #[error("slot \"{slot}\" has no printer")]
+    NoPrinter {
+        /// The slot.
+        slot: String,
+    },
+    /// The slot's printer is not taken.
+    #[error(transparent)]
+    Roster(#[from] print::RosterError),
+    /// What is printed on the blank was not read.
+    #[error(transparent)]
+    Scan(#[from] print::ScanError),
+    /// A layout of the station's cannot be used.
+    #[error(transparent)]
+    Layout(#[from] crate::faces::BadLayout),
+    /// A document profile names a layout that the station does not have.
+    #[error("no layout is named \"{layout}\"; update the station's profiles")]
+    NoLayout {
+        /// Its name.
+        layout: String,
+    },
+    /// The renderer ended in the middle.
+    #[error(
+        "the faces were not rendered: the renderer ended; report it, with the document's number"
+    )]
+    Rendering,
+    /// The card inside the printer is not the one that was identified.
+    #[error(
+        "the chip in the printer is not the one that was identified before; set the card aside"
+    )]
+    OtherBlank,
     /// A thread could not be started.
     #[error("slot \"{slot}\" could not be started")]
     Thread {

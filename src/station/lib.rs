@@ -20,15 +20,19 @@ mod drive;
 mod enrolment;
 mod error;
 mod event;
+mod faces;
 mod journal;
 mod key_change;
 mod local;
 mod order;
 mod outbox;
 mod parking;
+mod press;
+mod printed;
 mod readers;
 mod remote;
 mod resumption;
+mod scanned;
 mod shift;
 mod slot;
 mod station;
@@ -43,6 +47,7 @@ pub use drive::{Answer, Driven, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};
+pub use faces::{BadLayout, FacesError};
 pub use journal::{EndedBlank, Ending, Journal, KEPT, PersonsAct, WriteWatch};
 pub use local::{
     Act, CentreView, Confirmation, Entry, Local, LocalClient, LocalError, Overview, serve_local,
@@ -50,7 +55,7 @@ pub use local::{
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
 pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};
-pub use station::{SlotChip, SlotConfig, Station, StationConfig};
+pub use station::{SlotChip, SlotConfig, SlotPrinter, Station, StationConfig};
 pub use surroundings::Surroundings;
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.

@@ -28,7 +28,7 @@ use crate::event::{Happening, Spent};
 use crate::journal::{Journal, OpenRun};
 use crate::key_change;
 use crate::readers::{CardWatch, ReaderService};
-use crate::slot::{OTHERS_WAIT, Slot};
+use crate::slot::{Making, OTHERS_WAIT, Slot};
 use crate::station::SlotConfig;
 
 /// How the line is called that says that a document was gone on with.
@@ -67,6 +67,9 @@ pub(crate) fn sort(
                 Some("it was begun by an earlier version".to_owned())
             }
             Some(_) if is_taken => Some("another document is in work at its slot".to_owned()),
+            Some(slot) if slot.printer.is_some() => {
+                Some("its card was inside the printer, and is rejected".to_owned())
+            }
             Some(slot) => lies_there(readers, catalogue, slot, &lines).err(),
         };
         match why_not {
@@ -238,7 +241,10 @@ impl Slot {
                 };
                 let written = self.journal().notebook(run.lease).write(&entry);
                 written.map_err(|reason| StationError::Notebook { reason })?;
-                (self.make(actor, &lease, Some(&lines)), false)
+                (
+                    self.make(actor, &lease, Making::Behind(&lines)).map(drop),
+                    false,
+                )
             }
         };
         self.leave(readers, (reader, insertion), done, serves_again)
@@ -262,6 +268,7 @@ impl Slot {
             chips: Vec::new(),
             // No other one: it would be leased for a blank that has this one on it.
             among: vec![run.document.unwrap_or(Uuid::nil())],
+            printer: None,
         };
         loop {
             if stop() {

@@ -1,15 +1,16 @@
 //! One slot: a thread with a PC/SC context of its own, so that a reader that hangs stops
 //! nothing else.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{Actor, ApiError, BlankEnd, JournalLine, Lease, LeaseRequest, cause_of};
+use api::{Actor, ApiError, BlankEnd, JournalLine, Lease, LeaseRequest, PrintsWith, cause_of};
 use card::{Channel, Limits};
 use perso::Inspector;
-use profile::Plan;
+use print::Scanner;
+use profile::{ChipProfile, Plan};
 use reader::{
     CapabilityCache, CapabilityKey, Insertion, LOOKING, ProbeError, ProbePlan, ReaderError,
 };
@@ -20,9 +21,11 @@ use crate::blank::BlankRun;
 use crate::catalogue::Catalogue;
 use crate::error::{StationError, chain};
 use crate::event::{Event, Happening};
+use crate::faces::FaceShelf;
 use crate::journal::{Ending, Journal, OpenRun};
 use crate::order::Order;
 use crate::outbox;
+use crate::press::Press;
 use crate::readers::{CardWatch, HeldCard};
 use crate::station::{Shared, SlotConfig};
 
@@ -33,9 +36,29 @@ pub(crate) const OTHERS_WAIT: Duration = Duration::from_secs(3);
 /// How long a slot with a blank and no work waits before it asks again.
 const WORK_WAIT: Duration = Duration::from_millis(500);
 
+/// How a document is made.
+pub(crate) enum Making<'a> {
+    /// Of a blank that a person put into the readers.
+    Anew,
+    /// Behind what an earlier run wrote down, which was cut off.
+    Behind(&'a [JournalLine]),
+    /// Of a blank inside the printer.
+    Inside(&'a mut Press, &'a dyn CardWatch),
+}
+
 /// One slot of the station.
 pub(crate) struct Slot {
     pub(crate) config: SlotConfig,
+    /// What its printer prints, where it has one.
+    pub(crate) faces: Option<FaceShelf>,
+    /// Its printer, while that is cleared.
+    pub(crate) press: Cell<Option<Press>>,
+    /// How many of its printer's blanks came to nothing, one after another.
+    pub(crate) failures: Cell<u32>,
+    /// Its scanner, where it has one.
+    pub(crate) scanner: Cell<Option<Scanner>>,
+    /// What is printed on the blank that lies here, where it was read.
+    pub(crate) scanned: RefCell<Option<String>>,
     pub(crate) order: Arc<Order>,
     /// The document that was in work here when the station stopped, until it is decided what becomes
     /// of it.
@@ -134,9 +157,15 @@ impl Slot {
             }
             return Err(error);
         }
-        if let Some(run) = self.interrupted.take() {
+        if self.config.printer.is_none()
+            && let Some(run) = self.interrupted.take()
+        {
             return self.go_on(readers, &actor, run);
         }
+        if let Some(printer) = &self.config.printer {
+            return self.print_round(readers, &actor, printer);
+        }
+        self.arm_scanner()?;
         self.tell(Happening::WaitingForCard);
         // The chips of one blank come and go together: the first one's reader tells.
         let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
@@ -154,14 +183,16 @@ impl Slot {
             let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
             gone.map(|gone| !gone)
         };
-        let done = match self.lease(&actor, &stop, &here) {
+        let leased = (self.scan().and_then(|()| self.serials()))
+            .and_then(|chips| self.lease(&actor, &stop, &here, chips));
+        let done = match leased {
             Ok(None) => return Ok(()),
-            Ok(Some(lease)) => self.make(&actor, &lease, None),
+            Ok(Some(lease)) => self.make(&actor, &lease, Making::Anew).map(drop),
             // It is about this blank, which lies there until somebody takes it out.
             Err(StationError::Centre(
                 error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
             )) => Err(error.into()),
-            Err(error @ StationError::Unread { .. }) => Err(error),
+            Err(error @ (StationError::Unread { .. } | StationError::Scan(_))) => Err(error),
             Err(error) => return Err(error),
         };
         self.leave(readers, (reader, insertion), done, false)
@@ -186,24 +217,23 @@ impl Slot {
         Ok(())
     }
 
-    /// Makes the document of a lease, and reports it; `lines` is what an earlier run wrote down, which
-    /// was cut off.
+    /// Makes the document of a lease, and reports it. Returns why it came to nothing, where it did.
     pub(crate) fn make(
         &self,
         actor: &Actor,
         lease: &Lease,
-        lines: Option<&[JournalLine]>,
-    ) -> Result<(), StationError> {
+        how: Making<'_>,
+    ) -> Result<Option<String>, StationError> {
         // What is done for this document, here and at the centre, is one trace.
         let slot = &*self.config.name;
         let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
         let _in_hand = self.shared.shift.take_in_hand(slot, &actor.person);
         issuance.in_scope(|| {
-            self.personalize(actor, lease, lines)?;
+            let failure = self.personalize(actor, lease, how)?;
             match self.send_reports(actor) {
                 // It is in the outbox, and goes before anything else is begun.
-                Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(()),
-                sent => sent,
+                Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(failure),
+                sent => sent.map(|()| failure),
             }
         })
     }
@@ -233,31 +263,49 @@ impl Slot {
         Ok(())
     }
 
-    /// Waits for a lease as long as the blank is there.
-    fn lease(
+    /// Returns whether a document that can be made here is leased for the blank that lies here.
+    pub(crate) fn follows_blank(&self) -> Result<bool, StationError> {
+        let article = self.config.article.as_deref();
+        self.catalogue.follows_blank(&self.products(), article)
+    }
+
+    /// Returns the chip profiles of the blanks that are loaded.
+    pub(crate) fn products(&self) -> Vec<String> {
+        let chips = self.config.chips.iter();
+        chips.map(|chip| chip.product.clone()).collect()
+    }
+
+    /// Returns the serial numbers of the chips that lie here, where a document is leased for them.
+    fn serials(&self) -> Result<Vec<String>, StationError> {
+        match self.follows_blank()? {
+            true => self.read_serials(),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits for a lease as long as the blank is there; `chips` are the serial numbers of its chips,
+    /// where it is leased for them.
+    pub(crate) fn lease(
         &self,
         actor: &Actor,
         stop: &dyn Fn() -> bool,
         here: &dyn Fn() -> Result<bool, ReaderError>,
+        chips: Vec<String>,
     ) -> Result<Option<Lease>, StationError> {
-        let chips = self.config.chips.iter();
-        let products: Vec<_> = chips.map(|chip| chip.product.clone()).collect();
-        let article = self.config.article.clone();
-        let chips = match self
-            .catalogue
-            .follows_blank(&products, article.as_deref())?
-        {
-            true => self.read_serials()?,
-            false => Vec::new(),
-        };
+        let printer = self.config.printer.as_ref().zip(self.faces.as_ref());
+        let printer = printer.map(|(printer, faces)| PrintsWith {
+            profile: printer.profile.clone(),
+            documents: faces.names(),
+        });
         let request = LeaseRequest {
             environment: self.shared.environment,
             slot: self.config.name.clone(),
-            products,
-            article,
+            products: self.products(),
+            article: self.config.article.clone(),
             office: self.shared.office.clone(),
             chips,
             among: Vec::new(),
+            printer,
         };
         while !stop() && here()? {
             let request = LeaseRequest {
@@ -290,31 +338,37 @@ impl Slot {
 
     /// Reads the serial number of every chip of the blank. Nothing else is done to them.
     fn read_serials(&self) -> Result<Vec<String>, StationError> {
-        let mut serials = Vec::new();
-        for place in &self.config.chips {
-            let unread = |reason: String| StationError::Unread {
-                reader: place.reader.clone(),
-                reason,
-            };
+        let places = self.config.chips.iter();
+        let seen = places.map(|place| {
             let chip = self.catalogue.chip(&place.product)?;
-            let held = self.shared.readers.open(&place.reader, LOOKING);
-            let mut held = held.map_err(|error| unread(chain(&error)))?;
-            let identity = Inspector::new(&chip, &mut held.channel).identify();
-            let identity = identity.map_err(|error| unread(chain(&error)))?;
-            let serial = identity.serial.filter(|_| identity.differences.is_empty());
-            serials.push(serial.ok_or_else(|| {
-                unread(format!("it is no \"{}\" with a serial number", chip.name))
-            })?);
-        }
-        Ok(serials)
+            self.see(&chip).map(|(serial, _)| serial)
+        });
+        seen.collect()
+    }
+
+    /// Asks a chip who it is: its serial number, and its operating system where it says that. Nothing
+    /// else is done to it.
+    pub(crate) fn see(&self, chip: &ChipProfile) -> Result<(String, Option<String>), StationError> {
+        let place = self.place_of(&chip.name)?;
+        let unread = |reason: String| StationError::Unread {
+            reader: place.reader.clone(),
+            reason,
+        };
+        let held = self.shared.readers.open(&place.reader, LOOKING);
+        let mut held = held.map_err(|error| unread(chain(&error)))?;
+        let identity = Inspector::new(chip, &mut held.channel).identify();
+        let identity = identity.map_err(|error| unread(chain(&error)))?;
+        let serial = identity.serial.filter(|_| identity.differences.is_empty());
+        let what = || unread(format!("it is no \"{}\" with a serial number", chip.name));
+        Ok((serial.ok_or_else(what)?, identity.os))
     }
 
     fn personalize(
         &self,
         actor: &Actor,
         lease: &Lease,
-        lines: Option<&[JournalLine]>,
-    ) -> Result<(), StationError> {
+        how: Making<'_>,
+    ) -> Result<Option<String>, StationError> {
         self.order.take_up();
         let number = lease.record.number.to_string();
         self.tell(Happening::Started {
@@ -325,14 +379,22 @@ impl Slot {
         let (document, named) = (lease.identity, lease.record.number);
         let slot = &self.config.name;
         let is_new = self.journal().begin(lease.id, document, named, slot)?;
-        if !is_new && lines.is_none() {
-            return self.journal().settle(lease.id, None).map(drop);
+        if !is_new && !matches!(how, Making::Behind(_)) {
+            self.journal().settle(lease.id, None)?;
+            return Ok(None);
         }
         let started = Instant::now();
         let mut done = BlankRun::default();
-        let failure = self.attempt(actor, lease, lines, &mut done).err();
+        let attempted = match how {
+            Making::Anew => self.attempt(actor, lease, None, &mut done),
+            Making::Behind(lines) => self.attempt(actor, lease, Some(lines), &mut done),
+            Making::Inside(press, readers) => {
+                self.attempt_inside(actor, lease, (press, readers), &mut done)
+            }
+        };
+        let failure = attempted.err();
         let failure = failure.map(|error| cause_of(&chain(error.as_ref())));
-        let end = match failure {
+        let end = match failure.clone() {
             None => BlankEnd::Personalized,
             Some(cause) if done.touched || self.journal().is_touched(lease.id)? => {
                 BlankEnd::Spoiled { cause }
@@ -356,7 +418,7 @@ impl Slot {
             milliseconds,
             spent: done.spent,
         });
-        Ok(())
+        Ok(failure)
     }
 
     /// Returns what chip and reader take together: measured once for every reader's model and
@@ -425,6 +487,9 @@ fn told(error: &StationError) -> Happening {
             reason: reason.clone(),
         },
         StationError::Reader(_) => Happening::OutOfService { reason },
+        StationError::Printer(error) => Happening::OutOfService {
+            reason: format!("{reason}; {}", error.remedy()),
+        },
         _ => Happening::NeedsPerson { reason },
     }
 }

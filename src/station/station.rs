@@ -1,6 +1,6 @@
 //! The station as a whole: starts and stops its slots.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use api::{Actor, Centre, LeaseId};
+use api::{Actor, Centre, LeaseId, ProfilePin};
 use document::{Environment, OfficeCode};
+use print::{LinkAddress, PrinterPlace, Roster, Scanner, ScannerSettings};
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use crate::bridge::Patience;
 use crate::catalogue::Catalogue;
 use crate::error::StationError;
 use crate::event::Event;
+use crate::faces::FaceShelf;
 use crate::journal::{EndedBlank, Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
@@ -58,6 +60,19 @@ pub struct SlotConfig {
     pub article: Option<String>,
     /// Where each chip of the blanks that are loaded is reached.
     pub chips: Vec<SlotChip>,
+    /// What feeds the blanks and prints their faces; none where people put blanks into the readers.
+    pub printer: Option<SlotPrinter>,
+    /// What reads the serial number that is printed on each blank, where anything does.
+    pub scanner: Option<LinkAddress>,
+}
+
+/// The card printer of a slot, whose chip stations the slot's readers stand at.
+#[derive(Clone, Debug)]
+pub struct SlotPrinter {
+    /// Its profile.
+    pub profile: ProfilePin,
+    /// Where it is.
+    pub place: Arc<dyn PrinterPlace>,
 }
 
 /// Where a slot reaches one chip of a blank.
@@ -87,6 +102,8 @@ pub(crate) struct Shared {
     /// Which attempts were made at which chips, beside the journal.
     pub(crate) attempts: PathBuf,
     pub(crate) outbox: Mutex<()>,
+    /// The printers of all slots: no machine at two of them.
+    pub(crate) roster: Mutex<Roster>,
     pub(crate) wake: (Mutex<()>, Condvar),
 }
 
@@ -106,7 +123,8 @@ impl Station {
     /// others.
     ///
     /// # Errors
-    /// [`StationError::Journal`] when there is no safe memory; [`StationError::Thread`].
+    /// [`StationError::Journal`] when there is no safe memory; [`StationError::Thread`]; for a slot with a
+    /// printer [`StationError::Profile`], [`StationError::NoLayout`], [`StationError::Layout`].
     pub fn start(
         config: StationConfig,
         centre: Arc<dyn Centre>,
@@ -158,6 +176,7 @@ impl Station {
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
             outbox: Mutex::new(()),
+            roster: Mutex::default(),
             wake: (Mutex::new(()), Condvar::new()),
         });
         let mut station = Self {
@@ -172,8 +191,19 @@ impl Station {
             let name = config_of_slot.name.clone();
             let order = Arc::<Order>::default();
             station.orders.insert(name.clone(), order.clone());
+            let printer = config_of_slot.printer.as_ref();
+            let faces = printer
+                .map(|printer| FaceShelf::of(&config.catalogue, printer.place.capabilities()))
+                .transpose()?;
+            let scanner = config_of_slot.scanner.clone();
+            let scanner = scanner.map(|at| Scanner::new(at, ScannerSettings::default()));
             let slot = Slot {
                 config: config_of_slot,
+                faces,
+                press: Cell::default(),
+                failures: Cell::default(),
+                scanner: Cell::new(scanner),
+                scanned: RefCell::default(),
                 order,
                 interrupted: Cell::new(to_go_on.remove(&name)),
                 said: Cell::default(),

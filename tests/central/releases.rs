@@ -72,6 +72,7 @@ impl Bench {
                 let (name, text) = texts.find(|(known, _)| *known == name).unwrap();
                 Released::certificate(name, text).unwrap()
             }
+            ProfileKind::Printer => Released::printer(name, &[0; 32]).unwrap(),
         }
     }
 

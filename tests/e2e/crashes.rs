@@ -222,6 +222,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        printer: None,
     };
     let (mut sequence, mut blank) = (0, 0);
     while !work.is_over.load(Ordering::Relaxed) && blank < BLANKS {
@@ -236,6 +237,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
                 lease: lease.id,
                 chip: chip(at, blank),
                 beside: Vec::new(),
+                printed: None,
             };
             blank += 1;
             insist!(work, remote.claim(&actor, &claim));

@@ -38,6 +38,7 @@ mod people;
 mod pins;
 #[path = "../postgres/server.rs"]
 mod postgres;
+mod printed;
 mod production;
 mod registers;
 mod release;

@@ -21,9 +21,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) const REFERENCES: [&str; 2] = ["APP-STATION-1", "APP-STATION-2"];
 
 /// The station's own interface, by curl, with a token where there is one.
-struct Desk {
-    address: String,
-    token: String,
+pub(crate) struct Desk {
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 impl Desk {
@@ -51,14 +51,14 @@ impl Desk {
     }
 
     /// Signs somebody in; returns the session's token.
-    fn sign_in(&self, account: &str) -> String {
+    pub(crate) fn sign_in(&self, account: &str) -> String {
         let shown = json!({ "account": account, "password": PASSWORD }).to_string();
         let (status, inside) = self.ask("POST", "/v1/sign-ins", &["--json", &shown]);
         assert_eq!((status, &inside["state"]), (200, &json!("signed-in")));
         inside["token"].as_str().unwrap().to_owned()
     }
 
-    fn done(&self, method: &str, path: &str) {
+    pub(crate) fn done(&self, method: &str, path: &str) {
         let (status, body) = self.ask(method, path, &[]);
         assert_eq!(status, 204, "{method} {path}: {body}");
     }
@@ -70,7 +70,12 @@ impl Desk {
     }
 
     /// Follows the stream until the slot is in one of these states; returns it.
-    fn slot(&self, states: &[&str]) -> Value {
+    pub(crate) fn slot(&self, states: &[&str]) -> Value {
+        self.slot_when(|slot| states.iter().any(|state| slot["state"] == *state))
+    }
+
+    /// Follows the stream until the slot is as it is waited for; returns it.
+    pub(crate) fn slot_when(&self, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (host, token) = (&self.address, &self.token);
@@ -86,12 +91,12 @@ impl Desk {
             };
             let overview: Value = serde_json::from_str(data).unwrap();
             let slot = overview["slots"][0].clone();
-            if states.iter().any(|state| slot["state"] == *state) {
+            if is_so(&slot) {
                 return slot;
             }
-            assert!(begun.elapsed() < PATIENCE, "{states:?}: {slot}");
+            assert!(begun.elapsed() < PATIENCE, "{slot}");
         }
-        panic!("the stream ended before {states:?}");
+        panic!("the stream ended before that");
     }
 }
 
@@ -166,7 +171,7 @@ pub(crate) fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
 }
 
 /// Gives an account a password.
-fn enrol(demo: &Demo, served: &Served, account: &str) {
+pub(crate) fn enrol(demo: &Demo, served: &Served, account: &str) {
     let issued = told(&mut demo.central(&["user", "code", account, "--json"]));
     let body = json!({ "account": account, "code": issued["code"], "password": PASSWORD });
     let options = ["--json".to_owned(), body.to_string()];

@@ -84,6 +84,8 @@ pub(crate) const CANARY: [u8; 16] =
 /// A finished run of the demo.
 pub(crate) struct Demo {
     _folder: tempfile::TempDir,
+    /// The profiles that are laid over the shipped ones when it is asked anything.
+    profiles: PathBuf,
     /// What it wrote.
     pub(crate) data: PathBuf,
     /// What it printed.
@@ -91,6 +93,13 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
+    /// Runs the demo with these profiles over the shipped ones, and these options.
+    pub(crate) fn with_profiles(profiles: PathBuf, options: &[&str]) -> Self {
+        let over = ["--profiles", profiles.to_str().unwrap()];
+        let ran = Self::run(&[&over, options].concat());
+        Self { profiles, ..ran }
+    }
+
     /// Runs the demo with these options besides.
     pub(crate) fn run(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -104,6 +113,7 @@ impl Demo {
         );
         Self {
             _folder: folder,
+            profiles: project("tests/profiles"),
             data,
             report,
         }
@@ -113,16 +123,17 @@ impl Demo {
     pub(crate) fn at(data: PathBuf) -> Self {
         Self {
             _folder: tempfile::tempdir().unwrap(),
+            profiles: project("tests/profiles"),
             data,
             report: Value::Null,
         }
     }
 
-    /// The program, on this installation with the profiles for judges.
+    /// The program, on this installation with its profiles: those for judges, unless it has others.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = zimogs();
         command.args(arguments);
-        command.arg("--profiles").arg(project("tests/profiles"));
+        command.arg("--profiles").arg(&self.profiles);
         command
     }
 

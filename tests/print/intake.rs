@@ -1,6 +1,5 @@
 //! Scanner and feeder on pty pairs: one end is the device, the other the program's.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -34,81 +33,8 @@ fn scanner() -> (TTYPort, Scanner, File) {
     (device, scanner, held)
 }
 
-/// Books of a few blanks.
-#[derive(Default)]
-struct Books {
-    blanks: BTreeMap<&'static str, BlankStanding>,
-    away: bool,
-}
-
-impl BlankBook for Books {
-    fn standing(
-        &mut self,
-        serial: &BlankSerial,
-    ) -> Result<BlankStanding, Box<dyn Error + Send + Sync>> {
-        if self.away {
-            return Err("the centre is away".into());
-        }
-        let found = self.blanks.get(serial.as_str()).cloned();
-        Ok(found.unwrap_or(BlankStanding::Unknown))
-    }
-}
-
-fn books() -> Books {
-    let in_stock = BlankStanding::InStock {
-        chips: vec!["409078610A0B".into(), "4790D321E9970D08".into()],
-    };
-    let spoiled = BlankStanding::Elsewhere {
-        account: "spoiled".into(),
-    };
-    Books {
-        blanks: [("LV-0001", in_stock), ("LV-0002", spoiled)].into(),
-        away: false,
-    }
-}
-
+/// How long is waited for what comes.
 const SOON: Duration = Duration::from_secs(20);
-
-#[test]
-fn a_blank_is_written_only_when_label_stock_and_chips_agree() {
-    let (mut device, mut scanner, _held) = scanner();
-    let mut books = books();
-    scanner.arm().unwrap();
-    device.write_all(b"LV-0001\r\n").unwrap();
-    let blank = admit(&mut scanner, &mut books, SOON).unwrap();
-    assert_eq!(blank.serial().as_str(), "LV-0001");
-    let chips = ["4790d321e9970d08", "409078610A0B"].map(str::to_owned);
-    assert_eq!(blank.confirm(&chips).unwrap().serial().as_str(), "LV-0001");
-
-    // One chip is of another blank; one is missing; one more.
-    for chips in [
-        &["4790D321E9970D08", "409078610A0C"][..],
-        &["409078610A0B"],
-        &["4790D321E9970D08", "409078610A0B", "409078610A0B"],
-        &[],
-    ] {
-        scanner.arm().unwrap();
-        device.write_all(b"LV-0001\r\n").unwrap();
-        let blank = admit(&mut scanner, &mut books, SOON).unwrap();
-        let chips: Vec<String> = chips.iter().map(|chip| (*chip).to_owned()).collect();
-        let error = blank.confirm(&chips).unwrap_err();
-        assert!(matches!(error, AdmissionError::Chips { .. }), "{error}");
-    }
-    for (code, reason) in [
-        ("LV-0002\r", "not in stock here, but spoiled"),
-        ("LV-0003\r", "in no book"),
-    ] {
-        scanner.arm().unwrap();
-        device.write_all(code.as_bytes()).unwrap();
-        let error = admit(&mut scanner, &mut books, SOON).unwrap_err();
-        assert!(error.to_string().contains(reason), "{error}");
-    }
-    books.away = true;
-    scanner.arm().unwrap();
-    device.write_all(b"LV-0001\r").unwrap();
-    let error = admit(&mut scanner, &mut books, SOON).unwrap_err();
-    assert!(matches!(error, AdmissionError::Book { .. }), "{error}");
-}
 
 #[test]
 fn what_was_scanned_before_is_of_another_blank() {

@@ -58,6 +58,8 @@ fn a_station_without_centre_and_readers_says_so_and_lets_nobody_in() {
             product: "none".into(),
             reader: "no such reader".into(),
         }],
+        printer: None,
+        scanner: None,
     };
     let config = StationConfig {
         environment: Environment::Test,

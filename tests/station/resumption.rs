@@ -51,6 +51,8 @@ fn slot(name: &str) -> SlotConfig {
             product: PRODUCT.into(),
             reader: name.into(),
         }],
+        printer: None,
+        scanner: None,
     }
 }
 

@@ -186,6 +186,7 @@ fn lease() -> Lease {
         chips: chips.into(),
         document: pin("id-card", document.digest),
         subjects: BTreeMap::new(),
+        pictures: None,
         expires: jiff::Timestamp::MAX,
     }
 }
@@ -215,6 +216,8 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
                     reader: reader.into(),
                 })
                 .collect(),
+            printer: None,
+            scanner: None,
         }],
         catalogue: Catalogue::new(chips, documents),
     };

@@ -293,6 +293,8 @@ impl Floor {
                 product: PRODUCT.into(),
                 reader: feeder::reader(at),
             }],
+            printer: None,
+            scanner: None,
         };
         let config = StationConfig {
             environment: Environment::Test,

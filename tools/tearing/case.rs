@@ -146,6 +146,8 @@ pub(crate) fn config(
             name: "slot 1".into(),
             article: None,
             chips: chips.collect(),
+            printer: None,
+            scanner: None,
         }],
         catalogue: Catalogue::new(recipe.chip_shelf()?, recipe.document_shelf()?),
     })

@@ -358,6 +358,7 @@ fn lease(
             digest: document.digest,
         },
         subjects,
+        pictures: None,
         expires: Timestamp::now() + TERM,
     })
 }

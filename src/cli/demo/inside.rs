@@ -342,6 +342,8 @@ fn slots_of(stocks: &[Stock], readers: &[String]) -> Vec<DemoSlot> {
                     name: format!("slot {}", slots.len() + 1),
                     article: sort.article.clone(),
                     chips: chips.collect(),
+                    printer: None,
+                    scanner: None,
                 },
                 stock,
                 first_reader,

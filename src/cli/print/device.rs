@@ -1,12 +1,14 @@
 //! The printer that a command line names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use print::{
-    EscPrinter, EscProfile, FolderPrinter, IppPrinter, LinkAddress, PageError, PagePrinter,
-    Printer, PrinterError, PrinterProfile, ZplPrinter,
+    EscPlace, FolderPrinter, IppPrinter, LinkAddress, PageError, PagePrinter, Printer,
+    PrinterError, PrinterPlace, PrinterProfile, ZplPrinter,
 };
+use profile::Shelf;
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::{files, shipped};
@@ -43,24 +45,17 @@ pub(crate) enum Opened {
 impl Device {
     /// Reads its profile.
     pub(crate) fn profile(&self) -> Result<PrinterProfile, Failure> {
-        let shelf = shipped::printers(self.profiles.as_deref())?;
-        let Some(text) = shelf.get(&self.printer) else {
-            let known: Vec<&str> = shelf.keys().map(String::as_str).collect();
-            let fault = format!("no printer profile is named \"{}\"", self.printer);
-            return Err(Failure::new(Kind::Usage, fault)
-                .with_hint(format!("known are {}", known.join(", "))));
-        };
-        PrinterProfile::parse(text).map_err(|error| {
-            let fault = Failure::of(Kind::Usage, &error);
-            let text = format!("printers/{}.toml: {}", self.printer, fault.message());
-            Failure::new(Kind::Usage, text)
-        })
+        let shelf = shipped::profiles(self.profiles.as_deref())?.printers;
+        profile(&shelf, &self.printer)
     }
 
     /// Connects to it. Nothing moves.
     pub(crate) fn open(&self, profile: PrinterProfile) -> Result<Opened, Failure> {
         Ok(match profile {
-            PrinterProfile::Esc(profile) => Opened::Cards(self.cards(*profile)?),
+            profile @ PrinterProfile::Esc(_) => {
+                let place = place(profile, &self.at, self.serial_number.clone())?;
+                Opened::Cards(place.connect().map_err(|error| card(&error))?)
+            }
             PrinterProfile::Ipp(profile) => {
                 let address = self.at.parse().or_fail(Kind::Usage)?;
                 let trusted: Result<Vec<_>, _> =
@@ -90,12 +85,42 @@ impl Device {
             }
         })
     }
+}
 
-    fn cards(&self, profile: EscProfile) -> Result<Box<dyn Printer>, Failure> {
-        let address: LinkAddress = self.at.parse().or_fail(Kind::Usage)?;
-        let serial = self.serial_number.as_deref();
-        let printer = EscPrinter::connect(profile, address, serial);
-        Ok(Box::new(printer.map_err(|error| card(&error))?))
+/// Reads the printer profile of a name.
+pub(crate) fn profile(printers: &Shelf, name: &str) -> Result<PrinterProfile, Failure> {
+    let Some(text) = printers.text(name) else {
+        let known: Vec<&str> = printers.names().collect();
+        let fault = format!("no printer profile is named \"{name}\"");
+        return Err(
+            Failure::new(Kind::Usage, fault).with_hint(format!("known are {}", known.join(", ")))
+        );
+    };
+    PrinterProfile::parse(text).map_err(|error| {
+        let fault = Failure::of(Kind::Usage, &error);
+        let text = format!("printers/{name}.toml: {}", fault.message());
+        Failure::new(Kind::Usage, text)
+    })
+}
+
+/// Returns where a printer of cards stands; `serial` is the serial number that it must have.
+pub(crate) fn place(
+    profile: PrinterProfile,
+    at: &str,
+    serial: Option<String>,
+) -> Result<Arc<dyn PrinterPlace>, Failure> {
+    match profile {
+        PrinterProfile::Esc(profile) => {
+            let address: LinkAddress = at.parse().or_fail(Kind::Usage)?;
+            Ok(Arc::new(EscPlace::new(*profile, address, serial)))
+        }
+        other => {
+            let fault = format!(
+                "a printer of the protocol {} prints no cards",
+                other.protocol()
+            );
+            Err(Failure::new(Kind::Usage, fault))
+        }
     }
 }
 

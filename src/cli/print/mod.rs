@@ -1,6 +1,6 @@
 //! `zimogs print`: what is printed on documents, and the printers that do it.
 
-mod device;
+pub(crate) mod device;
 mod preview;
 mod status;
 mod test;

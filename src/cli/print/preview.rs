@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser as _;
-use document::mrz::Conventions;
 use document::{
     Application, DocumentNumber, Environment, Kind as DocumentKind, MAX_APPLICATION_BYTES, Mrz,
     Record, Validity,
@@ -102,7 +101,7 @@ pub(crate) fn run(options: &Preview) -> Result<ExitCode, Failure> {
     let shelf = shipped::profiles(options.profiles.as_deref())?.documents;
     let profile = profile_of(&shelf, kind)?;
     let record = record(&application, kind, options.number, day)?;
-    let zone = zone(&profile, &record)?;
+    let zone = profile.zone(&record).or_fail(Kind::Failed)?;
     let mrz = zone.iter().flat_map(Mrz::lines).map(str::to_owned);
     let is_test = Environment::Test.owns(options.number.prefix());
     let mut rendered = Rendered {
@@ -228,19 +227,6 @@ fn record(
         certificates: application.carries_certificates(day),
         prepared: BTreeMap::new(),
     })
-}
-
-/// Returns the zone of a kind that has one: where it has a travel chip, the one that DG1 gets.
-fn zone(profile: &DocumentProfile, record: &Record) -> Result<Option<Mrz>, Failure> {
-    let mut travel = profile.chips.iter().filter_map(|chip| chip.lds.as_ref());
-    if let Some(lds) = travel.next() {
-        return lds.zone(record).map(Some).or_fail(Kind::Failed);
-    }
-    let conventions = Conventions::of(record.kind);
-    conventions
-        .map(|conventions| Mrz::of(record, &conventions))
-        .transpose()
-        .or_fail(Kind::Failed)
 }
 
 /// Reads a layout of the shelf.

@@ -20,8 +20,8 @@ pub(crate) struct Check {
     /// Files, or names of profiles; without any all that there are.
     #[arg(value_name = "FILE|NAME")]
     profiles_named: Vec<String>,
-    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml` and `certificates/*.toml` in
-    /// it; one of the same name takes the place of the shipped one.
+    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml`, `certificates/*.toml` and
+    /// `printers/*.toml` in it; one of the same name takes the place of the shipped one.
     #[arg(long)]
     profiles: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -116,7 +116,7 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
             verdict.products(&document, chips)?;
             verdict.layouts(&document, found);
         }
-        Ok(Proved::Certificate(_)) => {}
+        Ok(Proved::Certificate(_) | Proved::Printer(_)) => {}
     }
     verdict.valid = verdict.faults.is_empty();
     Ok(verdict)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use document::{Purpose, Record};
 use pki::CertificateProfile;
+use print::PrinterProfile;
 use profile::{
     ChipProfile, Detail, DocumentProfile, ObjectKind, Place, Plan, ProfileError, ProfileKind,
     Released, Shelf,
@@ -30,6 +31,7 @@ pub(crate) enum Proved {
     Chip(Box<ChipProfile>),
     Document(Box<DocumentProfile>),
     Certificate(Box<CertificateProfile>),
+    Printer(Box<PrinterProfile>),
 }
 
 impl Found {
@@ -48,6 +50,10 @@ impl Found {
                 let profile = certificate(&self.shelf, &self.name)?;
                 Ok(Proved::Certificate(Box::new(profile)))
             }
+            ProfileKind::Printer => {
+                let profile = printer(&self.shelf, &self.name)?;
+                Ok(Proved::Printer(Box::new(profile)))
+            }
         }
     }
 
@@ -60,6 +66,7 @@ impl Found {
                 let about = Released::certificate(&self.name, self.shelf.text(&self.name)?);
                 about.ok().map(|about| *about.digest())
             }
+            Proved::Printer(_) => self.shelf.text(&self.name).map(profile::text_digest),
         }
     }
 
@@ -111,25 +118,41 @@ pub(crate) fn all(over: Option<&Path>) -> Result<Vec<Found>, Failure> {
     Ok(found)
 }
 
+/// Returns the text of a profile.
+fn text<'a>(shelf: &'a Shelf, name: &str) -> Result<&'a str, ProfileError> {
+    shelf.text(name).ok_or_else(|| ProfileError::Unknown {
+        name: name.to_owned(),
+        known: shelf.names().map(str::to_owned).collect(),
+    })
+}
+
+/// Returns what is wrong with a profile's text, with its place.
+fn invalid((name, text): (&str, &str), at: usize, fault: String, hint: &str) -> ProfileError {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let place = Place {
+        file: format!("{name}.toml"),
+        line: before.matches('\n').count() + 1,
+        column: line.chars().count() + 1,
+    };
+    let hint = hint.to_owned();
+    ProfileError::Invalid { place, fault, hint }
+}
+
+/// Proves the printer profile of this name.
+pub(crate) fn printer(shelf: &Shelf, name: &str) -> Result<PrinterProfile, ProfileError> {
+    let text = text(shelf, name)?;
+    let as_shipped = "the shipped printer profiles show what belongs there";
+    PrinterProfile::parse(text).map_err(|error| {
+        let (at, fault) = error.fault();
+        invalid((name, text), at, fault, as_shipped)
+    })
+}
+
 /// Proves the certificate profile of this name, which an authority knows by the name inside too.
 pub(crate) fn certificate(shelf: &Shelf, name: &str) -> Result<CertificateProfile, ProfileError> {
-    let Some(text) = shelf.text(name) else {
-        return Err(ProfileError::Unknown {
-            name: name.to_owned(),
-            known: shelf.names().map(str::to_owned).collect(),
-        });
-    };
-    let invalid = |at: usize, fault: String, hint: &str| {
-        let before = text.get(..at).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        let place = Place {
-            file: format!("{name}.toml"),
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-        };
-        let hint = hint.to_owned();
-        ProfileError::Invalid { place, fault, hint }
-    };
+    let text = text(shelf, name)?;
+    let invalid = |at, fault, hint: &str| invalid((name, text), at, fault, hint);
     let as_shipped = "the shipped certificate profiles show what belongs there";
     let profile = CertificateProfile::parse(text).map_err(|error| match error {
         pki::ProfileError::Syntax(error) => {
@@ -215,6 +238,9 @@ fn kind_of(path: &Path, text: &str, documents: &Shelf) -> ProfileKind {
     }
     if has(&["[validity", "[[subject"]) {
         return ProfileKind::Certificate;
+    }
+    if has(&["protocol"]) {
+        return ProfileKind::Printer;
     }
     let mut lines = text.lines().filter(|line| starts(line, "extends"));
     let parent = lines.find_map(|line| line.split('"').nth(1));

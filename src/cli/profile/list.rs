@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use pki::CertificateProfile;
+use print::PrinterProfile;
 use profile::{ChipProfile, DocumentProfile, NumberSource, ObjectKind};
 use serde::Serialize;
 
@@ -17,8 +18,8 @@ use crate::cli::profile::paint::Fault;
 /// Options of `profile list`.
 #[derive(Args)]
 pub(crate) struct List {
-    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml` and `certificates/*.toml` in
-    /// it; one of the same name takes the place of the shipped one.
+    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml`, `certificates/*.toml` and
+    /// `printers/*.toml` in it; one of the same name takes the place of the shipped one.
     #[arg(long)]
     profiles: Option<PathBuf>,
     /// One JSON value instead of a table.
@@ -39,7 +40,8 @@ struct Line {
     interface: Option<String>,
     /// Of a chip: how the issuer's channel is opened.
     channel: Option<String>,
-    /// What a chip has, which chips a document has, or which keys get such a certificate.
+    /// What a chip has, which chips a document has, which keys get such a certificate, or what a printer
+    /// speaks and prints.
     has: Vec<String>,
     /// SHA-256 over the profile and what it extends, hexadecimal: what a lease pins.
     digest: Option<String>,
@@ -106,6 +108,7 @@ impl Line {
                     Proved::Chip(chip) => line.chip(&chip),
                     Proved::Document(document) => line.document(&document),
                     Proved::Certificate(certificate) => line.certificate(&certificate),
+                    Proved::Printer(printer) => line.printer(&printer),
                 }
             }
             Err(error) => {
@@ -140,6 +143,21 @@ impl Line {
         let algorithms = certificate.algorithms();
         self.has
             .extend(algorithms.map(|algorithm| format!("{algorithm} keys")));
+    }
+
+    fn printer(&mut self, printer: &PrinterProfile) {
+        self.title = Some(printer.title().to_owned());
+        self.has.push(printer.protocol().to_owned());
+        let Some(capabilities) = printer.capabilities() else {
+            return;
+        };
+        for (side, panels) in [("front", &capabilities.front), ("back", &capabilities.back)] {
+            let names: Vec<_> = panels.iter().map(|panel| panel.name()).collect();
+            if !names.is_empty() {
+                self.has.push(format!("{side}: {}", names.join(" and ")));
+            }
+        }
+        self.has.push(format!("{} dpi", capabilities.resolution));
     }
 
     fn document(&mut self, document: &DocumentProfile) {

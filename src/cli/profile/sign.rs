@@ -7,13 +7,13 @@ use audit::CheckpointSigner;
 use clap::Args;
 use profile::{
     ChipProfile, DocumentProfile, ProfileKind, Release, ReleaseError, Released, SIGNATURES_NEEDED,
-    Shelf,
+    Shelf, text_digest,
 };
 use serde_json::json;
 
 use crate::cli::card::profiles::find;
 use crate::cli::failure::{Failure, Kind, OrFail};
-use crate::cli::profile::found::certificate;
+use crate::cli::profile::found::{certificate, printer};
 use crate::cli::profile::signing_key::{KEY_FILES, PersonKey};
 use crate::cli::{output, releases, shipped};
 
@@ -40,15 +40,15 @@ pub(crate) struct Sign {
     /// Makes a key instead, and prints the line for releasers.txt.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["out", "kind", "profiles"])]
     new_key: Option<PathBuf>,
-    /// The file of the release; by default NAME.release in releases/chips/, releases/documents/
-    /// or releases/certificates/ beside the profile's folder.
+    /// The file of the release; by default NAME.release in releases/chips/, releases/documents/,
+    /// releases/certificates/ or releases/printers/ beside the profile's folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Whether the profile is of a chip, a document or a certificate, where name and folder do not
+    /// Whether the profile is of a chip, a document, a certificate or a printer, where name and folder do not
     /// say it.
-    #[arg(long, value_name = "chip|document|certificate", value_parser = parse_kind)]
+    #[arg(long, value_name = "chip|document|certificate|printer", value_parser = parse_kind)]
     kind: Option<ProfileKind>,
-    /// A folder with chips/, documents/ and certificates/ whose profiles are laid over the shipped
+    /// A folder with chips/, documents/, certificates/ and printers/ whose profiles are laid over the shipped
     /// ones.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
@@ -150,8 +150,9 @@ impl Place {
         let shelves = shipped::profiles(over)?;
         let shelf_of = |kind| shelves.shelf(kind).clone();
         let which = |fault: String| {
-            Failure::new(Kind::Usage, fault)
-                .with_hint("say which: --kind chip, --kind document or --kind certificate")
+            Failure::new(Kind::Usage, fault).with_hint(
+                "say which: --kind chip, --kind document, --kind certificate or --kind printer",
+            )
         };
         if path.extension().is_some_and(|ending| ending == "toml") || path.is_file() {
             let folder = path.parent().unwrap_or(Path::new(""));
@@ -159,7 +160,7 @@ impl Place {
             let of_folder = ProfileKind::ALL.into_iter().find(is_of);
             let kind = kind.or(of_folder).ok_or_else(|| {
                 which(format!(
-                    "{profile} is in no folder chips, documents or certificates"
+                    "{profile} is in no folder chips, documents, certificates or printers"
                 ))
             })?;
             let (shelf, name) = find(shelf_of(kind), profile)?;
@@ -210,6 +211,10 @@ pub(crate) fn prove(kind: ProfileKind, shelf: &Shelf, name: &str) -> Result<Rele
         ProfileKind::Certificate => {
             certificate(shelf, name).or_fail(Kind::Usage)?;
             Released::certificate(name, shelf.text(name).unwrap_or_default())
+        }
+        ProfileKind::Printer => {
+            printer(shelf, name).or_fail(Kind::Usage)?;
+            Released::printer(name, &text_digest(shelf.text(name).unwrap_or_default()))
         }
     };
     about.or_fail(Kind::Usage)

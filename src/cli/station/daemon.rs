@@ -52,7 +52,7 @@ impl Daemon {
         let centre = Arc::new(centre.patient_for(PATIENCE));
         let profiles = shipped::profiles(setup.profiles().as_deref())?;
         let name = station_name(folder)?;
-        let slots = setup.slots();
+        let slots = setup.slots(&profiles.printers)?;
         let names = slots.iter().map(|slot| slot.name.clone());
         let board = Board::new(names, Timestamp::now());
         let listener = TcpListener::bind(setup.listen()).await.map_err(|error| {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use api::wire::StationSelf;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
+use print::{Scanner, ScannerSettings};
 use profile::ChipProfile;
 use reader::{ReaderState, Readers};
 use station::{CentreView, Journal, StationError, StationKey};
@@ -37,7 +38,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
     let mut findings = Findings::default();
     let setup = match Setup::read(&options.folder) {
         Ok(setup) => {
-            let slots = setup.slots().len();
+            let slots = setup.slots.len();
             findings.passed("station.toml", format!("{slots} slots"));
             Some(setup)
         }
@@ -52,6 +53,8 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
         centre(options, setup, &mut findings);
         profiles(setup, &mut findings);
         readers(setup, &mut findings);
+        printers(setup, &mut findings);
+        scanners(setup, &mut findings);
         journal(setup, &mut findings);
     }
     findings.disk(&options.folder);
@@ -162,8 +165,8 @@ fn profiles(setup: &Setup, findings: &mut Findings) {
         Ok(profiles) => profiles,
         Err(failure) => return findings.failed("profiles", Kind::Usage, failure.message(), remedy),
     };
-    let slots = setup.slots();
-    let products: BTreeSet<_> = slots
+    let products: BTreeSet<_> = setup
+        .slots
         .iter()
         .flat_map(|slot| &slot.chips)
         .map(|chip| &chip.product)
@@ -190,7 +193,7 @@ fn readers(setup: &Setup, findings: &mut Findings) {
         }
     };
     findings.passed("card service", format!("{} readers", there.len()));
-    for slot in setup.slots() {
+    for slot in &setup.slots {
         for chip in &slot.chips {
             let check = format!("slot {}", slot.name);
             match there.iter().find(|reader| reader.name == chip.reader) {
@@ -204,14 +207,89 @@ fn readers(setup: &Setup, findings: &mut Findings) {
         }
     }
     let taken: BTreeSet<_> = setup
-        .slots()
-        .into_iter()
-        .flat_map(|slot| slot.chips)
-        .map(|chip| chip.reader)
+        .slots
+        .iter()
+        .flat_map(|slot| &slot.chips)
+        .map(|chip| &chip.reader)
         .collect();
-    for reader in there.iter().filter(|reader| !taken.contains(&reader.name)) {
+    for reader in there.iter().filter(|reader| !taken.contains(&&reader.name)) {
         let found = format!("{} stands at no slot", reader.name);
         findings.warned("readers", found, "set it up in station.toml, or leave it");
+    }
+}
+
+/// Looks whether the slots' printers are there and ready. No card moves.
+fn printers(setup: &Setup, findings: &mut Findings) {
+    // What the profiles say wrong was found before.
+    let Ok(profiles) = shipped::profiles(setup.profiles().as_deref()) else {
+        return;
+    };
+    for slot in &setup.slots {
+        let Some(printer) = &slot.printer else {
+            continue;
+        };
+        let check = format!("printer of {}", slot.name);
+        let printer = match printer.find(&profiles.printers) {
+            Ok(printer) => printer,
+            Err(failure) => {
+                let remedy = "correct [slots.printer] in station.toml, or the printer's profile";
+                findings.failed(check, Kind::Usage, failure.message(), remedy);
+                continue;
+            }
+        };
+        let stations = &printer.place.capabilities().stations;
+        let interfaces = slot.chips.iter().filter_map(|chip| {
+            let chip = ChipProfile::load(&profiles.chips, &chip.product).ok()?;
+            Some(chip.interface.to_string())
+        });
+        let mut missing = interfaces
+            .filter(|interface| !stations.iter().any(|station| station.name() == interface));
+        if let Some(interface) = missing.next() {
+            let found = format!("it has no {interface} station, and the slot has such a chip");
+            let remedy = "name a printer with such a station, or its profile's \"stations\"";
+            findings.failed(check, Kind::Usage, found, remedy);
+            continue;
+        }
+        let asked = printer.place.connect().and_then(|mut printer| {
+            let identity = printer.identity()?;
+            Ok((identity, printer.status()?))
+        });
+        match asked {
+            Ok((identity, status)) => {
+                let found = format!("{} {}", identity.model, identity.serial);
+                let said: Vec<_> = status.conditions.iter().map(|said| said.name()).collect();
+                match status.is_ready() {
+                    true => findings.passed(check, found),
+                    false => {
+                        let found = format!("{found}: {}", said.join(", "));
+                        findings.failed(check, Kind::Device, found, "look at the printer's panel");
+                    }
+                }
+            }
+            Err(error) => {
+                let remedy = format!("{}; a station that runs has it to itself", error.remedy());
+                findings.failed(check, Kind::Device, error.to_string(), &remedy);
+            }
+        }
+    }
+}
+
+/// Looks whether the slots' scanners can be listened to.
+fn scanners(setup: &Setup, findings: &mut Findings) {
+    for slot in &setup.slots {
+        let check = format!("scanner of {}", slot.name);
+        let remedy = "look at its cable, and at scanner in station.toml: serial:/dev/…";
+        match slot.scanner() {
+            Ok(None) => {}
+            Ok(Some(at)) => {
+                let found = at.to_string();
+                match Scanner::new(at, ScannerSettings::default()).arm() {
+                    Ok(()) => findings.passed(check, found),
+                    Err(error) => findings.failed(check, Kind::Device, error.to_string(), remedy),
+                }
+            }
+            Err(failure) => findings.failed(check, Kind::Usage, failure.message(), remedy),
+        }
     }
 }
 

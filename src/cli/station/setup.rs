@@ -5,12 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::ProfilePin;
 use document::{Environment, OfficeCode};
+use print::LinkAddress;
+use profile::{Shelf, text_digest};
 use serde::Deserialize;
-use station::{SlotChip, SlotConfig};
+use station::{SlotChip, SlotConfig, SlotPrinter};
 
-use crate::cli::failure::{Failure, Kind};
+use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
+use crate::cli::print::device;
 
 /// Where the station's own interface is unless station.toml says otherwise.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8447);
@@ -43,22 +47,63 @@ pub(crate) struct Setup {
     parking_minutes: Option<u64>,
     /// The slots.
     #[serde(default)]
-    slots: Vec<Slot>,
+    pub(crate) slots: Vec<Slot>,
 }
 
+/// A slot.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Slot {
-    name: String,
+pub(crate) struct Slot {
+    pub(crate) name: String,
     article: Option<String>,
-    chips: Vec<Chip>,
+    pub(crate) chips: Vec<Chip>,
+    pub(crate) printer: Option<SlotDevice>,
+    /// Where the scanner of blanks is: serial:/dev/….
+    pub(crate) scanner: Option<String>,
 }
 
+impl Slot {
+    /// Returns where its scanner is.
+    pub(crate) fn scanner(&self) -> Result<Option<LinkAddress>, Failure> {
+        let scanner = self.scanner.as_deref();
+        scanner.map(str::parse).transpose().or_fail(Kind::Usage)
+    }
+}
+
+/// Where one chip of the blanks is reached.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Chip {
-    product: String,
-    reader: String,
+pub(crate) struct Chip {
+    pub(crate) product: String,
+    pub(crate) reader: String,
+}
+
+/// The card printer of a slot.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SlotDevice {
+    /// Its profile's name.
+    profile: String,
+    /// Where it is: tcp://HOST:PORT, serial:/dev/….
+    at: String,
+    /// The serial number that it must have.
+    serial_number: Option<String>,
+}
+
+impl SlotDevice {
+    /// Finds its profile and place. Nothing is connected.
+    pub(crate) fn find(&self, printers: &Shelf) -> Result<SlotPrinter, Failure> {
+        let profile = device::profile(printers, &self.profile)?;
+        let digest = text_digest(printers.text(&self.profile).unwrap_or_default());
+        let place = device::place(profile, &self.at, self.serial_number.clone())?;
+        Ok(SlotPrinter {
+            profile: ProfilePin {
+                name: self.profile.clone(),
+                digest,
+            },
+            place,
+        })
+    }
 }
 
 impl Setup {
@@ -96,6 +141,7 @@ impl Setup {
             );
         }
         let (mut names, mut readers) = (BTreeSet::new(), BTreeSet::new());
+        let mut devices_taken = BTreeSet::new();
         for slot in &self.slots {
             if slot.name.trim().is_empty() || slot.name.len() > 64 {
                 return Err("a slot has a name of 1 to 64 bytes".to_owned());
@@ -105,6 +151,12 @@ impl Setup {
             }
             if slot.chips.is_empty() {
                 return Err(format!("slot {:?} has no chips", slot.name));
+            }
+            let devices = slot.printer.iter().map(|printer| &printer.at);
+            for device in devices.chain(&slot.scanner) {
+                if !devices_taken.insert(device) {
+                    return Err(format!("device {device:?} stands at two slots"));
+                }
             }
             for chip in &slot.chips {
                 if !readers.insert(&chip.reader) {
@@ -142,16 +194,21 @@ impl Setup {
         self.folder.join("journal.db")
     }
 
-    /// Returns the slots.
-    pub(crate) fn slots(&self) -> Vec<SlotConfig> {
+    /// Returns the slots, with the printers of these profiles.
+    pub(crate) fn slots(&self, printers: &Shelf) -> Result<Vec<SlotConfig>, Failure> {
         let chip = |chip: &Chip| SlotChip {
             product: chip.product.clone(),
             reader: chip.reader.clone(),
         };
-        let slots = self.slots.iter().map(|slot| SlotConfig {
-            name: slot.name.clone(),
-            article: slot.article.clone(),
-            chips: slot.chips.iter().map(chip).collect(),
+        let slots = self.slots.iter().map(|slot| {
+            let printer = slot.printer.as_ref();
+            Ok(SlotConfig {
+                name: slot.name.clone(),
+                article: slot.article.clone(),
+                chips: slot.chips.iter().map(chip).collect(),
+                printer: printer.map(|printer| printer.find(printers)).transpose()?,
+                scanner: slot.scanner()?,
+            })
         });
         slots.collect()
     }
@@ -183,9 +240,32 @@ mod tests {
         let setup = read(SOUND).unwrap();
         assert_eq!(setup.listen(), "127.0.0.1:8447".parse().unwrap());
         assert_eq!(setup.parking(), Duration::from_secs(480));
-        let slots = setup.slots();
+        let slots = setup.slots(&Shelf::default()).unwrap();
         assert_eq!(slots.len(), 2);
         assert_eq!(slots[0].chips[1].reader, "R 2");
+    }
+
+    #[test]
+    fn a_slot_may_have_a_printer_of_a_known_profile() {
+        let printer = |profile: &str, at: &str| {
+            let text = format!(
+                "{SOUND}\n[slots.printer]\nprofile = \"{profile}\"\nat = \"{at}\"\nserial_number = \"V1\"\n"
+            );
+            let shelf = crate::cli::shipped::profiles(None).unwrap_or_else(|_| panic!());
+            let slots = read(&text).unwrap().slots(&shelf.printers);
+            slots.map_err(|failure| failure.message().to_owned())
+        };
+        let slots = printer("esc-ymcko", "tcp://127.0.0.1:9100").unwrap();
+        let found = slots[1].printer.as_ref().unwrap();
+        assert_eq!(found.profile.name, "esc-ymcko");
+        assert_eq!(found.place.capabilities().resolution, 300);
+        let told = |profile: &str, at: &str, what: &str| {
+            let fault = printer(profile, at).err().unwrap();
+            assert!(fault.contains(what), "{fault}");
+        };
+        told("esc", "tcp://127.0.0.1:9100", "no printer profile is named");
+        told("esc-ymcko", "127.0.0.1", "tcp://HOST:PORT");
+        told("zpl-300", "tcp://127.0.0.1:9100", "prints no cards");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::panel::Bitmap;
 use super::profile::{EscProfile, Kind};
 use super::talk::Talk;
 use crate::card_printer::{
-    Act, Bin, Capabilities, CardFate, ChipStation, Condition, Consumables, FaceMismatch, Faces,
-    Identity, Printer, PrinterError, PrinterStatus, Side,
+    Act, Bin, Capabilities, CardFate, ChipStation, Condition, Consumables, Faces, Identity,
+    Printer, PrinterError, PrinterStatus, Side,
 };
 use crate::face::{Panel, Raster};
 use crate::link::LinkAddress;
@@ -148,31 +148,10 @@ impl EscPrinter {
         let encoding = self.profile.encoding();
         let mut sides = Vec::new();
         for (side, face) in faces.sides() {
-            let wrong = |because| PrinterError::Unprintable { side, because };
-            let capabilities = &self.capabilities;
-            let panels = match side {
-                Side::Front => &capabilities.front,
-                Side::Back => &capabilities.back,
-            };
-            if panels.is_empty() {
-                return Err(wrong(FaceMismatch::OneSide));
-            }
-            if face.dots != capabilities.resolution {
-                return Err(wrong(FaceMismatch::Resolution {
-                    found: face.dots,
-                    expected: capabilities.resolution,
-                }));
-            }
-            for (panel, raster) in &face.panels {
-                if !panels.contains(panel) {
-                    return Err(wrong(FaceMismatch::Panel { panel: *panel }));
-                }
-                let most = capabilities.dots;
-                if raster.width > most.0 || raster.height > most.1 {
-                    let found = (raster.width, raster.height);
-                    return Err(wrong(FaceMismatch::Size { found, most }));
-                }
-            }
+            let panels = face.panels.iter();
+            let panels = panels.map(|(panel, raster)| (*panel, (raster.width, raster.height)));
+            let judged = self.capabilities.check(side, face.dots, panels);
+            judged.map_err(|because| PrinterError::Unprintable { side, because })?;
             let of = |bitmap: Bitmap| -> Option<(Panel, &Raster)> {
                 let panel = EscProfile::panel(bitmap);
                 let mut panels = face.panels.iter();

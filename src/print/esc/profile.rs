@@ -301,7 +301,7 @@ impl EscProfile {
     }
 
     /// Returns what the printer can do.
-    pub(super) fn capabilities(&self) -> Capabilities {
+    pub(crate) fn capabilities(&self) -> Capabilities {
         let (width, height) = self.dots;
         let station = |station: &Station| match station {
             Station::Contact => ChipStation::Contact,

@@ -23,6 +23,7 @@ mod read;
 use document::Kind;
 use resvg::usvg::Tree;
 
+use super::canvas::Grid;
 use super::element::Element;
 use super::error::LayoutError;
 use super::lettering::Lettering;
@@ -91,6 +92,13 @@ impl Layout {
             "the layout \"{}\" has the zone of a {format}, which a {other} does not have",
             self.name
         ))
+    }
+
+    /// Returns how many dots it has across and down, at so many dots an inch.
+    #[must_use]
+    pub fn size(&self, dots: u16) -> (u32, u32) {
+        let grid = Grid::of(self.width, self.height, dots);
+        grid.map_or((0, 0), |grid| (grid.width, grid.height))
     }
 
     /// Returns the panels that it has, in the order in which they are printed.

@@ -132,3 +132,7 @@ impl Scanner {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/print/intake.rs"]
+mod tests;

@@ -181,6 +181,7 @@ impl Log {
                     lease,
                     chip,
                     beside,
+                    printed: None,
                 };
                 centre.claim(&actor, &request).await?;
                 Grant::Claimed

@@ -316,6 +316,7 @@ impl House {
             lease: lease.id,
             chip: chip.into(),
             beside: beside.iter().map(|&chip| chip.into()).collect(),
+            printed: None,
         };
         self.central.claim(&operator(), &request).await
     }
@@ -429,6 +430,7 @@ pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        printer: None,
     }
 }
 

@@ -43,6 +43,7 @@ mod one_purpose;
 mod paging;
 mod people;
 pub(crate) mod person;
+mod printers;
 mod production;
 mod protection;
 mod queueing;

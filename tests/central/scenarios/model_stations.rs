@@ -97,6 +97,7 @@ impl World {
             lease: self.lease_ids[at_lease],
             chip: self.chip_serial(&serial),
             beside: Vec::new(),
+            printed: None,
         };
         let central = self.central();
         let done = central.claim(&at(lease.station, who), &claim).await;

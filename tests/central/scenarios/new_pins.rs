@@ -499,6 +499,7 @@ fn under_such_a_lease_nothing_else_is_served() {
                 lease: lease.id,
                 chip: other.serial().to_string(),
                 beside: Vec::new(),
+                printed: None,
             };
             refused(central.claim(&operator(), &wrong).await, "is not of blank");
             let run = personalize(&house, &lease, other, Vec::new()).await;

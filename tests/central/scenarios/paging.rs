@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use document::life_cycle::DocumentState;
+use sqlx::Row as _;
 
-use super::house::{House, actor, with_house};
+use super::house::{House, actor, with_file_house, with_house};
 use super::races::application;
+use crate::statements::Statement;
 
 /// Enters and approves applications of these numbers.
 async fn entered(house: &House, numbers: Range<usize>) {
@@ -53,6 +55,49 @@ fn whoever_turns_the_pages_finds_what_came_meanwhile_at_the_end() {
                     .position(|(_, application)| *application == last);
                 assert_eq!(at, Some(there - 1));
             }
+        },
+    );
+}
+
+/// Statements that sort before they stop, by words that each has alone: of what one lease, document or
+/// parcel has, of what is few, or read as a whole, once.
+const SORTED: [&str; 11] = [
+    "FROM sealed_stage s WHERE s.lease = l.id",
+    "JOIN parcel_document d ON d.document = e.document",
+    "p.serial = d.parcel",
+    "JOIN quarantined_report q",
+    "FROM series ORDER BY",
+    "FROM data_key WHERE due <= $1",
+    "coalesce(due, 0)",
+    "count(b.serial) AS booked",
+    "FROM blank_movement",
+    "AS BIGINT)) OVER",
+    "event = 'spoil-blank'",
+];
+
+/// A page that is sorted out of everything costs as much as all pages, and all of them that much again
+/// for each.
+#[test]
+fn a_page_is_read_in_the_order_of_an_index() {
+    with_file_house(
+        "scenarios::paging::a_page_is_read_in_the_order_of_an_index",
+        |_| {},
+        async |house| {
+            let mut tx = house.central.read().await.unwrap();
+            let mut sorted = Vec::new();
+            for Statement(text) in inventory::iter::<Statement> {
+                let is_page = text.contains("ORDER BY") && text.contains("LIMIT");
+                if !is_page || SORTED.iter().any(|known| text.contains(known)) {
+                    continue;
+                }
+                let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+                let rows = sqlx::query(explained).fetch_all(&mut *tx).await.unwrap();
+                let mut steps = rows.iter().map(|row| row.get::<String, _>("detail"));
+                if steps.any(|step| step.contains("TEMP B-TREE")) {
+                    sorted.push(*text);
+                }
+            }
+            assert_eq!(sorted, [""; 0]);
         },
     );
 }

@@ -97,6 +97,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         lease,
         chip: "00".into(),
         beside: Vec::new(),
+        printed: None,
     };
     let sign = SignLdsRequest {
         lease,

@@ -368,6 +368,7 @@ fn new_pins_are_for_the_chip_that_has_them() {
                 lease: lease.id,
                 chip: other,
                 beside: Vec::new(),
+                printed: None,
             };
             let said = refused(central.claim(&operator(), &claim).await);
             assert!(said.contains("not for its chip"), "{said}");

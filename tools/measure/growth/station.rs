@@ -85,6 +85,7 @@ impl Station {
             office: None,
             chips: Vec::new(),
             among: Vec::new(),
+            printer: None,
         }
     }
 
@@ -209,6 +210,7 @@ impl Errand<'_> {
                     lease,
                     chip,
                     beside: Vec::new(),
+                    printed: None,
                 };
                 asked_again!(ApiError::Unavailable, centre.claim(actor, &request))?;
                 Grant::Claimed

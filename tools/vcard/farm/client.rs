@@ -129,6 +129,11 @@ impl Farm {
         &self.pcsc
     }
 
+    /// Returns the socket by which cards are put into its readers.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// Returns the readers' names in PC/SC, in order.
     pub fn readers(&self) -> &[String] {
         &self.readers

@@ -421,8 +421,9 @@ impl Machine {
             let dots = dots::decode(&panel).unwrap_or_default();
             self.pause += self.setup.pace.panel(panel.letter);
             self.panels += 1;
+            // Under the head no station reaches its chips.
+            self.withdraw();
             if let Some(inside) = &mut self.inside {
-                inside.card.place = Place::Print;
                 if let Some(sheet) = inside.sheets.get_mut(verso) {
                     sheet.print(panel.letter, dots, lines);
                 }

@@ -246,7 +246,7 @@ impl Machine {
     }
 
     /// Takes the chip from the reader: the card moves on.
-    fn withdraw(&mut self) {
+    pub(super) fn withdraw(&mut self) {
         let Some(inside) = &self.inside else { return };
         let blank = &inside.card.blank;
         let (station, chip) = match inside.card.place {

@@ -1,0 +1,202 @@
+//! A station whose slot has a printer, as an operator has it: blanks of two chips come out of its
+//! hopper, are encoded and printed in one feed, and come out finished or rejected. The printer is
+//! virtual, speaks its language over TCP, and puts the chips into the readers of a real PC/SC service.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use vcard::farm::Farm;
+use vprinter::card::{Blank, FarmReader, Place, Setup, VirtualCardPrinter};
+
+use crate::missing;
+use crate::server::{At, Served};
+use crate::station::{Desk, enrol, state_of};
+use crate::world::{Demo, Ran, json as told, project, run, zimogs};
+
+/// Applications that the printer prints, and one that it does not.
+const PERMITS: [&str; 2] = ["APP-PERMIT-1", "APP-PERMIT-2"];
+const CARD: &str = "APP-CARD";
+
+struct Scene {
+    // Ended before its files are removed.
+    printer: VirtualCardPrinter,
+    farm: Farm,
+    demo: Demo,
+    folder: tempfile::TempDir,
+}
+
+impl Scene {
+    /// An installation with blanks of two chips in stock, a printer whose stations are the two readers of a
+    /// farm, and nothing in its hopper.
+    fn set() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(program) = Farm::program_beside_current() else {
+            missing::program("the program vcard (cargo build -p vcard)");
+            return None;
+        };
+        let farm = match Farm::start(&program, &folder.path().join("farm"), 2) {
+            Err(error) if error.is_lack() => {
+                missing::program(&error.to_string());
+                return None;
+            }
+            farm => farm.unwrap(),
+        };
+        let demo = Demo::with_profiles(project("tests/printed"), &["--documents", "2"]);
+        let setup = Setup {
+            ribbon: "ymckok".into(),
+            contactless: Some(Box::new(FarmReader::new(farm.socket(), 0))),
+            contact: Some(Box::new(FarmReader::new(farm.socket(), 1))),
+            ..Setup::default()
+        };
+        let printer = VirtualCardPrinter::start(&folder.path().join("cards"), setup).unwrap();
+        Some(Self {
+            printer,
+            farm,
+            demo,
+            folder,
+        })
+    }
+
+    /// Returns the blank of this number in the demo's stock.
+    fn blank(&self, number: usize) -> Blank {
+        let chip = |place: u8| {
+            self.demo
+                .data
+                .join(format!("cards/{number:05}-{place}.json"))
+        };
+        Blank {
+            contactless: Some(chip(1)),
+            contact: Some(chip(2)),
+        }
+    }
+
+    /// Imports and approves an application like a sample.
+    fn order(&self, sample: &str, reference: &str) {
+        let sample = fs::read(project(&format!(
+            "tests/samples/applications/{sample}.json"
+        )));
+        let mut value: Value = serde_json::from_slice(&sample.unwrap()).unwrap();
+        value["reference"] = reference.into();
+        let file = self.folder.path().join(format!("{reference}.json"));
+        fs::write(&file, value.to_string()).unwrap();
+        run(&mut self.demo.central(&["import", file.to_str().unwrap()]));
+        run(&mut self.demo.central(&["approve", reference]));
+    }
+
+    /// Writes station.toml with one slot: the printer, and the readers at its stations.
+    fn set_up(&self, at: &At, centre: &str) {
+        let text = |value: &Path| json!(value).to_string();
+        let [contactless, contact] = self.farm.readers() else {
+            panic!("two readers")
+        };
+        let setup = format!(
+            "environment = \"test\"\nserver = \"https://{centre}\"\nlisten = \"127.0.0.1:0\"\n\
+             authority = {}\nprofiles = {}\n\
+             [[slots]]\nname = \"press\"\nchips = [\n\
+             {{ product = \"icao-lds\", reader = {} }},\n{{ product = \"lateid-v2\", reader = {} }}]\n\
+             [slots.printer]\nprofile = \"esc-ymckok\"\nat = {}\nserial_number = \"V000000001\"\n",
+            text(&self.demo.data.join("serve/stations.pem")),
+            text(&project("tests/printed")),
+            json!(contactless),
+            json!(contact),
+            json!(self.printer.address()),
+        );
+        fs::write(at.folder().join("station.toml"), setup).unwrap();
+    }
+
+    /// Returns how many blanks of two chips are in an account.
+    fn in_account(&self, account: &str) -> u64 {
+        let stock = told(&mut self.demo.central(&["stock", "list", "--json"]));
+        let lines = stock["accounts"].as_array().unwrap().iter();
+        let of = |line: &&Value| line["account"] == account;
+        lines
+            .filter(of)
+            .filter_map(|line| line["blanks"].as_u64())
+            .sum()
+    }
+}
+
+#[test]
+fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
+    let Some(scene) = Scene::set() else { return };
+    let (demo, printer) = (&scene.demo, &scene.printer);
+    scene.order("01-adult", CARD);
+    scene.order("26-residence-permit", PERMITS[0]);
+    let served = Served::start(demo, "127.0.0.1:0");
+    enrol(demo, &served, "operator");
+    let at = At::enrolled(demo, "riga-1");
+    scene.set_up(&at, &served.address);
+    let station = |arguments: &[&str]| {
+        let mut command = zimogs();
+        command.arg("station").args(arguments);
+        command.arg("--folder").arg(at.folder());
+        command.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
+        command
+    };
+    let sound = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
+    assert!(sound.out.contains("printer of press"), "{}", sound.out);
+
+    let daemon = Served::run(&mut station(&["serve", "--json"]));
+    let mut desk = Desk {
+        address: daemon.address.clone(),
+        token: "none".to_owned(),
+    };
+    desk.slot(&["nobody-on-shift"]);
+    // The demo's own documents took the first two.
+    printer.load([scene.blank(3)]);
+    desk.token = desk.sign_in("operator");
+    desk.done("POST", "/v1/station/shift");
+    let idle = desk.slot(&["nothing-to-do", "needs-person", "out-of-service"]);
+    assert_eq!(
+        (&idle["state"], &idle["made"], &idle["spoiled"]),
+        (&json!("nothing-to-do"), &json!(1), &json!(0)),
+        "{idle}"
+    );
+    assert_eq!(state_of(demo, PERMITS[0]), "personalized");
+    // Its faces are engraved, which this printer does not: it waits for a slot that others print for.
+    assert_eq!(state_of(demo, CARD), "queued");
+    let cards = printer.cards();
+    let [card] = &cards[..] else {
+        panic!("{cards:?}")
+    };
+    assert_eq!((card.place, &card.blank), (Place::Output, &scene.blank(3)));
+    assert_eq!((&*card.front, &*card.back), ("ymcko", "k"));
+    assert_eq!(printer.complaints(), [""; 0]);
+
+    // The hopper is empty: the document goes back untouched, and a person is called, once.
+    scene.order("26-residence-permit", PERMITS[1]);
+    let called = desk.slot(&["needs-person", "out-of-service"]);
+    let why = called["reason"].as_str().unwrap();
+    assert!(
+        why.contains("hopper is empty") && why.contains("fill the hopper"),
+        "{called}"
+    );
+    assert_eq!(
+        (&called["made"], &called["untouched"]),
+        (&json!(1), &json!(1)),
+        "{called}"
+    );
+
+    // The next blank is half printed when its card slips: it is rejected, and accounted as spoiled. The
+    // document gets another blank, which it is printed on once.
+    printer.plan("half@panel-k".parse().unwrap());
+    printer.load([scene.blank(4), scene.blank(5)]);
+    desk.done("POST", "/v1/station/slots/press/start");
+    desk.slot_when(|slot| slot["state"] == "needs-person" && slot["spoiled"] == 1);
+    desk.done("POST", "/v1/station/slots/press/start");
+    desk.slot_when(|slot| slot["state"] == "nothing-to-do" && slot["made"] == 2);
+    assert_eq!(state_of(demo, PERMITS[1]), "personalized");
+    let cards = printer.cards();
+    let [_, half, whole] = &cards[..] else {
+        panic!("{cards:?}")
+    };
+    assert_eq!((half.place, whole.place), (Place::Rejected, Place::Output));
+    assert_eq!(half.blank, scene.blank(4));
+    assert_eq!(&*whole.front, "ymcko");
+    drop(daemon);
+    assert_eq!(scene.in_account("spoiled"), 1);
+    // What was printed, by whom and on what, is in the centre's log.
+    run(&mut demo.central(&["check"]));
+    drop(served);
+}
