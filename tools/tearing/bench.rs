@@ -62,6 +62,38 @@ impl Bench {
         self.changed.notify_all();
     }
 
+    /// Stands an empty reader there.
+    pub(crate) fn stand(&self, name: &str) {
+        let reader = Reader {
+            is_plugged: true,
+            card: None,
+            insertion: 0,
+        };
+        self.state().readers.insert(name.to_owned(), reader);
+    }
+
+    /// Puts one chip into a reader.
+    pub(crate) fn insert(&self, name: &str, chip: Chip) {
+        if let Some(reader) = self.state().readers.get_mut(name) {
+            reader.card = Some(InProcess::new(chip));
+            reader.insertion += 1;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Takes one chip out of its reader, or from beside it.
+    pub(crate) fn withdraw(&self, name: &str) -> Option<Chip> {
+        let mut state = self.state();
+        let there = state
+            .readers
+            .get_mut(name)
+            .and_then(|reader| reader.card.take());
+        let beside = state.out.iter().position(|(reader, _)| reader == name);
+        let card = there.or_else(|| beside.map(|at| state.out.remove(at).1));
+        self.changed.notify_all();
+        card.map(InProcess::into_chip)
+    }
+
     /// Plugs in what was unplugged, and puts the card back that was taken out.
     pub(crate) fn put_back(&self) {
         let mut state = self.state();

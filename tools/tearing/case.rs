@@ -10,8 +10,8 @@ use central::{Central, DocumentLine};
 use document::Environment;
 use document::life_cycle::DocumentState;
 use station::{
-    Catalogue, Event, Happening, Patience, SlotChip, SlotConfig, Station, StationConfig,
-    Surroundings,
+    Catalogue, Event, Happening, Patience, SlotChip, SlotConfig, SlotPrinter, Station,
+    StationConfig, Surroundings,
 };
 use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
@@ -25,6 +25,7 @@ use crate::fault::Point;
 use crate::installation::{Installation, actor, operator};
 use crate::judge::{self, Expected, Verdict};
 use crate::network::Network;
+use crate::printer::Press;
 use crate::recipe::Recipe;
 use crate::trip::{Counts, Trip};
 use crate::world::{World, reader, temporary};
@@ -114,6 +115,8 @@ struct Scene<'a> {
     central: Central,
     outside: Arc<Outside>,
     bench: Arc<Bench>,
+    /// The slot's printer, where the recipe has one.
+    press: Option<Press>,
     journal: PathBuf,
 }
 
@@ -124,11 +127,12 @@ pub(crate) struct Life {
     pub(crate) trip: Arc<Trip>,
 }
 
-/// Returns how a station is set up whose slot has these readers.
+/// Returns how a station is set up whose slot has these readers, and this printer.
 pub(crate) fn config(
     recipe: &Recipe,
     journal: &Path,
     readers: &[String],
+    printer: Option<SlotPrinter>,
 ) -> Result<StationConfig, Failure> {
     let chips = recipe.chips.iter().zip(readers);
     let chips = chips.map(|(chip, reader)| SlotChip {
@@ -146,7 +150,7 @@ pub(crate) fn config(
             name: "slot 1".into(),
             article: None,
             chips: chips.collect(),
-            printer: None,
+            printer,
             scanner: None,
         }],
         catalogue: Catalogue::new(recipe.chip_shelf()?, recipe.document_shelf()?),
@@ -187,7 +191,9 @@ impl Scene<'_> {
         };
         let recipe = &self.world.recipe;
         let readers: Vec<_> = (0..recipe.chips.len()).map(reader).collect();
-        let config = config(recipe, &self.journal, &readers)?;
+        let press = self.press.as_ref();
+        let printer = press.map(|press| press.of_slot(&trip)).transpose()?;
+        let config = config(recipe, &self.journal, &readers, printer)?;
         let runtime = Handle::current();
         let starting = move || Station::start_in(surroundings, config, Arc::new(network), runtime);
         let station = match tokio::task::spawn_blocking(starting).await {
@@ -203,6 +209,14 @@ impl Scene<'_> {
         }))
     }
 
+    /// Puts right what a fault left, as a person does.
+    fn serviced(&self) {
+        match &self.press {
+            Some(press) => press.service(),
+            None => self.bench.put_back(),
+        }
+    }
+
     /// Lives once, until the first blank is through or the fault is met. Returns what it passed, and
     /// how it ended.
     async fn live(&self, point: Option<Point>) -> Result<(Arc<Trip>, String), Failure> {
@@ -213,7 +227,7 @@ impl Scene<'_> {
             }
             Err(trip) => (trip, End::Killed.told()),
         };
-        self.bench.put_back();
+        self.serviced();
         Ok(lived)
     }
 }
@@ -262,19 +276,26 @@ pub(crate) async fn run(
     let (store, journal) = world.copy(folder.path())?;
     let outside = installation.authority();
     let recipe = &world.recipe;
+    let bench = Arc::<Bench>::default();
     let scene = Scene {
         world,
         central: installation
             .central(recipe, &store, Arc::clone(&outside))
             .await?,
         outside,
-        bench: Arc::default(),
+        press: recipe
+            .printed
+            .map(|_| Press::start(&bench, &world.blanks))
+            .transpose()?,
+        bench,
         journal,
     };
     let mut told = Vec::new();
     let mut blanks = world.blanks.iter();
     let mut in_slot = blanks.next().ok_or("no blank")?;
-    scene.bench.change(in_slot.chips()?);
+    if scene.press.is_none() {
+        scene.bench.change(in_slot.chips()?);
+    }
     let again = point.and_then(|point| {
         let fault = point.fault.in_second_life()?;
         Some(Point { fault, ..point })
@@ -303,6 +324,13 @@ pub(crate) async fn run(
         let Some(next) = blanks.next() else {
             break;
         };
+        if let Some(press) = &scene.press {
+            press.service();
+            life.station.order("slot 1", true);
+            end = life.end().await;
+            told.push(format!("then {}", end.told()));
+            continue;
+        }
         used.push((in_slot, scene.bench.take()));
         in_slot = next;
         scene.bench.change(in_slot.chips()?);
@@ -310,7 +338,10 @@ pub(crate) async fn run(
         told.push(format!("with the next blank {}", end.told()));
     }
     life.stop().await?;
-    used.push((in_slot, scene.bench.take()));
+    match &scene.press {
+        Some(press) => used = press.used(&scene.bench, &world.blanks),
+        None => used.push((in_slot, scene.bench.take())),
+    }
 
     let after = judge::After {
         world,

@@ -16,11 +16,19 @@ pub enum Seam {
     Call,
     /// A request that reaches the certification authority outside.
     Order,
+    /// An act of the slot's printer: a card is fed, brought to a station, printed, moved out.
+    Act,
 }
 
 impl Seam {
     /// Every seam, in their order.
-    pub const ALL: [Self; 4] = [Self::Command, Self::Write, Self::Call, Self::Order];
+    pub const ALL: [Self; 5] = [
+        Self::Command,
+        Self::Write,
+        Self::Call,
+        Self::Order,
+        Self::Act,
+    ];
 
     /// Returns what is counted there.
     #[must_use]
@@ -30,6 +38,7 @@ impl Seam {
             Self::Write => "writes",
             Self::Call => "calls",
             Self::Order => "orders",
+            Self::Act => "acts of the printer",
         }
     }
 }
@@ -76,11 +85,35 @@ pub enum Fault {
     KilledAgainAtWrite,
     /// The same; the second time at a call.
     KilledAgainAtCall,
+    /// The card jams: nothing moves until a person was there.
+    PrinterJams,
+    /// The cover is opened: nothing moves until it is closed.
+    PrinterOpened,
+    /// The printer says that its hopper is empty.
+    PrinterEmpty,
+    /// The ribbon ends.
+    RibbonEnds,
+    /// The card does not arrive; where it is printed, half of a panel is on it.
+    CardSlips,
+    /// The power fails and comes back: the card inside comes out.
+    PrinterPowerLost,
+    /// It is done, and the printer says nothing.
+    PrinterMute,
+    /// It is done, and said when the next order comes.
+    PrinterLate,
+    /// It is done, and what the printer says is noise.
+    PrinterNoise,
+    /// It is done, and the cable is out and in again.
+    PrinterUnplugged,
+    /// By itself the printer moves the card out, and takes another one.
+    PrinterSwaps,
+    /// It is done, and the station's process is killed.
+    KilledAtAct,
 }
 
 impl Fault {
     /// Every fault, in their order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 31] = [
         Self::CardGoneBefore,
         Self::CardGoneAfter,
         Self::ReaderUnplugged,
@@ -100,6 +133,18 @@ impl Fault {
         Self::AuthorityAway,
         Self::KilledAgainAtWrite,
         Self::KilledAgainAtCall,
+        Self::PrinterJams,
+        Self::PrinterOpened,
+        Self::PrinterEmpty,
+        Self::RibbonEnds,
+        Self::CardSlips,
+        Self::PrinterPowerLost,
+        Self::PrinterMute,
+        Self::PrinterLate,
+        Self::PrinterNoise,
+        Self::PrinterUnplugged,
+        Self::PrinterSwaps,
+        Self::KilledAtAct,
     ];
 
     /// Returns its name.
@@ -125,6 +170,18 @@ impl Fault {
             Self::AuthorityAway => "authority-away",
             Self::KilledAgainAtWrite => "killed-again-at-write",
             Self::KilledAgainAtCall => "killed-again-at-call",
+            Self::PrinterJams => "printer-jams",
+            Self::PrinterOpened => "printer-opened",
+            Self::PrinterEmpty => "printer-empty",
+            Self::RibbonEnds => "ribbon-ends",
+            Self::CardSlips => "card-slips",
+            Self::PrinterPowerLost => "printer-power-lost",
+            Self::PrinterMute => "printer-mute",
+            Self::PrinterLate => "printer-late",
+            Self::PrinterNoise => "printer-noise",
+            Self::PrinterUnplugged => "printer-unplugged",
+            Self::PrinterSwaps => "printer-swaps",
+            Self::KilledAtAct => "killed-at-act",
         }
     }
 
@@ -151,6 +208,18 @@ impl Fault {
             | Self::AuthorityNever
             | Self::AuthorityMute
             | Self::AuthorityAway => Seam::Order,
+            Self::PrinterJams
+            | Self::PrinterOpened
+            | Self::PrinterEmpty
+            | Self::RibbonEnds
+            | Self::CardSlips
+            | Self::PrinterPowerLost
+            | Self::PrinterMute
+            | Self::PrinterLate
+            | Self::PrinterNoise
+            | Self::PrinterUnplugged
+            | Self::PrinterSwaps
+            | Self::KilledAtAct => Seam::Act,
         }
     }
 
@@ -204,7 +273,7 @@ impl FromStr for Fault {
 pub struct Point {
     /// What goes wrong.
     pub fault: Fault,
-    /// At which command, write, call or order, from 1.
+    /// At which command, write, call, order or act, from 1.
     pub at: u64,
 }
 

@@ -19,6 +19,7 @@ mod installation;
 mod judge;
 mod matrix;
 mod network;
+mod printer;
 pub mod process;
 mod recipe;
 mod table;

@@ -23,7 +23,7 @@ const SEED: u64 = 20_261_123;
 /// Tears personalizations at every point, and checks the books after it.
 ///
 /// A whole personalization of every chip and document kind that is shipped meets every fault at every
-/// command, journal write, call to the centre and order to the authority. After each the station is
+/// command, journal write, call to the centre, order to the authority and act of the printer. After each the station is
 /// started again, and documents, blanks, certificates, PINs, journals and logs are counted. The exit
 /// code is 5 where anything is lost, there twice or left over. Ctrl-C ends the cases under way, and shows
 /// what was tried until then; the exit code is 1 then, if nothing was found.
@@ -224,10 +224,10 @@ fn people(
         return Ok(());
     }
     write!(out, "{}", table(all))?;
-    for (recipe, [commands, writes, calls, orders]) in matrix.wholes() {
+    for (recipe, [commands, writes, calls, orders, acts]) in matrix.wholes() {
         writeln!(
             out,
-            "{recipe}: {commands} commands, {writes} writes, {calls} calls, {orders} orders"
+            "{recipe}: {commands} commands, {writes} writes, {calls} calls, {orders} orders, {acts} acts of the printer"
         )?;
     }
     writeln!(

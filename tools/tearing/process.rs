@@ -120,7 +120,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
         trip: Arc::clone(&trip),
     });
     let journal = folder.join("station").join("journal.db");
-    let config = config(&recipe, &journal, &[name.to_owned()])?;
+    let config = config(&recipe, &journal, &[name.to_owned()], None)?;
     let runtime = Handle::current();
     let starting = move || Station::start_in(surroundings, config, network, runtime);
     let station = tokio::task::spawn_blocking(starting).await??;

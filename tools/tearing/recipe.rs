@@ -26,6 +26,8 @@ pub struct Recipe {
     pub(crate) chips: &'static [RecipeChip],
     /// Whether the maker numbers the blanks.
     pub(crate) is_numbered: bool,
+    /// The layout that the slot's printer prints on the front; none where people put the blanks in.
+    pub(crate) printed: Option<&'static str>,
     /// The certificate that an authority outside issues; the store's own issues the others.
     pub(crate) outside: Option<&'static str>,
 }
@@ -64,12 +66,13 @@ const fn booklet(name: &'static str, kind: &'static str, sample: &'static str) -
         otherwise: &[],
         chips: TRAVEL,
         is_numbered: true,
+        printed: None,
         outside: None,
     }
 }
 
 /// Every recipe.
-pub const RECIPES: [Recipe; 10] = [
+pub const RECIPES: [Recipe; 11] = [
     Recipe {
         name: "id-card",
         kind: "id-card",
@@ -78,6 +81,7 @@ pub const RECIPES: [Recipe; 10] = [
         otherwise: &[],
         chips: TWO,
         is_numbered: false,
+        printed: None,
         outside: EID,
     },
     Recipe {
@@ -88,6 +92,28 @@ pub const RECIPES: [Recipe; 10] = [
         otherwise: &[],
         chips: LATEID,
         is_numbered: false,
+        printed: None,
+        outside: EID,
+    },
+    Recipe {
+        name: "printed-card",
+        kind: "alien-id-card",
+        sample: "09-alien",
+        document: "firmware-profiles/documents/eid-card.toml",
+        // Its own faces are engraved.
+        otherwise: &[
+            (
+                "layout = \"alien-id-card-front\"",
+                "layout = \"residence-permit-front\"",
+            ),
+            (
+                "[[faces]]\nname = \"back\"\nlayout = \"alien-id-card-back\"\n",
+                "",
+            ),
+        ],
+        chips: LATEID,
+        is_numbered: false,
+        printed: Some("residence-permit-front"),
         outside: EID,
     },
     booklet("passport", "passport", "19-passport"),
@@ -99,6 +125,7 @@ pub const RECIPES: [Recipe; 10] = [
         otherwise: &[AS_ALIEN_CARD],
         chips: &[chip("piv")],
         is_numbered: false,
+        printed: None,
         outside: PIV,
     },
     // The shipped profile of this chip takes data groups that were prepared elsewhere; its sibling
@@ -114,6 +141,7 @@ pub const RECIPES: [Recipe; 10] = [
             product: "mrtd-applet",
         }],
         is_numbered: false,
+        printed: None,
         outside: None,
     },
     Recipe {
@@ -124,6 +152,7 @@ pub const RECIPES: [Recipe; 10] = [
         otherwise: &[],
         chips: TWO,
         is_numbered: false,
+        printed: None,
         outside: EID,
     },
     booklet(
@@ -214,6 +243,10 @@ impl Recipe {
         let name = name.and_then(|name| name.to_str()).unwrap_or_default();
         let mut shelf = Shelf::default();
         shelf.put(name, profile);
+        if let Some(layout) = self.printed {
+            let svg = text(format!("firmware-profiles/faces/{layout}.svg"))?;
+            shelf.put_layout(layout, svg);
+        }
         Ok(shelf)
     }
 

@@ -47,6 +47,11 @@ impl Blank {
         Ok(chips)
     }
 
+    /// Returns the reader of its first chip.
+    pub(crate) fn reader(&self) -> &str {
+        self.chips.first().map_or("", |(reader, _)| reader)
+    }
+
     /// Tells whether a chip is as it was delivered, but for the handshakes that it counts.
     pub(crate) fn is_as_delivered(&self, reader: &str, chip: &Chip) -> Result<bool, Failure> {
         let now = uncounted(&chip.snapshot()?)?;
