@@ -24,7 +24,7 @@ use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// How many entries one run of the sequencer takes into one transaction.
 const BATCH: i64 = 4096;
@@ -288,14 +288,27 @@ fn stored_size(size: u64) -> Result<i64> {
     i64::try_from(size).map_err(|_| CentralError::damaged("the audit tree's size"))
 }
 
+fn numbered(entries: usize) -> String {
+    format!(
+        "UPDATE audit_entry SET leaf = given.column2 FROM (VALUES {}) AS given WHERE audit_entry.id = given.column1",
+        tuples(entries, 2)
+    )
+}
+
+fn new_nodes(nodes: usize) -> String {
+    format!(
+        "INSERT INTO audit_node (height, position, hash) VALUES {}",
+        tuples(nodes, 3)
+    )
+}
+
+assembled!(numbered("BIGINT, BIGINT") => |_| vec![numbered(1)]);
+assembled!(new_nodes => |_| vec![new_nodes(1), new_nodes(2)]);
+
 /// Gives entries, by their identities, their leaves.
 async fn number_leaves(tx: &mut Connection, leaves: &[(i64, i64)]) -> Result<()> {
     for run in runs(leaves) {
-        let sql = format!(
-            "UPDATE audit_entry SET leaf = given.column2 FROM (VALUES {}) AS given WHERE audit_entry.id = given.column1",
-            tuples(run.len(), 2)
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(numbered(run.len())));
         for (id, leaf) in run {
             statement = statement.bind(id).bind(leaf);
         }
@@ -309,11 +322,7 @@ async fn number_leaves(tx: &mut Connection, leaves: &[(i64, i64)]) -> Result<()>
 
 async fn insert_nodes(tx: &mut Connection, nodes: &[NodeRow]) -> Result<()> {
     for run in runs(nodes) {
-        let sql = format!(
-            "INSERT INTO audit_node (height, position, hash) VALUES {}",
-            tuples(run.len(), 3)
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(new_nodes(run.len())));
         for row in run {
             statement = statement
                 .bind(i64::from(row.node.height))

@@ -26,7 +26,7 @@ use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// The most applications that one search shows.
 pub(crate) const MOST_FOUND: usize = 100;
@@ -146,22 +146,7 @@ impl Central {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::ViewApplication).await?;
         let digests = self.digests(&entries).await?;
-        let conditions: Vec<_> = (0..digests.len())
-            .map(|at| {
-                let (field, digest) = (2 * at + 1, 2 * at + 2);
-                format!("EXISTS (SELECT 1 FROM blind_index i WHERE i.application = a.reference AND i.field = ${field} AND i.digest = ${digest})")
-            })
-            .collect();
-        // The first is what the index is asked for; the others narrow it.
-        let sql = format!(
-            "SELECT a.reference, a.kind, a.state, d.number, d.state AS document FROM application a
-             LEFT JOIN document d ON d.application = a.reference
-             WHERE a.reference IN (SELECT application FROM blind_index WHERE field = $1 AND digest = $2) AND {}
-             ORDER BY a.entered DESC, a.reference LIMIT {}",
-            conditions.join(" AND "),
-            MOST_FOUND + 1
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(search(digests.len())));
         for (field, digest) in &digests {
             statement = statement.bind(*field).bind(&digest[..]);
         }
@@ -252,6 +237,35 @@ impl Central {
     }
 }
 
+/// Returns the search for applications that fit so many entries.
+fn search(entries: usize) -> String {
+    let conditions: Vec<_> = (0..entries)
+        .map(|at| {
+            let (field, digest) = (2 * at + 1, 2 * at + 2);
+            format!("EXISTS (SELECT 1 FROM blind_index i WHERE i.application = a.reference AND i.field = ${field} AND i.digest = ${digest})")
+        })
+        .collect();
+    // The first is what the index is asked for; the others narrow it.
+    format!(
+        "SELECT a.reference, a.kind, a.state, d.number, d.state AS document FROM application a
+         LEFT JOIN document d ON d.application = a.reference
+         WHERE a.reference IN (SELECT application FROM blind_index WHERE field = $1 AND digest = $2) AND {}
+         ORDER BY a.entered DESC, a.reference LIMIT {}",
+        conditions.join(" AND "),
+        MOST_FOUND + 1
+    )
+}
+
+fn new_digests(digests: usize) -> String {
+    format!(
+        "INSERT INTO blind_index (application, field, digest) VALUES {} ON CONFLICT DO NOTHING",
+        tuples(digests, 3)
+    )
+}
+
+assembled!(search => |_| vec![search(1), search(2)]);
+assembled!(new_digests => |_| vec![new_digests(1), new_digests(2)]);
+
 /// Writes digests of an application's holder into the index.
 pub(crate) async fn store_digests(
     tx: &mut Connection,
@@ -259,11 +273,7 @@ pub(crate) async fn store_digests(
     digests: &[Digest],
 ) -> Result<()> {
     for run in runs(digests) {
-        let sql = format!(
-            "INSERT INTO blind_index (application, field, digest) VALUES {} ON CONFLICT DO NOTHING",
-            tuples(run.len(), 3)
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(new_digests(run.len())));
         for (field, digest) in run {
             statement = statement.bind(reference).bind(*field).bind(&digest[..]);
         }

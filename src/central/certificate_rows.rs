@@ -6,7 +6,7 @@ use cert::Certificate;
 use document::life_cycle::CertificateState;
 use jiff::Timestamp;
 use pki::Status;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::blanks::BookedChip;
 use crate::database::{Connection, DbRow, moment, parsed, stored};
@@ -117,7 +117,7 @@ impl Ordered {
 
     /// Finds the one of this name.
     pub(crate) async fn find(tx: &mut Connection, id: &str) -> Result<Option<Self>> {
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+        let row = sqlx::query(sql!(COLUMNS, " WHERE id = $1"))
             .bind(id)
             .fetch_optional(tx)
             .await?;
@@ -137,9 +137,10 @@ impl Ordered {
         chip: &BookedChip,
         key: &str,
     ) -> Result<Option<Self>> {
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE lease = $1 AND chip = $2 AND key_name = $3"
-        )))
+        let row = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE lease = $1 AND chip = $2 AND key_name = $3"
+        ))
         .bind(held.id.to_string())
         .bind(&chip.serial)
         .bind(key)
@@ -176,23 +177,19 @@ impl Ordered {
 
     /// Returns those that were ordered under a document number.
     pub(crate) async fn of_number(tx: &mut Connection, number: &str) -> Result<Vec<Self>> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = $1 ORDER BY id"
-        )))
-        .bind(number)
-        .fetch_all(tx)
-        .await?;
+        let rows = sqlx::query(sql!(COLUMNS, " WHERE number = $1 ORDER BY id"))
+            .bind(number)
+            .fetch_all(tx)
+            .await?;
         rows.iter().map(Self::read).collect()
     }
 
     /// Returns those of a document that are not over.
     pub(crate) async fn live(tx: &mut Connection, document: &str) -> Result<Vec<Self>> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = $1 ORDER BY id"
-        )))
-        .bind(document)
-        .fetch_all(tx)
-        .await?;
+        let rows = sqlx::query(sql!(COLUMNS, " WHERE document = $1 ORDER BY id"))
+            .bind(document)
+            .fetch_all(tx)
+            .await?;
         let mut live = Vec::new();
         for row in &rows {
             let ordered = Self::read(row)?;
@@ -220,9 +217,12 @@ impl Ordered {
         now: Timestamp,
         most: i64,
     ) -> Result<Vec<Self>> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE {UNSETTLED} AND next_try <= $1 AND ($2 IS NULL OR document = $3) ORDER BY next_try, id LIMIT $4"
-        )))
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE ",
+            UNSETTLED,
+            " AND next_try <= $1 AND (CAST($2 AS TEXT) IS NULL OR document = $3) ORDER BY next_try, id LIMIT $4"
+        ))
         .bind(stored(now))
         .bind(document)
         .bind(document)
@@ -238,10 +238,8 @@ impl Ordered {
         (next_try, id): (i64, &str),
         most: u32,
     ) -> Result<Vec<Unsettled>> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT id, number, key_name, authority, serial, state, standing, tries, next_try, trouble
-             FROM certificate WHERE {UNSETTLED} AND (next_try, id) > ($1, $2) ORDER BY next_try, id LIMIT $3"
-        )))
+        let rows = sqlx::query(sql!("SELECT id, number, key_name, authority, serial, state, standing, tries, next_try, trouble
+             FROM certificate WHERE ", UNSETTLED, " AND (next_try, id) > ($1, $2) ORDER BY next_try, id LIMIT $3"))
         .bind(next_try)
         .bind(id)
         .bind(i64::from(most))
@@ -266,11 +264,10 @@ impl Ordered {
 
     /// Counts what is not settled.
     pub(crate) async fn count_unsettled(tx: &mut Connection) -> Result<u64> {
-        let count: i64 = sqlx::query_scalar(AssertSqlSafe(format!(
-            "SELECT count(*) FROM certificate WHERE {UNSETTLED}"
-        )))
-        .fetch_one(tx)
-        .await?;
+        let count: i64 =
+            sqlx::query_scalar(sql!("SELECT count(*) FROM certificate WHERE ", UNSETTLED))
+                .fetch_one(tx)
+                .await?;
         Ok(count.unsigned_abs())
     }
 

@@ -60,8 +60,8 @@ fn storage(error: CentralError) -> RegisterError {
 impl Confirmations for StoredConfirmations {
     async fn expect(&self, exchange: &[u8], until: Timestamp) -> Result<(), RegisterError> {
         // One that was settled stays so.
-        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
-                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until WHERE cmp_confirmation.until IS NOT NULL";
+        let sql = sql!("INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
+                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until WHERE cmp_confirmation.until IS NOT NULL");
         retried!(self.keep(sql, exchange, Some(until))).map_err(storage)
     }
 
@@ -70,8 +70,10 @@ impl Confirmations for StoredConfirmations {
     }
 
     async fn settle(&self, exchange: &[u8]) -> Result<(), RegisterError> {
-        let sql = "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
-                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until";
+        let sql = sql!(
+            "INSERT INTO cmp_confirmation (exchange, until) VALUES ($1, $2)
+                   ON CONFLICT (exchange) DO UPDATE SET until = excluded.until"
+        );
         retried!(self.keep(sql, exchange, None)).map_err(storage)
     }
 
@@ -80,7 +82,7 @@ impl Confirmations for StoredConfirmations {
     }
 
     async fn forget(&self, exchange: &[u8], at: Timestamp) -> Result<(), RegisterError> {
-        let sql = "DELETE FROM cmp_confirmation WHERE exchange = $1 AND until < $2";
+        let sql = sql!("DELETE FROM cmp_confirmation WHERE exchange = $1 AND until < $2");
         retried!(self.keep(sql, exchange, Some(at))).map_err(storage)
     }
 }

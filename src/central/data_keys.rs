@@ -14,7 +14,7 @@ use crate::database::{Connection, DbRow, stored};
 use crate::error::{CentralError, Result};
 use crate::many_rows::tuples;
 use crate::protection::context;
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// A data key that was drawn and is to be stored.
 pub(crate) struct DrawnKey {
@@ -82,14 +82,7 @@ pub(crate) async fn store_keys(
     drawn: &[DrawnKey],
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = format!(
-        "INSERT INTO data_key (subject, class, id, generation, wrapped, made)
-         SELECT k.column1, k.column2, k.column3, k.column4, k.column5, k.column6 FROM (VALUES {}) AS k
-         JOIN wrapping_key w ON w.class = k.column2 AND w.generation = k.column4 WHERE w.state = 'current'
-         ON CONFLICT (subject, class) DO NOTHING",
-        tuples(drawn.len(), 6)
-    );
-    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    let mut statement = sqlx::query(AssertSqlSafe(new_keys(drawn.len())));
     for drawn in drawn {
         statement = statement
             .bind(subject)
@@ -116,6 +109,18 @@ pub(crate) async fn store_keys(
         names.join(" or ")
     )))
 }
+
+fn new_keys(keys: usize) -> String {
+    format!(
+        "INSERT INTO data_key (subject, class, id, generation, wrapped, made)
+         SELECT k.column1, k.column2, k.column3, k.column4, k.column5, k.column6 FROM (VALUES {}) AS k
+         JOIN wrapping_key w ON w.class = k.column2 AND w.generation = k.column4 WHERE w.state = 'current'
+         ON CONFLICT (subject, class) DO NOTHING",
+        tuples(keys, 6)
+    )
+}
+
+assembled!(new_keys("TEXT, TEXT, TEXT, BIGINT, BYTEA, BIGINT") => |_| vec![new_keys(1)]);
 
 /// A data key as it is stored.
 pub(crate) struct Wrapped {

@@ -59,6 +59,17 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+impl Engine {
+    /// As [`Database::skip_locked`].
+    pub(crate) const fn skip_locked(self) -> &'static str {
+        match self {
+            // There is one writer: nothing is just being taken.
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+}
+
 /// The store's database.
 #[derive(Clone)]
 pub(crate) struct Database {
@@ -113,11 +124,7 @@ impl Database {
 
     /// Returns what makes a query over what waits pass over what others are just taking.
     pub(crate) fn skip_locked(&self) -> &'static str {
-        match self.engine {
-            // There is one writer: nothing is just being taken.
-            Engine::Sqlite => "",
-            Engine::Postgres => "FOR UPDATE SKIP LOCKED",
-        }
+        self.engine.skip_locked()
     }
 
     /// Returns a connection that reads and belongs to no pool any more.

@@ -58,6 +58,8 @@ const COLUMNS: &str = "SELECT d.id, d.application, d.kind, d.profile, d.state, d
     COALESCE(d.number, (SELECT l.number FROM lease l WHERE l.document = d.id ORDER BY l.opened DESC, l.turn DESC LIMIT 1)) AS number
     FROM document d";
 
+const MOVED: &str = "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END, operator = COALESCE($4, operator)";
+
 impl Document {
     fn read(row: &DbRow) -> Result<Self> {
         // One that waits for its first blank was never prepared, and nothing is done with it yet.
@@ -88,12 +90,10 @@ impl Document {
     pub(crate) async fn numbered(tx: &mut Connection, number: &str) -> Result<Self> {
         let number = DocumentNumber::parse(number)
             .map_err(|error| CentralError::invalid(error.to_string()))?;
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE d.number = $1"
-        )))
-        .bind(number.to_string())
-        .fetch_optional(tx)
-        .await?;
+        let row = sqlx::query(sql!(COLUMNS, " WHERE d.number = $1"))
+            .bind(number.to_string())
+            .fetch_optional(tx)
+            .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: format!("document {number}"),
         })?;
@@ -102,7 +102,7 @@ impl Document {
 
     /// Loads the document of this identity.
     pub(crate) async fn load(tx: &mut Connection, id: &str) -> Result<Self> {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE d.id = $1")))
+        let row = sqlx::query(sql!(COLUMNS, " WHERE d.id = $1"))
             .bind(id)
             .fetch_optional(tx)
             .await?;
@@ -140,15 +140,15 @@ impl Document {
             passed.push((*event, next));
         }
         let (mover, is_another) = happening.mover();
-        let moved = "UPDATE document SET state = $1, moved_by = CASE WHEN $2 = 1 THEN $3 ELSE moved_by END, operator = COALESCE($4, operator)";
-        let statement = match &self.unstored {
-            None => format!("{moved} WHERE id = $5 AND state = $6"),
-            Some(_) => format!(
-                "{moved}, profile = $7, number = $8, issued = $9, expires = $10, record = $11, subjects = $12
+        let moved = match &self.unstored {
+            None => sql!(MOVED, " WHERE id = $5 AND state = $6"),
+            Some(_) => sql!(
+                MOVED,
+                ", profile = $7, number = $8, issued = $9, expires = $10, record = $11, subjects = $12
                  WHERE id = $5 AND state = $6"
             ),
         };
-        let mut update = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let mut update = sqlx::query(moved)
             .bind(next.name())
             .bind(i64::from(is_another))
             .bind(mover)

@@ -212,10 +212,14 @@ impl Central {
         let mut tx = self.write().await?;
         let sql = match is_done {
             true => {
-                "UPDATE duty SET holder = NULL, until = NULL, ended = $1, failing = NULL WHERE name = $2 AND holder = $3"
+                sql!(
+                    "UPDATE duty SET holder = NULL, until = NULL, ended = $1, failing = NULL WHERE name = $2 AND holder = $3"
+                )
             }
             false => {
-                "UPDATE duty SET holder = NULL, until = NULL, failing = COALESCE(failing, $1) WHERE name = $2 AND holder = $3"
+                sql!(
+                    "UPDATE duty SET holder = NULL, until = NULL, failing = COALESCE(failing, $1) WHERE name = $2 AND holder = $3"
+                )
             }
         };
         sqlx::query(sql)

@@ -8,7 +8,7 @@ use document::DocumentNumber;
 use document::life_cycle::{EnvelopeEvent, EnvelopeState};
 use hsm::EnvelopeKey;
 use profile::ObjectKind;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::blanks::BookedChip;
 use crate::central::Central;
@@ -129,9 +129,10 @@ impl Central {
         actor: &Actor,
         number: DocumentNumber,
     ) -> Result<()> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed')"
-        )))
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE number = $1 AND state NOT IN ('void', 'destroyed')"
+        ))
         .bind(number.to_string())
         .fetch_all(&mut **tx)
         .await?;
@@ -153,9 +154,10 @@ impl Central {
         actor: &Actor,
         held: &Held,
     ) -> Result<()> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = $1 AND lease <> $2 AND state NOT IN ('void', 'destroyed')"
-        )))
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE document = $1 AND lease <> $2 AND state NOT IN ('void', 'destroyed')"
+        ))
         .bind(&held.document)
         .bind(held.id.to_string())
         .fetch_all(&mut **tx)
@@ -180,9 +182,10 @@ impl Central {
         actor: Option<&Actor>,
         document: &Document,
     ) -> Result<()> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = $1 AND state NOT IN ('delivered', 'void', 'destroyed')"
-        )))
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE document = $1 AND state NOT IN ('delivered', 'void', 'destroyed')"
+        ))
         .bind(&document.id)
         .fetch_all(&mut **tx)
         .await?;
@@ -196,12 +199,10 @@ impl Central {
         actor: Option<&Actor>,
         held: &Held,
     ) -> Result<()> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE lease = $1 AND state = 'sealed'"
-        )))
-        .bind(held.id.to_string())
-        .fetch_all(&mut **tx)
-        .await?;
+        let rows = sqlx::query(sql!(COLUMNS, " WHERE lease = $1 AND state = 'sealed'"))
+            .bind(held.id.to_string())
+            .fetch_all(&mut **tx)
+            .await?;
         self.annul(tx, actor, &rows, "the chip did not confirm them")
             .await
     }

@@ -6,7 +6,7 @@ use audit::Control;
 use document::life_cycle::{EnvelopeEvent, EnvelopeState};
 use document::{Act, DocumentNumber, four_eyes};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::accounts::{Person, authorise};
 use crate::applications::check_cause;
@@ -84,7 +84,7 @@ impl Envelope {
 
     /// Finds the envelope of this serial number.
     pub(crate) async fn find(tx: &mut Connection, serial: &str) -> Result<Self> {
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE serial = $1")))
+        let row = sqlx::query(sql!(COLUMNS, " WHERE serial = $1"))
             .bind(serial)
             .fetch_optional(tx)
             .await?;
@@ -96,9 +96,7 @@ impl Envelope {
 
     /// Finds the one whose PINs open a document's chip; while there is none, the one that will.
     pub(crate) async fn of_document(tx: &mut Connection, number: DocumentNumber) -> Result<Self> {
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE number = $1 AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed', serial LIMIT 1"
-        )))
+        let row = sqlx::query(sql!(COLUMNS, " WHERE number = $1 AND state NOT IN ('void', 'destroyed') ORDER BY state = 'sealed', serial LIMIT 1"))
         .bind(number.to_string())
         .fetch_optional(tx)
         .await?;
@@ -310,10 +308,14 @@ impl Central {
         }
         let sql = match state {
             Some(_) => {
-                "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 AND state = $3 ORDER BY serial LIMIT $2"
+                sql!(
+                    "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 AND state = $3 ORDER BY serial LIMIT $2"
+                )
             }
             None => {
-                "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 ORDER BY serial LIMIT $2"
+                sql!(
+                    "SELECT serial, number, state, way, changed FROM envelope WHERE serial > $1 ORDER BY serial LIMIT $2"
+                )
             }
         };
         let query = sqlx::query(sql).bind(after).bind(i64::from(limit));

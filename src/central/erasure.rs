@@ -24,7 +24,7 @@ use crate::pages::no_place;
 use crate::protection::{destroy_key, erasure};
 use crate::rewrapping::Rewrapping;
 use crate::scribe::Deed;
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 use crate::wrapping_keys::{Turned, days_of};
 
 /// How many are erased in one transaction.
@@ -179,36 +179,18 @@ impl Central {
     /// Writes down when the terms are over of what ended since.
     async fn note_terms(&self) -> Result<()> {
         let now = self.now();
-        let ended = states(ApplicationState::all(), application_is_over);
-        let held = states(DocumentState::all(), |state: DocumentState| {
-            !state.is_before_hand_over()
-        });
-        let over = states(DocumentState::all(), document_is_over);
         let mut tx = self.write().await?;
-        let at_once = format!(
-            "UPDATE data_key SET due = $1 WHERE class = 'biometrics' AND (due IS NULL OR due > $2) AND (
-                 subject IN (SELECT reference FROM application WHERE state IN ({ended}))
-                 OR subject IN (SELECT application FROM document WHERE state IN ({held}) OR issued < $3))"
-        );
-        sqlx::query(AssertSqlSafe(at_once))
+        sqlx::query(AssertSqlSafe(biometrics_are_due()))
             .bind(stored(now))
             .bind(stored(now))
             .bind(self.last_day_of_issue(0)?)
             .execute(&mut *tx)
             .await?;
-        let identity = format!(
-            "UPDATE data_key SET due = $1 WHERE class = 'identity' AND due IS NULL
-             AND subject IN (SELECT reference FROM application WHERE state IN ({ended}))"
-        );
-        sqlx::query(AssertSqlSafe(identity))
+        sqlx::query(AssertSqlSafe(identity_is_due()))
             .bind(self.due(DataClass::Identity)?)
             .execute(&mut *tx)
             .await?;
-        let record = format!(
-            "UPDATE data_key SET due = $1 WHERE class = 'record' AND due IS NULL
-             AND subject IN (SELECT application FROM document WHERE state IN ({over}) OR expires < $2)"
-        );
-        sqlx::query(AssertSqlSafe(record))
+        sqlx::query(AssertSqlSafe(record_is_due()))
             .bind(self.due(DataClass::Record)?)
             .bind(self.today().to_string())
             .execute(&mut *tx)
@@ -247,19 +229,21 @@ impl Central {
             return Ok(());
         };
         let statements: &[&'static str] = match class {
-            DataClass::Identity => {
-                &["UPDATE application SET content = $2, cause = NULL WHERE reference = $1"]
-            }
+            DataClass::Identity => &[sql!(
+                "UPDATE application SET content = $2, cause = NULL WHERE reference = $1"
+            )],
             DataClass::Biometrics => &[
-                "DELETE FROM biometric_data WHERE application = $1",
-                "UPDATE signed_lds SET files = '' WHERE document IN (SELECT id FROM document WHERE application = $1)",
+                sql!("DELETE FROM biometric_data WHERE application = $1"),
+                sql!(
+                    "UPDATE signed_lds SET files = '' WHERE document IN (SELECT id FROM document WHERE application = $1)"
+                ),
             ],
-            DataClass::Record => &[
-                "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL",
-            ],
-            DataClass::RefusedPackage => {
-                &["UPDATE refused_package SET content = NULL WHERE reference = $1"]
-            }
+            DataClass::Record => &[sql!(
+                "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL"
+            )],
+            DataClass::RefusedPackage => &[sql!(
+                "UPDATE refused_package SET content = NULL WHERE reference = $1"
+            )],
             // They are kept for good.
             DataClass::Evidence | DataClass::Log => &[],
         };
@@ -364,6 +348,38 @@ impl Central {
         rows.iter().map(line).collect()
     }
 }
+
+fn biometrics_are_due() -> String {
+    let ended = states(ApplicationState::all(), application_is_over);
+    let held = states(DocumentState::all(), |state: DocumentState| {
+        !state.is_before_hand_over()
+    });
+    format!(
+        "UPDATE data_key SET due = $1 WHERE class = 'biometrics' AND (due IS NULL OR due > $2) AND (
+             subject IN (SELECT reference FROM application WHERE state IN ({ended}))
+             OR subject IN (SELECT application FROM document WHERE state IN ({held}) OR issued < $3))"
+    )
+}
+
+fn identity_is_due() -> String {
+    let ended = states(ApplicationState::all(), application_is_over);
+    format!(
+        "UPDATE data_key SET due = $1 WHERE class = 'identity' AND due IS NULL
+         AND subject IN (SELECT reference FROM application WHERE state IN ({ended}))"
+    )
+}
+
+fn record_is_due() -> String {
+    let over = states(DocumentState::all(), document_is_over);
+    format!(
+        "UPDATE data_key SET due = $1 WHERE class = 'record' AND due IS NULL
+         AND subject IN (SELECT application FROM document WHERE state IN ({over}) OR expires < $2)"
+    )
+}
+
+assembled!(biometrics_are_due => |_| vec![biometrics_are_due()]);
+assembled!(identity_is_due => |_| vec![identity_is_due()]);
+assembled!(record_is_due => |_| vec![record_is_due()]);
 
 /// Returns the names of the states that a rule takes, as SQL lists them.
 fn states<S: LifeCycle>(all: &[S], rule: impl Fn(S) -> bool) -> String {

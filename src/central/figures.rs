@@ -17,7 +17,7 @@ use crate::accounts::authorise;
 use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 use crate::turn::IN_WORK;
 
 /// How many causes are told apart; the rarer ones are one line.
@@ -32,15 +32,15 @@ impl Central {
     pub async fn tallies(&self, actor: &Actor, span: Span) -> Result<Vec<Tally>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(
-            // First by day, in the order of the index, so that nothing is sorted but the sums.
+        // First by day, in the order of the index, so that nothing is sorted but the sums.
+        let rows = sqlx::query(sql!(
             "SELECT substr(day, 1, 7) AS month, kind, office, event, CAST(sum(events) AS BIGINT) AS documents FROM (
                  SELECT event, day, kind, office, count(*) AS events FROM document_event
                  WHERE event IN ('queue', 'personalize', 'hand-over', 'hand-over-here', 'cancel') AND day >= $1 AND day <= $2
                  GROUP BY event, day, kind, office
              ) days GROUP BY substr(day, 1, 7), kind, office, event
-             ORDER BY month, kind, office",
-        )
+             ORDER BY month, kind, office"
+        ))
         .bind(span.from().to_string())
         .bind(span.until().to_string())
         .fetch_all(&mut *tx)
@@ -86,17 +86,11 @@ impl Central {
     pub async fn delays(&self, actor: &Actor, span: Span, by: By) -> Result<Vec<Delay>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let key = key(by);
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {key} AS line, urgent, applied, due, day, count(*) AS documents FROM document_event
-             WHERE event IN ('pass-quality', 'concede') AND day >= $1 AND day <= $2 AND applied IS NOT NULL
-             GROUP BY {key}, urgent, applied, due, day
-             ORDER BY line, urgent, applied, due, day"
-        )))
-        .bind(span.from().to_string())
-        .bind(span.until().to_string())
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(AssertSqlSafe(delays(by)))
+            .bind(span.from().to_string())
+            .bind(span.until().to_string())
+            .fetch_all(&mut *tx)
+            .await?;
         let delay = |row: &DbRow| {
             Ok(Delay {
                 key: line(row),
@@ -117,10 +111,10 @@ impl Central {
     pub async fn waiting(&self, actor: &Actor) -> Result<Vec<Waiting>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let rows = sqlx::query(AssertSqlSafe(format!("SELECT kind, urgent, count(*) AS documents, min(applied) AS oldest, min(due) AS first_due,
+        let rows = sqlx::query(sql!("SELECT kind, urgent, count(*) AS documents, min(applied) AS oldest, min(due) AS first_due,
                     CAST(sum(CASE WHEN due < $1 THEN 1 ELSE 0 END) AS BIGINT) AS overdue
-             FROM document WHERE {IN_WORK} AND state <> 'quality-passed'
-             GROUP BY kind, urgent ORDER BY kind, urgent DESC")))
+             FROM document WHERE ", IN_WORK, " AND state <> 'quality-passed'
+             GROUP BY kind, urgent ORDER BY kind, urgent DESC"))
         .bind(self.calendar().day_of(self.now()).to_string())
         .fetch_all(&mut *tx)
         .await?;
@@ -214,6 +208,40 @@ const fn key(by: By) -> &'static str {
     }
 }
 
+fn delays(by: By) -> String {
+    let key = key(by);
+    format!(
+        "SELECT {key} AS line, urgent, applied, due, day, count(*) AS documents FROM document_event
+         WHERE event IN ('pass-quality', 'concede') AND day >= $1 AND day <= $2 AND applied IS NOT NULL
+         GROUP BY {key}, urgent, applied, due, day
+         ORDER BY line, urgent, applied, due, day"
+    )
+}
+
+fn judged(by: By) -> String {
+    let key = key(by);
+    format!(
+        "SELECT {key} AS line, event, count(*) AS documents FROM document_event
+         WHERE event IN ('personalize', 'pass-quality', 'concede', 'fail-quality', 'spoil-blank') AND day >= $1 AND day <= $2
+         GROUP BY {key}, event ORDER BY line, event"
+    )
+}
+
+fn passed_at_once(by: By) -> String {
+    let key = key(by);
+    format!(
+        "SELECT {key} AS line, count(*) AS documents FROM document_event e
+         WHERE e.event = 'pass-quality' AND e.day >= $1 AND e.day <= $2
+           AND NOT EXISTS (SELECT 1 FROM document_event b
+                           WHERE b.document = e.document AND b.id < e.id AND b.event IN ('fail-quality', 'spoil-blank'))
+         GROUP BY {key}"
+    )
+}
+
+assembled!(delays => |_| By::ALL.iter().copied().map(delays).collect());
+assembled!(judged => |_| By::ALL.iter().copied().map(judged).collect());
+assembled!(passed_at_once => |_| By::ALL.iter().copied().map(passed_at_once).collect());
+
 /// Reads what a line is told apart by; an office that was not kept is empty.
 fn line(row: &DbRow) -> String {
     row.get::<Option<String>, _>("line").unwrap_or_default()
@@ -224,17 +252,12 @@ fn count(row: &DbRow, column: &str) -> u64 {
 }
 
 async fn tallies_of_quality(tx: &mut Connection, span: Span, by: By) -> Result<Vec<QualityTally>> {
-    let key = key(by);
     let (from, until) = (span.from().to_string(), span.until().to_string());
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "SELECT {key} AS line, event, count(*) AS documents FROM document_event
-         WHERE event IN ('personalize', 'pass-quality', 'concede', 'fail-quality', 'spoil-blank') AND day >= $1 AND day <= $2
-         GROUP BY {key}, event ORDER BY line, event"
-    )))
-    .bind(&from)
-    .bind(&until)
-    .fetch_all(&mut *tx)
-    .await?;
+    let rows = sqlx::query(AssertSqlSafe(judged(by)))
+        .bind(&from)
+        .bind(&until)
+        .fetch_all(&mut *tx)
+        .await?;
     let mut lines: BTreeMap<String, QualityTally> = BTreeMap::new();
     for row in &rows {
         let key = line(row);
@@ -252,17 +275,11 @@ async fn tallies_of_quality(tx: &mut Connection, span: Span, by: By) -> Result<V
             _ => tally.spoiled += documents,
         }
     }
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "SELECT {key} AS line, count(*) AS documents FROM document_event e
-         WHERE e.event = 'pass-quality' AND e.day >= $1 AND e.day <= $2
-           AND NOT EXISTS (SELECT 1 FROM document_event b
-                           WHERE b.document = e.document AND b.id < e.id AND b.event IN ('fail-quality', 'spoil-blank'))
-         GROUP BY {key}"
-    )))
-    .bind(&from)
-    .bind(&until)
-    .fetch_all(&mut *tx)
-    .await?;
+    let rows = sqlx::query(AssertSqlSafe(passed_at_once(by)))
+        .bind(&from)
+        .bind(&until)
+        .fetch_all(&mut *tx)
+        .await?;
     for row in &rows {
         if let Some(tally) = lines.get_mut(&line(row)) {
             tally.first_pass = count(row, "documents");

@@ -110,14 +110,14 @@ impl Central {
             oldest_due_days: days,
             leases: pairs(
                 &mut tx,
-                "SELECT state, count(*) FROM lease WHERE state IN ($1, 'expired') GROUP BY state ORDER BY state",
+                sql!("SELECT state, count(*) FROM lease WHERE state IN ($1, 'expired') GROUP BY state ORDER BY state"),
                 LeaseState::Open.name(),
             )
             .await?,
             stock: stock(&mut tx).await?,
             incidents: pairs(
                 &mut tx,
-                "SELECT kind, count(*) FROM incident WHERE state <> $1 GROUP BY kind ORDER BY kind",
+                sql!("SELECT kind, count(*) FROM incident WHERE state <> $1 GROUP BY kind ORDER BY kind"),
                 IncidentState::Closed.name(),
             )
             .await?,

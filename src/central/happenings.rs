@@ -14,6 +14,7 @@ use crate::database::{Connection, stored};
 use crate::documents::Document;
 use crate::error::Result;
 use crate::many_rows::tuples;
+use crate::statements::assembled;
 
 /// When something happens to a document, who moves it, and why.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +127,15 @@ pub(crate) struct Facts<'a> {
     pub(crate) due: &'a str,
 }
 
+fn noted(events: usize) -> String {
+    format!(
+        "INSERT INTO document_event (document, event, state, at, day, kind, office, urgent, applied, due, cause) VALUES {}",
+        tuples(events, 11)
+    )
+}
+
+assembled!(noted => |_| vec![noted(1), noted(2)]);
+
 impl Facts<'_> {
     /// Writes down what happened to a document: each event, and the state that it came to.
     pub(crate) async fn note(
@@ -136,11 +146,7 @@ impl Facts<'_> {
         happening: Happening<'_>,
     ) -> Result<()> {
         let day = happening.day.to_string();
-        let sql = format!(
-            "INSERT INTO document_event (document, event, state, at, day, kind, office, urgent, applied, due, cause) VALUES {}",
-            tuples(passed.len(), 11)
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(noted(passed.len())));
         for (event, state) in passed {
             statement = statement
                 .bind(document)

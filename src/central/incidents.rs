@@ -260,17 +260,18 @@ impl Central {
     ) -> Result<Vec<IncidentLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let left = match closed_too {
-            true => "",
-            false => "AND i.state <> 'closed'",
+        let page = match closed_too {
+            true => sql!(COLUMNS, " WHERE i.number > $1 ORDER BY i.number LIMIT $2"),
+            false => sql!(
+                COLUMNS,
+                " WHERE i.number > $1 AND i.state <> 'closed' ORDER BY i.number LIMIT $2"
+            ),
         };
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE i.number > $1 {left} ORDER BY i.number LIMIT $2"
-        )))
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(page)
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *tx)
+            .await?;
         rows.iter().map(IncidentLine::read).collect()
     }
 
@@ -281,12 +282,10 @@ impl Central {
     pub async fn incident(&self, actor: &Actor, number: i64) -> Result<IncidentLine> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{COLUMNS} WHERE i.number = $1"
-        )))
-        .bind(number)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let row = sqlx::query(sql!(COLUMNS, " WHERE i.number = $1"))
+            .bind(number)
+            .fetch_optional(&mut *tx)
+            .await?;
         IncidentLine::read(&row.ok_or_else(|| unknown(number))?)
     }
 }

@@ -4,7 +4,7 @@ use api::{Actor, LeaseId};
 use document::life_cycle::{LeaseEvent, LeaseState};
 use document::{Act, Purpose};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::blanks::BookedChip;
@@ -71,13 +71,11 @@ impl Held {
 
     /// Loads a lease of this station, in whatever state.
     pub(crate) async fn load(tx: &mut Connection, actor: &Actor, id: LeaseId) -> Result<Self> {
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE id = $1 AND station = $2"
-        )))
-        .bind(id.to_string())
-        .bind(&actor.station)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let row = sqlx::query(sql!(COLUMNS, " WHERE id = $1 AND station = $2"))
+            .bind(id.to_string())
+            .bind(&actor.station)
+            .fetch_optional(&mut *tx)
+            .await?;
         let row = row.ok_or_else(|| CentralError::NotFound {
             what: format!("lease {id} of this station"),
         })?;
@@ -86,7 +84,7 @@ impl Held {
 
     /// Loads a lease of any station, in whatever state.
     pub(crate) async fn find(tx: &mut Connection, id: LeaseId) -> Result<Self> {
-        let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} WHERE id = $1")))
+        let row = sqlx::query(sql!(COLUMNS, " WHERE id = $1"))
             .bind(id.to_string())
             .fetch_optional(&mut *tx)
             .await?;
@@ -111,9 +109,10 @@ impl Held {
         station: &str,
         slot: &str,
     ) -> Result<Option<Self>> {
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE station = $1 AND slot = $2 AND state = 'open' AND purpose = 'personalization'"
-        )))
+        let row = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE station = $1 AND slot = $2 AND state = 'open' AND purpose = 'personalization'"
+        ))
         .bind(station)
         .bind(slot)
         .fetch_optional(&mut *tx)
@@ -128,9 +127,10 @@ impl Held {
     pub(crate) async fn of_document(tx: &mut Connection, document: &str) -> Result<Option<Self>> {
         // Written so that no planner takes the index of live leases: it has one page, which whoever gets
         // work writes into.
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE document = $1 AND CASE WHEN state IN ('open', 'expired') THEN 1 ELSE 0 END = 1"
-        )))
+        let row = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE document = $1 AND CASE WHEN state IN ('open', 'expired') THEN 1 ELSE 0 END = 1"
+        ))
         .bind(document)
         .fetch_optional(&mut *tx)
         .await?;
@@ -147,9 +147,10 @@ impl Held {
 
     /// Returns the open leases whose time has passed.
     pub(crate) async fn overdue(tx: &mut Connection, now: Timestamp) -> Result<Vec<Self>> {
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{COLUMNS} WHERE state = 'open' AND expires <= $1 ORDER BY expires, id"
-        )))
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE state = 'open' AND expires <= $1 ORDER BY expires, id"
+        ))
         .bind(stored(now))
         .fetch_all(&mut *tx)
         .await?;

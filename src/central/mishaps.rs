@@ -9,7 +9,7 @@ use document::life_cycle::{
 };
 use document::{Act, DocumentNumber, Purpose};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
@@ -420,13 +420,11 @@ impl Central {
     ) -> Result<Vec<LeaseLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "{LIVE} AND turn > $1 ORDER BY turn LIMIT $2"
-        )))
-        .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(sql!(LIVE, " AND turn > $1 ORDER BY turn LIMIT $2"))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *tx)
+            .await?;
         rows.iter().map(LeaseLine::read).collect()
     }
 

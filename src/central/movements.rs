@@ -16,7 +16,7 @@ use crate::blanks::Blank;
 use crate::central::Central;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result, advance};
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// The event of a blank's first line: it came with its delivery.
 pub(crate) const DELIVERED: &str = "deliver";
@@ -261,19 +261,7 @@ async fn insert(
     days: &[Days],
     unless_closed: Option<Date>,
 ) -> Result<bool> {
-    let rows: Vec<_> = (0..lines.len()).map(row).collect();
-    let next = COLUMNS * lines.len() + 1;
-    let places: Vec<_> = (1..=2 * lines.len())
-        .map(|place| format!("${}", next + place))
-        .collect();
-    let sql = format!(
-        "INSERT INTO blank_movement (blank, event, from_state, from_place, to_state, to_place, station, slot, person, witness, moved, from_day, to_day, cause, document, lease)
-         SELECT * FROM (VALUES {}) AS line
-         WHERE NOT EXISTS (SELECT 1 FROM day_close WHERE day >= ${next} AND place IN ({}))",
-        rows.join(", "),
-        places.join(", ")
-    );
-    let mut statement = sqlx::query(AssertSqlSafe(sql));
+    let mut statement = sqlx::query(AssertSqlSafe(new_lines(lines.len())));
     for (line, (from_day, to_day)) in lines.iter().zip(days) {
         let (movement, (state, to, slot)) = (line.movement, line.to);
         statement = statement
@@ -303,6 +291,26 @@ async fn insert(
     let written = statement.execute(tx).await?;
     Ok(written.rows_affected() == lines.len() as u64)
 }
+
+fn new_lines(lines: usize) -> String {
+    let rows: Vec<_> = (0..lines).map(row).collect();
+    let next = COLUMNS * lines + 1;
+    let places: Vec<_> = (1..=2 * lines)
+        .map(|place| format!("${}", next + place))
+        .collect();
+    format!(
+        "INSERT INTO blank_movement (blank, event, from_state, from_place, to_state, to_place, station, slot, person, witness, moved, from_day, to_day, cause, document, lease)
+         SELECT * FROM (VALUES {}) AS line
+         WHERE NOT EXISTS (SELECT 1 FROM day_close WHERE day >= ${next} AND place IN ({}))",
+        rows.join(", "),
+        places.join(", ")
+    )
+}
+
+assembled!(
+    new_lines("TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, BIGINT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT, TEXT")
+        => |_| vec![new_lines(1)]
+);
 
 /// How many values a line has.
 const COLUMNS: usize = 16;

@@ -15,7 +15,7 @@ use crate::database::{Connection, DbRow, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// A document in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,16 +120,22 @@ const LINE: &str = "SELECT d.id, d.number, d.application, d.kind, d.state, d.urg
             (SELECT count(*) FROM certificate c WHERE c.number = d.number AND c.state IN ('issued-on-hold', 'ready', 'active')) AS certificates
      FROM document d";
 
+/// Returns the search for the chips of so many blanks.
+fn chips_of(blanks: usize) -> String {
+    format!(
+        "SELECT blank, serial FROM chip WHERE blank IN {} ORDER BY blank, position",
+        tuples(1, blanks)
+    )
+}
+
+assembled!(chips_of => |_| vec![chips_of(1), chips_of(2)]);
+
 /// Reads documents with the chips of their blanks.
 async fn lines(tx: &mut Connection, rows: &[DbRow]) -> Result<Vec<DocumentLine>> {
     let blanks: Vec<&str> = rows.iter().filter_map(|row| row.get("blank")).collect();
     let mut chips: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for run in runs(&blanks) {
-        let sql = format!(
-            "SELECT blank, serial FROM chip WHERE blank IN {} ORDER BY blank, position",
-            tuples(1, run.len())
-        );
-        let mut statement = sqlx::query(AssertSqlSafe(sql));
+        let mut statement = sqlx::query(AssertSqlSafe(chips_of(run.len())));
         for blank in run {
             statement = statement.bind(*blank);
         }
@@ -181,8 +187,7 @@ impl Central {
     ) -> Result<Vec<DocumentLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let sql = format!("{LINE} WHERE d.turn > $1 ORDER BY d.turn LIMIT $2");
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let rows = sqlx::query(sql!(LINE, " WHERE d.turn > $1 ORDER BY d.turn LIMIT $2"))
             .bind(after)
             .bind(i64::from(limit))
             .fetch_all(&mut *tx)

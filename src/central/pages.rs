@@ -179,24 +179,29 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewApplication).await?;
         let rows = match state {
             None => {
-                let sql =
-                    format!("{APPLICATION} WHERE a.reference > $1 ORDER BY a.reference LIMIT $2");
-                sqlx::query(sqlx::AssertSqlSafe(sql))
-                    .bind(after)
-                    .bind(i64::from(limit))
-                    .fetch_all(&mut *tx)
-                    .await?
+                sqlx::query(sql!(
+                    APPLICATION,
+                    " WHERE a.reference > $1 ORDER BY a.reference LIMIT $2"
+                ))
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(&mut *tx)
+                .await?
             }
             Some(state) => {
-                let left = match state {
-                    ApplicationState::Completed => "",
+                let page = match state {
+                    ApplicationState::Completed => sql!(
+                        APPLICATION,
+                        " WHERE a.reference > $1 AND a.state = $3 ORDER BY a.reference LIMIT $2"
+                    ),
                     // A database takes a partial index only where it finds its own words.
-                    _ => "AND a.state <> 'completed'",
+                    _ => sql!(
+                        APPLICATION,
+                        " WHERE a.reference > $1 AND a.state = $3 AND a.state <> 'completed'
+                         ORDER BY a.reference LIMIT $2"
+                    ),
                 };
-                let sql = format!(
-                    "{APPLICATION} WHERE a.reference > $1 AND a.state = $3 {left} ORDER BY a.reference LIMIT $2"
-                );
-                sqlx::query(sqlx::AssertSqlSafe(sql))
+                sqlx::query(page)
                     .bind(after)
                     .bind(i64::from(limit))
                     .bind(state.name())
@@ -214,8 +219,7 @@ impl Central {
     pub async fn application(&self, actor: &Actor, reference: &str) -> Result<ApplicationContent> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewApplication).await?;
-        let sql = format!("{APPLICATION} WHERE a.reference = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = sqlx::query(sql!(APPLICATION, " WHERE a.reference = $1"))
             .bind(reference)
             .fetch_optional(&mut *tx)
             .await?;
@@ -246,22 +250,24 @@ impl Central {
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let rows = match state {
             None => {
-                let sql = format!("{DOCUMENT} WHERE turn > $1 ORDER BY turn LIMIT $2");
-                sqlx::query(sqlx::AssertSqlSafe(sql))
+                sqlx::query(sql!(DOCUMENT, " WHERE turn > $1 ORDER BY turn LIMIT $2"))
                     .bind(after)
                     .bind(i64::from(limit))
                     .fetch_all(&mut *tx)
                     .await?
             }
             Some(state) => {
-                let other = match state {
-                    DocumentState::HandedOver => "",
-                    _ => "AND state <> 'handed-over'",
+                let page = match state {
+                    DocumentState::HandedOver => sql!(
+                        DOCUMENT,
+                        " WHERE turn > $1 AND state = $3 ORDER BY turn LIMIT $2"
+                    ),
+                    _ => sql!(
+                        DOCUMENT,
+                        " WHERE turn > $1 AND state = $3 AND state <> 'handed-over' ORDER BY turn LIMIT $2"
+                    ),
                 };
-                let sql = format!(
-                    "{DOCUMENT} WHERE turn > $1 AND state = $3 {other} ORDER BY turn LIMIT $2"
-                );
-                sqlx::query(sqlx::AssertSqlSafe(sql))
+                sqlx::query(page)
                     .bind(after)
                     .bind(i64::from(limit))
                     .bind(state.name())
@@ -279,8 +285,7 @@ impl Central {
     pub async fn document(&self, actor: &Actor, number: &str) -> Result<(DocumentEntry, String)> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
-        let sql = format!("{DOCUMENT} WHERE number = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = sqlx::query(sql!(DOCUMENT, " WHERE number = $1"))
             .bind(number)
             .fetch_optional(&mut *tx)
             .await?;

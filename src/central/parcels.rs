@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use document::life_cycle::{ParcelEvent, ParcelState};
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::accounts::Person;
 use crate::database::{Connection, DbRow, moment, parsed};
@@ -203,17 +203,20 @@ pub(crate) async fn page(
     after: &str,
     limit: u32,
 ) -> Result<Vec<ParcelLine>> {
-    let which = match all {
-        true => String::new(),
-        false => format!("AND {UNDER_WAY}"),
+    let page = match all {
+        true => sql!(LINE, " WHERE serial > $1 ORDER BY serial LIMIT $2"),
+        false => sql!(
+            LINE,
+            " WHERE serial > $1 AND ",
+            UNDER_WAY,
+            " ORDER BY serial LIMIT $2"
+        ),
     };
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "{LINE} WHERE serial > $1 {which} ORDER BY serial LIMIT $2"
-    )))
-    .bind(after)
-    .bind(i64::from(limit))
-    .fetch_all(&mut *tx)
-    .await?;
+    let rows = sqlx::query(page)
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
     lines(tx, &rows).await
 }
 

@@ -398,19 +398,22 @@ async fn doubtful(
     last: &Restoration,
     stations_are_missing: bool,
 ) -> Result<Vec<String>> {
-    let named = "n.number IN (SELECT q.number FROM quarantined_report q WHERE q.touched = 1)";
-    let which = match stations_are_missing {
-        true => "n.given < $2",
-        false => named,
-    };
-    let found = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+    const IN_QUEUE: &str =
         "SELECT d.id FROM document d JOIN number n ON n.number = d.number AND n.document = d.id
-         WHERE d.state = $1 AND CAST($2 AS BIGINT) IS NOT NULL AND {which} ORDER BY d.id LIMIT $3"
-    )))
-    .bind(DocumentState::Queued.name())
-    .bind(stored(last.restored))
-    .bind(BATCH)
-    .fetch_all(tx)
-    .await?;
+         WHERE d.state = $1 AND CAST($2 AS BIGINT) IS NOT NULL";
+    let doubtful = match stations_are_missing {
+        true => sql!(IN_QUEUE, " AND n.given < $2 ORDER BY d.id LIMIT $3"),
+        false => sql!(
+            IN_QUEUE,
+            " AND n.number IN (SELECT q.number FROM quarantined_report q WHERE q.touched = 1)
+             ORDER BY d.id LIMIT $3"
+        ),
+    };
+    let found = sqlx::query_scalar(doubtful)
+        .bind(DocumentState::Queued.name())
+        .bind(stored(last.restored))
+        .bind(BATCH)
+        .fetch_all(tx)
+        .await?;
     Ok(found)
 }

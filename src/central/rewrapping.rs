@@ -16,7 +16,7 @@ use crate::data_keys::Wrapped;
 use crate::error::Result;
 use crate::many_rows::{runs, tuples};
 use crate::protection::{Rewrap, context};
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 use crate::wrapping_keys::Turned;
 
 /// How many data keys are wrapped anew in one transaction.
@@ -176,15 +176,7 @@ impl Central {
         let mut tx = self.write().await?;
         let mut written = 0;
         for run in runs(anew) {
-            let given = tuples(run.len(), 3);
-            let own = 3 * run.len();
-            let sql = format!(
-                "UPDATE data_key SET generation = ${}, wrapped = given.column3 FROM (VALUES {given}) AS given
-                 WHERE data_key.class = ${} AND data_key.subject = given.column1 AND data_key.generation = given.column2",
-                own + 1,
-                own + 2
-            );
-            let mut statement = sqlx::query(AssertSqlSafe(sql));
+            let mut statement = sqlx::query(AssertSqlSafe(wrapped_anew(run.len())));
             for one in run {
                 statement = statement
                     .bind(&one.subject)
@@ -198,3 +190,14 @@ impl Central {
         Ok(written)
     }
 }
+
+fn wrapped_anew(keys: usize) -> String {
+    let given = tuples(keys, 3);
+    let (generation, class) = (3 * keys + 1, 3 * keys + 2);
+    format!(
+        "UPDATE data_key SET generation = ${generation}, wrapped = given.column3 FROM (VALUES {given}) AS given
+         WHERE data_key.class = ${class} AND data_key.subject = given.column1 AND data_key.generation = given.column2"
+    )
+}
+
+assembled!(wrapped_anew("TEXT, BIGINT, BYTEA, BIGINT, TEXT") => |_| vec![wrapped_anew(1)]);

@@ -265,15 +265,15 @@ impl Central {
     /// The database's failures.
     pub async fn awaited(&self, session: &Session) -> Result<Vec<Awaited>> {
         let mut tx = self.read().await?;
-        let sql = format!(
-            "{COLUMNS} WHERE (s.person = $1 OR s.witness = $2) AND s.expires > $3 ORDER BY s.asked, s.id"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(&session.account)
-            .bind(&session.account)
-            .bind(stored(self.now()))
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query(sql!(
+            COLUMNS,
+            " WHERE (s.person = $1 OR s.witness = $2) AND s.expires > $3 ORDER BY s.asked, s.id"
+        ))
+        .bind(&session.account)
+        .bind(&session.account)
+        .bind(stored(self.now()))
+        .fetch_all(&mut *tx)
+        .await?;
         rows.iter().map(Awaited::read).collect()
     }
 
@@ -369,16 +369,16 @@ impl Central {
 }
 
 async fn load(tx: &mut Connection, session: &Session, id: &str, now: Timestamp) -> Result<Awaited> {
-    let sql = format!(
-        "{COLUMNS} WHERE s.id = $1 AND (s.person = $2 OR s.witness = $3) AND s.expires > $4"
-    );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(id)
-        .bind(&session.account)
-        .bind(&session.account)
-        .bind(stored(now))
-        .fetch_optional(tx)
-        .await?;
+    let row = sqlx::query(sql!(
+        COLUMNS,
+        " WHERE s.id = $1 AND (s.person = $2 OR s.witness = $3) AND s.expires > $4"
+    ))
+    .bind(id)
+    .bind(&session.account)
+    .bind(&session.account)
+    .bind(stored(now))
+    .fetch_optional(tx)
+    .await?;
     Awaited::read(&row.ok_or_else(not_there)?)
 }
 

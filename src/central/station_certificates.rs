@@ -144,7 +144,7 @@ impl Central {
         let failed =
             |error: pki::CaError| fault("the station authority does not serve")(error.into());
         let mut tx = self.write().await?;
-        let select = "SELECT certificate FROM station_authority";
+        let select = sql!("SELECT certificate FROM station_authority");
         let found: Option<Vec<u8>> = sqlx::query_scalar(select).fetch_optional(&mut *tx).await?;
         if let Some(found) = found {
             let certificate = Certificate::parse(&found)

@@ -9,6 +9,7 @@ use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use crate::database::Connection;
 use crate::many_rows::{runs, tuples};
+use crate::statements::assembled;
 
 /// A transaction that writes, or that reads one moment's state; dropped without commit, it leaves
 /// nothing behind.
@@ -70,11 +71,7 @@ impl Write {
     /// The database's failures; nothing is then committed.
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
         for run in runs(&self.entries) {
-            let sql = format!(
-                "INSERT INTO audit_entry (entry, committed) VALUES {}",
-                tuples(run.len(), 2)
-            );
-            let mut statement = sqlx::query(AssertSqlSafe(sql));
+            let mut statement = sqlx::query(AssertSqlSafe(written(run.len())));
             for waiting in run {
                 statement = statement.bind(&waiting.entry[..]).bind(waiting.committed);
             }
@@ -83,6 +80,15 @@ impl Write {
         self.transaction.commit().await
     }
 }
+
+fn written(entries: usize) -> String {
+    format!(
+        "INSERT INTO audit_entry (entry, committed) VALUES {}",
+        tuples(entries, 2)
+    )
+}
+
+assembled!(written => |_| vec![written(1), written(2)]);
 
 impl Deref for Write {
     type Target = Connection;

@@ -22,6 +22,7 @@ use crate::central::Central;
 use crate::database::{Connection, DbRow};
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
+use crate::statements::{assembled, sql};
 
 /// The first of a profile's queue at a place. Turns are ordered: the smaller one comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,28 @@ pub(crate) const IN_WORK: &str =
 /// What is on its way to its holder, and comes back where it goes missing or is damaged.
 const UNDER_WAY: &str = "state IN ('dispatched', 'at-office')";
 
+fn first_of_all(skip_locked: &str) -> String {
+    format!("{FIRST_IN_QUEUE} {skip_locked}")
+}
+
+/// As [`FIRST_IN_QUEUE`], of so many documents; their identities stand before profile and place.
+fn first_of_some(documents: usize, skip_locked: &str) -> String {
+    let named = tuples(1, documents);
+    let (profile, place) = (documents + 1, documents + 2);
+    format!(
+        "SELECT due, urgent, turn, id FROM document WHERE id IN {named} AND state = 'queued'
+         AND profile = ${profile} AND place = ${place}
+         AND EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = document.application)
+         ORDER BY due, urgent DESC, turn LIMIT 1 {skip_locked}"
+    )
+}
+
+assembled!(first_of_all => |engine| vec![first_of_all(engine.skip_locked())]);
+assembled!(first_of_some => |engine| {
+    let some = |documents| first_of_some(documents, engine.skip_locked());
+    vec![some(1), some(2)]
+});
+
 /// Returns whose turn it is among the documents of a profile that are made at a place; where some are
 /// named, among those.
 pub(crate) async fn first_in_queue(
@@ -61,7 +84,7 @@ pub(crate) async fn first_in_queue(
     if !among.is_empty() {
         return first_among(tx, (profile, place), among, skip_locked).await;
     }
-    let row = sqlx::query(AssertSqlSafe(format!("{FIRST_IN_QUEUE} {skip_locked}")))
+    let row = sqlx::query(AssertSqlSafe(first_of_all(skip_locked)))
         .bind(profile)
         .bind(place)
         .fetch_optional(tx)
@@ -79,15 +102,7 @@ async fn first_among(
 ) -> Result<Option<Turn>> {
     let mut first: Option<Turn> = None;
     for run in runs(among) {
-        let named = tuples(run.len(), 1).replace(['(', ')'], "");
-        let (third, fourth) = (run.len() + 1, run.len() + 2);
-        let statement = format!(
-            "SELECT due, urgent, turn, id FROM document WHERE id IN ({named}) AND state = 'queued'
-             AND profile = ${third} AND place = ${fourth}
-             AND EXISTS (SELECT 1 FROM biometric_data b WHERE b.application = document.application)
-             ORDER BY due, urgent DESC, turn LIMIT 1 {skip_locked}"
-        );
-        let mut query = sqlx::query(AssertSqlSafe(statement));
+        let mut query = sqlx::query(AssertSqlSafe(first_of_some(run.len(), skip_locked)));
         for id in run {
             query = query.bind(id.to_string());
         }
@@ -142,9 +157,13 @@ impl Central {
     pub(crate) async fn place_queued(&self) -> Result<()> {
         let mut tx = self.write().await?;
         // What is at a station today, or on its way to its office, may be in the queue tomorrow.
-        let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT DISTINCT place, office FROM document WHERE ({IN_WORK} OR {UNDER_WAY}) AND office IS NOT NULL"
-        )))
+        let rows = sqlx::query(sql!(
+            "SELECT DISTINCT place, office FROM document WHERE (",
+            IN_WORK,
+            " OR ",
+            UNDER_WAY,
+            ") AND office IS NOT NULL"
+        ))
         .fetch_all(&mut *tx)
         .await?;
         for row in &rows {
@@ -152,9 +171,13 @@ impl Central {
             let office = OfficeCode::parse(name).map_err(|_| CentralError::damaged("an office"))?;
             let should = self.place(&office);
             if is != should {
-                sqlx::query(AssertSqlSafe(format!(
-                    "UPDATE document SET place = $1 WHERE ({IN_WORK} OR {UNDER_WAY}) AND office = $2"
-                )))
+                sqlx::query(sql!(
+                    "UPDATE document SET place = $1 WHERE (",
+                    IN_WORK,
+                    " OR ",
+                    UNDER_WAY,
+                    ") AND office = $2"
+                ))
                 .bind(should)
                 .bind(name)
                 .execute(&mut *tx)

@@ -7,7 +7,7 @@ use document::life_cycle::{
     ApplicationState, BlankState, CertificateState, DocumentEvent, DocumentState, EnvelopeState,
     LeaseState, ParcelState,
 };
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
@@ -106,11 +106,7 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     };
     page.each(
         tx,
-        (
-            "SELECT document, event, state FROM document_event",
-            "document",
-            "document, id",
-        ),
+        sql!("SELECT document, event, state FROM document_event WHERE document > $1 AND document <= $2 ORDER BY document, id"),
         |at, row| {
             let event = parsed("what happened to a document", row.get("event"))?;
             let state = parsed("a document's state", row.get("state"))?;
@@ -121,11 +117,7 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        (
-            "SELECT document, number, state FROM number",
-            "document",
-            "document, number",
-        ),
+        sql!("SELECT document, number, state FROM number WHERE document > $1 AND document <= $2 ORDER BY document, number"),
         |at, row| {
             let number = (row.get("number"), row.get("state"));
             push(&mut facts, at, |facts| facts.numbers.push(number));
@@ -135,8 +127,8 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        ("SELECT l.document, l.id, l.purpose, l.number, l.state, l.blank, b.state AS account, b.document AS carried, b.number AS carried_number
-         FROM lease l LEFT JOIN blank b ON b.serial = l.blank", "l.document", "l.document, l.opened, l.id"),
+        sql!("SELECT l.document, l.id, l.purpose, l.number, l.state, l.blank, b.state AS account, b.document AS carried, b.number AS carried_number
+         FROM lease l LEFT JOIN blank b ON b.serial = l.blank WHERE l.document > $1 AND l.document <= $2 ORDER BY l.document, l.opened, l.id"),
         |at, row| {
             let lease = read_lease(row)?;
             push(&mut facts, at, |facts| facts.leases.push(lease));
@@ -146,11 +138,7 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        (
-            "SELECT document, serial, state, number FROM blank",
-            "document",
-            "document, serial",
-        ),
+        sql!("SELECT document, serial, state, number FROM blank WHERE document > $1 AND document <= $2 ORDER BY document, serial"),
         |at, row| {
             let blank = BlankFacts {
                 serial: row.get("serial"),
@@ -164,11 +152,7 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        (
-            "SELECT document, id, number, state FROM certificate",
-            "document",
-            "document, id",
-        ),
+        sql!("SELECT document, id, number, state FROM certificate WHERE document > $1 AND document <= $2 ORDER BY document, id"),
         |at, row| {
             let certificate = CertificateFacts {
                 id: row.get("id"),
@@ -182,7 +166,7 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        ("SELECT document, serial, number, lease, state, CAST(CASE WHEN kept IS NULL THEN 0 ELSE 1 END AS BIGINT) AS kept FROM envelope", "document", "document, serial"),
+        sql!("SELECT document, serial, number, lease, state, CAST(CASE WHEN kept IS NULL THEN 0 ELSE 1 END AS BIGINT) AS kept FROM envelope WHERE document > $1 AND document <= $2 ORDER BY document, serial"),
         |at, row| {
             let envelope = EnvelopeFacts {
                 serial: row.get("serial"),
@@ -198,8 +182,8 @@ pub(super) async fn load(tx: &mut Connection, after: &str) -> Result<Vec<Facts>>
     .await?;
     page.each(
         tx,
-        ("SELECT pd.document, p.serial, p.office, p.state, pd.number, pd.state AS fate FROM parcel_document pd
-         JOIN parcel p ON p.serial = pd.parcel", "pd.document", "pd.document, p.serial, pd.number"),
+        sql!("SELECT pd.document, p.serial, p.office, p.state, pd.number, pd.state AS fate FROM parcel_document pd
+         JOIN parcel p ON p.serial = pd.parcel WHERE pd.document > $1 AND pd.document <= $2 ORDER BY pd.document, p.serial, pd.number"),
         |at, row| {
             let parcel = ParcelFacts {
                 serial: row.get("serial"),
@@ -223,16 +207,14 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Reads what belongs to the documents of the page, row by row: a statement, its column with the
-    /// document, and the order.
+    /// Reads what belongs to the documents of the page, row by row.
     async fn each(
         &mut self,
         tx: &mut Connection,
-        (select, column, order): (&str, &str, &str),
+        statement: &'static str,
         mut take: impl FnMut(usize, &DbRow) -> Result<()>,
     ) -> Result<()> {
-        let query = format!("{select} WHERE {column} > $1 AND {column} <= $2 ORDER BY {order}");
-        let rows = sqlx::query(AssertSqlSafe(query))
+        let rows = sqlx::query(statement)
             .bind(self.range.0)
             .bind(self.range.1)
             .fetch_all(tx)

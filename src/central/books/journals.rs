@@ -9,6 +9,7 @@ use super::log::{Key, PAGE, key};
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
 use crate::movements::DELIVERED;
+use crate::statements::sql;
 use crate::stock_check::OPENING;
 
 /// A transition that a journal has.
@@ -31,8 +32,8 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn of_documents() -> Self {
         Self {
-            sql: "SELECT e.id, e.event, e.state, e.at, d.application FROM document_event e JOIN document d ON d.id = e.document
-                  WHERE e.id > $1 ORDER BY e.id LIMIT $2",
+            sql: sql!("SELECT e.id, e.event, e.state, e.at, d.application FROM document_event e JOIN document d ON d.id = e.document
+                  WHERE e.id > $1 ORDER BY e.id LIMIT $2"),
             read: |row| {
                 let event: DocumentEvent =
                     parsed("what happened to a document", row.get("event"))?;
@@ -56,9 +57,9 @@ impl Journal {
 
     pub(super) fn of_blanks() -> Self {
         Self {
-            sql: "SELECT m.id, m.event, m.from_state, m.to_state, m.moved AS at, m.blank, b.delivery, d.application
+            sql: sql!("SELECT m.id, m.event, m.from_state, m.to_state, m.moved AS at, m.blank, b.delivery, d.application
                   FROM blank_movement m JOIN blank b ON b.serial = m.blank LEFT JOIN document d ON d.id = m.document
-                  WHERE m.id > $1 ORDER BY m.id LIMIT $2",
+                  WHERE m.id > $1 ORDER BY m.id LIMIT $2"),
             read: |row| {
                 let (event, blank): (&str, &str) = (row.get("event"), row.get("blank"));
                 let from: Option<&str> = row.get("from_state");

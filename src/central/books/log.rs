@@ -25,7 +25,7 @@ use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::Result;
 use crate::many_rows::{runs, tuples};
-use crate::statements::sql;
+use crate::statements::{assembled, sql};
 
 /// How many rows are read at once.
 pub(super) const PAGE: i64 = 1_024;
@@ -322,19 +322,12 @@ impl Story {
     /// Compares what is left, and where the log has everything with where the books have it.
     async fn end(mut self, tx: &mut Connection, findings: &mut Findings<'_>) -> Result<()> {
         self.compare(tx, None, findings).await?;
-        self.settle::<LeaseState>(tx, ("lease", "id", "lease"), findings)
-            .await?;
-        self.settle::<ParcelState>(tx, ("parcel", "serial", "parcel"), findings)
-            .await?;
-        self.settle::<StationState>(tx, ("station", "name", "station"), findings)
-            .await?;
-        self.settle::<IncidentState>(
-            tx,
-            ("incident", "CAST(number AS TEXT)", "incident"),
-            findings,
-        )
-        .await?;
-        self.settle::<ApplicationState>(tx, ("application", "reference", "application"), findings)
+        let [lease, parcel, station, incident, application] = SETTLED;
+        self.settle::<LeaseState>(tx, lease, findings).await?;
+        self.settle::<ParcelState>(tx, parcel, findings).await?;
+        self.settle::<StationState>(tx, station, findings).await?;
+        self.settle::<IncidentState>(tx, incident, findings).await?;
+        self.settle::<ApplicationState>(tx, application, findings)
             .await
     }
 
@@ -342,17 +335,15 @@ impl Story {
     async fn settle<S: LifeCycle + std::str::FromStr>(
         &self,
         tx: &mut Connection,
-        (table, column, kind): (&str, &str, &str),
+        (table, column, kind): Settled,
         findings: &mut Findings<'_>,
     ) -> Result<()> {
         let mut after = String::new();
         loop {
-            let rows = sqlx::query(AssertSqlSafe(format!(
-                "SELECT {column} AS what, state FROM {table} WHERE {column} > $1 ORDER BY {column} LIMIT {PAGE}"
-            )))
-            .bind(&after)
-            .fetch_all(&mut *tx)
-            .await?;
+            let rows = sqlx::query(AssertSqlSafe(page(table, column)))
+                .bind(&after)
+                .fetch_all(&mut *tx)
+                .await?;
             let Some(last) = rows.last() else {
                 return Ok(());
             };
@@ -375,6 +366,29 @@ impl Story {
     }
 }
 
+/// A table, its column with the identity, and how entries name the kind.
+type Settled = (&'static str, &'static str, &'static str);
+
+/// What rows have a state that the log leads to.
+const SETTLED: [Settled; 5] = [
+    ("lease", "id", "lease"),
+    ("parcel", "serial", "parcel"),
+    ("station", "name", "station"),
+    ("incident", "CAST(number AS TEXT)", "incident"),
+    ("application", "reference", "application"),
+];
+
+fn page(table: &str, column: &str) -> String {
+    format!(
+        "SELECT {column} AS what, state FROM {table} WHERE {column} > $1 ORDER BY {column} LIMIT {PAGE}"
+    )
+}
+
+assembled!(page => |_| {
+    let settled = SETTLED.into_iter();
+    settled.map(|(table, column, _)| page(table, column)).collect()
+});
+
 /// Returns the bit of a state in a set.
 fn bit<S: LifeCycle>(state: S) -> u32 {
     let at = S::all().iter().position(|&one| one == state);
@@ -392,6 +406,17 @@ fn named(entry: &Entry) -> impl Iterator<Item = (&str, &str)> {
     std::iter::once(subject).chain(details)
 }
 
+fn owners_of(numbers: usize) -> String {
+    let some = tuples(1, numbers);
+    format!(
+        "SELECT n.number, d.application FROM number n JOIN document d ON d.id = n.document WHERE n.number IN {some}
+         UNION SELECT l.number, d.application FROM lease l JOIN document d ON d.id = l.document WHERE l.number IN {some}
+         ORDER BY 1, 2"
+    )
+}
+
+assembled!(owners_of => |_| vec![owners_of(1), owners_of(2)]);
+
 /// The applications of the documents that a page of entries names by their numbers.
 struct Owners(HashMap<String, Vec<Key>>);
 
@@ -403,13 +428,7 @@ impl Owners {
         let numbers: Vec<&str> = numbers.into_iter().collect();
         let mut owners: HashMap<String, Vec<Key>> = HashMap::new();
         for run in runs(&numbers) {
-            let some = tuples(1, run.len());
-            let sql = format!(
-                "SELECT n.number, d.application FROM number n JOIN document d ON d.id = n.document WHERE n.number IN {some}
-                 UNION SELECT l.number, d.application FROM lease l JOIN document d ON d.id = l.document WHERE l.number IN {some}
-                 ORDER BY 1, 2"
-            );
-            let mut statement = sqlx::query(AssertSqlSafe(sql));
+            let mut statement = sqlx::query(AssertSqlSafe(owners_of(run.len())));
             for number in run {
                 statement = statement.bind(*number);
             }

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::personal::{biometric_cell, content_cell, decoded, document_cell, signed_cell};
 use crate::protection::{KeyOf, open};
 use crate::refused_packages;
+use crate::statements::{assembled, sql};
 
 /// How many subjects are looked at in one statement.
 const PAGE: i64 = 512;
@@ -131,36 +132,36 @@ fn places(class: DataClass) -> &'static [(&'static str, &'static str)] {
     match class {
         DataClass::Identity => &[(
             "application.content",
-            "SELECT reference AS subject, reference AS place, content AS value FROM application WHERE reference > $1 AND reference <= $2 AND length(content) > 0",
+            sql!("SELECT reference AS subject, reference AS place, content AS value FROM application WHERE reference > $1 AND reference <= $2 AND length(content) > 0"),
         )],
         DataClass::Biometrics => &[
             (
                 "biometric_data.images",
-                "SELECT application AS subject, application AS place, images AS value FROM biometric_data WHERE application > $1 AND application <= $2",
+                sql!("SELECT application AS subject, application AS place, images AS value FROM biometric_data WHERE application > $1 AND application <= $2"),
             ),
             (
                 "biometric_data.files",
-                "SELECT application AS subject, application AS place, files AS value FROM biometric_data WHERE application > $1 AND application <= $2 AND files IS NOT NULL",
+                sql!("SELECT application AS subject, application AS place, files AS value FROM biometric_data WHERE application > $1 AND application <= $2 AND files IS NOT NULL"),
             ),
             (
                 "signed_lds.files",
-                "SELECT d.application AS subject, s.lease || '/' || s.chip AS place, s.files AS value FROM document d JOIN lease l ON l.document = d.id JOIN signed_lds s ON s.lease = l.id
-                 WHERE d.application > $1 AND d.application <= $2 AND s.files <> ''",
+                sql!("SELECT d.application AS subject, s.lease || '/' || s.chip AS place, s.files AS value FROM document d JOIN lease l ON l.document = d.id JOIN signed_lds s ON s.lease = l.id
+                 WHERE d.application > $1 AND d.application <= $2 AND s.files <> ''"),
             ),
         ],
         DataClass::Record => &[
             (
                 "document.record",
-                "SELECT application AS subject, id AS place, record AS value FROM document WHERE application > $1 AND application <= $2 AND record <> ''",
+                sql!("SELECT application AS subject, id AS place, record AS value FROM document WHERE application > $1 AND application <= $2 AND record <> ''"),
             ),
             (
                 "document.subjects",
-                "SELECT application AS subject, id AS place, subjects AS value FROM document WHERE application > $1 AND application <= $2 AND subjects <> ''",
+                sql!("SELECT application AS subject, id AS place, subjects AS value FROM document WHERE application > $1 AND application <= $2 AND subjects <> ''"),
             ),
         ],
         DataClass::RefusedPackage => &[(
             "refused_package.content",
-            "SELECT reference AS subject, reference AS place, content AS value FROM refused_package WHERE reference > $1 AND reference <= $2 AND content IS NOT NULL",
+            sql!("SELECT reference AS subject, reference AS place, content AS value FROM refused_package WHERE reference > $1 AND reference <= $2 AND content IS NOT NULL"),
         )],
         DataClass::Evidence | DataClass::Log => &[],
     }
@@ -191,20 +192,29 @@ async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> 
     Ok(values)
 }
 
+/// Returns the search for values whose key is gone: a statement of [`places`] over everything, beside
+/// the keys.
+fn without_key(sql: &str) -> String {
+    let all = sql
+        .replace("> $1", "> ''")
+        .replace(" AND reference <= $2", "")
+        .replace(" AND application <= $2", "")
+        .replace(" AND d.application <= $2", "");
+    format!(
+        "SELECT v.subject FROM ({all}) v LEFT JOIN data_key k ON k.subject = v.subject AND k.class = $1
+         WHERE k.subject IS NULL ORDER BY v.subject LIMIT 1000"
+    )
+}
+
+assembled!(without_key => |_| {
+    let places = DataClass::ALL.iter().copied().flat_map(places);
+    places.map(|(_, sql)| without_key(sql)).collect()
+});
+
 /// Finds values whose key is gone.
 async fn keyless(tx: &mut Connection, class: DataClass, findings: &mut Findings<'_>) -> Result<()> {
     for &(column, sql) in places(class) {
-        // The same statement over everything, beside the keys.
-        let all = sql
-            .replace("> $1", "> ''")
-            .replace(" AND reference <= $2", "")
-            .replace(" AND application <= $2", "")
-            .replace(" AND d.application <= $2", "");
-        let sql = format!(
-            "SELECT v.subject FROM ({all}) v LEFT JOIN data_key k ON k.subject = v.subject AND k.class = $1
-             WHERE k.subject IS NULL ORDER BY v.subject LIMIT 1000"
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let rows = sqlx::query(AssertSqlSafe(without_key(sql)))
             .bind(class.name())
             .fetch_all(&mut *tx)
             .await?;

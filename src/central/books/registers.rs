@@ -7,6 +7,7 @@ use super::{Findings, MAX_NAMED, Rule};
 use crate::database::Connection;
 use crate::error::Result;
 use crate::register_reports::UNTOLD;
+use crate::statements::{assembled, sql};
 
 /// A statement that finds what breaks an invariant: its reference in the column `what`.
 struct Seeks {
@@ -24,25 +25,32 @@ fn seek(rule: Rule, fault: &'static str, sql: impl Into<String>) -> Seeks {
 /// Judges everything that is not one document's.
 pub(super) async fn audit(tx: &mut Connection, findings: &mut Findings<'_>) -> Result<()> {
     let counted = [
-        (Rule::Documents, "SELECT count(*) FROM application"),
-        (Rule::Reports, "SELECT count(*) FROM report"),
-        (Rule::Parcels, "SELECT count(*) FROM parcel"),
-        (Rule::Outbox, "SELECT count(*) FROM register_event"),
+        (Rule::Documents, sql!("SELECT count(*) FROM application")),
+        (Rule::Reports, sql!("SELECT count(*) FROM report")),
+        (Rule::Parcels, sql!("SELECT count(*) FROM parcel")),
+        (Rule::Outbox, sql!("SELECT count(*) FROM register_event")),
     ];
     for (rule, sql) in counted {
         let count: i64 = sqlx::query_scalar(sql).fetch_one(&mut *tx).await?;
         findings.checked(rule, count.unsigned_abs());
     }
     for Seeks { rule, fault, sql } in seeks() {
-        let limit = MAX_NAMED + 1;
-        let sql = format!("{sql} ORDER BY 1 LIMIT {limit}");
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut *tx).await?;
+        let rows = sqlx::query(AssertSqlSafe(first_of(&sql)))
+            .fetch_all(&mut *tx)
+            .await?;
         for row in &rows {
             findings.fault(rule, format!("{} {fault}", row.get::<&str, _>("what")));
         }
     }
     Ok(())
 }
+
+/// Returns a search as it is asked: the first of what it finds.
+fn first_of(search: &str) -> String {
+    format!("{search} ORDER BY 1 LIMIT {}", MAX_NAMED + 1)
+}
+
+assembled!(first_of => |_| seeks().iter().map(|seek| first_of(&seek.sql)).collect());
 
 fn seeks() -> Vec<Seeks> {
     let mut all = applications();
