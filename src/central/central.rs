@@ -187,9 +187,15 @@ impl Central {
         )?;
         check_travel(&config.travel, config.environment)?;
         bind_token(&config.token, config.environment)?;
+        let protection = Protection {
+            token: Arc::clone(&config.token),
+            index: config.keys.index.clone(),
+            seen: Arc::default(),
+        };
         let register = StoredRegister {
             database: database.clone(),
             scribe: Arc::clone(&scribe),
+            protection: protection.clone(),
         };
         let travel = TravelSigners::open(&config.token, config.travel)?;
         let random = Arc::clone(&config.token);
@@ -201,11 +207,6 @@ impl Central {
                 authorities.check(certificate_profiles.get(certificate)?)?;
             }
         }
-        let protection = Protection {
-            token: Arc::clone(&config.token),
-            index: config.keys.index.clone(),
-            seen: Arc::default(),
-        };
         let inner = Inner {
             protection,
             database,

@@ -2,7 +2,6 @@
 
 use api::CertifyRequest;
 use audit::Control;
-use cert::Certificate;
 use document::life_cycle::CertificateState;
 use jiff::Timestamp;
 use pki::Status;
@@ -63,12 +62,15 @@ impl Standing {
 pub(crate) struct Ordered {
     pub(crate) id: String,
     pub(crate) document: String,
+    /// The document's application: what names its holder here lies under the key of its records.
+    pub(crate) application: String,
     pub(crate) number: String,
     pub(crate) lease: String,
     pub(crate) chip: String,
     pub(crate) key: String,
     pub(crate) profile: String,
     pub(crate) authority: String,
+    /// The exchange with the authority, sealed.
     pub(crate) exchange: Vec<u8>,
     /// Whether the authority may have seen the exchange.
     pub(crate) is_sent: bool,
@@ -77,15 +79,27 @@ pub(crate) struct Ordered {
     pub(crate) standing: Standing,
     /// Whether the authority was told that the certificate is accepted, or rejected.
     pub(crate) is_concluded: bool,
-    pub(crate) certificate: Option<Certificate>,
+    /// The certificate that came.
+    pub(crate) issued: Option<Issued>,
     /// How often the authority was asked in vain.
     pub(crate) tries: u32,
 }
 
-const COLUMNS: &str = "SELECT id, document, number, lease, chip, key_name, profile, authority, exchange, sent, challenge, state, standing, concluded, der, tries FROM certificate";
+/// A certificate as it is stored: what stays of it when its holder's data is erased, and the rest.
+#[derive(Clone)]
+pub(crate) struct Issued {
+    /// Its serial number in hexadecimal.
+    pub(crate) serial: String,
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
+    /// The certificate, sealed; empty once it was erased.
+    pub(crate) der: Vec<u8>,
+}
+
+const COLUMNS: &str = "SELECT id, document, (SELECT application FROM document WHERE document.id = certificate.document) AS application, number, lease, chip, key_name, profile, authority, exchange, sent, challenge, state, standing, concluded, serial, not_before, not_after, der, tries FROM certificate";
 
 /// What the sweep looks for: see the index of this name in the migrations.
-const UNSETTLED: &str = "(state = 'in-doubt'
+pub(crate) const UNSETTLED: &str = "(state = 'in-doubt'
     OR (state IN ('issued-on-hold', 'ready') AND (standing <> 'on-hold' OR concluded = 0))
     OR (state = 'active' AND standing <> 'good')
     OR (state = 'suspended' AND standing <> 'on-hold')
@@ -93,11 +107,17 @@ const UNSETTLED: &str = "(state = 'in-doubt'
 
 impl Ordered {
     fn read(row: &DbRow) -> Result<Self> {
-        let der: Option<&[u8]> = row.get("der");
-        let certificate = der.map(Certificate::parse).transpose();
+        let serial: Option<String> = row.get("serial");
+        let issued = serial.map(|serial| Issued {
+            serial,
+            not_before: row.get("not_before"),
+            not_after: row.get("not_after"),
+            der: row.get("der"),
+        });
         Ok(Self {
             id: row.get("id"),
             document: row.get("document"),
+            application: row.get("application"),
             number: row.get("number"),
             lease: row.get("lease"),
             chip: row.get("chip"),
@@ -110,7 +130,7 @@ impl Ordered {
             state: parsed("a certificate's state", row.get("state"))?,
             standing: Standing::read(row.get("standing"))?,
             is_concluded: row.get::<i64, _>("concluded") == 1,
-            certificate: certificate.map_err(|_| CentralError::damaged("a certificate"))?,
+            issued,
             tries: u32::try_from(row.get::<i64, _>("tries")).unwrap_or(u32::MAX),
         })
     }
@@ -286,20 +306,14 @@ impl Ordered {
     }
 
     /// Returns the serial number in hexadecimal, or nothing.
-    pub(crate) fn serial(&self) -> String {
-        let serial = self.certificate.as_ref().map(Certificate::serial_hex);
-        serial.unwrap_or_default()
+    pub(crate) fn serial(&self) -> &str {
+        self.issued.as_ref().map_or("", |issued| &issued.serial)
     }
 
     /// Returns what an entry of the log says of an act on it.
     pub(crate) fn deed(&self, action: &'static str) -> Deed {
-        let deed = match &self.certificate {
-            Some(certificate) => Deed::new(
-                action,
-                Control::CRYPTOGRAPHY,
-                "certificate",
-                certificate.serial_hex(),
-            ),
+        let deed = match &self.issued {
+            Some(issued) => Deed::new(action, Control::CRYPTOGRAPHY, "certificate", &issued.serial),
             None => Deed::new(action, Control::CRYPTOGRAPHY, "lease", &self.lease)
                 .with("key", &self.key),
         };
@@ -307,7 +321,7 @@ impl Ordered {
             .with("state", self.state)
     }
 
-    /// Stores a new one.
+    /// Stores a new one; its request is sealed.
     pub(crate) async fn enter(
         &self,
         tx: &mut Connection,
@@ -315,8 +329,8 @@ impl Ordered {
         request: &[u8],
         now: Timestamp,
     ) -> Result<()> {
-        sqlx::query(sql!("INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"))
+        sqlx::query(sql!("INSERT INTO certificate (id, document, number, lease, chip, key_name, profile, authority, public_key, request, exchange, sent, challenge, state, standing, concluded, changed, sealed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 1)"))
         .bind(&self.id)
         .bind(&self.document)
         .bind(&self.number)
@@ -356,12 +370,12 @@ impl Ordered {
 
     /// Stores the certificate that came, with state and standing.
     pub(crate) async fn store_issued(&self, tx: &mut Connection, now: Timestamp) -> Result<()> {
-        let validity = self.certificate.as_ref().map(Certificate::validity);
+        let issued = self.issued.as_ref();
         sqlx::query(sql!("UPDATE certificate SET serial = $1, der = $2, not_before = $3, not_after = $4, state = $5, standing = $6, changed = $7, tries = 0, next_try = 0, trouble = NULL WHERE id = $8"))
-            .bind(self.certificate.as_ref().map(Certificate::serial_hex))
-            .bind(self.certificate.as_ref().map(Certificate::as_der))
-            .bind(validity.map(|validity| stored(validity.not_before)))
-            .bind(validity.map(|validity| stored(validity.not_after)))
+            .bind(issued.map(|issued| &*issued.serial))
+            .bind(issued.map(|issued| &*issued.der))
+            .bind(issued.map(|issued| issued.not_before))
+            .bind(issued.map(|issued| issued.not_after))
             .bind(self.state.to_string())
             .bind(self.standing.name())
             .bind(stored(now))

@@ -19,8 +19,8 @@ use std::time::Duration;
 use api::{Actor, CertifyGrant, CertifyRequest};
 use audit::Control;
 use cert::Certificate;
-use document::Record;
 use document::life_cycle::{CertificateEvent, CertificateState, LifeCycle, RevocationReason};
+use document::{DataClass, Record};
 use hsm::RandomSource;
 use pki::{Answer, AuthorityError, CertificateAuthority, CertificateOrder, Exchange, Misissued};
 use sha2::{Digest, Sha256};
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::authorities::Authorities;
 use crate::blanks::{BookedChip, chip_serial};
+use crate::cells::DataKey;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
 use crate::contention::retried;
@@ -58,6 +59,19 @@ struct Errand {
     ordered: Ordered,
     order: CertificateOrder,
     authority: Arc<dyn CertificateAuthority>,
+    /// The key of what the order has of its holder.
+    key: DataKey,
+}
+
+/// What a request is judged to be.
+struct Judged {
+    held: Held,
+    chip: BookedChip,
+    order: CertificateOrder,
+    /// The digest of the public key.
+    public_key: Vec<u8>,
+    application: String,
+    key: DataKey,
 }
 
 impl Central {
@@ -105,18 +119,20 @@ impl Central {
     /// Finds the order that this request is about, or writes it down: judged by the lease, the
     /// plan and the chip's proof of possession.
     async fn errand(&self, actor: &Actor, request: &CertifyRequest) -> Result<Errand> {
-        let (order, known) = retried!(async {
+        let (judged, known) = retried!(async {
             let mut tx = self.write().await?;
-            let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
-            let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
+            let judged = self.judged(&mut tx, actor, request).await?;
+            let known = judged.before(&mut tx, request).await?;
             tx.commit().await?;
-            Ok((order, known))
+            Ok((judged, known))
         })?;
+        let Judged { order, key, .. } = judged;
         if let Some(ordered) = known {
             return Ok(Errand {
                 authority: self.authorities().get(&ordered.authority)?,
                 ordered,
                 order,
+                key,
             });
         }
         let name = Authorities::name_for(&order.profile);
@@ -143,35 +159,47 @@ impl Central {
         let authority = self.authorities().get(name)?;
         let mut tx = self.write().await?;
         // The lease may have ended meanwhile, and somebody else may have been quicker.
-        let (held, chip, order, public_key) = self.judged(&mut tx, actor, request).await?;
-        let known = Ordered::before(&mut tx, &held, &chip, request, &public_key).await?;
+        let judged = self.judged(&mut tx, actor, request).await?;
+        let known = judged.before(&mut tx, request).await?;
+        let Judged {
+            held,
+            chip,
+            order,
+            public_key,
+            application,
+            key,
+        } = judged;
         if let Some(ordered) = known {
             return Ok(Errand {
                 ordered,
                 order,
                 authority,
+                key,
             });
         }
-        let ordered = Ordered {
+        let mut ordered = Ordered {
             id: Uuid::now_v7().to_string(),
             document: held.document.clone(),
+            application,
             number: held.number.clone(),
             lease: held.id.to_string(),
             chip: chip.serial.clone(),
             key: request.key.clone(),
             profile: request.profile.clone(),
             authority: name.to_owned(),
-            exchange: exchange.as_bytes().to_vec(),
+            exchange: Vec::new(),
             is_sent: false,
             challenge: challenge.to_vec(),
             state: CertificateState::INITIAL,
             standing: Standing::None,
             is_concluded: false,
-            certificate: None,
+            issued: None,
             tries: 0,
         };
+        ordered.take_exchange(self.protection(), &key, exchange)?;
+        let asked = ordered.sealed_request(self.protection(), &key, &request.request)?;
         ordered
-            .enter(&mut tx, &public_key, &request.request, self.now())
+            .enter(&mut tx, &public_key, &asked, self.now())
             .await?;
         let deed = Deed::new(
             "certificate.requested",
@@ -190,17 +218,17 @@ impl Central {
             ordered,
             order,
             authority,
+            key,
         })
     }
 
-    /// Judges a request by the lease, the plan and the proof of possession. Returns the lease, the
-    /// chip, the order, and the digest of the public key.
+    /// Judges a request by the lease, the plan and the proof of possession.
     async fn judged(
         &self,
         tx: &mut Write,
         actor: &Actor,
         request: &CertifyRequest,
-    ) -> Result<(Held, BookedChip, CertificateOrder, Vec<u8>)> {
+    ) -> Result<Judged> {
         let held = self.held(tx, actor, request.lease).await?;
         held.check_personalizes()?;
         let chip = held.chip(tx, &chip_serial(&request.chip)?).await?;
@@ -224,7 +252,19 @@ impl Central {
             &request.request,
             &record,
         )?;
-        Ok((held, chip, order, Sha256::digest(&public_key).to_vec()))
+        let application = document.application;
+        let key = self
+            .protection()
+            .key(tx, &application, DataClass::Record)
+            .await?;
+        Ok(Judged {
+            held,
+            chip,
+            order,
+            public_key: Sha256::digest(&public_key).to_vec(),
+            application,
+            key,
+        })
     }
 
     /// Demands that the document gets this key on this chip, by the holder's age, and under this
@@ -262,7 +302,7 @@ impl Central {
         if !retried!(self.keep_exchange(&errand.ordered))? {
             return Err(given_up());
         }
-        let exchange = Exchange::from_bytes(errand.ordered.exchange.clone());
+        let exchange = errand.ordered.exchange(&errand.key)?;
         let now = self.now();
         let answer = errand.authority.submit(&errand.order, &exchange, now).await;
         match answer {
@@ -270,7 +310,10 @@ impl Central {
                 self.take(actor, deed, errand, *certificate).await.map(Ok)
             }
             Ok(Answer::Waiting { exchange, after }) => {
-                errand.ordered.exchange = exchange.as_bytes().to_vec();
+                let protection = self.protection();
+                errand
+                    .ordered
+                    .take_exchange(protection, &errand.key, &exchange)?;
                 match retried!(self.keep_exchange(&errand.ordered))? {
                     true => Ok(Err(pending(after))),
                     // The sweep asks on with the exchange as it was.
@@ -281,7 +324,10 @@ impl Central {
                 // What it may have issued is withdrawn: it is asked anew.
                 let exchange = errand.authority.prepare(&errand.order, now).await;
                 let exchange = exchange.map_err(|error| told(&error))?;
-                errand.ordered.exchange = exchange.as_bytes().to_vec();
+                let protection = self.protection();
+                errand
+                    .ordered
+                    .take_exchange(protection, &errand.key, &exchange)?;
                 errand.ordered.is_sent = false;
                 retried!(self.note_anew(actor, &errand.ordered))?;
                 Ok(Err(pending(SOON)))
@@ -348,10 +394,14 @@ impl Central {
             retried!(self.give_up(&mut errand.ordered, doubt, &why))?;
             return Err(why);
         }
-        errand.ordered.certificate = Some(certificate);
+        let protection = self.protection();
+        errand
+            .ordered
+            .take_certificate(protection, &errand.key, &certificate)?;
         retried!(self.store_taken(actor, deed, &mut errand, &judged))?;
         if matches!(errand.ordered.state, CertificateState::Revoked(_)) {
-            self.move_at_authority(&mut errand.ordered).await?;
+            self.move_at_authority(&mut errand.ordered, &errand.key)
+                .await?;
             let why = judged.map_or_else(
                 |fault| fault.to_string(),
                 |()| "the blank was given up meanwhile".to_owned(),
@@ -417,10 +467,13 @@ impl Central {
     /// Gives an issued certificate to the station, once its authority has it accepted and on hold:
     /// a card gets nothing that could be used before its hand-over.
     async fn hand_out(&self, mut errand: Errand) -> Result<CertifyGrant> {
-        if !self.move_at_authority(&mut errand.ordered).await? {
+        if !self
+            .move_at_authority(&mut errand.ordered, &errand.key)
+            .await?
+        {
             return Ok(pending(LATER));
         }
-        match errand.ordered.certificate {
+        match errand.ordered.certificate(&errand.key)? {
             Some(certificate) => Ok(CertifyGrant::Issued {
                 certificate: certificate.as_der().to_vec(),
                 challenge: errand.ordered.challenge,
@@ -458,6 +511,13 @@ impl Central {
         self.record(&mut tx, None, &deed).await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+impl Judged {
+    /// Finds what was ordered for the same key before.
+    async fn before(&self, tx: &mut Write, request: &CertifyRequest) -> Result<Option<Ordered>> {
+        Ordered::before(tx, &self.held, &self.chip, request, &self.public_key).await
     }
 }
 

@@ -16,6 +16,8 @@ use crate::error::{CentralError, Result};
 use crate::personal::{biometric_cell, document_cell, encoded, signed_cell, store_images, written};
 use crate::statements::sql;
 
+mod certificates;
+
 /// How many rows are encrypted in one transaction.
 const BATCH: i64 = 64;
 
@@ -32,6 +34,8 @@ impl Central {
         encrypted += self.encrypt_applications().await?;
         encrypted += self.encrypt_documents().await?;
         encrypted += self.encrypt_signed_files().await?;
+        encrypted += self.encrypt_certificates().await?;
+        encrypted += self.encrypt_register().await?;
         if encrypted > 0 {
             tracing::info!(encrypted, "personal data was encrypted in place");
             self.database().compact().await?;

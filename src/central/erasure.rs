@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::accounts::authorise;
 use crate::blind_index;
 use crate::central::Central;
+use crate::certificate_rows::UNSETTLED;
 use crate::contention::retried;
 use crate::database::{Write, moment, parsed, stored};
 use crate::error::{CentralError, Result};
@@ -238,9 +239,18 @@ impl Central {
                     "UPDATE signed_lds SET files = '' WHERE document IN (SELECT id FROM document WHERE application = $1)"
                 ),
             ],
-            DataClass::Record => &[sql!(
-                "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL"
-            )],
+            DataClass::Record => &[
+                sql!(
+                    "UPDATE document SET record = '', subjects = '' WHERE application = $1 AND record IS NOT NULL"
+                ),
+                sql!(
+                    "UPDATE certificate SET request = $2, exchange = $2, trouble = NULL WHERE document IN (SELECT id FROM document WHERE application = $1)"
+                ),
+                sql!(
+                    "UPDATE certificate SET der = $2 WHERE serial IS NOT NULL AND document IN (SELECT id FROM document WHERE application = $1)"
+                ),
+                sql!("UPDATE authority_register SET der = $2 WHERE application = $1"),
+            ],
             DataClass::RefusedPackage => &[sql!(
                 "UPDATE refused_package SET content = NULL WHERE reference = $1"
             )],
@@ -369,11 +379,13 @@ fn identity_is_due() -> String {
     )
 }
 
+/// Not as long as a certificate is not settled: its authority is told of it by what would be erased.
 fn record_is_due() -> String {
     let over = states(DocumentState::all(), document_is_over);
     format!(
         "UPDATE data_key SET due = $1 WHERE class = 'record' AND due IS NULL
-         AND subject IN (SELECT application FROM document WHERE state IN ({over}) OR expires < $2)"
+         AND subject IN (SELECT application FROM document WHERE state IN ({over}) OR expires < $2)
+         AND subject NOT IN (SELECT application FROM document WHERE id IN (SELECT document FROM certificate WHERE {UNSETTLED}))"
     )
 }
 

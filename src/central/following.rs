@@ -134,13 +134,13 @@ impl Central {
     ) -> Result<Vec<Followed>> {
         let mut certificates = Vec::new();
         for ordered in Ordered::of_number(tx, number).await? {
-            let Some(certificate) = &ordered.certificate else {
-                continue;
-            };
             let wanted = ordered.wanted();
             let authority = self.authorities().get(&ordered.authority);
+            let Some(issued) = ordered.issued else {
+                continue;
+            };
             certificates.push(Followed {
-                serial: certificate.serial_hex(),
+                serial: issued.serial,
                 is_settled: wanted.is_none_or(|wanted| Standing::of(wanted) == ordered.standing),
                 by_hand: authority.is_ok_and(|authority| !authority.promises().sets_status),
                 key: ordered.key,

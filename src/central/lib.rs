@@ -28,6 +28,7 @@ mod books;
 mod cells;
 mod central;
 mod centre;
+mod certificate_contents;
 mod certificate_profiles;
 mod certificate_rows;
 mod certificates;

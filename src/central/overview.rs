@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use api::{Actor, JournalLine};
 use document::life_cycle::{BlankState, CertificateState, DocumentState, EnvelopeState};
-use document::{Act, DeliveredChip, Kind};
+use document::{Act, DataClass, DeliveredChip, Kind};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::accounts::authorise;
 use crate::central::Central;
+use crate::certificate_contents::certificate_cell;
 use crate::database::{Connection, DbRow, moment, parsed};
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::many_rows::{runs, tuples};
+use crate::protection::open;
 use crate::statements::{assembled, sql};
 
 /// A document in a list.
@@ -72,8 +74,8 @@ pub struct CertificateLine {
     pub not_before: Timestamp,
     /// Until when.
     pub not_after: Timestamp,
-    /// The certificate.
-    pub der: Vec<u8>,
+    /// The certificate; none once it was erased.
+    pub der: Option<Vec<u8>>,
 }
 
 /// A blank in a list.
@@ -203,7 +205,11 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         let document = Document::numbered(&mut tx, number).await?;
-        let rows = sqlx::query(sql!("SELECT serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
+        let key = self
+            .protection()
+            .find_key(&mut tx, &document.application, DataClass::Record)
+            .await?;
+        let rows = sqlx::query(sql!("SELECT id, serial, number, key_name, profile, authority, state, standing, not_before, not_after, der FROM certificate
              WHERE document = $1 AND serial IS NOT NULL ORDER BY not_before, key_name"))
         .bind(&document.id)
         .fetch_all(&mut *tx)
@@ -219,7 +225,13 @@ impl Central {
                 standing: row.get("standing"),
                 not_before: moment(row.get("not_before"))?,
                 not_after: moment(row.get("not_after"))?,
-                der: row.get("der"),
+                der: match &key {
+                    None => None,
+                    Some(key) => {
+                        let cell = certificate_cell(&document.application, row.get("id"), "der");
+                        Some(open(key, &cell, row.get("der"))?.to_vec())
+                    }
+                },
             })
         };
         rows.iter().map(line).collect()

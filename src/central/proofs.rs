@@ -32,10 +32,14 @@ impl Central {
         held.check_personalizes()?;
         let chip = held.chip(&mut tx, &chip_serial(&request.chip)?).await?;
         let ordered = Ordered::of_key(&mut tx, &held, &chip, &request.key).await?;
-        let issued = ordered.and_then(|ordered| ordered.certificate.clone().zip(Some(ordered)));
-        let (certificate, mut ordered) = issued.ok_or_else(|| CentralError::NotFound {
+        let none = || CentralError::NotFound {
             what: "certificate for this key under this lease".into(),
-        })?;
+        };
+        let mut ordered = ordered
+            .filter(|ordered| ordered.issued.is_some())
+            .ok_or_else(none)?;
+        let key = self.order_key(&mut tx, &ordered).await?;
+        let certificate = ordered.certificate(&key)?.ok_or_else(none)?;
         let rules = self.chip(&chip.product)?.key_rules(&request.key);
         let signs = rules.is_some_and(|rules| {
             let key = certificate.public_key();

@@ -1,27 +1,32 @@
 //! The register of the embedded authority, in the store's database: what it issued, to whomever,
-//! and where each certificate stands.
+//! and where each certificate stands. That of a document lies under the key of its records, and is
+//! erased with them; its serial number, its days and where it stands stay.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use audit::{Control, Outcome};
 use cert::Certificate;
+use document::DataClass;
 use document::life_cycle::RevocationReason as Reason;
 use jiff::Timestamp;
 use pki::{CrlEntry, Entry, Register, RegisterError, RevocationReason, Status};
 use sqlx::Row;
+use zeroize::Zeroizing;
 
+use crate::certificate_contents::{owner, register_cell};
 use crate::contention::retried;
 use crate::database::{Connection, Database, DbRow, moment, stored};
 use crate::error::{CentralError, Result};
-use crate::scribe::Deed;
-use crate::scribe::Scribe;
+use crate::protection::{Protection, erased, open};
+use crate::scribe::{Deed, Scribe};
 use crate::statements::sql;
 
 /// The register. Each change is a transaction with its entry in the audit log.
 pub(crate) struct StoredRegister {
     pub(crate) database: Database,
     pub(crate) scribe: Arc<Scribe>,
+    pub(crate) protection: Protection,
 }
 
 impl StoredRegister {
@@ -32,16 +37,35 @@ impl StoredRegister {
         at: Timestamp,
     ) -> Result<Entry> {
         let mut tx = self.database.write().await?;
-        if let Some(entry) = by_exchange(&mut tx, exchange).await? {
+        if let Some(entry) = self.by_exchange(&mut tx, exchange).await? {
             return Ok(entry);
         }
         let serial = certificate.serial_hex();
-        sqlx::query(sql!("INSERT INTO authority_register (serial, exchange, der, status, since, not_after) VALUES ($1, $2, $3, 'on-hold', $4, $5)"))
+        let (application, der) = match owner(&mut tx, certificate).await? {
+            // Somebody else's, over CMP: no document of this store's, and no key.
+            None => (None, certificate.as_der().to_vec()),
+            Some(application) => {
+                let protection = &self.protection;
+                let key = protection
+                    .key(&mut tx, &application, DataClass::Record)
+                    .await?;
+                let cell = register_cell(&application, &serial);
+                let der = protection.seal(&key, &cell, certificate.as_der())?;
+                (Some(application), der)
+            }
+        };
+        let kept = match application {
+            Some(_) => SEALED,
+            None => CLEAR,
+        };
+        sqlx::query(sql!("INSERT INTO authority_register (serial, exchange, der, status, since, not_after, application, kept) VALUES ($1, $2, $3, 'on-hold', $4, $5, $6, $7)"))
             .bind(&serial)
             .bind(exchange)
-            .bind(certificate.as_der())
+            .bind(der)
             .bind(stored(at))
             .bind(stored(certificate.validity().not_after))
+            .bind(application)
+            .bind(kept)
             .execute(&mut *tx)
             .await?;
         let deed = Deed::new(
@@ -64,13 +88,13 @@ impl StoredRegister {
     /// Moves a certificate; returns whether it may be moved so.
     async fn try_set(&self, serial: &str, status: Status, at: Timestamp) -> Result<Moved> {
         let mut tx = self.database.write().await?;
-        let Some(entry) = by_serial(&mut tx, serial).await? else {
+        let Some((before, _)) = standing(&mut tx, serial).await? else {
             return Ok(Moved::Unknown);
         };
-        if entry.status == status {
+        if before == status {
             return Ok(Moved::Yes);
         }
-        if matches!(entry.status, Status::Revoked(_)) {
+        if matches!(before, Status::Revoked(_)) {
             return Ok(Moved::Revoked);
         }
         let name = name_of(status);
@@ -130,34 +154,82 @@ enum Moved {
     Revoked,
 }
 
-async fn by_exchange(tx: &mut Connection, exchange: &[u8]) -> Result<Option<Entry>> {
-    let row = sqlx::query(sql!(
-        "SELECT der, status, since FROM authority_register WHERE exchange = $1"
-    ))
-    .bind(exchange)
-    .fetch_optional(tx)
-    .await?;
-    row.as_ref().map(entry).transpose()
+const COLUMNS: &str = "SELECT serial, der, status, since, application FROM authority_register";
+
+impl StoredRegister {
+    /// Finds what was issued under an exchange's name.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] where the certificate was erased.
+    async fn by_exchange(&self, tx: &mut Connection, exchange: &[u8]) -> Result<Option<Entry>> {
+        let row = sqlx::query(sql!(COLUMNS, " WHERE exchange = $1"))
+            .bind(exchange)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let entry = self.entry(tx, &row).await?;
+        entry.map(Some).ok_or_else(|| erased(DataClass::Record))
+    }
+
+    /// Finds a certificate that is kept still.
+    async fn by_serial(&self, tx: &mut Connection, serial: &str) -> Result<Option<Entry>> {
+        let row = sqlx::query(sql!(COLUMNS, " WHERE serial = $1"))
+            .bind(serial)
+            .fetch_optional(&mut *tx)
+            .await?;
+        match row {
+            None => Ok(None),
+            Some(row) => self.entry(tx, &row).await,
+        }
+    }
+
+    /// Reads an entry; none where its certificate was erased.
+    async fn entry(&self, tx: &mut Connection, row: &DbRow) -> Result<Option<Entry>> {
+        let (application, stored): (Option<String>, Vec<u8>) =
+            (row.get("application"), row.get("der"));
+        let der = match application {
+            _ if stored.is_empty() => return Ok(None),
+            None => Zeroizing::new(stored),
+            Some(application) => {
+                let class = DataClass::Record;
+                let Some(key) = self.protection.find_key(tx, &application, class).await? else {
+                    return Ok(None);
+                };
+                open(
+                    &key,
+                    &register_cell(&application, row.get("serial")),
+                    &stored,
+                )?
+            }
+        };
+        Ok(Some(Entry {
+            certificate: Certificate::parse(&der)
+                .map_err(|_| CentralError::damaged("a certificate in the authority's register"))?,
+            status: status_of(row.get("status"))?,
+            since: moment(row.get("since"))?,
+        }))
+    }
 }
 
-async fn by_serial(tx: &mut Connection, serial: &str) -> Result<Option<Entry>> {
+/// Returns where a certificate stands, and since when.
+async fn standing(tx: &mut Connection, serial: &str) -> Result<Option<(Status, Timestamp)>> {
     let row = sqlx::query(sql!(
-        "SELECT der, status, since FROM authority_register WHERE serial = $1"
+        "SELECT status, since FROM authority_register WHERE serial = $1"
     ))
     .bind(serial)
     .fetch_optional(tx)
     .await?;
-    row.as_ref().map(entry).transpose()
+    let read = |row: &DbRow| Ok((status_of(row.get("status"))?, moment(row.get("since"))?));
+    row.as_ref().map(read).transpose()
 }
 
-fn entry(row: &DbRow) -> Result<Entry> {
-    Ok(Entry {
-        certificate: Certificate::parse(row.get("der"))
-            .map_err(|_| CentralError::damaged("a certificate in the authority's register"))?,
-        status: status_of(row.get("status"))?,
-        since: moment(row.get("since"))?,
-    })
-}
+/// A certificate of a document of this store's, under the key of its records.
+pub(crate) const SEALED: &str = "sealed";
+
+/// A certificate of somebody else's.
+pub(crate) const CLEAR: &str = "clear";
 
 /// Returns a status as the register has it, and the log.
 pub(crate) fn name_of(status: Status) -> String {
@@ -207,7 +279,7 @@ impl Register for StoredRegister {
     async fn issued(&self, exchange: &[u8]) -> Result<Option<Entry>, RegisterError> {
         let found = async {
             let mut tx = self.database.read().await?;
-            by_exchange(&mut tx, exchange).await
+            self.by_exchange(&mut tx, exchange).await
         };
         found.await.map_err(storage)
     }
@@ -225,7 +297,15 @@ impl Register for StoredRegister {
     async fn find(&self, serial: &[u8]) -> Result<Option<Entry>, RegisterError> {
         let found = async {
             let mut tx = self.database.read().await?;
-            by_serial(&mut tx, &hex::encode(serial)).await
+            self.by_serial(&mut tx, &hex::encode(serial)).await
+        };
+        found.await.map_err(storage)
+    }
+
+    async fn standing(&self, serial: &[u8]) -> Result<Option<(Status, Timestamp)>, RegisterError> {
+        let found = async {
+            let mut tx = self.database.read().await?;
+            standing(&mut tx, &hex::encode(serial)).await
         };
         found.await.map_err(storage)
     }

@@ -14,6 +14,7 @@ use sqlx::Row;
 
 use crate::accounts::{Person, authorise};
 use crate::applications::check_cause;
+use crate::cells::DataKey;
 use crate::central::Central;
 use crate::certificate_rows::{Ordered, Standing};
 use crate::contention::retried;
@@ -180,25 +181,28 @@ impl Central {
             self.note_trouble(&mut waiting, &busy()).await?;
             return Ok(false);
         };
-        let id = ordered.id;
-        let mut ordered = Ordered::load(&mut *self.read().await?, &id).await?;
-        if ordered.state == CertificateState::InDoubt && !self.ask_after(&mut ordered).await? {
+        let mut tx = self.read().await?;
+        let mut ordered = Ordered::load(&mut tx, &ordered.id).await?;
+        let key = self.order_key(&mut tx, &ordered).await?;
+        tx.commit().await?;
+        if ordered.state == CertificateState::InDoubt && !self.ask_after(&mut ordered, &key).await?
+        {
             return Ok(false);
         }
-        self.move_at_authority(&mut ordered).await
+        self.move_at_authority(&mut ordered, &key).await
     }
 
     /// Asks an authority what became of a request that was given up before it answered. Returns
     /// whether that is known now.
-    async fn ask_after(&self, ordered: &mut Ordered) -> Result<bool> {
+    async fn ask_after(&self, ordered: &mut Ordered, key: &DataKey) -> Result<bool> {
         if !ordered.is_sent {
             // The authority never heard of it, and does not now.
             retried!(self.abandon_unsent(ordered))?;
             return Ok(true);
         }
         let authority = self.authorities().get(&ordered.authority)?;
-        let order = self.order_again(ordered).await?;
-        let exchange = Exchange::from_bytes(ordered.exchange.clone());
+        let order = self.order_again(ordered, key).await?;
+        let exchange = ordered.exchange(key)?;
         let answer = authority.submit(&order, &exchange, self.now()).await;
         let event = match answer {
             Ok(Answer::Issued(certificate)) => {
@@ -210,7 +214,7 @@ impl Central {
                     self.note_trouble(ordered, &foreign).await?;
                     return Ok(false);
                 }
-                ordered.certificate = Some(*certificate);
+                ordered.take_certificate(self.protection(), key, &certificate)?;
                 ordered.standing = match authority.promises().issues_on_hold {
                     true => Standing::OnHold,
                     false => Standing::Good,
@@ -218,7 +222,7 @@ impl Central {
                 CertificateEvent::Revoke(RevocationReason::Superseded)
             }
             Ok(Answer::Waiting { exchange, .. }) => {
-                ordered.exchange = exchange.as_bytes().to_vec();
+                ordered.take_exchange(self.protection(), key, &exchange)?;
                 retried!(self.keep_exchange(ordered))?;
                 let waiting = AuthorityError::Unanswered {
                     reason: "it takes its time".into(),
@@ -267,13 +271,9 @@ impl Central {
     }
 
     /// Makes the order of a certificate again, from the books.
-    async fn order_again(&self, ordered: &Ordered) -> Result<pki::CertificateOrder> {
+    async fn order_again(&self, ordered: &Ordered, key: &DataKey) -> Result<pki::CertificateOrder> {
         let mut tx = self.read().await?;
-        let row = sqlx::query(sql!("SELECT c.request, chip.product FROM certificate c JOIN chip ON chip.serial = c.chip WHERE c.id = $1"))
-            .bind(&ordered.id)
-            .fetch_one(&mut *tx)
-            .await?;
-        let request: &[u8] = row.get("request");
+        let (request, product) = ordered.request(&mut tx, key).await?;
         let document = Document::load(&mut tx, &ordered.document).await?;
         let mut record = self.open_record(&mut tx, &document).await?;
         // The document may have another number by now.
@@ -281,21 +281,26 @@ impl Central {
             .number
             .parse()
             .map_err(|_| CentralError::damaged("a document's number"))?;
-        let proved = prove_possession(self.chip(row.get("product"))?, &ordered.key, request)?;
+        let proved = prove_possession(self.chip(&product)?, &ordered.key, &request)?;
         self.certificate_profiles()
-            .order(&ordered.profile, &proved, request, &record)
+            .order(&ordered.profile, &proved, &request, &record)
     }
 
     /// Brings the authority to where the books have a certificate: accepts or rejects it, puts it
     /// on hold, releases or revokes it. Returns whether it is there.
-    pub(crate) async fn move_at_authority(&self, ordered: &mut Ordered) -> Result<bool> {
-        let Some((wanted, certificate)) = ordered.wanted().zip(ordered.certificate.clone()) else {
+    pub(crate) async fn move_at_authority(
+        &self,
+        ordered: &mut Ordered,
+        key: &DataKey,
+    ) -> Result<bool> {
+        let Some((wanted, certificate)) = ordered.wanted().zip(ordered.certificate(key)?) else {
             return Ok(true);
         };
+        let exchange = ordered.exchange(key)?;
         let authority = self.authorities().get(&ordered.authority)?;
         let before = (ordered.standing, ordered.is_concluded);
         let moved = self
-            .try_move(&*authority, ordered, &certificate, wanted)
+            .try_move(&*authority, ordered, (&exchange, &certificate), wanted)
             .await;
         if (ordered.standing, ordered.is_concluded) != before {
             retried!(self.store_settled(ordered, before.0))?;
@@ -327,7 +332,7 @@ impl Central {
         &self,
         authority: &dyn CertificateAuthority,
         ordered: &mut Ordered,
-        certificate: &cert::Certificate,
+        (exchange, certificate): (&Exchange, &cert::Certificate),
         wanted: Status,
     ) -> Result<(), AuthorityError> {
         let is_wanted = !matches!(wanted, Status::Revoked(_));
@@ -336,9 +341,8 @@ impl Central {
                 true => Verdict::Accepted,
                 false => Verdict::Rejected,
             };
-            let exchange = Exchange::from_bytes(ordered.exchange.clone());
             match authority
-                .conclude(&exchange, certificate, verdict, self.now())
+                .conclude(exchange, certificate, verdict, self.now())
                 .await
             {
                 Ok(()) => {

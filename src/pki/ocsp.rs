@@ -172,8 +172,8 @@ impl OcspResponder {
         if !id.is_issued_by(self.ca.certificate()) {
             return Ok((CertStatus::Unknown, true));
         }
-        let found = self.ca.register().find(id.serial()).await;
-        let Some(entry) = found.map_err(|_| Refusal::TryLater)? else {
+        let found = self.ca.register().standing(id.serial()).await;
+        let Some((status, since)) = found.map_err(|_| Refusal::TryLater)? else {
             let status = CertStatus::Revoked {
                 since: Timestamp::UNIX_EPOCH,
                 reason: Some(HOLD),
@@ -181,10 +181,10 @@ impl OcspResponder {
             return Ok((status, false));
         };
         let revoked = |reason: RevocationReason| CertStatus::Revoked {
-            since: entry.since,
+            since,
             reason: Some(reason.number()),
         };
-        let status = match entry.status {
+        let status = match status {
             Status::Good => CertStatus::Good,
             Status::OnHold => revoked(RevocationReason::CertificateHold),
             Status::Revoked(reason) => revoked(reason),

@@ -55,8 +55,16 @@ pub trait Register: Send + Sync {
         at: Timestamp,
     ) -> Result<Entry, RegisterError>;
 
-    /// Returns the certificate of a serial number (big-endian, no leading zero byte).
+    /// Returns the certificate of a serial number (big-endian, no leading zero byte), as long as it is
+    /// kept.
     async fn find(&self, serial: &[u8]) -> Result<Option<Entry>, RegisterError>;
+
+    /// Returns where the certificate of a serial number stands, and since when: also of one that is
+    /// kept no more.
+    async fn standing(&self, serial: &[u8]) -> Result<Option<(Status, Timestamp)>, RegisterError> {
+        let found = self.find(serial).await?;
+        Ok(found.map(|entry| (entry.status, entry.since)))
+    }
 
     /// Moves a certificate; to where it stands already changes nothing.
     ///

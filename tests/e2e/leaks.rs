@@ -211,19 +211,16 @@ fn nobody_is_named_in_any_file() {
         people.extend(person(sample));
     }
     assert!(people.len() > 100);
-    let copy = data.join("without-certificates.db");
-    take_certificates_out(&data.join("central.db"), &copy);
-    let mut searched = Vec::new();
+    let (mut searched, mut certificates) = (Vec::new(), Vec::new());
     files(folder.path(), &mut searched);
-    let certificates = [data.join("central.db"), data.join("central.db-wal")];
-    searched.retain(|path| {
-        !certificates.contains(path) && !path.starts_with(data.join("certificates"))
-    });
+    // The demo gives the certificates that it made to whoever runs it.
+    files(&data.join("certificates"), &mut certificates);
+    searched.retain(|path| !certificates.contains(path));
     assert_none(&searched, &people);
     // What is searched for is what is there to be found.
-    let store = std::fs::read(data.join("central.db")).unwrap();
+    let named = |path: &PathBuf| found(&std::fs::read(path).unwrap(), &people).is_some();
     assert!(
-        found(&store, &people).is_some(),
+        certificates.iter().any(named),
         "certificates have the names"
     );
 }
@@ -265,18 +262,6 @@ fn person(sample: &Path) -> Vec<Secret> {
         }
     }
     secrets
-}
-
-/// Copies a store without its certificates, where their holders' names and codes may stand.
-fn take_certificates_out(store: &Path, copy: &Path) {
-    let source = rusqlite::Connection::open(store).unwrap();
-    let into = copy.to_str().unwrap();
-    source.execute("VACUUM INTO ?1", [into]).unwrap();
-    let copy = rusqlite::Connection::open(copy).unwrap();
-    let emptied = "DELETE FROM authority_register;
-        UPDATE certificate SET der = x'00', request = x'00', exchange = x'00' WHERE der IS NOT NULL;
-        VACUUM;";
-    copy.execute_batch(emptied).unwrap();
 }
 
 #[test]

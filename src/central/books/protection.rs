@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::{Findings, Rule};
 use crate::cells::{Cell, DataKey};
 use crate::central::Central;
+use crate::certificate_contents::{certificate_cell, register_cell};
 use crate::database::Connection;
 use crate::error::Result;
 use crate::personal::{biometric_cell, content_cell, decoded, document_cell, signed_cell};
@@ -110,7 +111,11 @@ fn opens(key: &DataKey, class: DataClass, value: &Value) -> bool {
             signed_cell(&value.subject, &value.row)
         }
         DataClass::Biometrics => biometric_cell(&value.subject, bare(value.column)),
-        DataClass::Record => document_cell(&value.subject, &value.row, bare(value.column)),
+        DataClass::Record => match value.column.split_once('.') {
+            Some(("certificate", column)) => certificate_cell(&value.subject, &value.row, column),
+            Some(("authority_register", _)) => register_cell(&value.subject, &value.row),
+            _ => document_cell(&value.subject, &value.row, bare(value.column)),
+        },
         DataClass::RefusedPackage => refused_packages::cell(&value.subject),
         DataClass::Evidence | DataClass::Log => return false,
     };
@@ -158,6 +163,25 @@ fn places(class: DataClass) -> &'static [(&'static str, &'static str)] {
                 "document.subjects",
                 sql!("SELECT application AS subject, id AS place, subjects AS value FROM document WHERE application > $1 AND application <= $2 AND subjects <> ''"),
             ),
+            (
+                "certificate.request",
+                sql!("SELECT d.application AS subject, c.id AS place, c.request AS value FROM certificate c JOIN document d ON d.id = c.document
+                 WHERE d.application > $1 AND d.application <= $2 AND length(c.request) > 0"),
+            ),
+            (
+                "certificate.exchange",
+                sql!("SELECT d.application AS subject, c.id AS place, c.exchange AS value FROM certificate c JOIN document d ON d.id = c.document
+                 WHERE d.application > $1 AND d.application <= $2 AND length(c.exchange) > 0"),
+            ),
+            (
+                "certificate.der",
+                sql!("SELECT d.application AS subject, c.id AS place, c.der AS value FROM certificate c JOIN document d ON d.id = c.document
+                 WHERE d.application > $1 AND d.application <= $2 AND length(c.der) > 0"),
+            ),
+            (
+                "authority_register.der",
+                sql!("SELECT application AS subject, serial AS place, der AS value FROM authority_register WHERE application > $1 AND application <= $2 AND length(der) > 0"),
+            ),
         ],
         DataClass::RefusedPackage => &[(
             "refused_package.content",
@@ -175,7 +199,10 @@ async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> 
             .bind(to)
             .fetch_all(&mut *tx)
             .await?;
-        let is_text = column == "signed_lds.files" || class == DataClass::Record;
+        let is_text = matches!(
+            column,
+            "signed_lds.files" | "document.record" | "document.subjects"
+        );
         for row in &rows {
             values.push(Value {
                 subject: row.get("subject"),

@@ -79,8 +79,8 @@ struct CertificateShown {
     not_before: Moment,
     /// Until when.
     not_after: Moment,
-    /// The certificate: DER in base64. It names the holder.
-    certificate: String,
+    /// The certificate: DER in base64. It names the holder, and is null once that was erased.
+    certificate: Option<String>,
 }
 
 impl CertificateShown {
@@ -95,7 +95,7 @@ impl CertificateShown {
             standing: line.standing,
             not_before: Moment(line.not_before),
             not_after: Moment(line.not_after),
-            certificate: STANDARD.encode(line.der),
+            certificate: line.der.map(|der| STANDARD.encode(der)),
         }
     }
 }

@@ -36,6 +36,7 @@ mod model_parcels;
 mod model_pins;
 mod model_stations;
 mod moody;
+mod names_at_rest;
 mod new_pins;
 mod number_series;
 mod numbered_blanks;

@@ -43,7 +43,7 @@ async fn approve(house: &House, reference: &str) -> Result<Option<DocumentNumber
 }
 
 /// Makes a document and hands it over; returns its number.
-async fn handed_over(house: &House, sequence: u64) -> String {
+pub(super) async fn handed_over(house: &House, sequence: u64) -> String {
     let (lease, _) = make(house, sequence).await;
     let number = lease.record.number.to_string();
     let (central, quality) = (&house.central, actor("quality"));
@@ -54,14 +54,14 @@ async fn handed_over(house: &House, sequence: u64) -> String {
 }
 
 /// Runs the erasure each day for so long.
-async fn pass_days(house: &House, days: u16) {
+pub(super) async fn pass_days(house: &House, days: u16) {
     for _ in 0..days {
         house.clock.pass(DAY);
         house.central.erase().await.unwrap();
     }
 }
 
-async fn keys_of(house: &House, class: DataClass) -> i64 {
+pub(super) async fn keys_of(house: &House, class: DataClass) -> i64 {
     let mut tx = house.central.read().await.unwrap();
     sqlx::query_scalar("SELECT count(*) FROM data_key WHERE class = $1")
         .bind(class.name())
