@@ -1,6 +1,11 @@
 //! Where others are in the way: an act whose transaction lost against theirs is done again from its
 //! beginning, after a pause that is random and grows, and not for ever.
 //!
+//! How long is a matter of time and not of tries. Of those who want the same row one comes through at a
+//! time: how often an act loses is how many others want the row while it is tried, and a machine under
+//! load has many at it for long. That says nothing of how long the act waits, and whoever waits asks
+//! for no longer than that.
+//!
 //! Nothing outside the database may happen twice: between the beginning of what is retried and its
 //! commit there is only what may (the token computes the same again, a refused number of channels is
 //! counted again), and what is sent to an authority is outside.
@@ -8,10 +13,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::CentralError;
 
-/// How often an act is tried.
-const TRIES: u32 = 24;
+/// For how long an act is begun again: as long as a caller of the embedded database waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often one that met a row of the same name is: a true one is there the second time too.
 const DOUBLE_TRIES: u32 = 3;
@@ -50,23 +57,34 @@ macro_rules! retried {
 pub(crate) use retried;
 
 /// The tries of one act.
-#[derive(Default)]
-pub(crate) struct Tries(u32);
+pub(crate) struct Tries {
+    made: u32,
+    begun: Instant,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            made: 0,
+            begun: Instant::now(),
+        }
+    }
+}
 
 impl Tries {
     /// Returns how long to wait before the next try.
     ///
     /// # Errors
-    /// The error itself, where another try makes no sense, and [`CentralError::Busy`] where there
-    /// were enough.
+    /// The error itself, where another try makes no sense, and [`CentralError::Busy`] where it has
+    /// tried for long enough.
     pub(crate) fn pause(&mut self, error: CentralError) -> Result<Duration, CentralError> {
         let CentralError::Database(found) = error else {
             return Err(error);
         };
-        self.0 += 1;
+        self.made += 1;
         match in_the_way(&found) {
-            Some(InTheWay::Other) if self.0 < TRIES => Ok(self.counted()),
-            Some(InTheWay::Double) if self.0 < DOUBLE_TRIES => Ok(self.counted()),
+            Some(InTheWay::Other) if self.begun.elapsed() < PATIENCE => Ok(self.counted()),
+            Some(InTheWay::Double) if self.made < DOUBLE_TRIES => Ok(self.counted()),
             Some(InTheWay::Other) => Err(CentralError::Busy { source: found }),
             _ => Err(CentralError::Database(found)),
         }
@@ -79,7 +97,8 @@ impl Tries {
     }
 
     fn random(&self) -> Duration {
-        let most = FIRST.saturating_mul(1 << (self.0 - 1).min(16)).min(LONGEST);
+        let doubled = 1 << (self.made - 1).min(16);
+        let most = FIRST.saturating_mul(doubled).min(LONGEST);
         // Without randomness the pause is the longest: late, and never wrong.
         let share = getrandom::u32().unwrap_or(u32::MAX);
         most.mul_f64(f64::from(share) / f64::from(u32::MAX))
@@ -114,6 +133,7 @@ fn in_the_way(error: &sqlx::Error) -> Option<InTheWay> {
 mod tests {
     use std::borrow::Cow;
     use std::fmt;
+    use std::sync::Arc;
 
     use sqlx::error::{DatabaseError, ErrorKind};
 
@@ -173,8 +193,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_lost_tries_again_and_not_for_ever() {
         for code in ["40001", "40P01", "5", "517"] {
+            let begun = Instant::now();
             let (made, error) = tries(code).await;
-            assert_eq!(made, TRIES, "{code}");
+            let took = begun.elapsed();
+            assert!(took >= PATIENCE && took < PATIENCE + LONGEST, "{took:?}");
+            assert!(made > 24, "{made}");
             assert!(matches!(error, CentralError::Busy { .. }));
         }
         let (made, error) = tries("23505").await;
@@ -203,13 +226,49 @@ mod tests {
         assert_eq!(retried!(act()).unwrap(), 2);
     }
 
-    #[test]
-    fn pauses_grow_and_are_bounded() {
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_and_are_bounded() {
         let mut tries = Tries::default();
-        for try_ in 1..TRIES {
+        for try_ in 1..=24 {
             let pause = tries.pause(said("40001")).unwrap();
             assert!(pause <= LONGEST && pause <= FIRST * (1 << try_));
         }
+    }
+
+    /// Many who want one row, of whom one comes through at a time: each loses far more often than the
+    /// pauses alone would have it, and all come through.
+    #[tokio::test(start_paused = true)]
+    async fn however_many_want_one_row_all_come_through() {
+        const WANTED: usize = 120;
+        let row = Arc::new(AtomicU64::new(0));
+        let asked = (0..WANTED).map(|_| {
+            let row = Arc::clone(&row);
+            tokio::spawn(async move {
+                let lost = AtomicU64::new(0);
+                let act = async || {
+                    let seen = row.load(Ordering::Relaxed);
+                    // What a transaction takes on a machine with many at work.
+                    tokio::time::sleep(Duration::from_millis(90)).await;
+                    let taken =
+                        row.compare_exchange(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed);
+                    taken.map(drop).map_err(|_| {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                        said("40001")
+                    })
+                };
+                let done = retried!(act());
+                (done, lost.into_inner())
+            })
+        });
+        let asked: Vec<_> = asked.collect();
+        let mut most = 0;
+        for one in asked {
+            let (done, lost) = one.await.unwrap();
+            done.unwrap();
+            most = most.max(lost);
+        }
+        assert_eq!(row.load(Ordering::Relaxed), WANTED as u64);
+        assert!(most > 24, "a number of tries would not have done: {most}");
     }
 
     /// A source, and where in it `retried!` is at work.
