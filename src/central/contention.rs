@@ -37,6 +37,9 @@ pub(crate) fn retries() -> u64 {
 /// The longest pause at all.
 const LONGEST: Duration = Duration::from_millis(512);
 
+/// The target of the trace of a try.
+pub(crate) const TRIED: &str = "central::tried";
+
 /// Does an act, again and from its beginning while the database says that others were in its way.
 /// `$act` is a future of a `Result` with [`CentralError`]; it is written, and so made, anew for
 /// each try.
@@ -44,7 +47,9 @@ macro_rules! retried {
     ($act:expr) => {{
         let mut tries = $crate::contention::Tries::default();
         loop {
-            match $act.await {
+            // For tests: what is judged in a try, and what moves in it, belong together.
+            let tried = ::tracing::trace_span!(target: $crate::contention::TRIED, "try");
+            match ::tracing::Instrument::instrument($act, tried).await {
                 Ok(done) => break Ok(done),
                 Err(error) => match tries.pause(error) {
                     Ok(pause) => tokio::time::sleep(pause).await,

@@ -19,7 +19,7 @@ use crate::applications::check_cause;
 use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, moment, parsed, stored};
-use crate::error::{CentralError, Result, advance};
+use crate::error::{CentralError, Result, admits, advance};
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -129,7 +129,7 @@ impl Central {
         check_unused(&mut tx, &digest).await?;
         match Stored::find(&mut tx, name).await? {
             Some(found) => {
-                advance(found.state, StationEvent::Confirm)?;
+                admits(found.state, StationEvent::Confirm)?;
             }
             None => self.book(&mut tx, name, &administrator).await?,
         }

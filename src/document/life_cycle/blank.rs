@@ -94,7 +94,7 @@ life_cycle!("blank", BlankState, BlankEvent, initial Received, {
     InStock + Send => InTransit [PlaceKnown] by [MoveBlanks] as ["blank.sent"],
     InStock + Load => Loaded [SlotNamed] by [MoveBlanks] as ["blank.loaded"],
     InStock + Issue => AtStation [ReceiverBooked] by [PersonalizeDocument] as ["blank.issued", "document.produced"],
-    InStock + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument, MoveBlanks] as ["blank.spoiled", "blank.crossed"],
+    InStock + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument, MoveBlanks, ReceiveBlanks] as ["blank.spoiled", "blank.crossed"],
     InStock + SendBack => SentBack [ReasonGiven, TwoPersons] by [MoveBlanks] as ["blank.sent-back"],
     InStock + ReportMissing => Missing [IncidentOpen] by [ReportBlankMissing] as ["blank.missing"],
     InTransit + TakeIn => InStock [NotWhoSent] by [MoveBlanks] as ["blank.taken-in"],

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
 use super::cluster;
+use super::judged::Listener;
 use crate::{
     Central, CentralError, CertificateShelf, Clock, Config, DatabaseSource, DeliveredBlank,
     DeliveredChip, Delivery, KeyLabels, Receipt,
@@ -88,6 +89,8 @@ fn run(
             .enable_all()
             .build()
             .unwrap();
+        let listener = Listener::default();
+        let listening = tracing::subscriber::set_default(listener.clone());
         runtime.block_on(async {
             let house = House::new(adapt).await;
             let (central, folder) = (house.central.clone(), Arc::clone(&house.folder));
@@ -100,6 +103,8 @@ fn run(
             drop(folder);
             cluster::drop_own(&database).await;
         });
+        drop(listening);
+        assert_eq!(listener.faults(), Vec::<String>::new());
     });
 }
 

@@ -23,6 +23,7 @@ mod incidents;
 mod incidents_closed;
 mod intake;
 mod judge;
+mod judged;
 mod key_requests;
 mod key_service;
 mod life;
