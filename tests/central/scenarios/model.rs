@@ -18,6 +18,9 @@ use vcard::Chip;
 use super::house::{House, actor, with_adapted_house};
 use super::model_acts::{ACTS, Act};
 use super::model_books::{Blank, Books, Lease, PEOPLE, Parcel, Who, is};
+use super::model_days::Days;
+use super::model_packages::Sender;
+use super::model_people::Door;
 use super::two_chips::EID_CARD;
 use crate::{Central, CentralError, Config};
 
@@ -70,6 +73,9 @@ pub(super) struct World {
     pub(super) cards: usize,
     pub(super) is_void: BTreeSet<u32>,
     reached: BTreeSet<String>,
+    pub(super) sender: Sender,
+    pub(super) door: Door,
+    pub(super) days: Days,
 }
 
 /// An error that says no, and none that says that something is broken.
@@ -105,6 +111,8 @@ impl World {
             .add_place(&administrator, &code, "Riga")
             .await
             .unwrap();
+        let sender = Sender::new(&first).await;
+        let door = Door::new(&first).await;
         let second = first.beside().await;
         Self {
             books: Books::default(),
@@ -123,6 +131,9 @@ impl World {
             cards: 0,
             is_void: BTreeSet::new(),
             reached: BTreeSet::new(),
+            sender,
+            door,
+            days: Days::default(),
         }
     }
 
@@ -315,7 +326,12 @@ impl World {
         may
     }
 
-    fn fail(&self, what: &str) -> ! {
+    /// Notes what was tried.
+    pub(super) fn note(&mut self, what: &str) {
+        self.trail.push(format!("{} {what}", self.act));
+    }
+
+    pub(super) fn fail(&self, what: &str) -> ! {
         let from = self.trail.len().saturating_sub(60);
         let trail = self.trail[from..].join("\n");
         panic!("{}: {what}, after\n{trail}", self.name);
@@ -403,6 +419,7 @@ impl World {
         }
         self.attempt(act).await;
         self.compare().await;
+        self.compare_incidents().await;
     }
 
     async fn live(&mut self, acts: usize) {

@@ -11,7 +11,7 @@ use super::model::World;
 use super::model_books::{Blank, Make, Paper, Paperwork, is, witnesses};
 use crate::{DeliveredBlank, Delivery, Handling, Receipt};
 
-const PLACES: [&str; 2] = ["CENTRAL", "RIGA-1"];
+pub(super) const PLACES: [&str; 2] = ["CENTRAL", "RIGA-1"];
 pub(super) const OFFICES: [&str; 2] = ["RIGA-1", "LIEPAJA"];
 pub(super) const STATIONS: [&str; 2] = ["station-1", "station-2"];
 pub(super) const SLOTS: [&str; 2] = ["a", "b"];
@@ -19,7 +19,7 @@ pub(super) const SLOTS: [&str; 2] = ["a", "b"];
 use DocumentState as Doc;
 
 /// The acts, each with how often it is tried.
-pub(super) const ACTS: [(Act, u32); 51] = [
+pub(super) const ACTS: [(Act, u32); 61] = [
     (Act::Import, 14),
     (Act::ImportAgain, 1),
     (Act::Approve, 14),
@@ -71,6 +71,16 @@ pub(super) const ACTS: [(Act, u32); 51] = [
     (Act::DeliverLetter, 4),
     (Act::DestroyLetter, 2),
     (Act::NewPins, 3),
+    (Act::SendPackage, 12),
+    (Act::SignIn, 6),
+    (Act::UseSession, 6),
+    (Act::Lock, 1),
+    (Act::Unlock, 2),
+    (Act::Count, 2),
+    (Act::CloseDay, 4),
+    (Act::FindIncident, 3),
+    (Act::ExplainIncident, 4),
+    (Act::CloseIncident, 4),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +136,16 @@ pub(super) enum Act {
     DeliverLetter,
     DestroyLetter,
     NewPins,
+    SendPackage,
+    SignIn,
+    UseSession,
+    Lock,
+    Unlock,
+    Count,
+    CloseDay,
+    FindIncident,
+    ExplainIncident,
+    CloseIncident,
 }
 
 impl World {
@@ -173,6 +193,15 @@ impl World {
             | Act::DeliverLetter
             | Act::DestroyLetter => self.move_letter(act).await,
             Act::NewPins => self.new_pins().await,
+            Act::SendPackage => self.send_package().await,
+            Act::SignIn => self.sign_in().await,
+            Act::UseSession => self.use_session().await,
+            Act::Lock | Act::Unlock => self.lock(act == Act::Lock).await,
+            Act::Count | Act::CloseDay => self.count(act == Act::CloseDay).await,
+            Act::FindIncident => self.report_incident().await,
+            Act::ExplainIncident | Act::CloseIncident => {
+                self.settle_incident(act == Act::CloseIncident).await;
+            }
             _ => self.move_document(act).await,
         }
     }
@@ -201,6 +230,7 @@ impl World {
             self.books.papers.push(Paper {
                 reference,
                 make,
+                holder: name,
                 office,
                 is_urgent,
                 entered_by: who,

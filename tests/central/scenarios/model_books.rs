@@ -61,6 +61,8 @@ impl Make {
 pub(super) struct Paper {
     pub(super) reference: String,
     pub(super) make: Make,
+    /// The sample that it is.
+    pub(super) holder: &'static str,
     pub(super) office: &'static str,
     pub(super) is_urgent: bool,
     pub(super) entered_by: Who,
