@@ -17,6 +17,9 @@ mod guard;
 mod health;
 mod limits;
 mod metrics;
+#[cfg(test)]
+#[path = "../../tests/missing/missing.rs"]
+mod missing;
 mod peer;
 mod people;
 mod posted;

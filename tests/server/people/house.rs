@@ -12,8 +12,8 @@ use axum::extract::Request;
 use axum::http::Method;
 use axum::middleware::{Next, from_fn};
 use central::{
-    Central, CertificateShelf, Clock, Config, DatabaseSource, Enrolled, Enrolment, FactorProof,
-    KeyLabels, NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
+    Central, CertificateShelf, Clock, Config, Enrolled, Enrolment, FactorProof, KeyLabels,
+    NewFactor, SignedIn, SystemClock, TotpAlgorithm, TravelConfig, Visit,
 };
 use document::{Environment, Role, needs_second_factor};
 use hsm::{Token, test_support};
@@ -25,6 +25,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+use super::cluster;
 use crate::{Limits, Pace, Paces, Peer, Server, router};
 
 /// Who there is, with a role each.
@@ -92,10 +93,29 @@ pub(super) struct House {
     _folder: TempDir,
 }
 
-/// Runs a test with a server, in a process with a token of its own. `test` is the test's full
-/// name.
+/// Runs a test with a server, in a process with a token of its own: with a store on SQLite, and where
+/// PostgreSQL is installed with one on that too. `test` is the test's full name.
 pub(super) fn with_server(test: &str, limits: Limits, body: impl AsyncFnOnce(House)) {
-    test_support::with_private_tokens(test, || {
+    run(test, cluster::environments, limits, body);
+}
+
+/// As [`with_server`], on SQLite alone: for what no database has a part in.
+pub(super) fn with_one_server(test: &str, limits: Limits, body: impl AsyncFnOnce(House)) {
+    run(
+        test,
+        || vec![test_support::Environment::new()],
+        limits,
+        body,
+    );
+}
+
+fn run(
+    test: &str,
+    environments: fn() -> Vec<test_support::Environment>,
+    limits: Limits,
+    body: impl AsyncFnOnce(House),
+) {
+    test_support::with_private_tokens_in(test, environments, || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -146,7 +166,7 @@ fn config(folder: &TempDir, token: &Arc<Token>, clock: &Arc<ShiftedClock>) -> Co
         certificates.put(name, file(&format!("certs/{name}.toml")));
     }
     Config {
-        database: DatabaseSource::Sqlite(folder.path().join("central.db")),
+        database: cluster::own(folder.path()),
         environment: Environment::Test,
         token: Arc::clone(token),
         keys: KeyLabels::default(),

@@ -7,8 +7,8 @@ use api::BlankEnd;
 use axum::http::Method;
 use tokio::net::TcpListener;
 
-use super::house::{House, client, sample, wide, with_server};
-use super::missing;
+use super::house::{House, client, sample, wide, with_one_server};
+use crate::missing;
 
 /// Names the folder of promtool where it is not in the path.
 const PROMTOOL: &str = "ZIMOGS_PROMTOOL";
@@ -78,7 +78,7 @@ fn value(text: &str, line: &str) -> f64 {
 
 #[test]
 fn figures_are_what_promtool_reads_and_nobodys_data() {
-    with_server(
+    with_one_server(
         "people::scenarios::metrics::figures_are_what_promtool_reads_and_nobodys_data",
         wide(),
         async |house| {

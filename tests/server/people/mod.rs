@@ -1,14 +1,13 @@
 //! The store over HTTP, as people meet it: a real token and database, a real socket.
 
 mod both_ways;
+mod cluster;
 mod coverage;
 mod document;
 mod house;
 mod judged;
 mod manners;
 mod metrics;
-#[path = "../../missing/missing.rs"]
-mod missing;
 mod reconciling;
 mod registers;
 mod schemathesis;

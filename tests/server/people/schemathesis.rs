@@ -6,8 +6,8 @@ use std::process::Command;
 
 use document::may;
 
-use super::house::{PEOPLE, wide, with_server};
-use super::missing;
+use super::house::{PEOPLE, wide, with_one_server};
+use crate::missing;
 use crate::people::operation::Access;
 use crate::people::operations;
 
@@ -33,7 +33,7 @@ fn every_answer_is_one_that_the_document_has() {
         missing::program("schemathesis, a judge of the interface");
         return;
     };
-    with_server(
+    with_one_server(
         "people::scenarios::schemathesis::every_answer_is_one_that_the_document_has",
         wide(),
         async |house| {

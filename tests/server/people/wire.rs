@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::house::{House, wide, with_server};
+use super::house::{House, wide, with_one_server};
 use crate::{Limits, Server, router, serve, tls};
 
 /// Reads what is answered on a connection until it ends.
@@ -33,7 +33,7 @@ fn a_body_that_comes_byte_by_byte_is_cut_off() {
         body_time: Duration::from_millis(400),
         ..wide()
     };
-    with_server(
+    with_one_server(
         "people::scenarios::wire::a_body_that_comes_byte_by_byte_is_cut_off",
         limits,
         async |house| {
@@ -67,7 +67,7 @@ fn a_body_that_comes_byte_by_byte_is_cut_off() {
 
 #[test]
 fn a_body_that_is_announced_where_none_is_taken_is_not_waited_for() {
-    with_server(
+    with_one_server(
         "people::scenarios::wire::a_body_that_is_announced_where_none_is_taken_is_not_waited_for",
         wide(),
         async |house| {
@@ -129,7 +129,7 @@ fn showing(certificate: Vec<u8>, key: &PKey<Private>, authority: Vec<u8>) -> req
 
 #[test]
 fn a_certificate_whose_time_is_over_is_refused() {
-    with_server(
+    with_one_server(
         "people::scenarios::wire::a_certificate_whose_time_is_over_is_refused",
         wide(),
         async |house| {
