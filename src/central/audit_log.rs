@@ -22,6 +22,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, Write, moment, stored};
 use crate::error::{CentralError, Result};
+use crate::expected;
 use crate::many_rows::{runs, tuples};
 use crate::scribe::Deed;
 use crate::statements::{assembled, sql};
@@ -118,7 +119,10 @@ impl Central {
         deed: &Deed,
         result: Result<T>,
     ) -> Result<T> {
-        let Err(error) = &result else { return result };
+        let Err(error) = &result else {
+            expected::met();
+            return result;
+        };
         let Some(outcome) = error.outcome() else {
             return result;
         };

@@ -15,6 +15,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, Write, parsed, stored};
 use crate::error::{CentralError, Result};
+use crate::expected::tag_of;
 use crate::places::{Place, check_place};
 use crate::scribe::Deed;
 use crate::statements::sql;
@@ -70,6 +71,29 @@ pub struct PlaceDays {
     pub closed: Option<Date>,
     /// The first day with movements that is over and was not closed.
     pub overdue: Option<Date>,
+}
+
+impl PlaceDays {
+    /// Returns the tag of what people change of it; what is overdue changes with the days.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        place_tag(self.place.code.as_str(), &self.place.name, self.closed)
+    }
+}
+
+fn place_tag(code: &str, name: &str, closed: Option<Date>) -> String {
+    tag_of(&format!("{code}\n{name}\n{closed:?}"))
+}
+
+/// Returns the tag of the place of this code as it is now.
+pub(crate) async fn tag(tx: &mut Connection, code: &str) -> Result<String> {
+    let name: Option<String> = sqlx::query_scalar(sql!("SELECT name FROM place WHERE code = $1"))
+        .bind(code)
+        .fetch_optional(&mut *tx)
+        .await?;
+    // One that there is not is none that anybody saw (RFC 9110 §13.1.1).
+    let name = name.ok_or(CentralError::Changed)?;
+    Ok(place_tag(code, &name, last_closed(tx, code).await?))
 }
 
 impl Central {

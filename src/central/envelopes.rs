@@ -15,6 +15,7 @@ use crate::contention::retried;
 use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::documents::Document;
 use crate::error::{CentralError, Result, advance};
+use crate::expected::tag_of;
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -34,6 +35,24 @@ pub struct EnvelopeLine {
 }
 
 impl EnvelopeLine {
+    /// Returns the tag of what is shown of it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag_of(&format!("{self:?}"))
+    }
+
+    pub(crate) async fn load(tx: &mut Connection, serial: &str) -> Result<Self> {
+        let row = sqlx::query(sql!(
+            "SELECT serial, number, state, way, changed FROM envelope WHERE serial = $1"
+        ))
+        .bind(serial)
+        .fetch_optional(tx)
+        .await?;
+        Self::read(&row.ok_or_else(|| CentralError::NotFound {
+            what: "PIN envelope of this serial number".into(),
+        })?)
+    }
+
     fn read(row: &DbRow) -> Result<Self> {
         Ok(Self {
             serial: row.get("serial"),

@@ -3,6 +3,8 @@
 //! It is compared where the right is judged: in the transaction of the change, so that nothing
 //! comes in between.
 
+use std::cell::RefCell;
+
 use api::Actor;
 use document::Act;
 use sha2::{Digest, Sha256};
@@ -11,38 +13,74 @@ use sqlx::Row;
 use crate::accounts::{Person, authorise};
 use crate::central::Central;
 use crate::database::Connection;
+use crate::envelopes::EnvelopeLine;
 use crate::error::{CentralError, Result};
+use crate::incidents::IncidentLine;
 use crate::people::details;
+use crate::series::StoredSeries;
 use crate::statements::sql;
+use crate::stock_check::DeliveryAccount;
+use crate::{day_close, parcels};
 
 tokio::task_local! {
-    static EXPECTED: Expected;
+    static EXPECTED: RefCell<Option<Expected>>;
+}
+
+/// What has a tag: what a person sees before they change it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// An account, by its name.
+    Account,
+    /// An application, by its reference.
+    Application,
+    /// A document, by its number.
+    Document,
+    /// A parcel, by its serial number.
+    Parcel,
+    /// A PIN envelope, by its serial number.
+    Envelope,
+    /// An incident, by its number.
+    Incident,
+    /// A delivery, by its reference.
+    Delivery,
+    /// A series of numbers, by its first.
+    Series,
+    /// A place, by its code.
+    Place,
 }
 
 /// A thing as a caller saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// The account of this name.
-    Account {
-        /// The name.
-        name: String,
-        /// The tags of which one must be its own now.
-        tags: Vec<String>,
-    },
-    /// The application of this reference.
-    Application {
-        /// The reference.
-        reference: String,
-        /// The tags of which one must be its own now.
-        tags: Vec<String>,
-    },
-    /// The document of this number.
-    Document {
-        /// The number.
-        number: String,
-        /// The tags of which one must be its own now.
-        tags: Vec<String>,
-    },
+pub struct Expected {
+    /// What it is.
+    pub thing: Thing,
+    /// Its name.
+    pub name: String,
+    /// The tags of which one must be its own now.
+    pub tags: Vec<String>,
+}
+
+impl Thing {
+    /// Returns the tag that the thing of this name has now.
+    async fn tag(self, tx: &mut Connection, name: &str) -> Result<String> {
+        match self {
+            Self::Account => {
+                let person = Person::named(tx, name).await?;
+                account_tag(tx, &person.id).await
+            }
+            Self::Application => application_tag(tx, name).await,
+            Self::Document => document_tag(tx, name).await,
+            Self::Parcel => Ok(parcels::line(tx, name).await?.tag()),
+            Self::Envelope => Ok(EnvelopeLine::load(tx, name).await?.tag()),
+            Self::Incident => Ok(IncidentLine::named(tx, name).await?.tag()),
+            Self::Delivery => Ok(DeliveryAccount::load(tx, name).await?.tag()),
+            Self::Series => {
+                let series = StoredSeries::load(tx, name).await?;
+                Ok(series.tag(&series.kinds(tx).await?))
+            }
+            Self::Place => day_close::tag(tx, name).await,
+        }
+    }
 }
 
 impl Central {
@@ -57,36 +95,33 @@ impl Central {
         account_tag(&mut tx, &person.id).await
     }
 
-    /// Does something only where a thing still is what the caller saw. `act` must be one act.
-    ///
-    /// # Errors
-    /// [`CentralError::Changed`], beside those of the act.
+    /// Does something only where a thing still is what the caller saw: an act, and after it perhaps
+    /// what shows it. Where it is another by now, the act ends with [`CentralError::Changed`].
     pub async fn expecting<T>(
         &self,
         expected: Option<Expected>,
-        act: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+        act: impl Future<Output = T>,
+    ) -> T {
         match expected {
-            Some(expected) => EXPECTED.scope(expected, act).await,
+            Some(_) => EXPECTED.scope(RefCell::new(expected), act).await,
             None => act.await,
         }
     }
 }
 
+/// Forgets what the caller saw: the act is done, and what follows sees what it made.
+pub(crate) fn met() {
+    // Where nobody said what they saw there is nothing to forget.
+    let _ = EXPECTED.try_with(RefCell::take);
+}
+
 /// Compares what is there with what the caller saw, if it said so.
 pub(crate) async fn check(tx: &mut Connection) -> Result<()> {
-    let Ok(expected) = EXPECTED.try_with(Clone::clone) else {
+    let Ok(Some(expected)) = EXPECTED.try_with(|expected| expected.borrow().clone()) else {
         return Ok(());
     };
-    let (tag, tags) = match &expected {
-        Expected::Account { name, tags } => {
-            let person = Person::named(tx, name).await?;
-            (account_tag(tx, &person.id).await?, tags)
-        }
-        Expected::Application { reference, tags } => (application_tag(tx, reference).await?, tags),
-        Expected::Document { number, tags } => (document_tag(tx, number).await?, tags),
-    };
-    if tags.contains(&tag) {
+    let Expected { thing, name, tags } = expected;
+    if tags.contains(&thing.tag(tx, &name).await?) {
         Ok(())
     } else {
         Err(CentralError::Changed)
@@ -158,7 +193,7 @@ pub(crate) async fn document_tag(tx: &mut Connection, number: &str) -> Result<St
 }
 
 /// Returns 128 bits that another state does not have.
-fn tag_of(seen: &str) -> String {
+pub(crate) fn tag_of(seen: &str) -> String {
     let digest = Sha256::digest(seen.as_bytes());
     let half: Vec<u8> = digest.iter().take(16).copied().collect();
     hex::encode(half)

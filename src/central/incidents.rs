@@ -14,6 +14,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::database::{Connection, DbRow, Write, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::expected::tag_of;
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -55,6 +56,29 @@ const COLUMNS: &str = "SELECT i.number, i.kind, i.subject, i.text, i.state, o.na
      LEFT JOIN account c ON c.id = i.closed_by";
 
 impl IncidentLine {
+    /// Returns the tag of what is shown of it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag_of(&format!("{self:?}"))
+    }
+
+    /// Loads the one of a number, as a text.
+    pub(crate) async fn named(tx: &mut Connection, number: &str) -> Result<Self> {
+        let none = || CentralError::NotFound {
+            what: "incident of this number".to_owned(),
+        };
+        let number = number.parse().map_err(|_| none())?;
+        Self::load(tx, number).await
+    }
+
+    async fn load(tx: &mut Connection, number: i64) -> Result<Self> {
+        let row = sqlx::query(sql!(COLUMNS, " WHERE i.number = $1"))
+            .bind(number)
+            .fetch_optional(tx)
+            .await?;
+        Self::read(&row.ok_or_else(|| unknown(number))?)
+    }
+
     fn read(row: &DbRow) -> Result<Self> {
         let closed: Option<i64> = row.get("closed");
         Ok(Self {
@@ -282,11 +306,7 @@ impl Central {
     pub async fn incident(&self, actor: &Actor, number: i64) -> Result<IncidentLine> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        let row = sqlx::query(sql!(COLUMNS, " WHERE i.number = $1"))
-            .bind(number)
-            .fetch_optional(&mut *tx)
-            .await?;
-        IncidentLine::read(&row.ok_or_else(|| unknown(number))?)
+        IncidentLine::load(&mut tx, number).await
     }
 }
 

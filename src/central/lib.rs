@@ -162,7 +162,7 @@ pub use envelope_print::{PrintJob, PrintedPin};
 pub use envelopes::EnvelopeLine;
 pub use erasure::{Erased, Overdue};
 pub use error::CentralError;
-pub use expected::Expected;
+pub use expected::{Expected, Thing};
 pub use following::{Followed, Moved};
 pub use form::{DatabaseForm, be_founded, database_form};
 pub use gauges::{Gauges, PoolUse, Queued};

@@ -9,6 +9,7 @@ use sqlx::Row;
 use crate::accounts::Person;
 use crate::database::{Connection, DbRow, moment, parsed};
 use crate::error::{CentralError, Result, advance};
+use crate::expected::tag_of;
 use crate::statements::sql;
 
 /// A parcel in a list.
@@ -44,6 +45,14 @@ pub(crate) struct Parcel {
 pub(crate) struct Packed {
     pub(crate) document: String,
     pub(crate) number: String,
+}
+
+impl ParcelLine {
+    /// Returns the tag of what is shown of it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag_of(&format!("{self:?}"))
+    }
 }
 
 impl Parcel {
@@ -218,6 +227,18 @@ pub(crate) async fn page(
         .fetch_all(&mut *tx)
         .await?;
     lines(tx, &rows).await
+}
+
+/// Loads the line of one parcel.
+pub(crate) async fn line(tx: &mut Connection, serial: &str) -> Result<ParcelLine> {
+    let rows = sqlx::query(sql!(LINE, " WHERE serial = $1"))
+        .bind(serial.to_ascii_uppercase())
+        .fetch_all(&mut *tx)
+        .await?;
+    let line = lines(tx, &rows).await?.pop();
+    line.ok_or_else(|| CentralError::NotFound {
+        what: "parcel of this serial number".to_owned(),
+    })
 }
 
 /// Reads parcels with their documents.

@@ -6,6 +6,7 @@ use sqlx::Row;
 
 use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
+use crate::expected::tag_of;
 use crate::statements::sql;
 
 /// A series as it is stored.
@@ -53,6 +54,11 @@ impl StoredSeries {
         Ok(Self::read(&row))
     }
 
+    /// Returns the tag of what people change of it: numbers are given from it all the time.
+    pub(crate) fn tag(&self, kinds: &[Kind]) -> String {
+        series_tag(&self.id, kinds, &self.number(self.last), self.open)
+    }
+
     /// Returns one of its numbers in its spelling.
     pub(crate) fn number(&self, place: i64) -> String {
         format!("{}{place:07}", self.prefix)
@@ -68,6 +74,11 @@ impl StoredSeries {
         let kinds = names.iter().map(|name| parsed("a kind of document", name));
         kinds.collect()
     }
+}
+
+/// Returns the tag of a series, by what people change of it.
+pub(crate) fn series_tag(id: &str, kinds: &[Kind], last: &str, open: bool) -> String {
+    tag_of(&format!("{id}\n{kinds:?}\n{last}\n{open}"))
 }
 
 /// Voids the numbers of a range that no series gave and that are not void yet, without anybody's

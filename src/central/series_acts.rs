@@ -14,7 +14,7 @@ use crate::contention::retried;
 use crate::database::{Connection, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
-use crate::series::{StoredSeries, go_past_void, insert, void_free};
+use crate::series::{StoredSeries, go_past_void, insert, series_tag, void_free};
 use crate::statements::sql;
 
 /// Over how many days the pace is taken at which numbers are given.
@@ -58,6 +58,14 @@ pub struct SeriesLine {
     pub nearly_used_up: bool,
     /// The open series that follows for all of its kinds, where there is one.
     pub followed_by: Option<String>,
+}
+
+impl SeriesLine {
+    /// Returns the tag of what people change of it: numbers are given from it all the time.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        series_tag(&self.id, &self.kinds, &self.last, self.open)
+    }
 }
 
 impl Central {

@@ -11,7 +11,8 @@ use sqlx::Row;
 use crate::accounts::authorise;
 use crate::central::Central;
 use crate::database::{Connection, DbRow, parsed};
-use crate::error::Result;
+use crate::error::{CentralError, Result};
+use crate::expected::tag_of;
 use crate::movements::DELIVERED;
 use crate::statements::sql;
 
@@ -47,6 +48,34 @@ pub struct DeliveryAccount {
     pub accepted: bool,
     /// How many of its blanks are in each account now.
     pub accounts: Vec<(BlankState, u64)>,
+}
+
+impl DeliveryAccount {
+    /// Returns the tag of what is shown of it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag_of(&format!("{self:?}"))
+    }
+
+    pub(crate) async fn load(tx: &mut Connection, reference: &str) -> Result<Self> {
+        let rows = sqlx::query(sql!(
+            "SELECT reference, blanks, counted, accepted FROM delivery WHERE reference = $1"
+        ))
+        .bind(reference)
+        .fetch_all(&mut *tx)
+        .await?;
+        let sums = sqlx::query(sql!(
+            "SELECT delivery, state, count(*) AS blanks FROM blank WHERE delivery = $1
+             GROUP BY delivery, state ORDER BY delivery, state"
+        ))
+        .bind(reference)
+        .fetch_all(tx)
+        .await?;
+        let account = accounts(&rows, &sums)?.pop();
+        account.ok_or_else(|| CentralError::NotFound {
+            what: "delivery of this reference".to_owned(),
+        })
+    }
 }
 
 /// What a check of the stock found.

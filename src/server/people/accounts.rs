@@ -1,6 +1,6 @@
 //! Accounts and sessions, as an administrator keeps them.
 
-use central::{AccountDetails, SessionLine};
+use central::{AccountDetails, SessionLine, Thing};
 use document::{Act, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -128,8 +128,9 @@ fn roles(named: Vec<RoleName>) -> Vec<Role> {
 }
 
 async fn shown(call: &Call, name: &str) -> Result<(AccountShown, String), Problem> {
-    let account = call.central.account(call.actor()?, name).await?;
+    // The tag first: where somebody changes it in between, the tag is too old and not too new.
     let tag = call.central.account_tag(call.actor()?, name).await?;
+    let account = call.central.account(call.actor()?, name).await?;
     Ok((AccountShown::of(account), tag))
 }
 
@@ -166,33 +167,32 @@ async fn show(call: Call) -> Result<Answer, Problem> {
 async fn set_roles(call: Call) -> Result<Answer, Problem> {
     let new: Roles = call.json()?;
     let new = roles(new.roles);
-    let act = call
-        .central
-        .set_roles(call.actor()?, call.part("account"), &new);
-    call.central.expecting(call.account_seen(), act).await?;
+    call.central
+        .set_roles(call.actor()?, call.part("account"), &new)
+        .await?;
     show(call).await
 }
 
 async fn lock(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
-    let act = call
-        .central
-        .lock_account(call.actor()?, call.part("account"), &because.cause.0);
-    call.central.expecting(call.account_seen(), act).await?;
+    call.central
+        .lock_account(call.actor()?, call.part("account"), &because.cause.0)
+        .await?;
     show(call).await
 }
 
 async fn unlock(call: Call) -> Result<Answer, Problem> {
-    let act = call
-        .central
-        .unlock_account(call.actor()?, call.part("account"));
-    call.central.expecting(call.account_seen(), act).await?;
+    call.central
+        .unlock_account(call.actor()?, call.part("account"))
+        .await?;
     show(call).await
 }
 
 async fn issue_code(call: Call) -> Result<Answer, Problem> {
-    let act = call.central.issue_code(call.actor()?, call.part("account"));
-    let code = call.central.expecting(call.account_seen(), act).await?;
+    let code = call
+        .central
+        .issue_code(call.actor()?, call.part("account"))
+        .await?;
     Answer::json(&CodeShown {
         code: code.code.to_string(),
         expires: Moment(code.expires),
@@ -267,7 +267,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Gives an account other roles; all its sessions end.",
             ))
             .act(right, "account.roles-set", "account")
-            .conditional()
+            .conditional(Thing::Account, "account")
             .takes::<Roles>(json!({ "roles": ["clerk", "approver"] }))
             .tagged()
             .gives::<AccountShown>(200, "The account.", account.clone())
@@ -278,7 +278,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Locks an account; all its sessions end.",
             ))
             .act(right, "account.locked", "account")
-            .conditional()
+            .conditional(Thing::Account, "account")
             .takes::<Because>(json!({ "cause": "left the office" }))
             .tagged()
             .gives::<AccountShown>(200, "The account.", account.clone())
@@ -289,7 +289,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Unlocks an account, and forgets its failed attempts.",
             ))
             .act(right, "account.unlocked", "account")
-            .conditional()
+            .conditional(Thing::Account, "account")
             .tagged()
             .gives::<AccountShown>(200, "The account.", account)
             .runs(unlock),
@@ -299,7 +299,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Issues a one-time enrolment code; an older one serves no longer.",
             ))
             .act(right, "account.code-issued", "account")
-            .conditional()
+            .conditional(Thing::Account, "account")
             .gives::<CodeShown>(
                 200,
                 "The code.",

@@ -1,6 +1,6 @@
 //! Applications: entered, read, decided.
 
-use central::{ApplicationLine, DeskEnd, FoundApplication, PersonQuery};
+use central::{ApplicationLine, DeskEnd, FoundApplication, PersonQuery, Thing};
 use document::Act;
 use document::life_cycle::ApplicationState;
 use schemars::JsonSchema;
@@ -199,38 +199,37 @@ async fn show(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn approve(call: Call) -> Result<Answer, Problem> {
-    let act = call.central.approve(call.actor()?, call.part("reference"));
-    let number = call.central.expecting(call.application_seen(), act).await?;
+    let number = call
+        .central
+        .approve(call.actor()?, call.part("reference"))
+        .await?;
     let document = number.map(|number| number.to_string());
     Answer::json(&Approved { document })
 }
 
 async fn refuse(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
-    let act = call
-        .central
-        .reject(call.actor()?, call.part("reference"), &because.cause.0);
-    call.central.expecting(call.application_seen(), act).await?;
+    call.central
+        .reject(call.actor()?, call.part("reference"), &because.cause.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
 async fn withdraw(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
     let (actor, reference) = (call.actor()?, call.part("reference"));
-    let act = call
-        .central
-        .withdraw_application(actor, reference, &because.cause.0);
-    call.central.expecting(call.application_seen(), act).await?;
+    call.central
+        .withdraw_application(actor, reference, &because.cause.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
 async fn cancel(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
     let (actor, reference) = (call.actor()?, call.part("reference"));
-    let act = call
-        .central
-        .cancel_document(actor, reference, &because.cause.0);
-    call.central.expecting(call.application_seen(), act).await?;
+    call.central
+        .cancel_document(actor, reference, &because.cause.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
@@ -318,7 +317,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Approves an application that another person entered; its document is prepared.",
             ))
             .act(Act::ApproveApplication, "application.approved", "application")
-            .conditional()
+            .conditional(Thing::Application, "reference")
             .judged()
             .gives::<Approved>(200, "Its document.", json!({ "document": "XA0000001" }))
             .runs(approve),
@@ -328,7 +327,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Refuses an application that another person entered.",
             ))
             .act(Act::RefuseApplication, "application.rejected", "application")
-            .conditional()
+            .conditional(Thing::Application, "reference")
             .takes::<Because>(json!({ "cause": "the portrait shows another person" }))
             .runs(refuse),
             of_one(Operation::post(
@@ -337,7 +336,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Withdraws an application of which no document was prepared yet; a register that sent it is told.",
             ))
             .act(Act::WithdrawApplication, "application.withdrawn", "application")
-            .conditional()
+            .conditional(Thing::Application, "reference")
             .takes::<Because>(json!({ "cause": "ordered twice" }))
             .runs(withdraw),
             of_one(Operation::post(
@@ -346,7 +345,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Cancels the document of an application that nobody holds, and withdraws the application.",
             ))
             .act(Act::CancelDocument, "document.cancelled", "application")
-            .conditional()
+            .conditional(Thing::Application, "reference")
             .takes::<Because>(json!({ "cause": "moved away" }))
             .runs(cancel),
             of_one(Operation::post(

@@ -30,8 +30,8 @@ pub(crate) struct Call {
     pub(crate) path: BTreeMap<String, String>,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) body: Bytes,
-    /// What `If-Match` lists.
-    pub(crate) tags: Option<Vec<String>>,
+    /// What the caller saw, as `If-Match` says it.
+    pub(crate) seen: Option<Expected>,
 }
 
 impl Call {
@@ -108,30 +108,6 @@ impl Call {
             None => String::new(),
         };
         Ok((after, limit))
-    }
-
-    /// Returns what the caller saw of an account.
-    pub(crate) fn account_seen(&self) -> Option<Expected> {
-        self.tags.clone().map(|tags| Expected::Account {
-            name: self.part("account").to_owned(),
-            tags,
-        })
-    }
-
-    /// Returns what the caller saw of an application.
-    pub(crate) fn application_seen(&self) -> Option<Expected> {
-        self.tags.clone().map(|tags| Expected::Application {
-            reference: self.part("reference").to_owned(),
-            tags,
-        })
-    }
-
-    /// Returns what the caller saw of a document.
-    pub(crate) fn document_seen(&self) -> Option<Expected> {
-        self.tags.clone().map(|tags| Expected::Document {
-            number: self.part("number").to_owned(),
-            tags,
-        })
     }
 }
 

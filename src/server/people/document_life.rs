@@ -1,6 +1,6 @@
 //! A document from the hand-over to its end, and what goes wrong before it.
 
-use central::{Followed, History, HistoryLine, Moved};
+use central::{Followed, History, HistoryLine, Moved, Thing};
 use document::Act;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -152,20 +152,18 @@ async fn history(call: Call) -> Result<Answer, Problem> {
 
 async fn hold(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
-    let act = call
-        .central
-        .hold_quality(call.actor()?, call.part("number"), &because.cause.0);
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .hold_quality(call.actor()?, call.part("number"), &because.cause.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
 async fn concede(call: Call) -> Result<Answer, Problem> {
     let how: Concession = call.json()?;
     let (actor, number) = (call.actor()?, call.part("number"));
-    let act = call
-        .central
-        .concede(actor, number, &how.defect.0, &how.action.0);
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .concede(actor, number, &how.defect.0, &how.action.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
@@ -175,8 +173,7 @@ macro_rules! moves {
         async fn $name(call: Call) -> Result<Answer, Problem> {
             let because: Because = call.json()?;
             let (actor, number) = (call.actor()?, call.part("number"));
-            let act = call.central.$name(actor, number, &because.cause.0);
-            let moved = call.central.expecting(call.document_seen(), act).await?;
+            let moved = call.central.$name(actor, number, &because.cause.0).await?;
             Answer::json(&MovedShown::of(moved))
         }
     )+};
@@ -186,46 +183,46 @@ moves!(suspend, resume, report_lost, report_stolen, take_back);
 async fn revoke(call: Call) -> Result<Answer, Problem> {
     let how: Revocation = call.json()?;
     let (actor, number) = (call.actor()?, call.part("number"));
-    let act = call
+    let moved = call
         .central
-        .revoke_document(actor, number, how.why.0, &how.cause.0);
-    let moved = call.central.expecting(call.document_seen(), act).await?;
+        .revoke_document(actor, number, how.why.0, &how.cause.0)
+        .await?;
     Answer::json(&MovedShown::of(moved))
 }
 
 async fn destroy(call: Call) -> Result<Answer, Problem> {
     let before: Witness = call.json()?;
     let (actor, number) = (call.actor()?, call.part("number"));
-    let act = call
-        .central
-        .destroy_document(actor, number, &before.witness.0);
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .destroy_document(actor, number, &before.witness.0)
+        .await?;
     Ok(Answer::nothing())
 }
 
 async fn damaged(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
     let (actor, number) = (call.actor()?, call.part("number"));
-    let act = call
+    let number = call
         .central
-        .document_damaged(actor, number, &because.cause.0);
-    let number = call.central.expecting(call.document_seen(), act).await?;
+        .document_damaged(actor, number, &because.cause.0)
+        .await?;
     Answer::json(&Renumbered::of(number))
 }
 
 async fn missing(call: Call) -> Result<Answer, Problem> {
     let before: Before = call.json()?;
     let (actor, number) = (call.actor()?, call.part("number"));
-    let act = call
+    let number = call
         .central
-        .document_missing(actor, number, &before.witness.0, &before.cause.0);
-    let number = call.central.expecting(call.document_seen(), act).await?;
+        .document_missing(actor, number, &before.witness.0, &before.cause.0)
+        .await?;
     Answer::json(&Renumbered::of(number))
 }
 
 async fn arrive(call: Call) -> Result<Answer, Problem> {
-    let act = call.central.arrive_late(call.actor()?, call.part("number"));
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .arrive_late(call.actor()?, call.part("number"))
+        .await?;
     Ok(Answer::nothing())
 }
 
@@ -244,7 +241,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let moves = |operation: Operation, right: Act, action: &'static str, state: &str| {
         of_one(operation)
             .act(right, action, "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Because>(because())
             .gives::<MovedShown>(200, "Where it is now.", moved(state))
     };
@@ -275,7 +272,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Fails a document and holds it, until it is failed for good, conceded or cancelled.",
             ))
             .act(Act::JudgeDocument, "quality.failed", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Because>(json!({ "cause": "a pale corner" }))
             .runs(hold),
             of_one(Operation::post(
@@ -284,7 +281,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Lets a held document pass, with what is wrong with it and what was done.",
             ))
             .act(Act::ConcedeDocument, "quality.conceded", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Concession>(json!({ "defect": "a pale corner", "action": "shown to the holder" }))
             .runs(concede),
             of_one(Operation::post(
@@ -293,7 +290,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that a document was found after its parcel was counted in without it.",
             ))
             .act(Act::ReceiveParcel, "document.arrived", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .runs(arrive),
             moves(
                 Operation::post(
@@ -356,7 +353,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Ends a document that was handed over, and revokes its certificates for that reason.",
             ))
             .act(Act::RevokeDocument, "document.revoked", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Revocation>(json!({ "why": "data-changed", "cause": "marriage" }))
             .gives::<MovedShown>(200, "Where it is now.", moved("revoked"))
             .runs(revoke),
@@ -366,7 +363,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Destroys a document that came back, before a witness.",
             ))
             .act(Act::DestroyDocument, "document.destroyed", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .witnessed()
             .takes::<Witness>(json!({ "witness": "auditor" }))
             .runs(destroy),
@@ -376,7 +373,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that a document was damaged in its parcel or at its office: it is made again.",
             ))
             .act(Act::ReportMishap, "document.damaged", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Because>(json!({ "cause": "bent" }))
             .gives::<Renumbered>(200, "Its new number.", json!({ "number": "XA0000002" }))
             .runs(damaged),
@@ -386,7 +383,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes, before a witness, that a document that nobody holds is missing: it is made again.",
             ))
             .act(Act::ReportMishap, "document.missing", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .witnessed()
             .takes::<Before>(json!({ "witness": "keeper", "cause": "not in its drawer" }))
             .gives::<Renumbered>(200, "Its new number.", json!({ "number": "XA0000002" }))

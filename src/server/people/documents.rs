@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use central::{CertificateLine, DocumentEntry, Unsettled};
+use central::{CertificateLine, DocumentEntry, Thing, Unsettled};
 use document::Act;
 use document::life_cycle::DocumentState;
 use schemars::JsonSchema;
@@ -219,25 +219,25 @@ async fn journal(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn pass(call: Call) -> Result<Answer, Problem> {
-    let act = call
-        .central
-        .pass_quality(call.actor()?, call.part("number"));
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .pass_quality(call.actor()?, call.part("number"))
+        .await?;
     Ok(Answer::nothing())
 }
 
 async fn fail(call: Call) -> Result<Answer, Problem> {
     let because: Because = call.json()?;
-    let act = call
+    let number = call
         .central
-        .fail_quality(call.actor()?, call.part("number"), &because.cause.0);
-    let number = call.central.expecting(call.document_seen(), act).await?;
+        .fail_quality(call.actor()?, call.part("number"), &because.cause.0)
+        .await?;
     Answer::json(&Renumbered::of(number))
 }
 
 async fn hand_over(call: Call) -> Result<Answer, Problem> {
-    let act = call.central.hand_over(call.actor()?, call.part("number"));
-    call.central.expecting(call.document_seen(), act).await?;
+    call.central
+        .hand_over(call.actor()?, call.part("number"))
+        .await?;
     Ok(Answer::nothing())
 }
 
@@ -335,7 +335,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that a person who did not make it judged a document and passed it.",
             ))
             .act(Act::JudgeDocument, "quality.passed", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .runs(pass),
             of_one(Operation::post(
                 "/v1/documents/{number}/quality/fail",
@@ -343,7 +343,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Fails a document: its blank is spoiled, and it goes back to the queue.",
             ))
             .act(Act::JudgeDocument, "quality.failed", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .takes::<Because>(json!({ "cause": "the portrait is blurred" }))
             .gives::<Renumbered>(200, "Its new number.", json!({ "number": "XA0000002" }))
             .runs(fail),
@@ -353,7 +353,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Hands a document to its holder, who was identified: its certificates become active.",
             ))
             .act(Act::HandOverDocument, "document.handed-over", "document")
-            .conditional()
+            .conditional(Thing::Document, "number")
             .runs(hand_over),
             Operation::get(
                 "/v1/certificates/unsettled",

@@ -1,7 +1,7 @@
 //! PIN envelopes, from the printer to the holder. What is in one is printed by `zimogs central
 //! envelope print` at the printer's side, and is not served here.
 
-use central::EnvelopeLine;
+use central::{EnvelopeLine, Thing};
 use document::Act;
 use document::life_cycle::EnvelopeState;
 use schemars::JsonSchema;
@@ -28,11 +28,14 @@ struct EnvelopeShown {
     way: Option<String>,
     /// Since when it stands there.
     since: Moment,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl EnvelopeShown {
     fn of(line: EnvelopeLine) -> Self {
         Self {
+            tag: line.tag(),
             serial: line.serial,
             number: line.number,
             state: EnvelopeStateName(line.state),
@@ -119,6 +122,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that an envelope came out whole, where the program that printed it could not say so.",
             ))
             .act(Act::PrintEnvelope, "envelope.printed", "envelope")
+            .conditional(Thing::Envelope, "envelope")
             .runs(printed),
             of_one(Operation::post(
                 "/v1/envelopes/{envelope}/dispatch",
@@ -126,6 +130,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that an envelope was sent, another way than its card.",
             ))
             .act(Act::DispatchEnvelope, "envelope.dispatched", "envelope")
+            .conditional(Thing::Envelope, "envelope")
             .takes::<Way>(json!({ "way": "RR123456785LV" }))
             .runs(dispatch),
             of_one(Operation::post(
@@ -134,6 +139,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that the holder has the envelope.",
             ))
             .act(Act::DispatchEnvelope, "envelope.delivered", "envelope")
+            .conditional(Thing::Envelope, "envelope")
             .runs(deliver),
             of_one(Operation::post(
                 "/v1/envelopes/{envelope}/destruction",
@@ -141,6 +147,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that an envelope was destroyed before a witness.",
             ))
             .act(Act::DispatchEnvelope, "envelope.destroyed", "envelope")
+            .conditional(Thing::Envelope, "envelope")
             .witnessed()
             .takes::<Before>(json!({ "witness": "keeper", "cause": "printer jam" }))
             .runs(destroy),

@@ -1,6 +1,6 @@
 //! Incidents: what is not as the books say, until another person agrees why.
 
-use central::IncidentLine;
+use central::{IncidentLine, Thing};
 use document::Act;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,11 +37,14 @@ struct IncidentShown {
     closed_by: Option<String>,
     /// When it was closed.
     closed: Option<Moment>,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl IncidentShown {
     fn of(line: IncidentLine) -> Self {
         Self {
+            tag: line.tag(),
             incident: line.number,
             kind: IncidentKindName(line.kind),
             subject: line.subject,
@@ -127,7 +130,8 @@ async fn show(call: Call) -> Result<Answer, Problem> {
         .central
         .incident(call.actor()?, number_of(&call)?)
         .await?;
-    Answer::json(&IncidentShown::of(line))
+    let shown = IncidentShown::of(line);
+    Ok(Answer::json(&shown)?.tagged(&shown.tag))
 }
 
 async fn open(call: Call) -> Result<Answer, Problem> {
@@ -162,6 +166,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         "text": "booklet in-stock: 119 counted, 120 in the books", "state": "open",
         "opened_by": "keeper", "opened": "2026-11-20T16:00:00Z", "explanation": null,
         "explained_by": null, "closed_by": null, "closed": null,
+        "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
     });
     let of_one = |operation: Operation| {
         operation.parameter::<IncidentNumber>("incident", "The incident's number.", 3)
@@ -203,6 +208,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             ))
             .read(Act::ViewReports, "incident.read", "incident")
             .gives::<IncidentShown>(200, "The incident.", incident)
+            .tagged()
             .runs(show),
             of_one(Operation::post(
                 "/v1/incidents/{incident}/explanation",
@@ -210,6 +216,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Says why an incident is.",
             ))
             .act(Act::ReportIncident, "incident.explained", "incident")
+            .conditional(Thing::Incident, "incident")
             .takes::<Explanation>(json!({ "text": "counted twice" }))
             .runs(explain),
             of_one(Operation::post(
@@ -218,6 +225,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Closes an incident: another person agrees with the explanation.",
             ))
             .act(Act::CloseIncident, "incident.closed", "incident")
+            .conditional(Thing::Incident, "incident")
             .runs(close),
         ],
     )

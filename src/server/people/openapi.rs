@@ -161,7 +161,7 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
             "example": "0192f0c1-2b3c-7d4e-8f50-617283940a1b",
         }));
     }
-    if operation.conditional {
+    if operation.conditional.is_some() {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false,
             "description": "The ETag of the thing as you saw it, or several: where it is another by now, nothing is done (412).",
@@ -279,7 +279,7 @@ fn answers(operation: &Operation, status: u16) -> bool {
         }
         408 | 413 | 415 => takes,
         409 => operation.conflicts || operation.once,
-        412 => operation.conditional,
+        412 => operation.conditional.is_some(),
         422 => operation.judged || operation.once,
         _ => true,
     }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::http::Method;
+use central::Thing;
 use document::Act;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -106,8 +107,8 @@ pub(crate) struct Operation {
     pub(crate) once: bool,
     /// Whether it takes a second person, whom the body names as `witness`.
     pub(crate) witnessed: bool,
-    /// Whether it takes `If-Match`.
-    pub(crate) conditional: bool,
+    /// What an `If-Match` is about, and the part of the path that names it; none where it takes none.
+    pub(crate) conditional: Option<(Thing, &'static str)>,
     /// Whether the state of the thing may forbid it.
     pub(crate) conflicts: bool,
     /// Whether what it takes may have faults of its own (422).
@@ -138,7 +139,7 @@ impl Operation {
             },
             once: false,
             witnessed: false,
-            conditional: false,
+            conditional: None,
             conflicts: false,
             judged: false,
             handler: Arc::new(|_| Box::pin(async { Ok(Answer::nothing()) })),
@@ -320,9 +321,9 @@ impl Operation {
         self
     }
 
-    /// It takes `If-Match`.
-    pub(crate) fn conditional(mut self) -> Self {
-        self.conditional = true;
+    /// It takes `If-Match` about the thing that a part of the path names.
+    pub(crate) fn conditional(mut self, thing: Thing, part: &'static str) -> Self {
+        self.conditional = Some((thing, part));
         self
     }
 

@@ -1,6 +1,6 @@
 //! Parcels: finished documents on their way to their office.
 
-use central::{CountedIn, ParcelLine};
+use central::{CountedIn, ParcelLine, Thing};
 use document::Act;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,12 +43,15 @@ struct ParcelShown {
     received: Option<Moment>,
     /// What is in it, by number.
     documents: Vec<PackedShown>,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl ParcelShown {
     fn of(line: ParcelLine) -> Self {
         let packed = |(number, state)| PackedShown { number, state };
         Self {
+            tag: line.tag(),
             parcel: line.serial,
             office: line.office,
             state: ParcelStateName(line.state),
@@ -227,6 +230,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         "opened": "2026-11-20T08:00:00Z", "way": "RR123456785LV",
         "sent": "2026-11-20T12:00:00Z", "received": null,
         "documents": [{ "number": "XA0000001", "state": "packed" }],
+        "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
     });
     let of_one = |operation: Operation| {
         operation.parameter::<ParcelSerial>("parcel", "The parcel's serial number.", "PA0000001")
@@ -257,6 +261,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Puts a document that quality has passed into an open parcel.",
             ))
             .act(packing, "parcel.packed", "document")
+            .conditional(Thing::Parcel, "parcel")
             .runs(pack),
             with_document(Operation::delete(
                 "/v1/parcels/{parcel}/documents/{number}",
@@ -264,6 +269,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Takes a document out of an open parcel again.",
             ))
             .act(packing, "parcel.unpacked", "document")
+            .conditional(Thing::Parcel, "parcel")
             .runs(unpack),
             of_one(Operation::post(
                 "/v1/parcels/{parcel}/seal",
@@ -271,6 +277,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Closes a parcel, with the numbers of the documents that were counted into it.",
             ))
             .act(packing, "parcel.sealed", "parcel")
+            .conditional(Thing::Parcel, "parcel")
             .takes::<CountedNumbers>(json!({ "counted": ["XA0000001"] }))
             .gives::<HowMany>(200, "How many are in it.", json!({ "documents": 1 }))
             .runs(seal),
@@ -280,11 +287,13 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Opens a sealed parcel again before it leaves, before a witness.",
             ))
             .act(packing, "parcel.reopened", "parcel")
+            .conditional(Thing::Parcel, "parcel")
             .witnessed()
             .takes::<Before>(json!({ "witness": "keeper", "cause": "one more" }))
             .runs(reopen),
             of_one(Operation::post("/v1/parcels/{parcel}/discarding", "discardParcel", "Gives an empty parcel up."))
                 .act(packing, "parcel.discarded", "parcel")
+                .conditional(Thing::Parcel, "parcel")
                 .takes::<Because>(json!({ "cause": "not needed" }))
                 .runs(discard),
             of_one(Operation::post(
@@ -293,6 +302,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes that a sealed parcel left, another way than the PIN envelopes of its cards.",
             ))
             .act(packing, "parcel.sent", "parcel")
+            .conditional(Thing::Parcel, "parcel")
             .takes::<Way>(json!({ "way": "RR123456785LV" }))
             .runs(send),
             of_one(Operation::post(
@@ -301,6 +311,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Counts a parcel in at its office, by somebody who neither packed nor sealed nor sent it.",
             ))
             .act(Act::ReceiveParcel, "parcel.received", "parcel")
+            .conditional(Thing::Parcel, "parcel")
             .takes::<CountedNumbers>(json!({ "counted": ["XA0000001"] }))
             .gives::<Received>(
                 200,
@@ -314,6 +325,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Notes, before a witness, that a parcel never arrived: all in it is made again.",
             ))
             .act(Act::ReportMishap, "parcel.lost", "parcel")
+            .conditional(Thing::Parcel, "parcel")
             .witnessed()
             .takes::<Before>(json!({ "witness": "keeper", "cause": "the van burnt" }))
             .gives::<HowMany>(200, "How many were in it.", json!({ "documents": 1 }))

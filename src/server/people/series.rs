@@ -1,6 +1,6 @@
 //! Series of document numbers, and the account of every number.
 
-use central::{NewSeries, NumbersOf, SeriesLine};
+use central::{NewSeries, NumbersOf, SeriesLine, Thing};
 use document::{Act, DocumentNumber};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,11 +36,14 @@ struct SeriesShown {
     nearly_used_up: bool,
     /// The open series that follows for all of its kinds.
     followed_by: Option<String>,
+    /// What `If-Match` takes, in quotation marks; numbers that are given leave it as it is.
+    tag: String,
 }
 
 impl SeriesShown {
     fn of(line: SeriesLine) -> Self {
         Self {
+            tag: line.tag(),
             series: line.id,
             kinds: line.kinds.into_iter().map(KindName).collect(),
             last: line.last,
@@ -225,6 +228,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                         "series": "XA0000001", "kinds": ["id-card"], "last": "XA9999999",
                         "next": "XA0000003", "open": true, "remaining": 9_999_997, "pace": 0.1,
                         "used_up": null, "nearly_used_up": false, "followed_by": null,
+                        "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
                     }] }),
                 )
                 .runs(list),
@@ -240,6 +244,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             Operation::post("/v1/series/{series}/close", "closeSeries", "Closes a series, by two persons: no number is given from it any more.")
                 .parameter::<Number>("series", "The series by its first number.", "XA0000001")
                 .act(Act::ManageSeries, "series.closed", "series")
+                .conditional(Thing::Series, "series")
                 .witnessed()
                 .takes::<Before>(json!({ "witness": "officer", "cause": "replaced" }))
                 .runs(close),

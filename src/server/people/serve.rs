@@ -11,7 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
-use central::{Asked, Look, Session, Visit};
+use central::{Asked, Expected, Look, Session, Visit};
 use document::may;
 use serde::Deserialize;
 
@@ -139,9 +139,9 @@ async fn answer(
         server: server.clone(),
         visit,
         session: session.clone(),
+        seen: seen(operation, &path, &headers)?,
         path,
         query,
-        tags: tags(operation, &headers)?,
         body: body.clone(),
     };
     let key = headers.get("idempotency-key").filter(|_| operation.once);
@@ -168,7 +168,7 @@ async fn answer(
 async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer, Problem> {
     let central = call.central.clone();
     let Some(session) = call.session.clone().filter(|_| operation.witnessed) else {
-        return (operation.handler)(call).await;
+        return run(operation, call).await;
     };
     let body = call.body.clone();
     let asked = Asked {
@@ -178,14 +178,14 @@ async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer
     };
     if let Some(confirmed) = central.confirmed(&session, &asked).await? {
         let central = central.confirmed_by(confirmed);
-        return (operation.handler)(Call { central, ..call }).await;
+        return run(operation, Call { central, ..call }).await;
     }
     let named: Result<Named, Problem> = call.json();
     let trial = Call {
         central: central.on_trial(),
         ..call
     };
-    match (operation.handler)(trial).await {
+    match run(operation, trial).await {
         Err(problem) if problem.fault() == Fault::SecondPerson => {
             let awaited = central
                 .ask_second_person(&session, &asked, &named?.witness)
@@ -194,6 +194,12 @@ async fn done(operation: &Operation, call: Call, address: &str) -> Result<Answer
         }
         judged => judged,
     }
+}
+
+/// Runs an operation where what it changes still is what the caller saw.
+async fn run(operation: &Operation, call: Call) -> Result<Answer, Problem> {
+    let (central, seen) = (call.central.clone(), call.seen.clone());
+    central.expecting(seen, (operation.handler)(call)).await
 }
 
 /// Whom a body names as the second person.
@@ -307,8 +313,13 @@ async fn body(server: &Server, operation: &Operation, request: Request) -> Resul
     read.map_err(|error| crate::posted::unread(&error, most))
 }
 
-fn tags(operation: &Operation, headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
-    let Some(listed) = headers.get(IF_MATCH).filter(|_| operation.conditional) else {
+/// Reads what the caller saw of the thing that an operation is about.
+fn seen(
+    operation: &Operation,
+    path: &BTreeMap<String, String>,
+    headers: &HeaderMap,
+) -> Result<Option<Expected>, Problem> {
+    let (Some(listed), Some((thing, part))) = (headers.get(IF_MATCH), operation.conditional) else {
         return Ok(None);
     };
     let invalid = || {
@@ -339,5 +350,9 @@ fn tags(operation: &Operation, headers: &HeaderMap) -> Result<Option<Vec<String>
             return Err(invalid());
         }
     }
-    Ok(Some(tags))
+    Ok(Some(Expected {
+        thing,
+        name: path.get(part).cloned().unwrap_or_default(),
+        tags,
+    }))
 }

@@ -1,7 +1,7 @@
 //! The accounts of blanks, deliveries, places, and the close of a day.
 
 use central::{
-    CountDifference, CountEnd, Counted, DeliveryAccount, PlaceDays, StockAccount, StockCheck,
+    CountDifference, CountEnd, Counted, DeliveryAccount, PlaceDays, StockAccount, StockCheck, Thing,
 };
 use document::{Act, OfficeCode};
 use schemars::JsonSchema;
@@ -67,6 +67,8 @@ struct DeliveryShown {
     accepted: bool,
     /// Where its blanks are now.
     accounts: Vec<DeliveredTo>,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl DeliveryShown {
@@ -76,6 +78,7 @@ impl DeliveryShown {
             blanks,
         };
         Self {
+            tag: delivery.tag(),
             delivery: delivery.reference,
             delivered: delivery.delivered,
             counted: delivery.counted,
@@ -212,11 +215,14 @@ struct PlaceShown {
     closed: Option<Day>,
     /// The first day with movements that is over and was not closed.
     overdue: Option<Day>,
+    /// What `If-Match` takes, in quotation marks; a day that is overdue leaves it as it is.
+    tag: String,
 }
 
 impl PlaceShown {
     fn of(days: PlaceDays) -> Self {
         Self {
+            tag: days.tag(),
             place: days.place.code.to_string(),
             name: days.place.name,
             closed: days.closed.map(Day),
@@ -377,6 +383,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                     json!({ "items": [{
                         "delivery": "D-2026-17", "delivered": 1, "counted": 1, "accepted": true,
                         "accounts": [{ "state": "in-stock", "blanks": 1 }],
+                        "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
                     }], "next": null }),
                 )
                 .runs(deliveries),
@@ -387,6 +394,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             )
             .parameter::<DeliveryReference>("delivery", "The delivery's reference.", "D-2026-17")
             .act(Act::ReceiveBlanks, "delivery.accepted", "delivery")
+            .conditional(Thing::Delivery, "delivery")
             .witnessed()
             .takes::<Rest>(json!({ "witness": "quality", "counted": 499 }))
             .gives::<Accepted>(200, "They are in stock.", json!({ "blanks": 499 }))
@@ -400,11 +408,12 @@ pub(crate) fn operations() -> Vec<Operation> {
             .gives::<Places>(
                 200,
                 "The places.",
-                json!({ "items": [{ "place": "CENTRAL", "name": "Central store", "closed": "2026-11-19", "overdue": null }] }),
+                json!({ "items": [{ "place": "CENTRAL", "name": "Central store", "closed": "2026-11-19", "overdue": null, "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31" }] }),
             )
             .runs(places),
             of_place(Operation::put("/v1/places/{place}", "namePlace", "Adds an office or a store, or names one otherwise."))
                 .act(Act::ManagePlaces, "place.added", "place")
+                .conditional(Thing::Place, "place")
                 .takes::<PlaceName>(json!({ "name": "Riga, first office" }))
                 .runs(name_place),
             of_place(Operation::post(
@@ -422,6 +431,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Closes a day at a place, by two persons who counted.",
             ))
             .act(Act::CountBlanks, "stock.closed", "place")
+            .conditional(Thing::Place, "place")
             .witnessed()
             .takes::<Close>(json!({ "witness": "quality", "day": "2026-11-20", "counted": [line] }))
             .gives::<CountShown>(200, "How it ended.", agrees)

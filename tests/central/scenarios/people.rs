@@ -17,7 +17,7 @@ use super::house::{House, actor, is_conflict, is_refused, with_file_house, with_
 use crate::people::totp_code;
 use crate::{
     CentralError, Enrolled, Enrolment, Expected, FactorProof, NewFactor, SecondFactor, Session,
-    SessionToken, SignedIn, TotpAlgorithm, Visit,
+    SessionToken, SignedIn, Thing, TotpAlgorithm, Visit,
 };
 
 const PASSWORD: &str = "zila pogas kaste";
@@ -689,7 +689,8 @@ fn what_was_changed_meanwhile_is_not_changed_again_unseen() {
             let (central, administrator) = (&house.central, actor("administrator"));
             let seen = central.account_tag(&administrator, "clerk").await.unwrap();
             let expected = |tags: &[&str]| {
-                Some(Expected::Account {
+                Some(Expected {
+                    thing: Thing::Account,
                     name: "clerk".into(),
                     tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
                 })

@@ -91,6 +91,99 @@ fn what_changed_since_it_was_read_is_not_changed_again() {
     );
 }
 
+/// What has a tag beside those, and how it is changed: list, its item by a field, the change.
+#[test]
+fn whatever_a_person_changes_has_a_tag_that_is_compared() {
+    with_server(
+        "people::scenarios::manners::whatever_a_person_changes_has_a_tag_that_is_compared",
+        wide(),
+        async |house| {
+            let json = |value: Value| Some((JSON, value.to_string()));
+            let change =
+                async |person: &str, method: Method, path: &str, tag: &str, body: Value| {
+                    let tag = format!("\"{tag}\"");
+                    let headers = [("If-Match", tag.as_str())];
+                    house
+                        .ask(Some(person), &method, path, &headers, json(body))
+                        .await
+                };
+            let tag_of = async |person: &str, list: &str, field: &str, name: &Value| {
+                let got = house.get(person, list).await;
+                let items = got.body["items"].as_array().unwrap();
+                let item = items.iter().find(|item| item[field] == *name).unwrap();
+                item["tag"].as_str().unwrap().to_owned()
+            };
+            let opened = house
+                .post("quality", "/v1/parcels", &json!({ "office": "RIGA-1" }))
+                .await;
+            let parcel = opened.body["parcel"].clone();
+            let opened = house
+                .post(
+                    "keeper",
+                    "/v1/incidents",
+                    &json!({ "kind": "other", "subject": "place/CENTRAL", "text": "a door" }),
+                )
+                .await;
+            let incident = opened.body["incident"].clone();
+            let named = format!("/v1/parcels/{}/discarding", parcel.as_str().unwrap());
+            let explained = format!("/v1/incidents/{incident}/explanation");
+            let cases = [
+                (
+                    "quality",
+                    "/v1/parcels?all=true",
+                    "parcel",
+                    parcel,
+                    (Method::POST, named.as_str()),
+                    json!({ "cause": "empty" }),
+                ),
+                (
+                    "keeper",
+                    "/v1/incidents",
+                    "incident",
+                    incident.clone(),
+                    (Method::POST, explained.as_str()),
+                    json!({ "text": "the wind" }),
+                ),
+                (
+                    "administrator",
+                    "/v1/places",
+                    "place",
+                    json!("CENTRAL"),
+                    (Method::PUT, "/v1/places/CENTRAL"),
+                    json!({ "name": "The store" }),
+                ),
+            ];
+            for (person, list, field, name, (method, path), body) in cases {
+                let before = tag_of(person, list, field, &name).await;
+                let stale = "0".repeat(32);
+                let got = change(person, method.clone(), path, &stale, body.clone()).await;
+                assert_eq!((got.status, got.problem()), (412, "precondition"), "{path}");
+                assert_eq!(tag_of(person, list, field, &name).await, before);
+                let got = change(person, method.clone(), path, &before, body.clone()).await;
+                assert_eq!(got.status / 100, 2, "{path}: {}", got.body);
+                assert_ne!(tag_of(person, list, field, &name).await, before, "{path}");
+                let got = change(person, method, path, &before, body).await;
+                assert_eq!((got.status, got.problem()), (412, "precondition"), "{path}");
+            }
+            let shown = house
+                .get("keeper", &format!("/v1/incidents/{incident}"))
+                .await;
+            let tag = format!("\"{}\"", shown.text("/tag"));
+            assert_eq!(shown.headers["etag"], tag);
+            // Nobody saw what there is not.
+            let got = change(
+                "administrator",
+                Method::PUT,
+                "/v1/places/LIEPAJA",
+                "x",
+                json!({ "name": "Liepaja" }),
+            )
+            .await;
+            assert_eq!((got.status, got.problem()), (412, "precondition"));
+        },
+    );
+}
+
 #[test]
 fn a_request_that_comes_twice_does_nothing_twice() {
     with_server(
