@@ -320,7 +320,8 @@ impl Central {
         &self.inner.database
     }
 
-    pub(crate) fn now(&self) -> Timestamp {
+    /// Returns what time it is by the store's clock.
+    pub fn now(&self) -> Timestamp {
         self.inner.scribe.clock.now()
     }
 

@@ -253,6 +253,7 @@ impl Slot {
             return (Spent::default(), None);
         };
         let (sender, answers) = mpsc::channel();
+        let answers = self.shared.answers(answers);
         let bridge = Bridge::new(
             self.shared.centre.clone(),
             actor.clone(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use card::attempts::AttemptStore;
 use card::{Channel, ChannelError, Limits, exchange};
+use jiff::Timestamp;
 use perso::{Action, Event, Executor, Grant, JournalEntry, Outcome, Progress, Refusal, Request};
 
 use reader::{LOOKING, MAKING};
@@ -24,6 +25,30 @@ pub trait Notebook {
 
 /// An answer of the centre to the request of this number.
 pub type Answer = (u32, Result<Grant, Refusal>);
+
+/// Where the centre's answers arrive.
+pub trait Answers {
+    /// Returns an answer that is there already.
+    fn arrived(&self) -> Option<Answer>;
+
+    /// Waits for the next answer; none where nobody is left who could give one.
+    fn next(&self) -> Option<Answer>;
+
+    /// Returns the present moment.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+impl Answers for Receiver<Answer> {
+    fn arrived(&self) -> Option<Answer> {
+        self.try_recv().ok()
+    }
+
+    fn next(&self) -> Option<Answer> {
+        self.recv().ok()
+    }
+}
 
 /// How an executor ended, and what was waited for on the way.
 pub struct Driven {
@@ -72,7 +97,7 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
     limits: &Limits,
     notebook: &mut dyn Notebook,
     ask: &mut dyn FnMut(u32, &str, Request),
-    answers: &Receiver<Answer>,
+    answers: &dyn Answers,
     watch: &mut dyn FnMut(Progress),
 ) -> Driven {
     let mut spent = Spent::default();
@@ -80,7 +105,7 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
     let mut chip = None;
     loop {
         // Answers that are there already may let a waiting step run before the next one.
-        while let Ok(answer) = answers.try_recv() {
+        while let Some(answer) = answers.arrived() {
             executor.handle(given(answer));
         }
         let progress = executor.progress();
@@ -121,7 +146,7 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
             }
             Action::Inspect(written) => {
                 let begun = Instant::now();
-                let found = written.inspect(channel, limits, jiff::Timestamp::now());
+                let found = written.inspect(channel, limits, answers.now());
                 spent.card += begun.elapsed();
                 executor.handle(Event::Inspected(found));
             }
@@ -132,12 +157,12 @@ pub fn drive<C: Channel, S: AttemptStore + Send>(
             },
             Action::Wait => {
                 let begun = Instant::now();
-                let answer = answers.recv();
+                let answer = answers.next();
                 spent.centre += begun.elapsed();
                 executor.handle(match answer {
-                    Ok(answer) => given(answer),
+                    Some(answer) => given(answer),
                     // Nobody is left who could answer.
-                    Err(_) => gone("the connection to the centre was closed".into()),
+                    None => gone("the connection to the centre was closed".into()),
                 });
             }
             Action::Finished(outcome) => return Driven { outcome, spent },

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::drive::Notebook;
 use crate::error::StationError;
+use crate::surroundings::{Clock, SystemClock};
 
 pub use acts::PersonsAct;
 pub use ended::{EndedBlank, Ending};
@@ -77,6 +78,7 @@ impl WriteWatch for Unwatched {
 pub struct Journal {
     database: Connection,
     watch: Arc<dyn WriteWatch>,
+    clock: Arc<dyn Clock>,
     /// Held until this value goes: two programs with one journal would settle each other's
     /// documents, and number their reports alike.
     _lock: File,
@@ -94,14 +96,18 @@ impl Journal {
     /// # Errors
     /// [`StationError::JournalInUse`]; [`StationError::JournalLock`]; [`StationError::Journal`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_watched(path, Arc::new(Unwatched))
+        Self::open_in(path, Arc::new(Unwatched), Arc::new(SystemClock))
     }
 
-    /// As [`Journal::open`]; `watch` sees every write from then on.
+    /// As [`Journal::open`]; `watch` sees every write from then on, and `clock` says when it was.
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub(crate) fn open_watched(path: &Path, watch: Arc<dyn WriteWatch>) -> Result<Self> {
+    pub(crate) fn open_in(
+        path: &Path,
+        watch: Arc<dyn WriteWatch>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
         let lock = hold(path)?;
         let mut database = Connection::open(path).map_err(at("opening"))?;
         database
@@ -114,9 +120,10 @@ impl Journal {
         let mut journal = Self {
             database,
             watch,
+            clock,
             _lock: lock,
         };
-        journal.forget(Timestamp::now())?;
+        journal.forget(journal.clock.now())?;
         Ok(journal)
     }
 
@@ -146,7 +153,7 @@ impl Journal {
         let (lease, number) = (lease.to_string(), number.to_string());
         let insert = "INSERT OR IGNORE INTO run (lease, document, number, slot, started)
             VALUES (?1, ?2, ?3, ?4, ?5)";
-        let now = Timestamp::now().to_string();
+        let now = self.clock.now().to_string();
         let document = document.to_string();
         let added =
             self.change(|tx| tx.execute(insert, params![lease, document, number, slot, now]));
@@ -166,6 +173,7 @@ impl Journal {
     pub fn end(&mut self, lease: LeaseId, ending: Ending) -> Result<()> {
         let context = at("ending a document");
         let journal = self.lines(lease)?;
+        let now = self.clock.now().to_string();
         self.change(|tx| {
             let sequence: i64 = tx.query_row(
                 "SELECT COALESCE(MAX(sequence), 0) + 1 FROM outbox",
@@ -193,7 +201,7 @@ impl Journal {
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             let insert = "INSERT INTO outbox (sequence, lease, report, ended, certificates)
                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (lease) DO NOTHING";
-            let (now, certificates) = (Timestamp::now().to_string(), ending.certificates as i64);
+            let certificates = ending.certificates as i64;
             tx.execute(
                 insert,
                 params![sequence, lease.to_string(), text, now, certificates],
@@ -237,11 +245,11 @@ impl Journal {
     /// Notes that the centre has a report.
     pub fn sent(&mut self, sequence: u64) -> Result<()> {
         let update = "UPDATE outbox SET sent = 1, sent_at = ?2 WHERE sequence = ?1";
-        let now = Timestamp::now().to_string();
+        let now = self.clock.now().to_string();
         self.change(|tx| tx.execute(update, params![figure(sequence), now]))
             .map_err(at("clearing the outbox"))?;
         if sequence.is_multiple_of(FORGETTING) {
-            self.forget(Timestamp::now())?;
+            self.forget(self.clock.now())?;
         }
         Ok(())
     }
@@ -474,7 +482,8 @@ impl Notebook for LeaseNotebook<'_> {
         let evidence = serde_json::to_string(&evidence).map_err(|error| error.to_string())?;
         let insert =
             "INSERT INTO line (lease, at, step, moment, evidence) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let (lease, now) = (self.lease.to_string(), Timestamp::now().to_string());
+        let now = self.journal.clock.now().to_string();
+        let lease = self.lease.to_string();
         let written = self
             .journal
             .change(|tx| tx.execute(insert, params![lease, now, entry.step, moment, evidence]));

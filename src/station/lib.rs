@@ -16,6 +16,7 @@ mod board;
 mod bridge;
 mod budget;
 mod catalogue;
+mod courier;
 mod drive;
 mod enrolment;
 mod error;
@@ -37,13 +38,15 @@ mod shift;
 mod slot;
 mod station;
 mod surroundings;
+mod waiting;
 mod wiped;
 
 pub use board::{Board, Bottleneck, Pace, SlotState, SlotView};
 pub use bridge::{Bridge, Parking, Patience};
 pub use budget::Budgeted;
 pub use catalogue::Catalogue;
-pub use drive::{Answer, Driven, Notebook, drive};
+pub use courier::{Asked, Courier, Passed};
+pub use drive::{Answer, Answers, Driven, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};
@@ -54,9 +57,9 @@ pub use local::{
 };
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
-pub use remote::{Passed, RemoteCentre, RemoteConfig, RemoteError};
+pub use remote::{RemoteCentre, RemoteConfig, RemoteError};
 pub use station::{SlotChip, SlotConfig, SlotPrinter, Station, StationConfig};
-pub use surroundings::Surroundings;
+pub use surroundings::{Clock, Surroundings, Turns};
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.
 #[cfg(test)]

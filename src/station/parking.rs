@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::Lease;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use crate::bridge::Parking;
 use crate::event::{Event, Happening};

@@ -274,7 +274,7 @@ impl Slot {
             printed: self.scanned.borrow().clone(),
         };
         let claiming = self.shared.centre.claim(actor, &request);
-        Ok(self.shared.runtime.block_on(claiming)?)
+        Ok(self.shared.wait(claiming)?)
     }
 
     /// Finds out which chips are on the blank inside, in the order of the plans.

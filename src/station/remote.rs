@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
 use api::{
@@ -15,10 +15,11 @@ use api::{
     PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest, Welcome,
 };
 use async_trait::async_trait;
+use axum::body::Bytes;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,13 +27,13 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use tokio::time::Instant;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use crate::wiped::{Wiped, taken};
+use crate::courier::{Asked, Courier, Https, Passed, too_long};
+use crate::wiped::Wiped;
 
-/// The longest answer that is read, in bytes: a lease with its portraits is the longest.
-const MAX_ANSWER: usize = 8 << 20;
 /// How long it may take until the server is reached.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: shorter than the server keeps it.
@@ -106,19 +107,9 @@ pub enum RemoteError {
     Client(#[source] reqwest::Error),
 }
 
-/// The server's answer to a person's own request.
-pub struct Passed {
-    /// The HTTP status.
-    pub status: u16,
-    /// The header fields.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Zeroizing<Vec<u8>>,
-}
-
 /// The central store, over HTTPS.
 pub struct RemoteCentre {
-    client: reqwest::Client,
+    courier: Arc<dyn Courier>,
     server: Url,
     patience: Duration,
     traceparent: fn() -> Option<String>,
@@ -132,13 +123,7 @@ impl RemoteCentre {
     /// # Errors
     /// [`RemoteError`].
     pub fn new(config: &RemoteConfig) -> Result<Self, RemoteError> {
-        let address = || RemoteError::Address {
-            address: config.server.clone(),
-        };
-        let server = Url::parse(&config.server).map_err(|_| address())?;
-        if server.scheme() != "https" || server.host().is_none() {
-            return Err(address());
-        }
+        let server = address_of(&config.server)?;
         let pem = |what| {
             move |error: rustls::pki_types::pem::Error| RemoteError::Pem {
                 what,
@@ -174,11 +159,34 @@ impl RemoteCentre {
             .timeout(config.answer)
             .build()
             .map_err(RemoteError::Client)?;
-        Ok(Self {
+        let courier = Https {
             client,
+            server: server.clone(),
+        };
+        Ok(Self {
+            courier: Arc::new(courier),
             server,
             patience: config.patience,
             traceparent: config.traceparent,
+            sessions: Mutex::default(),
+        })
+    }
+
+    /// As [`RemoteCentre::new`], by another way than HTTPS, which proves to the server by itself which
+    /// station it is.
+    ///
+    /// # Errors
+    /// [`RemoteError::Address`].
+    pub fn over(
+        courier: Arc<dyn Courier>,
+        server: &str,
+        patience: Duration,
+    ) -> Result<Self, RemoteError> {
+        Ok(Self {
+            courier,
+            server: address_of(server)?,
+            patience,
+            traceparent: || None,
             sessions: Mutex::default(),
         })
     }
@@ -233,19 +241,15 @@ impl RemoteCentre {
                 reason: "write the address in its plain form".to_owned(),
             });
         }
-        let mut asked = self.client.request(method, address).headers(headers);
-        if !body.is_empty() {
-            asked = asked.body(Wiped::from(body).into_bytes());
-        }
-        let away = |reason| ApiError::Unavailable { reason };
-        let response = asked.send().await.map_err(|error| away(said(&error)))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = body_of(response).await.map_err(away)?;
-        Ok(Passed {
-            status,
+        let asked = Asked {
+            method,
+            target: path_and_query.to_owned(),
             headers,
-            body: body.ok_or_else(|| away(too_long()))?,
-        })
+            body: Wiped::from(body).into_bytes(),
+        };
+        let away = |reason| ApiError::Unavailable { reason };
+        let passed = self.courier.carry(asked).await.map_err(away)?;
+        passed.ok_or_else(|| away(too_long()))
     }
 
     /// Asks how the centre knows this station.
@@ -253,8 +257,13 @@ impl RemoteCentre {
     /// # Errors
     /// [`ApiError`].
     pub async fn own(&self) -> Result<StationSelf, ApiError> {
-        let address = self.address("self")?;
-        self.insist(|| Ok(self.client.get(address.clone()))).await
+        let asked = Asked {
+            method: Method::GET,
+            target: target("self"),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        self.insist(|| Ok(asked.clone())).await
     }
 
     /// Asks for the next certificate, by the request (PKCS#10, DER) for a new key. Returns it in DER.
@@ -266,41 +275,30 @@ impl RemoteCentre {
         Ok(renewed.certificate)
     }
 
-    fn address(&self, method: &str) -> Result<Url, ApiError> {
-        let path = format!("{}/{method}", wire::STATION);
-        self.server.join(&path).map_err(|_| ApiError::Invalid {
-            reason: "there is no such method".to_owned(),
-        })
-    }
-
     async fn post<T: DeserializeOwned>(
         &self,
         actor: Option<&Actor>,
         method: &str,
         request: &impl Serialize,
     ) -> Result<T, ApiError> {
-        let address = self.address(method)?;
         let body = Wiped::new(serde_json::to_vec(request).map_err(|_| ApiError::Invalid {
             reason: "the request does not encode".to_owned(),
         })?);
         // Each repetition shares it.
         let body = body.into_bytes();
         self.insist(|| {
-            let mut asked = self
-                .client
-                .post(address.clone())
-                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body.clone());
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             let trace = (self.traceparent)().and_then(|trace| HeaderValue::from_str(&trace).ok());
             if let Some(trace) = trace {
-                asked = asked.header(wire::TRACEPARENT, trace);
+                headers.insert(wire::TRACEPARENT, trace);
             }
             if let Some(actor) = actor {
                 let person = HeaderValue::from_str(&actor.person);
                 let person = person.map_err(|_| ApiError::Invalid {
                     reason: "no account has such a name".to_owned(),
                 })?;
-                asked = asked.header(wire::PERSON, person);
+                headers.insert(wire::PERSON, person);
             }
             let sessions = self.sessions();
             if let Some(session) = actor.and_then(|actor| sessions.get(&actor.person)) {
@@ -310,9 +308,14 @@ impl RemoteCentre {
                     reason: "the session is none".to_owned(),
                 })?;
                 bearer.set_sensitive(true);
-                asked = asked.header(AUTHORIZATION, bearer);
+                headers.insert(AUTHORIZATION, bearer);
             }
-            Ok(asked)
+            Ok(Asked {
+                method: Method::POST,
+                target: target(method),
+                headers,
+                body: body.clone(),
+            })
         })
         .instrument(tracing::info_span!("ask", method))
         .await
@@ -321,7 +324,7 @@ impl RemoteCentre {
     /// Asks until there is an answer, or patience ends.
     async fn insist<T: DeserializeOwned>(
         &self,
-        request: impl Fn() -> Result<RequestBuilder, ApiError>,
+        request: impl Fn() -> Result<Asked, ApiError>,
     ) -> Result<T, ApiError> {
         let (begun, mut pause) = (Instant::now(), PAUSE);
         loop {
@@ -343,22 +346,20 @@ impl RemoteCentre {
     /// Asks once. The outer error says why there is no answer of the centre's.
     async fn ask<T: DeserializeOwned>(
         &self,
-        request: RequestBuilder,
+        asked: Asked,
     ) -> Result<Result<T, ApiError>, Unanswered> {
-        let response = request.send().await.map_err(|error| said(&error))?;
-        let status = response.status();
-        let headers = response.headers();
+        let Some(passed) = self.courier.carry(asked).await? else {
+            return Ok(Err(ApiError::Unavailable { reason: too_long() }));
+        };
+        let (status, headers) = (passed.status, passed.headers);
         let kind = headers.get(CONTENT_TYPE);
         let is_problem =
             kind.is_some_and(|kind| kind.as_bytes().starts_with(wire::PROBLEM_JSON.as_bytes()));
         let wait = headers.get(RETRY_AFTER).and_then(seconds);
-        let Some(body) = body_of(response).await? else {
-            return Ok(Err(ApiError::Unavailable { reason: too_long() }));
-        };
-        if status.is_success() {
-            return Ok(serde_json::from_slice(&body).map_err(|_| foreign(status.as_u16())));
+        if (200..300).contains(&status) {
+            return Ok(serde_json::from_slice(&passed.body).map_err(|_| foreign(status)));
         }
-        match serde_json::from_slice::<Problem>(&body) {
+        match serde_json::from_slice::<Problem>(&passed.body) {
             // It was not looked at: this station asks too fast.
             Ok(problem) if is_problem && status == StatusCode::TOO_MANY_REQUESTS => {
                 let reason = problem.error().to_string();
@@ -366,10 +367,24 @@ impl RemoteCentre {
             }
             Ok(problem) if is_problem => Ok(Err(problem.error())),
             // Something between here and there, which may be gone the next time.
-            _ if status.is_server_error() => Err(format!("HTTP status {}", status.as_u16()).into()),
-            _ => Ok(Err(foreign(status.as_u16()))),
+            _ if status >= 500 => Err(format!("HTTP status {status}").into()),
+            _ => Ok(Err(foreign(status))),
         }
     }
+}
+
+/// Reads the server's address.
+fn address_of(server: &str) -> Result<Url, RemoteError> {
+    let found = Url::parse(server).ok();
+    let found = found.filter(|url| url.scheme() == "https" && url.host().is_some());
+    found.ok_or_else(|| RemoteError::Address {
+        address: server.to_owned(),
+    })
+}
+
+/// Returns where a method of a station is asked for.
+fn target(method: &str) -> String {
+    format!("{}/{method}", wire::STATION)
 }
 
 /// Why a request got no answer of the centre's.
@@ -391,45 +406,10 @@ fn seconds(value: &HeaderValue) -> Option<Duration> {
     Some(Duration::from_secs(seconds.into()))
 }
 
-/// Reads an answer's body; nothing where it is too long.
-async fn body_of(mut response: reqwest::Response) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-    let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(|error| said(&error))? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Ok(None);
-        }
-        body.extend_from_slice(&taken(chunk));
-    }
-    Ok(Some(body))
-}
-
-fn too_long() -> String {
-    format!("the answer is longer than {MAX_ANSWER} bytes")
-}
-
 fn foreign(status: u16) -> ApiError {
     ApiError::Unavailable {
         reason: format!("HTTP status {status}, and no answer of the centre's"),
     }
-}
-
-/// Returns an error with its causes, without the address.
-fn said(error: &reqwest::Error) -> String {
-    let what = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "the centre was not reached"
-    } else {
-        "the connection broke"
-    };
-    let mut text = what.to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 macro_rules! centre {

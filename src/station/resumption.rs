@@ -278,7 +278,7 @@ impl Slot {
                 return Ok(Asked::Over("its card was taken out".to_owned()));
             }
             let asking = self.shared.centre.lease(actor, &request);
-            return Ok(match self.shared.runtime.block_on(asking) {
+            return Ok(match self.shared.wait(asking) {
                 Err(ApiError::Unavailable { reason }) => {
                     self.tell(Happening::CentreAway { reason });
                     self.pause();

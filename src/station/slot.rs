@@ -118,10 +118,10 @@ impl Slot {
 
     /// Waits a little, or until the station stops.
     pub(crate) fn pause(&self) {
-        let (lock, wake) = &self.shared.wake;
-        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         // Woken early or not, the caller looks again at what it waits for.
-        let _ = wake.wait_timeout(guard, WORK_WAIT);
+        let _ = self
+            .shared
+            .wait(async { tokio::time::timeout(WORK_WAIT, self.shared.wake.notified()).await });
     }
 
     /// Returns in whose name the slot works now, or tells why it does not.
@@ -313,7 +313,7 @@ impl Slot {
                 ..request.clone()
             };
             let asking = self.shared.centre.lease(actor, &request);
-            let lease = match self.shared.runtime.block_on(asking) {
+            let lease = match self.shared.wait(asking) {
                 Err(ApiError::Unavailable { reason }) => {
                     self.tell(Happening::CentreAway { reason });
                     self.pause();
@@ -446,24 +446,22 @@ impl Slot {
 
     /// Sends what is in the outbox, in order. What cannot be sent now stays.
     pub(crate) fn send_reports(&self, actor: &Actor) -> Result<(), StationError> {
-        // One slot sends at a time, so that the order holds; the journal stays free.
-        let _turn = self.turn();
         let shared = &self.shared;
-        let sending = outbox::send(&self.journal, &*shared.centre, actor);
-        shared.runtime.block_on(sending.in_current_span())
+        let sending = async {
+            // One slot sends at a time, so that the order holds; the journal stays free.
+            let _turn = shared.outbox.lock().await;
+            outbox::send(&self.journal, &*shared.centre, actor).await
+        };
+        shared.wait(sending.in_current_span())
     }
 
     /// As [`Slot::send_reports`], after the centre said what it has of this station.
     fn reconcile(&self, actor: &Actor) -> Result<(), StationError> {
-        let _turn = self.turn();
         let shared = &self.shared;
-        let reconciling = outbox::reconcile(&self.journal, &*shared.centre, actor);
-        shared.runtime.block_on(reconciling)
-    }
-
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        let outbox = self.shared.outbox.lock();
-        outbox.unwrap_or_else(PoisonError::into_inner)
+        shared.wait(async {
+            let _turn = shared.outbox.lock().await;
+            outbox::reconcile(&self.journal, &*shared.centre, actor).await
+        })
     }
 }
 

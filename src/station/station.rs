@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use api::{Actor, Centre, LeaseId, ProfilePin};
 use document::{Environment, OfficeCode};
 use print::{LinkAddress, PrinterPlace, Roster, Scanner, ScannerSettings};
 use tokio::runtime::Handle;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -28,7 +28,7 @@ use crate::readers::ReaderService;
 use crate::resumption::{self, Sorted};
 use crate::shift::Shift;
 use crate::slot::Slot;
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Clock, Surroundings, Turns};
 
 /// How many events a slow watcher may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -101,10 +101,14 @@ pub(crate) struct Shared {
     pub(crate) measured: PathBuf,
     /// Which attempts were made at which chips, beside the journal.
     pub(crate) attempts: PathBuf,
-    pub(crate) outbox: Mutex<()>,
+    /// Held by whoever sends reports.
+    pub(crate) outbox: tokio::sync::Mutex<()>,
     /// The printers of all slots: no machine at two of them.
     pub(crate) roster: Mutex<Roster>,
-    pub(crate) wake: (Mutex<()>, Condvar),
+    /// Wakes the slots that pause.
+    pub(crate) wake: Notify,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) turns: Option<Arc<dyn Turns>>,
 }
 
 /// A running station. It stops when it is dropped.
@@ -147,8 +151,10 @@ impl Station {
             readers,
             writes,
             patience,
+            clock,
+            turns,
         } = surroundings;
-        let mut journal = Journal::open_watched(&config.journal, writes)?;
+        let mut journal = Journal::open_in(&config.journal, writes, Arc::clone(&clock))?;
         let (slots, catalogue) = (&config.slots, &config.catalogue);
         let Sorted {
             mut to_go_on,
@@ -175,9 +181,11 @@ impl Station {
             patience,
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
-            outbox: Mutex::new(()),
+            outbox: tokio::sync::Mutex::default(),
             roster: Mutex::default(),
-            wake: (Mutex::new(()), Condvar::new()),
+            wake: Notify::new(),
+            clock,
+            turns,
         });
         let mut station = Self {
             shared,
@@ -239,7 +247,7 @@ impl Station {
     /// Lets a person have the shift. A document in work stays with who began it.
     pub fn begin_shift(&self, actor: Actor) {
         self.shared.shift.begin(actor);
-        self.shared.wake.1.notify_all();
+        self.shared.wake.notify_waiters();
     }
 
     /// Returns the slots that make documents in a person's name.
@@ -285,7 +293,7 @@ impl Station {
     /// Has the slots make these documents alone, by their identities at the store.
     pub fn confine(&self, documents: impl IntoIterator<Item = Uuid>) {
         self.shared.batch.confine(documents);
-        self.shared.wake.1.notify_all();
+        self.shared.wake.notify_waiters();
     }
 
     /// Takes a document out of those that the slots are confined to.
@@ -304,7 +312,7 @@ impl Station {
             return false;
         };
         order.give(work);
-        self.shared.wake.1.notify_all();
+        self.shared.wake.notify_waiters();
         true
     }
 
@@ -318,7 +326,7 @@ impl Station {
     pub fn hinder(&self, reason: Option<String>) {
         let hindrance = self.shared.hindrance.lock();
         *hindrance.unwrap_or_else(PoisonError::into_inner) = reason;
-        self.shared.wake.1.notify_all();
+        self.shared.wake.notify_waiters();
     }
 
     /// Returns how many reports wait for the centre.
@@ -330,10 +338,15 @@ impl Station {
         journal.unwrap_or_else(PoisonError::into_inner).waiting()
     }
 
+    /// Lets every slot finish the document in work, and begin nothing more.
+    pub fn wind_up(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.shared.wake.notify_waiters();
+    }
+
     /// Lets every slot finish the document in work, and waits for them.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.shared.wake.1.notify_all();
+        self.wind_up();
         let slots = std::mem::take(&mut *self.threads());
         for slot in slots {
             // A slot that panicked has left its journal behind; the next start settles it.

@@ -1,7 +1,9 @@
-//! What a station stands in: the machine's readers and disk, and a centre that may take its time.
-//! A rehearsal has others.
+//! What a station stands in: the machine's readers, disk and clock, and a centre that may take its
+//! time. A rehearsal has others.
 
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::bridge::Patience;
 use crate::journal::{Unwatched, WriteWatch};
@@ -15,6 +17,11 @@ pub struct Surroundings {
     pub writes: Arc<dyn WriteWatch>,
     /// How long it waits for the centre.
     pub patience: Patience,
+    /// What time it is there.
+    pub clock: Arc<dyn Clock>,
+    /// Who says which of its threads moves next. None: they wait in the operating system, and move as
+    /// they like.
+    pub turns: Option<Arc<dyn Turns>>,
 }
 
 impl Default for Surroundings {
@@ -23,6 +30,32 @@ impl Default for Surroundings {
             readers: Arc::new(PcscService),
             writes: Arc::new(Unwatched),
             patience: Patience::default(),
+            clock: Arc::new(SystemClock),
+            turns: None,
         }
     }
+}
+
+/// A station's clock.
+pub trait Clock: Send + Sync {
+    /// Returns the present moment.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// Lets the threads of a station move one at a time, in an order that somebody draws: a simulation
+/// that is to run the same way again.
+pub trait Turns: Send + Sync {
+    /// Gives the turn away: whoever calls this has nothing to do until something else moved. Returns
+    /// when it is the caller's turn again, whether or not that has come which it waits for.
+    fn pass(&self);
 }

@@ -184,6 +184,7 @@ impl Scene<'_> {
                 certificate: CERTIFICATE,
                 pauses: vec![PAUSE; 3],
             },
+            ..Surroundings::default()
         };
         let network = Network {
             centre: Arc::new(self.central.clone()) as Arc<dyn Centre>,

@@ -15,7 +15,7 @@ use std::time::Duration;
 use api::Centre;
 use card::{Channel, ChannelError};
 use reader::ReaderError;
-use station::{CardWatch, HeldCard, Patience, PcscService, ReaderService, Station, Surroundings};
+use station::{CardWatch, HeldCard, PcscService, ReaderService, Station, Surroundings};
 use tokio::runtime::{Builder, Handle};
 use vcard::{Chip, FileStore};
 
@@ -113,7 +113,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
     let surroundings = Surroundings {
         readers: Arc::clone(&tapped) as Arc<dyn ReaderService>,
         writes: Arc::new(Disk(Arc::clone(&trip))),
-        patience: Patience::default(),
+        ..Surroundings::default()
     };
     let network = Arc::new(Network {
         centre: Arc::new(central.clone()) as Arc<dyn Centre>,

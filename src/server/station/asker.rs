@@ -39,7 +39,7 @@ pub(crate) async fn station_of(
     let central = server.central();
     match central.recognise_station(certificate).await {
         Ok(station) => {
-            let now = Timestamp::now();
+            let now = central.now();
             let heard = |seen: Timestamp| now.duration_since(seen).abs() < GRAIN;
             if station.is_new || !station.seen.is_some_and(heard) {
                 central.station_seen(&station).await?;
