@@ -10,9 +10,10 @@
 //!         ── prove ──────────► the chip's signature over that challenge
 //!         ── sign_lds ───────► the travel chip's files that hold its keys, and its security object
 //!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
-//!         ── report ─────────► how it ended, exactly once, in order
+//!         ── report, act ────► how it ended, and what people did there: exactly once, in order
 //! ```
 
+mod act;
 mod error;
 mod lease;
 mod reconcile;
@@ -22,6 +23,7 @@ mod request;
 mod secret;
 pub mod wire;
 
+pub use act::StationAct;
 pub use error::ApiError;
 pub use lease::{FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin};
 pub use reconcile::{Epoch, Hello, Standing, Welcome};
@@ -112,4 +114,9 @@ pub trait Centre: Send + Sync {
     /// in: one that cannot be true stands in the audit log as refused, and its blank is put aside as
     /// spoiled; one under a lease that the store does not know is kept as evidence, with an incident.
     async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError>;
+
+    /// Takes in what a person did at the station itself, in the one order of its reports and acts. One
+    /// that is the next is always taken in: what cannot be true stands in the audit log as refused, with
+    /// an incident.
+    async fn act(&self, actor: &Actor, act: &StationAct) -> Result<(), ApiError>;
 }

@@ -5,7 +5,8 @@ use std::future::Future;
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Welcome,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
+    Welcome,
 };
 use async_trait::async_trait;
 use tracing::Instrument;
@@ -50,4 +51,5 @@ centre! {
     seal(SealRequest) -> SealGrant = seal_stage;
     confirm(ConfirmRequest) -> () = confirm_stage;
     report(Report) -> () = take_report;
+    act(StationAct) -> () = take_act;
 }

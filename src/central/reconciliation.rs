@@ -28,6 +28,7 @@ use crate::restoration::Restoration;
 use crate::scribe::Deed;
 use crate::second_persons::Presence;
 use crate::statements::sql;
+use crate::station_order::last_report;
 
 /// How many documents get another number in one transaction.
 const BATCH: i64 = 50;
@@ -316,23 +317,6 @@ impl Central {
             ))),
         }
     }
-}
-
-/// Returns the highest sequence number of a station's reports, of whatever lease; 0: none.
-pub(crate) async fn last_report(tx: &mut Connection, station: &str) -> Result<i64> {
-    let taken: i64 = sqlx::query_scalar(sql!(
-        "SELECT COALESCE(max(sequence), 0) FROM report WHERE station = $1"
-    ))
-    .bind(station)
-    .fetch_one(&mut *tx)
-    .await?;
-    let apart: i64 = sqlx::query_scalar(sql!(
-        "SELECT COALESCE(max(sequence), 0) FROM quarantined_report WHERE station = $1"
-    ))
-    .bind(station)
-    .fetch_one(tx)
-    .await?;
-    Ok(taken.max(apart))
 }
 
 /// Returns the stations that may have worked, by name: all that are let in, and in a test those

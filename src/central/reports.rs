@@ -1,13 +1,9 @@
 //! Reports: how each lease ended, in each station's order, exactly once.
 
-use std::cmp::Ordering;
-
 use api::{Actor, BlankEnd, Report};
 use audit::{Control, Outcome};
-use document::life_cycle::IncidentKind;
 use document::{Act, Kind, Purpose};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
 
 use crate::accounts::authorise;
 use crate::applications::check_cause;
@@ -20,7 +16,6 @@ use crate::endings::{cause_of, foreign};
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::quarantine::is_touched;
-use crate::reconciliation::last_report;
 use crate::restoration::Restoration;
 use crate::scribe::Deed;
 use crate::statements::sql;
@@ -58,23 +53,11 @@ impl Central {
         let awaited = Restoration::awaiting(&mut tx, &actor.station)
             .await?
             .is_some();
-        match place_of(&mut tx, &actor.station, sequence, &digest).await? {
-            Place::Repeated => return Ok(()),
-            Place::Next => {}
-            Place::Behind(next) if awaited => {
-                let text = format!(
-                    "reports {next} to {} of this station are gone: neither the restored store nor its journal has them",
-                    sequence - 1
-                );
-                let subject = format!("station/{}", actor.station);
-                self.open_incident(&mut tx, actor, IncidentKind::UnknownLease, &subject, &text)
-                    .await?;
-            }
-            Place::Behind(next) => {
-                return Err(CentralError::conflict(format!(
-                    "report {next} of this station is the next, not {sequence}: reports are missing"
-                )));
-            }
+        if !self
+            .is_next(&mut tx, actor, (sequence, &digest), awaited)
+            .await?
+        {
+            return Ok(());
         }
         let is_unknown = matches!(found, Err(CentralError::NotFound { .. }));
         if is_unknown && !Held::is_known(&mut tx, report.lease).await? {
@@ -256,53 +239,6 @@ impl Central {
 /// Returns a figure as it is stored; one that is larger does not occur.
 pub(crate) fn figure(figure: u64) -> i64 {
     i64::try_from(figure).unwrap_or(i64::MAX)
-}
-
-/// Where a report stands in its station's order.
-enum Place {
-    /// It was taken in before.
-    Repeated,
-    /// It is the next.
-    Next,
-    /// This one is the next, and it comes later.
-    Behind(i64),
-}
-
-/// Tells where a report stands. Another one under its number is a fork of the station's history,
-/// and so is a number that is no report's: both are refused.
-async fn place_of(
-    tx: &mut Connection,
-    station: &str,
-    sequence: i64,
-    digest: &[u8],
-) -> Result<Place> {
-    let known = sqlx::query(sql!(
-        "SELECT digest FROM report WHERE station = $1 AND sequence = $2
-         UNION ALL SELECT digest FROM quarantined_report WHERE station = $3 AND sequence = $4"
-    ))
-    .bind(station)
-    .bind(sequence)
-    .bind(station)
-    .bind(sequence)
-    .fetch_optional(&mut *tx)
-    .await?;
-    if let Some(row) = known {
-        return if row.get::<&[u8], _>("digest") == digest {
-            Ok(Place::Repeated)
-        } else {
-            Err(CentralError::conflict(format!(
-                "report {sequence} of this station was another one: its history forked; treat this as an incident"
-            )))
-        };
-    }
-    let next = last_report(tx, station).await? + 1;
-    match sequence.cmp(&next) {
-        Ordering::Equal => Ok(Place::Next),
-        Ordering::Greater => Ok(Place::Behind(next)),
-        Ordering::Less => Err(CentralError::conflict(format!(
-            "report {next} of this station is the next, not {sequence}: this one is gone"
-        ))),
-    }
 }
 
 pub(crate) fn end_name(end: &BlankEnd) -> &'static str {

@@ -388,7 +388,10 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::{Mutex, mpsc};
 
-    use api::{Hello, Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant, Welcome};
+    use api::{
+        Hello, Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant, StationAct,
+        Welcome,
+    };
     use async_trait::async_trait;
     use profile::Value;
 
@@ -490,6 +493,10 @@ mod tests {
         }
 
         async fn report(&self, _: &Actor, _: &Report) -> Result<(), ApiError> {
+            unavailable()
+        }
+
+        async fn act(&self, _: &Actor, _: &StationAct) -> Result<(), ApiError> {
             unavailable()
         }
     }

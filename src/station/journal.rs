@@ -7,6 +7,7 @@
 mod acts;
 mod ended;
 mod form;
+mod outgoing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -28,6 +29,8 @@ use crate::surroundings::{Clock, SystemClock};
 pub use acts::PersonsAct;
 pub use ended::{EndedBlank, Ending};
 use form::{FIRST_FORM, bring_forward};
+pub(crate) use outgoing::Outgoing;
+use outgoing::next_number;
 
 /// How long a report is kept after the centre has it: longer than any backup may be behind that a
 /// centre is restored from.
@@ -175,11 +178,7 @@ impl Journal {
         let journal = self.lines(lease)?;
         let now = self.clock.now().to_string();
         self.change(|tx| {
-            let sequence: i64 = tx.query_row(
-                "SELECT COALESCE(MAX(sequence), 0) + 1 FROM outbox",
-                [],
-                |row| row.get(0),
-            )?;
+            let sequence = next_number(tx)?;
             let number: Option<String> = tx
                 .query_row(
                     "SELECT number FROM run WHERE lease = ?1",
@@ -209,23 +208,6 @@ impl Journal {
         })
         .map_err(context)?;
         Ok(())
-    }
-
-    /// Returns the oldest report that was not sent.
-    pub fn next_report(&self) -> Result<Option<Report>> {
-        let context = at("reading the outbox");
-        let text: Option<String> = self
-            .database
-            .query_row(
-                "SELECT report FROM outbox WHERE sent = 0 ORDER BY sequence LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(&context)?;
-        text.map(|text| serde_json::from_str(&text))
-            .transpose()
-            .map_err(|error| context(unread(error.into())))
     }
 
     /// Returns how many reports wait for the centre.
@@ -320,7 +302,7 @@ impl Journal {
         // One spelling, down to the second: texts are compared.
         let before = (now - KEPT).strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let old = "sent = 1 AND sent_at < ?1 AND sequence < (SELECT MAX(sequence) FROM outbox)";
-        let leases: Vec<String> = self
+        let leases: Vec<Option<String>> = self
             .database
             .prepare(&format!("SELECT lease FROM outbox WHERE {old}"))
             .and_then(|mut found| found.query_map([&before], |row| row.get(0))?.collect())
@@ -329,14 +311,10 @@ impl Journal {
             return Ok(0);
         }
         self.change(|tx| {
-            for lease in &leases {
-                for statement in [
-                    "DELETE FROM outbox WHERE lease = ?1",
-                    "DELETE FROM line WHERE lease = ?1",
-                    "DELETE FROM run WHERE lease = ?1",
-                ] {
-                    tx.execute(statement, [lease])?;
-                }
+            tx.execute(&format!("DELETE FROM outbox WHERE {old}"), [&before])?;
+            for lease in leases.iter().flatten() {
+                tx.execute("DELETE FROM line WHERE lease = ?1", [lease])?;
+                tx.execute("DELETE FROM run WHERE lease = ?1", [lease])?;
             }
             Ok(leases.len())
         })
@@ -371,7 +349,7 @@ impl Journal {
         self.database
             .prepare(
                 "SELECT lease, document, number, slot FROM run
-                 WHERE lease NOT IN (SELECT lease FROM outbox) ORDER BY started",
+                 WHERE lease NOT IN (SELECT lease FROM outbox WHERE lease IS NOT NULL) ORDER BY started",
             )
             .and_then(|mut found| found.query_map([], read)?.collect())
             .map_err(at("looking for interrupted documents"))

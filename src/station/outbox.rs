@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use api::{Actor, Centre, Standing};
 
 use crate::error::StationError;
-use crate::journal::Journal;
+use crate::journal::{Journal, Outgoing};
 
 fn locked(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
     // Who panicked in the middle of a write has rolled its transaction back.
@@ -65,10 +65,13 @@ pub(crate) async fn send(
     actor: &Actor,
 ) -> Result<(), StationError> {
     loop {
-        let Some(report) = locked(journal).next_report()? else {
+        let Some(next) = locked(journal).next_outgoing()? else {
             return Ok(());
         };
-        centre.report(actor, &report).await?;
-        locked(journal).sent(report.sequence)?;
+        match &next {
+            Outgoing::Report(report) => centre.report(actor, report).await?,
+            Outgoing::Act(act) => centre.act(actor, act).await?,
+        }
+        locked(journal).sent(next.sequence())?;
     }
 }

@@ -12,7 +12,8 @@ use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest, Welcome,
+    PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest,
+    StationAct, Welcome,
 };
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -437,4 +438,5 @@ centre! {
     seal(SealRequest) -> SealGrant = "seal";
     confirm(ConfirmRequest) -> () = "confirm";
     report(Report) -> () = "report";
+    act(StationAct) -> () = "act";
 }

@@ -18,12 +18,13 @@ use uuid::Uuid;
 use crate::batch::Batch;
 use crate::bridge::Patience;
 use crate::catalogue::Catalogue;
-use crate::error::StationError;
+use crate::error::{StationError, chain};
 use crate::event::Event;
 use crate::faces::FaceShelf;
 use crate::journal::{EndedBlank, Journal, PersonsAct};
 use crate::key_change;
 use crate::order::Order;
+use crate::outbox;
 use crate::readers::ReaderService;
 use crate::resumption::{self, Sorted};
 use crate::shift::Shift;
@@ -255,14 +256,27 @@ impl Station {
         self.shared.shift.in_hand_of(person)
     }
 
-    /// Writes down what a person did at the station.
+    /// Writes down what a person did at the station, and tells the centre: now, where somebody has the
+    /// shift and the centre is there, or with what is told next.
     ///
     /// # Errors
     /// [`StationError::Journal`].
     pub fn note_act(&self, act: &PersonsAct) -> Result<(), StationError> {
-        let journal = self.journal.lock();
-        let mut journal = journal.unwrap_or_else(PoisonError::into_inner);
-        journal.note_act(act)
+        {
+            let journal = self.journal.lock();
+            let mut journal = journal.unwrap_or_else(PoisonError::into_inner);
+            journal.note_act(act)?;
+        }
+        if let Some(actor) = self.shift() {
+            let (shared, journal) = (Arc::clone(&self.shared), Arc::clone(&self.journal));
+            self.shared.runtime.spawn(async move {
+                let _turn = shared.outbox.lock().await;
+                if let Err(error) = outbox::send(&journal, &*shared.centre, &actor).await {
+                    tracing::info!(error = chain(&error), "what a person did is told later");
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Returns the latest acts of people at the station, the newest first.

@@ -320,6 +320,12 @@ fn a_station_from_its_first_shift_to_its_last() {
     let gone = text(&mut station(&["status"]));
     assert!(gone.contains("not running"), "{gone}");
     drop(served);
+    // The centre's log has it too, under who did it.
+    let log = demo.log();
+    for act in ["shift.begun", "slot.paused", "slot.started", "shift.ended"] {
+        assert!(log.contains(act), "{act}");
+    }
+    assert_eq!(log.matches("slot.paused").count(), 1);
 }
 
 /// What people do at the centre from the station, by commands of their own.

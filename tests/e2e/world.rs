@@ -1,5 +1,6 @@
 //! What the tests share: the program, and one run of the demo that several tests look at.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -143,6 +144,28 @@ impl Demo {
         let mut command = self.command(&arguments);
         command.arg("--data").arg(&self.data);
         command
+    }
+
+    /// Every file of the exported log, one after the other.
+    pub(crate) fn log(&self) -> String {
+        let out = tempfile::tempdir().unwrap();
+        let export = out.path().join("log");
+        run(self
+            .command(&["audit", "export", "--out", export.to_str().unwrap()])
+            .arg("--data")
+            .arg(&self.data));
+        let mut found = String::new();
+        let mut folders = vec![export];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => found.push_str(&String::from_utf8_lossy(&fs::read(path).unwrap())),
+                }
+            }
+        }
+        found
     }
 
     /// The documents.

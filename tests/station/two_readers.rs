@@ -12,7 +12,7 @@ use api::{
     Actor, ApiError, BlankEnd, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseId, LeaseRequest, ProfilePin, ProveRequest,
     PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
-    Standing, Welcome,
+    Standing, StationAct, Welcome,
 };
 use async_trait::async_trait;
 use document::{Environment, Purpose};
@@ -146,6 +146,10 @@ impl Centre for Crossed {
     async fn report(&self, _: &Actor, report: &Report) -> Result<(), ApiError> {
         self.reports.lock().unwrap().push(report.clone());
         Ok(())
+    }
+
+    async fn act(&self, _: &Actor, _: &StationAct) -> Result<(), ApiError> {
+        never()
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Welcome,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
+    Welcome,
 };
 use async_trait::async_trait;
 
@@ -108,5 +109,9 @@ impl Centre for Network {
 
     async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError> {
         self.carry(self.centre.report(actor, report)).await
+    }
+
+    async fn act(&self, actor: &Actor, act: &StationAct) -> Result<(), ApiError> {
+        self.carry(self.centre.act(actor, act)).await
     }
 }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Standing, Welcome,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Standing,
+    StationAct, Welcome,
 };
 use async_trait::async_trait;
 use central::{CentralError, EnvelopeKeys, SealOrder, SealedStage, prove_possession};
@@ -455,5 +456,10 @@ impl Centre for Desk {
             .map_err(|error| ApiError::Unavailable {
                 reason: chain(&error),
             })
+    }
+
+    async fn act(&self, _: &Actor, _: &StationAct) -> Result<(), ApiError> {
+        // There is no station to do anything at.
+        Ok(())
     }
 }

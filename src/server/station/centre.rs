@@ -5,7 +5,7 @@
 
 use api::{
     Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Hello, Lease,
-    LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest,
+    LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest, StationAct,
 };
 use document::Act;
 
@@ -130,6 +130,13 @@ pub(crate) fn operations() -> Vec<Operation> {
             does(report),
             right,
             Trace::Always("lease.reported"),
+        ),
+        Operation::of_person(
+            "act",
+            "Takes in what a person did at the station itself: the shift, orders to its slots.",
+            method!(act(StationAct)),
+            right,
+            Trace::Always("station.act"),
         ),
     ]
 }

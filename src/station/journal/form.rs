@@ -41,6 +41,18 @@ const FOURTH_FORM: &str = "
     ALTER TABLE outbox ADD COLUMN certificates INTEGER NOT NULL DEFAULT 0;
     PRAGMA user_version = 4;";
 
+/// What the fifth form has beside the fourth: what people did waits in the outbox too, under no lease.
+const FIFTH_FORM: &str = "
+    CREATE TABLE waiting (
+        sequence INTEGER PRIMARY KEY, lease TEXT UNIQUE REFERENCES run(lease),
+        report TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0, sent_at TEXT, ended TEXT,
+        certificates INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    INSERT INTO waiting SELECT sequence, lease, report, sent, sent_at, ended, certificates FROM outbox;
+    DROP TABLE outbox;
+    ALTER TABLE waiting RENAME TO outbox;
+    PRAGMA user_version = 5;";
+
 /// Brings a journal of an earlier form into the present one.
 pub(super) fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
     let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -52,7 +64,7 @@ pub(super) fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
             [Timestamp::now().to_string()],
         )?;
     }
-    for (number, changes) in [(3, THIRD_FORM), (4, FOURTH_FORM)] {
+    for (number, changes) in [(3, THIRD_FORM), (4, FOURTH_FORM), (5, FIFTH_FORM)] {
         if form < number {
             transaction.execute_batch(changes)?;
         }

@@ -243,3 +243,55 @@ fn what_ended_is_found_again_by_its_document() {
     assert_eq!(later.len(), 1);
     assert_eq!(later[0].lease, other);
 }
+
+#[test]
+fn what_people_did_waits_in_the_same_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (ended, open) = (lease(), lease());
+    let act = |act: &str| PersonsAct {
+        at: Timestamp::now(),
+        person: "operator".into(),
+        act: act.into(),
+        slot: None,
+    };
+    {
+        let mut journal = Journal::open(&path).unwrap();
+        journal.note_act(&act("shift.begun")).unwrap();
+        for lease in [ended, open] {
+            journal.begin(lease, DOCUMENT, number(), "left").unwrap();
+        }
+        journal.end(ended, ending(BlankEnd::Personalized)).unwrap();
+        journal.note_act(&act("shift.ended")).unwrap();
+    }
+    let mut journal = Journal::open(&path).unwrap();
+    // A document in work is found, whatever waits beside reports.
+    let hello = journal.hello().unwrap();
+    assert_eq!((hello.acknowledged, hello.last, hello.in_work), (0, 3, 1));
+    assert_eq!(journal.waiting().unwrap(), 3);
+    let mut told = Vec::new();
+    while let Some(next) = journal.next_outgoing().unwrap() {
+        assert_eq!(next.sequence(), told.len() as u64 + 1);
+        told.push(match &next {
+            Outgoing::Report(report) => report.lease.to_string(),
+            Outgoing::Act(act) => act.act.clone(),
+        });
+        journal.sent(next.sequence()).unwrap();
+    }
+    assert_eq!(
+        told,
+        [
+            "shift.begun".to_owned(),
+            ended.to_string(),
+            "shift.ended".to_owned()
+        ]
+    );
+    assert_eq!(journal.acts(10).unwrap().len(), 2);
+    assert_eq!(journal.ended(0, &|_, _| true).unwrap().len(), 1);
+    // Old ones are forgotten, with and without a lease; the last stays.
+    let now = Timestamp::now();
+    assert_eq!(journal.forget(now + KEPT * 2).unwrap(), 2);
+    assert_eq!(journal.hello().unwrap().last, 3);
+    journal.settle(open, None).unwrap();
+    assert_eq!(journal.next_report().unwrap().unwrap().sequence, 4);
+}

@@ -1,5 +1,6 @@
 //! Orders to slots. Each is written into the station's journal before it is carried out.
 
+use api::StationAct;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -21,8 +22,8 @@ enum Told {
 impl Told {
     const fn act(self) -> &'static str {
         match self {
-            Self::Pause => "slot.paused",
-            Self::Start => "slot.started",
+            Self::Pause => StationAct::SLOT_PAUSED,
+            Self::Start => StationAct::SLOT_STARTED,
         }
     }
 }
@@ -63,7 +64,7 @@ pub(crate) async fn give_up(
             "slot {slot:?} holds no card for the centre"
         )));
     }
-    local.note(&visitor.person, "card.given-up", Some(&slot))?;
+    local.note(&visitor.person, StationAct::CARD_GIVEN_UP, Some(&slot))?;
     local.0.station.give_up(&slot);
     Ok(StatusCode::NO_CONTENT)
 }

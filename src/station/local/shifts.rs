@@ -1,6 +1,6 @@
 //! The shift: who takes it, hands it over and ends it.
 
-use api::Actor;
+use api::{Actor, StationAct};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -27,7 +27,7 @@ pub(crate) async fn begin(
     {
         return Ok(StatusCode::NO_CONTENT);
     }
-    local.note(&visitor.person, "shift.begun", None)?;
+    local.note(&visitor.person, StationAct::SHIFT_BEGUN, None)?;
     local.0.centre.admit(&visitor.person, visitor.token);
     local.0.station.begin_shift(Actor {
         station: local.0.name.clone(),
@@ -60,7 +60,7 @@ impl Local {
     fn end_shift_of(&self, person: &str) -> Result<(), LocalProblem> {
         let shift = self.0.station.shift();
         if shift.is_some_and(|actor| actor.person == person) {
-            self.note(person, "shift.ended", None)?;
+            self.note(person, StationAct::SHIFT_ENDED, None)?;
             self.0.station.end_shift();
         }
         Ok(())

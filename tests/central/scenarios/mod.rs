@@ -67,6 +67,7 @@ mod second_persons;
 mod serial_numbers;
 mod small_chips;
 mod start_checks;
+mod station_acts;
 mod stations;
 mod stock_accounts;
 mod stock_model;

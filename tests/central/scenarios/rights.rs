@@ -128,6 +128,13 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         milliseconds: 0,
         journal: Vec::new(),
     };
+    let act = api::StationAct {
+        sequence: 1,
+        at: central.now(),
+        person: person.to_owned(),
+        act: api::StationAct::SLOT_PAUSED.to_owned(),
+        slot: None,
+    };
     let hello = api::Hello {
         acknowledged: 0,
         last: 9,
@@ -441,6 +448,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ),
         ("confirm", at(central.confirm(&who, &confirm).await)),
         ("report", at(central.report(&who, &report).await)),
+        ("act", at(central.act(&who, &act).await)),
         ("add_source", of(central.add_source(&who, &source).await)),
         (
             "propose_source_key",
@@ -541,6 +549,7 @@ fn every_act_is_one_roles_business() {
                             "seal",
                             "confirm",
                             "report",
+                            "act",
                             "produce",
                             "miss",
                         ],

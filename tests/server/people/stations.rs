@@ -65,6 +65,16 @@ fn cases() -> BTreeMap<&'static str, (Value, u16)> {
         ("sign-lds", (signed, 404)),
         ("seal", (of_stage.clone(), 404)),
         ("confirm", (of_stage, 404)),
+        (
+            "act",
+            (
+                json!({
+                    "sequence": 2, "at": "2026-11-23T12:00:00Z", "person": "operator", "act": "slot.paused",
+                    "slot": "a",
+                }),
+                200,
+            ),
+        ),
         // It is kept as evidence.
         (
             "report",
