@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use api::Actor;
 use card::gp::Key;
-use central::{Central, Config, DatabaseSource, KeyLabels, SystemClock, TravelConfig};
+use central::{Central, Clock, Config, DatabaseSource, KeyLabels, SystemClock, TravelConfig};
 use cert::request::{Request, RequestInfo};
 use cert::{Certificate, PublicKey};
 use document::{Environment, Role};
@@ -117,6 +117,18 @@ impl Installation {
         file: &Path,
         outside: Arc<Outside>,
     ) -> Result<Central, Failure> {
+        let clock = Arc::new(SystemClock);
+        self.central_by(recipe, file, outside, clock).await
+    }
+
+    /// As [`Installation::central`], by another clock than the machine's.
+    pub(crate) async fn central_by(
+        &self,
+        recipe: &Recipe,
+        file: &Path,
+        outside: Arc<Outside>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Central, Failure> {
         let outside = outside as Arc<dyn CertificateAuthority>;
         let config = Config {
             database: DatabaseSource::Sqlite(file.to_owned()),
@@ -137,7 +149,7 @@ impl Installation {
             own_stations: Default::default(),
             origin: "tearing.example/central".into(),
             station: "central".into(),
-            clock: Arc::new(SystemClock),
+            clock,
         };
         Ok(Central::establish(config).await?.on_own_machine())
     }

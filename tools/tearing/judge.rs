@@ -10,7 +10,6 @@ use central::{BlankLine, Central, DocumentLine};
 use document::life_cycle::{BlankState, DocumentState, EnvelopeState};
 use perso::{Inspector, PinAnswer};
 use profile::{ChipProfile, ObjectKind};
-use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use station::Journal;
 use vcard::{Chip, InProcess};
@@ -18,6 +17,7 @@ use vcard::{Chip, InProcess};
 use crate::Failure;
 use crate::authority::Outside;
 use crate::case::ALL;
+use crate::certificates;
 use crate::installation::{actor, operator};
 use crate::world::{Blank, World};
 
@@ -152,7 +152,7 @@ pub(crate) async fn judge(mut after: After<'_>) -> Result<Judgement, Failure> {
     accounts(&mut judgement, &after, &blanks)?;
     match &documents[..] {
         [document] if document.state == DocumentState::Personalized => {
-            certificates(&mut judgement, &after, Some(document))?;
+            check_certificates(&mut judgement, &after, Some(document))?;
             let pins = pins(&mut judgement, &mut after, document).await?;
             judgement.left.pins = pins;
             is_left(&mut judgement, world);
@@ -160,7 +160,7 @@ pub(crate) async fn judge(mut after: After<'_>) -> Result<Judgement, Failure> {
         [document] => {
             let told = format!("the document is {}, and not made", document.state);
             judgement.find(Verdict::Lost, told);
-            certificates(&mut judgement, &after, None)?;
+            check_certificates(&mut judgement, &after, None)?;
         }
         _ => {
             let told = format!("one application has {} documents", documents.len());
@@ -265,31 +265,8 @@ fn accounts(
     Ok(())
 }
 
-/// A certificate as the store's file has it.
-struct Row {
-    serial: Option<String>,
-    chip: String,
-    state: String,
-    standing: String,
-}
-
-fn rows(store: &Path) -> Result<Vec<Row>, Failure> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let file = Connection::open_with_flags(store, flags)?;
-    let mut rows = file.prepare("SELECT serial, chip, state, standing FROM certificate")?;
-    let rows = rows.query_map([], |row| {
-        Ok(Row {
-            serial: row.get(0)?,
-            chip: row.get(1)?,
-            state: row.get(2)?,
-            standing: row.get(3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// Demands that every certificate that is not revoked is the document's, in the store and outside.
-fn certificates(
+fn check_certificates(
     judgement: &mut Judgement,
     after: &After<'_>,
     document: Option<&DocumentLine>,
@@ -298,35 +275,10 @@ fn certificates(
         .iter()
         .flat_map(|document| document.chips.iter().map(String::as_str))
         .collect();
-    let mut live = BTreeSet::new();
-    for row in rows(after.store)? {
-        let named = row.serial.as_deref().unwrap_or("without a number");
-        let is_over = row.state.starts_with("revoked") || row.state == "abandoned";
-        match (is_over, own.contains(row.chip.as_str())) {
-            (false, true) => {
-                judgement.left.certificates += 1;
-                live.extend(row.serial);
-            }
-            (false, false) => {
-                let told = format!("certificate {named} is {} for chip {}", row.state, row.chip);
-                judgement.find(Verdict::Orphaned, told);
-            }
-            (true, _) if !matches!(&*row.standing, "revoked" | "none") => {
-                let told = format!(
-                    "certificate {named} is {} and its authority has it {}",
-                    row.state, row.standing
-                );
-                judgement.find(Verdict::Orphaned, told);
-            }
-            (true, _) => {}
-        }
-    }
-    for serial in after.outside.live() {
-        let is_known = live.iter().any(|known| known.eq_ignore_ascii_case(&serial));
-        if !is_known {
-            let told = format!("the authority outside has certificate {serial}, and nobody else");
-            judgement.find(Verdict::Orphaned, told);
-        }
+    let left = certificates::left(after.store, after.outside, &own)?;
+    judgement.left.certificates += left.own;
+    for orphan in left.orphans {
+        judgement.find(Verdict::Orphaned, orphan);
     }
     Ok(())
 }

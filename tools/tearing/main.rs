@@ -1,20 +1,16 @@
 //! `tools/tear`: tears personalizations at every point, and checks the books after it.
 
 use std::io::Write;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tearing::{
-    Choice, Failure, Fault, Matrix, Progress, Stop, Totals, Tried, in_token, table, temporary,
+    Choice, Failure, Fault, Matrix, Progress, Stop, Totals, Tried, in_own_token, interrupted, table,
 };
-use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
 
-/// Tells the process that has a token's folder in its environment.
-const INSIDE: &str = "ZIMOGS_TEARING_INSIDE";
 /// How often it is said how far it is, where there is no terminal.
 const SAYING: Duration = Duration::from_secs(20);
 /// Where the dice begin.
@@ -75,49 +71,7 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match std::env::var_os(INSIDE) {
-        Some(_) => tear(&arguments),
-        None => inside(),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            let mut told = format!("error: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                told.push_str(&format!(": {cause}"));
-                source = cause.source();
-            }
-            let _ = writeln!(std::io::stderr(), "{told}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Runs this program again where SoftHSM2 finds a folder of its own.
-fn inside() -> Result<ExitCode, Failure> {
-    let folder = temporary()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(std::env::args_os().skip(1)).env(INSIDE, "yes");
-    in_token(folder.path(), &mut command)?;
-    // Ctrl-C is for both; this one waits for what the other has to show.
-    let _waits = interrupted(|| {})?;
-    let status = command.status()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
-}
-
-/// Has something done at each Ctrl-C, instead of the end, as long as what is returned is there.
-fn interrupted(act: impl Fn() + Send + 'static) -> Result<Runtime, Failure> {
-    let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(1).enable_all().build()?;
-    let mut interrupts = runtime.block_on(async { signal(SignalKind::interrupt()) })?;
-    runtime.spawn(async move {
-        while interrupts.recv().await.is_some() {
-            act();
-        }
-    });
-    Ok(runtime)
+    in_own_token(|| tear(&arguments))
 }
 
 fn workers() -> usize {

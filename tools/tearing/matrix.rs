@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
 use crate::case::{self, Tried};
+use crate::dice::Dice;
 use crate::fault::{Fault, Point, Seam};
 use crate::installation::Installation;
 use crate::recipe::{RECIPES, Recipe};
@@ -82,18 +83,6 @@ pub enum Progress<'a> {
     Begins(usize),
     /// This one was tried.
     Tried(&'a Tried),
-}
-
-/// Marsaglia's xorshift.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % below.max(1)
-    }
 }
 
 /// A case that is to be tried.
@@ -260,7 +249,7 @@ impl Matrix {
 
     /// Draws cases: fault after fault, each with the recipe whose turn it is, where it can happen.
     fn sampled(&self, cases: usize, seed: u64) -> Vec<Case> {
-        let mut dice = Dice(seed | 1);
+        let mut dice = Dice::new(seed);
         let mut turns: Vec<_> = (0..self.worlds.len()).collect();
         let mut drawn = Vec::new();
         for fault in Fault::ALL.into_iter().cycle().take(cases) {

@@ -28,7 +28,7 @@ use crate::judge;
 use crate::network::Network;
 use crate::recipe::{RECIPES, Recipe};
 use crate::trip::Trip;
-use crate::world::{World, made, reader};
+use crate::world::{BLANKS, World, made, reader};
 
 /// What a station says where it is to be killed.
 pub const HERE: &str = "HERE";
@@ -75,9 +75,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Where any of it cannot be made.
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
     let (recipe, installation) = (recipe()?, Installation::shared()?);
-    let world = World::planned(recipe)?;
+    let world = World::planned(recipe, BLANKS)?;
     let store = folder.join("central.db");
-    runtime()?.block_on(world.fill(&installation, &store))?;
+    runtime()?.block_on(world.fill(&installation, &store, 1))?;
     fs::create_dir(folder.join("station"))?;
     for number in 1..=world.blanks.len() {
         for (place, kind) in recipe.chips.iter().enumerate() {
@@ -149,7 +149,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
         return Err("nobody wants a judgement".into());
     }
     life.stop().await?;
-    let world = World::planned(recipe)?;
+    let world = World::planned(recipe, BLANKS)?;
     let mut used = Vec::new();
     for (at, blank) in world.blanks.iter().enumerate().take(ended) {
         used.push((blank, vec![(reader(0), Chip::open(&chip(folder, at + 1))?)]));

@@ -22,7 +22,7 @@ use crate::recipe::{Recipe, RecipeChip};
 use crate::trip::Counts;
 
 /// One for the fault, and two for the document after it.
-const BLANKS: u8 = 3;
+pub(crate) const BLANKS: u8 = 3;
 /// The series of numbered blanks.
 const SERIES: &str = "XN";
 /// A folder in memory, where the machine has one.
@@ -136,8 +136,8 @@ impl World {
         installation: &Installation,
         recipe: Recipe,
     ) -> Result<Self, Failure> {
-        let mut world = Self::planned(recipe)?;
-        world.fill(installation, &world.store()).await?;
+        let mut world = Self::planned(recipe, BLANKS)?;
+        world.fill(installation, &world.store(), 1).await?;
         world.measure()?;
         let whole = case::run(installation, &world, None).await?;
         if !whole.findings.is_empty() {
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// Makes the blanks, and nothing else: the same at each call.
-    pub(crate) fn planned(recipe: Recipe) -> Result<Self, Failure> {
+    pub(crate) fn planned(recipe: Recipe, blanks: u8) -> Result<Self, Failure> {
         let shelf = recipe.chip_shelf()?;
         let mut profiles = Vec::new();
         for chip in recipe.chips {
@@ -169,7 +169,7 @@ impl World {
             second: Counts::default(),
             expected: Expected::default(),
         };
-        for number in 1..=BLANKS {
+        for number in 1..=blanks {
             world.blanks.push(world.blank(number)?);
         }
         Ok(world)
@@ -191,7 +191,7 @@ impl World {
         }
     }
 
-    fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("central.db")
     }
 
@@ -225,11 +225,12 @@ impl World {
         })
     }
 
-    /// Founds the store: its people, the delivery of the blanks, and the approved application.
+    /// Founds the store: its people, the delivery of the blanks, and so many approved applications.
     pub(crate) async fn fill(
         &self,
         installation: &Installation,
         store: &Path,
+        applications: u32,
     ) -> Result<(), Failure> {
         let outside = installation.authority();
         let central = installation.central(&self.recipe, store, outside).await?;
@@ -258,12 +259,15 @@ impl World {
         central.receive_blanks(&keeper, &delivery, &receipt).await?;
         let mut application: Value = serde_json::from_str(&self.recipe.application()?)?;
         application["kind"] = self.recipe.kind.into();
-        let application = application.to_string();
-        let reference = central
-            .import(&actor("clerk"), application.as_bytes())
-            .await?;
-        let approver = actor("approver");
-        central.approve(&approver, reference.as_str()).await?;
+        for number in 1..=applications {
+            application["reference"] = format!("APP-2026-{number:06}").into();
+            let application = application.to_string();
+            let reference = central
+                .import(&actor("clerk"), application.as_bytes())
+                .await?;
+            let approver = actor("approver");
+            central.approve(&approver, reference.as_str()).await?;
+        }
         central.sequence().await?;
         central.close().await;
         Ok(())
@@ -271,12 +275,25 @@ impl World {
 
     /// Measures readers and chips, as a station does once: no case is about that.
     fn measure(&self) -> Result<(), Failure> {
-        let (mut cache, _) = CapabilityCache::open(self.measured());
+        self.measure_by(&self.measured(), &|reader| vec![reader.to_owned()])
+    }
+
+    /// Measures the chips in other readers, `named` by those of the first slot.
+    pub(crate) fn measure_by(
+        &self,
+        file: &Path,
+        named: &dyn Fn(&str) -> Vec<String>,
+    ) -> Result<(), Failure> {
+        let (mut cache, _) = CapabilityCache::open(file.to_owned());
         let chips = self.blanks.first().map(Blank::chips).transpose()?;
         for ((reader, chip), profile) in chips.unwrap_or_default().into_iter().zip(&self.profiles) {
-            let key = CapabilityKey::new(&reader, chip.atr(), &profile.name);
+            let atr = chip.atr().to_vec();
+            let mut channel = InProcess::new(chip);
             let plan = ProbePlan::new(profile.limits);
-            cache.get_or_probe(&key, &mut InProcess::new(chip), None, &plan)?;
+            for reader in named(&reader) {
+                let key = CapabilityKey::new(&reader, &atr, &profile.name);
+                cache.get_or_probe(&key, &mut channel, None, &plan)?;
+            }
         }
         Ok(())
     }
