@@ -37,6 +37,8 @@ const LONGEST: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(60);
 const CERTIFICATE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(2);
+/// How often a person puts a printer right in one case.
+const SERVICES: usize = 8;
 /// More documents than a case has.
 pub(crate) const ALL: u32 = 100;
 
@@ -125,6 +127,7 @@ pub(crate) struct Life {
     pub(crate) station: Station,
     pub(crate) events: Receiver<Event>,
     pub(crate) trip: Arc<Trip>,
+    pub(crate) has_printer: bool,
 }
 
 /// Returns how a station is set up whose slot has these readers, and this printer.
@@ -207,6 +210,7 @@ impl Scene<'_> {
             station,
             events,
             trip,
+            has_printer: self.press.is_some(),
         }))
     }
 
@@ -247,6 +251,10 @@ impl Life {
             match event.map(|event| event.happening) {
                 Ok(Happening::Finished { end, .. }) => return End::Finished(end),
                 Ok(Happening::NeedsPerson { reason }) => return End::NeedsPerson(reason),
+                // What stops a printer does not always pass by itself.
+                Ok(Happening::OutOfService { reason }) if self.has_printer => {
+                    return End::NeedsPerson(reason);
+                }
                 Ok(Happening::NothingToDo) => return End::Idle,
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return End::Killed,
@@ -317,21 +325,26 @@ pub(crate) async fn run(
     }
 
     let mut used = Vec::new();
+    let mut services = 0;
     let life = scene.begin(None).await?;
     let mut life = life.map_err(|_| "a station without a fault was killed")?;
     let mut end = life.end().await;
     told.push(format!("then {}", end.told()));
     while !end.is_last() && !scene.is_made().await? {
-        let Some(next) = blanks.next() else {
-            break;
-        };
         if let Some(press) = &scene.press {
+            services += 1;
+            if services > SERVICES {
+                break;
+            }
             press.service();
             life.station.order("slot 1", true);
             end = life.end().await;
             told.push(format!("then {}", end.told()));
             continue;
         }
+        let Some(next) = blanks.next() else {
+            break;
+        };
         used.push((in_slot, scene.bench.take()));
         in_slot = next;
         scene.bench.change(in_slot.chips()?);

@@ -82,6 +82,7 @@ impl ChipReader for AtStation {
 pub(crate) struct Press {
     printer: Arc<VirtualCardPrinter>,
     stash: Arc<Stash>,
+    blanks: Vec<Card>,
     profile: EscProfile,
     pin: ProfilePin,
     _paper: TempDir,
@@ -117,7 +118,7 @@ impl Press {
             inside: None,
         };
         let setup = Setup {
-            hopper,
+            hopper: hopper.clone(),
             contact: Some(Box::new(at_station)),
             ..Setup::default()
         };
@@ -126,6 +127,7 @@ impl Press {
         Ok(Self {
             printer: Arc::new(printer),
             stash,
+            blanks: hopper,
             pin: ProfilePin {
                 name: "esc-ymcko".into(),
                 digest: text_digest(&dialect),
@@ -148,9 +150,19 @@ impl Press {
         })
     }
 
-    /// Does what a person does who is called.
+    /// Does what a person does who is called: puts the printer right, and fills an empty hopper.
     pub(crate) fn service(&self) {
         self.printer.service();
+        if self.printer.hopper() == 0 {
+            let fed: Vec<_> = self
+                .printer
+                .cards()
+                .into_iter()
+                .map(|card| card.blank)
+                .collect();
+            let left = self.blanks.iter().filter(|blank| !fed.contains(blank));
+            self.printer.load(left.cloned());
+        }
     }
 
     /// Returns the blanks that left the hopper, in that order, with their chips.

@@ -128,6 +128,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
         events: station.watch(),
         station,
         trip,
+        has_printer: false,
     };
     tapped.open();
     let mut ended = 0;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
     ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, Welcome,
+    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
+    Welcome,
 };
 use async_trait::async_trait;
 
@@ -49,4 +50,5 @@ passed_on! {
     seal(SealRequest) -> SealGrant;
     confirm(ConfirmRequest) -> ();
     report(Report) -> ();
+    act(StationAct) -> ();
 }

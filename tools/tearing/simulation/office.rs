@@ -121,6 +121,8 @@ impl Office {
                         reader: reader(slot),
                     })
                     .collect(),
+                printer: None,
+                scanner: None,
             }
         });
         StationConfig {
