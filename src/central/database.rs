@@ -97,16 +97,16 @@ impl Database {
             Engine::Sqlite => sqlite::BEGIN_WRITE,
             Engine::Postgres => postgres::BEGIN_WRITE,
         };
-        Ok(Write::new(self.writers.begin_with(begin).await?))
+        begun(&self.writers, Some(begin)).await
     }
 
     /// Begins a transaction that sees one moment's state.
     pub(crate) async fn read(&self) -> Result<Write> {
-        let begun = match self.engine {
-            Engine::Sqlite => self.readers.begin().await?,
-            Engine::Postgres => self.readers.begin_with(postgres::BEGIN_READ).await?,
+        let begin = match self.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(postgres::BEGIN_READ),
         };
-        Ok(Write::new(begun))
+        begun(&self.readers, begin).await
     }
 
     /// Begins the transaction of the audit sequencer: only one is under way over all instances, and
@@ -115,7 +115,7 @@ impl Database {
         match self.engine {
             Engine::Sqlite => self.write().await,
             Engine::Postgres => {
-                let mut tx = Write::new(self.writers.begin().await?);
+                let mut tx = begun(&self.writers, None).await?;
                 postgres::take_turn(&mut tx, postgres::SEQUENCER).await?;
                 Ok(tx)
             }
@@ -192,6 +192,33 @@ impl Database {
         self.readers.close().await;
         self.long.close().await;
         self.writers.close().await;
+    }
+}
+
+/// Begins a transaction. A connection that the server ended since it was used is found out by that and
+/// given up for another one: nothing was done over it yet.
+async fn begun(pool: &AnyPool, begin: Option<&'static str>) -> Result<Write> {
+    // Each that is kept may be such a one.
+    let mut kept = pool.size();
+    loop {
+        let begun = match begin {
+            Some(begin) => pool.begin_with(begin).await,
+            None => pool.begin().await,
+        };
+        match begun {
+            Err(error) if kept > 0 && is_ended(&error) => kept -= 1,
+            begun => return Ok(Write::new(begun?)),
+        }
+    }
+}
+
+/// Tells whether the server ended a connection: it is gone, or its last word says so (class 57P,
+/// *PostgreSQL 15, appendix A*).
+fn is_ended(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| code.starts_with("57P0")),
+        _ => false,
     }
 }
 

@@ -81,6 +81,14 @@ impl Bench {
         self.changed.notify_all();
     }
 
+    /// Plugs in what was unplugged.
+    pub(crate) fn plug_in(&self) {
+        for reader in self.state().readers.values_mut() {
+            reader.is_plugged = true;
+        }
+        self.changed.notify_all();
+    }
+
     /// Takes one chip out of its reader, or from beside it.
     pub(crate) fn withdraw(&self, name: &str) -> Option<Chip> {
         let mut state = self.state();

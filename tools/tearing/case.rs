@@ -217,7 +217,10 @@ impl Scene<'_> {
     /// Puts right what a fault left, as a person does.
     fn serviced(&self) {
         match &self.press {
-            Some(press) => press.service(),
+            Some(press) => {
+                self.bench.plug_in();
+                press.service();
+            }
             None => self.bench.put_back(),
         }
     }
@@ -331,12 +334,12 @@ pub(crate) async fn run(
     let mut end = life.end().await;
     told.push(format!("then {}", end.told()));
     while !end.is_last() && !scene.is_made().await? {
-        if let Some(press) = &scene.press {
+        if scene.press.is_some() {
             services += 1;
             if services > SERVICES {
                 break;
             }
-            press.service();
+            scene.serviced();
             life.station.order("slot 1", true);
             end = life.end().await;
             told.push(format!("then {}", end.told()));

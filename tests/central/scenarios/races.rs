@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use api::{Actor, Centre, Lease, Report};
+use api::{Actor, ApiError, Centre, Lease, Report};
 use audit::Outcome;
 use document::LifeCycle;
 use document::life_cycle::{ApplicationState, BlankState, DocumentState, LeaseState};
@@ -301,14 +301,12 @@ fn a_server_that_is_killed_loses_nothing_that_was_said() {
                 for number in 0..2 * STATIONS {
                     // What is still leased is given again to whom it was leased to, and reported.
                     let who = station(number);
-                    if let Some(lease) = both[1]
-                        .lease(&who, &request("slot", &[PRODUCT]))
-                        .await
-                        .unwrap()
-                    {
+                    let asked = request("slot", &[PRODUCT]);
+                    let leased = insist(async || both[1].lease(&who, &asked).await);
+                    if let Some(lease) = leased.await {
                         let sequence = next_sequence(&both[1], &who).await;
                         let report = bare_report(&lease, sequence, untouched());
-                        both[1].report(&who, &report).await.unwrap();
+                        insist(async || both[1].report(&who, &report).await).await;
                     }
                 }
                 check_invariants(&house).await;
@@ -327,9 +325,21 @@ pub(super) fn kill(process: i32, by: Signal) {
 pub(super) async fn check_again(central: &Central, said: &[(usize, Vec<Report>)]) {
     for (number, reports) in said {
         for report in reports {
-            central.report(&station(*number), report).await.unwrap();
+            insist(async || central.report(&station(*number), report).await).await;
         }
     }
+}
+
+/// Asks as stations do: again, where the store is not to be had. A connection that the server ended is
+/// found out by whoever uses it next.
+async fn insist<T>(ask: impl AsyncFn() -> Result<T, ApiError>) -> T {
+    for _ in 0..100 {
+        match ask().await {
+            Err(ApiError::Unavailable { .. }) => tokio::task::yield_now().await,
+            told => return told.unwrap(),
+        }
+    }
+    panic!("the store is never to be had")
 }
 
 pub(super) async fn next_sequence(central: &Central, who: &Actor) -> u64 {
