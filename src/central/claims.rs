@@ -7,10 +7,10 @@ use api::{Actor, ClaimRequest};
 use audit::Control;
 use document::life_cycle::BlankEvent;
 
-use crate::blanks::{Blank, BookedChip, chip_serial};
+use crate::blanks::{Blank, BookedChip, blank_serial, chip_serial};
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, Write};
+use crate::database::Write;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
 use crate::lease::Held;
@@ -31,15 +31,10 @@ impl Central {
         let mut held = self.held(&mut tx, actor, request.lease).await?;
         let serial = chip_serial(&request.chip)?;
         let at_slot = at_slot(&serial, &request.beside)?;
-        let printed = request.printed.as_deref();
+        let label = request.printed.as_deref().map(blank_serial).transpose()?;
+        let label = label.as_deref();
         if let Some(bound) = held.blank.clone() {
-            if let Some(printed) = printed.filter(|printed| *printed != bound) {
-                return Err(CentralError::NotOneBlank {
-                    reason: format!(
-                        "{printed} is printed on the blank, and {bound} is bound to this lease"
-                    ),
-                });
-            }
+            check_label(label, &bound)?;
             held.chip(&mut tx, &serial).await?;
             for beside in &at_slot {
                 let chip = BookedChip::find(&mut tx, beside).await?;
@@ -53,12 +48,6 @@ impl Central {
             }
         } else {
             let found = one_blank(&mut tx, &at_slot).await?;
-            let found = match (found, printed) {
-                (Ok(blank), Some(printed)) if blank.serial != printed => {
-                    Err(Strays::mislabelled(&mut tx, &blank, at_slot.iter(), printed).await?)
-                }
-                (found, _) => found,
-            };
             let mut blank = match found {
                 Ok(blank) => blank,
                 Err(strays) => {
@@ -69,6 +58,7 @@ impl Central {
                     return Err(CentralError::NotOneBlank { reason });
                 }
             };
+            check_label(label, &blank.serial)?;
             check_whole_blank(&mut tx, &blank, &held, &at_slot).await?;
             let document = Document::load(&mut tx, &held.document).await?;
             blank.check_fits(self.document_profile(document.kind)?)?;
@@ -185,6 +175,19 @@ pub(crate) async fn check_whole_blank(
     Ok(())
 }
 
+/// Demands that what is printed on a blank, where it was read, is the serial number that the books have
+/// for its chips. What a scanner reads may be another blank's label: nothing is put aside for it.
+fn check_label(label: Option<&str>, blank: &str) -> Result<()> {
+    match label.filter(|label| *label != blank) {
+        None => Ok(()),
+        Some(label) => Err(CentralError::NotOneBlank {
+            reason: format!(
+                "{label} is printed on it, and its chips are of blank {blank}; read its label again"
+            ),
+        }),
+    }
+}
+
 /// Chips that lie at one slot and are not those of one blank.
 #[derive(Default)]
 pub(crate) struct Strays {
@@ -192,44 +195,15 @@ pub(crate) struct Strays {
     blanks: BTreeMap<String, Vec<String>>,
     /// Those of no delivery.
     unknown: Vec<String>,
-    /// What is printed on them, where that is another blank's serial number.
-    printed: Option<String>,
-}
-
-impl Strays {
-    /// Returns the chips of one blank on which another serial number is printed: neither of the two is
-    /// what the books say.
-    async fn mislabelled(
-        tx: &mut Connection,
-        blank: &Blank,
-        chips: impl Iterator<Item = &String>,
-        printed: &str,
-    ) -> Result<Self> {
-        let mut strays = Self {
-            printed: Some(printed.to_owned()),
-            ..Self::default()
-        };
-        strays
-            .blanks
-            .insert(blank.serial.clone(), chips.cloned().collect());
-        match Blank::load(tx, printed).await {
-            Ok(other) => drop(strays.blanks.insert(other.serial, Vec::new())),
-            Err(CentralError::NotFound { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        Ok(strays)
-    }
 }
 
 impl std::fmt::Display for Strays {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let booked = self.blanks.iter().filter(|(_, chips)| !chips.is_empty());
+        let booked = self.blanks.iter();
         let booked = booked.map(|(blank, chips)| format!("{} of blank {blank}", chips.join(", ")));
         let unknown = (!self.unknown.is_empty())
             .then(|| format!("{} of no delivery in the books", self.unknown.join(", ")));
-        let printed = self.printed.iter();
-        let printed = printed.map(|printed| format!("{printed} is printed on it"));
-        let all: Vec<_> = booked.chain(unknown).chain(printed).collect();
+        let all: Vec<_> = booked.chain(unknown).collect();
         f.write_str(&all.join("; "))
     }
 }

@@ -170,9 +170,10 @@ impl Central {
     /// Demands that the profile of a slot's printer may run here ([`crate::releases`]).
     fn check_printer(&self, printer: &PrintsWith) -> Result<()> {
         let ProfilePin { name, digest } = &printer.profile;
-        let judged =
-            Released::printer(name, digest).and_then(|about| self.releases().judge(&about));
-        match judged {
+        // Its name goes into the log.
+        let about = Released::printer(name, digest);
+        let about = about.map_err(|error| CentralError::invalid(error.to_string()))?;
+        match self.releases().judge(&about) {
             Err(error)
                 if self.environment() == Environment::Production || error.is_alteration() =>
             {

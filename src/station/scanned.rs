@@ -1,5 +1,5 @@
 //! The scanner of a slot: what is printed on each blank is read, and the centre is told with the chips
-//! of it, so that a blank whose label is another one's is put aside before anything is written.
+//! of it, so that a blank whose label is another one's is refused before anything is written.
 
 use std::time::Duration;
 
