@@ -50,9 +50,12 @@ impl Press {
         roster: &Mutex<Roster>,
     ) -> Result<Self, StationError> {
         let mut printer = place.connect()?;
-        let mut roster = roster.lock().unwrap_or_else(PoisonError::into_inner);
-        let identity = roster.take(&mut *printer)?;
-        drop(roster);
+        // Asked before the roster is held: a printer that is silent stops its own slot alone.
+        let identity = printer.identity()?;
+        {
+            let mut roster = roster.lock().unwrap_or_else(PoisonError::into_inner);
+            roster.take(printer.name(), &identity)?;
+        }
         printer.eject(Bin::Reject)?;
         Ok(Self {
             printer,

@@ -34,6 +34,16 @@ const REJECT: &str = "reject card";
 /// After so many blanks in a row that came to nothing a person looks before another is fed.
 const MOST_IN_A_ROW: u32 = 3;
 
+/// What came of a round.
+enum Round {
+    /// Nothing was begun.
+    Idle,
+    /// A document was made.
+    Made,
+    /// A blank came to nothing, and why.
+    Failed(String),
+}
+
 impl Slot {
     /// One document, from its lease to the printer's output.
     pub(crate) fn print_round(
@@ -42,31 +52,32 @@ impl Slot {
         actor: &Actor,
         printer: &SlotPrinter,
     ) -> Result<(), StationError> {
-        if let Some(run) = self.interrupted.take() {
-            return self.give_up(
-                actor,
-                &run,
-                "its card was inside the printer, and was rejected",
-            );
-        }
         let mut press = match self.press.take() {
             Some(press) => press,
             None => Press::open(&*printer.place, &printer.profile, &self.shared.roster)?,
         };
-        let done = self.print_next(readers, actor, &mut press);
+        let round = self.print_next(readers, actor, &mut press);
         if press.is_loaded() {
-            // Whatever happened, the next document gets another blank.
+            // Whatever happened, the next document gets another blank. What the printer says to this is
+            // its trouble.
             let _ = press.reject();
         }
         match press.trouble().cloned() {
-            None => self.press.set(Some(press)),
+            None => {
+                self.press.set(Some(press));
+                self.count(round?);
+            }
             Some(Trouble::Lost(reason)) => {
                 self.tell(Happening::OutOfService { reason });
                 self.pause();
+                round?;
             }
-            Some(Trouble::Person(reason)) => self.wait_for_person(reason),
+            Some(Trouble::Person(reason)) => {
+                self.wait_for_person(reason);
+                round?;
+            }
         }
-        done
+        Ok(())
     }
 
     /// Makes the next document, where there is one.
@@ -75,53 +86,47 @@ impl Slot {
         readers: &dyn CardWatch,
         actor: &Actor,
         press: &mut Press,
-    ) -> Result<(), StationError> {
+    ) -> Result<Round, StationError> {
         let stop = || self.stopping() || self.on_shift().as_ref() != Some(actor);
         let mut chips = Vec::new();
         // Only what is numbered by its blank needs the blank first: any other waits in the hopper until
         // there is a document for it.
         if self.follows_blank()? {
-            let read = self.feed(press);
-            let read = read.and_then(|()| self.serials_inside(readers, press));
-            match read {
+            let fed = self.feed(press);
+            match fed.and_then(|()| self.serials_inside(readers, press)) {
                 Ok(serials) => chips = serials,
-                Err(_) if press.trouble().is_some() => return Ok(()),
-                Err(error) => {
-                    self.count_failure(&chain(&error));
-                    return Ok(());
-                }
+                Err(error) => return Ok(Round::Failed(chain(&error))),
             }
         }
         match self.lease(actor, &stop, &|| Ok(true), chips) {
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(Round::Idle),
             Ok(Some(lease)) => {
-                match self.make(actor, &lease, Making::Inside(press, readers))? {
-                    None => self.failures.set(0),
-                    // A printer in trouble tells that itself.
-                    Some(_) if press.trouble().is_some() => {}
-                    Some(cause) => self.count_failure(&cause),
-                }
-                Ok(())
+                let failure = self.make(actor, &lease, Making::Inside(press, readers))?;
+                Ok(failure.map_or(Round::Made, Round::Failed))
             }
             // It is about the blank inside.
             Err(StationError::Centre(
                 error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
-            )) if press.is_loaded() => {
-                self.count_failure(&error.to_string());
-                Ok(())
-            }
+            )) if press.is_loaded() => Ok(Round::Failed(error.to_string())),
             Err(error) => Err(error),
         }
     }
 
-    /// Counts a blank that came to nothing, and waits for a person when there were too many in a row.
-    fn count_failure(&self, cause: &str) {
-        let failures = self.failures.get() + 1;
-        self.failures.set(failures % MOST_IN_A_ROW);
-        if failures == MOST_IN_A_ROW {
-            self.wait_for_person(format!(
-                "{failures} blanks in a row came to nothing, the last one: {cause}; mend it, and start the slot again"
-            ));
+    /// Counts the blanks that came to nothing one after another, and waits for a person when there were
+    /// too many.
+    fn count(&self, round: Round) {
+        match round {
+            Round::Idle => {}
+            Round::Made => self.failures.set(0),
+            Round::Failed(cause) => {
+                let failures = self.failures.get() + 1;
+                self.failures.set(failures % MOST_IN_A_ROW);
+                if failures == MOST_IN_A_ROW {
+                    self.wait_for_person(format!(
+                        "{failures} blanks in a row came to nothing, the last one: {cause}; mend it, and start the slot again"
+                    ));
+                }
+            }
         }
     }
 

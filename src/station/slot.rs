@@ -157,9 +157,7 @@ impl Slot {
             }
             return Err(error);
         }
-        if self.config.printer.is_none()
-            && let Some(run) = self.interrupted.take()
-        {
+        if let Some(run) = self.interrupted.take() {
             return self.go_on(readers, &actor, run);
         }
         if let Some(printer) = &self.config.printer {

@@ -317,10 +317,12 @@ fn two_printers_with_the_same_serial_number_are_refused() {
     let mut roster = Roster::default();
     let mut one = tcp(&first, patient());
     let mut other = tcp(&second, patient());
-    roster.take(&mut one).unwrap();
+    let identity = one.identity().unwrap();
+    roster.take(one.name(), &identity).unwrap();
     // The same one again, as after it was unplugged.
-    roster.take(&mut one).unwrap();
-    let error = roster.take(&mut other).unwrap_err();
+    roster.take(one.name(), &identity).unwrap();
+    let identity = other.identity().unwrap();
+    let error = roster.take(other.name(), &identity).unwrap_err();
     assert!(matches!(error, RosterError::Twice { .. }), "{error}");
     assert!(error.to_string().contains(&second.address()), "{error}");
 }

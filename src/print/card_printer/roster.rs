@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Identity, Printer, PrinterError};
+use super::Identity;
 
 /// The printers that a station knows, by serial number.
 #[derive(Debug, Default)]
@@ -16,9 +16,6 @@ pub struct Roster {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RosterError {
-    /// It did not say which it is.
-    #[error(transparent)]
-    Printer(#[from] PrinterError),
     /// It has no serial number, so that nobody can tell it from another.
     #[error("the printer at {place} has no serial number; it cannot be told from another one")]
     Nameless {
@@ -41,26 +38,26 @@ pub enum RosterError {
 }
 
 impl Roster {
-    /// Takes a printer in. One that is known at the same place is taken again: it was connected anew.
+    /// Takes the printer in that stands at a place. One that is known at the same place is taken again: it
+    /// was connected anew.
     ///
     /// # Errors
     /// [`RosterError`]; the roster is unchanged then.
-    pub fn take(&mut self, printer: &mut dyn Printer) -> Result<Identity, RosterError> {
-        let identity = printer.identity()?;
-        let place = printer.name().to_owned();
-        if identity.serial.is_empty() {
+    pub fn take(&mut self, place: &str, identity: &Identity) -> Result<(), RosterError> {
+        let (place, serial) = (place.to_owned(), identity.serial.clone());
+        if serial.is_empty() {
             return Err(RosterError::Nameless { place });
         }
-        match self.places.get(&identity.serial) {
-            Some(first) if *first != place => {
-                return Err(RosterError::Twice {
-                    serial: identity.serial,
-                    first: first.clone(),
-                    second: place,
-                });
+        match self.places.get(&serial) {
+            Some(first) if *first != place => Err(RosterError::Twice {
+                serial,
+                first: first.clone(),
+                second: place,
+            }),
+            _ => {
+                self.places.insert(serial, place);
+                Ok(())
             }
-            _ => self.places.insert(identity.serial.clone(), place),
-        };
-        Ok(identity)
+        }
     }
 }
