@@ -143,6 +143,10 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
         token: "none".to_owned(),
     };
     desk.slot(&["nobody-on-shift"]);
+    // Whoever asks the printer in between is taken for the station: it is left alone.
+    let busy = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
+    let in_use = busy.out.matches("in use: the station is running").count();
+    assert_eq!(in_use, 2, "journal and printer: {}", busy.out);
     // The demo's own documents took the first two.
     printer.load([scene.blank(3)]);
     desk.token = desk.sign_in("operator");
