@@ -19,6 +19,7 @@ pub(crate) mod station;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::io::{Write as _, stderr};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,6 +104,11 @@ pub(crate) fn rows(wanted: Wanted<'_>, sizes: &[u32]) -> Measured {
     // By engine: the figures of the smallest of the stores.
     let mut smallest: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
     let mut put = |engine, documents, figures: Vec<Figure>| {
+        // The largest store takes long: what is known before it is said.
+        for (Figure(value, _), (figure, unit, _)) in figures.iter().zip(FIGURES) {
+            let name = name(engine, figure);
+            let _ = writeln!(stderr(), "{name}, {documents} documents: {value:.3} {unit}");
+        }
         let least = smallest.entry(engine).or_insert_with(|| figures.clone());
         rows.extend(named(engine, documents, &figures, least));
     };
