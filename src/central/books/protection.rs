@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use document::DataClass;
+use futures_util::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Findings, Rule};
@@ -56,13 +57,9 @@ async fn keys(
             return Ok(());
         };
         let from = std::mem::replace(&mut after, last.subject.clone());
-        let mut of_page: HashMap<String, Vec<Value>> = HashMap::new();
-        for value in values(tx, class, &from, &after).await? {
-            of_page
-                .entry(value.subject.clone())
-                .or_default()
-                .push(value);
-        }
+        let subjects = keys.iter().map(|key| (key.subject.clone(), Vec::new()));
+        let mut of_page: HashMap<String, Vec<Value>> = subjects.collect();
+        values(tx, class, (&from, &after), &mut of_page).await?;
         findings.passed(keys.len() as u64);
         for key in keys {
             let values = of_page.remove(&key.subject).unwrap_or_default();
@@ -191,19 +188,24 @@ fn places(class: DataClass) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> Result<Vec<Value>> {
-    let mut values = Vec::new();
+/// Reads what the keys of a page encrypt: the values of the subjects between two, for those that are
+/// asked for. Row by row, since there may be any number between them whose keys are gone.
+async fn values(
+    tx: &mut Connection,
+    class: DataClass,
+    (from, to): (&str, &str),
+    of_page: &mut HashMap<String, Vec<Value>>,
+) -> Result<()> {
     for &(column, sql) in places(class) {
-        let rows = sqlx::query(sql)
-            .bind(from)
-            .bind(to)
-            .fetch_all(&mut *tx)
-            .await?;
         let is_text = matches!(
             column,
             "signed_lds.files" | "document.record" | "document.subjects"
         );
-        for row in &rows {
+        let mut rows = sqlx::query(sql).bind(from).bind(to).fetch(&mut *tx);
+        while let Some(row) = rows.try_next().await? {
+            let Some(values) = of_page.get_mut(row.get::<&str, _>("subject")) else {
+                continue;
+            };
             values.push(Value {
                 subject: row.get("subject"),
                 column,
@@ -216,7 +218,7 @@ async fn values(tx: &mut Connection, class: DataClass, from: &str, to: &str) -> 
             });
         }
     }
-    Ok(values)
+    Ok(())
 }
 
 /// Returns the search for values whose key is gone: a statement of [`places`] over everything, beside
