@@ -16,9 +16,13 @@ use crate::database::Connection;
 use crate::envelopes::EnvelopeLine;
 use crate::error::{CentralError, Result};
 use crate::incidents::IncidentLine;
+use crate::mishaps::LeaseLine;
 use crate::people::details;
 use crate::series::StoredSeries;
+use crate::source_keys::SourceKey;
+use crate::sources::Source;
 use crate::statements::sql;
+use crate::stations::StationLine;
 use crate::stock_check::DeliveryAccount;
 use crate::{day_close, parcels};
 
@@ -47,6 +51,14 @@ pub enum Thing {
     Series,
     /// A place, by its code.
     Place,
+    /// A station, by its name.
+    Station,
+    /// A source of applications, by its name.
+    Source,
+    /// A key of a source, by its thumbprint.
+    SourceKey,
+    /// A lease that no report has ended, by its identity.
+    Lease,
 }
 
 /// A thing as a caller saw it.
@@ -79,6 +91,14 @@ impl Thing {
                 Ok(series.tag(&series.kinds(tx).await?))
             }
             Self::Place => day_close::tag(tx, name).await,
+            // Placed before it is let in, it is in no list, and nobody saw it (RFC 9110 §13.1.1).
+            Self::Station => match StationLine::find(tx, name).await? {
+                Some(station) => Ok(station.tag()),
+                None => Err(CentralError::Changed),
+            },
+            Self::Source => Ok(Source::load(tx, name).await?.tag()),
+            Self::SourceKey => Ok(SourceKey::load(tx, name).await?.tag()),
+            Self::Lease => Ok(LeaseLine::named(tx, name).await?.tag()),
         }
     }
 }

@@ -16,9 +16,10 @@ use crate::applications::check_cause;
 use crate::blanks::Blank;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{DbRow, Write, moment, parsed};
+use crate::database::{Connection, DbRow, Write, moment, parsed};
 use crate::documents::{Document, account_number};
 use crate::error::{CentralError, Result, advance};
+use crate::expected::tag_of;
 use crate::happenings::Facts;
 use crate::in_use::witnessed;
 use crate::lease::Held;
@@ -56,6 +57,23 @@ const LIVE: &str =
      WHERE state IN ('open', 'expired')";
 
 impl LeaseLine {
+    /// Returns the tag of what is shown of it.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag_of(&format!("{self:?}"))
+    }
+
+    /// Loads the one of an identity, as a text.
+    pub(crate) async fn named(tx: &mut Connection, id: &str) -> Result<Self> {
+        let row = sqlx::query(sql!(LIVE, " AND id = $1"))
+            .bind(id)
+            .fetch_optional(tx)
+            .await?;
+        Self::read(&row.ok_or_else(|| CentralError::NotFound {
+            what: "lease of this identity that no report has ended".to_owned(),
+        })?)
+    }
+
     fn read(row: &DbRow) -> Result<Self> {
         Ok(Self {
             id: LeaseId(parsed("a lease's identity", row.get("id"))?),

@@ -26,7 +26,8 @@ use crate::database::{Connection, Write, stored};
 use crate::error::{CentralError, Result};
 use crate::refused_packages::reference;
 use crate::scribe::Deed;
-use crate::sources::{Sender, valid_keys};
+use crate::source_keys::valid_keys;
+use crate::sources::Sender;
 use crate::statements::sql;
 
 /// How far a source's clock may be ahead.

@@ -12,7 +12,7 @@ use crate::central::Central;
 use crate::contention::retried;
 use crate::error::{CentralError, Result};
 use crate::scribe::Deed;
-use crate::sources::valid_keys;
+use crate::source_keys::valid_keys;
 use crate::statements::sql;
 
 /// The longest request for reports, signature and all.

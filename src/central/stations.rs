@@ -18,8 +18,9 @@ use crate::accounts::{Person, authorise, check_name, name_of};
 use crate::applications::check_cause;
 use crate::central::Central;
 use crate::contention::retried;
-use crate::database::{Connection, moment, parsed, stored};
+use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::error::{CentralError, Result, admits, advance};
+use crate::expected::tag_of;
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -51,6 +52,55 @@ pub struct StationLine {
     pub not_after: Option<Timestamp>,
     /// When it was heard of last, to a minute.
     pub seen: Option<Timestamp>,
+}
+
+const COLUMNS: &str =
+    "SELECT s.name, s.office, s.state, s.key_digest, s.asked_office, s.seen, c.serial, c.not_after
+     FROM station s LEFT JOIN station_certificate c ON c.station = s.name AND c.state = 'current'";
+
+impl StationLine {
+    /// Returns the tag of what is shown of it, but for when it was heard of.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        let Self {
+            name,
+            office,
+            state,
+            waiting_key,
+            waiting_office,
+            serial,
+            not_after,
+            seen: _,
+        } = self;
+        let certificate = (serial, not_after);
+        let waiting = (waiting_key, waiting_office);
+        tag_of(&format!(
+            "{name}\n{office:?}\n{state:?}\n{waiting:?}\n{certificate:?}"
+        ))
+    }
+
+    /// Finds the one of this name.
+    pub(crate) async fn find(tx: &mut Connection, name: &str) -> Result<Option<Self>> {
+        let row = sqlx::query(sql!(COLUMNS, " WHERE s.name = $1"))
+            .bind(name)
+            .fetch_optional(tx)
+            .await?;
+        row.as_ref().map(Self::read).transpose()
+    }
+
+    fn read(row: &DbRow) -> Result<Self> {
+        let at = |column| row.get::<Option<i64>, _>(column).map(moment).transpose();
+        Ok(Self {
+            name: row.get("name"),
+            office: stored_office(row.get("office"))?,
+            state: parsed("a station's state", row.get("state"))?,
+            waiting_key: row.get::<Option<Vec<u8>>, _>("key_digest").map(hex::encode),
+            waiting_office: stored_office(row.get("asked_office"))?,
+            serial: row.get("serial"),
+            not_after: at("not_after")?,
+            seen: at("seen")?,
+        })
+    }
 }
 
 /// A station as it is stored.
@@ -337,25 +387,10 @@ impl Central {
     pub async fn stations(&self, actor: &Actor) -> Result<Vec<StationLine>> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::WatchStations).await?;
-        let rows = sqlx::query(sql!("SELECT s.name, s.office, s.state, s.key_digest, s.asked_office, s.seen, c.serial, c.not_after
-             FROM station s LEFT JOIN station_certificate c ON c.station = s.name AND c.state = 'current'
-             ORDER BY s.name"))
-        .fetch_all(&mut *tx)
-        .await?;
-        let line = |row: &crate::database::DbRow| {
-            let at = |column| row.get::<Option<i64>, _>(column).map(moment).transpose();
-            Ok(StationLine {
-                name: row.get("name"),
-                office: stored_office(row.get("office"))?,
-                state: parsed("a station's state", row.get("state"))?,
-                waiting_key: row.get::<Option<Vec<u8>>, _>("key_digest").map(hex::encode),
-                waiting_office: stored_office(row.get("asked_office"))?,
-                serial: row.get("serial"),
-                not_after: at("not_after")?,
-                seen: at("seen")?,
-            })
-        };
-        rows.iter().map(line).collect()
+        let rows = sqlx::query(sql!(COLUMNS, " ORDER BY s.name"))
+            .fetch_all(&mut *tx)
+            .await?;
+        rows.iter().map(StationLine::read).collect()
     }
 }
 

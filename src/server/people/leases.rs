@@ -1,7 +1,7 @@
 //! Leases: what stations have in work, and what one that is gone had.
 
 use api::LeaseId;
-use central::LeaseLine;
+use central::{LeaseLine, Thing};
 use document::Act;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -34,11 +34,14 @@ struct LeaseShown {
     state: LeaseStateName,
     /// When its time passes, or passed.
     expires: Moment,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl LeaseShown {
     fn of(line: LeaseLine) -> Self {
         Self {
+            tag: line.tag(),
             lease: line.id.to_string(),
             purpose: PurposeName(line.purpose),
             number: line.number,
@@ -96,6 +99,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let lease = json!({
         "lease": id, "purpose": "personalization", "number": "XA0000001", "station": "riga-1",
         "slot": "a", "blank": "LV-0001", "state": "open", "expires": "2026-11-20T09:00:00Z",
+        "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
     });
     of(
         "leases",
@@ -113,6 +117,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             )
             .parameter::<LeaseIdentity>("lease", "The lease's identity.", id)
             .act(Act::GiveUpLease, "lease.given-up", "lease")
+            .conditional(Thing::Lease, "lease")
             .witnessed()
             .takes::<Before>(json!({ "witness": "keeper", "cause": "the station burnt" }))
             .gives::<Renumbered>(200, "The document's new number.", json!({ "number": "XA0000002" }))

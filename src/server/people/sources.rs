@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use central::{NewSource, Source, SourceKey};
+use central::{NewSource, Source, SourceKey, Thing};
 use document::{Act, OfficeCode, SourceName};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -28,11 +28,14 @@ struct KeyShown {
     not_after: Moment,
     /// `proposed`, `admitted` or `withdrawn`.
     state: String,
+    /// What `If-Match` takes, in quotation marks.
+    tag: String,
 }
 
 impl KeyShown {
     fn of(key: SourceKey) -> Self {
         Self {
+            tag: key.tag(),
             thumbprint: key.thumbprint,
             not_before: Moment(key.not_before),
             not_after: Moment(key.not_after),
@@ -62,11 +65,14 @@ struct SourceShown {
     acknowledged: u64,
     /// Its keys, in the order in which they were proposed.
     keys: Vec<KeyShown>,
+    /// What `If-Match` takes, in quotation marks; packages and reports leave it as it is.
+    tag: String,
 }
 
 impl SourceShown {
     fn of(source: Source) -> Self {
         Self {
+            tag: source.tag(),
             source: source.name,
             register: RegisterName(source.register),
             removed: source.removed,
@@ -261,7 +267,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                     json!({ "items": [{
                         "source": "population-register", "register": "population-register",
                         "removed": false, "kinds": ["id-card"], "offices": [], "next_package": 1,
-                        "last_report": 0, "acknowledged": 0, "keys": [],
+                        "last_report": 0, "acknowledged": 0, "keys": [], "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
                     }] }),
                 )
                 .runs(list),
@@ -277,6 +283,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Removes a source: nothing more is taken from it.",
             ))
             .act(Act::ManageSources, "source.removed", "source")
+            .conditional(Thing::Source, "source")
             .or(Act::AdmitSourceKey)
             .takes::<Because>(json!({ "cause": "replaced" }))
             .runs(remove),
@@ -286,6 +293,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Proposes a key of a source; a security officer admits it once the register confirmed its thumbprint.",
             ))
             .act(Act::ManageSources, "source.key-proposed", "source")
+            .conditional(Thing::Source, "source")
             .takes::<ProposedKey>(json!({ "key": "MCowBQYDK2VwAyEA", "days": 730 }))
             .gives::<KeyProposed>(
                 201,
@@ -299,6 +307,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Admits a key that another person proposed, after its thumbprint was compared.",
             ))
             .act(Act::AdmitSourceKey, "source.key-admitted", "key")
+            .conditional(Thing::SourceKey, "key")
             .runs(admit),
             of_key(Operation::post(
                 "/v1/source-keys/{key}/withdrawal",
@@ -306,6 +315,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Withdraws a key: nothing is taken under it from now on.",
             ))
             .act(Act::ManageSources, "source.key-withdrawn", "key")
+            .conditional(Thing::SourceKey, "key")
             .or(Act::AdmitSourceKey)
             .takes::<Because>(json!({ "cause": "the key was stolen" }))
             .runs(withdraw),

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use central::{Central, StationLine};
+use central::{Central, StationLine, Thing};
 use document::Act;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,11 +35,14 @@ struct StationShown {
     not_after: Option<Moment>,
     /// When it was heard of last, to a minute.
     seen: Option<Moment>,
+    /// What `If-Match` takes, in quotation marks; that it is heard of leaves it as it is.
+    tag: String,
 }
 
 impl StationShown {
     fn of(line: StationLine) -> Self {
         Self {
+            tag: line.tag(),
             station: line.name,
             office: line.office.map(|office| office.to_string()),
             state: StationStateName(line.state),
@@ -180,6 +183,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         operation
             .parameter::<StationName>("station", "The station's name.", "riga-1")
             .act(right, action, "station")
+            .conditional(Thing::Station, "station")
             .takes::<Because>(json!({ "cause": "it was stolen" }))
     };
     of(
@@ -197,7 +201,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 json!({ "items": [{
                         "station": "riga-1", "office": "RIGA-1", "state": "enrolled",
                         "waiting_key": null, "waiting_office": null, "serial": "1f", "not_after": "2027-11-20T08:00:00Z",
-                        "seen": "2026-11-20T08:00:00Z",
+                        "seen": "2026-11-20T08:00:00Z", "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
                     }] }),
             )
             .runs(list),
@@ -217,6 +221,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             )
             .parameter::<StationName>("station", "The station's name.", "riga-1")
             .act(Act::ConfirmStation, "station.enrolled", "station")
+            .conditional(Thing::Station, "station")
             .takes::<ComparedKey>(json!({ "key": "9f86d081" }))
             .gives::<Credential>(200, "Its certificate.", json!({ "certificate": "MIIB", "authority": "MIIB" }))
             .runs(confirm),
@@ -227,6 +232,7 @@ pub(crate) fn operations() -> Vec<Operation> {
             )
             .parameter::<StationName>("station", "The station's name.", "riga-1")
             .act(Act::ManageStations, "station.placed", "station")
+            .conditional(Thing::Station, "station")
             .takes::<Stands>(json!({ "office": "RIGA-1" }))
             .runs(place),
             changes(

@@ -29,6 +29,8 @@ struct Listed {
     or_right: Option<String>,
     action: Option<String>,
     when: String,
+    /// It takes `If-Match`.
+    conditional: bool,
 }
 
 fn listed() -> BTreeMap<String, Listed> {
@@ -46,11 +48,18 @@ fn listed() -> BTreeMap<String, Listed> {
                 or_right: text("/x-or-right").map(str::to_owned),
                 action: text("/x-audit/action").map(str::to_owned),
                 when: text("/x-audit/when").unwrap_or_default().to_owned(),
+                conditional: takes_a_tag(operation),
             };
             found.insert(text("/operationId").unwrap().to_owned(), listed);
         }
     }
     found
+}
+
+fn takes_a_tag(operation: &Value) -> bool {
+    let parameters = operation["parameters"].as_array();
+    let mut named = parameters.into_iter().flatten().map(|one| &one["name"]);
+    named.any(|name| name == "If-Match")
 }
 
 /// A case: who lacks the right, who has it, and what is asked for.
@@ -396,6 +405,7 @@ async fn send(
     listed: &Listed,
     case: &Case,
     part: &str,
+    headers: &[(&str, &str)],
 ) -> super::house::Got {
     let mut path = listed.path.clone();
     for part in part.split('|') {
@@ -405,7 +415,7 @@ async fn send(
         }
     }
     house
-        .ask(who, &listed.method, &path, &[], case.body.clone())
+        .ask(who, &listed.method, &path, headers, case.body.clone())
         .await
 }
 
@@ -451,7 +461,7 @@ fn nobody_the_wrong_role_and_the_right_one() {
                 let action = operation.action.as_deref().unwrap();
 
                 let before = house.entries().await.len();
-                let got = send(&house, None, operation, &case, &part).await;
+                let got = send(&house, None, operation, &case, &part, &[]).await;
                 assert_eq!(
                     (got.status, got.problem()),
                     (401, "unauthenticated"),
@@ -461,7 +471,7 @@ fn nobody_the_wrong_role_and_the_right_one() {
                 let entries = house.entries().await;
                 assert_eq!(entries.len(), before, "{name}: nobody leaves no entry");
 
-                let got = send(&house, Some(case.wrong), operation, &case, &part).await;
+                let got = send(&house, Some(case.wrong), operation, &case, &part, &[]).await;
                 assert_eq!(
                     (got.status, got.problem()),
                     (403, "refused"),
@@ -476,14 +486,22 @@ fn nobody_the_wrong_role_and_the_right_one() {
                 let person = new[0].actor.person.as_ref().unwrap().as_str();
                 assert_eq!(names[person], case.wrong, "{name}");
 
+                if operation.conditional {
+                    // Whoever saw it otherwise changes nothing, and asks no second person.
+                    let stale = format!("\"{}\"", "0".repeat(32));
+                    let stale = [("If-Match", stale.as_str())];
+                    let got = send(&house, Some(case.right), operation, &case, &part, &stale).await;
+                    let is_none = case.status == 404 && got.status == 404;
+                    assert!(got.status == 412 || is_none, "{name}: {}", got.body);
+                }
                 if let Some(witness) = case.witness {
-                    let got = send(&house, Some(case.right), operation, &case, &part).await;
+                    let got = send(&house, Some(case.right), operation, &case, &part, &[]).await;
                     assert_eq!(got.status, 202, "{name}: {}", got.body);
                     house.confirm(witness, got.text("/id")).await;
                 }
                 let before = house.entries().await.len();
                 judged.take();
-                let got = send(&house, Some(case.right), operation, &case, &part).await;
+                let got = send(&house, Some(case.right), operation, &case, &part, &[]).await;
                 assert_eq!(got.status, case.status, "{name}: {}", got.body);
                 let judged = judged.take();
                 let announced = [&operation.right, &operation.or_right];
