@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use card::attempts::{Account, AttemptError, AttemptStore, Budget, Entry, Guarded, Outcome};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 /// How long one program waits for another to finish its line.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
@@ -31,8 +33,6 @@ impl AttemptFile {
         let context = at("opening");
         let database = Connection::open(path).map_err(&context)?;
         database.busy_timeout(WAIT).map_err(&context)?;
-        // A rollback journal, no write-ahead log: changing over to that fails for programs
-        // that open a new ledger at the same time.
         database
             .execute_batch(
                 "PRAGMA synchronous = EXTRA;
@@ -46,6 +46,12 @@ impl AttemptFile {
                  COMMIT;",
             )
             .map_err(&context)?;
+        // One sync a line instead of four. A ledger that another program is at just now stays as it is:
+        // whoever finds it alone changes it over, and those that have it open notice.
+        match database.execute_batch("PRAGMA journal_mode = WAL;") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            changed => changed.map_err(&context)?,
+        }
         Ok(Self { database })
     }
 
