@@ -79,6 +79,15 @@ pub struct JournalLine {
     pub evidence: BTreeMap<String, String>,
 }
 
+impl JournalLine {
+    /// The step in which a slot's printer prints a card's faces: from its intent on they may be on the
+    /// ribbon.
+    pub const PRINT_FACES: &str = "print faces";
+
+    /// Evidence: for how many cards the printer's ribbon lasts, as it said behind the card.
+    pub const RIBBON_LEFT: &str = "ribbon-left";
+}
+
 /// How a lease ended. The pair of station and sequence makes a repeated report known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use crate::accounts::authorise;
 use crate::central::Central;
 use crate::error::Result;
-use crate::{number_account, stock_check};
+use crate::{number_account, ribbon_check, stock_check};
 
 use self::progress::Watched;
 pub use self::progress::{AuditPart, AuditProgress};
@@ -85,6 +85,7 @@ enum Rule {
     History,
     Queue,
     Blanks,
+    Ribbons,
     Numbers,
     Leases,
     Certificates,
@@ -97,7 +98,7 @@ enum Rule {
     Protection,
 }
 
-const RULES: [(&str, &str); 14] = [
+const RULES: [(&str, &str); 15] = [
     (
         "documents",
         "each application has one document at most, and both are as far as the other says",
@@ -113,6 +114,10 @@ const RULES: [(&str, &str); 14] = [
     (
         "blanks",
         "every blank is in exactly one account, the journal adds up to it, and what carries a document is the one that the document has",
+    ),
+    (
+        "ribbons",
+        "every ribbon is in exactly one state, to which its journal leads, and each card was printed with one that was in its printer",
     ),
     (
         "numbers",
@@ -239,6 +244,9 @@ impl Central {
         let stock = stock_check::check(&mut tx).await?;
         findings.checked(Rule::Blanks, stock.blanks + stock.movements);
         findings.faults(Rule::Blanks, stock.differences);
+        let ribbons = ribbon_check::check(&mut tx).await?;
+        findings.checked(Rule::Ribbons, ribbons.ribbons + ribbons.movements);
+        findings.faults(Rule::Ribbons, ribbons.differences);
         let numbers = number_account::check(&mut tx).await?;
         let given = numbers.accounts.iter().map(|account| account.given).sum();
         findings.checked(Rule::Numbers, given);

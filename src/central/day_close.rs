@@ -17,6 +17,7 @@ use crate::database::{Connection, Write, parsed, stored};
 use crate::error::{CentralError, Result};
 use crate::expected::tag_of;
 use crate::places::{Place, check_place};
+use crate::ribbon_check::{self, CountedRibbons, RibbonDifference};
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::stock_check::balances;
@@ -33,6 +34,24 @@ pub struct Counted {
     pub state: BlankState,
     /// How many there are.
     pub blanks: u64,
+}
+
+/// What was counted at a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StockCount<'a> {
+    /// The blanks.
+    pub blanks: &'a [Counted],
+    /// The ribbons of printers.
+    pub ribbons: &'a [CountedRibbons],
+}
+
+impl<'a> StockCount<'a> {
+    /// A count of blanks, where there are no ribbons.
+    #[must_use]
+    pub const fn of_blanks(blanks: &'a [Counted]) -> Self {
+        let ribbons = &[];
+        Self { blanks, ribbons }
+    }
 }
 
 /// Where a count and the books differ.
@@ -57,8 +76,10 @@ pub enum CountEnd {
     Differs {
         /// The incident that is open for it.
         incident: i64,
-        /// Each difference.
+        /// Each difference in blanks.
         differences: Vec<CountDifference>,
+        /// Each difference in ribbons.
+        ribbons: Vec<RibbonDifference>,
     },
 }
 
@@ -107,7 +128,7 @@ impl Central {
         &self,
         actor: &Actor,
         place: &OfficeCode,
-        counted: &[Counted],
+        counted: StockCount<'_>,
     ) -> Result<CountEnd> {
         let deed = Deed::new("stock.counted", Control::MEDIA, "place", place);
         let result = retried!(self.try_count(actor, &deed, place, counted));
@@ -119,16 +140,14 @@ impl Central {
         actor: &Actor,
         deed: &Deed,
         place: &OfficeCode,
-        counted: &[Counted],
+        counted: StockCount<'_>,
     ) -> Result<CountEnd> {
         let mut tx = self.write().await?;
         authorise(&mut tx, actor, Act::CountBlanks).await?;
         check_place(&mut tx, place.as_str()).await?;
-        let differences = differences(&mut tx, place, None, counted).await?;
+        let found = compare(&mut tx, place, None, counted).await?;
         let subject = format!("place/{place}");
-        let end = self
-            .end_of_count(&mut tx, actor, &subject, differences)
-            .await?;
+        let end = self.end_of_count(&mut tx, actor, &subject, found).await?;
         let deed = deed.clone().with("agrees", end == CountEnd::Agrees);
         self.record(&mut tx, Some(actor), &deed).await?;
         tx.commit().await?;
@@ -149,7 +168,7 @@ impl Central {
         place: &OfficeCode,
         day: Date,
         witness: &str,
-        counted: &[Counted],
+        counted: StockCount<'_>,
     ) -> Result<CountEnd> {
         let deed = Deed::new("stock.closed", Control::SEGREGATION, "place", place).with("day", day);
         let result = retried!(self.try_close_day(actor, &deed, place, day, witness, counted));
@@ -163,7 +182,7 @@ impl Central {
         place: &OfficeCode,
         day: Date,
         witness: &str,
-        counted: &[Counted],
+        counted: StockCount<'_>,
     ) -> Result<CountEnd> {
         let mut tx = self.write().await?;
         let keeper = authorise(&mut tx, actor, Act::CountBlanks).await?;
@@ -179,11 +198,9 @@ impl Central {
                 "this place is closed until {last}; close a later day"
             )));
         }
-        let differences = differences(&mut tx, place, Some(day), counted).await?;
+        let found = compare(&mut tx, place, Some(day), counted).await?;
         let subject = format!("place/{place}/{day}");
-        let end = self
-            .end_of_count(&mut tx, actor, &subject, differences)
-            .await?;
+        let end = self.end_of_count(&mut tx, actor, &subject, found).await?;
         let deed = deed.clone().with("witness", &witness.id);
         let deed = match &end {
             CountEnd::Agrees => {
@@ -206,7 +223,7 @@ impl Central {
         place: &OfficeCode,
         day: Date,
         (keeper, witness): (&str, &str),
-        counted: &[Counted],
+        counted: StockCount<'_>,
     ) -> Result<()> {
         sqlx::query(sql!("INSERT INTO day_close (place, day, closed_by, witness, closed) VALUES ($1, $2, $3, $4, $5)"))
         .bind(place.as_str())
@@ -216,7 +233,7 @@ impl Central {
         .bind(stored(self.now()))
         .execute(&mut *tx)
         .await?;
-        for line in counted {
+        for line in counted.blanks {
             let blanks = i64::try_from(line.blanks)
                 .map_err(|_| CentralError::invalid("nobody counts so many blanks"))?;
             sqlx::query(sql!("INSERT INTO day_count (place, day, item, state, counted) VALUES ($1, $2, $3, $4, $5)"))
@@ -228,7 +245,7 @@ impl Central {
             .execute(&mut *tx)
             .await?;
         }
-        Ok(())
+        ribbon_check::note_count(tx, place.as_str(), day, counted.ribbons).await
     }
 
     async fn end_of_count(
@@ -236,23 +253,30 @@ impl Central {
         tx: &mut Write,
         actor: &Actor,
         subject: &str,
-        differences: Vec<CountDifference>,
+        (differences, ribbons): Differences,
     ) -> Result<CountEnd> {
-        if differences.is_empty() {
+        if differences.is_empty() && ribbons.is_empty() {
             return Ok(CountEnd::Agrees);
         }
-        let lines = differences.iter().map(|line| {
+        let of_blanks = differences.iter().map(|line| {
             format!(
                 "{} {}: {} counted, {} booked",
                 line.item, line.state, line.counted, line.booked
             )
         });
-        let text = lines.collect::<Vec<_>>().join("; ");
+        let of_ribbons = ribbons.iter().map(|line| {
+            format!(
+                "ribbons {} {}: {} counted, {} booked",
+                line.item, line.state, line.counted, line.booked
+            )
+        });
+        let text = of_blanks.chain(of_ribbons).collect::<Vec<_>>().join("; ");
         let kind = IncidentKind::CountDiffers;
         let incident = self.open_incident(tx, actor, kind, subject, &text).await?;
         Ok(CountEnd::Differs {
             incident,
             differences,
+            ribbons,
         })
     }
 
@@ -272,7 +296,11 @@ impl Central {
             let row = sqlx::query(sql!("SELECT min(day) AS day FROM (
                      SELECT to_day AS day FROM blank_movement WHERE to_place = $1 AND event <> 'opening'
                      UNION ALL SELECT from_day AS day FROM blank_movement WHERE from_place = $2
-                 ) m WHERE day > $3 AND day < $4"))
+                     UNION ALL SELECT to_day AS day FROM ribbon_movement WHERE to_place = $3
+                     UNION ALL SELECT from_day AS day FROM ribbon_movement WHERE from_place = $4
+                 ) m WHERE day > $5 AND day < $6"))
+            .bind(code)
+            .bind(code)
             .bind(code)
             .bind(code)
             .bind(since)
@@ -301,18 +329,34 @@ async fn last_closed(tx: &mut Connection, place: &str) -> Result<Option<Date>> {
     last.map(|day| parsed("a closed day", day)).transpose()
 }
 
+/// Where blanks and ribbons differ from the books.
+type Differences = (Vec<CountDifference>, Vec<RibbonDifference>);
+
 /// Compares a count with the books, as of the end of a day or of now.
+async fn compare(
+    tx: &mut Connection,
+    place: &OfficeCode,
+    day: Option<Date>,
+    counted: StockCount<'_>,
+) -> Result<Differences> {
+    let StockCount { blanks, ribbons } = counted;
+    if blanks.len() + ribbons.len() > MAX_LINES {
+        return Err(CentralError::invalid(format!(
+            "a count has at most {MAX_LINES} lines"
+        )));
+    }
+    let blanks = differences(tx, place, day, blanks).await?;
+    let ribbons = ribbon_check::differences(tx, place.as_str(), day, ribbons).await?;
+    Ok((blanks, ribbons))
+}
+
+/// Compares a count of blanks with the books.
 async fn differences(
     tx: &mut Connection,
     place: &OfficeCode,
     day: Option<Date>,
     counted: &[Counted],
 ) -> Result<Vec<CountDifference>> {
-    if counted.len() > MAX_LINES {
-        return Err(CentralError::invalid(format!(
-            "a count has at most {MAX_LINES} lines"
-        )));
-    }
     let mut lines: BTreeMap<(String, BlankState), (u64, u64)> = BTreeMap::new();
     for line in counted {
         if !line.state.is_counted() {

@@ -18,6 +18,7 @@ use crate::error::{CentralError, Result};
 use crate::incidents::IncidentLine;
 use crate::mishaps::LeaseLine;
 use crate::people::details;
+use crate::ribbons::RibbonLine;
 use crate::series::StoredSeries;
 use crate::source_keys::SourceKey;
 use crate::sources::Source;
@@ -49,6 +50,8 @@ pub enum Thing {
     Delivery,
     /// A series of numbers, by its first.
     Series,
+    /// A ribbon, by its serial number.
+    Ribbon,
     /// A place, by its code.
     Place,
     /// A station, by its name.
@@ -90,6 +93,7 @@ impl Thing {
                 let series = StoredSeries::load(tx, name).await?;
                 Ok(series.tag(&series.kinds(tx).await?))
             }
+            Self::Ribbon => Ok(RibbonLine::load(tx, name).await?.tag()),
             Self::Place => day_close::tag(tx, name).await,
             // Placed before it is let in, it is in no list, and nobody saw it (RFC 9110 §13.1.1).
             Self::Station => match StationLine::find(tx, name).await? {

@@ -94,7 +94,7 @@ impl<'a> Movement<'a> {
 
 /// Returns the day that a movement of `today` is booked on at a place: a closed day takes none, so
 /// it is the first day after those that were closed there.
-async fn booked_on(tx: &mut Connection, today: Date, place: &str) -> Result<Date> {
+pub(crate) async fn booked_on(tx: &mut Connection, today: Date, place: &str) -> Result<Date> {
     let row = sqlx::query(sql!(
         "SELECT max(day) AS day FROM day_close WHERE place = $1"
     ))

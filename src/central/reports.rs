@@ -17,6 +17,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::quarantine::is_touched;
 use crate::restoration::Restoration;
+use crate::ribbon_cards::note_card;
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::stock::MAX_CHIPS;
@@ -142,6 +143,10 @@ impl Central {
         if awaited && !was_bound && is_touched(report) && held.purpose == Purpose::Personalization {
             self.burn_of_unbound(&mut tx, actor, &mut document, &held.number, report)
                 .await?;
+        }
+        // A card that cannot be believed was printed all the same, and its ribbon shows it.
+        if is_sound {
+            note_card(&mut tx, &held, report).await?;
         }
         // What could not be honoured was made in no book, and is in no figure.
         let made = made.filter(|_| incident.is_none());

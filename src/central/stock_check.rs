@@ -14,6 +14,7 @@ use crate::database::{Connection, DbRow, parsed};
 use crate::error::{CentralError, Result};
 use crate::expected::tag_of;
 use crate::movements::DELIVERED;
+use crate::ribbon_check;
 use crate::statements::sql;
 
 /// The first line of a blank that was in the books before the journal began.
@@ -83,7 +84,9 @@ impl DeliveryAccount {
 pub struct StockCheck {
     /// How many blanks were ever delivered.
     pub blanks: u64,
-    /// How many lines the journal has.
+    /// How many ribbons were ever received.
+    pub ribbons: u64,
+    /// How many lines the two journals have.
     pub movements: u64,
     /// Every difference, in words; none where journal and states are one.
     pub differences: Vec<String>,
@@ -136,7 +139,7 @@ impl Central {
         accounts(&rows, &sums)
     }
 
-    /// Proves that the journal of blanks and the states of blanks are one: every blank has one
+    /// Proves that the journals of blanks and ribbons and their states are one: every blank has one
     /// unbroken line from its delivery to the account that it is in, each step one that the life
     /// cycle has, and each delivery is in the books whole. Names what differs.
     ///
@@ -145,7 +148,12 @@ impl Central {
     pub async fn check_stock(&self, actor: &Actor) -> Result<StockCheck> {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewReports).await?;
-        check(&mut tx).await
+        let mut found = check(&mut tx).await?;
+        let ribbons = ribbon_check::check(&mut tx).await?;
+        found.ribbons = ribbons.ribbons;
+        found.movements += ribbons.movements;
+        found.differences.extend(ribbons.differences);
+        Ok(found)
     }
 }
 
@@ -182,6 +190,7 @@ pub(crate) async fn check(tx: &mut Connection) -> Result<StockCheck> {
     .await?;
     Ok(StockCheck {
         blanks: figure(&row, "blanks"),
+        ribbons: 0,
         movements: figure(&row, "movements"),
         differences,
     })

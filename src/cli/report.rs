@@ -196,7 +196,8 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         }),
         Command::Stock(shape) => shape.give(async |central, actor| {
             let lines = central.stock_figures(actor).await?;
-            Ok(report::stock(&lines, shape.language))
+            let ribbons = central.ribbon_figures(actor).await?;
+            Ok(report::stock(&lines, &ribbons, shape.language))
         }),
         Command::Numbers(shape) => shape.give(async |central, actor| {
             let lines = central.number_figures(actor).await?;

@@ -8,6 +8,7 @@
 //!  parcel        open -> sealed -> under-way -> received | lost
 //!  blank         received -> in-stock <-> in-transit, loaded
 //!                in-stock, loaded -> at-station -> personalized | spoiled | returned | missing
+//!  ribbon        in-stock <-> in-transit, in-stock -> loaded <-> opened -> used -> destroyed
 //!  certificate   requested -> issued-on-hold -> ready -> active <-> suspended -> revoked
 //!  PIN envelope  sealed -> ready -> printing -> printed -> dispatched -> delivered
 //!  lease         open -> completed | spoiled | released | lost
@@ -35,6 +36,7 @@ mod incident;
 mod lease;
 mod parcel;
 mod policy;
+mod ribbon;
 mod rule;
 mod station;
 
@@ -53,6 +55,7 @@ pub use incident::{IncidentEvent, IncidentKind, IncidentState};
 pub use lease::{LeaseEvent, LeaseState};
 pub use parcel::{ParcelEvent, ParcelState};
 pub use policy::{CertificateMove, RevocationCause, certificate_move, policy_table};
+pub use ribbon::{RibbonEvent, RibbonState};
 pub use rule::Rule;
 pub use station::{StationEvent, StationState};
 

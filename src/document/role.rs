@@ -90,6 +90,14 @@ named! {
         ReportBlankMissing = "report-blank-missing",
         /// Destroy spoiled blanks, with a witness.
         DestroyBlanks = "destroy-blanks",
+        /// Receive ribbons of printers, and move them between places.
+        KeepRibbons = "keep-ribbons",
+        /// Put a ribbon into a printer, and take it out.
+        ChangeRibbon = "change-ribbon",
+        /// Report a ribbon missing, with a witness.
+        ReportRibbonMissing = "report-ribbon-missing",
+        /// Destroy used ribbons, with a witness.
+        DestroyRibbons = "destroy-ribbons",
         /// Open an incident, and explain one.
         ReportIncident = "report-incident",
         /// Agree with an incident's explanation, which closes it.
@@ -173,10 +181,16 @@ pub const fn may(role: Role, act: Act) -> bool {
         | Act::MoveBlanks
         | Act::CountBlanks
         | Act::DestroyBlanks
-        | Act::DestroyDocument => {
+        | Act::DestroyDocument
+        | Act::KeepRibbons
+        | Act::DestroyRibbons => {
             matches!(role, StockKeeper)
         }
-        Act::ReportBlankMissing => matches!(role, Operator | Quality | StockKeeper),
+        // Whoever stands at the printer changes its ribbon.
+        Act::ChangeRibbon => matches!(role, Operator | StockKeeper),
+        Act::ReportBlankMissing | Act::ReportRibbonMissing => {
+            matches!(role, Operator | Quality | StockKeeper)
+        }
         Act::ReportIncident => !matches!(role, Administrator | Auditor),
         Act::CloseIncident => matches!(role, SecurityOfficer),
         Act::PrintEnvelope | Act::DispatchEnvelope => matches!(role, EnvelopeClerk),

@@ -116,6 +116,19 @@ pub struct CauseLine {
     pub blanks: u64,
 }
 
+/// How many ribbons of card printers are in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RibbonTally {
+    /// What they are.
+    pub item: String,
+    /// The state.
+    pub account: String,
+    /// How many.
+    pub ribbons: u64,
+    /// How many cards were printed with them.
+    pub cards: u64,
+}
+
 /// Blanks of one article in one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockLine {

@@ -29,7 +29,8 @@ pub use by::By;
 pub use chart::{Chart, Mark, Panel, Series, Style};
 pub use csv::csv;
 pub use figures::{
-    CauseLine, ChipLine, Delay, NumberLine, QualityTally, StationLine, StockLine, Tally, Waiting,
+    CauseLine, ChipLine, Delay, NumberLine, QualityTally, RibbonTally, StationLine, StockLine,
+    Tally, Waiting,
 };
 pub use kpi::kpi;
 pub use numbers::numbers;

@@ -17,6 +17,7 @@ mod blanks;
 mod bodies;
 mod call;
 mod confirmations;
+mod counts;
 mod cursor;
 mod document_life;
 mod documents;
@@ -35,6 +36,7 @@ mod protection;
 mod reconciliation;
 mod registers;
 mod reports;
+mod ribbons;
 #[cfg(test)]
 #[path = "../../tests/server/people/mod.rs"]
 mod scenarios;
@@ -67,6 +69,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         blanks::operations(),
         handling::operations(),
         stock::operations(),
+        counts::operations(),
+        ribbons::operations(),
         series::operations(),
         incidents::operations(),
         reports::operations(),

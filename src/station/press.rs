@@ -8,7 +8,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use api::ProfilePin;
+use api::{JournalLine, ProfilePin};
 use print::{
     Bin, CardFate, ChipStation, Faces, Identity, Printer, PrinterError, PrinterPlace, Roster,
 };
@@ -150,6 +150,19 @@ impl Press {
         self.noted(ejected)?;
         self.is_loaded = false;
         Ok(())
+    }
+
+    /// Asks what ribbon is inside, as evidence: its kind, and for how many cards it lasts, as far as the
+    /// printer says it. What goes wrong with this is no trouble: the next order finds it.
+    pub(crate) fn ribbon(&mut self) -> Vec<(&'static str, String)> {
+        let Ok(inside) = self.printer.consumables() else {
+            return Vec::new();
+        };
+        let left = inside.ribbon_left.map(|left| left.to_string());
+        let said = [("ribbon", inside.ribbon), (JournalLine::RIBBON_LEFT, left)];
+        let said = said.into_iter();
+        said.filter_map(|(name, text)| Some((name, text?)))
+            .collect()
     }
 
     /// Moves what is inside to the reject box.

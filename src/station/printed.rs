@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use api::{Actor, ApiError, ClaimRequest, Lease, ReportedChip};
+use api::{Actor, ApiError, ClaimRequest, JournalLine, Lease, ReportedChip};
 use perso::{JournalEntry, Moment, Progress};
 use profile::Plan;
 use reader::ReaderError;
@@ -27,7 +27,7 @@ use crate::slot::{Making, OTHERS_WAIT, Slot};
 use crate::station::SlotPrinter;
 
 /// How the lines are called that say what was printed, and where the card went.
-const PRINT: &str = "print faces";
+const PRINT: &str = JournalLine::PRINT_FACES;
 const DELIVER: &str = "deliver card";
 const REJECT: &str = "reject card";
 
@@ -235,7 +235,8 @@ impl Slot {
         at(DELIVER, behind);
         self.note(lease, press, (DELIVER, Moment::Intent), &[])?;
         press.deliver()?;
-        self.note(lease, press, (DELIVER, Moment::Outcome), &[])?;
+        let ribbon = press.ribbon();
+        self.note(lease, press, (DELIVER, Moment::Outcome), &ribbon)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //!        └─ window of time ◄─ transitions in the journals of documents and blanks
 //! ```
 //!
-//! Kept for the whole audit are the states alone: of each application, lease, parcel, incident and
+//! Kept for the whole audit are the states alone: of each application, lease, parcel, ribbon, incident and
 //! station a hash and a set, 20 to 40 bytes.
 
 use std::collections::hash_map::DefaultHasher;
@@ -15,7 +15,7 @@ use std::hash::{Hash as _, Hasher};
 
 use audit::{Entry, Hash, Outcome, SignedCheckpoint, Tree};
 use document::life_cycle::{
-    ApplicationState, IncidentState, LeaseState, LifeCycle, ParcelState, StationState,
+    ApplicationState, IncidentState, LeaseState, LifeCycle, ParcelState, RibbonState, StationState,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -226,6 +226,7 @@ impl Story {
         let own = key(&[kind, reference]);
         match kind {
             "parcel" => self.go::<ParcelState>(own, action),
+            "ribbon" => self.go::<RibbonState>(own, action),
             "incident" => self.go::<IncidentState>(own, action),
             "station" => self.go::<StationState>(own, action),
             _ => {}
@@ -322,9 +323,10 @@ impl Story {
     /// Compares what is left, and where the log has everything with where the books have it.
     async fn end(mut self, tx: &mut Connection, findings: &mut Findings<'_>) -> Result<()> {
         self.compare(tx, None, findings).await?;
-        let [lease, parcel, station, incident, application] = SETTLED;
+        let [lease, parcel, ribbon, station, incident, application] = SETTLED;
         self.settle::<LeaseState>(tx, lease, findings).await?;
         self.settle::<ParcelState>(tx, parcel, findings).await?;
+        self.settle::<RibbonState>(tx, ribbon, findings).await?;
         self.settle::<StationState>(tx, station, findings).await?;
         self.settle::<IncidentState>(tx, incident, findings).await?;
         self.settle::<ApplicationState>(tx, application, findings)
@@ -370,9 +372,10 @@ impl Story {
 type Settled = (&'static str, &'static str, &'static str);
 
 /// What rows have a state that the log leads to.
-const SETTLED: [Settled; 5] = [
+const SETTLED: [Settled; 6] = [
     ("lease", "id", "lease"),
     ("parcel", "serial", "parcel"),
+    ("ribbon", "serial", "ribbon"),
     ("station", "name", "station"),
     ("incident", "CAST(number AS TEXT)", "incident"),
     ("application", "reference", "application"),

@@ -5,6 +5,7 @@ mod audit_books;
 mod backup;
 mod certificates;
 mod check;
+pub(crate) mod counting;
 mod document;
 mod envelope;
 mod erase;
@@ -18,6 +19,7 @@ mod prune;
 mod quality;
 mod reconcile;
 mod register;
+mod ribbon;
 mod search;
 mod series;
 mod serve;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Blanks: every one is in exactly one account.
     #[command(subcommand)]
     Stock(stock::Command),
+    /// Ribbons of card printers: what was printed with one can be read from it.
+    #[command(subcommand)]
+    Ribbon(ribbon::Command),
     /// Series of document numbers, and what became of each number.
     #[command(subcommand)]
     Series(series::Command),
@@ -291,6 +296,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Withdraw(ending) => application::withdraw(ending),
         Command::Receive(options) => stock::receive(options),
         Command::Stock(command) => stock::run(command),
+        Command::Ribbon(command) => ribbon::run(command),
         Command::Series(command) => series::run(command),
         Command::Produce(options) => stock::produce(options),
         Command::Documents(options) => documents(options),

@@ -2,22 +2,16 @@
 //! `produce`: blanks come in, and become documents at a desk.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use central::{
-    CENTRAL_STORE, CountEnd, Counted, Delivery, DeliveryAccount, DeskEnd, Handling, Receipt,
-    StockAccount,
-};
+use central::{CENTRAL_STORE, Delivery, DeliveryAccount, DeskEnd, Handling, Receipt, StockAccount};
 use clap::{Args, Subcommand};
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use document::OfficeCode;
-use document::life_cycle::BlankState;
-use jiff::civil::Date;
 use serde_json::json;
 
-use crate::cli::central::Place;
 use crate::cli::central::listing::PAGE;
+use crate::cli::central::{Place, counting};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::output;
 
@@ -64,12 +58,12 @@ pub(crate) enum Command {
     /// zimogs central stock destroy LV-0001 --cause "shredded" --witness ANNA --data FOLDER
     Destroy(WithWitness),
     /// Compares what was counted at a place with the books. Example:
-    /// zimogs central stock count RIGA-1 --count booklet=120 --count booklet/spoiled=3 --data FOLDER
-    Count(Count),
+    /// zimogs central stock count RIGA-1 --count booklet=120 --ribbons ymcko/used=2 --data FOLDER
+    Count(counting::Count),
     /// Closes a day at a place, by two persons who counted. Example:
     /// zimogs central stock close RIGA-1 --count booklet=120 --witness ANNA --data FOLDER
-    Close(Close),
-    /// Proves that the journal of blanks and their accounts are one. Example:
+    Close(counting::Close),
+    /// Proves that the journals of blanks and ribbons and their accounts are one. Example:
     /// zimogs central stock check --data FOLDER
     Check(Place),
     /// Shows the accounts, the deliveries and the days that were not closed. Example:
@@ -176,32 +170,6 @@ pub(crate) struct WithWitness {
     what: WithCause,
 }
 
-/// What was counted at a place.
-#[derive(Args)]
-pub(crate) struct Count {
-    /// The place.
-    code: OfficeCode,
-    /// How many blanks of one sort lie there in one account: ITEM=N in stock, ITEM/ACCOUNT=N
-    /// otherwise. What is not told counts as none.
-    #[arg(long = "count", value_name = "ITEM[/ACCOUNT]=N")]
-    counts: Vec<CountLine>,
-    #[command(flatten)]
-    place: Place,
-}
-
-/// A day to close.
-#[derive(Args)]
-pub(crate) struct Close {
-    /// The day; today by default.
-    #[arg(long)]
-    day: Option<Date>,
-    /// The account of the second person.
-    #[arg(long, value_name = "ACCOUNT")]
-    witness: String,
-    #[command(flatten)]
-    count: Count,
-}
-
 /// A place to add.
 #[derive(Args)]
 pub(crate) struct AddPlace {
@@ -212,32 +180,6 @@ pub(crate) struct AddPlace {
     name: String,
     #[command(flatten)]
     place: Place,
-}
-
-/// A line of a count.
-#[derive(Clone)]
-pub(crate) struct CountLine(pub(crate) Counted);
-
-impl FromStr for CountLine {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || "a count is ITEM=N or ITEM/ACCOUNT=N, for example booklet/spoiled=3";
-        let (name, blanks) = text.rsplit_once('=').ok_or_else(form)?;
-        let (item, state) = match name.split_once('/') {
-            None => (name, BlankState::InStock),
-            Some((item, state)) => (item, state.parse().map_err(|_| form())?),
-        };
-        let blanks = blanks.parse().map_err(|_| form())?;
-        if item.is_empty() {
-            return Err(form().to_owned());
-        }
-        Ok(Self(Counted {
-            item: item.to_owned(),
-            state,
-            blanks,
-        }))
-    }
 }
 
 /// A document that was made at a desk.
@@ -303,8 +245,8 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             let (witness, cause) = options.parts();
             handle(&options.what.blanks, &Handling::Destroy { witness, cause })
         }
-        Command::Count(options) => count(options, None),
-        Command::Close(options) => count(&options.count, Some(options)),
+        Command::Count(options) => counting::count(options, None),
+        Command::Close(options) => counting::count(&options.count, Some(options)),
         Command::Check(place) => check(place),
         Command::List(place) => list(place),
         Command::AddPlace(options) => {
@@ -389,70 +331,12 @@ fn handle(blanks: &Blanks, handling: &Handling) -> Result<(), Failure> {
     blanks.place.with_central("stock-keeper", work)
 }
 
-/// Counts a place, and closes a day there where `close` says so.
-fn count(options: &Count, close: Option<&Close>) -> Result<(), Failure> {
-    let counted: Vec<_> = options.counts.iter().map(|line| line.0.clone()).collect();
-    let place = &options.code;
-    let work = async |central: &central::Central, actor: api::Actor| {
-        let end = match close {
-            None => central.count_place(&actor, place, &counted).await?,
-            Some(close) => {
-                let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-                let day = close.day.unwrap_or(today.date());
-                let witness = &close.witness;
-                central
-                    .close_day(&actor, place, day, witness, &counted)
-                    .await?
-            }
-        };
-        let CountEnd::Differs {
-            incident,
-            differences,
-        } = end
-        else {
-            let done = if close.is_some() {
-                "closed"
-            } else {
-                "as the books say"
-            };
-            return match options.place.json() {
-                true => output::json(&json!({ "place": place.as_str(), "agrees": true })),
-                false => output::line(&format!("{place} is {done}")),
-            };
-        };
-        if options.place.json() {
-            let lines = differences.iter().map(|line| {
-                json!({
-                    "item": line.item, "account": line.state,
-                    "counted": line.counted, "booked": line.booked,
-                })
-            });
-            output::json(&json!({
-                "place": place.as_str(), "agrees": false, "incident": incident,
-                "differences": lines.collect::<Vec<_>>(),
-            }))?;
-        } else {
-            for line in &differences {
-                output::line(&format!(
-                    "{} {}: {} counted, {} in the books",
-                    line.item, line.state, line.counted, line.booked
-                ))?;
-            }
-        }
-        Err(Failure::new(
-            Kind::Refused,
-            format!("{place} is not as the books say; incident {incident} is open"),
-        ))
-    };
-    options.place.with_central("stock-keeper", work)
-}
-
 fn check(place: &Place) -> Result<(), Failure> {
     place.with_central("auditor", async |central, actor| {
         let check = central.check_stock(&actor).await?;
         if place.json() {
             output::json(&json!({
-                "blanks": check.blanks, "movements": check.movements,
+                "blanks": check.blanks, "ribbons": check.ribbons, "movements": check.movements,
                 "differences": check.differences,
             }))?;
         } else {
@@ -472,8 +356,8 @@ fn check(place: &Place) -> Result<(), Failure> {
         match place.json() {
             true => Ok(()),
             false => output::line(&format!(
-                "{} blanks and {} movements: journal and accounts are one",
-                check.blanks, check.movements
+                "{} blanks, {} ribbons and {} movements: journals and accounts are one",
+                check.blanks, check.ribbons, check.movements
             )),
         }
     })
@@ -482,6 +366,7 @@ fn check(place: &Place) -> Result<(), Failure> {
 fn list(place: &Place) -> Result<(), Failure> {
     place.with_central("auditor", async |central, actor| {
         let accounts = central.stock(&actor).await?;
+        let ribbons = central.ribbon_accounts(&actor).await?;
         let mut deliveries = Vec::new();
         loop {
             let after = deliveries.last().map_or("", |line: &DeliveryAccount| &line.reference);
@@ -509,6 +394,12 @@ fn list(place: &Place) -> Result<(), Failure> {
                     "accounts": accounts.collect::<serde_json::Map<_, _>>(),
                 })
             });
+            let of_ribbons = ribbons.iter().map(|line| {
+                json!({
+                    "place": line.place.as_str(), "item": line.item, "state": line.state,
+                    "ribbons": line.ribbons,
+                })
+            });
             let days = days.iter().map(|line| {
                 json!({
                     "place": line.place.code.as_str(), "name": line.place.name,
@@ -517,6 +408,7 @@ fn list(place: &Place) -> Result<(), Failure> {
             });
             return output::json(&json!({
                 "accounts": accounts.iter().map(account).collect::<Vec<_>>(),
+                "ribbons": of_ribbons.collect::<Vec<_>>(),
                 "deliveries": deliveries.collect::<Vec<_>>(),
                 "days": days.collect::<Vec<_>>(),
             }));
@@ -534,6 +426,21 @@ fn list(place: &Place) -> Result<(), Failure> {
             ]);
         }
         output::line(&table.to_string())?;
+        if !ribbons.is_empty() {
+            let mut table = Table::new();
+            table
+                .load_preset(UTF8_FULL_CONDENSED)
+                .set_header(["place", "ribbon", "state", "ribbons"]);
+            for line in &ribbons {
+                table.add_row([
+                    line.place.to_string(),
+                    line.item.clone(),
+                    line.state.to_string(),
+                    line.ribbons.to_string(),
+                ]);
+            }
+            output::line(&table.to_string())?;
+        }
         for line in deliveries.iter().filter(|line| !line.accepted) {
             output::line(&format!(
                 "delivery {}: {} announced, {} counted, not accepted yet",

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use station::{Act, LocalClient};
 
-use crate::cli::central::stock::CountLine;
+use crate::cli::central::counting::{CountLine, RibbonCountLine};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::station::person::{Inside, Signed};
@@ -74,6 +74,9 @@ pub(crate) struct CloseDay {
     /// otherwise. What is not told counts as none.
     #[arg(long = "count", value_name = "ITEM[/ACCOUNT]=N")]
     counts: Vec<CountLine>,
+    /// How many ribbons of one sort lie there in one state, in the same form.
+    #[arg(long = "ribbons", value_name = "ITEM[/STATE]=N")]
+    ribbons: Vec<RibbonCountLine>,
     /// The account of the second person, who counted too.
     #[arg(long, value_name = "ACCOUNT")]
     witness: String,
@@ -154,9 +157,13 @@ pub(crate) fn close_day(options: &CloseDay) -> Result<ExitCode, Failure> {
     let counted = options.counts.iter().map(
         |CountLine(line)| json!({ "item": line.item, "state": line.state, "blanks": line.blanks }),
     );
+    let ribbons = options.ribbons.iter().map(|RibbonCountLine(line)| {
+        json!({ "item": line.item, "state": line.state, "ribbons": line.ribbons })
+    });
     let day = options.day.unwrap_or_else(|| Zoned::now().date());
     let body = json!({
         "witness": options.witness, "day": day, "counted": counted.collect::<Vec<_>>(),
+        "ribbons": ribbons.collect::<Vec<_>>(),
     });
     let place = options.place.to_string();
     let parts = ["places", &*place, "close"];

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::life_cycle::{
         ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState,
-        IncidentState, LeaseState, ParcelState, StationState, policy_table,
+        IncidentState, LeaseState, ParcelState, RibbonState, StationState, policy_table,
     };
 
     const DOCUMENTATION: &str = include_str!("../../../docs/life-cycles.md");
@@ -98,6 +98,7 @@ mod tests {
         is_documented::<ApplicationState>();
         is_documented::<DocumentState>();
         is_documented::<BlankState>();
+        is_documented::<RibbonState>();
         is_documented::<CertificateState>();
         is_documented::<EnvelopeState>();
         is_documented::<LeaseState>();

@@ -45,6 +45,7 @@ guards! {
     PlaceKnown = "place-known": "the place that it goes to is in the books",
     NotWhoSent = "not-who-sent": "the person who receives it is not the one who sent it",
     SlotNamed = "slot-named": "the station and its slot are booked",
+    PrinterFree = "printer-free": "no other ribbon is loaded in that slot",
     SameSlot = "same-slot": "the lease is of the slot that it is loaded in",
     NothingCarried = "nothing-carried": "it never carried anything of a document",
     CountAgrees = "count-agrees": "the place's count agrees with the books",

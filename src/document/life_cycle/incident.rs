@@ -14,6 +14,10 @@ named! {
         BlankMissing = "blank-missing",
         /// A blank that was missing turned up.
         BlankFound = "blank-found",
+        /// A ribbon is not where the books say.
+        RibbonMissing = "ribbon-missing",
+        /// A ribbon that was missing turned up.
+        RibbonFound = "ribbon-found",
         /// Document numbers were put on paper that must not be.
         NumbersMisprinted = "numbers-misprinted",
         /// A parcel holds something else than its list says, or was opened.

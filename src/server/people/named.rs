@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use document::life_cycle::{
     ApplicationState, BlankState, CertificateState, DocumentEvent, DocumentState, EnvelopeState,
-    IncidentKind, IncidentState, LeaseState, LifeCycle, ParcelState, RevocationCause, StationState,
+    IncidentKind, IncidentState, LeaseState, LifeCycle, ParcelState, RevocationCause, RibbonState,
+    StationState,
 };
 use document::{Kind, Purpose, Role, Source as Register};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -65,6 +66,14 @@ text!(
 text!(
     /// The serial number that is printed on a blank.
     BlankSerial, "^[A-Z0-9-]{1,32}$", 32
+);
+text!(
+    /// The serial number that stands on a ribbon.
+    RibbonSerial, "^[A-Z0-9-]{1,32}$", 32
+);
+text!(
+    /// What a ribbon is.
+    RibbonItem, "^[a-z0-9-]{1,64}$", 64
 );
 text!(
     /// The code of an office or a store.
@@ -183,6 +192,10 @@ listed!(
     BlankStateName, BlankState, "BlankState"
 );
 
+listed!(
+    /// The state of a ribbon.
+    RibbonStateName, RibbonState, "RibbonState"
+);
 listed!(
     /// What happened to a document.
     DocumentEventName, DocumentEvent, "DocumentEvent"

@@ -148,7 +148,8 @@ async fn quality(call: Call) -> Result<Answer, Problem> {
 
 async fn stock(call: Call) -> Result<Answer, Problem> {
     let lines = call.central.stock_figures(call.actor()?).await?;
-    give(&call, &report::stock(&lines, language(&call)?))
+    let ribbons = call.central.ribbon_figures(call.actor()?).await?;
+    give(&call, &report::stock(&lines, &ribbons, language(&call)?))
 }
 
 async fn numbers(call: Call) -> Result<Answer, Problem> {
@@ -219,7 +220,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "Counts yield, causes of spoiled blanks, stations and chips.",
             )
             .runs(quality),
-            shaped("/v1/reports/stock", "reportStock", "Counts blanks of each article by account.").runs(stock),
+            shaped("/v1/reports/stock", "reportStock", "Counts blanks of each article by account, and ribbons of printers.").runs(stock),
             shaped("/v1/reports/numbers", "reportNumbers", "Counts document numbers of each series by account.")
                 .runs(numbers),
         ],

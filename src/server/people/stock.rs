@@ -1,8 +1,6 @@
-//! The accounts of blanks, deliveries, places, and the close of a day.
+//! The accounts of blanks and ribbons, deliveries and places.
 
-use central::{
-    CountDifference, CountEnd, Counted, DeliveryAccount, PlaceDays, StockAccount, StockCheck, Thing,
-};
+use central::{DeliveryAccount, PlaceDays, RibbonAccount, StockAccount, StockCheck, Thing};
 use document::{Act, OfficeCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +8,9 @@ use serde_json::json;
 
 use crate::people::answer::{Answer, Page};
 use crate::people::call::{Call, page_of};
-use crate::people::named::{AccountName, BlankStateName, Cursor, Day, ItemText, Limit, PlaceCode};
+use crate::people::named::{
+    AccountName, BlankStateName, Cursor, Day, Limit, PlaceCode, RibbonStateName,
+};
 use crate::people::operation::{Operation, of};
 use crate::problem::{Fault, Problem};
 
@@ -38,11 +38,37 @@ impl AccountLine {
     }
 }
 
+/// An account of ribbons.
+#[derive(Serialize, JsonSchema)]
+struct RibbonAccountLine {
+    /// The place; of ribbons on their way, where they go.
+    place: String,
+    /// What they are.
+    item: String,
+    /// Their state.
+    state: RibbonStateName,
+    /// How many there are.
+    ribbons: u64,
+}
+
+impl RibbonAccountLine {
+    fn of(account: RibbonAccount) -> Self {
+        Self {
+            place: account.place.to_string(),
+            item: account.item,
+            state: RibbonStateName(account.state),
+            ribbons: account.ribbons,
+        }
+    }
+}
+
 /// The accounts.
 #[derive(Serialize, JsonSchema)]
 struct Accounts {
-    /// Those that are not empty.
+    /// Those of blanks that are not empty.
     items: Vec<AccountLine>,
+    /// Those of ribbons that are not empty.
+    ribbons: Vec<RibbonAccountLine>,
 }
 
 /// How many blanks of a delivery are in one account.
@@ -105,105 +131,6 @@ struct Accepted {
     blanks: usize,
 }
 
-/// How many blanks of one sort lie in one account.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct CountLine {
-    /// What they are, as the accounts name it.
-    item: ItemText,
-    /// The account.
-    state: BlankStateName,
-    /// How many there are.
-    #[schemars(range(max = 1_000_000_000))]
-    blanks: u64,
-}
-
-/// What was counted at a place; what is not told counts as none.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Count {
-    /// The lines.
-    #[schemars(length(max = 1000))]
-    counted: Vec<CountLine>,
-}
-
-/// What two people counted at the end of a day.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Close {
-    /// The second person, who counted too and confirms it in a session of their own.
-    witness: AccountName,
-    /// The day.
-    day: Day,
-    /// The lines.
-    #[schemars(length(max = 1000))]
-    counted: Vec<CountLine>,
-}
-
-fn counted(lines: Vec<CountLine>) -> Vec<Counted> {
-    let line = |line: CountLine| Counted {
-        item: line.item.0,
-        state: line.state.0,
-        blanks: line.blanks,
-    };
-    lines.into_iter().map(line).collect()
-}
-
-/// Where a count and the books differ.
-#[derive(Serialize, JsonSchema)]
-struct DifferenceShown {
-    /// What the blanks are.
-    item: String,
-    /// The account.
-    state: BlankStateName,
-    /// How many were counted.
-    counted: u64,
-    /// How many the books have.
-    booked: u64,
-}
-
-impl DifferenceShown {
-    fn of(one: CountDifference) -> Self {
-        Self {
-            item: one.item,
-            state: BlankStateName(one.state),
-            counted: one.counted,
-            booked: one.booked,
-        }
-    }
-}
-
-/// How a count ended.
-#[derive(Serialize, JsonSchema)]
-struct CountShown {
-    /// Whether it is what the books say; a day is closed only then.
-    agrees: bool,
-    /// The incident that is open where not.
-    incident: Option<i64>,
-    /// Each difference.
-    differences: Vec<DifferenceShown>,
-}
-
-impl CountShown {
-    fn of(end: CountEnd) -> Self {
-        match end {
-            CountEnd::Agrees => Self {
-                agrees: true,
-                incident: None,
-                differences: Vec::new(),
-            },
-            CountEnd::Differs {
-                incident,
-                differences,
-            } => Self {
-                agrees: false,
-                incident: Some(incident),
-                differences: differences.into_iter().map(DifferenceShown::of).collect(),
-            },
-        }
-    }
-}
-
 /// A place with its days.
 #[derive(Serialize, JsonSchema)]
 struct PlaceShown {
@@ -252,7 +179,9 @@ struct PlaceName {
 struct CheckShown {
     /// How many blanks were ever delivered.
     blanks: u64,
-    /// How many lines the journal has.
+    /// How many ribbons were ever received.
+    ribbons: u64,
+    /// How many lines the two journals have.
     movements: u64,
     /// Every difference, in words; none where journal and states are one.
     differences: Vec<String>,
@@ -262,6 +191,7 @@ impl CheckShown {
     fn of(check: StockCheck) -> Self {
         Self {
             blanks: check.blanks,
+            ribbons: check.ribbons,
             movements: check.movements,
             differences: check.differences,
         }
@@ -273,7 +203,9 @@ const DELIVERIES: &str = "deliveries";
 async fn accounts(call: Call) -> Result<Answer, Problem> {
     let found = call.central.stock(call.actor()?).await?;
     let items = found.into_iter().map(AccountLine::of).collect();
-    Answer::json(&Accounts { items })
+    let ribbons = call.central.ribbon_accounts(call.actor()?).await?;
+    let ribbons = ribbons.into_iter().map(RibbonAccountLine::of).collect();
+    Answer::json(&Accounts { items, ribbons })
 }
 
 async fn check(call: Call) -> Result<Answer, Problem> {
@@ -301,31 +233,6 @@ async fn accept(call: Call) -> Result<Answer, Problem> {
     Answer::json(&Accepted { blanks })
 }
 
-fn place_of(call: &Call) -> Result<OfficeCode, Problem> {
-    OfficeCode::parse(call.part("place"))
-        .map_err(|_| Problem::new(Fault::NotFound, "there is no place of this code"))
-}
-
-async fn count(call: Call) -> Result<Answer, Problem> {
-    let told: Count = call.json()?;
-    let end = call
-        .central
-        .count_place(call.actor()?, &place_of(&call)?, &counted(told.counted))
-        .await?;
-    Answer::json(&CountShown::of(end))
-}
-
-async fn close(call: Call) -> Result<Answer, Problem> {
-    let told: Close = call.json()?;
-    let (place, witness) = (place_of(&call)?, told.witness.0);
-    let counted = counted(told.counted);
-    let end = call
-        .central
-        .close_day(call.actor()?, &place, told.day.0, &witness, &counted)
-        .await?;
-    Answer::json(&CountShown::of(end))
-}
-
 async fn places(call: Call) -> Result<Answer, Problem> {
     let found = call.central.days(call.actor()?).await?;
     let items = found.into_iter().map(PlaceShown::of).collect();
@@ -349,29 +256,27 @@ async fn name_place(call: Call) -> Result<Answer, Problem> {
 
 /// Returns the operations.
 pub(crate) fn operations() -> Vec<Operation> {
-    let line = json!({ "item": "booklet", "state": "in-stock", "blanks": 120 });
-    let agrees = json!({ "agrees": true, "incident": null, "differences": [] });
     let of_place = |operation: Operation| {
         operation.parameter::<PlaceCode>("place", "The code of the place.", "CENTRAL")
     };
     of(
         "stock",
         vec![
-            Operation::get("/v1/stock", "listStock", "Lists the accounts of blanks that are not empty.")
+            Operation::get("/v1/stock", "listStock", "Lists the accounts of blanks and ribbons that are not empty.")
                 .read(Act::ViewReports, "stock.listed", "stock")
                 .gives::<Accounts>(
                     200,
                     "The accounts.",
-                    json!({ "items": [{ "place": "CENTRAL", "item": "booklet", "state": "in-stock", "blanks": 120 }] }),
+                    json!({ "items": [{ "place": "CENTRAL", "item": "booklet", "state": "in-stock", "blanks": 120 }], "ribbons": [{ "place": "CENTRAL", "item": "ymcko", "state": "in-stock", "ribbons": 4 }] }),
                 )
                 .runs(accounts),
             Operation::get(
                 "/v1/stock/check",
                 "checkStock",
-                "Proves that the journal of blanks and their states are one.",
+                "Proves that the journals of blanks and ribbons and their states are one.",
             )
             .read(Act::ViewReports, "stock.checked", "stock")
-            .gives::<CheckShown>(200, "What was found.", json!({ "blanks": 1, "movements": 2, "differences": [] }))
+            .gives::<CheckShown>(200, "What was found.", json!({ "blanks": 1, "ribbons": 0, "movements": 2, "differences": [] }))
             .runs(check),
             Operation::get("/v1/deliveries", "listDeliveries", "Lists the deliveries with what became of them.")
                 .read(Act::ViewReports, "delivery.listed", "delivery")
@@ -416,26 +321,6 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .conditional(Thing::Place, "place")
                 .takes::<PlaceName>(json!({ "name": "Riga, first office" }))
                 .runs(name_place),
-            of_place(Operation::post(
-                "/v1/places/{place}/count",
-                "countPlace",
-                "Compares what was counted at a place with the books; a difference opens an incident.",
-            ))
-            .act(Act::CountBlanks, "stock.counted", "place")
-            .takes::<Count>(json!({ "counted": [line] }))
-            .gives::<CountShown>(200, "How it ended.", agrees.clone())
-            .runs(count),
-            of_place(Operation::post(
-                "/v1/places/{place}/close",
-                "closeDay",
-                "Closes a day at a place, by two persons who counted.",
-            ))
-            .act(Act::CountBlanks, "stock.closed", "place")
-            .conditional(Thing::Place, "place")
-            .witnessed()
-            .takes::<Close>(json!({ "witness": "quality", "day": "2026-11-20", "counted": [line] }))
-            .gives::<CountShown>(200, "How it ended.", agrees)
-            .runs(close),
         ],
     )
 }

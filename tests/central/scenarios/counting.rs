@@ -330,7 +330,7 @@ fn three_months_are_counted_as_they_were() {
 
             let stock = central.stock_figures(&auditor).await.unwrap();
             assert_eq!(
-                rows(&report::stock(&stock, english), "stock"),
+                rows(&report::stock(&stock, &[], english), "stock"),
                 [
                     ["paper", "in-stock", "31"],
                     ["paper", "personalized", "7"],

@@ -6,7 +6,7 @@ use std::path::Path;
 use document::LifeCycle;
 use document::life_cycle::{
     ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, IncidentState,
-    LeaseState, ParcelState, StationState,
+    LeaseState, ParcelState, RibbonState, StationState,
 };
 
 /// Returns the actions that a life cycle names.
@@ -40,6 +40,7 @@ fn every_action_that_a_life_cycle_names_is_one_of_the_stores() {
         promised::<DocumentState>(),
         promised::<ParcelState>(),
         promised::<BlankState>(),
+        promised::<RibbonState>(),
         promised::<CertificateState>(),
         promised::<EnvelopeState>(),
         promised::<LeaseState>(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use document::life_cycle::{
     ApplicationState, BlankState, CertificateState, DocumentState, EnvelopeState, IncidentState,
-    LeaseState, ParcelState, StationState,
+    LeaseState, ParcelState, RibbonState, StationState,
 };
 use document::{Act, LifeCycle};
 use tracing::field::{Field, Visit};
@@ -98,6 +98,7 @@ fn acts() -> BTreeMap<Step, Vec<Act>> {
     of::<DocumentState>(&mut all);
     of::<ParcelState>(&mut all);
     of::<BlankState>(&mut all);
+    of::<RibbonState>(&mut all);
     of::<CertificateState>(&mut all);
     of::<EnvelopeState>(&mut all);
     of::<LeaseState>(&mut all);

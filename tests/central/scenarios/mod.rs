@@ -59,6 +59,7 @@ mod releasing;
 mod reporting;
 mod restoration;
 mod restoring;
+mod ribbons;
 mod rights;
 mod saga;
 mod sealed_pins;

@@ -10,7 +10,7 @@ use sqlx::Row;
 use super::model::World;
 use super::model_acts::{PLACES, desk};
 use super::model_books::{Make, Who, is, witnesses};
-use crate::{CountEnd, Counted};
+use crate::{CountEnd, Counted, StockCount};
 
 /// Who may say what an incident is.
 const WITNESSES: [Role; 7] = [
@@ -63,10 +63,20 @@ impl World {
         let done = match closes {
             true => {
                 central
-                    .close_day(&desk(who), &code, today, witness, &counted)
+                    .close_day(
+                        &desk(who),
+                        &code,
+                        today,
+                        witness,
+                        StockCount::of_blanks(&counted),
+                    )
                     .await
             }
-            false => central.count_place(&desk(who), &code, &counted).await,
+            false => {
+                central
+                    .count_place(&desk(who), &code, StockCount::of_blanks(&counted))
+                    .await
+            }
         };
         let what = format!("{counted:?}");
         let end = done.as_ref().ok().cloned();

@@ -15,7 +15,7 @@ use document::{Environment, Role};
 use super::house::{actor, is_conflict, is_refused, receipt, request, sample, with_house};
 use crate::{
     Central, CentralError, DatabaseSource, DeliveredBlank, DeliveredChip, Delivery, DeskEnd,
-    Handling, NewSeries, NewSource, PrintJob,
+    Handling, NewSeries, NewSource, PrintJob, RibbonHandling, StockCount,
 };
 
 /// A station's request, of openssl's.
@@ -45,6 +45,11 @@ fn of<T>(result: Result<T, CentralError>) -> bool {
 async fn handled(central: &Central, who: &api::Actor, handling: &Handling) -> bool {
     let blanks = ["B-0".to_owned()];
     of(central.handle_blanks(who, &blanks, handling).await)
+}
+
+async fn handled_ribbon(central: &Central, who: &api::Actor, handling: &RibbonHandling) -> bool {
+    let ribbons = ["R-0".to_owned()];
+    of(central.handle_ribbons(who, &ribbons, handling).await)
 }
 
 fn at<T>(result: Result<T, ApiError>) -> bool {
@@ -149,6 +154,14 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
     let miss = Handling::ReportMissing {
         cause: cause.clone(),
     };
+    let miss_ribbon = RibbonHandling::ReportMissing {
+        witness: witness.clone(),
+        cause: cause.clone(),
+    };
+    let destroy_ribbon = RibbonHandling::Destroy {
+        witness: witness.clone(),
+        cause: cause.clone(),
+    };
     let find = Handling::Find { witness, cause };
     let office = document::OfficeCode::parse("NOWHERE").unwrap();
     let day = jiff::civil::date(2026, 11, 19);
@@ -201,11 +214,15 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         ("miss", handled(central, &who, &miss).await),
         (
             "count_place",
-            of(central.count_place(&who, &office, &[]).await),
+            of(central
+                .count_place(&who, &office, StockCount::default())
+                .await),
         ),
         (
             "close_day",
-            of(central.close_day(&who, &office, day, "auditor", &[]).await),
+            of(central
+                .close_day(&who, &office, day, "auditor", StockCount::default())
+                .await),
         ),
         (
             "add_place",
@@ -219,6 +236,35 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.deliveries_after(&who, "", 1).await),
         ),
         ("check_stock", of(central.check_stock(&who).await)),
+        (
+            "receive_ribbons",
+            of(central
+                .receive_ribbons(&who, &["R-0".into()], "ymcko", &office)
+                .await),
+        ),
+        (
+            "take_in_ribbon",
+            handled_ribbon(central, &who, &RibbonHandling::TakeIn).await,
+        ),
+        (
+            "unload_ribbon",
+            handled_ribbon(central, &who, &RibbonHandling::Unload).await,
+        ),
+        (
+            "miss_ribbon",
+            handled_ribbon(central, &who, &miss_ribbon).await,
+        ),
+        (
+            "destroy_ribbon",
+            handled_ribbon(central, &who, &destroy_ribbon).await,
+        ),
+        (
+            "ribbons_after",
+            of(central.ribbons_after(&who, true, "", 1).await),
+        ),
+        ("ribbon", of(central.ribbon(&who, "R-0").await)),
+        ("ribbon_accounts", of(central.ribbon_accounts(&who).await)),
+        ("ribbon_figures", of(central.ribbon_figures(&who).await)),
         ("series", of(central.series(&who).await)),
         ("check_numbers", of(central.check_numbers(&who).await)),
         (
@@ -499,6 +545,10 @@ fn every_act_is_one_roles_business() {
                 "stock",
                 "deliveries_after",
                 "check_stock",
+                "ribbons_after",
+                "ribbon",
+                "ribbon_accounts",
+                "ribbon_figures",
                 "series",
                 "sources",
                 "check_numbers",
@@ -552,11 +602,19 @@ fn every_act_is_one_roles_business() {
                             "act",
                             "produce",
                             "miss",
+                            "unload_ribbon",
+                            "miss_ribbon",
                         ],
                     ]
                     .concat(),
                     "quality" => [
-                        &["pass_quality", "fail_quality", "hold", "miss"][..],
+                        &[
+                            "pass_quality",
+                            "fail_quality",
+                            "hold",
+                            "miss",
+                            "miss_ribbon",
+                        ][..],
                         &packs,
                         &mishaps,
                         &looks,
@@ -575,6 +633,11 @@ fn every_act_is_one_roles_business() {
                             "miss",
                             "count_place",
                             "close_day",
+                            "receive_ribbons",
+                            "take_in_ribbon",
+                            "unload_ribbon",
+                            "miss_ribbon",
+                            "destroy_ribbon",
                         ][..],
                         &looks,
                         &reports,

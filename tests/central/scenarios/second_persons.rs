@@ -3,7 +3,7 @@
 use jiff::civil::date;
 
 use super::house::{actor, with_house};
-use crate::{Central, CentralError, CountEnd};
+use crate::{Central, CentralError, CountEnd, StockCount};
 use document::OfficeCode;
 
 async fn closes(central: &Central) -> Result<CountEnd, CentralError> {
@@ -11,7 +11,7 @@ async fn closes(central: &Central) -> Result<CountEnd, CentralError> {
     let day = date(2026, 11, 20);
     let keeper = actor("keeper");
     central
-        .close_day(&keeper, &place, day, "quality", &[])
+        .close_day(&keeper, &place, day, "quality", StockCount::default())
         .await
 }
 

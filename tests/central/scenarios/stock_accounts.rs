@@ -9,6 +9,7 @@ use jiff::civil::date;
 use super::house::{House, PRODUCT, actor, is_conflict, is_refused, receipt, with_house};
 use crate::{
     CountEnd, Counted, DeliveredBlank, DeliveredChip, Delivery, Handling, Receipt, Received,
+    StockCount,
 };
 
 fn office(code: &str) -> OfficeCode {
@@ -293,7 +294,7 @@ fn a_day_is_closed_as_it_was_counted_or_not_at_all() {
             let (place, day) = (office("CENTRAL"), date(2026, 11, 20));
             let close = async |day, witness: &str, counts: &[Counted]| {
                 central
-                    .close_day(&keeper, &place, day, witness, counts)
+                    .close_day(&keeper, &place, day, witness, StockCount::of_blanks(counts))
                     .await
             };
             let right = [counted(BlankState::InStock, 5)];
@@ -311,6 +312,7 @@ fn a_day_is_closed_as_it_was_counted_or_not_at_all() {
             let Ok(CountEnd::Differs {
                 incident,
                 differences,
+                ..
             }) = short
             else {
                 panic!("4 are not 5")
@@ -343,7 +345,8 @@ fn a_day_is_closed_as_it_was_counted_or_not_at_all() {
             .await;
             handle(&house, "relief", &named(0..2), Handling::TakeIn).await;
             let there = [counted(BlankState::InStock, 2)];
-            let closed = central.close_day(&keeper, &to, day, "relief", &there).await;
+            let there = StockCount::of_blanks(&there);
+            let closed = central.close_day(&keeper, &to, day, "relief", there).await;
             assert_eq!(closed.unwrap(), CountEnd::Agrees);
             house.clock.pass(SignedDuration::from_hours(48));
             let days = central.days(&actor("auditor")).await.unwrap();
@@ -356,7 +359,8 @@ fn a_day_is_closed_as_it_was_counted_or_not_at_all() {
             let left = [counted(BlankState::InStock, 3)];
             let closed = close(date(2026, 11, 21), "relief", &left).await;
             assert_eq!(closed.unwrap(), CountEnd::Agrees);
-            let count = central.count_place(&keeper, &place, &left).await.unwrap();
+            let left = StockCount::of_blanks(&left);
+            let count = central.count_place(&keeper, &place, left).await.unwrap();
             assert_eq!(count, CountEnd::Agrees);
             sound(&house).await;
         },

@@ -19,6 +19,7 @@ use super::house::{House, PRODUCT, actor, operator, receipt, sample, with_adapte
 use super::two_chips::EID_CARD;
 use crate::{
     Config, CountEnd, Counted, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, Handling, Receipt,
+    StockCount,
 };
 
 /// How many commands are tried.
@@ -407,7 +408,8 @@ async fn run(house: &House, model: &mut Model, command: &Command) {
                 counts[0].blanks += 1;
             }
             let code = OfficeCode::parse(place).unwrap();
-            let end = central.count_place(&actor("keeper"), &code, &counts).await;
+            let counts = StockCount::of_blanks(&counts);
+            let end = central.count_place(&actor("keeper"), &code, counts).await;
             assert_eq!(end.unwrap() != CountEnd::Agrees, is_off);
         }
         Command::Close { place } => {
@@ -416,7 +418,13 @@ async fn run(house: &House, model: &mut Model, command: &Command) {
             let today = central.today();
             let counts = model.counts(place);
             let end = central
-                .close_day(&actor("keeper"), &code, today, "relief", &counts)
+                .close_day(
+                    &actor("keeper"),
+                    &code,
+                    today,
+                    "relief",
+                    StockCount::of_blanks(&counts),
+                )
                 .await;
             // Closed once a day; what moved since is the next day's.
             if let Ok(end) = end {

@@ -70,7 +70,7 @@ const NOT_SERVED: [(&str, &str); 17] = [
 ];
 
 /// The acts that the command line does not have.
-const NOT_TYPED: [(&str, &str); 25] = [
+const NOT_TYPED: [(&str, &str); 26] = [
     ("account", "`user list` shows the same, by `accounts_after`"),
     ("account_tag", "is for If-Match"),
     (
@@ -115,6 +115,7 @@ const NOT_TYPED: [(&str, &str); 25] = [
         "refused_package",
         "the drop folder keeps the file itself; what came over the network is asked for there",
     ),
+    ("ribbon", "`ribbon list` shows each"),
     ("sign_out", "a session is of the interface"),
     ("withdraw_asked", "as `ask_second_person`"),
 ];

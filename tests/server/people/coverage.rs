@@ -257,6 +257,27 @@ fn cases() -> Vec<Case> {
             .with(json!({ "blanks": ["B-5"], "to": "RIGA-1" })),
         // Nobody takes in what they sent.
         case("takeBlanksIn", "quality", "keeper", "", 403).with(some("B-5")),
+        case("receiveRibbons", "operator", "keeper", "", 201)
+            .with(json!({ "ribbons": ["R-1", "R-2"], "item": "ymcko", "place": "CENTRAL" })),
+        case("listRibbons", "clerk", "auditor", "", 200),
+        case("showRibbon", "clerk", "auditor", "R-1", 200),
+        case("loadRibbon", "clerk", "operator", "R-1", 204)
+            .with(json!({ "station": "riga-1", "slot": "a" })),
+        case("unloadRibbon", "clerk", "operator", "R-1", 204),
+        case("reportRibbonMissing", "clerk", "quality", "R-1", 200)
+            .with(before("keeper"))
+            .before("keeper"),
+        case("findRibbon", "operator", "keeper", "R-1", 200)
+            .with(before("quality"))
+            .before("quality"),
+        case("destroyRibbon", "operator", "keeper", "R-1", 204)
+            .with(before("quality"))
+            .before("quality"),
+        case("sendRibbon", "operator", "keeper", "R-2", 204).with(json!({ "to": "RIGA-1" })),
+        // Nobody takes in what they sent.
+        case("takeRibbonIn", "operator", "keeper", "R-2", 403),
+        // It is under way.
+        case("useRibbonUp", "clerk", "operator", "R-2", 409).with(why()),
         case("listStock", "clerk", "auditor", "", 200),
         case("checkStock", "clerk", "auditor", "", 200),
         case("listDeliveries", "clerk", "auditor", "", 200),
