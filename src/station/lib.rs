@@ -22,6 +22,7 @@ mod enrolment;
 mod error;
 mod event;
 mod faces;
+mod fed;
 mod journal;
 mod key_change;
 mod local;
@@ -58,7 +59,7 @@ pub use local::{
 pub use outbox::reconcile;
 pub use readers::{CardWatch, HeldCard, PcscService, ReaderService};
 pub use remote::{RemoteCentre, RemoteConfig, RemoteError};
-pub use station::{SlotChip, SlotConfig, SlotPrinter, Station, StationConfig};
+pub use station::{SlotChip, SlotConfig, SlotFeeder, SlotPrinter, Station, StationConfig};
 pub use surroundings::{Clock, Surroundings, Turns};
 
 // What is proved on virtual chips by name stands apart: no file here names a chip.

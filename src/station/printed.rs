@@ -35,8 +35,10 @@ const REJECT: &str = "reject card";
 const MOST_IN_A_ROW: u32 = 3;
 
 /// What came of a round.
-enum Round {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Round {
     /// Nothing was begun.
+    #[default]
     Idle,
     /// A document was made.
     Made,
@@ -114,7 +116,7 @@ impl Slot {
 
     /// Counts the blanks that came to nothing one after another, and waits for a person when there were
     /// too many.
-    fn count(&self, round: Round) {
+    pub(crate) fn count(&self, round: Round) {
         match round {
             Round::Idle => {}
             Round::Made => self.failures.set(0),
@@ -131,7 +133,7 @@ impl Slot {
     }
 
     /// Says what a person is needed for, until the slot is started again.
-    fn wait_for_person(&self, reason: String) {
+    pub(crate) fn wait_for_person(&self, reason: String) {
         let seen = self.order.starts();
         while !self.stopping() && self.order.starts() == seen {
             self.tell(Happening::NeedsPerson {

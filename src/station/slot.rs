@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use api::{Actor, ApiError, BlankEnd, JournalLine, Lease, LeaseRequest, PrintsWith, cause_of};
 use card::{Channel, Limits};
 use perso::Inspector;
-use print::Scanner;
+use print::{Feeder, Scanner};
 use profile::{ChipProfile, Plan};
 use reader::{
     CapabilityCache, CapabilityKey, Insertion, LOOKING, ProbeError, ProbePlan, ReaderError,
@@ -22,10 +22,12 @@ use crate::catalogue::Catalogue;
 use crate::error::{StationError, chain};
 use crate::event::{Event, Happening};
 use crate::faces::FaceShelf;
+use crate::fed::Brought;
 use crate::journal::{Ending, Journal, OpenRun};
 use crate::order::Order;
 use crate::outbox;
 use crate::press::Press;
+use crate::printed::Round;
 use crate::readers::{CardWatch, HeldCard};
 use crate::station::{Shared, SlotConfig};
 
@@ -55,6 +57,12 @@ pub(crate) struct Slot {
     pub(crate) press: Cell<Option<Press>>,
     /// How many of its printer's blanks came to nothing, one after another.
     pub(crate) failures: Cell<u32>,
+    /// Its feeder, where it has one.
+    pub(crate) feeder: Cell<Option<Box<dyn Feeder>>>,
+    /// Whether what lies before its readers was fed.
+    pub(crate) fed: Cell<bool>,
+    /// How the last document ended here.
+    pub(crate) ended: Cell<Round>,
     /// Its scanner, where it has one.
     pub(crate) scanner: Cell<Option<Scanner>>,
     /// What is printed on the blank that lies here, where it was read.
@@ -163,14 +171,23 @@ impl Slot {
         if let Some(printer) = &self.config.printer {
             return self.print_round(readers, &actor, printer);
         }
-        self.arm_scanner()?;
-        self.tell(Happening::WaitingForCard);
         // The chips of one blank come and go together: the first one's reader tells.
         let Some(reader) = self.config.chips.first().map(|chip| chip.reader.as_str()) else {
             return Err(StationError::EmptySlot {
                 slot: self.config.name.clone(),
             });
         };
+        let brought = match self.config.feeder.is_some() {
+            true => self.bring(readers, reader)?,
+            false => {
+                self.arm_scanner()?;
+                self.tell(Happening::WaitingForCard);
+                Brought::Now
+            }
+        };
+        if brought == Brought::Nothing {
+            return Ok(());
+        }
         let insertion = match readers.wait_for_card(reader, CARD_WAIT, &stop) {
             Ok(insertion) => insertion,
             Err(ReaderError::NoCardCame { .. }) => return Ok(()),
@@ -181,7 +198,12 @@ impl Slot {
             let gone = readers.wait_for_removal(reader, insertion, Duration::ZERO, &|| true);
             gone.map(|gone| !gone)
         };
-        let leased = (self.scan().and_then(|()| self.serials()))
+        let scanned = match brought {
+            Brought::Before => Ok(()),
+            _ => self.scan(),
+        };
+        self.ended.set(Round::Idle);
+        let leased = (scanned.and_then(|()| self.serials()))
             .and_then(|chips| self.lease(&actor, &stop, &here, chips));
         let done = match leased {
             Ok(None) => return Ok(()),
@@ -205,10 +227,19 @@ impl Slot {
         done: Result<(), StationError>,
         serves_again: bool,
     ) -> Result<(), StationError> {
+        let ended = self.ended.take();
+        let round = match &done {
+            Err(error) => Round::Failed(chain(error)),
+            Ok(()) => ended,
+        };
         if let Err(error) = done {
             self.tell(told(&error));
         } else if serves_again {
+            self.fed.set(self.config.feeder.is_some());
             return Ok(());
+        }
+        if self.config.feeder.is_some() {
+            return self.put_out(readers, (reader, insertion), round);
         }
         let stop = || self.stopping();
         while !stop() && !readers.wait_for_removal(reader, insertion, CARD_WAIT, &stop)? {}
@@ -399,6 +430,10 @@ impl Slot {
             }
             Some(cause) => BlankEnd::Untouched { cause },
         };
+        self.ended.set(match &failure {
+            None => Round::Made,
+            Some(cause) => Round::Failed(cause.clone()),
+        });
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let ending = Ending {
             end: end.clone(),

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use api::{Actor, Centre, LeaseId, ProfilePin};
 use document::{Environment, OfficeCode};
-use print::{LinkAddress, PrinterPlace, Roster, Scanner, ScannerSettings};
+use print::{
+    Feeder, LineFeeder, LineFeederTexts, LinkAddress, PrinterPlace, Roster, Scanner,
+    ScannerSettings, SerialSettings,
+};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
@@ -63,6 +66,8 @@ pub struct SlotConfig {
     pub chips: Vec<SlotChip>,
     /// What feeds the blanks and prints their faces; none where people put blanks into the readers.
     pub printer: Option<SlotPrinter>,
+    /// What puts blanks before the readers and takes them away, where no person does and no printer.
+    pub feeder: Option<SlotFeeder>,
     /// What reads the serial number that is printed on each blank, where anything does.
     pub scanner: Option<LinkAddress>,
 }
@@ -74,6 +79,26 @@ pub struct SlotPrinter {
     pub profile: ProfilePin,
     /// Where it is.
     pub place: Arc<dyn PrinterPlace>,
+}
+
+/// The feeder of a slot of readers alone.
+#[derive(Clone, Debug)]
+pub struct SlotFeeder {
+    /// Where it is.
+    pub at: LinkAddress,
+    /// How it is spoken to.
+    pub texts: LineFeederTexts,
+    /// How long a blank may take.
+    pub patience: Duration,
+}
+
+impl SlotFeeder {
+    /// Makes the feeder. Nothing is connected.
+    #[must_use]
+    pub fn feeder(&self) -> LineFeeder {
+        let (at, texts) = (self.at.clone(), self.texts.clone());
+        LineFeeder::new(at, SerialSettings::default(), texts, self.patience)
+    }
 }
 
 /// Where a slot reaches one chip of a blank.
@@ -206,11 +231,16 @@ impl Station {
                 .transpose()?;
             let scanner = config_of_slot.scanner.clone();
             let scanner = scanner.map(|at| Scanner::new(at, ScannerSettings::default()));
+            let feeder = config_of_slot.feeder.as_ref();
+            let feeder = feeder.map(|feeder| Box::new(feeder.feeder()) as Box<dyn Feeder>);
             let slot = Slot {
                 config: config_of_slot,
                 faces,
                 press: Cell::default(),
                 failures: Cell::default(),
+                feeder: Cell::new(feeder),
+                fed: Cell::default(),
+                ended: Cell::default(),
                 scanner: Cell::new(scanner),
                 scanned: RefCell::default(),
                 order,

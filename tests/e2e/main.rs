@@ -24,6 +24,7 @@ mod cut_off;
 mod demo;
 mod eac;
 mod envelopes;
+mod fed;
 mod hsm;
 mod init;
 mod inspection;

@@ -63,7 +63,7 @@ impl Desk {
         assert_eq!(status, 204, "{method} {path}: {body}");
     }
 
-    fn overview(&self) -> Value {
+    pub(crate) fn overview(&self) -> Value {
         let (status, body) = self.ask("GET", "/v1/station", &[]);
         assert_eq!(status, 200, "{body}");
         body

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serialport::{SerialPort, TTYPort};
 
 use super::*;
+use crate::card_printer::Bin;
 use crate::intake::{Feeder, FeederError, LineFeeder, LineFeederTexts, ScanFault, ScannerSettings};
 use crate::link::{LinkAddress, SerialSettings};
 
@@ -101,18 +102,27 @@ fn texts() -> LineFeederTexts {
         fed: "OK".into(),
         empty: "EMPTY".into(),
         jam: "JAM".into(),
+        good: "G".into(),
+        reject: "R".into(),
+        out: "OUT".into(),
     }
 }
 
 #[test]
 fn a_feeder_says_what_came_of_each_order() {
-    for (answer, expected, doubtful) in [
-        (Some("OK\r\n"), "", false),
-        (Some("EMPTY\r\n"), "is empty", false),
-        (Some("JAM\r\n"), "jams", true),
-        (Some("WHAT\r\n"), "\"WHAT\"", true),
-        (Some("\u{7F}"), "was lost", true),
-        (None, "was lost", true),
+    for (out, answer, expected, doubtful) in [
+        (None, Some("OK\r\n"), "", false),
+        (None, Some("EMPTY\r\n"), "is empty", false),
+        (None, Some("JAM\r\n"), "jams", true),
+        (None, Some("WHAT\r\n"), "\"WHAT\"", true),
+        (None, Some("\u{7F}"), "was lost", true),
+        (None, None, "was lost", true),
+        (Some(Bin::Good), Some("OUT\r\n"), "", false),
+        (Some(Bin::Reject), Some("OUT\r\n"), "", false),
+        // That a blank lies there is no answer to an order that it goes.
+        (Some(Bin::Good), Some("OK\r\n"), "\"OK\"", true),
+        (Some(Bin::Reject), Some("JAM\r\n"), "jams", true),
+        (Some(Bin::Good), None, "was lost", true),
     ] {
         let (mut device, address, _held) = pair();
         let patience = Duration::from_secs(if answer.is_some() { 20 } else { 1 });
@@ -121,14 +131,22 @@ fn a_feeder_says_what_came_of_each_order() {
             device.set_timeout(SOON).unwrap();
             let mut order = [0; 2];
             device.read_exact(&mut order).unwrap();
-            assert_eq!(&order, b"F\r");
+            let expected = match out {
+                None => b"F\r",
+                Some(Bin::Good) => b"G\r",
+                Some(Bin::Reject) => b"R\r",
+            };
+            assert_eq!(&order, expected);
             if let Some(answer) = answer {
                 device.write_all(answer.as_bytes()).unwrap();
             }
             // It stays plugged.
             device
         });
-        let fed = feeder.feed();
+        let fed = match out {
+            None => feeder.feed(),
+            Some(bin) => feeder.eject(bin),
+        };
         let _device = machine.join().unwrap();
         match fed {
             Ok(()) => assert_eq!(expected, ""),
@@ -143,6 +161,8 @@ fn a_feeder_says_what_came_of_each_order() {
     }
     let none = LinkAddress::Serial("/dev/none".into());
     let mut feeder = LineFeeder::new(none, SerialSettings::default(), texts(), SOON);
+    let error = feeder.look().unwrap_err();
+    assert!(matches!(error, FeederError::Unreachable { .. }), "{error}");
     let error = feeder.feed().unwrap_err();
     assert!(matches!(error, FeederError::Unreachable { .. }), "{error}");
     assert!(!error.is_doubtful());

@@ -59,6 +59,7 @@ fn a_station_without_centre_and_readers_says_so_and_lets_nobody_in() {
             reader: "no such reader".into(),
         }],
         printer: None,
+        feeder: None,
         scanner: None,
     };
     let config = StationConfig {

@@ -52,6 +52,7 @@ fn slot(name: &str) -> SlotConfig {
             reader: name.into(),
         }],
         printer: None,
+        feeder: None,
         scanner: None,
     }
 }

@@ -221,6 +221,7 @@ fn one_card() -> Option<(Report, Vec<ClaimRequest>)> {
                 })
                 .collect(),
             printer: None,
+            feeder: None,
             scanner: None,
         }],
         catalogue: Catalogue::new(chips, documents),

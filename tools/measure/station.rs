@@ -294,6 +294,7 @@ impl Floor {
                 reader: feeder::reader(at),
             }],
             printer: None,
+            feeder: None,
             scanner: None,
         };
         let config = StationConfig {

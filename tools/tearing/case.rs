@@ -154,6 +154,7 @@ pub(crate) fn config(
             article: None,
             chips: chips.collect(),
             printer,
+            feeder: None,
             scanner: None,
         }],
         catalogue: Catalogue::new(recipe.chip_shelf()?, recipe.document_shelf()?),

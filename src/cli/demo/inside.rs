@@ -343,6 +343,7 @@ fn slots_of(stocks: &[Stock], readers: &[String]) -> Vec<DemoSlot> {
                     article: sort.article.clone(),
                     chips: chips.collect(),
                     printer: None,
+                    feeder: None,
                     scanner: None,
                 },
                 stock,

@@ -58,6 +58,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
             Err(StationError::JournalInUse { .. }) => devices_in_use(setup, &mut findings),
             _ => {
                 printers(setup, &mut findings);
+                feeders(setup, &mut findings);
                 scanners(setup, &mut findings);
             }
         }
@@ -224,11 +225,12 @@ fn readers(setup: &Setup, findings: &mut Findings) {
     }
 }
 
-/// Says that printers and scanners are not asked while the station works with them.
+/// Says that printers, feeders and scanners are not asked while the station works with them.
 fn devices_in_use(setup: &Setup, findings: &mut Findings) {
     for slot in &setup.slots {
         for (device, is_there) in [
             ("printer", slot.printer.is_some()),
+            ("feeder", slot.feeder.is_some()),
             ("scanner", slot.scanner.is_some()),
         ] {
             if is_there {
@@ -290,6 +292,22 @@ fn printers(setup: &Setup, findings: &mut Findings) {
             Err(error) => {
                 findings.failed(check, Kind::Device, error.to_string(), error.remedy());
             }
+        }
+    }
+}
+
+/// Looks whether the slots' feeders are there. Nothing moves.
+fn feeders(setup: &Setup, findings: &mut Findings) {
+    for slot in &setup.slots {
+        let check = format!("feeder of {}", slot.name);
+        let remedy = "look at its cable, and at [slots.feeder] in station.toml";
+        match slot.feeder() {
+            Ok(None) => {}
+            Ok(Some(feeder)) => match feeder.feeder().look() {
+                Ok(()) => findings.passed(check, feeder.at.to_string()),
+                Err(error) => findings.failed(check, Kind::Device, error.to_string(), remedy),
+            },
+            Err(failure) => findings.failed(check, Kind::Usage, failure.message(), remedy),
         }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use api::ProfilePin;
 use document::{Environment, OfficeCode};
-use print::LinkAddress;
+use print::{LineFeederTexts, LinkAddress};
 use profile::{Shelf, text_digest};
 use serde::Deserialize;
-use station::{SlotChip, SlotConfig, SlotPrinter};
+use station::{SlotChip, SlotConfig, SlotFeeder, SlotPrinter};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::files;
@@ -23,6 +23,10 @@ const MOST_SLOTS: usize = 16;
 /// For how many minutes a card is held for an absent centre unless station.toml says otherwise: a lease
 /// lasts ten from the last that was heard of it.
 const PARKING: u64 = 8;
+/// For how many seconds a feeder is waited for unless station.toml says otherwise.
+const FEEDING: u64 = 20;
+/// For how many at most.
+const MOST_FEEDING: u64 = 120;
 
 /// How a station is set up.
 #[derive(Deserialize)]
@@ -58,15 +62,73 @@ pub(crate) struct Slot {
     article: Option<String>,
     pub(crate) chips: Vec<Chip>,
     pub(crate) printer: Option<SlotDevice>,
+    pub(crate) feeder: Option<FeederDevice>,
     /// Where the scanner of blanks is: serial:/dev/….
     pub(crate) scanner: Option<String>,
 }
 
 impl Slot {
+    /// Returns its feeder.
+    pub(crate) fn feeder(&self) -> Result<Option<SlotFeeder>, Failure> {
+        self.feeder.as_ref().map(FeederDevice::find).transpose()
+    }
+
     /// Returns where its scanner is.
     pub(crate) fn scanner(&self) -> Result<Option<LinkAddress>, Failure> {
         let scanner = self.scanner.as_deref();
         scanner.map(str::parse).transpose().or_fail(Kind::Usage)
+    }
+}
+
+/// The feeder of a slot: an address, what is said to it, and what it says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FeederDevice {
+    /// Where it is: serial:/dev/…, tcp://HOST:PORT.
+    at: String,
+    /// Orders a blank.
+    feed: String,
+    /// A blank lies there.
+    fed: String,
+    /// There are none.
+    empty: String,
+    /// One is stuck.
+    jam: String,
+    /// Orders that what lies there goes to the output.
+    good: String,
+    /// Orders that what lies there goes to the reject box.
+    reject: String,
+    /// It is out.
+    out: String,
+    /// For how many seconds it is waited.
+    seconds: Option<u64>,
+}
+
+impl FeederDevice {
+    fn find(&self) -> Result<SlotFeeder, Failure> {
+        let texts = LineFeederTexts {
+            feed: self.feed.clone(),
+            fed: self.fed.clone(),
+            empty: self.empty.clone(),
+            jam: self.jam.clone(),
+            good: self.good.clone(),
+            reject: self.reject.clone(),
+            out: self.out.clone(),
+        };
+        if !texts.is_sound() {
+            let fault = "[slots.feeder]: what it is told and what it says are lines of 1 to 64 printable ASCII characters, and no answer means two things";
+            return Err(Failure::new(Kind::Usage, fault));
+        }
+        let seconds = self.seconds.unwrap_or(FEEDING);
+        if !(1..=MOST_FEEDING).contains(&seconds) {
+            let fault = format!("[slots.feeder]: seconds is 1 to {MOST_FEEDING}");
+            return Err(Failure::new(Kind::Usage, fault));
+        }
+        Ok(SlotFeeder {
+            at: self.at.parse().or_fail(Kind::Usage)?,
+            texts,
+            patience: Duration::from_secs(seconds),
+        })
     }
 }
 
@@ -152,8 +214,15 @@ impl Setup {
             if slot.chips.is_empty() {
                 return Err(format!("slot {:?} has no chips", slot.name));
             }
-            let devices = slot.printer.iter().map(|printer| &printer.at);
-            for device in devices.chain(&slot.scanner) {
+            if slot.printer.is_some() && slot.feeder.is_some() {
+                return Err(format!(
+                    "slot {:?} has a printer and a feeder: the printer feeds",
+                    slot.name
+                ));
+            }
+            let printer = slot.printer.iter().map(|printer| &printer.at);
+            let feeder = slot.feeder.iter().map(|feeder| &feeder.at);
+            for device in printer.chain(feeder).chain(&slot.scanner) {
                 if !devices_taken.insert(device) {
                     return Err(format!("device {device:?} stands at two slots"));
                 }
@@ -207,6 +276,7 @@ impl Setup {
                 article: slot.article.clone(),
                 chips: slot.chips.iter().map(chip).collect(),
                 printer: printer.map(|printer| printer.find(printers)).transpose()?,
+                feeder: slot.feeder()?,
                 scanner: slot.scanner()?,
             })
         });
@@ -266,6 +336,33 @@ mod tests {
         told("esc", "tcp://127.0.0.1:9100", "no printer profile is named");
         told("esc-ymcko", "127.0.0.1", "tcp://HOST:PORT");
         told("zpl-300", "tcp://127.0.0.1:9100", "prints no cards");
+    }
+
+    #[test]
+    fn a_slot_of_readers_may_have_a_feeder() {
+        let feeder = |lines: &str| {
+            let text = format!(
+                "{SOUND}\n[slots.feeder]\nat = \"serial:/dev/ttyS1\"\nfeed = \"F\"\nfed = \"OK\"\nempty = \"EMPTY\"\njam = \"JAM\"\ngood = \"G\"\nreject = \"R\"\n{lines}\n"
+            );
+            let slots = read(&text)?.slots(&Shelf::default());
+            slots.map_err(|failure| failure.message().to_owned())
+        };
+        let slots = feeder("out = \"OUT\"").unwrap();
+        let found = slots[1].feeder.as_ref().unwrap();
+        assert_eq!(found.at.to_string(), "serial:/dev/ttyS1");
+        assert_eq!(found.patience, Duration::from_secs(20));
+        let told = |lines: &str, what: &str| {
+            let fault = feeder(lines).err().unwrap();
+            assert!(fault.contains(what), "{fault}");
+        };
+        told("", "missing field `out`");
+        told("out = \"JAM\"", "no answer means two things");
+        told("out = \"OUT\\n\"", "printable ASCII");
+        told("out = \"OUT\"\nseconds = 0", "1 to 120");
+        told(
+            "out = \"OUT\"\n[slots.printer]\nprofile = \"esc-ymcko\"\nat = \"tcp://127.0.0.1\"",
+            "the printer feeds",
+        );
     }
 
     #[test]

@@ -5,18 +5,25 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::card_printer::Bin;
 use crate::link::{Link, LinkAddress, SerialSettings};
 
 /// The longest answer.
 const LONGEST: usize = 64;
 
-/// What gives a slot its blanks.
-pub trait Feeder {
+/// What gives a slot its blanks, and takes them away.
+pub trait Feeder: Send {
     /// Feeds one blank, and returns when it lies where it is to lie.
     ///
     /// # Errors
     /// [`FeederError`]; [`FeederError::is_doubtful`] says whether one may lie there all the same.
     fn feed(&mut self) -> Result<(), FeederError>;
+
+    /// Moves what lies there out, and returns when it is out.
+    ///
+    /// # Errors
+    /// As [`Feeder::feed`].
+    fn eject(&mut self, bin: Bin) -> Result<(), FeederError>;
 }
 
 /// Why no blank came.
@@ -45,7 +52,7 @@ pub enum FeederError {
         feeder: String,
     },
     /// It did not answer in time, or was unplugged.
-    #[error("the feeder {feeder} was lost while it fed: look for the blank, and account for it")]
+    #[error("the feeder {feeder} was lost while it moved: look for the blank, and account for it")]
     Lost {
         /// Where it is.
         feeder: String,
@@ -85,6 +92,31 @@ pub struct LineFeederTexts {
     pub empty: String,
     /// One is stuck.
     pub jam: String,
+    /// Orders that what lies there goes to the output; CR is added.
+    pub good: String,
+    /// Orders that what lies there goes to the reject box; CR is added.
+    pub reject: String,
+    /// It is out.
+    pub out: String,
+}
+
+impl LineFeederTexts {
+    /// Tells whether every order and every answer is a line of printable ASCII, and no answer means two
+    /// things.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let answers = [&self.fed, &self.empty, &self.jam];
+        let orders = [&self.feed, &self.good, &self.reject, &self.out];
+        let mut all = answers.iter().chain(&orders);
+        let is_line = |text: &str| {
+            (1..=LONGEST).contains(&text.len())
+                && text.bytes().all(|byte| matches!(byte, 0x20..=0x7E))
+                && text.trim() == text
+        };
+        let [fed, empty, jam] = answers;
+        let is_told = fed != empty && fed != jam && empty != jam && self.out != *jam;
+        is_told && self.good != self.reject && all.all(|text| is_line(text))
+    }
 }
 
 /// A feeder that is ordered by lines of text.
@@ -128,26 +160,53 @@ impl LineFeeder {
     }
 }
 
-impl Feeder for LineFeeder {
-    fn feed(&mut self) -> Result<(), FeederError> {
+impl LineFeeder {
+    /// Connects and parts again. Nothing moves.
+    ///
+    /// # Errors
+    /// [`FeederError::Unreachable`].
+    pub fn look(&self) -> Result<(), FeederError> {
+        let opened = self.address.open(self.settings, self.patience);
         let feeder = self.name.clone();
-        // Opened for each blank: an answer to an order of before is not this one's.
+        opened
+            .map(drop)
+            .map_err(|source| FeederError::Unreachable { feeder, source })
+    }
+
+    /// Gives an order, and waits for what comes of it: `done` says that it is done.
+    fn order(&self, order: &str, done: &str) -> Result<(), FeederError> {
+        let feeder = self.name.clone();
+        // Opened for each order: an answer to one of before is not this one's.
         let opened = self.address.open(self.settings, self.patience);
         let mut link = match opened {
             Ok(link) => link,
             Err(source) => return Err(FeederError::Unreachable { feeder, source }),
         };
         let until = Instant::now() + self.patience;
-        let order = format!("{}\r", self.texts.feed);
+        let order = format!("{order}\r");
         let said = link
             .send(order.as_bytes(), until)
             .and_then(|()| self.line(&mut *link, until));
         match said {
-            Ok(said) if said == self.texts.fed => Ok(()),
+            Ok(said) if said == done => Ok(()),
             Ok(said) if said == self.texts.empty => Err(FeederError::Empty { feeder }),
             Ok(said) if said == self.texts.jam => Err(FeederError::Jam { feeder }),
             Ok(said) => Err(FeederError::Unknown { feeder, said }),
             Err(source) => Err(FeederError::Lost { feeder, source }),
         }
+    }
+}
+
+impl Feeder for LineFeeder {
+    fn feed(&mut self) -> Result<(), FeederError> {
+        self.order(&self.texts.feed, &self.texts.fed)
+    }
+
+    fn eject(&mut self, bin: Bin) -> Result<(), FeederError> {
+        let order = match bin {
+            Bin::Good => &self.texts.good,
+            Bin::Reject => &self.texts.reject,
+        };
+        self.order(order, &self.texts.out)
     }
 }

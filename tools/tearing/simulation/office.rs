@@ -122,6 +122,7 @@ impl Office {
                     })
                     .collect(),
                 printer: None,
+                feeder: None,
                 scanner: None,
             }
         });
