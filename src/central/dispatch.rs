@@ -20,7 +20,7 @@ use crate::documents::Document;
 use crate::envelopes::check_way;
 use crate::error::{CentralError, Result};
 use crate::in_use::witnessed;
-use crate::parcels::{self, Difference, Parcel, ParcelLine, next_serial};
+use crate::parcels::{self, Difference, Parcel, ParcelContent, ParcelLine, next_serial};
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -534,6 +534,23 @@ impl Central {
         let mut tx = self.read().await?;
         authorise(&mut tx, actor, Act::ViewDocument).await?;
         parcels::page(&mut tx, all, after, limit).await
+    }
+
+    /// Returns what was counted into a sealed parcel that a place sends, for the list that goes with it:
+    /// numbers and kinds, and nobody's name.
+    ///
+    /// # Errors
+    /// As [`Central::parcels_after`]; [`CentralError::NotFound`]; [`CentralError::Conflict`] for a parcel
+    /// that is open, lost or given up.
+    pub async fn parcel_content(
+        &self,
+        actor: &Actor,
+        serial: &str,
+        from: &OfficeCode,
+    ) -> Result<ParcelContent> {
+        let mut tx = self.read().await?;
+        authorise(&mut tx, actor, Act::ViewDocument).await?;
+        ParcelContent::load(&mut tx, serial, from).await
     }
 }
 

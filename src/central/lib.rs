@@ -186,7 +186,7 @@ pub use overview::{BlankLine, CertificateLine, DocumentLine, NumberAccount};
 pub use pages::{
     ApplicationContent, ApplicationLine, BlankEntry, DocumentEntry, LoggedEntry, LoggedProof,
 };
-pub use parcels::ParcelLine;
+pub use parcels::{ParcelContent, ParcelLine};
 pub use people::{
     AccountDetails, Enrolled, Enrolment, EnrolmentCode, FactorProof, NewFactor, SecondFactor,
     Session, SessionLine, SessionToken, SignedIn, TotpAlgorithm, TotpSecret, Visit,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use document::life_cycle::{ParcelEvent, ParcelState};
+use document::{DocumentNumber, Kind, OfficeCode};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -32,6 +33,77 @@ pub struct ParcelLine {
     /// The numbers of the documents in it, in order, and what became of each: `packed`, `arrived` or
     /// `missing`.
     pub documents: Vec<(String, String)>,
+}
+
+/// What is in a sealed parcel, for the list that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParcelContent {
+    /// Its serial number.
+    pub serial: String,
+    /// The name of the place that sends it.
+    pub from: String,
+    /// The office that it goes to: its code, and its name where the books have one.
+    pub office: (String, Option<String>),
+    /// When it was sealed.
+    pub sealed: Timestamp,
+    /// How it went, once it did.
+    pub way: Option<String>,
+    /// The documents that were counted into it, by number.
+    pub documents: Vec<(DocumentNumber, Kind)>,
+}
+
+impl ParcelContent {
+    /// Loads that of the parcel of this serial number, which a place sends.
+    ///
+    /// # Errors
+    /// [`CentralError::Conflict`] for one that is open, lost or given up; [`CentralError::NotFound`].
+    pub(crate) async fn load(tx: &mut Connection, serial: &str, from: &OfficeCode) -> Result<Self> {
+        let parcel = Parcel::load(tx, serial).await?;
+        if !matches!(
+            parcel.state,
+            ParcelState::Sealed | ParcelState::UnderWay | ParcelState::Received
+        ) {
+            return Err(CentralError::conflict(format!(
+                "parcel {} is {}: a list is of what was counted and sealed",
+                parcel.serial, parcel.state
+            )));
+        }
+        let row = sqlx::query(sql!(
+            "SELECT p.sealed, p.way, o.name, (SELECT s.name FROM place s WHERE s.code = $1) AS sender
+             FROM parcel p LEFT JOIN place o ON o.code = p.office WHERE p.serial = $2"
+        ))
+        .bind(from.as_str())
+        .bind(&parcel.serial)
+        .fetch_one(&mut *tx)
+        .await?;
+        let sender: Option<String> = row.get("sender");
+        let sender = sender.ok_or_else(|| CentralError::NotFound {
+            what: "place of this code".to_owned(),
+        })?;
+        let sealed: Option<i64> = row.get("sealed");
+        let sealed =
+            sealed.ok_or_else(|| CentralError::damaged("a sealed parcel without a seal"))?;
+        let rows = sqlx::query(sql!(
+            "SELECT c.number, d.kind FROM parcel_document c JOIN document d ON d.id = c.document WHERE c.parcel = $1 ORDER BY c.number"
+        ))
+        .bind(&parcel.serial)
+        .fetch_all(tx)
+        .await?;
+        let documents = rows.iter().map(|row| {
+            Ok((
+                parsed("a document's number", row.get("number"))?,
+                parsed("a document's kind", row.get("kind"))?,
+            ))
+        });
+        Ok(Self {
+            from: sender,
+            office: (parcel.office, row.get("name")),
+            sealed: moment(sealed)?,
+            way: row.get("way"),
+            documents: documents.collect::<Result<_>>()?,
+            serial: parcel.serial,
+        })
+    }
 }
 
 /// A parcel as it is stored.

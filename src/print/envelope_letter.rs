@@ -7,13 +7,13 @@
 use std::fmt;
 
 use document::DocumentNumber;
-use pdf_writer::{Content, Name, Pdf, Rect, Ref, Str};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD, place, points};
+use crate::layout::{ADDRESS_WINDOW, PIN_FIELD, points};
 use crate::letter::Letter;
-use crate::typeface::{Typeface, TypefaceRefs};
+use crate::sheet::{Sheet, pdf, wrap};
+use crate::typeface::Typeface;
 use crate::words::Language;
 
 /// The most lines in the address window.
@@ -24,12 +24,6 @@ const PINS: usize = 8;
 const SERIAL: usize = 24;
 /// The most characters of a line or a PIN's name, before it is measured.
 const CHARACTERS: usize = 120;
-/// What stays free at the right edge of the paper, in millimetres.
-const MARGIN: f32 = 12.0;
-/// Bytes reserved for the content stream. The longest letter has a fifth of them.
-const CONTENT: usize = 128 * 1024;
-/// Bytes reserved for the PDF: both typefaces, and the content.
-const WHOLE: usize = 512 * 1024;
 
 /// A letter with a holder's PINs, before it is a PDF.
 pub struct EnvelopeLetter {
@@ -133,7 +127,7 @@ impl EnvelopeLetter {
         let content = page.finish();
         Ok(Letter::new(
             self.serial.clone(),
-            pdf(&content, &book, &bold),
+            pdf(&[content], &book, &bold),
         ))
     }
 
@@ -274,129 +268,6 @@ impl EnvelopeLetter {
         }
         Ok(())
     }
-}
-
-/// Breaks a text into lines at its blanks.
-fn wrap(
-    face: &Typeface,
-    size: f32,
-    most: f32,
-    text: &str,
-    what: &'static str,
-) -> Result<Vec<String>, LetterError> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let longer = lines.last().map(|line| format!("{line} {word}"));
-        match (longer, lines.last_mut()) {
-            (Some(longer), Some(last)) if face.width(&longer, size) <= most => *last = longer,
-            _ if face.width(word, size) <= most => lines.push(word.to_owned()),
-            _ => return Err(LetterError::Room { what }),
-        }
-    }
-    Ok(lines)
-}
-
-/// The page's content stream.
-struct Sheet {
-    content: Content,
-}
-
-impl Sheet {
-    fn new() -> Self {
-        Self {
-            content: Content::with_capacity(CONTENT),
-        }
-    }
-
-    /// Writes a line.
-    fn text(
-        &mut self,
-        face: &Typeface,
-        size: f32,
-        at: (f32, f32),
-        text: &str,
-        what: &'static str,
-    ) -> Result<(), LetterError> {
-        if points(at.0) + face.width(text, size) > points(PAGE.width - MARGIN) {
-            return Err(LetterError::Room { what });
-        }
-        let mut glyphs = Vec::with_capacity(2 * text.len());
-        for character in text.chars() {
-            let glyph = face
-                .glyph(character)
-                .ok_or(LetterError::Character { what, character })?;
-            glyphs.extend(glyph.to_be_bytes());
-        }
-        self.show(face, size, at, &glyphs, 0.0);
-        Ok(())
-    }
-
-    /// Writes a PIN, its digits apart from each other.
-    fn digits(&mut self, face: &Typeface, size: f32, at: (f32, f32), digits: &[u8]) {
-        let mut glyphs = Zeroizing::new(Vec::with_capacity(2 * digits.len()));
-        for digit in digits {
-            // The typefaces have every digit: a test says so.
-            let glyph = face.glyph(char::from(*digit)).unwrap_or(0);
-            glyphs.extend(glyph.to_be_bytes());
-        }
-        self.show(face, size, at, &glyphs, 2.0);
-    }
-
-    fn show(&mut self, face: &Typeface, size: f32, at: (f32, f32), glyphs: &[u8], spacing: f32) {
-        let (x, y) = place(at.0, at.1);
-        self.content
-            .begin_text()
-            .set_font(Name(face.resource.as_bytes()), size)
-            .set_char_spacing(spacing)
-            .set_text_matrix([1.0, 0.0, 0.0, 1.0, x, y])
-            .show(Str(glyphs))
-            .end_text();
-    }
-
-    /// Draws a thin frame.
-    fn frame(&mut self, area: Area) {
-        let (x, y) = place(area.left, area.top + area.height);
-        self.content
-            .set_line_width(0.4)
-            .rect(x, y, points(area.width), points(area.height))
-            .stroke();
-    }
-
-    fn finish(self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.content.finish().into_vec())
-    }
-}
-
-/// Puts the page into a file (*ISO 32000-1 §7.5*).
-fn pdf(content: &[u8], book: &Typeface, bold: &Typeface) -> Zeroizing<Vec<u8>> {
-    let mut next = Ref::new(1);
-    let mut refs = || TypefaceRefs {
-        font: next.bump(),
-        descendant: next.bump(),
-        descriptor: next.bump(),
-        file: next.bump(),
-        cmap: next.bump(),
-    };
-    let (books, bolds) = (refs(), refs());
-    let (catalog, pages, page, stream) = (next.bump(), next.bump(), next.bump(), next.bump());
-    let mut pdf = Pdf::with_capacity(WHOLE);
-    pdf.catalog(catalog).pages(pages);
-    pdf.pages(pages).kids([page]).count(1);
-    let mut sheet = pdf.page(page);
-    sheet
-        .media_box(Rect::new(0.0, 0.0, points(PAGE.width), points(PAGE.height)))
-        .parent(pages)
-        .contents(stream);
-    sheet
-        .resources()
-        .fonts()
-        .pair(Name(book.resource.as_bytes()), books.font)
-        .pair(Name(bold.resource.as_bytes()), bolds.font);
-    drop(sheet);
-    pdf.stream(stream, content);
-    book.embed(&mut pdf, &books);
-    bold.embed(&mut pdf, &bolds);
-    Zeroizing::new(pdf.finish())
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod specimen;
 mod tone;
 mod zone;
 
+pub(crate) use code::bars;
 pub use error::{FaceError, LayoutError, PictureError};
 pub use facts::Facts;
 pub use field::{PictureField, TextField};

@@ -21,6 +21,7 @@
 
 mod address;
 mod card_printer;
+mod dispatch_list;
 mod envelope_letter;
 mod esc;
 mod face;
@@ -38,6 +39,7 @@ mod pjl;
 mod pjl_printer;
 mod printer;
 mod printer_profile;
+mod sheet;
 mod test_face;
 mod typeface;
 mod words;
@@ -49,6 +51,7 @@ pub use card_printer::{
     Identity, MachineFault, Printer, PrinterError, PrinterPlace, PrinterStatus, Roster,
     RosterError, Side,
 };
+pub use dispatch_list::DispatchList;
 pub use envelope_letter::{EnvelopeLetter, LetterError, LetterPin};
 pub use esc::{EscPlace, EscPrinter, EscProfile, EscProfileError, EscReplies, EscReply, Garbled};
 pub use face::{

@@ -8,7 +8,7 @@ use print::{Facts, Layout, Panel, Rendering, TextField};
 use crate::{missing, project, rendered, sample};
 
 /// Reads the bar codes of a picture; nothing where zbar is not here.
-fn read(path: &Path) -> Option<Vec<String>> {
+pub(crate) fn read(path: &Path) -> Option<Vec<String>> {
     let output = Command::new("zbarimg")
         .args(["--quiet", "--oneshot"])
         .arg(path)

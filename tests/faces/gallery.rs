@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::lists::{list, pictures};
 use crate::picture::colours;
 use crate::{SAMPLES, project, rendered, sample};
 
@@ -67,7 +68,19 @@ fn every_kind_looks_as_it_does_in_the_gallery() {
     let folder = tempfile::tempdir().unwrap();
     let gallery = project("docs/gallery");
     let mut found = Vec::new();
-    for path in faces(folder.path()) {
+    let lists = folder.path().join("lists");
+    std::fs::create_dir(&lists).unwrap();
+    let page = pictures(&list(11).render().unwrap(), 300, &lists);
+    let mut all = faces(folder.path());
+    match page {
+        Some(pages) => {
+            let named = lists.join("dispatch-list.png");
+            std::fs::rename(&pages[0], &named).unwrap();
+            all.push(named);
+        }
+        None => found.push("dispatch-list.png".to_owned()),
+    }
+    for path in all {
         let name = path.file_name().unwrap().to_owned();
         let small = Small::of(&path);
         let committed = gallery.join(&name);

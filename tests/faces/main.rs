@@ -11,6 +11,7 @@
 mod codes;
 mod command;
 mod gallery;
+mod lists;
 #[path = "../missing/missing.rs"]
 mod missing;
 mod picture;

@@ -4,7 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use super::*;
+use crate::layout::{Area, PAGE};
 use crate::missing;
+use crate::sheet::{CONTENT, WHOLE};
 
 const PIN1: &str = "7391";
 const PUK: &str = "84026173";

@@ -6,6 +6,7 @@ mod backup;
 mod certificates;
 mod check;
 pub(crate) mod counting;
+mod dispatch_list;
 mod document;
 mod envelope;
 mod erase;
@@ -212,6 +213,11 @@ impl OneDocument {
 }
 
 impl Place {
+    /// Returns the folder of profiles that are laid over the shipped ones.
+    pub(crate) fn profiles(&self) -> Option<&std::path::Path> {
+        self.profiles.as_deref()
+    }
+
     /// Opens the store and does something with it, as the account that was named, or `account`. Here,
     /// on the store's own machine, persons are believed as named: its account is their proof.
     pub(crate) fn with_central<T>(

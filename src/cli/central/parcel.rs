@@ -4,8 +4,8 @@ use central::ParcelLine;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::central::Place;
 use crate::cli::central::listing::{Listed, PAGE, Shape};
+use crate::cli::central::{Place, dispatch_list};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
@@ -46,6 +46,11 @@ pub(crate) enum Command {
     /// Books in which office a station stands, or, without one, in none. Example:
     /// zimogs central parcel place station-1 RIGA-1 --data FOLDER
     Place(Station),
+    /// Prints the list that goes with a sealed parcel: what is in it, and two signatures. Examples:
+    /// zimogs central parcel dispatch-list PA0000001 --out list.pdf --data FOLDER
+    /// zimogs central parcel dispatch-list PA0000001 --printer ipp-a4 --at ipp://HOST/PATH --data FOLDER
+    #[command(verbatim_doc_comment)]
+    DispatchList(dispatch_list::Options),
     /// Lists the parcels that did not arrive yet. Example:
     /// zimogs central parcel list --all --data FOLDER
     List(List),
@@ -263,6 +268,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 }
             })
         }
+        Command::DispatchList(options) => dispatch_list::run(options),
         Command::List(options) => list(options),
     }
 }

@@ -43,6 +43,21 @@ pub(crate) enum Opened {
 }
 
 impl Device {
+    /// Names one otherwise than by a command line of its own.
+    pub(crate) fn named(
+        (printer, at): (&str, &str),
+        trust: &[PathBuf],
+        profiles: Option<&Path>,
+    ) -> Self {
+        Self {
+            printer: printer.to_owned(),
+            at: at.to_owned(),
+            serial_number: None,
+            trust: trust.to_vec(),
+            profiles: profiles.map(Path::to_owned),
+        }
+    }
+
     /// Reads its profile.
     pub(crate) fn profile(&self) -> Result<PrinterProfile, Failure> {
         let shelf = shipped::profiles(self.profiles.as_deref())?.printers;

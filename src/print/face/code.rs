@@ -95,6 +95,11 @@ const MODULUS: usize = 103;
 /// Most characters: a label is no wider.
 const MOST: usize = 40;
 
+/// Returns the one row of modules of a Code 128.
+pub(crate) fn bars(text: &str) -> Result<Vec<bool>, String> {
+    code_128(text).map(|modules| modules.dark)
+}
+
 fn code_128(text: &str) -> Result<Modules, String> {
     let characters = text.chars().count();
     if characters > MOST {

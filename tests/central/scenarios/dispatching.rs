@@ -2,8 +2,8 @@
 //! somebody else.
 
 use audit::Outcome;
-use document::Role;
 use document::life_cycle::{DocumentState, IncidentKind, ParcelState};
+use document::{Kind, OfficeCode, Role};
 
 use super::bench::make;
 use super::house::{House, actor, is_conflict, is_refused, with_house};
@@ -87,6 +87,9 @@ fn a_parcel_is_counted_twice_and_by_two_persons() {
                 central.seal_parcel(&packer, &parcel, &twice).await,
                 Err(CentralError::Invalid { .. })
             ));
+            let here = OfficeCode::parse("CENTRAL").unwrap();
+            let list = central.parcel_content(&packer, &parcel, &here).await;
+            assert!(is_conflict(&list), "it is open");
             let content = [one.clone()];
             assert!(is_conflict(
                 &central.send_parcel(&packer, &parcel, "RR1").await
@@ -116,6 +119,21 @@ fn a_parcel_is_counted_twice_and_by_two_persons() {
                 &central.receive_parcel(&clerk, &parcel, &numbers).await
             ));
             central.send_parcel(&packer, &parcel, "RR1").await.unwrap();
+            let list = central
+                .parcel_content(&packer, &parcel, &here)
+                .await
+                .unwrap();
+            let listed: Vec<_> = list
+                .documents
+                .iter()
+                .map(|(number, _)| number.to_string())
+                .collect();
+            assert_eq!(listed, numbers);
+            assert!(list.documents.iter().all(|(_, kind)| *kind == Kind::IdCard));
+            assert_eq!(
+                (list.office.0.as_str(), list.way.as_deref()),
+                ("RIGA-1", Some("RR1"))
+            );
             assert!(is_conflict(&central.hand_over(&clerk, one).await));
 
             // Who packed it does not count it in, whatever else they are.

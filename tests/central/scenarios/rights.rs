@@ -374,6 +374,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.parcels_after(&who, true, "", 1).await),
         ),
         (
+            "parcel_content",
+            of(central.parcel_content(&who, "PA9", &office).await),
+        ),
+        (
             "print_envelope",
             of(central.print_envelope(&who, number).await),
         ),
@@ -534,6 +538,7 @@ fn every_act_is_one_roles_business() {
                 "journal",
                 "leases_after",
                 "parcels_after",
+                "parcel_content",
             ];
             let reports = [
                 "blanks",

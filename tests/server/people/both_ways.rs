@@ -13,7 +13,7 @@ use crate::people::operation::Access;
 use crate::people::operations;
 
 /// The acts that `/v1` does not have.
-const NOT_SERVED: [(&str, &str); 17] = [
+const NOT_SERVED: [(&str, &str); 18] = [
     (
         "accounts",
         "listAccounts gives the same in pages, by `accounts_after`",
@@ -64,6 +64,10 @@ const NOT_SERVED: [(&str, &str); 17] = [
     (
         "open_envelope",
         "PINs are in the clear at their printer only, and never on the network",
+    ),
+    (
+        "parcel_content",
+        "listParcels gives what is in each; the list on paper is made where its printer is",
     ),
     ("places", "listPlaces gives them with their days, by `days`"),
     ("print_envelope", "as `open_envelope`"),
