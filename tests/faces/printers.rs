@@ -12,6 +12,7 @@ use serde_json::Value;
 use vprinter::card::{Blank, Mishap, Place, Plan, Point, Setup, VirtualCardPrinter};
 use vprinter::label::VirtualLabelPrinter;
 
+use crate::lists::list as list_of;
 use crate::picture::{Grey, colours};
 use crate::zones::{self, ZONE};
 use crate::{DAY, project, sample};
@@ -107,6 +108,50 @@ fn pages_and_labels_are_tested_too() {
     assert!(output.status.success());
     assert_eq!(labels.labels().len(), 1);
     assert_eq!(labels.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_card_printer_is_cleaned_and_counts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let printer = start(folder.path(), 1, &[]);
+    let at = printer.address();
+    let clean = ["clean", "--printer", "esc-ymcko", "--at", &at];
+    for cleanings in 1..3 {
+        let said = value(&zimogs(&[&clean[..], &["--json"]].concat()));
+        assert_eq!(said["cleanings"], cleanings);
+        assert_eq!(said["cleanings_before"], cleanings - 1);
+    }
+    assert_eq!(printer.hopper(), 1, "no card is taken");
+    assert_eq!(printer.complaints(), [""; 0]);
+    let at = format!("folder:{}", folder.path().display());
+    let output = zimogs(&["clean", "--printer", "folder", "--at", &at]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_page_is_printed_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list 1.pdf");
+    let pdf = list_of(3).render().unwrap();
+    std::fs::write(&list, &pdf).unwrap();
+    let printed = folder.path().join("printed");
+    std::fs::create_dir(&printed).unwrap();
+    let at = format!("folder:{}", printed.display());
+    let (list, page) = (list.to_str().unwrap(), ["--printer", "folder", "--at", &at]);
+    let output = zimogs(&[&["page", list][..], &page, &["--json"]].concat());
+    let said = value(&output);
+    assert_eq!(said["name"], "list-1");
+    let place = said["place"].as_str().unwrap();
+    assert_eq!(std::fs::read(place).unwrap(), pdf);
+    let text = folder.path().join("text");
+    std::fs::write(&text, "no PDF").unwrap();
+    let text = text.to_str().unwrap();
+    let output = zimogs(&[&["page", text][..], &page].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let printer = start(folder.path(), 0, &[]);
+    let at = printer.address();
+    let output = zimogs(&["page", list, "--printer", "esc-ymcko", "--at", &at]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

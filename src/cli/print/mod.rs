@@ -1,6 +1,8 @@
 //! `zimogs print`: what is printed on documents, and the printers that do it.
 
+mod clean;
 pub(crate) mod device;
+mod page;
 mod preview;
 mod status;
 mod test;
@@ -32,6 +34,17 @@ pub(crate) enum Command {
     /// zimogs print test --printer zpl-300 --at tcp://192.168.0.21
     #[command(verbatim_doc_comment)]
     Test(test::Test),
+    /// Has a card printer clean itself, and says what it has counted; whatever is inside is rejected
+    /// first, and the cleaning card is put in where it asks for one. Example:
+    /// zimogs print clean --printer esc-ymcko --at tcp://192.168.0.20:9100
+    #[command(verbatim_doc_comment)]
+    Clean(clean::Clean),
+    /// Prints a PDF on a printer of pages, once, and says where it is. No PIN letters: these go to a
+    /// printer that seals. Examples:
+    /// zimogs print page list.pdf --printer ipp-a4 --at ipps://printer.office/ipp/print --trust printer.pem
+    /// zimogs print page list.pdf --printer folder --at folder:/var/spool/lists
+    #[command(verbatim_doc_comment)]
+    Page(page::Page),
 }
 
 /// Runs a command.
@@ -40,5 +53,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Preview(options) => preview::run(options),
         Command::Status(options) => status::run(options),
         Command::Test(options) => test::run(options),
+        Command::Clean(options) => clean::run(options),
+        Command::Page(options) => page::run(options),
     }
 }
