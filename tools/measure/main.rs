@@ -21,6 +21,7 @@ mod memory;
 mod opensc;
 mod passport;
 mod postgres;
+mod printing;
 mod protection;
 mod soft_key;
 mod station;
@@ -257,12 +258,13 @@ type Group = (Vec<String>, fn(Wanted<'_>, &Arguments) -> Measured);
 
 fn measure(arguments: &Arguments) -> Measured {
     let wanted = Wanted(arguments.name.as_deref());
-    let groups: [Group; 11] = [
+    let groups: [Group; 12] = [
         (protection::names(), |wanted, _| protection::rows(wanted)),
         (keys::names(), |wanted, _| keys::rows(wanted)),
         (authority::names(), |wanted, _| authority::rows(wanted)),
         (documents::names(), |wanted, _| documents::rows(wanted)),
         (faces::names(), |wanted, _| faces::rows(wanted)),
+        (printing::names(), |wanted, _| printing::rows(wanted)),
         (lives::names(), |wanted, _| lives::rows(wanted)),
         (growth::names(), |wanted, arguments| {
             growth::rows(wanted, &arguments.sizes)

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use chip::{FarmReader, Station};
 pub use fault::{Mishap, Plan, Point, UnknownPlan};
 pub use machine::{Blank, Card, Place, Setup};
-pub use pace::Pace;
+pub use pace::{Pace, Worked};
 
 use machine::Machine;
 use port::Ports;
@@ -82,6 +82,11 @@ impl VirtualCardPrinter {
     /// Returns how many cards are in the hopper.
     pub fn hopper(&self) -> usize {
         self.lock().hopper()
+    }
+
+    /// Returns what it worked since it was asked last.
+    pub fn worked(&self) -> Worked {
+        std::mem::take(&mut self.lock().worked)
     }
 
     /// Returns what a strict printer has to say of what it was sent.

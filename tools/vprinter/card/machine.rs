@@ -10,7 +10,7 @@ use super::chip::Station;
 use super::dots;
 use super::fault::{Mishap, Plan, Point};
 use super::language::{HEIGHT, Heard, Panel};
-use super::pace::Pace;
+use super::pace::{Pace, Worked};
 use super::picture::Sheet;
 
 /// Bit of `Pem`: orders are acknowledged.
@@ -147,6 +147,7 @@ pub(super) struct Machine {
     pub(super) panels: u64,
     pub(super) cleanings: u64,
     pub(super) pause: Duration,
+    pub(super) worked: Worked,
     pub(super) restarts: bool,
     late: Vec<u8>,
     complaints: Vec<String>,
@@ -180,6 +181,7 @@ impl Machine {
             panels: 0,
             cleanings: 0,
             pause: Duration::ZERO,
+            worked: Worked::default(),
             restarts: false,
             late: Vec::new(),
             complaints: Vec::new(),

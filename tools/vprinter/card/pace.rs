@@ -1,6 +1,27 @@
 //! How long a printer takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// When a printer was ordered something, and how long it was about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worked {
+    /// When the first order was heard.
+    pub first: Option<Instant>,
+    /// When the last one was answered.
+    pub last: Option<Instant>,
+    /// How long it was about all of them: from each that was heard whole to its answer.
+    pub busy: Duration,
+}
+
+impl Worked {
+    /// Notes an order that was heard at a moment, and is answered now.
+    pub(super) fn note(&mut self, heard: Instant) {
+        self.first.get_or_insert(heard);
+        let answered = Instant::now();
+        self.busy += answered - heard;
+        self.last = Some(answered);
+    }
+}
 
 /// How long each motion takes. Round figures of a desktop printer, not measured on one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

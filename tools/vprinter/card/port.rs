@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
@@ -169,6 +169,7 @@ fn obey(
     back: &mut impl Write,
 ) -> io::Result<Option<Ending>> {
     while let Some(heard) = language.next() {
+        let since = Instant::now();
         let effect = {
             let mut machine = machine.lock().unwrap_or_else(PoisonError::into_inner);
             machine.obey(heard)
@@ -176,6 +177,10 @@ fn obey(
         if !effect.pause.is_zero() && ends(stop, effect.pause).is_some() {
             return Ok(None);
         }
+        // Before it says so: whoever asks then knows of it.
+        let mut locked = machine.lock().unwrap_or_else(PoisonError::into_inner);
+        locked.worked.note(since);
+        drop(locked);
         back.write_all(&effect.bytes)?;
         if effect.ending != Ending::None {
             return Ok(Some(effect.ending));
