@@ -34,8 +34,13 @@ mod middleware;
 mod missing;
 mod names;
 mod new_pins;
+#[path = "../faces/ocr.rs"]
+mod ocr;
 mod opensc;
 mod people;
+#[allow(dead_code, reason = "the faces' own tests do more with pictures")]
+#[path = "../faces/picture.rs"]
+mod picture;
 mod pins;
 #[path = "../postgres/server.rs"]
 mod postgres;
@@ -50,3 +55,5 @@ mod traces;
 mod units;
 mod vault;
 mod world;
+
+use world::project;

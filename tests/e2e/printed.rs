@@ -7,9 +7,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use vcard::farm::Farm;
-use vprinter::card::{Blank, FarmReader, Place, Setup, VirtualCardPrinter};
+use vprinter::card::{Blank, Card, FarmReader, Place, Setup, VirtualCardPrinter};
 
 use crate::missing;
+use crate::ocr::{self, ZONE, turned_back};
+use crate::picture::Grey;
 use crate::server::{At, Served};
 use crate::station::{Desk, enrol, state_of};
 use crate::world::{Demo, Ran, json as told, project, run, zimogs};
@@ -105,6 +107,34 @@ impl Scene {
         fs::write(at.folder().join("station.toml"), setup).unwrap();
     }
 
+    /// Reads the zone off a card that was printed, opens its chip by that, and compares the two.
+    fn opens_by_its_face(&self, face: &Path, card: &Card) {
+        let lying = turned_back(&Grey::read(face));
+        // The face lies in the middle of what the printer reaches.
+        let rows = (ZONE / 25.4 * 300.0) as usize + 5;
+        let Some(read) = ocr::read(&lying.lowest(rows), self.folder.path()) else {
+            return;
+        };
+        let zone = self.folder.path().join("zone.txt");
+        fs::write(&zone, read.join("\n")).unwrap();
+        let mut hands = self.farm.client().unwrap();
+        let chip = card.blank.contactless.as_deref().unwrap();
+        hands.insert(0, chip, None).unwrap();
+        let mut reading = zimogs();
+        reading.args(["mrtd", "read", "--json", "--reader"]);
+        reading
+            .arg(&self.farm.readers()[0])
+            .arg("--mrz-file")
+            .arg(&zone);
+        reading.env("PCSCLITE_CSOCK_NAME", self.farm.pcsc());
+        let ran = Ran::of(reading.output().unwrap());
+        hands.remove(0).unwrap();
+        let report = ran.json();
+        let checks = report["checks"].as_array().unwrap();
+        let printed = checks.iter().find(|check| check["name"] == "printed-mrz");
+        assert_eq!(printed.unwrap()["verdict"], "passed", "{read:?} {report}");
+    }
+
     /// Returns how many blanks of two chips are in an account.
     fn in_account(&self, account: &str) -> u64 {
         let stock = told(&mut self.demo.central(&["stock", "list", "--json"]));
@@ -123,6 +153,9 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     let (demo, printer) = (&scene.demo, &scene.printer);
     scene.order("01-adult", CARD);
     scene.order("26-residence-permit", PERMITS[0]);
+    run(&mut demo.central(&["ribbon", "receive", "R-1", "R-2", "--item", "ymckok"]));
+    let into = ["--station", "riga-1", "--slot", "press"];
+    run(&mut demo.central(&[&["ribbon", "load", "R-1"], &into[..]].concat()));
     let served = Served::start(demo, "127.0.0.1:0");
     enrol(demo, &served, "operator");
     let at = At::enrolled(demo, "riga-1");
@@ -167,6 +200,7 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     assert_eq!((card.place, &card.blank), (Place::Output, &scene.blank(3)));
     assert_eq!((&*card.front, &*card.back), ("ymcko", "k"));
     assert_eq!(printer.complaints(), [""; 0]);
+    scene.opens_by_its_face(&scene.folder.path().join("cards/card-0001-back.png"), card);
 
     // The hopper is empty: the document goes back untouched, and a person is called, once.
     scene.order("26-residence-permit", PERMITS[1]);
@@ -200,6 +234,22 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     assert_eq!(&*whole.front, "ymcko");
     drop(daemon);
     assert_eq!(scene.in_account("spoiled"), 1);
+    // Two cards and a half were printed with one ribbon, which says for how many more it lasts.
+    let ribbons = told(&mut demo.central(&["ribbon", "list", "--json"]));
+    assert_eq!(
+        (&ribbons[0]["cards"], &ribbons[1]["cards"]),
+        (&json!(3), &json!(0))
+    );
+    assert!(
+        ribbons[0]["cards_left"]
+            .as_u64()
+            .is_some_and(|left| left < 200)
+    );
+    run(&mut demo.central(&["ribbon", "used", "R-1"]));
+    let before = ["--cause", "shredded", "--witness", "quality"];
+    run(&mut demo.central(&[&["ribbon", "destroy", "R-1"], &before[..]].concat()));
+    let sound = told(&mut demo.central(&["stock", "check", "--json"]));
+    assert_eq!(sound["differences"], json!([]));
     // What was printed, by whom and on what, is in the centre's log.
     run(&mut demo.central(&["check"]));
     drop(served);

@@ -14,6 +14,7 @@ mod gallery;
 mod lists;
 #[path = "../missing/missing.rs"]
 mod missing;
+mod ocr;
 mod picture;
 mod printers;
 mod zones;

@@ -13,8 +13,9 @@ use vprinter::card::{Blank, Mishap, Place, Plan, Point, Setup, VirtualCardPrinte
 use vprinter::label::VirtualLabelPrinter;
 
 use crate::lists::list as list_of;
+use crate::ocr::{self, ZONE, turned_back};
 use crate::picture::{Grey, colours};
-use crate::zones::{self, ZONE};
+use crate::zones;
 use crate::{DAY, project, sample};
 
 fn zimogs(arguments: &[&str]) -> Output {
@@ -265,22 +266,8 @@ fn tesseract_reads_the_zone_off_a_printed_card() {
     let lying = turned_back(&standing);
     // The face lies in the middle of what the printer reaches.
     let rows = (ZONE / 25.4 * 300.0) as usize + 5;
-    let Some(read) = zones::read(&lying.lowest(rows), folder.path()) else {
+    let Some(read) = ocr::read(&lying.lowest(rows), folder.path()) else {
         return;
     };
     assert_eq!(read, lines);
-}
-
-/// Turns a picture counterclockwise by a right angle.
-fn turned_back(standing: &Grey) -> Grey {
-    let (width, height) = (standing.height, standing.width);
-    let dots = (0..width * height).map(|at| {
-        let (x, y) = (at % width, at / width);
-        standing.dots[x * standing.width + (standing.width - 1 - y)]
-    });
-    Grey {
-        width,
-        height,
-        dots: dots.collect(),
-    }
 }
