@@ -39,6 +39,7 @@ mod pjl;
 mod pjl_printer;
 mod printer;
 mod printer_profile;
+mod printer_schema;
 mod sheet;
 mod test_face;
 mod typeface;
@@ -76,6 +77,7 @@ pub use printer::{EnvelopePrinter, PrintError, PrintedReceipt, SpentCause};
 pub use printer_profile::{
     FolderProfile, IppProfile, PrinterProfile, PrinterProfileError, ZplProfile,
 };
+pub use printer_schema::printer_schema;
 pub use test_face::{TestFaceError, test_face};
 pub use words::Language;
 pub use zpl::{ZplEar, ZplGarbled, ZplPatience, ZplPrinter, ZplStatus};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -25,47 +26,58 @@ pub enum PrinterProfile {
 }
 
 /// A printer of the Internet Printing Protocol.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IppProfile {
     #[allow(dead_code, reason = "who reads the profile has looked at it")]
+    #[schemars(extend("const" = "ipp"))]
     protocol: String,
     /// What people call it.
     pub title: String,
     /// Keyword of the paper, as `iso_a4_210x297mm` (*PWG 5101.1*).
+    #[schemars(regex(pattern = "^[a-z0-9_.-]+$"))]
     pub media: String,
+    /// How long is waited.
     seconds: Seconds,
 }
 
 /// A label printer.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ZplProfile {
     #[allow(dead_code, reason = "who reads the profile has looked at it")]
+    #[schemars(extend("const" = "zpl"))]
     protocol: String,
     /// What people call it.
     pub title: String,
     /// Dots an inch.
+    #[schemars(range(min = 150, max = 600))]
     pub resolution: u16,
     /// Width and height of a label in millimetres.
     pub label: (u16, u16),
+    /// How long is waited.
     seconds: Seconds,
 }
 
 /// A folder.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FolderProfile {
     #[allow(dead_code, reason = "who reads the profile has looked at it")]
+    #[schemars(extend("const" = "folder"))]
     protocol: String,
     /// What people call it.
     pub title: String,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// How long is waited, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PageSeconds")]
 struct Seconds {
+    /// For an answer.
     answer: u16,
+    /// For a job to be done.
     paper: u16,
 }
 

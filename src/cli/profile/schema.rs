@@ -14,6 +14,8 @@ enum Subject {
     Chip,
     /// A kind of document.
     Document,
+    /// A printer.
+    Printer,
 }
 
 /// Options of `profile schema`.
@@ -28,6 +30,7 @@ pub(crate) fn run(options: &Schema) -> Result<ExitCode, Failure> {
     output::json(&match options.kind {
         Subject::Chip => profile::chip_schema(),
         Subject::Document => profile::document_schema(),
+        Subject::Printer => print::printer_schema(),
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -15,28 +16,40 @@ use crate::link::SerialSettings;
 const MOST_DOTS: u32 = 4400;
 
 /// A printer profile of the escape command language.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EscProfile {
     /// `esc`.
     #[allow(dead_code, reason = "who reads the profile has looked at it")]
+    #[schemars(extend("const" = "esc"))]
     protocol: String,
     /// What people call it.
     pub title: String,
     /// Dots of a line, and lines, as the card stands in the printer.
     dots: (u32, u32),
+    /// Dots an inch.
+    #[schemars(range(min = 150, max = 1200))]
     resolution: u16,
+    /// The ribbon, as the printer calls it; another one prints nothing.
     pub(super) ribbon: String,
+    /// Letters of the ribbon that print the front, in its order.
     front: Letters,
+    /// Letters of the ribbon that print the back.
     #[serde(default)]
     back: Letters,
+    /// How many tones a colour has.
     levels: Levels,
+    /// Whether black and varnish are compressed line by line.
     compress: bool,
+    /// How a lying card is turned to stand in the printer.
     turn: Turn,
+    /// Where chips are reached.
     #[serde(default)]
     stations: Vec<Station>,
+    /// Whether a chip is reached after its card is printed on.
     #[serde(default)]
     encodes_after_print: bool,
+    /// Whether there is a reject box.
     rejects: bool,
     /// Whether the card counter counts each card once, so that a card too many is noticed.
     pub(super) counts_cards: bool,
@@ -47,10 +60,14 @@ pub struct EscProfile {
     pub(super) acknowledge: Vec<CommandText>,
     /// Sent then.
     pub(super) prepare: Vec<CommandText>,
+    /// The commands.
     pub(super) commands: Commands,
+    /// What the printer says of itself; another text with ERR in it stops the next card.
     #[serde(default)]
     said: Vec<Said>,
+    /// How long is waited.
     seconds: Seconds,
+    /// The serial line.
     pub(super) serial: Serial,
 }
 
@@ -67,8 +84,9 @@ pub enum EscProfileError {
 }
 
 /// The panels of a side: letters of the ribbon, in its order.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^(ymc)?k?o?$"))]
 struct Letters(Vec<Bitmap>);
 
 impl TryFrom<String> for Letters {
@@ -106,8 +124,9 @@ const fn panel_of(bitmap: Bitmap) -> Panel {
 }
 
 /// How many tones a colour has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "u32")]
+#[schemars(with = "u32", extend("enum" = [32, 64, 128]))]
 pub(super) struct Levels(u32);
 
 impl TryFrom<u32> for Levels {
@@ -133,14 +152,14 @@ impl Levels {
 }
 
 /// How a lying card is turned to stand in the printer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Turn {
     Clockwise,
     Counterclockwise,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Station {
     Contact,
@@ -148,8 +167,9 @@ enum Station {
 }
 
 /// A command that nothing ends early.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^[A-Z][!-~]*$"))]
 pub(super) struct CommandText(pub(super) String);
 
 impl TryFrom<String> for CommandText {
@@ -164,7 +184,7 @@ impl TryFrom<String> for CommandText {
 }
 
 /// The commands that printers of this language may have otherwise.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Commands {
     pub(super) begin: CommandText,
@@ -191,14 +211,14 @@ pub(super) struct Commands {
 }
 
 /// What a text means.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Said {
     text: String,
     means: Means,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Means {
     Nothing,
@@ -209,7 +229,7 @@ enum Means {
 }
 
 /// How long is waited for each kind of command.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Seconds {
     connect: Wait,
@@ -221,8 +241,9 @@ struct Seconds {
     clean: Wait,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "f64")]
+#[schemars(with = "f64", extend("minimum" = 0.05, "maximum" = 900))]
 struct Wait(Duration);
 
 impl TryFrom<f64> for Wait {
@@ -236,9 +257,10 @@ impl TryFrom<f64> for Wait {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Serial {
+    #[schemars(range(min = 300, max = 4_000_000))]
     baud: u32,
     hardware_flow: bool,
 }
