@@ -145,6 +145,8 @@ pub struct Station {
     orders: BTreeMap<String, Arc<Order>>,
     slots: Mutex<Vec<JoinHandle<()>>>,
     events: broadcast::Sender<Event>,
+    /// What happened from the start on, for whoever watches first: a slot says once what it waits for.
+    from_start: Mutex<Option<broadcast::Receiver<Event>>>,
 }
 
 impl Station {
@@ -193,7 +195,7 @@ impl Station {
             tracing::warn!(slot = run.slot, lease = %run.lease, ?end, "a document was in work when the station stopped");
         }
         let journal = Arc::new(Mutex::new(journal));
-        let (events, _) = broadcast::channel(EVENTS);
+        let (events, from_start) = broadcast::channel(EVENTS);
         let shared = Arc::new(Shared {
             environment: config.environment,
             office: config.office,
@@ -220,6 +222,7 @@ impl Station {
             orders: BTreeMap::new(),
             slots: Mutex::default(),
             events,
+            from_start: Mutex::new(Some(from_start)),
         };
         for config_of_slot in config.slots {
             let name = config_of_slot.name.clone();
@@ -265,9 +268,11 @@ impl Station {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns a stream of what happens from now on.
+    /// Returns a stream of what happens from now on; who watches first sees what happened from the start.
     pub fn watch(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        let first = self.from_start.lock();
+        let first = first.unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| self.events.subscribe())
     }
 
     /// Returns who has the shift.
