@@ -431,8 +431,15 @@ impl Executor {
             let step = stage.steps.get(*index);
             step.is_some_and(|step| step.verb.closes())
         });
+        // After an interruption the files that hold the chip's keys come once more, and only then is it
+        // known what a border is to find.
+        let mut asked = self.outstanding.values();
+        let is_signing = asked.any(|asked| matches!(asked, Asked::Lds));
         let ready = self.pending.iter().enumerate().position(|(place, index)| {
             let step = stage.steps.get(*index);
+            if is_signing && step.is_some_and(|step| step.verb == Verb::Inspect) {
+                return false;
+            }
             let in_turn =
                 closing.is_none_or(|closing| place < closing || (place, closing) == (0, 0));
             in_turn
