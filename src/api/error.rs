@@ -42,6 +42,16 @@ pub enum ApiError {
         /// Which chips of which blanks.
         reason: String,
     },
+    /// The document's card was moved to another station: nothing more is to be done to it here.
+    #[error("moved to another station: {reason}")]
+    Moved {
+        /// What was moved, and what to do with what lies here.
+        reason: String,
+    },
+    /// A card that was begun at another station may lie here: the request is to be made again, with the
+    /// serial numbers of the chips that lie in the slot.
+    #[error("a card that was begun elsewhere is awaited; say which chips lie in the slot")]
+    ChipsWanted,
     /// The centre cannot answer now; the same request may be repeated.
     #[error("the centre cannot answer now: {reason}")]
     Unavailable {

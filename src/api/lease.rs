@@ -9,7 +9,7 @@ use serde_with::hex::Hex;
 use serde_with::serde_as;
 use uuid::Uuid;
 
-use crate::Secret;
+use crate::{JournalLine, Secret};
 
 /// The identity of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct LeaseRequest {
     /// batch. Empty: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<Uuid>,
+    /// The lease that the slot goes on with, and no other one: its station was interrupted, or asks on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<LeaseId>,
     /// What prints the faces there; none where they are printed by another machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub printer: Option<PrintsWith>,
@@ -103,8 +106,21 @@ pub struct Lease {
     /// The pictures for its faces, where the slot has a printer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pictures: Option<FacePictures>,
+    /// What another station wrote down of it, where it was begun there and its card was moved here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<BegunElsewhere>,
     /// When the lease ends unless it is reported before.
     pub expires: Timestamp,
+}
+
+/// What is known of a document that was begun at another station.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunElsewhere {
+    /// The station that had it last.
+    pub station: String,
+    /// The journal as far as the centre has it: the last lines may be missing, but for those that
+    /// announce what may not be done twice.
+    pub journal: Vec<JournalLine>,
 }
 
 /// The pictures that are printed on a document, as the application has them: judged when it was

@@ -10,11 +10,13 @@
 //!         ── prove ──────────► the chip's signature over that challenge
 //!         ── sign_lds ───────► the travel chip's files that hold its keys, and its security object
 //!         ── seal, confirm ──► the holder's PINs, in commands that only the chip can read
+//!         ── tell ───────────► what is written down of a document in work, as it is written
 //!         ── report, act ────► how it ended, and what people did there: exactly once, in order
 //! ```
 
 mod act;
 mod error;
+mod journal;
 mod lease;
 mod reconcile;
 mod register;
@@ -25,7 +27,10 @@ pub mod wire;
 
 pub use act::StationAct;
 pub use error::ApiError;
-pub use lease::{FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin};
+pub use journal::{JournalKept, JournalPart, MOST_LINES};
+pub use lease::{
+    BegunElsewhere, FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin,
+};
 pub use reconcile::{Epoch, Hello, Standing, Welcome};
 pub use register::{
     ANSWER_TYPE, EntryAnswer, EntryState, PACKAGE_TYPE, PackageAnswer, PackageState, REPORT_TYPE,
@@ -109,6 +114,10 @@ pub trait Centre: Send + Sync {
 
     /// Checks that the answers to a sealed stage are the chip's own.
     async fn confirm(&self, actor: &Actor, request: &ConfirmRequest) -> Result<(), ApiError>;
+
+    /// Takes in what the station wrote down of a document in work, and says how far it has it. Nothing
+    /// is done by it: it is what another station goes on by, where this one never comes back.
+    async fn tell(&self, actor: &Actor, part: &JournalPart) -> Result<JournalKept, ApiError>;
 
     /// Takes in how a lease ended. A report that is this station's and the next is always taken
     /// in: one that cannot be true stands in the audit log as refused, and its blank is put aside as

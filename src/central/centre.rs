@@ -4,9 +4,9 @@ use std::future::Future;
 
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
-    Welcome,
+    ClaimRequest, ConfirmRequest, Hello, JournalKept, JournalPart, Lease, LeaseRequest,
+    ProveRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant,
+    SignLdsRequest, StationAct, Welcome,
 };
 use async_trait::async_trait;
 use tracing::Instrument;
@@ -50,6 +50,7 @@ centre! {
     sign_lds(SignLdsRequest) -> SignLdsGrant = sign_chip_lds;
     seal(SealRequest) -> SealGrant = seal_stage;
     confirm(ConfirmRequest) -> () = confirm_stage;
+    tell(JournalPart) -> JournalKept = keep_journal;
     report(Report) -> () = take_report;
     act(StationAct) -> () = take_act;
 }

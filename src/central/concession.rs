@@ -28,7 +28,7 @@ impl Central {
             let mut tx = self.write().await?;
             let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
             let mut document = Document::numbered(&mut tx, number).await?;
-            judged_by_another(&document, &judge)?;
+            judged_by_another(&mut tx, &document, &judge).await?;
             let happening = self.happens().because(cause).by(&judge);
             document
                 .apply(&mut tx, DocumentEvent::FailQuality, happening)
@@ -65,7 +65,7 @@ impl Central {
             let mut tx = self.write().await?;
             let officer = authorise(&mut tx, actor, Act::ConcedeDocument).await?;
             let mut document = Document::numbered(&mut tx, number).await?;
-            judged_by_another(&document, &officer)?;
+            judged_by_another(&mut tx, &document, &officer).await?;
             let happening = self.happens().because(defect).by(&officer);
             document
                 .apply(&mut tx, DocumentEvent::Concede, happening)

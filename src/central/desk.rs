@@ -152,6 +152,7 @@ impl Central {
             blank: Some(blank.serial.clone()),
             state: LeaseState::INITIAL,
             expires: self.now() + TERM,
+            is_printed: false,
         };
         // It is given out and ends in one act: each row is written as it is at the end of it.
         held.state = advance(held.state, end.of_lease())?;

@@ -79,6 +79,15 @@ pub enum CentralError {
         /// Which chips of which blanks.
         reason: String,
     },
+    /// A lease that was moved to another station.
+    #[error("moved to another station: {reason}")]
+    Moved {
+        /// What was moved, and what to do with what lies there.
+        reason: String,
+    },
+    /// A card that was begun elsewhere is awaited, and may lie in the slot that asks.
+    #[error("a card that was begun elsewhere is awaited; say which chips lie in the slot")]
+    ChipsWanted,
     /// A number that documents of a kind do not have.
     #[error(transparent)]
     NumberFormat(#[from] WrongNumberFormat),
@@ -276,6 +285,7 @@ impl CentralError {
             | Self::Conflict { .. }
             | Self::Certification { .. }
             | Self::NotOneBlank { .. }
+            | Self::Moved { .. }
             | Self::NumberFormat(_)
             | Self::SignIn
             | Self::Changed
@@ -306,6 +316,7 @@ impl CentralError {
             | Self::NoSession
             // It is not refused: it is asked for.
             | Self::SecondPerson
+            | Self::ChipsWanted
             | Self::Random
             | Self::Ending => None,
         }
@@ -331,6 +342,8 @@ impl From<CentralError> for ApiError {
                 reason: reason.to_owned(),
             },
             CentralError::NotOneBlank { reason } => Self::NotOneBlank { reason },
+            CentralError::Moved { reason } => Self::Moved { reason },
+            CentralError::ChipsWanted => Self::ChipsWanted,
             CentralError::NumberFormat(wrong) => Self::Refused {
                 reason: wrong.to_string(),
             },

@@ -13,6 +13,7 @@ use crate::contention::retried;
 use crate::database::Connection;
 use crate::documents::Document;
 use crate::error::{CentralError, Result};
+use crate::lease_moves::began_it;
 use crate::scribe::Deed;
 use crate::statements::sql;
 
@@ -33,7 +34,7 @@ impl Central {
         let mut tx = self.write().await?;
         let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
-        judged_by_another(&document, &judge)?;
+        judged_by_another(&mut tx, &document, &judge).await?;
         document
             .apply(
                 &mut tx,
@@ -75,7 +76,7 @@ impl Central {
         let judge = authorise(&mut tx, actor, Act::JudgeDocument).await?;
         let mut document = Document::numbered(&mut tx, number).await?;
         let failed = document.number();
-        judged_by_another(&document, &judge)?;
+        judged_by_another(&mut tx, &document, &judge).await?;
         let happening = self.happens().because(cause);
         if document.state != DocumentState::QualityFailed {
             document
@@ -233,14 +234,22 @@ impl Beside {
     }
 }
 
-/// Demands that who judges a document is not who made it.
-pub(crate) fn judged_by_another(document: &Document, judge: &Person) -> Result<()> {
+/// Demands that who judges a document is not who made it, nor who began it at another station.
+pub(crate) async fn judged_by_another(
+    tx: &mut Connection,
+    document: &Document,
+    judge: &Person,
+) -> Result<()> {
     let Some(operator) = &document.operator else {
         // Not made yet: the life cycle says so better.
         return Ok(());
     };
     // An account keeps its identity and its name: either tells two of them apart.
-    four_eyes(operator, &judge.id).map_err(|_| {
-        CentralError::refused("nobody judges what they made; another person must judge it")
-    })
+    let is_another = four_eyes(operator, &judge.id).is_ok();
+    match is_another && !began_it(tx, &document.id, &judge.id).await? {
+        true => Ok(()),
+        false => Err(CentralError::refused(
+            "nobody judges what they made; another person must judge it",
+        )),
+    }
 }

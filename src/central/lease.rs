@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::blanks::BookedChip;
 use crate::database::{Connection, DbRow, moment, parsed, stored};
 use crate::error::{CentralError, Result, advance};
+use crate::lease_moves::{had_it, is_awaited, moved};
 use crate::statements::sql;
 
 /// A lease as it is stored.
@@ -30,6 +31,8 @@ pub(crate) struct Held {
     pub(crate) blank: Option<String>,
     pub(crate) state: LeaseState,
     pub(crate) expires: Timestamp,
+    /// Its slot has a printer.
+    pub(crate) is_printed: bool,
 }
 
 /// A chip profile that a document is made with.
@@ -38,7 +41,7 @@ pub(crate) struct LeasedChip {
     pub(crate) digest: Vec<u8>,
 }
 
-const COLUMNS: &str = "SELECT id, purpose, document, number, station, slot, operator, document_digest, blank, state, expires FROM lease";
+const COLUMNS: &str = "SELECT id, purpose, document, number, station, slot, operator, document_digest, blank, state, expires, printed FROM lease";
 
 impl Held {
     async fn read(tx: &mut Connection, row: &DbRow) -> Result<Self> {
@@ -66,20 +69,33 @@ impl Held {
             blank: row.get("blank"),
             state: parsed("a lease's state", row.get("state"))?,
             expires: moment(row.get("expires"))?,
+            is_printed: row.get::<i64, _>("printed") == 1,
         })
     }
 
     /// Loads a lease of this station, in whatever state.
+    ///
+    /// # Errors
+    /// [`CentralError::Moved`] for one that was taken from it; [`CentralError::NotFound`].
     pub(crate) async fn load(tx: &mut Connection, actor: &Actor, id: LeaseId) -> Result<Self> {
         let row = sqlx::query(sql!(COLUMNS, " WHERE id = $1 AND station = $2"))
             .bind(id.to_string())
             .bind(&actor.station)
             .fetch_optional(&mut *tx)
             .await?;
-        let row = row.ok_or_else(|| CentralError::NotFound {
-            what: format!("lease {id} of this station"),
-        })?;
-        Self::read(tx, &row).await
+        let Some(row) = row else {
+            return Err(match had_it(tx, id, &actor.station).await? {
+                true => moved(id),
+                false => CentralError::NotFound {
+                    what: format!("lease {id} of this station"),
+                },
+            });
+        };
+        let held = Self::read(tx, &row).await?;
+        match held.state == LeaseState::Expired && is_awaited(tx, id).await? {
+            true => Err(moved(id)),
+            false => Ok(held),
+        }
     }
 
     /// Loads a lease of any station, in whatever state.
@@ -163,8 +179,8 @@ impl Held {
 
     /// Stores a new lease.
     pub(crate) async fn store(&self, tx: &mut Connection, opened: Timestamp) -> Result<()> {
-        sqlx::query(sql!("INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"))
+        sqlx::query(sql!("INSERT INTO lease (id, purpose, document, number, station, slot, operator, document_digest, blank, state, opened, expires, turn, printed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"))
         .bind(self.id.to_string())
         .bind(self.purpose.name())
         .bind(&self.document)
@@ -178,6 +194,7 @@ impl Held {
         .bind(stored(opened))
         .bind(stored(self.expires))
         .bind(Uuid::now_v7().to_string())
+        .bind(i64::from(self.is_printed))
         .execute(&mut *tx)
         .await?;
         for (position, chip) in (0_i64..).zip(&self.chips) {

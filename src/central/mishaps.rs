@@ -27,6 +27,7 @@ use crate::parcels::Parcel;
 use crate::register_reports::application_changed;
 use crate::scribe::Deed;
 use crate::statements::sql;
+use crate::told_lines::forget_ended;
 
 /// A lease that no report has ended, in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -410,6 +411,7 @@ impl Central {
         )
         .await?;
         self.give_up_missing(&mut tx, actor, &mut document).await?;
+        forget_ended(&mut tx, &held).await?;
         let deed = deed
             .clone()
             .with("document", &held.number)

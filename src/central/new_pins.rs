@@ -122,6 +122,7 @@ impl Central {
             blank: Some(chip.blank.clone()),
             state: LeaseState::INITIAL,
             expires: self.now() + TERM,
+            is_printed: false,
         };
         held.store(&mut tx, self.now()).await?;
         let deed = deed

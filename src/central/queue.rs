@@ -21,6 +21,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::{Held, LeasedChip};
 use crate::scribe::Deed;
 use crate::stock::MAX_CHIPS;
+use crate::told_lines::forget_ended;
 use crate::turn::{Turn, first_in_queue};
 
 /// How long a lease lasts after the last that was heard of it.
@@ -93,6 +94,29 @@ impl Central {
                 return Ok(Some(Lease { pictures, ..lease }));
             }
         }
+        if let Some(again) = request.again {
+            // It is over, or taken from this station, which is to be said then; no other one is begun for
+            // a card that has this one on it.
+            if let Err(error @ CentralError::Moved { .. }) = Held::load(&mut tx, actor, again).await
+            {
+                return Err(error);
+            }
+            return Ok(None);
+        }
+        if request.printer.is_none() {
+            let by = (actor, &operator);
+            if let Some(held) = self.take_over(&mut tx, by, request).await? {
+                let document = Document::load(&mut tx, &held.document).await?;
+                let lease = self.given(&mut tx, &held, document).await?;
+                tx.commit().await?;
+                return Ok(Some(lease));
+            }
+            if request.chips.is_empty()
+                && self.awaits_card(&mut tx, &actor.station, request).await?
+            {
+                return Err(CentralError::ChipsWanted);
+            }
+        }
         let at_hand = match self.blank_at_hand(&mut tx, &actor.station, request).await? {
             Ok(at_hand) => at_hand,
             Err(strays) => {
@@ -146,6 +170,7 @@ impl Central {
             blank: None,
             state: LeaseState::INITIAL,
             expires: self.now() + TERM,
+            is_printed: request.printer.is_some(),
         };
         held.store(&mut tx, self.now()).await?;
         let deed = deed
@@ -303,6 +328,7 @@ impl Central {
             record: self.open_record(tx, &document).await?,
             subjects: self.open_subjects(tx, &document).await?,
             pictures: None,
+            begun: self.begun_elsewhere(tx, held).await?,
             expires: held.expires,
         })
     }
@@ -388,6 +414,7 @@ impl Central {
         let bound = held.blank.is_some();
         if !bound {
             held.apply(tx, LeaseEvent::Release).await?;
+            forget_ended(tx, held).await?;
             Document::load(tx, &held.document)
                 .await?
                 .apply(tx, DocumentEvent::Release, self.happens())

@@ -1,6 +1,6 @@
 //! Reports: how each lease ended, in each station's order, exactly once.
 
-use api::{Actor, BlankEnd, Report};
+use api::{Actor, BlankEnd, JournalLine, Report};
 use audit::{Control, Outcome};
 use document::{Act, Kind, Purpose};
 use sha2::{Digest, Sha256};
@@ -21,9 +21,10 @@ use crate::ribbon_cards::note_card;
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::stock::MAX_CHIPS;
+use crate::told_lines::forget_ended;
 
 /// The most lines of a journal.
-const MAX_LINES: usize = 10_000;
+pub(crate) const MAX_LINES: usize = 10_000;
 
 /// The longest text of a journal line, in bytes: a step, a moment, all its evidence.
 const MAX_TEXT: usize = 8_192;
@@ -60,8 +61,16 @@ impl Central {
         {
             return Ok(());
         }
+        if let Err(error @ CentralError::Moved { .. }) = &found {
+            let how = (sequence, digest.as_slice());
+            self.fence(&mut tx, (actor, deed), report, how, error)
+                .await?;
+            tx.commit().await?;
+            return Ok(());
+        }
         let is_unknown = matches!(found, Err(CentralError::NotFound { .. }));
-        if is_unknown && !Held::is_known(&mut tx, report.lease).await? {
+        // After a restoration it may be another station's in the books: it was moved after the backup.
+        if is_unknown && (awaited || !Held::is_known(&mut tx, report.lease).await?) {
             let is_sound = check_report(report).is_ok();
             let how = (sequence, digest.as_slice(), is_sound);
             self.quarantine(&mut tx, actor, deed, report, how).await?;
@@ -152,6 +161,7 @@ impl Central {
         let made = made.filter(|_| incident.is_none());
         self.store_report(&mut tx, actor, report, (sequence, &digest), made, is_sound)
             .await?;
+        forget_ended(&mut tx, &held).await?;
         if let Some(blank) = &held.blank {
             deed = deed.with("blank", blank);
             let blank = Blank::load(&mut tx, blank).await?;
@@ -263,18 +273,7 @@ fn check_report(report: &Report) -> Result<()> {
             "a report has at most {MAX_LINES} journal lines and {MAX_CHIPS} chips"
         )));
     }
-    for line in &report.journal {
-        let evidence: usize = line
-            .evidence
-            .iter()
-            .map(|(key, value)| key.len() + value.len())
-            .sum();
-        if line.step.len() + line.moment.len() + evidence > MAX_TEXT {
-            return Err(CentralError::invalid(format!(
-                "a journal line has at most {MAX_TEXT} bytes"
-            )));
-        }
-    }
+    report.journal.iter().try_for_each(check_line)?;
     for chip in &report.chips {
         if chip.interface.len() > 64
             || chip.product.len() > 128
@@ -287,6 +286,18 @@ fn check_report(report: &Report) -> Result<()> {
         if let Some(serial) = &chip.serial {
             chip_serial(serial)?;
         }
+    }
+    Ok(())
+}
+
+/// Demands that a line is not longer than any that a station writes.
+pub(crate) fn check_line(line: &JournalLine) -> Result<()> {
+    let evidence = line.evidence.iter();
+    let evidence: usize = evidence.map(|(key, value)| key.len() + value.len()).sum();
+    if line.step.len() + line.moment.len() + evidence > MAX_TEXT {
+        return Err(CentralError::invalid(format!(
+            "a journal line has at most {MAX_TEXT} bytes"
+        )));
     }
     Ok(())
 }

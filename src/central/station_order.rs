@@ -68,8 +68,11 @@ async fn place_of(
     let known = sqlx::query(sql!(
         "SELECT digest FROM report WHERE station = $1 AND sequence = $2
          UNION ALL SELECT digest FROM quarantined_report WHERE station = $3 AND sequence = $4
-         UNION ALL SELECT digest FROM station_act WHERE station = $5 AND sequence = $6"
+         UNION ALL SELECT digest FROM station_act WHERE station = $5 AND sequence = $6
+         UNION ALL SELECT digest FROM fenced_report WHERE station = $7 AND sequence = $8"
     ))
+    .bind(station)
+    .bind(sequence)
     .bind(station)
     .bind(sequence)
     .bind(station)
@@ -115,7 +118,13 @@ pub(crate) async fn last_report(tx: &mut Connection, station: &str) -> Result<i6
         "SELECT COALESCE(max(sequence), 0) FROM station_act WHERE station = $1"
     ))
     .bind(station)
+    .fetch_one(&mut *tx)
+    .await?;
+    let fenced: i64 = sqlx::query_scalar(sql!(
+        "SELECT COALESCE(max(sequence), 0) FROM fenced_report WHERE station = $1"
+    ))
+    .bind(station)
     .fetch_one(tx)
     .await?;
-    Ok(taken.max(apart).max(acts))
+    Ok(taken.max(apart).max(acts).max(fenced))
 }

@@ -72,6 +72,8 @@ named! {
         DestroyDocument = "destroy-document",
         /// End the lease of a station that will never report.
         GiveUpLease = "give-up-lease",
+        /// Take a lease from its station, so that another goes on with its card.
+        MoveLease = "move-lease",
         /// Cancel a document that nobody holds.
         CancelDocument = "cancel-document",
         /// Revoke a handed-over document.
@@ -163,6 +165,7 @@ pub const fn may(role: Role, act: Act) -> bool {
         Act::JudgeDocument | Act::PackParcel => matches!(role, Quality),
         Act::ReportMishap => matches!(role, Quality | Clerk | SecurityOfficer),
         Act::GiveUpLease
+        | Act::MoveLease
         | Act::ConcedeDocument
         | Act::AdmitSourceKey
         | Act::ManageKeys

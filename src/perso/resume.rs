@@ -31,6 +31,8 @@ pub struct Past {
 enum Trace {
     /// It was begun; nobody knows its end.
     Begun,
+    /// Nobody knows whether it was begun.
+    Supposed,
     /// It was done, with this evidence.
     Done(BTreeMap<String, String>),
 }
@@ -44,6 +46,20 @@ impl Past {
             Moment::Outcome => Trace::Done(evidence.clone()),
         };
         self.traces.insert(step.to_owned(), trace);
+    }
+
+    /// Takes in that the last lines of what was written down may be missing: of the stage that was
+    /// entered last, each step that may be done twice and of which nothing is known may have been begun.
+    /// What may not be done twice, and a further stage, is never begun before it is known.
+    pub fn suppose(&mut self, plan: &Plan) {
+        let entered = plan.stages.iter().rfind(|stage| self.touches(stage));
+        let Some(stage) = entered.filter(|stage| !stage.sealed) else {
+            return;
+        };
+        let steps = stage.steps.iter();
+        for step in steps.filter(|step| step.verb.is_lasting() && plan.may_repeat(step)) {
+            self.traces.entry(step.name()).or_insert(Trace::Supposed);
+        }
     }
 
     /// Returns the change of keys that was begun and has no end, if there is one, with the key set under
@@ -211,10 +227,10 @@ impl Resumption {
         for (index, step) in stage.steps.iter().enumerate() {
             match past.of(step) {
                 None => {}
-                Some(Trace::Begun) if may_repeat(plan, step) => {
+                Some(Trace::Begun | Trace::Supposed) if plan.may_repeat(step) => {
                     self.again.insert((at, index));
                 }
-                Some(Trace::Begun) => {
+                Some(Trace::Begun | Trace::Supposed) => {
                     return Err(not_resumed(
                         step.name(),
                         "it is not done twice on this chip",
@@ -336,11 +352,6 @@ fn is_key_change(verb: Verb) -> bool {
     matches!(verb, Verb::AddKeys | Verb::ReplaceKeys | Verb::RemoveKeys)
 }
 
-/// Returns whether the profile lets a step be done twice.
-fn may_repeat(plan: &Plan, step: &Step) -> bool {
-    plan.chip.again(step.verb).is_some() && step.operation != Some(Dialect::ChangePin)
-}
-
 /// Demands that a temporary PIN can be set without knowing the one before.
 fn may_set_anew(plan: &Plan, past: &Past, step: &Step) -> Result<(), Fault> {
     let pin = plan.chip.object(ObjectKind::Pin, &step.object);
@@ -352,7 +363,7 @@ fn may_set_anew(plan: &Plan, past: &Past, step: &Step) -> Result<(), Fault> {
         past.traces.contains_key(&stage.name)
             && steps.any(|other| sets.contains(&other.verb) && other.object == step.object)
     });
-    match may_repeat(plan, step) && !has_default && !is_final {
+    match plan.may_repeat(step) && !has_default && !is_final {
         true => Ok(()),
         false => Err(not_resumed(
             step.name(),

@@ -83,6 +83,12 @@ impl Step {
 }
 
 impl Plan {
+    /// Returns whether the chip profile lets a step be done twice. A PIN is not changed twice: its value
+    /// before would have to be known.
+    pub fn may_repeat(&self, step: &Step) -> bool {
+        self.chip.again(step.verb).is_some() && step.operation != Some(Dialect::ChangePin)
+    }
+
     /// Makes the plan by which one chip of a document is personalized.
     ///
     /// # Errors

@@ -42,6 +42,10 @@ pub enum Fault {
     WrongKeys,
     /// The chips are not those of one blank.
     NotOneBlank,
+    /// The document's card was moved to another station.
+    Moved,
+    /// A card that was begun elsewhere may lie in the slot: its chips are to be named.
+    ChipsWanted,
     /// The request is longer than it may be.
     TooLarge,
     /// The body is of another media type than this address takes.
@@ -62,7 +66,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind of problem.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Invalid,
         Self::Application,
         Self::Unauthenticated,
@@ -77,6 +81,8 @@ impl Fault {
         Self::KeyReused,
         Self::WrongKeys,
         Self::NotOneBlank,
+        Self::Moved,
+        Self::ChipsWanted,
         Self::TooLarge,
         Self::MediaType,
         Self::TooSlow,
@@ -104,6 +110,8 @@ impl Fault {
             Self::KeyReused => ("key-reused", 422, 2, "The key was another request's"),
             Self::WrongKeys => ("wrong-keys", 422, 3, "The keys of the chip are not ours"),
             Self::NotOneBlank => ("not-one-blank", 422, 4, "The chips are not of one blank"),
+            Self::Moved => ("moved", 409, 4, "The card was moved to another station"),
+            Self::ChipsWanted => ("chips-wanted", 409, 4, "The chips in the slot are wanted"),
             Self::TooLarge => ("too-large", 413, 2, "The request is too large"),
             Self::MediaType => ("media-type", 415, 2, "The media type is not taken"),
             Self::TooSlow => ("too-slow", 408, 1, "The request did not arrive in time"),
@@ -235,6 +243,8 @@ impl From<ApiError> for Problem {
             ApiError::Conflict { .. } => Fault::Conflict,
             ApiError::WrongKeys => Fault::WrongKeys,
             ApiError::NotOneBlank { .. } => Fault::NotOneBlank,
+            ApiError::Moved { .. } => Fault::Moved,
+            ApiError::ChipsWanted => Fault::ChipsWanted,
             _ => Fault::Unavailable,
         };
         let members = match serde_json::to_value(&error) {
@@ -300,7 +310,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_client_reads_the_error_that_was_made_a_problem(which in 0..7, text in any::<String>()) {
+        fn a_client_reads_the_error_that_was_made_a_problem(which in 0..9, text in any::<String>()) {
             let reason = text.clone();
             let error = match which {
                 0 => ApiError::Invalid { reason },
@@ -309,6 +319,8 @@ mod tests {
                 3 => ApiError::Conflict { reason },
                 4 => ApiError::WrongKeys,
                 5 => ApiError::NotOneBlank { reason },
+                6 => ApiError::Moved { reason },
+                7 => ApiError::ChipsWanted,
                 _ => ApiError::Unavailable { reason },
             };
             let problem = Problem::from(error.clone());

@@ -24,7 +24,7 @@ use crate::event::{Happening, Spent};
 use crate::key_change;
 use crate::parking::SlotParking;
 use crate::resumption::{past_of, settle_keys};
-use crate::slot::{Slot, SlotNotebook};
+use crate::slot::Slot;
 use crate::station::SlotChip;
 
 /// What was done to the chips of one blank.
@@ -126,6 +126,13 @@ impl Slot {
             }
         }
         if fault.is_none() {
+            let told = chips.iter().try_for_each(|chip| match chip.serial() {
+                Some(serial) => self.tell_attempts(lease, &chip.chip, &serial),
+                None => Ok(()),
+            });
+            fault = told.err().map(Into::into);
+        }
+        if fault.is_none() {
             fault = self.run_each(actor, lease, &mut chips, &mut done.spent);
         }
         for (place, chip) in chips.iter().enumerate() {
@@ -147,7 +154,7 @@ impl Slot {
         let ledger = AttemptFile::open(&self.shared.attempts)?;
         let chip = Arc::clone(&plan.chip);
         let mut channel = Budgeted::new(Meter::new(card.channel), ledger, &chip, None, false);
-        let mut past = lines.and_then(|lines| past_of(lines, &chip.name));
+        let mut past = lines.and_then(|lines| past_of(lines, &plan));
         if let Some((serial, past)) = &mut past {
             channel.account_for(serial, &plan);
             let mut notebook = self.notebook(lease);
@@ -264,8 +271,9 @@ impl Slot {
         .beside(beside)
         .printed(self.scanned.borrow().clone())
         .parked_at(Arc::new(SlotParking::of(self, lease)))
-        .patient(self.shared.patience.clone());
-        let mut notebook = self.notebook(lease);
+        .patient(self.shared.patience.clone())
+        .telling(Arc::clone(&self.shared.telling));
+        let mut notebook = self.notebook_for(lease, executor.plan());
         let limits = chip.limits;
         let Driven { outcome, spent } = drive(
             executor,
@@ -299,13 +307,6 @@ impl Slot {
         let entry = held.entry(&cut_off.chip);
         let written = notebook.write(&entry);
         written.map_err(|reason| StationError::Notebook { reason })
-    }
-
-    pub(crate) fn notebook(&self, lease: &Lease) -> SlotNotebook<'_> {
-        SlotNotebook {
-            slot: self,
-            lease: lease.id,
-        }
     }
 }
 

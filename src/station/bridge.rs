@@ -18,6 +18,7 @@ use tracing::Instrument;
 use zeroize::Zeroizing;
 
 use crate::drive::Answer;
+use crate::telling::Telling;
 
 /// The longest pause between two questions after a certificate.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -58,6 +59,7 @@ pub struct Bridge {
     printed: Option<String>,
     parking: Option<Arc<dyn Parking>>,
     patience: Patience,
+    telling: Option<Arc<Telling>>,
     runtime: Handle,
     answers: Sender<Answer>,
 }
@@ -120,6 +122,7 @@ impl Bridge {
             printed: None,
             parking: None,
             patience: Patience::default(),
+            telling: None,
             runtime,
             answers,
         }
@@ -146,6 +149,14 @@ impl Bridge {
         self
     }
 
+    /// Lets the centre have what is written down before it is asked for anything that is made of a
+    /// chip's keys: who goes on elsewhere knows these then.
+    #[must_use]
+    pub(crate) fn telling(mut self, telling: Arc<Telling>) -> Self {
+        self.telling = Some(telling);
+        self
+    }
+
     /// Waits so long.
     #[must_use]
     pub fn patient(mut self, patience: Patience) -> Self {
@@ -167,7 +178,11 @@ impl Bridge {
             _ => self.patience.answer,
         };
         let work = async move {
-            reply.give(match bridge.insist(chip, request, patience).await {
+            let answered = bridge.insist(chip, request, patience).await;
+            if let (Err(ApiError::Moved { .. }), Some(telling)) = (&answered, &bridge.telling) {
+                telling.note_moved(bridge.lease);
+            }
+            reply.give(match answered {
                 Ok(grant) => Ok(grant),
                 Err(ApiError::WrongKeys) => Err(Refusal::WrongKeys),
                 Err(ApiError::NotOneBlank { reason }) => Err(Refusal::NotOneBlank(reason)),
@@ -185,32 +200,17 @@ impl Bridge {
         request: Request,
         patience: Duration,
     ) -> Result<Grant, ApiError> {
-        let mut pauses = self.patience.pauses.iter().copied();
-        let mut held = None;
-        loop {
-            let fetching = self.fetch(chip.clone(), request.clone());
-            let Ok(fetched) = tokio::time::timeout(patience, fetching).await else {
-                return Err(ApiError::Unavailable {
-                    reason: format!("it did not answer within {} s", patience.as_secs()),
-                });
-            };
-            if !matches!(fetched, Err(ApiError::Unavailable { .. })) {
-                return fetched;
-            }
-            let pause = match (pauses.next(), &self.parking) {
-                (Some(pause), _) => pause,
-                (None, Some(parking)) if parking.hold() => {
-                    held.get_or_insert_with(|| Held(parking.as_ref()));
-                    PARKED_PAUSE
-                }
-                (None, _) => return fetched,
-            };
-            tokio::time::sleep(pause).await;
-        }
+        let parking = self.parking.as_deref();
+        let fetch = || self.fetch(chip.clone(), request.clone());
+        insist((patience, &self.patience.pauses), parking, fetch).await
     }
 
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
         let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
+        let is_of_keys = matches!(request, Request::Certify { .. } | Request::SignLds { .. });
+        if let Some(telling) = self.telling.as_ref().filter(|_| is_of_keys) {
+            telling.tell(lease).await?;
+        }
         Ok(match request {
             Request::Claim => {
                 let beside = self.beside.clone();
@@ -334,6 +334,36 @@ impl Bridge {
     }
 }
 
+/// Asks again where the centre is not to be had, each time waiting `within` for its answer. Beyond the
+/// `pauses` only for a card that is parked, as long as it may be.
+pub(crate) async fn insist<T, F: Future<Output = Result<T, ApiError>>>(
+    (within, pauses): (Duration, &[Duration]),
+    parking: Option<&dyn Parking>,
+    ask: impl Fn() -> F,
+) -> Result<T, ApiError> {
+    let mut pauses = pauses.iter().copied();
+    let mut held = None;
+    loop {
+        let Ok(answered) = tokio::time::timeout(within, ask()).await else {
+            return Err(ApiError::Unavailable {
+                reason: format!("it did not answer within {} s", within.as_secs()),
+            });
+        };
+        if !matches!(answered, Err(ApiError::Unavailable { .. })) {
+            return answered;
+        }
+        let pause = match (pauses.next(), parking) {
+            (Some(pause), _) => pause,
+            (None, Some(parking)) if parking.hold() => {
+                held.get_or_insert_with(|| Held(parking));
+                PARKED_PAUSE
+            }
+            (None, _) => return answered,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
 fn bounded(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
@@ -389,8 +419,8 @@ mod tests {
     use std::sync::{Mutex, mpsc};
 
     use api::{
-        Hello, Lease, LeaseRequest, PutKeyGrant, Report, SealGrant, SignLdsGrant, StationAct,
-        Welcome,
+        Hello, JournalKept, JournalPart, Lease, LeaseRequest, PutKeyGrant, Report, SealGrant,
+        SignLdsGrant, StationAct, Welcome,
     };
     use async_trait::async_trait;
     use profile::Value;
@@ -490,6 +520,10 @@ mod tests {
 
         async fn confirm(&self, _: &Actor, _: &ConfirmRequest) -> Result<(), ApiError> {
             Ok(())
+        }
+
+        async fn tell(&self, _: &Actor, _: &JournalPart) -> Result<JournalKept, ApiError> {
+            unavailable()
         }
 
         async fn report(&self, _: &Actor, _: &Report) -> Result<(), ApiError> {

@@ -10,9 +10,10 @@
 //! what the centre sealed and nobody here can read, and what an inspector does without any plan.
 //! A command is known by its header alone, so no secret has to be seen to be counted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use card::attempts::{AttemptError, AttemptStore, Budget, Guarded, Outcome};
+use card::attempts::{Account, AttemptError, AttemptStore, Budget, Guarded, Outcome};
 use card::{Channel, ChannelError, Status};
 use profile::{ChipProfile, Plan, Presentation, Verb};
 
@@ -131,7 +132,7 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
             && let Some(version) = self.challenged
         {
             let set = self.versions.iter().find(|(known, _)| *known == version);
-            let what = self.guarded(format!("keys/{version:02X}"));
+            let what = self.guarded(key(version));
             return Some((what, budget(set.and_then(|(_, tries)| *tries))));
         }
         let found = self.presentation(command)?;
@@ -182,9 +183,66 @@ impl<C: Channel, S: AttemptStore> Budgeted<C, S> {
     }
 }
 
+/// Returns every secret of a chip whose attempts are counted, and what is known of it.
+///
+/// # Errors
+/// [`AttemptError::Store`].
+pub(crate) fn accounts(
+    store: &mut impl AttemptStore,
+    chip: &ChipProfile,
+    serial: &str,
+) -> Result<Vec<(Guarded, Account)>, AttemptError> {
+    let pins = chip.presentations().into_iter().map(|one| one.secret);
+    let keys = (chip.channel.of_global_platform()).map(|(_, set)| key(set.version));
+    let secrets: BTreeSet<_> = pins.chain(keys).collect();
+    let card = account(chip, Some(serial));
+    let known = |secret| {
+        let what = Guarded {
+            card: card.clone(),
+            secret,
+        };
+        store.account(&what).map(|account| (what, account))
+    };
+    secrets.into_iter().map(known).collect()
+}
+
+/// Counts for a chip that was in work at another station: what that one `told` of each secret, and one
+/// attempt more, which it may have begun and not told.
+///
+/// # Errors
+/// [`AttemptError::Store`].
+pub(crate) fn take_over(
+    store: &mut impl AttemptStore,
+    chip: &ChipProfile,
+    serial: &str,
+    told: &BTreeMap<String, Account>,
+) -> Result<(), AttemptError> {
+    for (what, own) in accounts(store, chip, serial)? {
+        let told = told.get(&what.secret).copied().unwrap_or_default();
+        let left = [told.left(), own.left()].into_iter().flatten().min();
+        let failures = match left {
+            Some(left) => {
+                let left = u8::try_from(left).unwrap_or(u8::MAX);
+                store.learn(&what, left)?;
+                0
+            }
+            None => told.failures(),
+        };
+        for _ in 0..=failures {
+            store.intend(&what, &Budget::default(), true)?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns a card's name in the ledger.
 fn account(chip: &ChipProfile, serial: Option<&str>) -> String {
     format!("{} {}", chip.name, serial.unwrap_or("-"))
+}
+
+/// Returns a GlobalPlatform key set's name in the ledger.
+fn key(version: u8) -> String {
+    format!("keys/{version:02X}")
 }
 
 fn is_ok(answer: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 //! gets it again.
 
 mod acts;
+mod carried;
 mod ended;
 mod form;
 mod outgoing;
@@ -27,6 +28,7 @@ use crate::error::StationError;
 use crate::surroundings::{Clock, SystemClock};
 
 pub use acts::PersonsAct;
+pub(crate) use carried::TAKEN_OVER;
 pub use ended::{EndedBlank, Ending};
 use form::{FIRST_FORM, bring_forward};
 pub(crate) use outgoing::Outgoing;
@@ -383,6 +385,17 @@ impl Journal {
     }
 
     pub(crate) fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {
+        self.lines_after(lease, 0, usize::MAX)
+    }
+
+    /// Returns up to `most` lines of a lease, behind the first `known` ones.
+    pub(crate) fn lines_after(
+        &self,
+        lease: LeaseId,
+        known: u64,
+        most: usize,
+    ) -> Result<Vec<JournalLine>> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let read = |row: &rusqlite::Row<'_>| {
             let (at, evidence): (String, String) = (row.get(0)?, row.get(3)?);
             Ok(JournalLine {
@@ -393,8 +406,13 @@ impl Journal {
             })
         };
         self.database
-            .prepare("SELECT at, step, moment, evidence FROM line WHERE lease = ?1 ORDER BY number")
-            .and_then(|mut found| found.query_map([lease.to_string()], read)?.collect())
+            .prepare_cached(
+                "SELECT at, step, moment, evidence FROM line WHERE lease = ?1 ORDER BY number LIMIT ?2 OFFSET ?3",
+            )
+            .and_then(|mut found| {
+                let of = params![lease.to_string(), most, figure(known)];
+                found.query_map(of, read)?.collect()
+            })
             .map_err(at("reading a document's lines"))
     }
 }

@@ -5,16 +5,19 @@
 //! Station ── one thread a slot ──► ReaderService ► Meter ► drive ◄──► Executor
 //!    │                                               │
 //!    │ Journal (SQLite, full sync) ◄─────────────────┤ before and after what lasts
+//!    ├ Telling ── line by line ───► Centre ◄─────────┤ so that another station can go on
 //!    └ Outbox ── in order, once ──► Centre ◄─────────┘ keys, certificates, sealed commands
 //!        └─ kept a while, and sent again to a centre that was restored
 //!                                     └── RemoteCentre: over HTTPS, with the station's own key
 //! ```
 
+mod attempted;
 mod batch;
 mod blank;
 mod board;
 mod bridge;
 mod budget;
+mod carried;
 mod catalogue;
 mod courier;
 mod drive;
@@ -26,6 +29,7 @@ mod fed;
 mod journal;
 mod key_change;
 mod local;
+mod notebook;
 mod order;
 mod outbox;
 mod parking;
@@ -39,6 +43,7 @@ mod shift;
 mod slot;
 mod station;
 mod surroundings;
+mod telling;
 mod waiting;
 mod wiped;
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 use api::wire::{self, Problem, Renewal, RenewedCertificate, StationSelf};
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant, SignLdsRequest,
-    StationAct, Welcome,
+    ClaimRequest, ConfirmRequest, Hello, JournalKept, JournalPart, Lease, LeaseRequest,
+    ProveRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, Secret, SignLdsGrant,
+    SignLdsRequest, StationAct, Welcome,
 };
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -437,6 +437,7 @@ centre! {
     sign_lds(SignLdsRequest) -> SignLdsGrant = "sign-lds";
     seal(SealRequest) -> SealGrant = "seal";
     confirm(ConfirmRequest) -> () = "confirm";
+    tell(JournalPart) -> JournalKept = "journal";
     report(Report) -> () = "report";
     act(StationAct) -> () = "act";
 }

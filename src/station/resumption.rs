@@ -25,7 +25,7 @@ use crate::catalogue::Catalogue;
 use crate::drive::Notebook;
 use crate::error::{StationError, chain};
 use crate::event::{Happening, Spent};
-use crate::journal::{Journal, OpenRun};
+use crate::journal::{Journal, OpenRun, TAKEN_OVER};
 use crate::key_change;
 use crate::readers::{CardWatch, ReaderService};
 use crate::slot::{Making, OTHERS_WAIT, Slot};
@@ -81,7 +81,7 @@ pub(crate) fn sort(
 }
 
 /// Demands that each chip which was identified lies in its reader.
-fn lies_there(
+pub(crate) fn lies_there(
     readers: &dyn ReaderService,
     catalogue: &Catalogue,
     slot: &SlotConfig,
@@ -127,12 +127,19 @@ fn identified(lines: &[JournalLine]) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// Returns what was written down of a chip: its serial number, and its steps.
-pub(crate) fn past_of(lines: &[JournalLine], product: &str) -> Option<(String, Past)> {
-    let serial = *identified(lines).get(product)?;
+/// Returns what was written down of a plan's chip: its serial number, and its steps.
+pub(crate) fn past_of(lines: &[JournalLine], plan: &Plan) -> Option<(String, Past)> {
+    let serial = *identified(lines).get(&*plan.chip.name)?;
     let mut past = Past::default();
-    let own = |line: &&JournalLine| line.evidence.get("chip").is_some_and(|chip| chip == serial);
-    for line in lines.iter().filter(own) {
+    let own = |line: &JournalLine| line.evidence.get("chip").is_some_and(|chip| chip == serial);
+    for line in lines {
+        if line.step == TAKEN_OVER {
+            // Of what another station did, the last lines may be missing.
+            past.suppose(plan);
+        }
+        if !own(line) {
+            continue;
+        }
         let moment = match &*line.moment {
             "intent" => Moment::Intent,
             _ => Moment::Outcome,
@@ -183,6 +190,8 @@ enum Asked {
     Given(Box<Lease>),
     /// It is over.
     Over(String),
+    /// The card was moved to another station.
+    Moved(ApiError),
     /// The station stops, or the shift has changed: nothing is decided.
     Later,
 }
@@ -233,6 +242,10 @@ impl Slot {
                 let given_up = self.give_up(actor, &run, &why);
                 (given_up, !self.journal().is_touched(run.lease)?)
             }
+            Asked::Moved(error) => {
+                let given_up = self.give_up(actor, &run, &error.to_string());
+                (given_up.and(Err(error.into())), false)
+            }
             Asked::Given(lease) => {
                 let entry = JournalEntry {
                     step: STEP.into(),
@@ -268,6 +281,7 @@ impl Slot {
             chips: Vec::new(),
             // No other one: it would be leased for a blank that has this one on it.
             among: vec![run.document.unwrap_or(Uuid::nil())],
+            again: Some(run.lease),
             printer: None,
         };
         loop {
@@ -285,6 +299,7 @@ impl Slot {
                     continue;
                 }
                 Ok(Some(lease)) if lease.id == run.lease => Asked::Given(Box::new(lease)),
+                Err(error @ ApiError::Moved { .. }) => Asked::Moved(error),
                 Ok(_) => Asked::Over("its lease is over at the centre".to_owned()),
                 Err(error) => Asked::Over(format!("the centre does not give its lease: {error}")),
             });

@@ -207,7 +207,7 @@ impl Slot {
             .and_then(|chips| self.lease(&actor, &stop, &here, chips));
         let done = match leased {
             Ok(None) => return Ok(()),
-            Ok(Some(lease)) => self.make(&actor, &lease, Making::Anew).map(drop),
+            Ok(Some(lease)) => self.make_here(&actor, &lease),
             // It is about this blank, which lies there until somebody takes it out.
             Err(StationError::Centre(
                 error @ (ApiError::NotOneBlank { .. } | ApiError::Refused { .. }),
@@ -258,11 +258,18 @@ impl Slot {
         let issuance = tracing::info_span!("issuance", lease = %lease.id, slot);
         let _in_hand = self.shared.shift.take_in_hand(slot, &actor.person);
         issuance.in_scope(|| {
-            let failure = self.personalize(actor, lease, how)?;
+            self.shared.telling.take_up(lease.id, actor);
+            let made = self.personalize(actor, lease, how);
+            let is_moved = self.shared.telling.lay_down(lease.id);
+            let failure = made?;
             match self.send_reports(actor) {
                 // It is in the outbox, and goes before anything else is begun.
-                Err(StationError::Centre(ApiError::Unavailable { .. })) => Ok(failure),
-                sent => sent.map(|()| failure),
+                Err(StationError::Centre(ApiError::Unavailable { .. })) => {}
+                sent => sent?,
+            }
+            match failure {
+                Some(reason) if is_moved => Err(ApiError::Moved { reason }.into()),
+                failure => Ok(failure),
             }
         })
     }
@@ -326,7 +333,7 @@ impl Slot {
             profile: printer.profile.clone(),
             documents: faces.names(),
         });
-        let request = LeaseRequest {
+        let mut request = LeaseRequest {
             environment: self.shared.environment,
             slot: self.config.name.clone(),
             products: self.products(),
@@ -334,18 +341,21 @@ impl Slot {
             office: self.shared.office.clone(),
             chips,
             among: Vec::new(),
+            again: None,
             printer,
         };
         while !stop() && here()? {
-            let request = LeaseRequest {
-                among: self.shared.batch.next(),
-                ..request.clone()
-            };
+            request.among = self.shared.batch.next();
             let asking = self.shared.centre.lease(actor, &request);
             let lease = match self.shared.wait(asking) {
                 Err(ApiError::Unavailable { reason }) => {
                     self.tell(Happening::CentreAway { reason });
                     self.pause();
+                    continue;
+                }
+                // A card that was begun elsewhere is known by its chips.
+                Err(ApiError::ChipsWanted) if request.chips.is_empty() => {
+                    request.chips = self.read_serials()?;
                     continue;
                 }
                 answered => answered?,
@@ -366,7 +376,7 @@ impl Slot {
     }
 
     /// Reads the serial number of every chip of the blank. Nothing else is done to them.
-    fn read_serials(&self) -> Result<Vec<String>, StationError> {
+    pub(crate) fn read_serials(&self) -> Result<Vec<String>, StationError> {
         let places = self.config.chips.iter();
         let seen = places.map(|place| {
             let chip = self.catalogue.chip(&place.product)?;
@@ -495,18 +505,6 @@ impl Slot {
             let _turn = shared.outbox.lock().await;
             outbox::reconcile(&self.journal, &*shared.centre, actor).await
         })
-    }
-}
-
-/// The journal of one lease, locked for one entry at a time.
-pub(crate) struct SlotNotebook<'a> {
-    pub(crate) slot: &'a Slot,
-    pub(crate) lease: api::LeaseId,
-}
-
-impl crate::drive::Notebook for SlotNotebook<'_> {
-    fn write(&mut self, entry: &perso::JournalEntry) -> Result<(), String> {
-        self.slot.journal().notebook(self.lease).write(entry)
     }
 }
 

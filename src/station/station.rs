@@ -33,6 +33,7 @@ use crate::resumption::{self, Sorted};
 use crate::shift::Shift;
 use crate::slot::Slot;
 use crate::surroundings::{Clock, Surroundings, Turns};
+use crate::telling::Telling;
 
 /// How many events a slow watcher may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -129,6 +130,8 @@ pub(crate) struct Shared {
     pub(crate) attempts: PathBuf,
     /// Held by whoever sends reports.
     pub(crate) outbox: tokio::sync::Mutex<()>,
+    /// What is written down of documents in work goes to the centre by it.
+    pub(crate) telling: Arc<Telling>,
     /// The printers of all slots: no machine at two of them.
     pub(crate) roster: Mutex<Roster>,
     /// Wakes the slots that pause.
@@ -196,6 +199,7 @@ impl Station {
         }
         let journal = Arc::new(Mutex::new(journal));
         let (events, from_start) = broadcast::channel(EVENTS);
+        let telling = Telling::new(Arc::clone(&centre), &journal, runtime.clone());
         let shared = Arc::new(Shared {
             environment: config.environment,
             office: config.office,
@@ -210,6 +214,7 @@ impl Station {
             measured: config.journal.with_file_name("readers.json"),
             attempts: config.journal.with_file_name("attempts.sqlite"),
             outbox: tokio::sync::Mutex::default(),
+            telling: Arc::new(telling),
             roster: Mutex::default(),
             wake: Notify::new(),
             clock,
@@ -407,5 +412,6 @@ impl Station {
 impl Drop for Station {
     fn drop(&mut self) {
         self.stop();
+        self.shared.telling.close();
     }
 }

@@ -153,6 +153,7 @@ impl Work {
             office: None,
             chips: Vec::new(),
             among: Vec::new(),
+            again: None,
             printer: None,
         };
         self.runtime.block_on(remote.lease(&self.actor, &request))

@@ -222,6 +222,7 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        again: None,
         printer: None,
     };
     let (mut sequence, mut blank) = (0, 0);

@@ -371,6 +371,7 @@ fn a_station_goes_on_after_the_server_was_killed() {
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        again: None,
         printer: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -113,6 +113,8 @@ pub(crate) struct Desk {
     pub(crate) lds: Option<DocumentLds>,
     authority: PKey<Private>,
     pub(crate) journal: Vec<JournalEntry>,
+    /// How much of it the centre has, since it was asked for something made of a chip's keys.
+    pub(crate) told: usize,
     pub(crate) commands: usize,
     pub(crate) bytes: usize,
     pub(crate) limits: Limits,
@@ -210,6 +212,7 @@ impl Desk {
             lds: wanted.lds,
             authority: key_pair(),
             journal: Vec::new(),
+            told: 0,
             commands: 0,
             bytes: 0,
             limits,
@@ -314,7 +317,12 @@ impl Desk {
                     let at = "2026-03-02T08:00:00Z".parse().unwrap();
                     executor.handle(Event::Inspected(written.inspect(channel, &limits, at)));
                 }
-                Action::Ask(id, request) => open.push((id, request)),
+                Action::Ask(id, request) => {
+                    if let Request::Certify { .. } | Request::SignLds { .. } = request {
+                        self.told = self.journal.len();
+                    }
+                    open.push((id, request));
+                }
                 Action::Wait => {
                     let chip = executor.chip().unwrap_or_default().to_owned();
                     let (id, request) = open.remove(0);

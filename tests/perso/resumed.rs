@@ -51,6 +51,34 @@ fn cut_off(mut desk: Desk, blank: Chip, fault: ChipFault) -> (Option<String>, De
     (refused, desk, chip)
 }
 
+/// Forgets as many of the last lines as another station may lack: all behind the last one that announces
+/// what may not be done twice, or with which a stage begins, and behind the last request for something
+/// made of the chip's keys. Returns how many those are.
+fn forget_untold(desk: &mut Desk) -> usize {
+    let (mut stage, mut told) = (None, desk.told);
+    for (at, entry) in desk.journal.iter().enumerate() {
+        if entry.moment != Moment::Intent {
+            continue;
+        }
+        let mut stages = desk.plan.stages.iter().enumerate();
+        let (entered, may_repeat) = stages
+            .find_map(|(at, stage)| {
+                if stage.sealed && stage.name == entry.step {
+                    return Some((at, false));
+                }
+                let step = stage.steps.iter().find(|step| step.name() == entry.step)?;
+                Some((at, desk.plan.may_repeat(step)))
+            })
+            .unwrap();
+        if !may_repeat || stage.replace(entered) != Some(entered) {
+            told = told.max(at + 1);
+        }
+    }
+    let forgotten = desk.journal.len() - told;
+    desk.journal.truncate(told);
+    forgotten
+}
+
 fn commands(mut desk: Desk, blank: Chip) -> u64 {
     let (outcome, _) = desk.run(blank, Vec::new());
     assert!(outcome.fault.is_none(), "{:?}", outcome.fault);
@@ -88,6 +116,46 @@ fn an_eid_is_gone_on_with_wherever_it_was_cut_off() {
     // Only the last stage is not begun twice: where the life cycle stands is in no answer.
     assert_eq!(refused, BTreeSet::from(["close".to_owned()]));
     assert!(survived * 10 >= whole * 9, "{survived} of {whole}");
+}
+
+#[test]
+fn an_eid_is_gone_on_with_by_whoever_lacks_the_last_lines() {
+    let whole = commands(Desk::new(1990), Desk::blank());
+    let (mut refused, mut survived, mut lacked) = (BTreeSet::new(), 0, 0);
+    for at in 1..=whole {
+        let kind = match at % 2 {
+            0 => FaultKind::RemoveBefore,
+            _ => FaultKind::RemoveAfter,
+        };
+        let mut desk = Desk::new(1990);
+        let (first, chip) = desk.run(Desk::blank(), vec![ChipFault { at, kind }]);
+        assert!(matches!(first.fault, Some(Fault::Card { .. })), "{at}");
+        lacked += forget_untold(&mut desk);
+        let (mut past, chip) = past(&desk, chip);
+        past.suppose(&desk.plan);
+        desk.past = past;
+        let (second, chip) = desk.run(chip, Vec::new());
+        match second.fault {
+            None => survived += 1,
+            Some(Fault::NotResumed { step, .. }) => {
+                refused.insert(step);
+                continue;
+            }
+            Some(other) => panic!("{at}: {other}"),
+        }
+        let mut card = InProcess::new(chip);
+        let mut inspector = Inspector::new(&desk.plan.chip, &mut card);
+        for (pin, _) in PINS {
+            let pin = desk.plan.chip.object(ObjectKind::Pin, pin).unwrap();
+            assert_eq!(inspector.tries(pin).unwrap(), 3, "{} {at}", pin.name);
+        }
+    }
+    assert!(
+        lacked as u64 > whole,
+        "{lacked}: there was hardly anything to lack"
+    );
+    assert_eq!(refused, BTreeSet::from(["close".to_owned()]));
+    assert!(survived * 6 >= whole * 5, "{survived} of {whole}");
 }
 
 #[test]

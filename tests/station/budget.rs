@@ -175,3 +175,52 @@ fn a_chip_is_counted_for_from_when_it_is_known() {
         entries.iter().map(|entry| &*entry.what.card).collect();
     assert_eq!(cards.len(), 2);
 }
+
+#[test]
+fn what_another_station_told_counts_and_one_attempt_more() {
+    let channel = budgeted([0x90, 0x00], false);
+    let chip = {
+        let mut shelf = Shelf::default();
+        let text = include_str!("../../firmware-profiles/chips/lateid-v2.toml");
+        shelf.put("lateid-v2", text);
+        ChipProfile::load(&shelf, "lateid-v2").unwrap()
+    };
+    let told = BTreeMap::from([
+        (
+            key(1),
+            Account {
+                failed: 1,
+                ..Account::default()
+            },
+        ),
+        (
+            "pin/pin1".to_owned(),
+            Account {
+                failed: 1,
+                told: Some(2),
+                ..Account::default()
+            },
+        ),
+    ]);
+    let mut ledger = Ledger::default();
+    take_over(&mut ledger, &chip, "00", &told).unwrap();
+    let known: BTreeMap<_, _> = accounts(&mut ledger, &chip, "00")
+        .unwrap()
+        .into_iter()
+        .map(|(what, account)| (what.secret, account))
+        .collect();
+    assert_eq!(known[&key(1)].failures(), 2);
+    assert_eq!(known["pin/pin1"].left(), Some(1));
+    // Of what nothing was told, one attempt may have been under way.
+    let others = known
+        .iter()
+        .filter(|(secret, _)| !told.contains_key(*secret));
+    assert!(others.clone().count() > 0);
+    assert!(others.clone().all(|(_, account)| account.failures() == 1));
+
+    // So the keys are not tried here, and the PIN is not either.
+    let mut elsewhere = Budgeted::new(channel.inner, ledger, &chip, Some("00"), false);
+    elsewhere.transmit(UPDATE).unwrap();
+    elsewhere.transmit(AUTHENTICATE).unwrap_err();
+    elsewhere.transmit(VERIFY).unwrap_err();
+}

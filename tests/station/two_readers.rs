@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use api::{
     Actor, ApiError, BlankEnd, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseId, LeaseRequest, ProfilePin, ProveRequest,
-    PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest,
-    Standing, StationAct, Welcome,
+    ClaimRequest, ConfirmRequest, Hello, JournalKept, JournalPart, Lease, LeaseId, LeaseRequest,
+    ProfilePin, ProveRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest,
+    SignLdsGrant, SignLdsRequest, Standing, StationAct, Welcome,
 };
 use async_trait::async_trait;
 use document::{Environment, Purpose};
@@ -143,6 +143,12 @@ impl Centre for Crossed {
         never()
     }
 
+    async fn tell(&self, _: &Actor, part: &JournalPart) -> Result<JournalKept, ApiError> {
+        Ok(JournalKept {
+            lines: part.first - 1 + part.lines.len() as u64,
+        })
+    }
+
     async fn report(&self, _: &Actor, report: &Report) -> Result<(), ApiError> {
         self.reports.lock().unwrap().push(report.clone());
         Ok(())
@@ -191,6 +197,7 @@ fn lease() -> Lease {
         document: pin("id-card", document.digest),
         subjects: BTreeMap::new(),
         pictures: None,
+        begun: None,
         expires: jiff::Timestamp::MAX,
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
-    Welcome,
+    ClaimRequest, ConfirmRequest, Hello, JournalKept, JournalPart, Lease, LeaseRequest,
+    ProveRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant,
+    SignLdsRequest, StationAct, Welcome,
 };
 use async_trait::async_trait;
 
@@ -105,6 +105,10 @@ impl Centre for Network {
 
     async fn confirm(&self, actor: &Actor, request: &ConfirmRequest) -> Result<(), ApiError> {
         self.carry(self.centre.confirm(actor, request)).await
+    }
+
+    async fn tell(&self, actor: &Actor, part: &JournalPart) -> Result<JournalKept, ApiError> {
+        self.carry(self.centre.tell(actor, part)).await
     }
 
     async fn report(&self, actor: &Actor, report: &Report) -> Result<(), ApiError> {

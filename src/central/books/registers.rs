@@ -244,7 +244,8 @@ fn reports() -> Vec<Seeks> {
             "has reports with a gap",
             "SELECT 'station ' || station AS what FROM
                  (SELECT station, sequence FROM report UNION ALL SELECT station, sequence FROM quarantined_report
-                  UNION ALL SELECT station, sequence FROM station_act) AS come
+                  UNION ALL SELECT station, sequence FROM station_act
+                  UNION ALL SELECT station, sequence FROM fenced_report) AS come
              WHERE station NOT IN (SELECT station FROM quarantined_report WHERE epoch IS NOT NULL)
              GROUP BY station HAVING count(*) <> max(sequence) OR min(sequence) <> 1",
         ),

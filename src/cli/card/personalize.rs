@@ -359,6 +359,7 @@ fn lease(
         },
         subjects,
         pictures: None,
+        begun: None,
         expires: Timestamp::now() + TERM,
     })
 }

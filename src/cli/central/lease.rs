@@ -20,12 +20,17 @@ pub(crate) enum Command {
     /// Ends the expired lease of a station that will never report, before a witness: its blank is
     /// missing, and the document is made again. Example:
     /// zimogs central lease give-up 01932c07-d7fe-7d3f-a1d2-6d2f3d0c1a55 --witness keeper --cause "the station burnt" --data FOLDER
-    GiveUp(GiveUp),
+    GiveUp(Before),
+    /// Takes a lease from its station, before a witness, so that another one goes on with its card: the
+    /// station is dead, or the card was carried away from it. The card is then laid into a slot of
+    /// another station. Example:
+    /// zimogs central lease move 01932c07-d7fe-7d3f-a1d2-6d2f3d0c1a55 --witness keeper --cause "its computer is broken" --data FOLDER
+    Move(Before),
 }
 
-/// A lease that is given up.
+/// A lease that two persons decide on.
 #[derive(Args)]
-pub(crate) struct GiveUp {
+pub(crate) struct Before {
     /// The lease's identity.
     lease: Uuid,
     /// The account of the witness.
@@ -42,6 +47,7 @@ pub(crate) struct GiveUp {
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::List(options) => list(options),
+        Command::Move(options) => carry(options),
         Command::GiveUp(options) => {
             let place = &options.place;
             place.with_central("security-officer", async |central, actor| {
@@ -63,6 +69,23 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
             })
         }
     }
+}
+
+fn carry(options: &Before) -> Result<(), Failure> {
+    let place = &options.place;
+    place.with_central("security-officer", async |central, actor| {
+        let lease = LeaseId(options.lease);
+        central
+            .move_lease(&actor, lease, &options.witness, &options.cause)
+            .await?;
+        if place.json() {
+            return output::json(&json!({ "lease": options.lease, "state": "expired", "moved": true }));
+        }
+        output::line(&format!(
+            "{} is taken from its station; lay its card into a slot of another one, which goes on with it",
+            options.lease
+        ))
+    })
 }
 
 const LEASE: Shape<LeaseLine> = Shape {

@@ -58,6 +58,8 @@ named! {
         SendBack = "send-back",
         /// It is not where the books say.
         ReportMissing = "report-missing",
+        /// It is carried to another station, which goes on with it.
+        Carry = "carry",
         /// A missing one turns up.
         Find = "find",
         /// It is destroyed.
@@ -106,6 +108,7 @@ life_cycle!("blank", BlankState, BlankEvent, initial Received, {
     AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
     AtStation + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "document.produced"],
     AtStation + Return => Returned [BlankUntouched] by [PersonalizeDocument] as ["lease.reported"],
+    AtStation + Carry => AtStation [LeaseMoved] by [PersonalizeDocument] as ["lease.taken-over"],
     AtStation + ReportMissing => Missing [IncidentOpen, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
     Personalized + Spoil => Spoiled [NotHandedOver, ReasonGiven] by [JudgeDocument, CancelDocument, ReportMishap] as ["quality.failed", "document.cancelled", "document.damaged"],
     Personalized + ReportMissing => Missing [NotHandedOver, IncidentOpen, TwoPersons] by [ReportMishap] as ["document.missing"],

@@ -32,6 +32,7 @@ guards! {
     DocumentMade = "document-made": "the blank carried the document before the lease, and carries it still",
     LeaseOpened = "lease-opened": "a lease is open for this document, one blank of the right stock and one station slot, with the digests of the profiles pinned",
     LeaseHeld = "lease-held": "the reporting station holds the lease on this document and blank",
+    LeaseMoved = "lease-moved": "it was taken from another station, and every chip of its blank lies in the slot",
     TermPassed = "term-passed": "the lease's end has passed",
     WithinTerm = "within-term": "the lease's end has not passed",
     JournalWhole = "journal-whole": "the station's journal is whole, in order and signed",

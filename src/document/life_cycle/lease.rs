@@ -31,6 +31,10 @@ named! {
         Renew = "renew",
         /// Its end passes.
         Expire = "expire",
+        /// It is taken from its station: another one goes on with its card.
+        Move = "move",
+        /// The station takes it over in whose slot its card lies.
+        TakeOver = "take-over",
         /// The station reports the document done.
         Complete = "complete",
         /// The station reports the blank spoiled.
@@ -47,11 +51,14 @@ named! {
 life_cycle!("lease", LeaseState, LeaseEvent, initial Open, {
     Open + Renew => Open [LeaseHeld, WithinTerm] by [PersonalizeDocument, RenewPins] as ["channel.opened", "keys.given", "certificate.requested", "lds.signed", "stage.sealed", "stage.confirmed"],
     Open + Expire => Expired [TermPassed] by [] as ["lease.expired"],
+    Open + Move => Expired [TwoPersons, ReasonGiven] by [MoveLease] as ["lease.moved"],
     Open + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument, RenewPins] as ["lease.reported", "document.produced", "new-pins.set"],
     Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.put-aside", "document.produced"],
     Open + Release => Released [LeaseHeld, BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported"],
     Open + Lose => Lost [BlankMissing, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
     Open + Fail => Failed [DocumentMade, ReasonGiven] by [PersonalizeDocument, RenewPins] as ["new-pins.failed"],
+    Expired + Move => Expired [TwoPersons, ReasonGiven] by [MoveLease] as ["lease.moved"],
+    Expired + TakeOver => Open [LeaseMoved] by [PersonalizeDocument] as ["lease.taken-over"],
     Expired + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument, RenewPins] as ["lease.reported", "new-pins.set"],
     Expired + Spoil => Spoiled [BlankSpoiled] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.put-aside"],
     Expired + Release => Released [BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.expired"],

@@ -79,18 +79,33 @@ async fn list(call: Call) -> Result<Answer, Problem> {
     Answer::json(&page_of(LIST, found, limit, key, LeaseShown::of))
 }
 
-async fn give_up(call: Call) -> Result<Answer, Problem> {
-    let before: Before = call.json()?;
+fn lease_of(call: &Call) -> Result<LeaseId, Problem> {
     let lease: Uuid = call
         .part("lease")
         .parse()
         .map_err(|_| Problem::new(Fault::NotFound, "there is no lease of this identity"))?;
+    Ok(LeaseId(lease))
+}
+
+async fn give_up(call: Call) -> Result<Answer, Problem> {
+    let before: Before = call.json()?;
+    let lease = lease_of(&call)?;
     let (actor, witness, cause) = (call.actor()?, &before.witness.0, &before.cause.0);
     let number = call
         .central
-        .give_up_lease(actor, LeaseId(lease), witness, cause)
+        .give_up_lease(actor, lease, witness, cause)
         .await?;
     Answer::json(&Renumbered::of(number))
+}
+
+async fn carry(call: Call) -> Result<Answer, Problem> {
+    let before: Before = call.json()?;
+    let lease = lease_of(&call)?;
+    let (actor, witness, cause) = (call.actor()?, &before.witness.0, &before.cause.0);
+    call.central
+        .move_lease(actor, lease, witness, cause)
+        .await?;
+    Ok(Answer::nothing())
 }
 
 /// Returns the operations.
@@ -122,6 +137,16 @@ pub(crate) fn operations() -> Vec<Operation> {
             .takes::<Before>(json!({ "witness": "keeper", "cause": "the station burnt" }))
             .gives::<Renumbered>(200, "The document's new number.", json!({ "number": "XA0000002" }))
             .runs(give_up),
+            Operation::post(
+                "/v1/leases/{lease}/moving",
+                "moveLease",
+                "Takes a lease from its station, before a witness, so that another one goes on with its card.",
+            )
+            .parameter::<LeaseIdentity>("lease", "The lease's identity.", id)
+            .act(Act::MoveLease, "lease.moved", "lease")
+            .witnessed()
+            .takes::<Before>(json!({ "witness": "keeper", "cause": "its computer is broken" }))
+            .runs(carry),
         ],
     )
 }

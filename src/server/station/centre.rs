@@ -4,8 +4,9 @@
 //! arrived: the store gives the same answer and does nothing twice.
 
 use api::{
-    Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Hello, Lease,
-    LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest, StationAct,
+    Centre, CertifyRequest, ChannelRequest, ClaimRequest, ConfirmRequest, Hello, JournalPart,
+    Lease, LeaseRequest, ProveRequest, PutKeyRequest, Report, SealRequest, SignLdsRequest,
+    StationAct,
 };
 use document::Act;
 
@@ -123,6 +124,13 @@ pub(crate) fn operations() -> Vec<Operation> {
             method!(confirm(ConfirmRequest)),
             right,
             Trace::Always("stage.confirmed"),
+        ),
+        Operation::of_person(
+            "journal",
+            "Takes in what the station wrote down of a document in work, as it is written.",
+            method!(tell(JournalPart)),
+            right,
+            Trace::Refused("journal.kept"),
         ),
         Operation::of_person(
             "report",

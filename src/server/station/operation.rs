@@ -32,6 +32,8 @@ pub(crate) enum Trace {
     Always(&'static str),
     /// The act's own entry where something changes by it, and that of a refusal.
     Changes(&'static str),
+    /// The entry of a refusal alone.
+    Refused(&'static str),
 }
 
 impl Trace {
@@ -41,6 +43,7 @@ impl Trace {
             Self::Nothing => None,
             Self::Always(action) => Some((action, "always")),
             Self::Changes(action) => Some((action, "changed-or-refused")),
+            Self::Refused(action) => Some((action, "refused")),
         }
     }
 }

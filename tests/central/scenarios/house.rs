@@ -435,6 +435,7 @@ pub(super) fn request(slot: &str, products: &[&str]) -> LeaseRequest {
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        again: None,
         printer: None,
     }
 }

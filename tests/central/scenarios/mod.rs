@@ -26,6 +26,7 @@ mod judge;
 mod judged;
 mod key_requests;
 mod key_service;
+mod lease_moves;
 mod life;
 mod lists;
 mod mishaps;

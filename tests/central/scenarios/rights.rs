@@ -352,6 +352,10 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
             of(central.give_up_lease(&who, lease, "auditor-2", "no").await),
         ),
         (
+            "move_lease",
+            of(central.move_lease(&who, lease, "auditor-2", "no").await),
+        ),
+        (
             "cancel",
             of(central.cancel_document(&who, "APP-0", "no").await),
         ),
@@ -670,6 +674,7 @@ fn every_act_is_one_roles_business() {
                             "close_incident",
                             "concede",
                             "give_up_lease",
+                            "move_lease",
                             "cancel",
                             "begin_reconciliation",
                             "end_reconciliation",

@@ -235,6 +235,14 @@ fn cases() -> Vec<Case> {
             404,
         )
         .with(before("keeper")),
+        case(
+            "moveLease",
+            "clerk",
+            "officer",
+            "01932c07-d7fe-7d3f-a1d2-6d2f3d0c1a55",
+            404,
+        )
+        .with(before("keeper")),
         case("restockBlanks", "operator", "keeper", "", 409).with(some("B-1")),
         case("namePlace", "officer", "administrator", "RIGA-1", 204)
             .with(json!({ "name": "Riga, first office" })),

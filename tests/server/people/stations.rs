@@ -75,6 +75,10 @@ fn cases() -> BTreeMap<&'static str, (Value, u16)> {
                 200,
             ),
         ),
+        (
+            "journal",
+            (json!({ "lease": lease, "first": 1, "lines": [] }), 404),
+        ),
         // It is kept as evidence.
         (
             "report",

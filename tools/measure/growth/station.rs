@@ -85,6 +85,7 @@ impl Station {
             office: None,
             chips: Vec::new(),
             among: Vec::new(),
+            again: None,
             printer: None,
         }
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use api::{
     Actor, ApiError, Centre, CertifyGrant, CertifyRequest, ChannelGrant, ChannelRequest,
-    ClaimRequest, ConfirmRequest, Hello, Lease, LeaseRequest, ProveRequest, PutKeyGrant,
-    PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant, SignLdsRequest, StationAct,
-    Welcome,
+    ClaimRequest, ConfirmRequest, Hello, JournalKept, JournalPart, Lease, LeaseRequest,
+    ProveRequest, PutKeyGrant, PutKeyRequest, Report, SealGrant, SealRequest, SignLdsGrant,
+    SignLdsRequest, StationAct, Welcome,
 };
 use async_trait::async_trait;
 
@@ -49,6 +49,7 @@ passed_on! {
     sign_lds(SignLdsRequest) -> SignLdsGrant;
     seal(SealRequest) -> SealGrant;
     confirm(ConfirmRequest) -> ();
+    tell(JournalPart) -> JournalKept;
     report(Report) -> ();
     act(StationAct) -> ();
 }

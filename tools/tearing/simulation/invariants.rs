@@ -130,6 +130,7 @@ fn settled(play: &Play<'_>, found: &mut Vec<String>) -> Result<(), Failure> {
         office: None,
         chips: Vec::new(),
         among: Vec::new(),
+        again: None,
         printer: None,
     };
     let told = play.centre.with(async |central| {
