@@ -20,9 +20,10 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::Failure;
 use crate::authority::Outside;
 use crate::bench::{Bench, Service};
+use crate::carried::{self, Lines, Passing};
 use crate::disk::Disk;
 use crate::fault::Point;
-use crate::installation::{Installation, actor, operator};
+use crate::installation::{Installation, actor, operator, operator_at};
 use crate::judge::{self, Expected, Verdict};
 use crate::network::Network;
 use crate::printer::Press;
@@ -112,14 +113,21 @@ impl End {
 }
 
 /// What a case plays in.
-struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     world: &'a World,
-    central: Central,
+    pub(crate) central: Central,
     outside: Arc<Outside>,
-    bench: Arc<Bench>,
+    pub(crate) bench: Arc<Bench>,
     /// The slot's printer, where the recipe has one.
     press: Option<Press>,
-    journal: PathBuf,
+    pub(crate) clock: Arc<Passing>,
+    /// The station that lives, and its journal.
+    pub(crate) station: &'static str,
+    pub(crate) journal: PathBuf,
+    /// The journal of the first station.
+    pub(crate) first_journal: PathBuf,
+    /// Nothing gets through of the journal that nobody waits for.
+    is_bad: bool,
 }
 
 /// One life of the station.
@@ -162,6 +170,9 @@ pub(crate) fn config(
 }
 
 impl Scene<'_> {
+    pub(crate) const FIRST: &'static str = "station-1";
+    pub(crate) const SECOND: &'static str = "station-2";
+
     /// Tells whether the document is made.
     async fn is_made(&self) -> Result<bool, Failure> {
         let documents = (self.central)
@@ -173,7 +184,10 @@ impl Scene<'_> {
 
     /// Starts the station. Its slot begins when somebody watches.
     /// Inside: the life, or what it met where it was killed before its slot began.
-    async fn begin(&self, point: Option<Point>) -> Result<Result<Life, Arc<Trip>>, Failure> {
+    pub(crate) async fn begin(
+        &self,
+        point: Option<Point>,
+    ) -> Result<Result<Life, Arc<Trip>>, Failure> {
         let trip = Arc::new(Trip::armed(point));
         self.outside.follow(&trip);
         self.bench.open(false);
@@ -188,17 +202,20 @@ impl Scene<'_> {
                 certificate: CERTIFICATE,
                 pauses: vec![PAUSE; 3],
             },
+            clock: Arc::clone(&self.clock) as Arc<dyn station::Clock>,
             ..Surroundings::default()
         };
         let network = Network {
             centre: Arc::new(self.central.clone()) as Arc<dyn Centre>,
             trip: Arc::clone(&trip),
+            lines: Lines::over(self.is_bad),
         };
         let recipe = &self.world.recipe;
         let readers: Vec<_> = (0..recipe.chips.len()).map(reader).collect();
         let press = self.press.as_ref();
         let printer = press.map(|press| press.of_slot(&trip)).transpose()?;
-        let config = config(recipe, &self.journal, &readers, printer)?;
+        let mut config = config(recipe, &self.journal, &readers, printer)?;
+        config.shift = Some(operator_at(self.station));
         let runtime = Handle::current();
         let starting = move || Station::start_in(surroundings, config, Arc::new(network), runtime);
         let station = match tokio::task::spawn_blocking(starting).await {
@@ -289,11 +306,18 @@ pub(crate) async fn run(
     let (store, journal) = world.copy(folder.path())?;
     let outside = installation.authority();
     let recipe = &world.recipe;
-    let bench = Arc::<Bench>::default();
-    let scene = Scene {
+    let (bench, clock) = (Arc::<Bench>::default(), Arc::<Passing>::default());
+    let authority = Arc::clone(&outside);
+    let carried = point.and_then(|point| {
+        let fault = point.fault.at_first_station()?;
+        Some(Point { fault, ..point })
+    });
+    // Each second place: the network is bad, and the dead station comes back when all is done.
+    let is_odd = point.is_some_and(|point| point.at % 2 == 1);
+    let mut scene = Scene {
         world,
         central: installation
-            .central(recipe, &store, Arc::clone(&outside))
+            .central_by(recipe, &store, authority, carried::shared(&clock))
             .await?,
         outside,
         press: recipe
@@ -301,7 +325,11 @@ pub(crate) async fn run(
             .map(|_| Press::start(&bench, &world.blanks))
             .transpose()?,
         bench,
+        clock,
+        station: Scene::FIRST,
+        first_journal: journal.clone(),
         journal,
+        is_bad: carried.is_some() && is_odd,
     };
     let mut told = Vec::new();
     let mut blanks = world.blanks.iter();
@@ -315,7 +343,7 @@ pub(crate) async fn run(
     });
     let at_first = match again {
         Some(_) => Some(world.middle()),
-        None => point,
+        None => carried.or(point),
     };
     let (first, ended) = scene.live(at_first).await?;
     told.push(format!("at first {ended}"));
@@ -326,6 +354,14 @@ pub(crate) async fn run(
         told.push(format!("started again {ended}"));
         is_met &= second.is_met();
         passed = second.counts();
+    }
+
+    if carried.is_some() {
+        scene.move_leases(&mut told).await?;
+        if !is_odd {
+            scene.come_back(&mut told).await?;
+        }
+        scene.leave_station()?;
     }
 
     let mut used = Vec::new();
@@ -356,6 +392,9 @@ pub(crate) async fn run(
         told.push(format!("with the next blank {}", end.told()));
     }
     life.stop().await?;
+    if carried.is_some() && is_odd {
+        scene.come_back(&mut told).await?;
+    }
     match &scene.press {
         Some(press) => used = press.used(&scene.bench, &world.blanks),
         None => used.push((in_slot, scene.bench.take())),
@@ -365,7 +404,10 @@ pub(crate) async fn run(
         world,
         central: &scene.central,
         outside: &scene.outside,
-        journal: &scene.journal,
+        journals: vec![
+            (Scene::FIRST, &scene.first_journal),
+            (scene.station, &scene.journal),
+        ],
         store: &store,
         used,
     };

@@ -85,6 +85,17 @@ pub enum Fault {
     KilledAgainAtWrite,
     /// The same; the second time at a call.
     KilledAgainAtCall,
+    /// The card carries the command out, and the station is killed for good: its card is carried to
+    /// another one. So it is with the next four.
+    CarriedAtCommand,
+    /// The station is killed for good before the write is durable.
+    CarriedBeforeWrite,
+    /// The station is killed for good when the write is durable, before anything follows.
+    CarriedAfterWrite,
+    /// The centre acts, and the station is killed for good.
+    CarriedAtCall,
+    /// The centre is away from this call on; the station works on as far as it can, and is dead then.
+    CarriedInSilence,
     /// The card jams: nothing moves until a person was there.
     PrinterJams,
     /// The cover is opened: nothing moves until it is closed.
@@ -113,7 +124,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, in their order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::CardGoneBefore,
         Self::CardGoneAfter,
         Self::ReaderUnplugged,
@@ -133,6 +144,11 @@ impl Fault {
         Self::AuthorityAway,
         Self::KilledAgainAtWrite,
         Self::KilledAgainAtCall,
+        Self::CarriedAtCommand,
+        Self::CarriedBeforeWrite,
+        Self::CarriedAfterWrite,
+        Self::CarriedAtCall,
+        Self::CarriedInSilence,
         Self::PrinterJams,
         Self::PrinterOpened,
         Self::PrinterEmpty,
@@ -170,6 +186,11 @@ impl Fault {
             Self::AuthorityAway => "authority-away",
             Self::KilledAgainAtWrite => "killed-again-at-write",
             Self::KilledAgainAtCall => "killed-again-at-call",
+            Self::CarriedAtCommand => "carried-at-command",
+            Self::CarriedBeforeWrite => "carried-before-write",
+            Self::CarriedAfterWrite => "carried-after-write",
+            Self::CarriedAtCall => "carried-at-call",
+            Self::CarriedInSilence => "carried-in-silence",
             Self::PrinterJams => "printer-jams",
             Self::PrinterOpened => "printer-opened",
             Self::PrinterEmpty => "printer-empty",
@@ -193,16 +214,21 @@ impl Fault {
             | Self::CardGoneAfter
             | Self::ReaderUnplugged
             | Self::Garbage
-            | Self::KilledAtCommand => Seam::Command,
+            | Self::KilledAtCommand
+            | Self::CarriedAtCommand => Seam::Command,
             Self::KilledBeforeWrite
             | Self::KilledAfterWrite
             | Self::DiskFull
-            | Self::KilledAgainAtWrite => Seam::Write,
+            | Self::KilledAgainAtWrite
+            | Self::CarriedBeforeWrite
+            | Self::CarriedAfterWrite => Seam::Write,
             Self::RequestLost
             | Self::AnswerLost
             | Self::CentreAway
             | Self::KilledAtCall
-            | Self::KilledAgainAtCall => Seam::Call,
+            | Self::KilledAgainAtCall
+            | Self::CarriedAtCall
+            | Self::CarriedInSilence => Seam::Call,
             Self::AuthorityLate
             | Self::AuthorityTwice
             | Self::AuthorityNever
@@ -229,6 +255,19 @@ impl Fault {
         match self {
             Self::KilledAgainAtWrite => Some(Self::KilledAfterWrite),
             Self::KilledAgainAtCall => Some(Self::KilledAtCall),
+            _ => None,
+        }
+    }
+
+    /// Returns what goes wrong at the first station, where the card is carried to another one.
+    #[must_use]
+    pub const fn at_first_station(self) -> Option<Self> {
+        match self {
+            Self::CarriedAtCommand => Some(Self::KilledAtCommand),
+            Self::CarriedBeforeWrite => Some(Self::KilledBeforeWrite),
+            Self::CarriedAfterWrite => Some(Self::KilledAfterWrite),
+            Self::CarriedAtCall => Some(Self::KilledAtCall),
+            Self::CarriedInSilence => Some(Self::CentreAway),
             _ => None,
         }
     }

@@ -33,10 +33,11 @@ const CHANNELS_A_MINUTE: usize = 1_000_000;
 const CHAINS: &str = "tests/vectors/icao9303-11/chip_cv_chains.json";
 
 /// Who acts.
-const PEOPLE: [(&str, Role); 6] = [
+const PEOPLE: [(&str, Role); 7] = [
     ("clerk", Role::Clerk),
     ("approver", Role::Approver),
     ("operator", Role::Operator),
+    ("officer", Role::SecurityOfficer),
     ("keeper", Role::StockKeeper),
     ("envelopes", Role::EnvelopeClerk),
     ("auditor", Role::Auditor),
@@ -51,8 +52,13 @@ pub(crate) fn actor(person: &str) -> Actor {
 
 /// The station with its operator.
 pub(crate) fn operator() -> Actor {
+    operator_at("station-1")
+}
+
+/// The operator at a station.
+pub(crate) fn operator_at(station: &str) -> Actor {
     Actor {
-        station: "station-1".into(),
+        station: station.into(),
         person: "operator".into(),
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold after a case, whatever happened: of the chips, the journal, the store and the
 //! authority outside.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::Failure;
 use crate::authority::Outside;
 use crate::case::ALL;
 use crate::certificates;
-use crate::installation::{actor, operator};
+use crate::installation::{actor, operator_at};
 use crate::world::{Blank, World};
 
 /// How often the store is let settle with the authority outside.
@@ -93,7 +93,8 @@ pub(crate) struct After<'a> {
     pub(crate) world: &'a World,
     pub(crate) central: &'a Central,
     pub(crate) outside: &'a Outside,
-    pub(crate) journal: &'a Path,
+    /// The stations that lived, and their journals.
+    pub(crate) journals: Vec<(&'a str, &'a Path)>,
     pub(crate) store: &'a Path,
     /// The blanks that lay in the slot, in their order, with their chips by their readers.
     pub(crate) used: Vec<(&'a Blank, Vec<(String, Chip)>)>,
@@ -144,7 +145,10 @@ pub(crate) async fn judge(mut after: After<'_>) -> Result<Judgement, Failure> {
         }
     }
     central.sequence().await?;
-    journal(&after, &mut judgement).await?;
+    let journals: BTreeMap<_, _> = after.journals.iter().copied().collect();
+    for (station, file) in journals {
+        journal(&after, (station, file), &mut judgement).await?;
+    }
     let documents = central
         .document_lines_after(&actor("clerk"), "", ALL)
         .await?;
@@ -198,8 +202,12 @@ fn is_left(judgement: &mut Judgement, world: &World) {
 }
 
 /// Demands that the journal has nothing left to say, and that the store heard all.
-async fn journal(after: &After<'_>, judgement: &mut Judgement) -> Result<(), Failure> {
-    let journal = Journal::open(after.journal)?;
+async fn journal(
+    after: &After<'_>,
+    (station, file): (&str, &Path),
+    judgement: &mut Judgement,
+) -> Result<(), Failure> {
+    let journal = Journal::open(file)?;
     let hello = journal.hello()?;
     if hello.in_work > 0 {
         let told = format!(
@@ -212,7 +220,7 @@ async fn journal(after: &After<'_>, judgement: &mut Judgement) -> Result<(), Fai
         let told = format!("report {} is never sent", report.sequence);
         judgement.find(Verdict::Unsound, told);
     }
-    let welcome = after.central.hello(&operator(), &hello).await?;
+    let welcome = after.central.hello(&operator_at(station), &hello).await?;
     if welcome.reports != hello.last {
         let told = format!(
             "the journal has {} reports, and the store {}",

@@ -12,6 +12,7 @@
 
 mod authority;
 mod bench;
+mod carried;
 mod case;
 mod certificates;
 mod dice;

@@ -20,6 +20,7 @@ use tokio::runtime::{Builder, Handle};
 use vcard::{Chip, FileStore};
 
 use crate::Failure;
+use crate::carried::Lines;
 use crate::case::{Life, config};
 use crate::disk::Disk;
 use crate::fault::{Fault, Point, Seam};
@@ -118,6 +119,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
     let network = Arc::new(Network {
         centre: Arc::new(central.clone()) as Arc<dyn Centre>,
         trip: Arc::clone(&trip),
+        lines: Lines::default(),
     });
     let journal = folder.join("station").join("journal.db");
     let config = config(&recipe, &journal, &[name.to_owned()], None)?;
@@ -159,7 +161,7 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
         world: &world,
         central: &central,
         outside: &outside,
-        journal: &journal,
+        journals: vec![("station-1", &journal)],
         store: &store,
         used,
     });

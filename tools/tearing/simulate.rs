@@ -85,6 +85,7 @@ fn object(played: &Played, is_whole: bool) -> Value {
         "found": played.found,
         "misfortunes": figures.misfortunes,
         "kills": figures.kills,
+        "moved": figures.moved,
         "answered": figures.answered,
         "blanks": figures.blanks,
         "spoiled": figures.spoiled,
@@ -98,9 +99,10 @@ fn object(played: &Played, is_whole: bool) -> Value {
 
 fn told(figures: &Figures) -> String {
     format!(
-        "{} misfortunes, {} kills, {} requests answered, {} blanks, {} of them spoiled, {} s simulated",
+        "{} misfortunes, {} kills, {} leases moved, {} requests answered, {} blanks, {} of them spoiled, {} s simulated",
         figures.misfortunes,
         figures.kills,
+        figures.moved,
         figures.answered,
         figures.blanks,
         figures.spoiled,
@@ -182,6 +184,7 @@ fn many(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 "stopped": stop.is_wanted(),
                 "misfortunes": figures.misfortunes,
                 "kills": figures.kills,
+                "moved": figures.moved,
                 "answered": figures.answered,
                 "blanks": figures.blanks,
                 "spoiled": figures.spoiled,

@@ -25,7 +25,7 @@ fn whatever_a_seed_draws_every_document_is_made_once_and_the_books_agree() {
         assert_eq!(found, Vec::<String>::new());
         // Else nothing went wrong, and nothing was tried.
         assert!(all.misfortunes >= 3 * SEEDS, "{all:?}");
-        assert!(all.kills > 0 && all.spoiled > 0, "{all:?}");
+        assert!(all.kills > 0 && all.spoiled > 0 && all.moved > 0, "{all:?}");
     });
 }
 

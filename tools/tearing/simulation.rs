@@ -14,10 +14,12 @@
 //! seed runs the same way again.
 
 mod centre;
+mod dead;
 mod figures;
 mod floor;
 mod hands;
 mod invariants;
+mod later;
 mod life;
 mod misfortune;
 mod network;

@@ -88,6 +88,16 @@ impl Trip {
         self.lasting_in(&state, seam)
     }
 
+    /// Passes a seam without counting; returns what goes wrong there for good. A dead station passes none.
+    pub(crate) fn pass_by(&self, seam: Seam) -> Option<Fault> {
+        let state = self.state();
+        if state.is_dead {
+            drop(state);
+            self.die();
+        }
+        self.lasting_in(&state, seam)
+    }
+
     /// Returns what goes wrong at a seam for good, without counting.
     pub(crate) fn lasting(&self, seam: Seam) -> Option<Fault> {
         self.lasting_in(&self.state(), seam)

@@ -186,6 +186,8 @@ impl World {
     /// Returns at how many places a fault is tried.
     pub(crate) fn places(&self, fault: Fault) -> u64 {
         match fault.in_second_life() {
+            // Nothing is gone on with in a printer, here or elsewhere.
+            _ if fault.at_first_station().is_some() && self.recipe.printed.is_some() => 0,
             Some(_) => self.second.of(fault.seam()),
             None => self.counts.of(fault.seam()),
         }

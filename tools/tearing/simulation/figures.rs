@@ -9,6 +9,8 @@ pub struct Figures {
     pub misfortunes: u64,
     /// How often a process was killed.
     pub kills: u64,
+    /// How many leases were taken from a dead station.
+    pub moved: u64,
     /// How many requests the centre answered.
     pub answered: u64,
     /// How many blanks lay in a slot.
@@ -23,6 +25,7 @@ impl AddAssign<&Figures> for Figures {
     fn add_assign(&mut self, other: &Self) {
         self.misfortunes += other.misfortunes;
         self.kills += other.kills;
+        self.moved += other.moved;
         self.answered += other.answered;
         self.blanks += other.blanks;
         self.spoiled += other.spoiled;

@@ -1,5 +1,7 @@
 //! The people before the slots: they put blanks in and take them out.
 
+use vcard::Chip;
+
 use super::play::Play;
 use super::setting::{SLOTS, STATIONS, reader};
 use crate::Failure;
@@ -7,6 +9,9 @@ use crate::Failure;
 impl Play<'_> {
     /// Takes out what lies in a slot, and puts the next blank in, where there is anything to make.
     pub(super) fn change(&mut self, station: usize, slot: usize) -> Result<(), Failure> {
+        if self.is_dead(station) {
+            return Ok(());
+        }
         let wanted = !self.is_closing && (self.mended.is_none() || self.left()? > 0);
         let next = match wanted {
             true => {
@@ -20,18 +25,27 @@ impl Play<'_> {
             }
             false => None,
         };
+        self.put(station, slot, next);
+        Ok(())
+    }
+
+    /// Lays a card into a slot; what lies there is taken out.
+    pub(super) fn lay(&mut self, station: usize, slot: usize, card: (usize, Chip)) {
+        self.put(station, slot, Some(card));
+    }
+
+    fn put(&mut self, station: usize, slot: usize, card: Option<(usize, Chip)>) {
         let Some(office) = self.offices.get_mut(station) else {
-            return Ok(());
+            return;
         };
-        let number = next.as_ref().map(|(number, _)| *number);
-        let old = office.pads.put(&reader(slot), next.map(|(_, chip)| chip));
+        let number = card.as_ref().map(|(number, _)| *number);
+        let old = office.pads.put(&reader(slot), card.map(|(_, chip)| chip));
         office.wake();
         if let Some(slot) = office.slots.get_mut(slot) {
             slot.is_through = false;
             let was = std::mem::replace(&mut slot.blank, number);
             self.used.extend(was.zip(old));
         }
-        Ok(())
     }
 
     /// Takes a chip out and puts it back.

@@ -46,7 +46,11 @@ struct Looked {
 impl Watch {
     /// Demands that no two stations, and no two slots of one, work at the same document. Returns what is
     /// found.
-    pub(super) fn look(&mut self, offices: &[Office]) -> Result<Option<String>, Failure> {
+    pub(super) fn look(
+        &mut self,
+        offices: &[Office],
+        taken: &BTreeSet<(usize, String)>,
+    ) -> Result<Option<String>, Failure> {
         for office in offices {
             let writes = office.life.writes();
             let known = self.journals.get(&office.place);
@@ -75,7 +79,8 @@ impl Watch {
         }
         let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
         for (place, looked) in &self.journals {
-            for document in &looked.held {
+            let held = looked.held.iter();
+            for document in held.filter(|held| !taken.contains(&(*place, (*held).clone()))) {
                 if let Some(other) = holders.insert(document, *place) {
                     let (one, two) = (named(other), named(*place));
                     return Ok(Some(format!("{one} and {two} work at the same document")));
@@ -84,6 +89,28 @@ impl Watch {
         }
         Ok(None)
     }
+}
+
+/// Returns the documents that a journal has in work, on whose chips something lasting was begun.
+pub(super) fn touched(journal: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let Some(journal) = journal.filter(|journal| journal.exists()) else {
+        return Ok(Vec::new());
+    };
+    let journal = reading(journal)?;
+    let mut touched = journal.prepare(TOUCHED)?;
+    let documents = touched.query_map([], |row| row.get(0))?;
+    Ok(documents.collect::<Result<_, _>>()?)
+}
+
+/// Returns the blanks whose leases were taken from a station, and that no other one has yet.
+pub(super) fn awaited(store: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let store = reading(store)?;
+    let mut awaited = store.prepare(
+        "SELECT l.blank, m.station FROM lease_move m JOIN lease l ON l.id = m.lease
+         WHERE m.taken IS NULL AND l.state = 'expired' ORDER BY l.blank",
+    )?;
+    let blanks = awaited.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(blanks.collect::<Result<_, _>>()?)
 }
 
 /// Tells whether no station has a document in work or a report that waits.
@@ -199,6 +226,7 @@ fn journals(play: &Play<'_>, found: &mut Vec<String>) -> Result<(), Failure> {
             "SELECT sequence, lease || ' ' || end_state FROM report WHERE station = ?1
              UNION ALL SELECT sequence, lease || ' ' || end_state FROM quarantined_report
              WHERE station = ?1
+             UNION ALL SELECT sequence, lease || ' ' || end_state FROM fenced_report WHERE station = ?1
              UNION ALL SELECT sequence, 'act' FROM station_act WHERE station = ?1 ORDER BY 1",
             &[&name],
         )?;

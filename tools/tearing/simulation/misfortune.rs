@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::later::Later;
 use super::life::Doom;
 use super::network::Weather;
 use super::office::Office;
-use super::play::{Later, Play};
+use super::play::Play;
 use super::setting::{OPERATORS, SLOTS, STATIONS, named};
 use crate::Failure;
 use crate::dice::Dice;
@@ -44,13 +45,15 @@ pub(super) enum Misfortune {
     Pause,
     /// Somebody gives up the card that a slot holds.
     GiveUp,
+    /// A station is killed for good, and its cards are carried to others.
+    Dead,
     /// The centre does its duties: it settles certificates and sequences its log.
     Duties,
 }
 
 impl Misfortune {
     pub(super) fn draw(dice: &mut Dice) -> Self {
-        match dice.throw(20) {
+        match dice.throw(21) {
             0 | 1 => Self::Kill,
             2 | 3 => Self::Doom(Doom::BeforeWrite(1 + dice.throw(30))),
             4 | 5 => Self::Doom(Doom::AfterWrite(1 + dice.throw(30))),
@@ -71,6 +74,7 @@ impl Misfortune {
                 true => Self::Pause,
                 false => Self::GiveUp,
             },
+            19 => Self::Dead,
             _ => Self::Duties,
         }
     }
@@ -160,6 +164,7 @@ impl Misfortune {
                     office.give_up(slot);
                 }
             }
+            Self::Dead => play.bury(station),
             Self::Duties => {
                 let done = play.centre.with(async |central| {
                     central.sequence().await?;

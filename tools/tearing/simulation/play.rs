@@ -1,7 +1,7 @@
 //! One simulation: who moves next, what arrives, what goes wrong, until all is mended and every
 //! document is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,11 @@ use document::life_cycle::DocumentState;
 use vcard::Chip;
 
 use super::centre::Centre;
+use super::dead::Dead;
 use super::figures::Figures;
 use super::floor::Floor;
 use super::invariants::{self, Watch};
+use super::later::Later;
 use super::misfortune::Misfortune;
 use super::network::{Leg, Network, Weather};
 use super::office::{Around, Office};
@@ -39,25 +41,6 @@ const MORE_RARELY: u64 = 28;
 /// How often it is looked whether all is done, in steps of time.
 const LOOKS: u64 = 16;
 
-/// What happens later, without anything more that is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Later {
-    /// A station is started again.
-    Start(usize),
-    /// It is connected again.
-    Connect(usize),
-    /// The centre is up again.
-    Up,
-    /// The weather is fair again.
-    Clear,
-    /// Somebody takes the shift.
-    Take(usize, usize),
-    /// A slot works again.
-    Work(usize, usize),
-    /// The blank in a slot is taken out, and the next one put in.
-    Change(usize, usize),
-}
-
 /// A simulation under way.
 pub(super) struct Play<'a> {
     pub(super) setting: &'a Setting,
@@ -80,6 +63,11 @@ pub(super) struct Play<'a> {
     /// When all was mended.
     pub(super) mended: Option<u64>,
     pub(super) is_closing: bool,
+    /// The station that is dead at present, and whether there was one.
+    pub(super) dead: Option<Dead>,
+    pub(super) is_buried: bool,
+    /// What was taken from which station: its journal may have it in work, and it does nothing more to it.
+    pub(super) taken: BTreeSet<(usize, String)>,
 }
 
 impl<'a> Play<'a> {
@@ -119,6 +107,9 @@ impl<'a> Play<'a> {
             written: 0,
             mended: None,
             is_closing: false,
+            dead: None,
+            is_buried: false,
+            taken: BTreeSet::new(),
             time,
         })
     }
@@ -165,6 +156,7 @@ impl<'a> Play<'a> {
                     if self.is_done()? {
                         break;
                     }
+                    self.bring_awaited()?;
                     self.clear()?;
                 }
                 if self.mended.is_none() && self.dice.once_in(rarely) {
@@ -172,7 +164,7 @@ impl<'a> Play<'a> {
                 }
                 self.go_on()?;
             }
-            if let Some(found) = watch.look(&self.offices)? {
+            if let Some(found) = watch.look(&self.offices, &self.taken)? {
                 return Ok(vec![found]);
             }
         }
@@ -364,11 +356,16 @@ impl<'a> Play<'a> {
                 }
             }
             Later::Change(station, slot) => return self.change(station, slot),
+            Later::Carry(station) => return self.carry(station),
+            Later::ComeBack(station) => return self.come_back(station),
         }
         Ok(())
     }
 
     pub(super) fn start(&mut self, station: usize) -> Result<(), Failure> {
+        if self.is_dead(station) {
+            return Ok(());
+        }
         let Some(office) = self.offices.get_mut(station) else {
             return Ok(());
         };
@@ -411,6 +408,7 @@ impl<'a> Play<'a> {
             self.plan(500, what);
         }
         self.centre.start()?;
+        self.bring_back()?;
         for station in 0..STATIONS {
             self.network.cut(station, false);
             if let Some(office) = self.offices.get_mut(station) {
