@@ -176,7 +176,8 @@ fn row(lease: LeaseId, place: i64) -> String {
     format!("{lease} {place}")
 }
 
-fn cell<'a>(subject: &'a str, row: &'a str) -> Cell<'a> {
+/// Returns which value of the store a line is.
+pub(crate) fn cell<'a>(subject: &'a str, row: &'a str) -> Cell<'a> {
     Cell {
         class: DataClass::Record,
         subject,

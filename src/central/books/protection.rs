@@ -16,6 +16,7 @@ use crate::personal::{biometric_cell, content_cell, decoded, document_cell, sign
 use crate::protection::{KeyOf, open};
 use crate::refused_packages;
 use crate::statements::{assembled, sql};
+use crate::told_lines;
 
 /// How many subjects are looked at in one statement.
 const PAGE: i64 = 512;
@@ -111,6 +112,7 @@ fn opens(key: &DataKey, class: DataClass, value: &Value) -> bool {
         DataClass::Record => match value.column.split_once('.') {
             Some(("certificate", column)) => certificate_cell(&value.subject, &value.row, column),
             Some(("authority_register", _)) => register_cell(&value.subject, &value.row),
+            Some(("told_line", _)) => told_lines::cell(&value.subject, &value.row),
             _ => document_cell(&value.subject, &value.row, bare(value.column)),
         },
         DataClass::RefusedPackage => refused_packages::cell(&value.subject),
@@ -178,6 +180,11 @@ fn places(class: DataClass) -> &'static [(&'static str, &'static str)] {
             (
                 "authority_register.der",
                 sql!("SELECT application AS subject, serial AS place, der AS value FROM authority_register WHERE application > $1 AND application <= $2 AND length(der) > 0"),
+            ),
+            (
+                "told_line.line",
+                sql!("SELECT d.application AS subject, t.lease || ' ' || CAST(t.place AS TEXT) AS place, t.line AS value FROM told_line t JOIN lease l ON l.id = t.lease JOIN document d ON d.id = l.document
+                 WHERE d.application > $1 AND d.application <= $2"),
             ),
         ],
         DataClass::RefusedPackage => &[(

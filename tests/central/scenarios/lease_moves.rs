@@ -58,6 +58,15 @@ async fn torn(house: &House) -> (Lease, Run) {
     (lease, run)
 }
 
+/// Returns how many keys and encrypted values an audit of the books opens.
+async fn opened(house: &House) -> u64 {
+    let audit = house.central.audit_books(&actor("auditor")).await.unwrap();
+    assert!(audit.is_sound(), "{:?}", audit.faults());
+    let mut invariants = audit.invariants.iter();
+    let protection = invariants.find(|one| one.name == "protection");
+    protection.unwrap().checked
+}
+
 async fn lines_at_rest(house: &House) -> i64 {
     house.number("SELECT count(*) FROM told_line").await
 }
@@ -71,6 +80,7 @@ fn a_journal_is_kept_line_by_line_and_only_as_long_as_its_lease() {
             let (lease, run) = torn(&house).await;
             let lines = &run.journal;
             assert!(lines.len() > 4);
+            let opened_before = opened(&house).await;
             assert_eq!(
                 central.tell(&who, &part(&lease, 1, &lines[..2])).await,
                 kept(2)
@@ -109,7 +119,8 @@ fn a_journal_is_kept_line_by_line_and_only_as_long_as_its_lease() {
             assert!(matches!(clerk, Err(ApiError::Refused { .. })));
             assert_eq!(lines_at_rest(&house).await, 4);
 
-            // At rest nothing of it can be read.
+            // Each opens under the document's key, and nothing of it can be read without.
+            assert_eq!(opened(&house).await, opened_before + 4);
             let sealed = house
                 .bytes("SELECT line FROM told_line WHERE place = 1")
                 .await;
