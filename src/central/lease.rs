@@ -262,12 +262,6 @@ impl Held {
         }
     }
 
-    /// Says whether nothing can have been written anywhere for it: no blank was bound to it, and its
-    /// document is still to be made.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        self.blank.is_none() && self.purpose == Purpose::Personalization
-    }
-
     /// Returns its products as a person reads them.
     pub(crate) fn products(&self) -> String {
         let products: Vec<_> = self.chips.iter().map(|chip| &*chip.product).collect();

@@ -72,27 +72,21 @@ impl Central {
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         self.check_reconciled(&mut tx, &actor.station).await?;
-        if let Some(mut held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
+        if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
             let is_for = held.takes(request.products.iter().map(String::as_str));
-            let is_own = held.operator == operator.id && is_for;
-            if !is_own && held.is_unwritten() {
-                // A slot that has a lease asks for no other: the answer that gave this one was lost, and
-                // another shift or another product came meanwhile.
-                self.expire_lease(&mut tx, &mut held).await?;
-            } else if !is_own {
+            if held.operator != operator.id || !is_for {
                 return Err(CentralError::conflict(format!(
                     "lease {} for {}, given to person/{}, is open in this slot; report it first",
                     held.id,
                     held.products(),
                     held.operator
                 )));
-            } else {
-                let document = Document::load(&mut tx, &held.document).await?;
-                let pictures = self.pictures(&mut tx, request, &document).await?;
-                let lease = self.given(&mut tx, &held, document).await?;
-                tx.commit().await?;
-                return Ok(Some(Lease { pictures, ..lease }));
             }
+            let document = Document::load(&mut tx, &held.document).await?;
+            let pictures = self.pictures(&mut tx, request, &document).await?;
+            let lease = self.given(&mut tx, &held, document).await?;
+            tx.commit().await?;
+            return Ok(Some(Lease { pictures, ..lease }));
         }
         if let Some(again) = request.again {
             // It is over, or taken from this station, which is to be said then; no other one is begun for
@@ -402,10 +396,10 @@ impl Central {
         }
     }
 
-    /// Ends a lease whose time has passed, or that its slot knows nothing of. One that no blank was bound
-    /// to goes back to the queue: nothing was written anywhere. One with a blank stays bound, since only
-    /// the station's report says what became of it: else there might be two live documents. One for new
-    /// PINs is ended by what the chip confirmed: its document is live either way.
+    /// Ends a lease whose time has passed. One that no blank was bound to goes back to the queue:
+    /// nothing was written anywhere. One with a blank stays bound, since only the station's report says
+    /// what became of it: else there might be two live documents. One for new PINs is ended by what the
+    /// chip confirmed: its document is live either way.
     async fn expire_lease(&self, tx: &mut Write, held: &mut Held) -> Result<()> {
         held.apply(tx, LeaseEvent::Expire).await?;
         if held.purpose == Purpose::NewPins {

@@ -1,7 +1,6 @@
 //! Whose turn it is, through the store: due days, priorities, offices with stations of their own.
 
-use api::{Actor, ApiError, ClaimRequest};
-use document::{OfficeCode, Role};
+use document::OfficeCode;
 use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::Row;
@@ -69,51 +68,6 @@ fn a_normal_document_whose_day_has_come_goes_before_urgent_ones() {
                 ]
             );
             assert_eq!(next(&house, "g", None).await, None);
-        },
-    );
-}
-
-/// The answer that gave a lease was lost, and another shift came: the slot is not in its own way.
-#[test]
-fn a_slot_that_knows_of_no_lease_gets_another_shift_s() {
-    with_house(
-        "scenarios::queueing::a_slot_that_knows_of_no_lease_gets_another_shift_s",
-        async |house| {
-            use api::Centre;
-            let administrator = actor("administrator");
-            let added = house
-                .central
-                .add_account(&administrator, "late", &[Role::Operator]);
-            added.await.unwrap();
-            let late = Actor {
-                person: "late".into(),
-                ..operator()
-            };
-            let chip = house.blank().await.serial().to_string();
-            apply(&house, "ONLY-1", "RIGA-1", "normal").await;
-            let lost = house.lease("a").await.unwrap();
-            assert_eq!(
-                house.lease("a").await.unwrap().id,
-                lost.id,
-                "the same shift's"
-            );
-            let request = request("a", &[PRODUCT]);
-            let given = house.central.lease(&late, &request).await.unwrap().unwrap();
-            assert_ne!(given.id, lost.id);
-            assert_eq!(given.record.number, lost.record.number);
-            let claimed = house.claim(&lost, &chip).await;
-            assert!(matches!(claimed, Err(ApiError::Conflict { .. })));
-
-            // What a blank was bound to is not taken from who makes it.
-            let claim = ClaimRequest {
-                lease: given.id,
-                chip,
-                beside: Vec::new(),
-                printed: None,
-            };
-            house.central.claim(&late, &claim).await.unwrap();
-            let refused = house.central.lease(&operator(), &request).await;
-            assert!(refused.unwrap_err().to_string().contains("report it first"));
         },
     );
 }
