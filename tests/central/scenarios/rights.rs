@@ -1,21 +1,19 @@
-//! Who may do what: each act with every role, and what a new installation refuses.
+//! Who may do what: each act with every role.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 
 use api::{
     ApiError, BlankEnd, Centre, CertifyRequest, ChannelOpening, ChannelRequest, ClaimRequest,
     ConfirmRequest, LeaseId, ProveRequest, PutKeyRequest, SealRequest, SignLdsRequest,
 };
 use audit::Outcome;
-use card::gp::Key;
+use document::Role;
 use document::life_cycle::{IncidentKind, RevocationCause};
-use document::{Environment, Role};
 
 use super::house::{actor, is_conflict, is_refused, receipt, request, sample, with_house};
 use crate::{
-    Central, CentralError, DatabaseSource, DeliveredBlank, DeliveredChip, Delivery, DeskEnd,
-    Handling, NewSeries, NewSource, PrintJob, RibbonHandling, StockCount,
+    Central, CentralError, DeliveredBlank, DeliveredChip, Delivery, DeskEnd, Handling, NewSeries,
+    NewSource, PrintJob, RibbonHandling, StockCount,
 };
 
 /// A station's request, of openssl's.
@@ -761,84 +759,6 @@ fn roles_that_do_not_go_together_are_not_given() {
                 Err(CentralError::Invalid { .. })
             ));
             assert_eq!(central.accounts(&administrator).await.unwrap().len(), 9);
-        },
-    );
-}
-
-#[test]
-fn an_installation_stays_what_it_was_founded_as() {
-    with_house(
-        "scenarios::rights::an_installation_stays_what_it_was_founded_as",
-        async |house| {
-            let number = house.prepared("01-adult").await;
-            let (key, certificate) = (
-                house.central.audit_key().clone(),
-                house.central.authority_certificate().to_vec(),
-            );
-            house.central.close().await;
-            let mut other = house.config();
-            (other.environment, other.series) = (Environment::Production, "PA".into());
-            assert!(
-                matches!(Central::open(other).await, Err(CentralError::Setup { reason }) if reason.contains("belongs to a test"))
-            );
-            let mut renamed = house.config();
-            renamed.origin = "other.example/central".into();
-            assert!(
-                matches!(Central::open(renamed).await, Err(CentralError::Setup { reason }) if reason.contains("audit log"))
-            );
-            let mut crossed = house.config();
-            crossed.series = "PA".into();
-            assert!(matches!(
-                Central::open(crossed).await,
-                Err(CentralError::Setup { .. })
-            ));
-
-            if let DatabaseSource::Sqlite(file) = house.config().database {
-                let mode = std::fs::metadata(file).unwrap().permissions().mode();
-                assert_eq!(mode & 0o777, 0o600, "the file holds personal data");
-            }
-            let again = Central::open(house.config())
-                .await
-                .unwrap()
-                .on_own_machine();
-            assert_eq!(
-                (again.audit_key(), again.authority_certificate()),
-                (&key, &certificate[..])
-            );
-            assert_eq!(
-                again.documents(&actor("clerk")).await.unwrap()[0].number,
-                Some(number.to_string())
-            );
-        },
-    );
-}
-
-#[test]
-fn production_refuses_the_published_key() {
-    with_house(
-        "scenarios::rights::production_refuses_the_published_key",
-        async |house| {
-            let published: Vec<u8> = (0x40..0x50).collect();
-            house
-                .token
-                .import_master_key("published", &Key::new(&published).unwrap())
-                .unwrap();
-            let mut config = house.config();
-            config
-                .keys
-                .masters
-                .insert("transport".into(), "published".into());
-            config.database = house.another("other").await;
-            (config.environment, config.series) = (Environment::Production, "PA".into());
-            assert!(
-                matches!(Central::establish(config).await, Err(CentralError::Environment { reason }) if reason.contains("published"))
-            );
-            let mut missing = house.config();
-            missing.keys.audit = "nowhere".into();
-            assert!(matches!(
-                Central::open(missing).await,
-                Err(CentralError::Token(_))
-            ));
         },
     );
 }
