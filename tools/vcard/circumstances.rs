@@ -2,7 +2,7 @@
 //! reader can hold.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,7 @@ impl Place {
                 holds,
             };
         }
+        let begun = Instant::now();
         let served = self.faults.process(&mut self.chip, command);
         let Served {
             answer,
@@ -143,7 +144,8 @@ impl Place {
         if let Some(clock) = &mut self.clock {
             let taken = clock.add(command.len(), bytes.len(), work);
             if clock.waits() {
-                wait += taken;
+                // What this machine took for it is part of what the chip takes.
+                wait += taken.saturating_sub(begun.elapsed());
             }
         }
         if !wait.is_zero() && !self.presence.lasts(wait) {

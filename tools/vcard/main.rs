@@ -71,7 +71,8 @@ struct Run {
     /// A fault, as JSON: {"at":7,"kind":"remove-after"}. May be repeated.
     #[arg(long, value_parser = fault)]
     fault: Vec<Fault>,
-    /// Take as long as a chip of this class: j3r180, j2a080.
+    /// Take as long as a chip of this class: j3r180, j3r180-contactless, secora-id-x,
+    /// secora-id-x-contactless, j2a080.
     #[arg(long, value_parser = timing)]
     timing: Option<&'static Timing>,
     /// Lose commands that are longer, as a reader with a small buffer; bytes.
