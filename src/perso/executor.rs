@@ -78,6 +78,10 @@ pub struct Executor {
     total: usize,
     fault: Option<Fault>,
     finished: bool,
+    /// Whether its sealed stages wait for other chips of the blank.
+    is_held_back: bool,
+    /// Whether it stops behind the step that it is in.
+    is_called_off: bool,
 }
 
 /// What the answers to the commands of one piece of work gave.
@@ -182,6 +186,8 @@ impl Executor {
             total,
             fault: None,
             finished: false,
+            is_held_back: false,
+            is_called_off: false,
         };
         executor.identify();
         Ok(executor)
@@ -224,6 +230,36 @@ impl Executor {
     /// Returns what is done.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Lets its sealed stages wait, or not any more: what they do cannot be taken back, and comes after
+    /// all that is done on the chips before this one.
+    pub fn hold_back(&mut self, is_held_back: bool) {
+        self.is_held_back = is_held_back;
+    }
+
+    /// Returns whether nothing that lasts is left to do: at most the chip is still looked at.
+    pub fn is_written(&self) -> bool {
+        let running = match &self.running {
+            Some(Running::Step { index } | Running::Enter { then: index, .. }) => Some(*index),
+            _ => None,
+        };
+        let is_left = |at: usize, index: usize| {
+            let is_passed = at == self.stage && self.entered;
+            !is_passed || self.pending.contains(&index) || running == Some(index)
+        };
+        let mut rest = self.plan.stages.iter().enumerate().skip(self.stage);
+        rest.all(|(at, stage)| {
+            let mut steps = stage.steps.iter().enumerate();
+            !stage.sealed
+                && !steps.any(|(index, step)| step.verb.is_lasting() && is_left(at, index))
+        })
+    }
+
+    /// Has it stop behind the step that it is in, with [`Fault::CalledOff`]: the document does not come
+    /// about.
+    pub fn call_off(&mut self) {
+        self.is_called_off = true;
     }
 
     /// Returns whether the commands on their way let the chip work for long: it makes a key, or
@@ -396,6 +432,11 @@ impl Executor {
         if let Some(rendered) = self.commands.pop_front() {
             return self.transmit(rendered).map(Some);
         }
+        let is_in_a_step =
+            self.running.is_some() && !self.awaiting_grant && self.inspection.is_none();
+        if self.is_called_off && !is_in_a_step {
+            return Err(Fault::CalledOff { step: self.what() });
+        }
         if let Some(written) = self.inspection.take() {
             self.inspecting = true;
             return Ok(Some(Action::Inspect(written)));
@@ -413,7 +454,8 @@ impl Executor {
             .outstanding
             .values()
             .any(|asked| matches!(asked, Asked::Proof));
-        if is_proving && stage.is_none_or(|stage| stage.sealed) {
+        let is_held_back = self.is_held_back && stage.is_some();
+        if (is_held_back || is_proving) && stage.is_none_or(|stage| stage.sealed) {
             return Ok(Some(Action::Wait));
         }
         let Some(stage) = stage else {

@@ -204,6 +204,12 @@ pub enum Fault {
         /// Why not.
         cause: String,
     },
+    /// Another chip of the blank failed, and this one is of no use without it.
+    #[error("it was not gone on with at \"{step}\": another chip of the blank failed")]
+    CalledOff {
+        /// The step.
+        step: String,
+    },
     /// The journal could not be written.
     #[error(
         "the journal could not be written in \"{step}\": {cause}; no card may be touched without it"

@@ -1,10 +1,10 @@
 //! One blank in work: all of its chips are reached and identified before anything is done to any,
-//! then each is personalized, in the order of the document profile.
+//! then all are personalized at the same time; what is sealed comes in the order of the document profile.
 //!
 //! ```text
-//! reader 1 ─► identify ─┐                      ┌─► claim ─► stages ─┐
-//!                       ├─ who lies here now? ─┤                    ├─► one end for the blank
-//! reader 2 ─► identify ─┘                      └─► claim ─► stages ─┘
+//! reader 1 ─► identify ─┐                      ┌─► claim ─► stages ─► sealed ──┐
+//!                       ├─ who lies here now? ─┤                          ▼    ├─► one end for the blank
+//! reader 2 ─► identify ─┘                      └─► claim ─► stages ─► sealed ──┘
 //! ```
 
 use std::error::Error;
@@ -18,7 +18,7 @@ use reader::{AttemptFile, LOOKING, Meter};
 
 use crate::bridge::Bridge;
 use crate::budget::Budgeted;
-use crate::drive::{Driven, Notebook, drive, identify};
+use crate::drive::{Lane, Notebook, drive_all, identify};
 use crate::error::StationError;
 use crate::event::{Happening, Spent};
 use crate::key_change;
@@ -133,7 +133,7 @@ impl Slot {
             fault = told.err().map(Into::into);
         }
         if fault.is_none() {
-            fault = self.run_each(actor, lease, &mut chips, &mut done.spent);
+            fault = self.run_all(actor, lease, &mut chips, &mut done.spent);
         }
         for (place, chip) in chips.iter().enumerate() {
             done.take(place, chip);
@@ -208,57 +208,38 @@ impl Slot {
         chip.end(ended?)
     }
 
-    /// Carries the plans out, one chip after another, up to the first fault.
-    fn run_each(
+    /// Carries the plans out on all chips at the same time, up to the first fault.
+    fn run_all(
         &self,
         actor: &Actor,
         lease: &Lease,
         chips: &mut [ChipAtHand],
         spent: &mut Spent,
     ) -> Option<Box<dyn Error>> {
+        let mut watch = |Progress { step, done, total }: Progress| {
+            self.tell(Happening::Progress { step, done, total });
+        };
         let serials: Vec<_> = chips.iter().map(ChipAtHand::serial).collect();
-        let steps = chips.iter().map(|chip| match &chip.work {
-            Work::Open(executor) => executor.progress().total,
-            Work::Over(_) => 0,
-        });
-        let total = steps.sum();
-        let mut done = 0;
-        for (place, chip) in chips.iter_mut().enumerate() {
+        let blank = chips.iter_mut().enumerate().map(|(place, chip)| {
             let others = serials.iter().enumerate();
             let others = others.filter(|(other, _)| *other != place);
             let beside = others.filter_map(|(_, serial)| serial.clone()).collect();
-            let steps = match &chip.work {
-                Work::Open(executor) => executor.progress().total,
-                Work::Over(_) => 0,
-            };
-            let mut watch = |progress: Progress| {
-                self.tell(Happening::Progress {
-                    step: progress.step,
-                    done: done + progress.done,
-                    total,
-                });
-            };
-            let (took, fault) = self.run_one(actor, lease, (chip, beside), &mut watch);
-            *spent += took;
-            if fault.is_some() {
-                return fault;
-            }
-            done += steps;
-        }
-        None
+            (chip, beside)
+        });
+        let (took, fault) = self.run_chips(actor, lease, blank.collect(), &mut watch);
+        *spent += took;
+        fault
     }
 
-    /// Carries one chip's plan out.
-    pub(crate) fn run_one(
+    /// Carries out the plans of chips, each with the serial numbers of the others on the blank. Returns
+    /// the first fault in the order of the chips that is no consequence of another's.
+    pub(crate) fn run_chips(
         &self,
         actor: &Actor,
         lease: &Lease,
-        (chip, beside): (&mut ChipAtHand, Vec<String>),
+        chips: Vec<(&mut ChipAtHand, Vec<String>)>,
         watch: &mut dyn FnMut(Progress),
     ) -> (Spent, Option<Box<dyn Error>>) {
-        let Work::Open(executor) = &mut chip.work else {
-            return (Spent::default(), None);
-        };
         let (sender, answers) = mpsc::channel();
         let answers = self.shared.answers(answers);
         let bridge = Bridge::new(
@@ -266,30 +247,65 @@ impl Slot {
             actor.clone(),
             lease.id,
             self.shared.runtime.clone(),
-            sender,
+            sender.clone(),
         )
-        .beside(beside)
         .printed(self.scanned.borrow().clone())
         .parked_at(Arc::new(SlotParking::of(self, lease)))
         .patient(self.shared.patience.clone())
         .telling(Arc::clone(&self.shared.telling));
-        let mut notebook = self.notebook_for(lease, executor.plan());
-        let limits = chip.limits;
-        let Driven { outcome, spent } = drive(
-            executor,
-            &mut chip.channel,
-            &limits,
-            &mut notebook,
-            &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
-            &answers,
-            watch,
-        );
-        let failed = outcome.fault.is_some();
-        let fault = chip.end(outcome);
-        if failed && let Err(error) = self.probe_keys(lease, chip, &mut notebook) {
-            return (spent, Some(error.into()));
+        let mut open: Vec<_> = chips
+            .into_iter()
+            .filter_map(|(chip, beside)| match &chip.work {
+                Work::Open(executor) => {
+                    let notebook = self.notebook_for(lease, executor.plan());
+                    Some((chip, bridge.clone().beside(beside), notebook))
+                }
+                Work::Over(_) => None,
+            })
+            .collect();
+        let asks = open.iter().enumerate().map(|(place, (_, bridge, _))| {
+            let bridge = bridge.clone().for_chip(place);
+            move |id, chip: &str, request| bridge.ask(id, chip.to_owned(), request)
+        });
+        let mut asks: Vec<_> = asks.collect();
+        let (mut lanes, mut channels) = (Vec::new(), Vec::new());
+        for ((chip, _, notebook), ask) in open.iter_mut().zip(&mut asks) {
+            let ChipAtHand {
+                channel,
+                limits,
+                work: Work::Open(executor),
+                ..
+            } = &mut **chip
+            else {
+                continue;
+            };
+            lanes.push(Lane {
+                executor,
+                limits: *limits,
+                notebook,
+                ask,
+            });
+            channels.push(channel);
         }
-        (spent, fault)
+        // Threads at the chips move as they like.
+        let sender = self.shared.turns.is_none().then_some(&sender);
+        let (outcomes, spent) = drive_all(lanes, channels, (&answers, sender), watch);
+        let (mut cause, mut consequence) = (None, None);
+        for ((chip, _, mut notebook), outcome) in open.into_iter().zip(outcomes) {
+            let is_called_off = matches!(outcome.fault, Some(Fault::CalledOff { .. }));
+            let Some(fault) = chip.end(outcome) else {
+                continue;
+            };
+            let fault = match self.probe_keys(lease, chip, &mut notebook) {
+                Ok(()) => fault,
+                Err(error) => error.into(),
+            };
+            match is_called_off {
+                true => consequence.get_or_insert(fault),
+                false => cause.get_or_insert(fault),
+            };
+        }
+        (spent, cause.or(consequence))
     }
 
     /// Asks a chip whose keys were being changed which of them it holds, and writes it down.
@@ -300,7 +316,9 @@ impl Slot {
         notebook: &mut dyn Notebook,
     ) -> Result<(), StationError> {
         let lines = self.journal().lines(lease.id)?;
-        let Some(cut_off) = key_change::cut_off(&lines) else {
+        let mut cut_off = key_change::cut_off(&lines).into_iter();
+        let serial = chip.serial();
+        let Some(cut_off) = cut_off.find(|change| Some(&change.chip) == serial.as_ref()) else {
             return Ok(());
         };
         let held = key_change::ask(&chip.chip, &mut chip.channel);

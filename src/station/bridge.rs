@@ -11,13 +11,13 @@ use api::{
 };
 use card::Command;
 use card::gp::{Key, SessionKeys};
-use perso::{Grant, Opening, Refusal, Request};
+use perso::{Event, Grant, Opening, Refusal, Request};
 use profile::StatusPattern;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 use zeroize::Zeroizing;
 
-use crate::drive::Answer;
+use crate::drive::Heard;
 use crate::telling::Telling;
 
 /// The longest pause between two questions after a certificate.
@@ -61,7 +61,8 @@ pub struct Bridge {
     patience: Patience,
     telling: Option<Arc<Telling>>,
     runtime: Handle,
-    answers: Sender<Answer>,
+    place: usize,
+    answers: Sender<Heard>,
 }
 
 /// Where a card is held while the centre cannot be reached.
@@ -84,7 +85,8 @@ impl Drop for Held<'_> {
 
 /// An answer on its way. It is given when this is dropped, also by a task that was cut off.
 struct Reply {
-    answers: Sender<Answer>,
+    answers: Sender<Heard>,
+    place: usize,
     id: u32,
     answer: Option<Result<Grant, Refusal>>,
 }
@@ -97,11 +99,13 @@ impl Reply {
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        let cut_off = || Err(Refusal::Other("the request was cut off".into()));
+        let event = match self.answer.take() {
+            Some(Ok(grant)) => Event::Given(self.id, grant),
+            Some(Err(refusal)) => Event::Refused(self.id, refusal),
+            None => Event::Refused(self.id, Refusal::Other("the request was cut off".into())),
+        };
         // Whoever asked may have given up; then nobody needs the answer.
-        let _ = self
-            .answers
-            .send((self.id, self.answer.take().unwrap_or_else(cut_off)));
+        let _ = self.answers.send(Heard::Event(self.place, event));
     }
 }
 
@@ -112,7 +116,7 @@ impl Bridge {
         actor: Actor,
         lease: LeaseId,
         runtime: Handle,
-        answers: Sender<Answer>,
+        answers: Sender<Heard>,
     ) -> Self {
         Self {
             centre,
@@ -124,8 +128,16 @@ impl Bridge {
             patience: Patience::default(),
             telling: None,
             runtime,
+            place: 0,
             answers,
         }
+    }
+
+    /// Answers for the chip at this place of the blank, from 0.
+    #[must_use]
+    pub(crate) fn for_chip(mut self, place: usize) -> Self {
+        self.place = place;
+        self
     }
 
     /// Names the other chips of the blank, which a claim tells the centre.
@@ -170,6 +182,7 @@ impl Bridge {
         let bridge = self.clone();
         let reply = Reply {
             answers: self.answers.clone(),
+            place: self.place,
             id,
             answer: None,
         };
@@ -584,9 +597,13 @@ mod tests {
                 }
             }
         });
-        assert_eq!(answer.0, 7);
         let asked = centre.asked.lock().unwrap().clone();
-        (answer.1, asked)
+        let answer = match answer {
+            Heard::Event(0, Event::Given(7, grant)) => Ok(grant),
+            Heard::Event(0, Event::Refused(7, refusal)) => Err(refusal),
+            _ => panic!("it answered something else"),
+        };
+        (answer, asked)
     }
 
     fn opening() -> Opening {

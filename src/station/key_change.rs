@@ -28,24 +28,36 @@ pub(crate) struct CutOff {
     pub(crate) product: String,
 }
 
-/// Finds a change of keys that was begun, and of which no end and no finding is written down.
-pub(crate) fn cut_off(lines: &[JournalLine]) -> Option<CutOff> {
+/// Finds the changes of keys that were begun, and of which no end and no finding is written down: at most
+/// one of each chip.
+pub(crate) fn cut_off(lines: &[JournalLine]) -> Vec<CutOff> {
     let changes = [Verb::AddKeys, Verb::ReplaceKeys, Verb::RemoveKeys];
     let is_change = |line: &JournalLine| {
         let verb = line.step.split(' ').next().and_then(Verb::named);
         verb.is_some_and(|verb| changes.contains(&verb))
     };
-    let last = lines.iter().rev();
-    let mut last = last.filter(|line| is_change(line) || line.step == STEP);
-    let begun = last.next().filter(|line| line.moment == "intent")?;
-    let chip = begun.evidence.get("chip")?;
-    let identified = lines
+    // What stands behind takes the place of what stands before it.
+    let mut last = BTreeMap::new();
+    for line in lines
         .iter()
-        .rfind(|line| line.step == "identify" && line.evidence.get("chip") == Some(chip))?;
-    Some(CutOff {
-        chip: chip.clone(),
-        product: identified.evidence.get("product")?.clone(),
-    })
+        .filter(|line| is_change(line) || line.step == STEP)
+    {
+        if let Some(chip) = line.evidence.get("chip") {
+            last.insert(chip, line);
+        }
+    }
+    let begun = last.into_iter().filter(|(_, line)| line.moment == "intent");
+    begun
+        .filter_map(|(chip, _)| {
+            let identified = lines
+                .iter()
+                .rfind(|line| line.step == "identify" && line.evidence.get("chip") == Some(chip))?;
+            Some(CutOff {
+                chip: chip.clone(),
+                product: identified.evidence.get("product")?.clone(),
+            })
+        })
+        .collect()
 }
 
 /// Whether a chip holds a key set.
@@ -134,40 +146,41 @@ pub(crate) fn probe_interrupted(
     catalogue: &Catalogue,
 ) -> Result<(), StationError> {
     for lease in leases {
-        let Some(cut_off) = cut_off(&journal.lines(*lease)?) else {
-            continue;
-        };
-        let places = slots.iter().flat_map(|slot| &slot.chips);
-        let places = places.filter(|place| place.product == cut_off.product);
-        let entry = match catalogue.chip(&cut_off.product) {
-            Ok(chip) => places
-                .filter_map(|place| readers.open(&place.reader, LOOKING).ok())
-                .find_map(|mut card| {
-                    is_chip(&chip, &mut *card.channel, &cut_off.chip)
-                        .then(|| ask(&chip, &mut *card.channel).entry(&cut_off.chip))
-                }),
-            Err(_) => None,
-        };
-        let entry = entry.unwrap_or_else(|| {
-            JournalEntry {
-            step: STEP.into(),
-            moment: Moment::Outcome,
-            evidence: BTreeMap::from([
-                ("chip", cut_off.chip.clone()),
-                (
-                    "key-sets",
-                    "not known: the chip is in no reader of the station; `zimogs card keys` asks it"
-                        .to_owned(),
-                ),
-            ]),
+        for change in cut_off(&journal.lines(*lease)?) {
+            let entry = probe(&change, readers, slots, catalogue);
+            let written = journal.notebook(*lease).write(&entry);
+            written.map_err(|reason| StationError::Notebook { reason })?;
         }
-        });
-        journal
-            .notebook(*lease)
-            .write(&entry)
-            .map_err(|reason| StationError::Notebook { reason })?;
     }
     Ok(())
+}
+
+/// Asks the chip of a change, where it is in a reader of the slots. Returns what is written down of it.
+fn probe(
+    change: &CutOff,
+    readers: &dyn ReaderService,
+    slots: &[SlotConfig],
+    catalogue: &Catalogue,
+) -> JournalEntry {
+    let places = slots.iter().flat_map(|slot| &slot.chips);
+    let mut places = places.filter(|place| place.product == change.product);
+    let found = catalogue.chip(&change.product).ok().and_then(|chip| {
+        places.find_map(|place| {
+            let mut card = readers.open(&place.reader, LOOKING).ok()?;
+            is_chip(&chip, &mut *card.channel, &change.chip)
+                .then(|| ask(&chip, &mut *card.channel).entry(&change.chip))
+        })
+    });
+    let not_known =
+        "not known: the chip is in no reader of the station; `zimogs card keys` asks it";
+    found.unwrap_or_else(|| JournalEntry {
+        step: STEP.into(),
+        moment: Moment::Outcome,
+        evidence: BTreeMap::from([
+            ("chip", change.chip.clone()),
+            ("key-sets", not_known.to_owned()),
+        ]),
+    })
 }
 
 /// Returns whether the chip behind a channel is the one of this serial number.
@@ -183,8 +196,8 @@ mod over_a_chip;
 mod tests {
     use super::*;
 
-    fn line(step: &str, moment: &str) -> JournalLine {
-        let evidence = [("chip", "0102"), ("product", "chip-a")];
+    fn line(chip: &str, step: &str, moment: &str) -> JournalLine {
+        let evidence = [("chip", chip), ("product", "chip-a")];
         JournalLine {
             at: jiff::Timestamp::UNIX_EPOCH,
             step: step.into(),
@@ -195,26 +208,51 @@ mod tests {
         }
     }
 
+    fn cut(chip: &str) -> CutOff {
+        CutOff {
+            chip: chip.into(),
+            product: "chip-a".into(),
+        }
+    }
+
+    fn of(lines: &[&JournalLine]) -> Vec<CutOff> {
+        let lines: Vec<_> = lines.iter().map(|line| (*line).clone()).collect();
+        cut_off(&lines)
+    }
+
     #[test]
     fn a_change_without_an_end_is_found() {
+        let line = |step, moment| line("0102", step, moment);
         let identify = line("identify", "outcome");
         let begun = line("replace_keys issuer", "intent");
         let written = line("write_file certificate", "intent");
-        let cut = CutOff {
-            chip: "0102".into(),
-            product: "chip-a".into(),
-        };
-        let of = |lines: &[&JournalLine]| {
-            let lines: Vec<_> = lines.iter().map(|line| (*line).clone()).collect();
-            cut_off(&lines)
-        };
-        assert_eq!(of(&[&identify]), None);
-        assert_eq!(of(&[&identify, &begun]), Some(cut.clone()));
+        assert_eq!(of(&[&identify]), []);
+        assert_eq!(of(&[&identify, &begun]), [cut("0102")]);
         let ended = line("replace_keys issuer", "outcome");
-        assert_eq!(of(&[&identify, &begun, &ended, &written]), None);
+        assert_eq!(of(&[&identify, &begun, &ended, &written]), []);
         let removed = line("remove_keys transport", "intent");
-        assert_eq!(of(&[&identify, &begun, &ended, &removed]), Some(cut));
+        assert_eq!(of(&[&identify, &begun, &ended, &removed]), [cut("0102")]);
         let probed = line(STEP, "outcome");
-        assert_eq!(of(&[&identify, &begun, &probed]), None);
+        assert_eq!(of(&[&identify, &begun, &probed]), []);
+    }
+
+    #[test]
+    fn the_chips_of_one_blank_are_told_apart() {
+        let change = "replace_keys issuer";
+        let of_chip = |chip| {
+            [
+                ("identify", "outcome"),
+                (change, "intent"),
+                (change, "outcome"),
+            ]
+            .map(|(step, moment)| line(chip, step, moment))
+        };
+        let [one, one_begun, one_ended] = of_chip("0102");
+        let [other, other_begun, other_ended] = of_chip("0304");
+        let both = [&one, &other, &one_begun, &other_begun];
+        assert_eq!(of(&both), [cut("0102"), cut("0304")]);
+        assert_eq!(of(&[&both[..], &[&one_ended]].concat()), [cut("0304")]);
+        let all = [&both[..], &[&other_ended, &one_ended]].concat();
+        assert_eq!(of(&all), []);
     }
 }

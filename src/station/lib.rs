@@ -4,8 +4,8 @@
 //! ```text
 //! Station ── one thread a slot ──► ReaderService ► Meter ► drive ◄──► Executor
 //!    │                                               │
-//!    │ Journal (SQLite, full sync) ◄─────────────────┤ before and after what lasts
-//!    ├ Telling ── line by line ───► Centre ◄─────────┤ so that another station can go on
+//!    │ Journal (SQLite) ◄────────────────────────────┤ before and after what lasts
+//!    ├ Telling ── in order ───────► Centre ◄─────────┤ so that another station can go on
 //!    └ Outbox ── in order, once ──► Centre ◄─────────┘ keys, certificates, sealed commands
 //!        └─ kept a while, and sent again to a centre that was restored
 //!                                     └── RemoteCentre: over HTTPS, with the station's own key
@@ -52,7 +52,7 @@ pub use bridge::{Bridge, Parking, Patience};
 pub use budget::Budgeted;
 pub use catalogue::Catalogue;
 pub use courier::{Asked, Courier, Passed};
-pub use drive::{Answer, Answers, Driven, Notebook, drive};
+pub use drive::{Answers, Driven, Heard, Lane, Notebook, drive};
 pub use enrolment::{EnrolmentError, StationKey};
 pub use error::StationError;
 pub use event::{Event, Happening, Spent};

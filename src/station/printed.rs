@@ -219,7 +219,8 @@ impl Slot {
                     let done = behind + progress.done;
                     self.tell(Happening::Progress { step, done, total });
                 };
-                let (took, fault) = self.run_one(actor, lease, (&mut chip, beside), &mut watch);
+                let chip = vec![(&mut chip, beside)];
+                let (took, fault) = self.run_chips(actor, lease, chip, &mut watch);
                 done.spent += took;
                 failed = fault;
             }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 
-use crate::drive::{Answer, Answers};
+use crate::drive::{Answers, Heard};
 use crate::station::Shared;
 use crate::surroundings::{Clock, Turns};
 
@@ -30,8 +30,8 @@ impl Shared {
         }
     }
 
-    /// Returns the answers that arrive at a receiver, as this station waits for them.
-    pub(crate) fn answers(&self, received: Receiver<Answer>) -> impl Answers {
+    /// Returns what arrives at a receiver, as this station waits for it.
+    pub(crate) fn answers(&self, received: Receiver<Heard>) -> impl Answers {
         Arriving {
             received,
             clock: Arc::clone(&self.clock),
@@ -40,25 +40,25 @@ impl Shared {
     }
 }
 
-/// The answers to one blank in work.
+/// What arrives for one blank in work.
 struct Arriving {
-    received: Receiver<Answer>,
+    received: Receiver<Heard>,
     clock: Arc<dyn Clock>,
     turns: Option<Arc<dyn Turns>>,
 }
 
 impl Answers for Arriving {
-    fn arrived(&self) -> Option<Answer> {
+    fn arrived(&self) -> Option<Heard> {
         self.received.try_recv().ok()
     }
 
-    fn next(&self) -> Option<Answer> {
+    fn next(&self) -> Option<Heard> {
         let Some(turns) = &self.turns else {
             return self.received.recv().ok();
         };
         loop {
             match self.received.try_recv() {
-                Ok(answer) => return Some(answer),
+                Ok(heard) => return Some(heard),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => turns.pass(),
             }

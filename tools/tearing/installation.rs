@@ -189,8 +189,11 @@ fn outside(
     )?))
 }
 
-/// Makes a country signing CA with one document signer, and takes a CVCA of the vectors.
-fn travel(token: &Arc<Token>, begin: Timestamp) -> Result<TravelConfig, Failure> {
+/// Makes a country signing CA with one document signer in a token, and takes a CVCA of the vectors.
+///
+/// # Errors
+/// The token's; where a profile or a vector is not there.
+pub fn travel(token: &Arc<Token>, begin: Timestamp) -> Result<TravelConfig, Failure> {
     let profile = |name: &str| -> Result<_, Failure> {
         let text = text(format!("certs/country/{name}.toml"))?;
         Ok(CountryProfile::parse(&text)?)

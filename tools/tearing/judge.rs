@@ -19,6 +19,7 @@ use crate::authority::Outside;
 use crate::case::ALL;
 use crate::certificates;
 use crate::installation::{actor, operator_at};
+use crate::order;
 use crate::world::{Blank, World};
 
 /// How often the store is let settle with the authority outside.
@@ -218,6 +219,9 @@ async fn journal(
     }
     if let Some(report) = journal.next_report()? {
         let told = format!("report {} is never sent", report.sequence);
+        judgement.find(Verdict::Unsound, told);
+    }
+    if let Some(told) = order::overtaken_in(&after.world.profiles, file)? {
         judgement.find(Verdict::Unsound, told);
     }
     let welcome = after.central.hello(&operator_at(station), &hello).await?;

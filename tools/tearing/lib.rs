@@ -22,6 +22,7 @@ mod installation;
 mod judge;
 mod matrix;
 mod network;
+mod order;
 mod own_token;
 mod printer;
 pub mod process;
@@ -36,6 +37,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 pub use case::Tried;
 pub use fault::{Fault, Point, Seam, UnknownFault};
+pub use installation::travel;
 pub use judge::Verdict;
 pub use matrix::{Choice, Matrix, Progress, Stop, in_token};
 pub use own_token::{in_own_token, interrupted};

@@ -15,7 +15,7 @@ use perso::{Assignment, Executor, Fault, Inspector, Outcome};
 use profile::{Applied, DocumentLds, DocumentProfile, Plan};
 use reader::{AttemptFile, Meter, Traffic};
 use serde::Serialize;
-use station::{Bridge, Budgeted, Ending, Notebook, drive};
+use station::{Bridge, Budgeted, Ending, Heard, Lane, Notebook, drive};
 use uuid::Uuid;
 
 use crate::cli::card::desk::Desk;
@@ -369,7 +369,7 @@ struct Attempt<'a> {
     plan: &'a Plan,
     lease: &'a Lease,
     bridge: &'a Bridge,
-    answers: &'a mpsc::Receiver<station::Answer>,
+    answers: &'a mpsc::Receiver<Heard>,
     limits: Limits,
     serial: &'a str,
 }
@@ -386,7 +386,6 @@ impl Attempt<'_> {
             limits: self.limits,
             blank: Some(self.serial.to_owned()),
         };
-        let limits = self.limits;
         let atr = channel.atr().to_vec();
         let mut executor =
             match Executor::new(self.plan.clone(), assignment, &atr, random::system()) {
@@ -399,16 +398,14 @@ impl Attempt<'_> {
                 }
             };
         let steps = Steps::new();
-        let outcome = drive(
-            &mut executor,
-            channel,
-            &limits,
+        let lane = Lane {
+            executor: &mut executor,
+            limits: self.limits,
             notebook,
-            &mut |id, chip, request| self.bridge.ask(id, chip.to_owned(), request),
-            self.answers,
-            &mut |progress| steps.show(progress),
-        )
-        .outcome;
+            ask: &mut |id, chip, request| self.bridge.ask(id, chip.to_owned(), request),
+        };
+        let mut show = |progress| steps.show(progress);
+        let outcome = drive(lane, channel, self.answers, &mut show).outcome;
         steps.end();
         outcome
     }

@@ -19,7 +19,7 @@ use clap::Args;
 use perso::{Assignment, Executor, Outcome};
 use reader::{Connection, Meter, Traffic};
 use serde::Serialize;
-use station::{Bridge, Budgeted, Catalogue, Ending, Journal, drive};
+use station::{Bridge, Budgeted, Catalogue, Ending, Journal, Lane, drive};
 use tokio::runtime::Handle;
 
 use crate::cli::card::place::Place as Reader;
@@ -219,16 +219,14 @@ impl Work<'_> {
             sender,
         );
         let steps = Steps::new();
-        let outcome = drive(
-            &mut executor,
-            &mut channel,
-            &limits,
-            &mut journal.notebook(self.lease.id),
-            &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
-            &answers,
-            &mut |progress| steps.show(progress),
-        )
-        .outcome;
+        let lane = Lane {
+            executor: &mut executor,
+            limits,
+            notebook: &mut journal.notebook(self.lease.id),
+            ask: &mut |id, chip, request| bridge.ask(id, chip.to_owned(), request),
+        };
+        let mut show = |progress| steps.show(progress);
+        let outcome = drive(lane, &mut channel, &answers, &mut show).outcome;
         steps.end();
         if outcome.fault.is_none() {
             for (pin, rules, _) in &plan.pins {
