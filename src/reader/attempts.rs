@@ -13,6 +13,8 @@ const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 /// A ledger in an SQLite file with full sync. Programs that open the same file share it.
 pub struct AttemptFile {
     database: Connection,
+    /// Whether it is a write-ahead log.
+    is_log: bool,
 }
 
 type Result<T> = std::result::Result<T, AttemptError>;
@@ -48,11 +50,22 @@ impl AttemptFile {
             .map_err(&context)?;
         // One sync a line instead of four. A ledger that another program is at just now stays as it is:
         // whoever finds it alone changes it over, and those that have it open notice.
-        match database.execute_batch("PRAGMA journal_mode = WAL;") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
-            changed => changed.map_err(&context)?,
-        }
-        Ok(Self { database })
+        let mode = database.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        let is_log = match mode {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => false,
+            mode => mode.map(|mode: String| mode == "wal").map_err(&context)?,
+        };
+        Ok(Self { database, is_log })
+    }
+
+    /// Waits for the disk at every change, or leaves that to the next one.
+    fn wait_for_disk(&self, waits: bool) -> Result<()> {
+        let level = match waits || !self.is_log {
+            true => "PRAGMA synchronous = EXTRA",
+            false => "PRAGMA synchronous = NORMAL",
+        };
+        let set = self.database.execute_batch(level);
+        set.map_err(at("choosing when to wait for the disk"))
     }
 
     /// Changes one account in one transaction that no other program comes between.
@@ -122,10 +135,15 @@ impl AttemptStore for AttemptFile {
     }
 
     fn settle(&mut self, what: &Guarded, outcome: Outcome) -> Result<()> {
-        self.change("settling an attempt", what, |account| {
+        // An attempt that succeeded, and of which the machine without power forgets that, counts as
+        // failed: one more is allowed too few, and none too many.
+        self.wait_for_disk(!matches!(outcome, Outcome::Accepted))?;
+        let settled = self.change("settling an attempt", what, |account| {
             account.settle(outcome);
             Ok(())
-        })
+        });
+        self.wait_for_disk(true)?;
+        settled
     }
 
     fn learn(&mut self, what: &Guarded, left: u8) -> Result<()> {

@@ -1,10 +1,11 @@
 //! The station's memory: what was begun and done on every chip, and what is still to be
-//! reported. SQLite with full sync; one file.
+//! reported. SQLite, one file; the disk is waited for wherever something may not be done twice.
 //!
 //! What the centre acknowledged is kept for [`KEPT`] more: a centre that is restored from a backup
 //! gets it again.
 
 mod acts;
+mod booted;
 mod carried;
 mod ended;
 mod form;
@@ -25,9 +26,10 @@ use uuid::Uuid;
 
 use crate::drive::Notebook;
 use crate::error::StationError;
-use crate::surroundings::{Clock, SystemClock};
+use crate::surroundings::{Clock, SystemClock, this_boot};
 
 pub use acts::PersonsAct;
+pub(crate) use booted::BOOTED;
 pub(crate) use carried::TAKEN_OVER;
 pub use ended::{EndedBlank, Ending};
 use form::{FIRST_FORM, bring_forward};
@@ -63,8 +65,8 @@ pub trait WriteWatch: Send + Sync {
     /// What the disk says; then nothing is changed.
     fn before(&self) -> rusqlite::Result<()>;
 
-    /// The change is durable.
-    fn after(&self);
+    /// The change is made. Durable, or only safe from the end of this process until the next one is.
+    fn after(&self, is_durable: bool);
 }
 
 /// Nobody watches.
@@ -76,12 +78,14 @@ impl WriteWatch for Unwatched {
         Ok(())
     }
 
-    fn after(&self) {}
+    fn after(&self, _: bool) {}
 }
 
 /// The journal of one station.
 pub struct Journal {
     database: Connection,
+    /// The first line that is not durable yet, where there is one.
+    soon: Option<i64>,
     watch: Arc<dyn WriteWatch>,
     clock: Arc<dyn Clock>,
     /// Held until this value goes: two programs with one journal would settle each other's
@@ -101,10 +105,13 @@ impl Journal {
     /// # Errors
     /// [`StationError::JournalInUse`]; [`StationError::JournalLock`]; [`StationError::Journal`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_in(path, Arc::new(Unwatched), Arc::new(SystemClock))
+        let boot = this_boot();
+        let (watch, clock) = (Arc::new(Unwatched), Arc::new(SystemClock));
+        Self::open_in(path, watch, clock, boot.as_deref())
     }
 
-    /// As [`Journal::open`]; `watch` sees every write from then on, and `clock` says when it was.
+    /// As [`Journal::open`]; `watch` sees every write from then on, `clock` says when it was, and `boot` is
+    /// the start of the machine.
     ///
     /// # Errors
     /// As [`Journal::open`].
@@ -112,6 +119,7 @@ impl Journal {
         path: &Path,
         watch: Arc<dyn WriteWatch>,
         clock: Arc<dyn Clock>,
+        boot: Option<&str>,
     ) -> Result<Self> {
         let lock = hold(path)?;
         let mut database = Connection::open(path).map_err(at("opening"))?;
@@ -124,10 +132,12 @@ impl Journal {
         bring_forward(&mut database).map_err(at("preparing"))?;
         let mut journal = Self {
             database,
+            soon: None,
             watch,
             clock,
             _lock: lock,
         };
+        journal.note_boot(boot)?;
         journal.forget(journal.clock.now())?;
         Ok(journal)
     }
@@ -137,11 +147,34 @@ impl Journal {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        let changed = self.commit(change, true)?;
+        // Whatever was written before is durable with it: there is one log.
+        self.soon = None;
+        Ok(changed)
+    }
+
+    /// As [`Journal::change`], without the disk's word: durable with the next change at the latest. A
+    /// process that is killed loses nothing of it, a machine without power may.
+    fn change_soon<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.database.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let changed = self.commit(change, false);
+        self.database.execute_batch("PRAGMA synchronous = FULL")?;
+        changed
+    }
+
+    fn commit<T>(
+        &mut self,
+        change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+        is_durable: bool,
+    ) -> rusqlite::Result<T> {
         let transaction = self.database.transaction()?;
         let changed = change(&transaction)?;
         self.watch.before()?;
         transaction.commit()?;
-        self.watch.after();
+        self.watch.after(is_durable);
         Ok(changed)
     }
 
@@ -230,7 +263,8 @@ impl Journal {
     pub fn sent(&mut self, sequence: u64) -> Result<()> {
         let update = "UPDATE outbox SET sent = 1, sent_at = ?2 WHERE sequence = ?1";
         let now = self.clock.now().to_string();
-        self.change(|tx| tx.execute(update, params![figure(sequence), now]))
+        // What is sent once more the centre knows.
+        self.change_soon(|tx| tx.execute(update, params![figure(sequence), now]))
             .map_err(at("clearing the outbox"))?;
         if sequence.is_multiple_of(FORGETTING) {
             self.forget(self.clock.now())?;
@@ -385,15 +419,24 @@ impl Journal {
     }
 
     pub(crate) fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {
-        self.lines_after(lease, 0, usize::MAX)
+        self.lines_before(lease, i64::MAX, (0, usize::MAX))
     }
 
-    /// Returns up to `most` lines of a lease, behind the first `known` ones.
+    /// Returns up to `most` lines of a lease that are durable, behind the first `known` ones.
     pub(crate) fn lines_after(
         &self,
         lease: LeaseId,
         known: u64,
         most: usize,
+    ) -> Result<Vec<JournalLine>> {
+        self.lines_before(lease, self.soon.unwrap_or(i64::MAX), (known, most))
+    }
+
+    fn lines_before(
+        &self,
+        lease: LeaseId,
+        before: i64,
+        (known, most): (u64, usize),
     ) -> Result<Vec<JournalLine>> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let read = |row: &rusqlite::Row<'_>| {
@@ -407,10 +450,11 @@ impl Journal {
         };
         self.database
             .prepare_cached(
-                "SELECT at, step, moment, evidence FROM line WHERE lease = ?1 ORDER BY number LIMIT ?2 OFFSET ?3",
+                "SELECT at, step, moment, evidence FROM line WHERE lease = ?1 AND number < ?2
+                 ORDER BY number LIMIT ?3 OFFSET ?4",
             )
             .and_then(|mut found| {
-                let of = params![lease.to_string(), most, figure(known)];
+                let of = params![lease.to_string(), before, most, figure(known)];
                 found.query_map(of, read)?.collect()
             })
             .map_err(at("reading a document's lines"))
@@ -470,20 +514,69 @@ struct LeaseNotebook<'a> {
 
 impl Notebook for LeaseNotebook<'_> {
     fn write(&mut self, entry: &JournalEntry) -> std::result::Result<(), String> {
+        let line = Line::of(self.lease, entry, &self.journal.clock)?;
+        let written = self.journal.change(|tx| line.insert(tx));
+        written.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Journal {
+    /// Writes down how a step ended that may be done once more: durable with the next line at the latest.
+    pub(crate) fn write_soon(
+        &mut self,
+        lease: LeaseId,
+        entry: &JournalEntry,
+    ) -> std::result::Result<(), String> {
+        let line = Line::of(lease, entry, &self.clock)?;
+        let written = self.change_soon(|tx| line.insert(tx));
+        let number = written.map_err(|error| error.to_string())?;
+        self.soon.get_or_insert(number);
+        Ok(())
+    }
+}
+
+/// A line as it is stored.
+struct Line<'a> {
+    lease: String,
+    at: String,
+    step: &'a str,
+    moment: &'static str,
+    evidence: String,
+}
+
+impl<'a> Line<'a> {
+    fn of(
+        lease: LeaseId,
+        entry: &'a JournalEntry,
+        clock: &Arc<dyn Clock>,
+    ) -> std::result::Result<Self, String> {
         let moment = match entry.moment {
             Moment::Intent => "intent",
             Moment::Outcome => "outcome",
         };
         let evidence: BTreeMap<_, _> = entry.evidence.iter().collect();
-        let evidence = serde_json::to_string(&evidence).map_err(|error| error.to_string())?;
+        Ok(Self {
+            lease: lease.to_string(),
+            at: clock.now().to_string(),
+            step: &entry.step,
+            moment,
+            evidence: serde_json::to_string(&evidence).map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Returns its number.
+    fn insert(&self, tx: &Transaction<'_>) -> rusqlite::Result<i64> {
+        let Self {
+            lease,
+            at,
+            step,
+            moment,
+            evidence,
+        } = self;
         let insert =
             "INSERT INTO line (lease, at, step, moment, evidence) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let now = self.journal.clock.now().to_string();
-        let lease = self.lease.to_string();
-        let written = self
-            .journal
-            .change(|tx| tx.execute(insert, params![lease, now, entry.step, moment, evidence]));
-        written.map(drop).map_err(|error| error.to_string())
+        tx.prepare_cached(insert)?
+            .insert(params![lease, at, step, moment, evidence])
     }
 }
 

@@ -9,14 +9,14 @@ use crate::drive::Notebook;
 use crate::error::chain;
 use crate::parking::SlotParking;
 use crate::slot::Slot;
-use crate::telling::Awaited;
+use crate::telling::{Lines, Weight};
 
 /// The journal of one lease, locked for one entry at a time.
 pub(crate) struct SlotNotebook<'a> {
     slot: &'a Slot,
     lease: LeaseId,
-    /// Which lines the card waits for until the centre has them, and where it is held meanwhile.
-    awaited: Option<(Awaited, SlotParking)>,
+    /// What the lines of the run weigh, and where the card is held while the centre has them not.
+    awaited: Option<(Lines, SlotParking)>,
 }
 
 impl Slot {
@@ -33,7 +33,7 @@ impl Slot {
     /// no card waits.
     pub(crate) fn notebook_for(&self, lease: &Lease, plan: &Plan) -> SlotNotebook<'_> {
         let awaited = (self.config.printer.is_none())
-            .then(|| (Awaited::of(plan), SlotParking::of(self, lease)));
+            .then(|| (Lines::of(plan), SlotParking::of(self, lease)));
         SlotNotebook {
             awaited,
             ..self.notebook(lease)
@@ -60,13 +60,21 @@ impl SlotNotebook<'_> {
 
 impl Notebook for SlotNotebook<'_> {
     fn write(&mut self, entry: &JournalEntry) -> Result<(), String> {
+        let weight = self
+            .awaited
+            .as_ref()
+            .map(|(lines, parking)| (lines.weigh(entry), parking));
+        if let Some((Weight::Light, _)) = weight {
+            return self.slot.journal().write_soon(self.lease, entry);
+        }
         self.slot.journal().notebook(self.lease).write(entry)?;
-        match &self.awaited {
-            Some((awaited, parking)) if awaited.is_awaited(entry) => self.await_centre(parking),
-            _ => {
-                self.slot.shared.telling.nudge();
+        match weight {
+            Some((Weight::Awaited, parking)) => self.await_centre(parking),
+            Some((Weight::Told, _)) => {
+                self.slot.shared.telling.nudge(self.lease);
                 Ok(())
             }
+            _ => Ok(()),
         }
     }
 }

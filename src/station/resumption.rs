@@ -25,7 +25,7 @@ use crate::catalogue::Catalogue;
 use crate::drive::Notebook;
 use crate::error::{StationError, chain};
 use crate::event::{Happening, Spent};
-use crate::journal::{Journal, OpenRun, TAKEN_OVER};
+use crate::journal::{BOOTED, Journal, OpenRun, TAKEN_OVER};
 use crate::key_change;
 use crate::readers::{CardWatch, ReaderService};
 use crate::slot::{Making, OTHERS_WAIT, Slot};
@@ -133,8 +133,8 @@ pub(crate) fn past_of(lines: &[JournalLine], plan: &Plan) -> Option<(String, Pas
     let mut past = Past::default();
     let own = |line: &JournalLine| line.evidence.get("chip").is_some_and(|chip| chip == serial);
     for line in lines {
-        if line.step == TAKEN_OVER {
-            // Of what another station did, the last lines may be missing.
+        if [TAKEN_OVER, BOOTED].contains(&&*line.step) {
+            // Of what another station did, or a machine that lost its power, the last lines may be missing.
             past.suppose(plan);
         }
         if !own(line) {

@@ -183,9 +183,11 @@ impl Station {
             writes,
             patience,
             clock,
+            boot,
             turns,
         } = surroundings;
-        let mut journal = Journal::open_in(&config.journal, writes, Arc::clone(&clock))?;
+        let (path, boot) = (&config.journal, boot.as_deref());
+        let mut journal = Journal::open_in(path, writes, Arc::clone(&clock), boot)?;
         let (slots, catalogue) = (&config.slots, &config.catalogue);
         let Sorted {
             mut to_go_on,

@@ -19,6 +19,8 @@ pub struct Surroundings {
     pub patience: Patience,
     /// What time it is there.
     pub clock: Arc<dyn Clock>,
+    /// Which start of the machine it is; none where that is not known.
+    pub boot: Option<String>,
     /// Who says which of its threads moves next. None: they wait in the operating system, and move as
     /// they like.
     pub turns: Option<Arc<dyn Turns>>,
@@ -31,9 +33,16 @@ impl Default for Surroundings {
             writes: Arc::new(Unwatched),
             patience: Patience::default(),
             clock: Arc::new(SystemClock),
+            boot: this_boot(),
             turns: None,
         }
     }
+}
+
+/// Returns which start of this machine it is.
+pub(crate) fn this_boot() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().to_owned())
 }
 
 /// A station's clock.

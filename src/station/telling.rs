@@ -2,8 +2,9 @@
 //! go on with its card where this one never comes back.
 //!
 //! ```text
-//!   line, durable here ─┬─ most: on its way behind the card's back
-//!                       └─ before what may not be done twice: the card waits until the centre has it
+//!   line ─┬─ before what may not be done twice: the card waits until the centre has it
+//!         ├─ behind it: on its way behind the card's back
+//!         └─ all others: with the next of those
 //! ```
 //!
 //! So the centre knows of everything that was begun and may not be done twice; of the rest it may lack
@@ -12,8 +13,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use api::{Actor, ApiError, Centre, JournalLine, JournalPart, LeaseId, MOST_LINES};
 use perso::{JournalEntry, Moment};
@@ -26,25 +26,24 @@ use crate::journal::Journal;
 
 /// How far the centre has the journal of a document in work here.
 struct Told {
-    lease: LeaseId,
     actor: Actor,
     lines: u64,
     is_moved: bool,
+    /// Held by whoever tells its lines, so that their order holds.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Somebody waits for the turn, and will tell all that is written by then.
+    is_queued: bool,
 }
 
-/// Tells the centre what is written down of the documents in work.
+/// Tells the centre what is written down of the documents in work. Each is told by itself: none waits for
+/// the centre's answer to another.
 pub(crate) struct Telling {
     centre: Arc<dyn Centre>,
     /// Held while it is read, and none once the station has ended: what is on its way does not keep the
     /// journal open.
     journal: Mutex<Weak<Mutex<Journal>>>,
     runtime: Handle,
-    /// In the order in which they were begun.
-    in_work: Mutex<Vec<Told>>,
-    /// Held by whoever tells, so that the order holds.
-    turn: tokio::sync::Mutex<()>,
-    /// Somebody waits for the turn, and will tell all that is written by then.
-    is_queued: AtomicBool,
+    in_work: Mutex<BTreeMap<LeaseId, Told>>,
 }
 
 impl Telling {
@@ -58,43 +57,39 @@ impl Telling {
             journal: Mutex::new(Arc::downgrade(journal)),
             runtime,
             in_work: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-            is_queued: AtomicBool::new(false),
         }
     }
 
-    fn in_work(&self) -> MutexGuard<'_, Vec<Told>> {
-        self.in_work.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with what is known of a lease in work.
+    fn with<T>(&self, lease: LeaseId, act: impl FnOnce(&mut Told) -> T) -> Option<T> {
+        let mut in_work = self.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+        in_work.get_mut(&lease).map(act)
     }
 
     /// Tells what is written under a lease, in this person's name, from now on. How far the centre has
     /// it already, its first answer says.
     pub(crate) fn take_up(&self, lease: LeaseId, actor: &Actor) {
         let told = Told {
-            lease,
             actor: actor.clone(),
             lines: 0,
             is_moved: false,
+            turn: Arc::default(),
+            is_queued: false,
         };
-        let mut in_work = self.in_work();
-        in_work.retain(|told| told.lease != lease);
-        in_work.push(told);
+        let mut in_work = self.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+        in_work.insert(lease, told);
     }
 
     /// Tells nothing more of a lease: its report has all. Returns whether its card was moved to another
     /// station meanwhile.
     pub(crate) fn lay_down(&self, lease: LeaseId) -> bool {
-        let mut in_work = self.in_work();
-        let own = in_work.iter().position(|told| told.lease == lease);
-        own.is_some_and(|own| in_work.remove(own).is_moved)
+        let mut in_work = self.in_work.lock().unwrap_or_else(PoisonError::into_inner);
+        in_work.remove(&lease).is_some_and(|told| told.is_moved)
     }
 
     /// Takes note that a card was moved to another station.
     pub(crate) fn note_moved(&self, lease: LeaseId) {
-        let mut in_work = self.in_work();
-        if let Some(told) = in_work.iter_mut().find(|told| told.lease == lease) {
-            told.is_moved = true;
-        }
+        self.with(lease, |told| told.is_moved = true);
     }
 
     /// Reads nothing more of the journal.
@@ -102,21 +97,17 @@ impl Telling {
         *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = Weak::new();
     }
 
-    /// Sends what is written on its way, and does not wait for it. What is not told now goes with what
-    /// is written next, or with the report.
-    pub(crate) fn nudge(self: &Arc<Self>) {
-        if self.is_queued.swap(true, Ordering::SeqCst) {
+    /// Sends what is written of a lease on its way, and does not wait for it. What is not told now goes
+    /// with what is written next, or with the report.
+    pub(crate) fn nudge(self: &Arc<Self>, lease: LeaseId) {
+        let was_queued = self.with(lease, |told| std::mem::replace(&mut told.is_queued, true));
+        if was_queued != Some(false) {
             return;
         }
         let telling = Arc::clone(self);
         let work = async move {
-            let _turn = telling.turn.lock().await;
-            telling.is_queued.store(false, Ordering::SeqCst);
-            let leases: Vec<_> = telling.in_work().iter().map(|told| told.lease).collect();
-            for lease in leases {
-                if let Err(error) = telling.send(lease).await {
-                    tracing::info!(%lease, error = chain(&error), "lines are told later");
-                }
+            if let Err(error) = telling.tell(lease).await {
+                tracing::info!(%lease, error = chain(&error), "lines are told later");
             }
         };
         self.runtime.spawn(work.in_current_span());
@@ -127,15 +118,17 @@ impl Telling {
     /// # Errors
     /// [`ApiError`]: the centre does not have it, or not all of it.
     pub(crate) async fn tell(&self, lease: LeaseId) -> Result<(), ApiError> {
-        let _turn = self.turn.lock().await;
+        let Some(turn) = self.with(lease, |told| Arc::clone(&told.turn)) else {
+            return Ok(());
+        };
+        let _turn = turn.lock().await;
+        self.with(lease, |told| told.is_queued = false);
         self.send(lease).await
     }
 
     /// Returns in whose name a lease's lines are told, and how many are.
     fn known(&self, lease: LeaseId) -> Option<(Actor, u64)> {
-        let in_work = self.in_work();
-        let mut own = in_work.iter().filter(|told| told.lease == lease);
-        own.next().map(|told| (told.actor.clone(), told.lines))
+        self.with(lease, |told| (told.actor.clone(), told.lines))
     }
 
     fn lines_after(&self, lease: LeaseId, known: u64) -> Result<Vec<JournalLine>, ApiError> {
@@ -176,23 +169,33 @@ impl Telling {
                 self.note_moved(lease);
             }
             let kept = kept?;
-            let mut in_work = self.in_work();
-            if let Some(told) = in_work.iter_mut().find(|told| told.lease == lease) {
-                told.lines = kept.lines;
-            }
+            self.with(lease, |told| told.lines = kept.lines);
         }
     }
 }
 
-/// Which lines of a chip's run the centre must have before what they announce is done.
-pub(crate) struct Awaited {
+/// What becomes of a line beside that it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// The card waits until the centre has it: it announces what may not be done twice, or the first
+    /// step of a stage.
+    Awaited,
+    /// It is on its way behind the card's back: so ended what may not be done twice.
+    Told,
+    /// It is of what may be done once more, behind the first step of its stage: a station that lost it does
+    /// that.
+    Light,
+}
+
+/// What the lines of a chip's run weigh.
+pub(crate) struct Lines {
     /// The stage of each step that lasts, and whether it may be done twice.
     steps: BTreeMap<String, (usize, bool)>,
     /// The stage of the last step that was begun.
     stage: Cell<Option<usize>>,
 }
 
-impl Awaited {
+impl Lines {
     pub(crate) fn of(plan: &Plan) -> Self {
         let mut steps = BTreeMap::new();
         for (at, stage) in plan.stages.iter().enumerate() {
@@ -210,16 +213,20 @@ impl Awaited {
         }
     }
 
-    /// Returns whether the card waits until the centre has this line: where it announces what may not
-    /// be done twice, and where a stage begins.
-    pub(crate) fn is_awaited(&self, entry: &JournalEntry) -> bool {
-        if entry.moment != Moment::Intent {
-            return false;
-        }
+    pub(crate) fn weigh(&self, entry: &JournalEntry) -> Weight {
         // What the plan does not know is not known to be harmless.
         let known = self.steps.get(&entry.step).copied();
         let (stage, may_repeat) = known.map_or((None, false), |(stage, may)| (Some(stage), may));
-        let is_entered = self.stage.replace(stage) == stage;
-        !may_repeat || !is_entered
+        match (entry.moment, may_repeat) {
+            (Moment::Outcome, true) => Weight::Light,
+            (Moment::Outcome, false) => Weight::Told,
+            (Moment::Intent, _) => {
+                let is_entered = self.stage.replace(stage) == stage;
+                match may_repeat && is_entered {
+                    true => Weight::Light,
+                    false => Weight::Awaited,
+                }
+            }
+        }
     }
 }

@@ -21,8 +21,8 @@ use crate::Failure;
 use crate::authority::Outside;
 use crate::bench::{Bench, Service};
 use crate::carried::{self, Lines, Passing};
-use crate::disk::Disk;
-use crate::fault::Point;
+use crate::disk::{Disk, Lasting};
+use crate::fault::{Fault, Point};
 use crate::installation::{Installation, actor, operator, operator_at};
 use crate::judge::{self, Expected, Verdict};
 use crate::network::Network;
@@ -128,6 +128,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) first_journal: PathBuf,
     /// Nothing gets through of the journal that nobody waits for.
     is_bad: bool,
+    /// How often the machine was started.
+    boots: u32,
 }
 
 /// One life of the station.
@@ -196,13 +198,19 @@ impl Scene<'_> {
                 bench: Arc::clone(&self.bench),
                 trip: Arc::clone(&trip),
             }),
-            writes: Arc::new(Disk(Arc::clone(&trip))),
+            writes: Arc::new(Disk {
+                trip: Arc::clone(&trip),
+                lasting: point
+                    .filter(|point| point.fault == Fault::PowerLost)
+                    .map(|_| Lasting::of(&self.journal)),
+            }),
             patience: Patience {
                 answer: ANSWER,
                 certificate: CERTIFICATE,
                 pauses: vec![PAUSE; 3],
             },
             clock: Arc::clone(&self.clock) as Arc<dyn station::Clock>,
+            boot: Some(format!("boot {}", self.boots)),
             ..Surroundings::default()
         };
         let network = Network {
@@ -330,6 +338,7 @@ pub(crate) async fn run(
         first_journal: journal.clone(),
         journal,
         is_bad: carried.is_some() && is_odd,
+        boots: 1,
     };
     let mut told = Vec::new();
     let mut blanks = world.blanks.iter();
@@ -349,6 +358,10 @@ pub(crate) async fn run(
     told.push(format!("at first {ended}"));
     let mut is_met = first.is_met();
     let mut passed = Counts::default();
+    if point.is_some_and(|point| point.fault == Fault::PowerLost) && is_met {
+        Lasting::of(&scene.journal).lose_the_rest()?;
+        scene.boots += 1;
+    }
     if again.is_some() {
         let (second, ended) = scene.live(again).await?;
         told.push(format!("started again {ended}"));

@@ -60,6 +60,8 @@ pub enum Fault {
     KilledBeforeWrite,
     /// The process is killed when the write is durable, before anything follows.
     KilledAfterWrite,
+    /// The machine loses its power when the write is done, and what the disk had not taken for good.
+    PowerLost,
     /// The disk is full from this write on, until the station is started again.
     DiskFull,
     /// The request does not reach the centre.
@@ -124,7 +126,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, in their order.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::CardGoneBefore,
         Self::CardGoneAfter,
         Self::ReaderUnplugged,
@@ -132,6 +134,7 @@ impl Fault {
         Self::KilledAtCommand,
         Self::KilledBeforeWrite,
         Self::KilledAfterWrite,
+        Self::PowerLost,
         Self::DiskFull,
         Self::RequestLost,
         Self::AnswerLost,
@@ -174,6 +177,7 @@ impl Fault {
             Self::KilledAtCommand => "killed-at-command",
             Self::KilledBeforeWrite => "killed-before-write",
             Self::KilledAfterWrite => "killed-after-write",
+            Self::PowerLost => "power-lost",
             Self::DiskFull => "disk-full",
             Self::RequestLost => "request-lost",
             Self::AnswerLost => "answer-lost",
@@ -218,6 +222,7 @@ impl Fault {
             | Self::CarriedAtCommand => Seam::Command,
             Self::KilledBeforeWrite
             | Self::KilledAfterWrite
+            | Self::PowerLost
             | Self::DiskFull
             | Self::KilledAgainAtWrite
             | Self::CarriedBeforeWrite

@@ -113,7 +113,10 @@ async fn lived(folder: &Path, name: &str, point: Option<Point>) -> Result<(), Fa
     });
     let surroundings = Surroundings {
         readers: Arc::clone(&tapped) as Arc<dyn ReaderService>,
-        writes: Arc::new(Disk(Arc::clone(&trip))),
+        writes: Arc::new(Disk {
+            trip: Arc::clone(&trip),
+            lasting: None,
+        }),
         ..Surroundings::default()
     };
     let network = Arc::new(Network {

@@ -53,6 +53,11 @@ const FIFTH_FORM: &str = "
     ALTER TABLE waiting RENAME TO outbox;
     PRAGMA user_version = 5;";
 
+/// What the sixth form has beside the fifth: in which life of the machine it was written last.
+const SIXTH_FORM: &str = "
+    CREATE TABLE boot (id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL) STRICT;
+    PRAGMA user_version = 6;";
+
 /// Brings a journal of an earlier form into the present one.
 pub(super) fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
     let form: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -64,7 +69,12 @@ pub(super) fn bring_forward(database: &mut Connection) -> rusqlite::Result<()> {
             [Timestamp::now().to_string()],
         )?;
     }
-    for (number, changes) in [(3, THIRD_FORM), (4, FOURTH_FORM), (5, FIFTH_FORM)] {
+    for (number, changes) in [
+        (3, THIRD_FORM),
+        (4, FOURTH_FORM),
+        (5, FIFTH_FORM),
+        (6, SIXTH_FORM),
+    ] {
         if form < number {
             transaction.execute_batch(changes)?;
         }

@@ -295,3 +295,62 @@ fn what_people_did_waits_in_the_same_order() {
     journal.settle(open, None).unwrap();
     assert_eq!(journal.next_report().unwrap().unwrap().sequence, 4);
 }
+
+#[test]
+fn nobody_is_told_what_a_machine_without_power_would_forget() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let lease = lease();
+    journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap();
+    let intent = entry("write_file x", Moment::Intent);
+    journal.notebook(lease).write(&intent).unwrap();
+    let outcome = entry("write_file x", Moment::Outcome);
+    journal.write_soon(lease, &outcome).unwrap();
+    journal.write_soon(lease, &outcome).unwrap();
+    let told = |journal: &Journal| journal.lines_after(lease, 0, 9).unwrap().len();
+    assert_eq!(
+        (told(&journal), journal.lines(lease).unwrap().len()),
+        (1, 3)
+    );
+    // What comes next takes it with it, of whatever document it is.
+    journal
+        .begin(self::lease(), DOCUMENT, number(), "slot 2")
+        .unwrap();
+    assert_eq!(told(&journal), 3);
+}
+
+#[test]
+fn a_machine_that_was_started_again_may_have_forgotten_the_last_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (open, ended, empty) = (lease(), lease(), lease());
+    let under = |boot: Option<&str>| {
+        let (watch, clock) = (Arc::new(Unwatched), Arc::new(SystemClock));
+        Journal::open_in(&path, watch, clock, boot).unwrap()
+    };
+    let steps = |journal: &Journal, lease| -> Vec<String> {
+        let lines = journal.lines(lease).unwrap().into_iter();
+        lines.map(|line| line.step).collect()
+    };
+    {
+        let mut journal = under(Some("first"));
+        for lease in [open, ended, empty] {
+            journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap();
+        }
+        for lease in [open, ended] {
+            let identified = entry("identify", Moment::Outcome);
+            journal.notebook(lease).write(&identified).unwrap();
+        }
+        journal.end(ended, ending(BlankEnd::Personalized)).unwrap();
+    }
+    assert_eq!(steps(&under(Some("first")), open), ["identify"]);
+    let journal = under(Some("second"));
+    assert_eq!(steps(&journal, open), ["identify", BOOTED]);
+    assert_eq!(steps(&journal, ended), ["identify"]);
+    assert_eq!(steps(&journal, empty), [""; 0]);
+    drop(journal);
+    assert_eq!(steps(&under(Some("second")), open).len(), 2);
+    // Who does not know takes it for another one.
+    assert_eq!(steps(&under(None), open).len(), 3);
+    assert_eq!(steps(&under(None), open).len(), 4);
+}

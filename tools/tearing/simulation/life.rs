@@ -106,7 +106,7 @@ impl WriteWatch for Life {
         Ok(())
     }
 
-    fn after(&self) {
+    fn after(&self, _: bool) {
         self.state().writes += 1;
         if self.is_met(after) {
             self.die();

@@ -160,6 +160,7 @@ impl Office {
             writes: Arc::new(self.life.clone()),
             patience: Patience::default(),
             clock: Arc::new(self.clock.clone()),
+            boot: Some("the only one".to_owned()),
             turns: Some(Arc::new(ByTurns(Arc::clone(floor)))),
         };
         let way = Way {
