@@ -34,7 +34,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor};
 use self::alone::Taken;
 pub(crate) use self::alone::{Part, run};
 use self::copies::Engine;
-use self::house::{House, SET};
+use self::house::{EID_CARD, House, SET};
 use self::station::Station;
 use crate::postgres::Postgres;
 use crate::{Measured, Row, Wanted};
@@ -202,7 +202,8 @@ pub(crate) fn measure(url: &str, documents: u32) -> Done<String> {
         .enable_all()
         .build()?;
     let mut house = runtime.block_on(async {
-        let (mut house, central) = House::found(database(url)?, &label(documents)).await?;
+        let (mut house, central) =
+            House::found(database(url)?, &label(documents), &EID_CARD).await?;
         house.live(&central).await?;
         central.close().await;
         Done::Ok(house)
@@ -291,7 +292,7 @@ struct Acts {
 
 /// Leases documents, makes and reports them, while the sequencer works.
 async fn acts(house: &mut House, central: &Central, bare: &mut Bare) -> Done<Acts> {
-    let chips = house.prepare(central, MEASURED, true).await?;
+    let laid = house.prepare(central, MEASURED, true).await?;
     let mut station = Station::new("station-measured", 0)?;
     let ended = Arc::new(AtomicBool::new(false));
     let sequencer = {
@@ -305,7 +306,7 @@ async fn acts(house: &mut House, central: &Central, bare: &mut Bare) -> Done<Act
         })
     };
     let mut acts = Acts::default();
-    for chip in chips {
+    for chip in laid.into_iter().flatten() {
         let started = Instant::now();
         let lease = central.lease(&station.actor, &Station::request()).await?;
         acts.lease.push(started.elapsed());

@@ -1,5 +1,6 @@
 //! A station of up to sixteen slots: the product's own threads, journal and outbox, virtual chips that
-//! take the time of real ones, and the store behind the trait that stations use.
+//! take the time of real ones, and the store behind the trait that stations use. What is made is the
+//! identity card, whose two chips work at the same time: a card takes by itself what its slower one does.
 //!
 //! ```text
 //!   hands that change blanks in no time ─► readers ─► slots ─► store, whose authority takes its time
@@ -11,7 +12,7 @@ mod feeder;
 mod slow;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,33 +26,33 @@ use serde::{Deserialize, Serialize};
 use station::{
     Catalogue, Happening, SlotChip, SlotConfig, Station, StationConfig, Surroundings, WriteWatch,
 };
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use vcard::Timing;
 
 use self::feeder::Feeder;
 use self::slow::Slow;
 use crate::chips::shelf;
-use crate::growth::house::House;
-use crate::growth::station::PRODUCT;
+use crate::growth::house::{EID_CARD, Goods, House, ID_CARD, ID_CARD_OF_SECORA};
 use crate::{Measured, Row, Wanted};
 
 /// How many slots are kept busy.
 const SLOTS: &[usize] = if cfg!(test) { &[2] } else { &[1, 2, 4, 8, 16] };
 /// How many cards each slot makes.
 const EACH: usize = if cfg!(test) { 1 } else { 3 };
+/// About what a card takes: within it the first blanks are laid at all slots.
+const APART: Duration = Duration::from_millis(1500);
 /// After how many seconds the authority answers.
 const LATENCIES: &[f64] = if cfg!(test) { &[0.5] } else { &[0.5, 2.0, 5.0] };
 /// At how many slots the authority takes its time.
 const SLOTS_OF_LATENCY: usize = 2;
 /// The write of the journal at which a station is ended in the middle of a card.
 const CUT_OFF: u32 = 20;
-/// The class of the chips.
-const CLASS: &str = "j3r180";
-
 const HOST: &str = "station: host processor time a card";
 const RECOVERY: &str = "station: from a start after a kill to the card's next step";
-const OWN: &str = "the chip's own time for a card";
-const IDEAL: &str = "slots by the chip's own time for a card";
+const OWN: &str = "the slower chip's own time for a card";
+const IDEAL: &str = "slots by the slower chip's own time for a card";
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
@@ -66,9 +67,18 @@ fn added(latency: f64) -> String {
 /// Returns the names of the rows.
 pub(crate) fn names() -> Vec<String> {
     let rates = SLOTS.iter().map(|slots| rate(*slots));
+    let rates = rates.chain(OTHERS.map(|(what, _)| of_other(what)));
     let added = LATENCIES.iter().map(|latency| added(*latency));
     let others = [HOST, RECOVERY].map(str::to_owned);
     rates.chain(others).chain(added).collect()
+}
+
+/// What else is made at the most slots.
+const OTHERS: [(&str, &Goods); 2] = [("SECORA ID X", &ID_CARD_OF_SECORA), ("one chip", &EID_CARD)];
+
+fn of_other(what: &str) -> String {
+    let most = SLOTS.last().copied().unwrap_or_default();
+    format!("station, {most} slots, {what}: cards")
 }
 
 /// What one run of a station gave.
@@ -76,8 +86,8 @@ pub(crate) fn names() -> Vec<String> {
 struct Run {
     slots: usize,
     cards: usize,
-    /// From its start to the last document.
-    seconds: f64,
+    /// How many all slots made in a second, each from its first blank on.
+    a_second: f64,
     /// The mean of what a document took at its slot.
     each: f64,
     /// The mean of what the chips would have taken by themselves.
@@ -90,6 +100,7 @@ struct Run {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Figures {
     runs: Vec<Run>,
+    others: Vec<(String, Run)>,
     slow: Vec<(f64, Run)>,
     /// From the start to the next step, and the chip's own time.
     recovery: Option<(f64, f64)>,
@@ -110,10 +121,12 @@ pub(crate) fn rows(wanted: Wanted<'_>) -> Measured {
 
 fn shown(figures: &Figures) -> Vec<Row> {
     let mut rows = Vec::new();
-    for run in &figures.runs {
-        let an_hour = run.cards as f64 / run.seconds * 3600.0;
+    let runs = figures.runs.iter().map(|run| (rate(run.slots), run));
+    let others = figures.others.iter().map(|(name, run)| (name.clone(), run));
+    for (name, run) in runs.chain(others) {
+        let an_hour = run.a_second * 3600.0;
         let ideal = run.slots as f64 / run.own * 3600.0;
-        rows.push(Row::new(&rate(run.slots), an_hour, "an hour", ideal).beside(IDEAL));
+        rows.push(Row::new(&name, an_hour, "an hour", ideal).beside(IDEAL));
     }
     if let Some(most) = figures.runs.last() {
         rows.push(Row::new(HOST, most.host, "s", most.own).beside(OWN));
@@ -142,21 +155,20 @@ pub(crate) fn measure(name: &str) -> Result<String, Box<dyn Error>> {
 }
 
 async fn measured(wanted: Wanted<'_>) -> Done<Figures> {
-    let folder = tempfile::tempdir()?;
-    let database = DatabaseSource::Sqlite(folder.path().join("central.db"));
-    let (house, central) = House::found(database, "measured-station").await?;
-    let mut floor = Floor {
-        house,
-        central: Arc::new(central),
-        folder: folder.path().to_owned(),
-        runs: 0,
-    };
+    let mut floor = Floor::of("station", &ID_CARD).await?;
     let mut figures = Figures::default();
     let most = SLOTS.last();
     for slots in SLOTS {
         let of_host = wanted.has(HOST) && Some(slots) == most;
         if wanted.has(&rate(*slots)) || of_host {
             figures.runs.push(floor.run(*slots, 0.0).await?);
+        }
+    }
+    for (what, goods) in OTHERS {
+        let name = of_other(what);
+        if let Some(most) = most.filter(|_| wanted.has(&name)) {
+            let run = Floor::of(what, goods).await?.run(*most, 0.0).await?;
+            figures.others.push((name, run));
         }
     }
     if wanted.has(RECOVERY) {
@@ -177,25 +189,49 @@ async fn measured(wanted: Wanted<'_>) -> Done<Figures> {
 
 /// Where stations work.
 struct Floor {
+    goods: &'static Goods,
     house: House,
     central: Arc<Central>,
-    folder: PathBuf,
+    folder: TempDir,
     runs: u32,
 }
 
 impl Floor {
+    /// Founds a store for such documents, with a token of its own.
+    async fn of(label: &str, goods: &'static Goods) -> Done<Self> {
+        let folder = tempfile::tempdir()?;
+        let database = DatabaseSource::Sqlite(folder.path().join("central.db"));
+        let (house, central) = House::found(database, label, goods).await?;
+        Ok(Self {
+            goods,
+            house,
+            central: Arc::new(central),
+            folder,
+            runs: 0,
+        })
+    }
+
     /// Lays blanks at so many slots, and prepares a document for each.
     async fn lay(&mut self, slots: usize, each: usize) -> Done<Feeder> {
         let blanks = u32::try_from(slots * each)?;
-        let chips = self.house.prepare(&self.central, blanks, false).await?;
-        Ok(Feeder::new(slots, chips))
+        let laid = self.house.prepare(&self.central, blanks, false).await?;
+        let classes = self.goods.chips.iter();
+        let classes = classes.map(|(_, class)| Timing::find(class).ok_or("no such class"));
+        let classes = classes.collect::<Result<Vec<_>, _>>()?;
+        let later = APART / u32::try_from(slots)?;
+        Ok(Feeder::new(slots, &classes, laid, later))
     }
 
-    /// Has a station of so many slots make all its cards.
+    /// Has a station of so many slots make all its cards, after one at each slot that is not counted.
     async fn run(&mut self, slots: usize, latency: f64) -> Done<Run> {
-        let feeder = self.lay(slots, EACH).await?;
+        // Readers and chips are measured once.
+        self.make(slots, 1, 0.0).await?;
+        self.make(slots, EACH, latency).await
+    }
+
+    async fn make(&mut self, slots: usize, each: usize, latency: f64) -> Done<Run> {
+        let feeder = self.lay(slots, each).await?;
         self.runs += 1;
-        let begun = Instant::now();
         let surroundings = Surroundings {
             readers: Arc::new(feeder.clone()),
             ..Surroundings::default()
@@ -203,7 +239,7 @@ impl Floor {
         let station = self.start(slots, latency, surroundings)?;
         let mut events = station.watch();
         let (mut made, mut milliseconds) = (0, 0);
-        while made < slots * EACH {
+        while made < slots * each {
             match events.recv().await?.happening {
                 Happening::Finished {
                     end: BlankEnd::Personalized,
@@ -220,14 +256,13 @@ impl Floor {
                 _ => {}
             }
         }
-        let seconds = begun.elapsed().as_secs_f64();
         tokio::task::spawn_blocking(move || station.stop()).await?;
         let (own, host) = feeder.spent();
-        let cards = slots * EACH;
+        let cards = slots * each;
         Ok(Run {
             slots,
             cards,
-            seconds,
+            a_second: feeder.a_second(),
             each: milliseconds as f64 / 1000.0 / cards as f64,
             own: own / cards as f64,
             host: host / cards as f64,
@@ -287,12 +322,14 @@ impl Floor {
 
     fn start(&self, slots: usize, latency: f64, surroundings: Surroundings) -> Done<Station> {
         let slot = |at| SlotConfig {
-            name: feeder::reader(at),
+            name: feeder::slot(at),
             article: None,
-            chips: vec![SlotChip {
-                product: PRODUCT.into(),
-                reader: feeder::reader(at),
-            }],
+            chips: (self.goods.chips.iter().enumerate())
+                .map(|(place, (product, _))| SlotChip {
+                    product: (*product).to_owned(),
+                    reader: feeder::reader(at, place),
+                })
+                .collect(),
             printer: None,
             feeder: None,
             scanner: None,
@@ -319,8 +356,7 @@ impl Floor {
     }
 
     fn journal(&self) -> PathBuf {
-        let folder: &Path = &self.folder;
-        folder.join(format!("journal-{}.db", self.runs))
+        self.folder.path().join(format!("journal-{}.db", self.runs))
     }
 }
 
@@ -341,7 +377,7 @@ impl WriteWatch for Cut {
         Ok(())
     }
 
-    fn after(&self) {}
+    fn after(&self, _: bool) {}
 }
 
 #[cfg(test)]

@@ -100,8 +100,8 @@ pub(crate) fn run(part: Part, url: &str, documents: u32, applications: u32) -> D
 
 /// Has stations make documents and people ask for lists, all at once, while the sequencer works.
 fn load(runtime: &Runtime, house: &mut House, central: &Central) -> Done<()> {
-    let chips = house.prepare(central, AT_ONCE * EACH, false);
-    let mut chips = runtime.block_on(chips)?.into_iter();
+    let laid = house.prepare(central, AT_ONCE * EACH, false);
+    let mut chips = runtime.block_on(laid)?.into_iter().flatten();
     let ended = Arc::new(AtomicBool::new(false));
     let sequencer = {
         let (central, ended) = (central.clone(), Arc::clone(&ended));

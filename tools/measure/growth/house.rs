@@ -14,6 +14,7 @@ use central::{
 };
 use document::{Calendar, DocumentNumber, Environment, OfficeCode, Role};
 use hsm::{Secret, Token, TokenConfig};
+use jiff::{SignedDuration, Timestamp};
 use profile::{ReleaseShelf, Shelf};
 use serde_json::Value;
 use vcard::Chip;
@@ -57,9 +58,48 @@ const PIN: &str = "user-739184620518";
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
+/// What is made in an installation beside documents without a chip.
+pub(crate) struct Goods {
+    /// The document profile.
+    pub(crate) document: &'static str,
+    /// The application of each.
+    sample: &'static str,
+    /// The chips of its blanks, each with the class whose time it takes.
+    pub(crate) chips: &'static [(&'static str, &'static str)],
+    /// Whether document signers are wanted.
+    travels: bool,
+}
+
+/// The eID, of one chip.
+pub(crate) const EID_CARD: Goods = Goods {
+    document: DOCUMENT,
+    sample: EID,
+    chips: &[(PRODUCT, "j3r180")],
+    travels: false,
+};
+
+/// The identity card, of a travel chip and an eID chip.
+pub(crate) const ID_CARD: Goods = Goods {
+    document: "id-card",
+    sample: include_str!("../../../tests/samples/applications/18-fingerprints.json"),
+    chips: &[("icao-lds", "j3r180-contactless"), (PRODUCT, "j3r180")],
+    travels: true,
+};
+
+/// As [`ID_CARD`], with chips that make RSA keys sooner and write slower.
+pub(crate) const ID_CARD_OF_SECORA: Goods = Goods {
+    chips: &[
+        ("icao-lds", "secora-id-x-contactless"),
+        (PRODUCT, "secora-id-x"),
+    ],
+    ..ID_CARD
+};
+
 /// An installation.
 pub(crate) struct House {
     database: DatabaseSource,
+    goods: &'static Goods,
+    travel: TravelConfig,
     token: Arc<Token>,
     applications: u32,
     /// Where each application was entered.
@@ -68,15 +108,27 @@ pub(crate) struct House {
 
 impl House {
     /// Founds an installation, with its people.
-    pub(crate) async fn found(database: DatabaseSource, label: &str) -> Done<(Self, Central)> {
+    pub(crate) async fn found(
+        database: DatabaseSource,
+        label: &str,
+        goods: &'static Goods,
+    ) -> Done<(Self, Central)> {
         let config = TokenConfig::parse(CONFIG)?;
         let officer = Secret::new("so-739184620518");
         let token = Token::initialize(&config, label, &officer, Secret::new(PIN))?;
         token.import_master_key("transport-master", &card::gp::Key::new(&MAKER)?)?;
         KeyLabels::default().generate_missing(&token)?;
+        let token = Arc::new(token);
+        let yesterday = Timestamp::now() - SignedDuration::from_hours(24);
+        let travel = match goods.travels {
+            true => tearing::travel(&token, yesterday).map_err(|error| error.to_string())?,
+            false => TravelConfig::default(),
+        };
         let house = Self {
             database,
-            token: Arc::new(token),
+            goods,
+            travel,
+            token,
             applications: 0,
             offices: BTreeMap::new(),
         };
@@ -107,6 +159,8 @@ impl House {
         let config = TokenConfig::parse(CONFIG)?;
         Ok(Self {
             database,
+            goods: &EID_CARD,
+            travel: TravelConfig::default(),
             token: Arc::new(Token::open(&config, label, Secret::new(PIN))?),
             applications,
             offices: BTreeMap::new(),
@@ -123,10 +177,12 @@ impl House {
         let mut documents = Shelf::default();
         let mut chips = Shelf::default();
         let mut certificates = CertificateShelf::default();
-        for name in [DOCUMENT, "repressed-person"] {
+        for name in [self.goods.document, "repressed-person"] {
             documents.put(name, shipped("documents", name)?);
         }
-        chips.put(PRODUCT, shipped("chips", PRODUCT)?);
+        for (product, _) in self.goods.chips {
+            chips.put(*product, shipped("chips", product)?);
+        }
         for (name, text) in [
             ("pilot-ca", include_str!("../../../certs/pilot-ca.toml")),
             (
@@ -151,7 +207,7 @@ impl House {
             certificates,
             authority: "pilot-ca".into(),
             authorities: BTreeMap::new(),
-            travel: TravelConfig::default(),
+            travel: self.travel.clone(),
             envelope_printer: None,
             channels_a_minute: 1_000_000,
             series: "XA".into(),
@@ -198,28 +254,36 @@ impl House {
     }
 
     /// Prepares so many documents for the centre's stations, and books a blank for each. The first is
-    /// for the person who is looked for, where that is wanted.
+    /// for the person who is looked for, where that is wanted. Returns the chips of each.
     pub(crate) async fn prepare(
         &mut self,
         central: &Central,
         count: u32,
         is_looked_for: bool,
-    ) -> Done<Vec<Chip>> {
-        let mut chips = Vec::new();
+    ) -> Done<Vec<Vec<Chip>>> {
+        let mut laid = Vec::new();
         let mut blanks = Vec::new();
         for (at, office) in (0..count).zip(OFFICES.into_iter().cycle()) {
-            let chip = blank()?;
-            let serial = chip.serial().to_string();
-            let of_chip = vec![DeliveredChip::new(PRODUCT, serial.clone())];
-            blanks.push(DeliveredBlank::of_chips(format!("B-{serial}"), of_chip));
-            chips.push(chip);
+            let (mut chips, mut named, mut name) = (Vec::new(), Vec::new(), String::new());
+            for (product, _) in self.goods.chips {
+                let (chip, serial) = blank(product)?;
+                name = format!("B-{serial}");
+                named.push(DeliveredChip::new(*product, serial));
+                chips.push(chip);
+            }
+            blanks.push(DeliveredBlank::of_chips(name, named));
+            laid.push(chips);
             let is_first = is_looked_for && at == 0;
-            let sample = if is_first { LOOKED_FOR } else { EID };
+            let sample = if is_first {
+                LOOKED_FOR
+            } else {
+                self.goods.sample
+            };
             self.apply(central, sample, office).await?;
         }
         let reference = format!("D-{}", self.applications);
         deliver(central, reference, blanks).await?;
-        Ok(chips)
+        Ok(laid)
     }
 
     /// Lives the true lives that copies are made of.
@@ -227,10 +291,8 @@ impl House {
         let (clerk, quality) = (actor("clerk"), actor("quality"));
         let mut station = Station::new(STATION, 0)?;
         let mut made: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for chip in self
-            .prepare(central, HANDED_OVER + ON_THE_WAY, false)
-            .await?
-        {
+        let laid = self.prepare(central, HANDED_OVER + ON_THE_WAY, false);
+        for chip in laid.await?.into_iter().flatten() {
             let lease = central.lease(&station.actor, &Station::request()).await?;
             let lease = lease.ok_or("the queue is empty")?;
             let report = station.make(central, &lease, chip).await?;

@@ -16,7 +16,7 @@ use card::{Command, exchange};
 use central::Central;
 use document::Environment;
 use jiff::Timestamp;
-use perso::{Action, Assignment, Event, Executor, Grant, Moment, Opening, Request};
+use perso::{Action, Assignment, Event, Executor, Grant, Inspector, Moment, Opening, Request};
 use profile::{ChipProfile, DocumentProfile, Plan};
 use vcard::{Chip, ChipNumber, InProcess, Memory, Product, TransportMasterKey};
 use zeroize::Zeroizing;
@@ -186,11 +186,16 @@ impl Station {
     }
 }
 
-/// Makes a blank that is in no books.
-pub(super) fn blank() -> Done<Chip> {
-    let product = Product::find(PRODUCT).ok_or("no such virtual chip")?;
+/// Makes a blank chip as its maker does. Returns it with the number by which stations know it.
+pub(super) fn blank(product: &str) -> Done<(Chip, String)> {
+    let virtual_chip = Product::find(product).ok_or("no such virtual chip")?;
     let maker = TransportMasterKey::new(MAKER);
-    Ok(Chip::blank(product, ChipNumber::random()?, &maker, Memory)?)
+    let chip = Chip::blank(virtual_chip, ChipNumber::random()?, &maker, Memory)?;
+    let profile = ChipProfile::load(&shelf("chips")?, product)?;
+    let mut channel = InProcess::new(chip);
+    let identity = Inspector::new(&profile, &mut channel).identify()?;
+    let serial = identity.serial.ok_or("a chip without a number")?;
+    Ok((channel.into_chip(), serial))
 }
 
 /// What is asked for a chip under a lease.

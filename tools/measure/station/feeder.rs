@@ -1,8 +1,9 @@
 //! Readers in this process, and hands that lay the next blank as soon as one is done with: nobody is
 //! waited for but the chips.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use card::{Channel, ChannelError};
@@ -11,14 +12,17 @@ use rustix::time::{ClockId, clock_gettime};
 use station::{CardWatch, HeldCard, ReaderService};
 use vcard::{Chip, Circumstances, InProcess, Pace, Timing};
 
-use super::CLASS;
-
 /// How often a slot that has no blank any more looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Returns the name of a slot, and of its reader.
-pub(super) fn reader(at: usize) -> String {
+/// Returns the name of a slot.
+pub(super) fn slot(at: usize) -> String {
     format!("slot-{at:02}")
+}
+
+/// Returns the name of the reader of a slot for the chip at this place of its blanks.
+pub(super) fn reader(at: usize, place: usize) -> String {
+    format!("{} chip {place}", slot(at))
 }
 
 /// Returns the processor's time that this thread has taken.
@@ -28,58 +32,157 @@ fn processor_time() -> Duration {
     Duration::new(seconds, u32::try_from(taken.tv_nsec).unwrap_or_default())
 }
 
-#[derive(Default)]
 struct Reader {
+    class: &'static Timing,
     card: Option<InProcess>,
     blanks: Vec<Chip>,
     insertion: u32,
-    /// What its thread had taken when the present card came.
-    since: Duration,
-    /// What of it the chips took, which are no part of a station.
-    of_chips: Duration,
-    host: Duration,
-    own: Duration,
+    /// What each of its chips has taken, in the order in which they came.
+    own: Vec<Duration>,
 }
 
-/// The readers of a station, each with its blanks.
-#[derive(Clone)]
-pub(super) struct Feeder(Arc<BTreeMap<String, (Mutex<Reader>, Condvar)>>);
+/// The processor's time that a slot's threads took beside its chips.
+#[derive(Default)]
+struct Host {
+    /// What each thread had taken when it was done with a chip last.
+    threads: HashMap<ThreadId, Duration>,
+    taken: Duration,
+}
 
-impl Feeder {
-    /// Lays the blanks at so many readers, by turns.
-    pub(super) fn new(readers: usize, chips: Vec<Chip>) -> Self {
-        let mut stacks: Vec<Reader> = (0..readers).map(|_| Reader::default()).collect();
-        for (at, chip) in chips.into_iter().enumerate() {
-            if let Some(stack) = stacks.get_mut(at % readers.max(1)) {
-                stack.blanks.push(chip);
-            }
-        }
-        let named = stacks.into_iter().enumerate();
-        let named = named.map(|(at, stack)| (reader(at), (Mutex::new(stack), Condvar::new())));
-        Self(Arc::new(named.collect()))
+impl Host {
+    /// Counts what this thread has taken since it was here last.
+    fn count(&mut self) {
+        let now = processor_time();
+        let before = self.threads.insert(thread::current().id(), now);
+        // A thread that is new has done nothing before.
+        self.taken += now.saturating_sub(before.unwrap_or_default());
     }
 
-    /// Returns what the chips would have taken by themselves, and what the processor took for the slots
-    /// beside them, in seconds.
+    /// Leaves out what this thread has taken since then.
+    fn skip(&mut self) {
+        self.threads
+            .insert(thread::current().id(), processor_time());
+    }
+}
+
+struct Slot {
+    readers: Vec<Mutex<Reader>>,
+    changed: Condvar,
+    host: Mutex<Host>,
+    /// When its first blank is laid.
+    begins: Instant,
+    /// When its first blank came and its last was taken out, and how many were until then.
+    span: Mutex<Option<(Instant, Instant, usize)>>,
+}
+
+/// The readers of a station, each with its blanks, by the names of slots and readers.
+#[derive(Clone)]
+pub(super) struct Feeder(Arc<BTreeMap<String, (Arc<Slot>, usize)>>);
+
+impl Feeder {
+    /// Lays blanks at so many slots, by turns; their chips take the time of these classes. The first blank of
+    /// each slot comes so much later than that of the slot before: nobody has as many hands.
+    pub(super) fn new(
+        slots: usize,
+        classes: &[&'static Timing],
+        blanks: Vec<Vec<Chip>>,
+        later: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        let empty = |at| Slot {
+            readers: classes
+                .iter()
+                .map(|class| Mutex::new(Reader::of(class)))
+                .collect(),
+            changed: Condvar::new(),
+            host: Mutex::default(),
+            begins: now + later * at,
+            span: Mutex::default(),
+        };
+        let mut laid: Vec<Slot> = (0..slots).zip(0..).map(|(_, at)| empty(at)).collect();
+        for (at, blank) in blanks.into_iter().enumerate() {
+            if let Some(slot) = laid.get_mut(at % slots.max(1)) {
+                for (chip, reader) in blank.into_iter().zip(&slot.readers) {
+                    locked(reader).blanks.push(chip);
+                }
+            }
+        }
+        let mut named = BTreeMap::new();
+        for (at, slot) in laid.into_iter().map(Arc::new).enumerate() {
+            for place in 0..slot.readers.len() {
+                named.insert(reader(at, place), (Arc::clone(&slot), place));
+            }
+        }
+        Self(Arc::new(named))
+    }
+
+    /// Returns what the blanks would have taken by themselves, each as long as the slowest of its chips,
+    /// and what the processor took for the slots beside them, in seconds.
     pub(super) fn spent(&self) -> (f64, f64) {
-        let readers = self.0.values().map(|(reader, _)| locked(reader));
-        readers.fold((0.0, 0.0), |(own, host), reader| {
-            let present = reader.card.as_ref().map(InProcess::simulated);
-            let all = reader.own + present.unwrap_or_default();
-            (own + all.as_secs_f64(), host + reader.host.as_secs_f64())
+        let slots = self.0.values().filter(|(_, place)| *place == 0);
+        slots.fold((0.0, 0.0), |(own, host), (slot, _)| {
+            let chips: Vec<_> = slot
+                .readers
+                .iter()
+                .map(|reader| locked(reader).all())
+                .collect();
+            let blanks = chips.iter().map(Vec::len).max().unwrap_or_default();
+            let slowest = |blank| chips.iter().filter_map(|own| own.get(blank)).max().copied();
+            let taken: Duration = (0..blanks).filter_map(slowest).sum();
+            (
+                own + taken.as_secs_f64(),
+                host + locked(&slot.host).taken.as_secs_f64(),
+            )
         })
     }
 
-    fn named(&self, name: &str) -> Result<&(Mutex<Reader>, Condvar), ReaderError> {
-        self.0.get(name).ok_or_else(|| ReaderError::UnknownReader {
+    /// Returns how many blanks all slots end in a second, each from its first blank on.
+    pub(super) fn a_second(&self) -> f64 {
+        let slots = self.0.values().filter(|(_, place)| *place == 0);
+        slots
+            .filter_map(|(slot, _)| {
+                let (first, last, blanks) = (*locked(&slot.span))?;
+                Some(blanks as f64 / last.duration_since(first).as_secs_f64())
+            })
+            .sum()
+    }
+
+    fn named(&self, name: &str) -> Result<(&Slot, &Mutex<Reader>), ReaderError> {
+        let found = self.0.get(name);
+        let found = found.and_then(|(slot, place)| Some((&**slot, slot.readers.get(*place)?)));
+        found.ok_or_else(|| ReaderError::UnknownReader {
             name: name.to_owned(),
             known: self.0.keys().cloned().collect(),
         })
     }
 }
 
-fn locked(reader: &Mutex<Reader>) -> MutexGuard<'_, Reader> {
-    reader.lock().unwrap_or_else(PoisonError::into_inner)
+impl Reader {
+    fn of(class: &'static Timing) -> Self {
+        Self {
+            class,
+            card: None,
+            blanks: Vec::new(),
+            insertion: 0,
+            own: Vec::new(),
+        }
+    }
+
+    /// Returns what each of its chips has taken until now.
+    fn all(&self) -> Vec<Duration> {
+        let present = self.card.as_ref().map(InProcess::simulated);
+        self.own.iter().copied().chain(present).collect()
+    }
+
+    fn take_out(&mut self) {
+        if let Some(card) = self.card.take() {
+            self.own.push(card.simulated());
+        }
+    }
+}
+
+fn locked<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ReaderService for Feeder {
@@ -88,11 +191,10 @@ impl ReaderService for Feeder {
     }
 
     fn open(&self, reader: &str, _: Duration) -> Result<HeldCard, ChannelError> {
-        let there = self.0.get(reader);
-        let (there, _) = there.ok_or_else(|| ChannelError::NoReader {
+        let there = self.named(reader).map_err(|_| ChannelError::NoReader {
             name: reader.to_owned(),
         })?;
-        let mut there = locked(there);
+        let mut there = locked(there.1);
         let card = there.card.as_mut().ok_or_else(|| ChannelError::NoCard {
             reader: reader.to_owned(),
         })?;
@@ -115,21 +217,23 @@ impl CardWatch for Feeder {
         timeout: Duration,
         stop: &dyn Fn() -> bool,
     ) -> Result<Insertion, ReaderError> {
-        let (there, changed) = self.named(reader)?;
+        let (slot, there) = self.named(reader)?;
         let until = Instant::now() + timeout;
         let mut state = locked(there);
         loop {
             if state.card.is_none()
+                && Instant::now() >= slot.begins
                 && let Some(chip) = state.blanks.pop()
             {
-                let pace = Timing::find(CLASS).map(|class| Pace { class, waits: true });
+                let (class, waits) = (state.class, true);
                 let circumstances = Circumstances {
-                    pace,
+                    pace: Some(Pace { class, waits }),
                     ..Circumstances::default()
                 };
                 state.card = Some(InProcess::under(chip, circumstances));
                 state.insertion += 1;
-                (state.since, state.of_chips) = (processor_time(), Duration::ZERO);
+                let now = Instant::now();
+                locked(&slot.span).get_or_insert((now, now, 0));
             }
             if state.card.is_some() {
                 return Ok(Insertion::counted(state.insertion));
@@ -140,7 +244,7 @@ impl CardWatch for Feeder {
                     seconds: timeout.as_secs(),
                 });
             }
-            let waited = changed.wait_timeout(state, LOOK);
+            let waited = slot.changed.wait_timeout(state, LOOK);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -152,18 +256,20 @@ impl CardWatch for Feeder {
         timeout: Duration,
         _: &dyn Fn() -> bool,
     ) -> Result<bool, ReaderError> {
-        let (there, _) = self.named(reader)?;
-        let mut there = locked(there);
-        let is_there = there.card.is_some() && Insertion::counted(there.insertion) == insertion;
-        // Who waits is done with it.
-        if !timeout.is_zero()
-            && is_there
-            && let Some(card) = there.card.take()
-        {
-            there.own += card.simulated();
-            let taken = processor_time().saturating_sub(there.since);
-            let host = taken.saturating_sub(there.of_chips);
-            there.host += host;
+        let (slot, there) = self.named(reader)?;
+        let is_there = {
+            let there = locked(there);
+            there.card.is_some() && Insertion::counted(there.insertion) == insertion
+        };
+        // Who waits is done with it, and with all of its chips.
+        if !timeout.is_zero() && is_there {
+            locked(&slot.host).count();
+            slot.readers
+                .iter()
+                .for_each(|reader| locked(reader).take_out());
+            if let Some((_, last, blanks)) = &mut *locked(&slot.span) {
+                (*last, *blanks) = (Instant::now(), *blanks + 1);
+            }
             return Ok(true);
         }
         Ok(!is_there)
@@ -182,13 +288,15 @@ impl Held {
         &self,
         act: impl FnOnce(&mut InProcess) -> Result<T, ChannelError>,
     ) -> Result<T, ChannelError> {
-        let there = self.feeder.0.get(&self.reader);
-        let (there, _) = there.ok_or(ChannelError::Removed)?;
+        let (slot, there) = self
+            .feeder
+            .named(&self.reader)
+            .map_err(|_| ChannelError::Removed)?;
         let mut there = locked(there);
-        let before = processor_time();
+        locked(&slot.host).count();
         let card = there.card.as_mut().ok_or(ChannelError::Removed)?;
         let answer = act(card);
-        there.of_chips += processor_time().saturating_sub(before);
+        locked(&slot.host).skip();
         answer
     }
 }
