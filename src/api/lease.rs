@@ -48,6 +48,8 @@ pub struct LeaseRequest {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<Uuid>,
     /// The lease that the slot goes on with, and no other one: its station was interrupted, or asks on.
+    /// None: the slot has no document in work, so that a lease which somebody on an earlier shift was
+    /// given there, and never got, is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<LeaseId>,
     /// What prints the faces there; none where they are printed by another machine.

@@ -244,6 +244,16 @@ impl Held {
         Ok(())
     }
 
+    /// Frees the blank that was bound to the lease, which is over.
+    pub(crate) async fn unbind(&mut self, tx: &mut Connection) -> Result<()> {
+        sqlx::query(sql!("UPDATE lease SET blank = NULL WHERE id = $1"))
+            .bind(self.id.to_string())
+            .execute(tx)
+            .await?;
+        self.blank = None;
+        Ok(())
+    }
+
     /// Returns the right that is needed for what it is for.
     pub(crate) fn act(&self) -> Act {
         match self.purpose {

@@ -146,6 +146,7 @@ mod transaction;
 mod travel;
 mod turn;
 mod turns;
+mod unbegun;
 mod waiting;
 mod wrapping_keys;
 mod wrapping_keys_compared;

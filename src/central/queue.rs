@@ -72,9 +72,19 @@ impl Central {
         let mut tx = self.write().await?;
         let operator = authorise(&mut tx, actor, Act::PersonalizeDocument).await?;
         self.check_reconciled(&mut tx, &actor.station).await?;
-        if let Some(held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
+        if let Some(mut held) = Held::of_slot(&mut tx, &actor.station, slot).await? {
             let is_for = held.takes(request.products.iter().map(String::as_str));
-            if held.operator != operator.id || !is_for {
+            let is_own = held.operator == operator.id;
+            if is_own && is_for {
+                let document = Document::load(&mut tx, &held.document).await?;
+                let pictures = self.pictures(&mut tx, request, &document).await?;
+                let lease = self.given(&mut tx, &held, document).await?;
+                tx.commit().await?;
+                return Ok(Some(Lease { pictures, ..lease }));
+            }
+            // Who was on shift before never got its answer: the slot has no lease that it goes on with.
+            let is_unheard = !is_own && request.again.is_none();
+            if !is_unheard || !self.give_back_unbegun(&mut tx, actor, &mut held).await? {
                 return Err(CentralError::conflict(format!(
                     "lease {} for {}, given to person/{}, is open in this slot; report it first",
                     held.id,
@@ -82,11 +92,6 @@ impl Central {
                     held.operator
                 )));
             }
-            let document = Document::load(&mut tx, &held.document).await?;
-            let pictures = self.pictures(&mut tx, request, &document).await?;
-            let lease = self.given(&mut tx, &held, document).await?;
-            tx.commit().await?;
-            return Ok(Some(Lease { pictures, ..lease }));
         }
         if let Some(again) = request.again {
             // It is over, or taken from this station, which is to be said then; no other one is begun for

@@ -52,6 +52,10 @@ named! {
         Spoil = "spoil",
         /// A station gives it back untouched.
         Return = "return",
+        /// Its lease never reached the station: it is in the store, as before.
+        TakeBack = "take-back",
+        /// Its lease never reached the station: it is loaded in its slot, as before.
+        PutBack = "put-back",
         /// A returned one is counted back into the store.
         Restock = "restock",
         /// It goes back to its maker.
@@ -108,6 +112,8 @@ life_cycle!("blank", BlankState, BlankEvent, initial Received, {
     AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
     AtStation + Spoil => Spoiled [ReasonGiven] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "document.produced"],
     AtStation + Return => Returned [BlankUntouched] by [PersonalizeDocument] as ["lease.reported"],
+    AtStation + TakeBack => InStock [BlankUntouched] by [PersonalizeDocument] as ["lease.given-back"],
+    AtStation + PutBack => Loaded [BlankUntouched, SameSlot] by [PersonalizeDocument] as ["lease.given-back"],
     AtStation + Carry => AtStation [LeaseMoved] by [PersonalizeDocument] as ["lease.taken-over"],
     AtStation + ReportMissing => Missing [IncidentOpen, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
     Personalized + Spoil => Spoiled [NotHandedOver, ReasonGiven] by [JudgeDocument, CancelDocument, ReportMishap] as ["quality.failed", "document.cancelled", "document.damaged"],

@@ -107,7 +107,7 @@ life_cycle!("document", DocumentState, DocumentEvent, initial Prepared, {
     Prepared + Cancel => Cancelled [ReasonGiven] by [CancelDocument] as ["document.cancelled"],
     Queued + Lease => AtStation [LeaseOpened] by [PersonalizeDocument] as ["document.leased", "document.produced"],
     Queued + Cancel => Cancelled [ReasonGiven, CertificatesRevoked] by [CancelDocument] as ["document.cancelled"],
-    AtStation + Release => Queued [LeaseHeld, BlankUntouched] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "lease.expired"],
+    AtStation + Release => Queued [LeaseHeld, BlankUntouched] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "lease.expired", "lease.given-back"],
     AtStation + Personalize => Personalized [LeaseHeld, JournalWhole, ChipsVerified, BlankPersonalized] by [PersonalizeDocument] as ["lease.reported", "document.produced"],
     AtStation + SpoilBlank => Queued [LeaseHeld, BlankSpoiled, CertificatesRevoked, NumberGivenUp] by [PersonalizeDocument] as ["lease.reported", "lease.put-aside", "document.produced"],
     AtStation + LoseBlank => Queued [TwoPersons, BlankMissing, CertificatesRevoked, NumberGivenUp] by [GiveUpLease] as ["lease.given-up"],

@@ -54,7 +54,7 @@ life_cycle!("lease", LeaseState, LeaseEvent, initial Open, {
     Open + Move => Expired [TwoPersons, ReasonGiven] by [MoveLease] as ["lease.moved"],
     Open + Complete => Completed [LeaseHeld, JournalWhole, ChipsVerified] by [PersonalizeDocument, RenewPins] as ["lease.reported", "document.produced", "new-pins.set"],
     Open + Spoil => Spoiled [LeaseHeld, BlankSpoiled] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.put-aside", "document.produced"],
-    Open + Release => Released [LeaseHeld, BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported"],
+    Open + Release => Released [LeaseHeld, BlankUntouched] by [PersonalizeDocument, RenewPins] as ["lease.reported", "lease.given-back"],
     Open + Lose => Lost [BlankMissing, TwoPersons] by [GiveUpLease] as ["lease.given-up"],
     Open + Fail => Failed [DocumentMade, ReasonGiven] by [PersonalizeDocument, RenewPins] as ["new-pins.failed"],
     Expired + Move => Expired [TwoPersons, ReasonGiven] by [MoveLease] as ["lease.moved"],

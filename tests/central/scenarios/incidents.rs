@@ -218,12 +218,12 @@ fn the_maker_is_who_took_the_lease_whoever_reports() {
             relief.person = "relief".into();
             house.prepared("01-adult").await;
             let lease = house.lease("a").await.unwrap();
+            let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
             let request = super::house::request("a", &[PRODUCT]);
             assert!(matches!(
                 central.lease(&relief, &request).await,
                 Err(ApiError::Conflict { .. })
             ));
-            let run = personalize(&house, &lease, house.blank().await, Vec::new()).await;
             let asked = central.open_channel(&relief, &run.channels[0]).await;
             assert!(refused(asked).contains("another person"));
 

@@ -77,5 +77,6 @@ mod torn_pair;
 mod travel;
 mod travel_imported;
 mod two_chips;
+mod unbegun;
 mod withdrawing;
 mod wrapping_keys;

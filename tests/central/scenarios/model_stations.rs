@@ -32,9 +32,13 @@ impl World {
             let day = calendar.day_of(paper.entered);
             calendar.due(day, priority).unwrap().to_string()
         };
-        let first = self.books.first_card(due);
-        let may = is(who, &[Role::Operator])
-            && open.is_none_or(|open| self.books.leases[open].operator == who);
+        // One that nobody was heard of under is given back to the queue for the next person at the slot.
+        let is_unheard = open.is_some_and(|open| {
+            let lease = &self.books.leases[open];
+            lease.operator != who && lease.blank.is_none()
+        });
+        let is_own = |open: usize| self.books.leases[open].operator == who;
+        let may = is(who, &[Role::Operator]) && (is_unheard || open.is_none_or(is_own));
         let by = at(station, who);
         let central = self.central();
         let given = central.lease(&by, &request(slot, &[PRODUCT])).await;
@@ -42,7 +46,15 @@ impl World {
         if !self.judge(may, &given.map(drop), &[who, station, slot]) {
             return;
         }
-        match (open, first) {
+        let open = open.filter(|_| !is_unheard).or_else(|| {
+            if let Some(open) = open {
+                self.books.leases[open].state = LeaseState::Released;
+                let (paper, now) = (self.books.leases[open].paper, self.now());
+                self.books.go(paper, Doc::Queued, now);
+            }
+            None
+        });
+        match (open, self.books.first_card(due)) {
             (Some(open), _) => assert_eq!(Some(self.lease_ids[open]), lease.map(|one| one.id)),
             (None, None) => assert!(lease.is_none()),
             (None, Some(first)) => {

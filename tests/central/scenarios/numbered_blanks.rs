@@ -16,7 +16,7 @@ use crate::{CentralError, Config, DeliveredBlank, Delivery, DeskEnd, Handling};
 
 /// Citizens get a booklet without a chip, under a number from the series; aliens get a card whose
 /// blanks are numbered.
-fn booklets_and_numbered_cards(config: &mut Config) {
+pub(super) fn booklets_and_numbered_cards(config: &mut Config) {
     let booklet = "format = 1\nname = \"booklet\"\ntitle = \"A booklet\"\nkinds = [\"id-card\"]\narticle = \"booklet\"\n";
     config.documents.put("booklet", booklet);
     let card = EID_CARD
@@ -43,14 +43,17 @@ fn booklet(serial: &str, number: Option<&str>) -> DeliveredBlank {
     }
 }
 
-fn numbered(serial: &str, number: &str, chip: &Chip) -> DeliveredBlank {
+pub(super) fn numbered(serial: &str, number: &str, chip: &Chip) -> DeliveredBlank {
     DeliveredBlank {
         number: Some(number.parse().unwrap()),
         ..DeliveredBlank::of_chips(serial, vec![delivered(PRODUCT, chip)])
     }
 }
 
-async fn receive(house: &House, blanks: Vec<DeliveredBlank>) -> Result<usize, CentralError> {
+pub(super) async fn receive(
+    house: &House,
+    blanks: Vec<DeliveredBlank>,
+) -> Result<usize, CentralError> {
     let delivery = Delivery {
         reference: format!("D-{}", blanks[0].serial),
         blanks,
@@ -62,7 +65,7 @@ async fn receive(house: &House, blanks: Vec<DeliveredBlank>) -> Result<usize, Ce
 }
 
 /// Imports and approves a sample; returns its application's reference.
-async fn approved(house: &House, name: &str) -> String {
+pub(super) async fn approved(house: &House, name: &str) -> String {
     let content = sample(&format!("applications/{name}"));
     let reference = house
         .central
@@ -75,7 +78,7 @@ async fn approved(house: &House, name: &str) -> String {
     reference
 }
 
-async fn states(house: &House) -> Vec<(String, BlankState)> {
+pub(super) async fn states(house: &House) -> Vec<(String, BlankState)> {
     let blanks = house.central.blanks(&actor("keeper")).await.unwrap();
     let state = |blank: crate::BlankLine| (blank.serial, blank.state);
     blanks.into_iter().map(state).collect()
