@@ -111,8 +111,21 @@ pub struct Lease {
     /// What another station wrote down of it, where it was begun there and its card was moved here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<BegunElsewhere>,
+    /// The sealed stages of which the centre has the chips' answers, where the slot goes on with what was
+    /// begun: they were done, whatever the journal lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<ConfirmedStage>,
     /// When the lease ends unless it is reported before.
     pub expires: Timestamp,
+}
+
+/// A sealed stage whose answers were found to be the chip's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedStage {
+    /// The chip's serial number in hexadecimal.
+    pub chip: String,
+    /// The stage's name in the chip's plan.
+    pub stage: String,
 }
 
 /// What is known of a document that was begun at another station.

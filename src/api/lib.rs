@@ -29,7 +29,8 @@ pub use act::StationAct;
 pub use error::ApiError;
 pub use journal::{JournalKept, JournalPart, MOST_LINES};
 pub use lease::{
-    BegunElsewhere, FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG, PrintsWith, ProfilePin,
+    BegunElsewhere, ConfirmedStage, FacePictures, Lease, LeaseId, LeaseRequest, MOST_AMONG,
+    PrintsWith, ProfilePin,
 };
 pub use reconcile::{Epoch, Hello, Standing, Welcome};
 pub use register::{

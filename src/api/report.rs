@@ -73,13 +73,33 @@ pub struct JournalLine {
     pub at: Timestamp,
     /// The step.
     pub step: String,
-    /// `intent` or `outcome`.
+    /// `intent`, `outcome`, or `withdrawn`: the step of the intent before was not begun after all.
     pub moment: String,
     /// The evidence.
     pub evidence: BTreeMap<String, String>,
 }
 
 impl JournalLine {
+    /// The moment before a step that changes something for good: from then on it may have been done.
+    pub const INTENT: &str = "intent";
+    /// The moment of a step that was announced and not begun: nothing of it reached the chip.
+    pub const WITHDRAWN: &str = "withdrawn";
+
+    /// Tells whether a journal's lines begin anything that lasts. Only its first intent is ever withdrawn,
+    /// while the blank is untouched.
+    #[must_use]
+    pub fn begin_anything(lines: &[Self]) -> bool {
+        let of = |moment| lines.iter().filter(|line| line.moment == moment).count();
+        of(Self::INTENT) > of(Self::WITHDRAWN)
+    }
+
+    /// Tells whether a journal's lines withdraw what they announced.
+    #[must_use]
+    pub fn withdraw_all(lines: &[Self]) -> bool {
+        let mut moments = lines.iter().map(|line| &*line.moment);
+        moments.any(|moment| moment == Self::WITHDRAWN) && !Self::begin_anything(lines)
+    }
+
     /// The step in which a slot's printer prints a card's faces: from its intent on they may be on the
     /// ribbon.
     pub const PRINT_FACES: &str = "print faces";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use api::{Actor, BlankEnd, Report};
+use api::{Actor, BlankEnd, JournalLine, Report};
 use audit::Control;
 use document::life_cycle::{
     BlankEvent, CertificateMove, DocumentEvent, LeaseEvent, LeaseState, RevocationReason,
@@ -389,24 +389,28 @@ fn spoiled_by(report: &Report) -> String {
 }
 
 /// Demands that nothing that lasts was begun on a blank: nothing of the kind was given out, and
-/// the station's journal knows of no intent.
+/// the station's journal knows of no intent. Keys that were given for a step which it announced and
+/// withdrew never reached the chip.
 async fn check_untouched(tx: &mut Connection, held: &Held, report: &Report) -> Result<()> {
     let lease = held.id.to_string();
-    let begun: i64 = sqlx::query_scalar(sql!("SELECT (SELECT count(*) FROM certificate WHERE lease = $1) + (SELECT count(*) FROM sealed_stage WHERE lease = $2) + (SELECT count(*) FROM key_grant WHERE lease = $3) + (SELECT count(*) FROM signed_lds WHERE lease = $4)"))
-    .bind(&lease)
+    let given: i64 = sqlx::query_scalar(sql!("SELECT (SELECT count(*) FROM certificate WHERE lease = $1) + (SELECT count(*) FROM sealed_stage WHERE lease = $2) + (SELECT count(*) FROM signed_lds WHERE lease = $3)"))
     .bind(&lease)
     .bind(&lease)
     .bind(&lease)
     .fetch_one(&mut *tx)
     .await?;
-    if begun > 0 {
+    let keys: i64 = sqlx::query_scalar(sql!("SELECT count(*) FROM key_grant WHERE lease = $1"))
+        .bind(&lease)
+        .fetch_one(&mut *tx)
+        .await?;
+    if given > 0 || (keys > 0 && !JournalLine::withdraw_all(&report.journal)) {
         return Err(CentralError::refused(
             "keys, certificates, signed files or sealed stages were given out under this lease: the blank is not untouched",
         ));
     }
-    match report.journal.iter().find(|line| line.moment == "intent") {
-        None => Ok(()),
-        Some(_) => Err(CentralError::refused(
+    match JournalLine::begin_anything(&report.journal) {
+        false => Ok(()),
+        true => Err(CentralError::refused(
             "the station's journal has begun something that lasts: the blank is not untouched",
         )),
     }

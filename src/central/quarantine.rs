@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use api::{Actor, BlankEnd, Report};
+use api::{Actor, BlankEnd, JournalLine, Report};
 use audit::Control;
 use document::DocumentNumber;
 use document::life_cycle::{BlankEvent, BlankState, DocumentState, IncidentKind};
@@ -32,7 +32,7 @@ const ON_A_BLANK: &str =
 /// Tells whether anything that lasts was begun, as the report itself has it.
 pub(crate) fn is_touched(report: &Report) -> bool {
     let is_untouched = matches!(report.end, BlankEnd::Untouched { .. });
-    !is_untouched || report.journal.iter().any(|line| line.moment == "intent")
+    !is_untouched || JournalLine::begin_anything(&report.journal)
 }
 
 impl Central {

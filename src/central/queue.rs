@@ -79,8 +79,13 @@ impl Central {
                 let document = Document::load(&mut tx, &held.document).await?;
                 let pictures = self.pictures(&mut tx, request, &document).await?;
                 let lease = self.given(&mut tx, &held, document).await?;
+                let confirmed = self.confirmed_stages(&mut tx, &held).await?;
                 tx.commit().await?;
-                return Ok(Some(Lease { pictures, ..lease }));
+                return Ok(Some(Lease {
+                    pictures,
+                    confirmed,
+                    ..lease
+                }));
             }
             // Who was on shift before never got its answer: the slot has no lease that it goes on with.
             let is_unheard = !is_own && request.again.is_none();
@@ -107,8 +112,9 @@ impl Central {
             if let Some(held) = self.take_over(&mut tx, by, request).await? {
                 let document = Document::load(&mut tx, &held.document).await?;
                 let lease = self.given(&mut tx, &held, document).await?;
+                let confirmed = self.confirmed_stages(&mut tx, &held).await?;
                 tx.commit().await?;
-                return Ok(Some(lease));
+                return Ok(Some(Lease { confirmed, ..lease }));
             }
             if request.chips.is_empty()
                 && self.awaits_card(&mut tx, &actor.station, request).await?
@@ -328,6 +334,7 @@ impl Central {
             subjects: self.open_subjects(tx, &document).await?,
             pictures: None,
             begun: self.begun_elsewhere(tx, held).await?,
+            confirmed: Vec::new(),
             expires: held.expires,
         })
     }

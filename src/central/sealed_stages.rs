@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use api::{Actor, ConfirmRequest, LeaseId, SealGrant, SealRequest};
+use api::{Actor, ConfirmRequest, ConfirmedStage, LeaseId, SealGrant, SealRequest};
 use audit::Control;
 use hsm::PinSet;
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ use crate::blanks::{BookedChip, chip_serial};
 use crate::central::Central;
 use crate::channels::{Challenge, Purpose};
 use crate::contention::retried;
-use crate::database::{Connection, Write, stored};
+use crate::database::{Connection, DbRow, Write, stored};
 use crate::documents::Document;
 use crate::envelopes::{self, context};
 use crate::error::{CentralError, Result};
@@ -397,6 +397,26 @@ impl Central {
 }
 
 impl Central {
+    /// Returns the stages of a lease that were confirmed: a station that went down behind one may not know
+    /// that it was done, and it is not sealed again.
+    pub(crate) async fn confirmed_stages(
+        &self,
+        tx: &mut Connection,
+        held: &Held,
+    ) -> Result<Vec<ConfirmedStage>> {
+        let rows = sqlx::query(sql!(
+            "SELECT chip, stage FROM sealed_stage WHERE lease = $1 AND answers IS NOT NULL ORDER BY chip, stage"
+        ))
+        .bind(held.id.to_string())
+        .fetch_all(tx)
+        .await?;
+        let stage = |row: &DbRow| ConfirmedStage {
+            chip: row.get("chip"),
+            stage: row.get("stage"),
+        };
+        Ok(rows.iter().map(stage).collect())
+    }
+
     /// Says whether the holder's PINs are all set with this stage.
     async fn completes_pins(
         &self,

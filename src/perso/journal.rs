@@ -20,4 +20,6 @@ pub enum Moment {
     Intent,
     /// The step was done, and the chip said so.
     Outcome,
+    /// The step was announced, and then not begun: nothing of it reached the chip.
+    Withdrawn,
 }

@@ -29,8 +29,8 @@ pub struct Past {
 /// What is known of a step, or of a sealed stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Trace {
-    /// It was begun; nobody knows its end.
-    Begun,
+    /// It was begun, with this evidence; nobody knows its end.
+    Begun(BTreeMap<String, String>),
     /// Nobody knows whether it was begun.
     Supposed,
     /// It was done, with this evidence.
@@ -42,8 +42,12 @@ impl Past {
     /// where the plan is looked at.
     pub fn note(&mut self, step: &str, moment: Moment, evidence: &BTreeMap<String, String>) {
         let trace = match moment {
-            Moment::Intent => Trace::Begun,
+            Moment::Intent => Trace::Begun(evidence.clone()),
             Moment::Outcome => Trace::Done(evidence.clone()),
+            Moment::Withdrawn => {
+                self.traces.remove(step);
+                return;
+            }
         };
         self.traces.insert(step.to_owned(), trace);
     }
@@ -70,7 +74,7 @@ impl Past {
             steps.map(|step| (step, stage.channel.as_deref()))
         });
         changes.find(|(step, _)| {
-            let is_begun = self.traces.get(&step.name()) == Some(&Trace::Begun);
+            let is_begun = matches!(self.traces.get(&step.name()), Some(Trace::Begun(_)));
             is_begun && is_key_change(step.verb)
         })
     }
@@ -84,6 +88,27 @@ impl Past {
             ),
             false => drop(self.traces.remove(step)),
         }
+    }
+
+    /// Takes in that whoever sealed a stage has the chip's answers to it: it was done, though its end was
+    /// not written down. Returns the evidence that is to be written down of it; none where it was not open,
+    /// and where nobody knows any more which public keys it imported.
+    pub fn confirm(&mut self, plan: &Plan, stage: &str) -> Option<BTreeMap<&'static str, String>> {
+        let planned = plan
+            .stages
+            .iter()
+            .find(|of| of.sealed && of.name == stage)?;
+        let Some(Trace::Begun(announced)) = self.traces.get(stage) else {
+            return None;
+        };
+        let keys = announced.get(PUBLIC_KEYS).cloned();
+        let mut steps = planned.steps.iter();
+        if keys.is_none() && steps.any(|step| step.verb == Verb::ImportKey) {
+            return None;
+        }
+        let done = Trace::Done(announced.clone());
+        self.traces.insert(stage.to_owned(), done);
+        Some(keys.map(|keys| (PUBLIC_KEYS, keys)).into_iter().collect())
     }
 
     /// Returns whether nothing of the plan was begun.
@@ -172,9 +197,9 @@ impl Resumption {
             resumption.passed.insert(at);
             let open = stage.steps.iter().find(|step| {
                 // A temporary PIN is nobody's any more, whatever it is.
-                past.of(step) == Some(&Trace::Begun) && step.verb != Verb::SetTemporaryPin
+                matches!(past.of(step), Some(Trace::Begun(_))) && step.verb != Verb::SetTemporaryPin
             });
-            let is_open = past.traces.get(&stage.name) == Some(&Trace::Begun);
+            let is_open = matches!(past.traces.get(&stage.name), Some(Trace::Begun(_)));
             if let Some(step) = open.map(Step::name).or(is_open.then(|| stage.name.clone())) {
                 return Err(not_resumed(
                     step,
@@ -227,10 +252,10 @@ impl Resumption {
         for (index, step) in stage.steps.iter().enumerate() {
             match past.of(step) {
                 None => {}
-                Some(Trace::Begun | Trace::Supposed) if plan.may_repeat(step) => {
+                Some(Trace::Begun(_) | Trace::Supposed) if plan.may_repeat(step) => {
                     self.again.insert((at, index));
                 }
-                Some(Trace::Begun | Trace::Supposed) => {
+                Some(Trace::Begun(_) | Trace::Supposed) => {
                     return Err(not_resumed(
                         step.name(),
                         "it is not done twice on this chip",

@@ -23,7 +23,7 @@ use crate::error::StationError;
 use crate::event::{Happening, Spent};
 use crate::key_change;
 use crate::parking::SlotParking;
-use crate::resumption::{past_of, settle_keys};
+use crate::resumption::{past_of, settle_keys, settle_sealed};
 use crate::slot::Slot;
 use crate::station::SlotChip;
 
@@ -159,6 +159,7 @@ impl Slot {
             channel.account_for(serial, &plan);
             let mut notebook = self.notebook(lease);
             settle_keys(&plan, &mut channel, (serial, past), &mut notebook)?;
+            settle_sealed(&plan, &lease.confirmed, (serial, past), &mut notebook)?;
         }
         let assignment = Assignment {
             variables: profile::variables(&lease.record),

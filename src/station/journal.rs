@@ -412,10 +412,7 @@ impl Journal {
 
     /// Returns whether anything that lasts was begun on the chips of a lease.
     pub fn is_touched(&self, lease: LeaseId) -> Result<bool> {
-        Ok(self
-            .lines(lease)?
-            .iter()
-            .any(|line| line.moment == "intent"))
+        Ok(JournalLine::begin_anything(&self.lines(lease)?))
     }
 
     pub(crate) fn lines(&self, lease: LeaseId) -> Result<Vec<JournalLine>> {
@@ -551,8 +548,9 @@ impl<'a> Line<'a> {
         clock: &Arc<dyn Clock>,
     ) -> std::result::Result<Self, String> {
         let moment = match entry.moment {
-            Moment::Intent => "intent",
+            Moment::Intent => JournalLine::INTENT,
             Moment::Outcome => "outcome",
+            Moment::Withdrawn => JournalLine::WITHDRAWN,
         };
         let evidence: BTreeMap<_, _> = entry.evidence.iter().collect();
         Ok(Self {

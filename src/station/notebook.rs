@@ -1,7 +1,7 @@
 //! The journal of one lease as a slot writes it: here first, and to the centre.
 
-use api::{Lease, LeaseId};
-use perso::JournalEntry;
+use api::{JournalLine, Lease, LeaseId};
+use perso::{JournalEntry, Moment};
 use profile::Plan;
 
 use crate::bridge::insist;
@@ -58,6 +58,28 @@ impl SlotNotebook<'_> {
     }
 }
 
+impl SlotNotebook<'_> {
+    /// Writes down that the step which was announced is not begun, where it would have been the first that
+    /// lasts: else a blank that nothing was done to were spoiled for a centre that was away.
+    fn withdraw(&self, announced: &JournalEntry) -> Result<(), String> {
+        let mut journal = self.slot.journal();
+        let lines = journal.lines(self.lease).map_err(|error| chain(&error))?;
+        let before = lines.split_last().map_or(&[][..], |(_, before)| before);
+        let is_last =
+            |line: &JournalLine| line.step == announced.step && line.moment == JournalLine::INTENT;
+        if !lines.last().is_some_and(is_last) || JournalLine::begin_anything(before) {
+            return Ok(());
+        }
+        let withdrawn = JournalEntry {
+            moment: Moment::Withdrawn,
+            ..announced.clone()
+        };
+        let written = journal.notebook(self.lease).write(&withdrawn);
+        drop(journal);
+        written
+    }
+}
+
 impl Notebook for SlotNotebook<'_> {
     fn write(&mut self, entry: &JournalEntry) -> Result<(), String> {
         let weight = self
@@ -69,7 +91,13 @@ impl Notebook for SlotNotebook<'_> {
         }
         self.slot.journal().notebook(self.lease).write(entry)?;
         match weight {
-            Some((Weight::Awaited, parking)) => self.await_centre(parking),
+            Some((Weight::Awaited, parking)) => {
+                let told = self.await_centre(parking);
+                if told.is_err() {
+                    self.withdraw(entry)?;
+                }
+                told
+            }
             Some((Weight::Told, _)) => {
                 self.slot.shared.telling.nudge(self.lease);
                 Ok(())

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{Actor, ApiError, BlankEnd, JournalLine, Lease, LeaseRequest};
+use api::{Actor, ApiError, BlankEnd, ConfirmedStage, JournalLine, Lease, LeaseRequest};
 use card::Channel;
 use document::DocumentNumber;
 use perso::{Inspector, JournalEntry, Moment, Past};
@@ -141,7 +141,8 @@ pub(crate) fn past_of(lines: &[JournalLine], plan: &Plan) -> Option<(String, Pas
             continue;
         }
         let moment = match &*line.moment {
-            "intent" => Moment::Intent,
+            JournalLine::INTENT => Moment::Intent,
+            JournalLine::WITHDRAWN => Moment::Withdrawn,
             _ => Moment::Outcome,
         };
         past.note(&line.step, moment, &line.evidence);
@@ -181,6 +182,35 @@ pub(crate) fn settle_keys(
         })?;
     }
     past.settle(&change.name(), is_done);
+    Ok(())
+}
+
+/// Takes in what the centre has of a chip's sealed stages: of one that was cut off behind their answers,
+/// the end is written down now.
+///
+/// # Errors
+/// [`StationError::Notebook`].
+pub(crate) fn settle_sealed(
+    plan: &Plan,
+    confirmed: &[ConfirmedStage],
+    (serial, past): (&str, &mut Past),
+    notebook: &mut dyn Notebook,
+) -> Result<(), StationError> {
+    let own = |one: &&ConfirmedStage| one.chip.eq_ignore_ascii_case(serial);
+    for one in confirmed.iter().filter(own) {
+        let Some(mut evidence) = past.confirm(plan, &one.stage) else {
+            continue;
+        };
+        let found = "the centre has the chip's answers".to_owned();
+        evidence.extend([("chip", serial.to_owned()), ("found", found)]);
+        let entry = JournalEntry {
+            step: one.stage.clone(),
+            moment: Moment::Outcome,
+            evidence,
+        };
+        let written = notebook.write(&entry);
+        written.map_err(|reason| StationError::Notebook { reason })?;
+    }
     Ok(())
 }
 

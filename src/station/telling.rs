@@ -219,7 +219,7 @@ impl Lines {
         let (stage, may_repeat) = known.map_or((None, false), |(stage, may)| (Some(stage), may));
         match (entry.moment, may_repeat) {
             (Moment::Outcome, true) => Weight::Light,
-            (Moment::Outcome, false) => Weight::Told,
+            (Moment::Outcome | Moment::Withdrawn, _) => Weight::Told,
             (Moment::Intent, _) => {
                 let is_entered = self.stage.replace(stage) == stage;
                 match may_repeat && is_entered {

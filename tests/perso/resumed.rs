@@ -1,7 +1,7 @@
 //! A run that was cut off at any command, and another process that goes on with the same chip: it is
 //! finished as if nothing had happened, or the fault says where nothing may go on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use profile::{ObjectKind, Verb};
 use vcard::{Chip, Fault as ChipFault, FaultKind, InProcess};
@@ -156,6 +156,47 @@ fn an_eid_is_gone_on_with_by_whoever_lacks_the_last_lines() {
     );
     assert_eq!(refused, BTreeSet::from(["close".to_owned()]));
     assert!(survived * 6 >= whole * 5, "{survived} of {whole}");
+}
+
+#[test]
+fn a_sealed_stage_whose_end_only_the_centre_knows_is_passed_over() {
+    // The last stage, which is not begun twice.
+    let stage = "close";
+    for is_told in [true, false] {
+        // The process was killed when the answers were confirmed, before that was written down.
+        let mut desk = Desk::new(1990);
+        let (first, chip) = desk.run(Desk::blank(), Vec::new());
+        assert!(first.fault.is_none(), "{:?}", first.fault);
+        let mut lines = desk.journal.iter();
+        let end = lines.position(|line| line.step == stage && line.moment == Moment::Outcome);
+        desk.journal.truncate(end.unwrap());
+        let (mut past, chip) = past(&desk, chip);
+        assert_eq!(past.confirm(&desk.plan, "no such stage"), None);
+        if is_told {
+            assert!(past.confirm(&desk.plan, stage).unwrap().is_empty());
+            assert_eq!(past.confirm(&desk.plan, stage), None, "it is open no more");
+        }
+        desk.past = past;
+        let (second, _) = desk.run(chip, Vec::new());
+        match (is_told, second.fault) {
+            (true, None) => {}
+            (false, Some(Fault::NotResumed { step, .. })) => assert_eq!(step, stage),
+            (_, other) => panic!("told: {is_told}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_was_announced_and_withdrawn_was_not_begun() {
+    let desk = Desk::new(1990);
+    let first = &desk.plan.stages[0];
+    let step = first.steps.iter().find(|step| step.verb.is_lasting());
+    let step = step.map(profile::Step::name).unwrap();
+    let mut past = Past::default();
+    past.note(&step, Moment::Intent, &BTreeMap::new());
+    assert!(!past.is_empty(&desk.plan));
+    past.note(&step, Moment::Withdrawn, &BTreeMap::new());
+    assert!(past.is_empty(&desk.plan));
 }
 
 #[test]

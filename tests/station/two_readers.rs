@@ -198,6 +198,7 @@ fn lease() -> Lease {
         subjects: BTreeMap::new(),
         pictures: None,
         begun: None,
+        confirmed: Vec::new(),
         expires: jiff::Timestamp::MAX,
     }
 }

@@ -360,6 +360,7 @@ fn lease(
         subjects,
         pictures: None,
         begun: None,
+        confirmed: Vec::new(),
         expires: Timestamp::now() + TERM,
     })
 }

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::inspection::Written;
 use crate::journal::Moment;
 use crate::request::{Opening, Request};
-use crate::resume::Resumption;
+use crate::resume::{PUBLIC_KEYS, Resumption};
 use crate::step::{Begun, StepContext, begin, finish, has_nothing, known_digits};
 
 /// The most bytes of a chip's serial number that the books take.
@@ -137,6 +137,14 @@ impl Executor {
     /// blank.
     pub(super) fn begins(&mut self, name: String) {
         self.note(name, Moment::Intent, BTreeMap::new());
+    }
+
+    /// As [`Executor::begins`], of a sealed stage, with the public keys that it imports: where only the
+    /// centre knows that it was done, they are known from here.
+    pub(super) fn begins_sealed(&mut self) {
+        let keys = Some(self.sealed_keys.clone()).filter(|keys| !keys.is_empty());
+        let evidence = keys.map(|keys| (PUBLIC_KEYS, keys)).into_iter().collect();
+        self.note(self.stage_name(), Moment::Intent, evidence);
     }
 
     pub(super) fn leave_stage(&mut self) {

@@ -43,11 +43,11 @@ impl Executor {
             (Asked::Channel, grant) => self.authenticate(grant),
             (Asked::Seal, Grant::Sealed { commands, publics }) => {
                 self.awaiting_grant = false;
-                self.begins(self.stage_name());
                 let written = publics.iter();
                 let written =
                     written.map(|(key, spki)| format!("{key}={}", hex::encode_upper(spki)));
                 self.sealed_keys = written.collect::<Vec<_>>().join(" ");
+                self.begins_sealed();
                 for (key, spki) in publics {
                     self.imported(&key, &spki)?;
                 }

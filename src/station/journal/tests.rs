@@ -55,6 +55,23 @@ fn a_lease_is_begun_once_and_ended_once() {
 }
 
 #[test]
+fn what_was_announced_and_withdrawn_leaves_the_blank_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let lease = lease();
+    assert!(journal.begin(lease, DOCUMENT, number(), "slot 1").unwrap());
+    for (moment, is_touched) in [
+        (Moment::Intent, true),
+        (Moment::Withdrawn, false),
+        (Moment::Intent, true),
+    ] {
+        let line = entry("replace_keys issuer", moment);
+        journal.notebook(lease).write(&line).unwrap();
+        assert_eq!(journal.is_touched(lease).unwrap(), is_touched, "{moment:?}");
+    }
+}
+
+#[test]
 fn a_journal_is_one_stations_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");

@@ -1,7 +1,7 @@
 //! Reports that cannot be true: taken in, so that the next one is heard, and what they are about is
 //! put aside.
 
-use api::{ApiError, BlankEnd, Centre, Lease, PutKeyRequest};
+use api::{ApiError, BlankEnd, Centre, JournalLine, Lease, PutKeyRequest};
 use audit::Outcome;
 use document::Role;
 use document::life_cycle::BlankState;
@@ -37,6 +37,14 @@ async fn keys_given(house: &House, lease: &Lease, chip: &mut Chip) {
     }
 }
 
+fn line(moment: &str) -> JournalLine {
+    JournalLine {
+        step: "replace_keys issuer".into(),
+        moment: moment.into(),
+        ..journal().remove(0)
+    }
+}
+
 #[test]
 fn a_blank_that_got_keys_is_not_untouched() {
     with_house(
@@ -64,6 +72,36 @@ fn a_blank_that_got_keys_is_not_untouched() {
             assert_eq!(blank_state(&house).await, BlankState::Spoiled);
             let again = house.lease("a").await.unwrap();
             assert_ne!(again.record.number, old, "the number is on the blank");
+        },
+    );
+}
+
+#[test]
+fn keys_for_a_step_that_was_withdrawn_leave_the_blank_untouched() {
+    with_house(
+        "scenarios::incidents::keys_for_a_step_that_was_withdrawn_leave_the_blank_untouched",
+        async |house| {
+            let number = house.prepared("01-adult").await;
+            let mut chip = house.blank().await;
+            let lease = house.lease("a").await.unwrap();
+            keys_given(&house, &lease, &mut chip).await;
+            // It was announced, the centre was away, and nothing was sent to the chip.
+            let mut back = bare_report(&lease, 1, untouched());
+            back.journal = ["intent", "withdrawn"].map(|moment| line(moment)).into();
+            house.central.report(&operator(), &back).await.unwrap();
+            assert_eq!(blank_state(&house).await, BlankState::Returned);
+            assert_eq!(house.count("lease.reported", Outcome::Refused).await, 0);
+            let again = house.lease("a").await.unwrap();
+            assert_eq!(again.record.number, number);
+
+            // What was announced once more may have been done.
+            let mut chip = house.blank().await;
+            keys_given(&house, &again, &mut chip).await;
+            let mut claim = bare_report(&again, 2, untouched());
+            let moments = ["intent", "withdrawn", "intent"];
+            claim.journal = moments.map(|moment| line(moment)).into();
+            let entry = put_aside(&house, &claim).await;
+            assert!(entry.cause.unwrap().as_str().contains("not untouched"));
         },
     );
 }

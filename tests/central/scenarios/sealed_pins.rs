@@ -1,12 +1,12 @@
 //! Sealed stages of chips that hide nothing: PINs over several stages, and a chip that proves
 //! itself.
 
-use api::{ApiError, Centre, ConfirmRequest, Secret};
+use api::{ApiError, Centre, ConfirmRequest, ConfirmedStage, Secret};
 use audit::Outcome;
 use openssl::symm::Mode;
 
 use super::bench::{bare_report, spoiled};
-use super::house::{House, actor, operator, with_adapted_house};
+use super::house::{House, actor, operator, request, with_adapted_house};
 use super::judge::{aes_cbc, bytes, single_key, told};
 use super::key_requests::refused;
 use super::small_chips::{SERIALS, data, installed, is_written, leased, sealed, stages};
@@ -47,6 +47,34 @@ async fn first(house: &House, lease: &api::Lease) -> Vec<u8> {
     let confirm = confirmation(lease, "first", vec![DONE.to_vec()]);
     house.central.confirm(&operator(), &confirm).await.unwrap();
     data(&grant.commands[0])
+}
+
+#[test]
+fn whoever_goes_on_is_told_what_was_confirmed() {
+    with_adapted_house(
+        "scenarios::sealed_pins::whoever_goes_on_is_told_what_was_confirmed",
+        plain,
+        async |house| {
+            house.prepared("01-adult").await;
+            let lease = leased(&house, PLAIN, SERIALS[0], "a").await;
+            assert!(lease.confirmed.is_empty());
+            let mut request = request("a", &[PLAIN]);
+            request.again = Some(lease.id);
+            let ask = async || {
+                let lease = house.central.lease(&operator(), &request).await.unwrap();
+                lease.unwrap().confirmed
+            };
+            let asked = sealed(&lease, SERIALS[0], "first", None);
+            house.central.seal(&operator(), &asked).await.unwrap();
+            assert!(ask().await.is_empty(), "it is sealed, and not confirmed");
+            first(&house, &lease).await;
+            let confirmed = ConfirmedStage {
+                chip: SERIALS[0].into(),
+                stage: "first".into(),
+            };
+            assert_eq!(ask().await, [confirmed]);
+        },
+    );
 }
 
 #[test]
