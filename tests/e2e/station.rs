@@ -8,11 +8,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use jiff::Zoned;
 use serde_json::{Value, json};
 use vcard::farm::Farm;
 
 use crate::missing;
 use crate::server::{At, Served, curl};
+use crate::terminal::typed;
 use crate::world::{Demo, Ran, json as told, judged, project, run, text, zimogs};
 
 pub(crate) const PASSWORD: &str = "a long enough password of the operator";
@@ -100,7 +102,7 @@ impl Desk {
     }
 }
 
-/// What both tests begin with: a reader, an installation with two documents in its queue and an
+/// What tests of stations begin with: readers, an installation with two documents in its queue and an
 /// operator with a password, and its store served.
 pub(crate) struct Scene {
     // Ended before its files are removed.
@@ -112,12 +114,16 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn set() -> Option<Self> {
+        Self::with_readers(1)
+    }
+
+    pub(crate) fn with_readers(readers: usize) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let Some(program) = Farm::program_beside_current() else {
             missing::program("the program vcard (cargo build -p vcard)");
             return None;
         };
-        let farm = match Farm::start(&program, &folder.path().join("farm"), 1) {
+        let farm = match Farm::start(&program, &folder.path().join("farm"), readers) {
             Err(error) if error.is_lack() => {
                 missing::program(&error.to_string());
                 return None;
@@ -407,6 +413,25 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
     said(&operator, &["load", "left slot", "NO-SUCH"]).ends(4);
 
     // A day is closed by two: the second confirms in a session of their own, then it is said again.
+    // Yesterday there was nothing.
+    let yesterday = Zoned::now().yesterday().unwrap().date().to_string();
+    let close = [
+        "close-day",
+        "CENTRAL",
+        "--witness",
+        "quality",
+        "--day",
+        &yesterday,
+    ];
+    let asked = said(&keeper, &close).ends(1).json();
+    assert_eq!(asked["confirmation"]["witness"], "quality", "{asked}");
+    let id = asked["confirmation"]["id"].as_str().unwrap();
+    assert_ne!(said(&operator, &["confirm", id]).code, 0);
+    said(&quality, &["confirm", id]).ends(0);
+    let closed = said(&keeper, &close).ends(0).json();
+    assert_eq!(closed["answer"]["agrees"], true, "{closed}");
+
+    // Or the second is here, and says their password at the same terminal.
     let counts: Vec<_> = stock("/v1/stock")
         .iter()
         .filter(|line| line["place"] == "CENTRAL" && line["state"] != "personalized")
@@ -419,12 +444,30 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
     for count in &counts {
         close.extend(["--count", count]);
     }
-    let asked = said(&keeper, &close).ends(1).json();
-    assert_eq!(asked["confirmation"]["witness"], "quality", "{asked}");
-    let id = asked["confirmation"]["id"].as_str().unwrap();
-    assert_ne!(said(&operator, &["confirm", id]).code, 0);
-    said(&quality, &["confirm", id]).ends(0);
-    let closed = said(&keeper, &close).ends(0).json();
-    assert_eq!(closed["answer"]["agrees"], true, "{closed}");
+    close.push("--here");
+    let here = |close: &[&str], password: &str| {
+        let mut command = zimogs();
+        command.arg("station").args(close);
+        command.arg("--json").arg("--folder").arg(at.folder());
+        command.env("ZIMOGS_STATION_TOKEN", &keeper);
+        typed(&command, &[("password of quality: ", password)])
+    };
+    let wrong = here(&close, "not the password of quality");
+    assert_ne!(wrong.code, 0, "{}", wrong.out);
+    let closed = here(&close, PASSWORD).ends(0);
+    assert!(!closed.out.contains(PASSWORD), "a password is never shown");
+    let (begin, end) = (
+        closed.out.find('{').unwrap(),
+        closed.out.rfind('}').unwrap(),
+    );
+    let answer: Value = serde_json::from_str(&closed.out[begin..=end]).unwrap();
+    assert_eq!(
+        (&answer["done"], &answer["answer"]["agrees"]),
+        (&json!(true), &json!(true)),
+        "{answer}"
+    );
+    // It is closed: nobody is asked for anything.
+    let twice = said(&keeper, &close);
+    assert_ne!(twice.code, 0, "{}", twice.out);
     drop(daemon);
 }
