@@ -1,8 +1,10 @@
 //! The profiles and sample applications that are built into the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use include_dir::{Dir, include_dir};
+use print::{SheetKind, SheetLayout};
 use profile::{ProfileKind, ReleaseShelf, Shelf};
 
 use crate::cli::failure::{Failure, Kind};
@@ -11,6 +13,7 @@ use crate::cli::releases;
 static CHIPS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/chips");
 static DOCUMENTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/documents");
 static LAYOUTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/faces");
+static SHEETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/sheets");
 static PRINTERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/firmware-profiles/printers");
 static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/certs");
 static APPLICATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/samples/applications");
@@ -31,6 +34,8 @@ pub(crate) struct Profiles {
     pub(crate) documents: Shelf,
     pub(crate) certificates: Shelf,
     pub(crate) printers: Shelf,
+    /// Layouts of letters and lists, by name.
+    pub(crate) sheets: BTreeMap<String, String>,
     pub(crate) releases: ReleaseShelf,
 }
 
@@ -45,6 +50,16 @@ impl Profiles {
         }
     }
 
+    /// Reads the layout of a letter or a list.
+    pub(crate) fn sheet(&self, kind: SheetKind) -> Result<SheetLayout, Failure> {
+        let text = self.sheets.get(kind.name());
+        let text = text.map(String::as_str).unwrap_or_default();
+        SheetLayout::parse(kind, text).map_err(|error| {
+            Failure::new(Kind::Usage, format!("{SHEETS_FOLDER}/{error}"))
+                .with_hint(format!("zimogs profile check {kind}"))
+        })
+    }
+
     fn shelf_mut(&mut self, kind: ProfileKind) -> &mut Shelf {
         match kind {
             ProfileKind::Chip => &mut self.chips,
@@ -56,17 +71,23 @@ impl Profiles {
 }
 
 /// Where the layouts of faces stand beside the profiles.
-const FACES: &str = "faces";
+pub(crate) const FACES: &str = "faces";
+
+/// Where the layouts of letters and lists stand.
+pub(crate) const SHEETS_FOLDER: &str = "sheets";
 
 /// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`, the layouts
-/// `faces/*.svg`, `certificates/*.toml`, `printers/*.toml`) laid over the ones of the same name, and the
-/// releases beside them (`releases/chips/*.release`…).
+/// `faces/*.svg` and `sheets/*.svg`, `certificates/*.toml`, `printers/*.toml`) laid over the ones of the
+/// same name, and the releases beside them (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
         chips: shelf(&CHIPS),
         documents: shelf(&DOCUMENTS),
         certificates: shelf(&CERTIFICATES),
         printers: shelf(&PRINTERS),
+        sheets: texts(&SHEETS, ".svg")
+            .map(|(name, text)| (name, text.to_owned()))
+            .collect(),
         releases: ReleaseShelf::default(),
     };
     for (name, text) in texts(&LAYOUTS, ".svg") {
@@ -88,6 +109,10 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
         let faces = over.join(FACES);
         let documents = &mut profiles.documents;
         lay_over(&faces, "svg", |name, text| documents.put_layout(name, text))?;
+        let sheets = &mut profiles.sheets;
+        lay_over(&over.join(SHEETS_FOLDER), "svg", |name, text| {
+            sheets.insert(name.to_owned(), text);
+        })?;
         releases::lay_over(&mut profiles.releases, &over.join(releases::FOLDER))?;
     }
     Ok(profiles)

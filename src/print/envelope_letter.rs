@@ -1,29 +1,26 @@
 //! The letter with a holder's PINs.
 //!
-//! What is written here is all that ever holds the digits: one content stream and one PDF, each of
-//! its full size from the beginning, so that growing leaves no copy, and each wiped. The same
-//! letter gives the same bytes: no clock, no random number.
+//! What is written here is all that ever holds the digits; each of it is wiped. The same letter
+//! gives the same bytes: no clock, no random number.
 
 use std::fmt;
 
-use document::DocumentNumber;
+use document::{DocumentNumber, Environment};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::layout::{ADDRESS_WINDOW, PIN_FIELD, points};
+use crate::face::{FaceError, Facts, TextField};
 use crate::letter::Letter;
-use crate::sheet::{Sheet, pdf, wrap};
-use crate::typeface::Typeface;
-use crate::words::Language;
+use crate::sheet::{SheetKind, SheetLayout};
 
-/// The most lines in the address window.
+/// The most lines of an address.
 const LINES: usize = 7;
-/// The most PINs of a document.
-const PINS: usize = 8;
 /// The most characters of a serial number: it names the print job as well.
 const SERIAL: usize = 24;
 /// The most characters of a line or a PIN's name, before it is measured.
 const CHARACTERS: usize = 120;
+/// What marks a PIN that must be changed.
+const MARK: &str = "*";
 
 /// A letter with a holder's PINs, before it is a PDF.
 pub struct EnvelopeLetter {
@@ -36,8 +33,6 @@ pub struct EnvelopeLetter {
     pub lines: Zeroizing<Vec<String>>,
     /// The PINs in the order in which they are printed.
     pub pins: Vec<LetterPin>,
-    /// The languages in their order.
-    pub languages: Vec<Language>,
 }
 
 /// One PIN of a letter.
@@ -51,7 +46,7 @@ pub struct LetterPin {
 }
 
 /// Why a letter cannot be made. No PIN is ever in it.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum LetterError {
     /// The serial number is none.
@@ -73,23 +68,23 @@ pub enum LetterError {
         /// The PIN's name.
         title: String,
     },
-    /// The typeface lacks a character.
-    #[error("{what} has the character {character:?}, which the typeface lacks")]
-    Character {
-        /// Where it stands.
-        what: &'static str,
-        /// The character.
-        character: char,
-    },
-    /// A text does not fit where it belongs.
-    #[error("{what} is too long for its place")]
-    Room {
+    /// A text is longer than one is.
+    #[error("{what} is empty or has more than {CHARACTERS} characters")]
+    Length {
         /// Which.
         what: &'static str,
     },
-    /// The typefaces that were compiled in are damaged.
-    #[error("the letter's typefaces are damaged")]
-    Typeface,
+    /// The layout is another sheet's.
+    #[error("this is the layout of a {found}, and a {expected} is printed")]
+    Sheet {
+        /// What is printed.
+        expected: SheetKind,
+        /// What the layout is for.
+        found: SheetKind,
+    },
+    /// A text cannot be printed by the rules of the layout.
+    #[error(transparent)]
+    Layout(#[from] FaceError),
 }
 
 impl fmt::Debug for EnvelopeLetter {
@@ -110,25 +105,38 @@ impl fmt::Debug for LetterPin {
 }
 
 impl EnvelopeLetter {
-    /// Makes the PDF.
+    /// Makes the PDF by the layout of a PIN envelope.
     ///
     /// # Errors
     /// [`LetterError`]: then nothing was made.
-    pub fn render(&self) -> Result<Letter, LetterError> {
+    pub fn render(&self, layout: &SheetLayout) -> Result<Letter, LetterError> {
         self.check()?;
-        let (Some(book), Some(bold)) = (Typeface::book(), Typeface::bold()) else {
-            return Err(LetterError::Typeface);
+        of_kind(layout, SheetKind::PinEnvelope)?;
+        let mut facts = Facts::default();
+        facts.set(TextField::EnvelopeNumber, &*self.serial);
+        facts.set(TextField::Number, self.document.to_string());
+        facts.set(TextField::EnvelopeAddress, self.lines.join("\n"));
+        specimen(&mut facts, &[self.document]);
+        if self.pins.iter().any(|pin| pin.must_change) {
+            facts.set(TextField::EnvelopeTransport, MARK);
+        }
+        let row = |(pin, number): (&LetterPin, usize)| {
+            let mut row = Facts::default();
+            row.set(TextField::Row, number.to_string());
+            row.set(TextField::PinTitle, &*pin.title);
+            let digits = pin.digits.iter().map(|digit| char::from(*digit));
+            // As long as it will be, so that it does not grow.
+            let mut text = String::with_capacity(pin.digits.len());
+            text.extend(digits);
+            row.set(TextField::PinDigits, text);
+            if pin.must_change {
+                row.set(TextField::PinTransport, MARK);
+            }
+            row
         };
-        let mut page = Sheet::new();
-        self.head(&mut page, &book, &bold)?;
-        self.address(&mut page, &book)?;
-        self.words(&mut page, &book)?;
-        self.field(&mut page, &book, &bold)?;
-        let content = page.finish();
-        Ok(Letter::new(
-            self.serial.clone(),
-            pdf(&[content], &book, &bold),
-        ))
+        let rows: Vec<_> = self.pins.iter().zip(1..).map(row).collect();
+        let pdf = layout.pages(&facts, &rows)?;
+        Ok(Letter::new(self.serial.clone(), pdf))
     }
 
     fn check(&self) -> Result<(), LetterError> {
@@ -139,15 +147,14 @@ impl EnvelopeLetter {
         }
         for (what, found, most) in [
             ("lines of address", self.lines.len(), LINES),
-            ("PINs", self.pins.len(), PINS),
-            ("languages", self.languages.len(), 2),
+            ("PINs", self.pins.len(), SheetKind::PINS),
         ] {
             if !(1..=most).contains(&found) {
                 return Err(LetterError::Count { what, found, most });
             }
         }
         for pin in &self.pins {
-            let fits = (4..=12).contains(&pin.digits.len());
+            let fits = (4..=SheetKind::DIGITS).contains(&pin.digits.len());
             if !fits || !pin.digits.iter().all(u8::is_ascii_digit) {
                 return Err(LetterError::Pin {
                     title: pin.title.clone(),
@@ -158,115 +165,27 @@ impl EnvelopeLetter {
         let lines = self.lines.iter().map(|line| ("the address", line));
         for (what, text) in titles.chain(lines) {
             if text.chars().count() > CHARACTERS || text.trim().is_empty() {
-                return Err(LetterError::Room { what });
+                return Err(LetterError::Length { what });
             }
         }
         Ok(())
     }
+}
 
-    fn head(&self, page: &mut Sheet, book: &Typeface, bold: &Typeface) -> Result<(), LetterError> {
-        let titles = self.languages.iter().map(|language| language.words().title);
-        let titles: Vec<_> = titles.collect();
-        page.text(bold, 16.0, (20.0, 25.0), &titles.join(" / "), "the title")?;
-        let mut top = 50.0;
-        for (label, value) in [(0, self.serial.clone()), (1, self.document.to_string())] {
-            let labels = self.languages.iter().map(|language| {
-                let words = language.words();
-                if label == 0 {
-                    words.serial
-                } else {
-                    words.document
-                }
-            });
-            let labels: Vec<_> = labels.collect();
-            page.text(book, 8.0, (125.0, top), &labels.join(" / "), "a label")?;
-            page.text(bold, 11.0, (125.0, top + 5.0), &value, "a number")?;
-            top += 14.0;
-        }
-        Ok(())
+/// Demands the layout of a kind of sheet.
+pub(crate) fn of_kind(layout: &SheetLayout, expected: SheetKind) -> Result<(), LetterError> {
+    let found = layout.kind;
+    match found == expected {
+        true => Ok(()),
+        false => Err(LetterError::Sheet { expected, found }),
     }
+}
 
-    fn address(&self, page: &mut Sheet, book: &Typeface) -> Result<(), LetterError> {
-        const SIZE: f32 = 10.5;
-        const LEADING: f32 = 5.2;
-        let area = ADDRESS_WINDOW.inside(4.0);
-        let what = "the address";
-        let mut lines = Vec::new();
-        for line in self.lines.iter() {
-            lines.extend(wrap(book, SIZE, points(area.width), line, what)?);
-        }
-        if lines.len() > LINES {
-            return Err(LetterError::Room { what });
-        }
-        let mut top = area.top + LEADING;
-        for line in &lines {
-            page.text(book, SIZE, (area.left, top), line, what)?;
-            top += LEADING;
-        }
-        Ok(())
-    }
-
-    fn words(&self, page: &mut Sheet, book: &Typeface) -> Result<(), LetterError> {
-        const SIZE: f32 = 9.5;
-        const LEADING: f32 = 4.6;
-        const WHAT: &str = "the text";
-        let mut top = 108.0;
-        let transport = self.pins.iter().any(|pin| pin.must_change);
-        for language in &self.languages {
-            let words = language.words();
-            let mut paragraphs = words.paragraphs.to_vec();
-            if transport {
-                paragraphs.push(words.transport);
-            }
-            for paragraph in paragraphs {
-                for line in wrap(book, SIZE, points(170.0), paragraph, WHAT)? {
-                    page.text(book, SIZE, (20.0, top), &line, WHAT)?;
-                    top += LEADING;
-                }
-                top += 1.6;
-            }
-            top += 3.0;
-        }
-        match top < PIN_FIELD.top {
-            true => Ok(()),
-            false => Err(LetterError::Room { what: WHAT }),
-        }
-    }
-
-    /// Prints the PINs into the field that the printer covers, and nowhere else.
-    fn field(&self, page: &mut Sheet, book: &Typeface, bold: &Typeface) -> Result<(), LetterError> {
-        page.frame(PIN_FIELD);
-        let area = PIN_FIELD.inside(5.0);
-        // Eight rows fit.
-        let row = area.height / 8.0;
-        let mut top = area.top + row * 0.75;
-        for pin in &self.pins {
-            let title = &pin.title;
-            let most = points(40.0);
-            if bold.width(title, 11.0) > most {
-                return Err(LetterError::Room {
-                    what: "a PIN's name",
-                });
-            }
-            page.text(bold, 11.0, (area.left, top), title, "a PIN's name")?;
-            page.digits(bold, 13.0, (area.left + 45.0, top), &pin.digits);
-            if pin.must_change {
-                let words = self
-                    .languages
-                    .iter()
-                    .map(|language| language.words().must_change);
-                let words: Vec<_> = words.collect();
-                let mut note_top = top;
-                for (place, word) in words.iter().enumerate() {
-                    let star = if place == 0 { "* " } else { "   " };
-                    let text = format!("{star}{word}");
-                    page.text(book, 7.5, (area.left + 95.0, note_top), &text, "a note")?;
-                    note_top += 2.9;
-                }
-            }
-            top += row;
-        }
-        Ok(())
+/// Marks what is about a test's documents.
+pub(crate) fn specimen(facts: &mut Facts, documents: &[DocumentNumber]) {
+    let mut prefixes = documents.iter().map(|number| number.prefix());
+    if prefixes.any(|prefix| Environment::Test.owns(prefix)) {
+        facts.set(TextField::Specimen, crate::face::SPECIMEN);
     }
 }
 

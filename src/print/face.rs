@@ -12,26 +12,26 @@
 //! field, before anything is printed.
 
 mod canvas;
-mod code;
-mod element;
-mod error;
-mod facts;
-mod field;
-mod fit;
-mod layout;
-mod lettering;
-mod panel;
+pub(crate) mod code;
+pub(crate) mod element;
+pub(crate) mod error;
+pub(crate) mod facts;
+pub(crate) mod field;
+pub(crate) mod fit;
+pub(crate) mod layout;
+pub(crate) mod lettering;
+pub(crate) mod panel;
 mod picture;
 mod preview;
 mod render;
 mod specimen;
 mod tone;
-mod zone;
+pub(crate) mod zone;
 
-pub(crate) use code::bars;
 pub use error::{FaceError, LayoutError, PictureError};
 pub use facts::Facts;
 pub use field::{PictureField, TextField};
 pub use layout::{Layout, NAMESPACE};
 pub use panel::{Panel, Raster, RasterForm};
 pub use render::{Face, Rendering};
+pub(crate) use specimen::WORDS as SPECIMEN;

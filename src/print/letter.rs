@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// A PDF in memory, wiped when dropped. It is printed by being moved: there is no second copy.
 pub struct Letter {
     serial: String,
-    pdf: Zeroizing<Vec<u8>>,
+    pub(crate) pdf: Zeroizing<Vec<u8>>,
 }
 
 impl Letter {

@@ -1,7 +1,7 @@
 //! Faces and letters, and the printers that make them; how a blank comes to one.
 //!
 //! ```text
-//!   EnvelopeLetter ── render ──► Letter (a PDF in memory, wiped when dropped)
+//!   SheetLayout, EnvelopeLetter ── render ──► Letter (a PDF in memory, wiped when dropped)
 //!                                  │
 //!                                  ▼ moved: it is printed once, or not at all
 //!   EnvelopePrinter ◄── print ── PjlPrinter ── TCP 9100 ──► a printer that seals
@@ -28,7 +28,6 @@ mod face;
 mod folder_printer;
 mod intake;
 mod ipp;
-mod layout;
 mod letter;
 mod link;
 #[cfg(test)]
@@ -42,8 +41,6 @@ mod printer_profile;
 mod printer_schema;
 mod sheet;
 mod test_face;
-mod typeface;
-mod words;
 mod zpl;
 
 pub use address::{Address, AddressError};
@@ -65,7 +62,6 @@ pub use intake::{
     Scanner, ScannerSettings,
 };
 pub use ipp::{IppAddress, IppAddressError, IppMessage, IppMessageError, IppPatience, IppPrinter};
-pub use layout::{ADDRESS_WINDOW, Area, PAGE, PIN_FIELD};
 pub use letter::Letter;
 pub use link::{Link, LinkAddress, LinkAddressError, SerialSettings};
 pub use page_printer::{
@@ -78,6 +74,6 @@ pub use printer_profile::{
     FolderProfile, IppProfile, PrinterProfile, PrinterProfileError, ZplProfile,
 };
 pub use printer_schema::printer_schema;
+pub use sheet::{SheetKind, SheetLayout};
 pub use test_face::{TestFaceError, test_face};
-pub use words::Language;
 pub use zpl::{ZplEar, ZplGarbled, ZplPatience, ZplPrinter, ZplStatus};

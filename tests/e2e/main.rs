@@ -38,6 +38,7 @@ mod new_pins;
 #[path = "../faces/ocr.rs"]
 mod ocr;
 mod opensc;
+mod parcels;
 mod people;
 #[allow(dead_code, reason = "the faces' own tests do more with pictures")]
 #[path = "../faces/picture.rs"]

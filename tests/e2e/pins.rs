@@ -6,7 +6,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use print::{EnvelopeLetter, EnvelopePrinter, Language, LetterPin, Patience, PjlPrinter};
+use print::{
+    EnvelopeLetter, EnvelopePrinter, LetterPin, Patience, PjlPrinter, SheetKind, SheetLayout,
+};
 use serde_json::{Value, json};
 use vcard::ReaderBuffer;
 use vprinter::VirtualPrinter;
@@ -387,12 +389,13 @@ fn the_pin_on_the_paper_is_the_cards() {
                 must_change: false,
             })
             .into(),
-        languages: vec![Language::Latvian, Language::English],
     };
     let virtual_printer = VirtualPrinter::start(&holder.bench.path("paper"), &[]).unwrap();
     let address = virtual_printer.address().parse().unwrap();
     let mut printer = PjlPrinter::new(address, Patience::default());
-    printer.print(letter.render().unwrap()).unwrap();
+    let text = include_str!("../../firmware-profiles/sheets/pin-envelope.svg");
+    let layout = SheetLayout::parse(SheetKind::PinEnvelope, text).unwrap();
+    printer.print(letter.render(&layout).unwrap()).unwrap();
     let papers = virtual_printer.paper().unwrap();
     let Ok(text) = fs::read_to_string(papers[0].with_extension("txt")) else {
         missing::program("pdftotext");

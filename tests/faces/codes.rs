@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use print::{Facts, Layout, Panel, Rendering, TextField};
+use print::{Facts, Layout, Panel, Raster, Rendering, TextField};
 
 use crate::{missing, project, rendered, sample};
 
@@ -42,9 +42,8 @@ fn the_number_of_a_certificate_is_in_its_code() {
     }
 }
 
-#[test]
-fn a_parcel_s_label_is_read_in_both_codes() {
-    let folder = tempfile::tempdir().unwrap();
+/// The shipped label of a parcel.
+fn label() -> (Layout, Facts) {
     let text = project("firmware-profiles/faces/parcel-label.svg");
     let text = std::fs::read_to_string(text).unwrap();
     let layout = Layout::parse("parcel-label", &text).unwrap();
@@ -58,6 +57,21 @@ fn a_parcel_s_label_is_read_in_both_codes() {
     ] {
         facts.set(field, text);
     }
+    (layout, facts)
+}
+
+/// The label of a test's parcel, at 300 dots an inch.
+pub(crate) fn parcel_label() -> Raster {
+    let (layout, facts) = label();
+    let (dots, specimen) = (300, true);
+    let mut face = layout.render(&facts, Rendering { dots, specimen }).unwrap();
+    face.panels.remove(0).1
+}
+
+#[test]
+fn a_parcel_s_label_is_read_in_both_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layout, facts) = label();
     for (dots, specimen) in [(300, false), (300, true), (600, true)] {
         let face = layout.render(&facts, Rendering { dots, specimen }).unwrap();
         let [(Panel::Black, raster)] = face.panels.as_slice() else {

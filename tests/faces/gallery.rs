@@ -2,8 +2,10 @@
 //! when it was committed.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::lists::{list, pictures};
+use crate::codes::parcel_label;
+use crate::lists::{layout, list, pictures};
 use crate::picture::colours;
 use crate::{SAMPLES, project, rendered, sample};
 
@@ -63,23 +65,43 @@ impl Small {
     }
 }
 
+/// Returns the letter that the command shows.
+fn envelope() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("envelope.pdf");
+    let ran = Command::new(env!("CARGO_BIN_EXE_zimogs"))
+        .args(["print", "sheet", "pin-envelope", "--out"])
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    std::fs::read(out).unwrap()
+}
+
 #[test]
 fn every_kind_looks_as_it_does_in_the_gallery() {
     let folder = tempfile::tempdir().unwrap();
     let gallery = project("docs/gallery");
     let mut found = Vec::new();
-    let lists = folder.path().join("lists");
-    std::fs::create_dir(&lists).unwrap();
-    let page = pictures(&list(11).render().unwrap(), 300, &lists);
     let mut all = faces(folder.path());
-    match page {
-        Some(pages) => {
-            let named = lists.join("dispatch-list.png");
-            std::fs::rename(&pages[0], &named).unwrap();
-            all.push(named);
+    for (name, pdf) in [
+        ("dispatch-list.png", list(11).render(&layout()).unwrap()),
+        ("pin-envelope.png", envelope()),
+    ] {
+        let pages = folder.path().join(name).with_extension("");
+        std::fs::create_dir(&pages).unwrap();
+        match pictures(&pdf, 300, &pages) {
+            Some(pages) => {
+                let named = folder.path().join(name);
+                std::fs::rename(&pages[0], &named).unwrap();
+                all.push(named);
+            }
+            None => found.push(name.to_owned()),
         }
-        None => found.push("dispatch-list.png".to_owned()),
     }
+    let label = folder.path().join("parcel-label.png");
+    std::fs::write(&label, &parcel_label().png(300)[..]).unwrap();
+    all.push(label);
     for path in all {
         let name = path.file_name().unwrap().to_owned();
         let small = Small::of(&path);

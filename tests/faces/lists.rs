@@ -4,10 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use document::{DocumentNumber, Kind};
-use print::{DispatchList, Language, LetterError};
+use print::{DispatchList, FaceError, LetterError, SheetKind, SheetLayout};
 
 use crate::codes::read;
-use crate::missing;
+use crate::{missing, project};
+
+/// The shipped layout of a list.
+pub(crate) fn layout() -> SheetLayout {
+    let text = project("firmware-profiles/sheets/dispatch-list.svg");
+    let text = std::fs::read_to_string(text).unwrap();
+    SheetLayout::parse(SheetKind::DispatchList, &text).unwrap()
+}
 
 /// A list of so many documents of every kind in turn.
 pub(crate) fn list(documents: usize) -> DispatchList {
@@ -20,7 +27,6 @@ pub(crate) fn list(documents: usize) -> DispatchList {
         sealed: "20.11.2026".into(),
         way: Some("RR123456785LV".into()),
         documents: (1..=documents).map(number).zip(kinds).collect(),
-        languages: vec![Language::Latvian, Language::English],
     }
 }
 
@@ -70,8 +76,12 @@ fn text(pdf: &[u8], folder: &Path) -> Option<Vec<String>> {
 fn a_dispatch_list_says_what_is_in_the_parcel_and_nobody_s_name() {
     let folder = tempfile::tempdir().unwrap();
     let list = list(11);
-    let pdf = list.render().unwrap();
-    assert_eq!(pdf, list.render().unwrap(), "the same bytes each time");
+    let pdf = list.render(&layout()).unwrap();
+    assert_eq!(
+        pdf,
+        list.render(&layout()).unwrap(),
+        "the same bytes each time"
+    );
     let Some(pages) = text(&pdf, folder.path()) else {
         return;
     };
@@ -112,7 +122,7 @@ fn a_dispatch_list_says_what_is_in_the_parcel_and_nobody_s_name() {
 fn a_long_list_has_pages_and_signatures_once() {
     let folder = tempfile::tempdir().unwrap();
     for (documents, expected) in [(1, 1), (24, 1), (25, 2), (120, 4), (1_000, 24)] {
-        let Some(pages) = text(&list(documents).render().unwrap(), folder.path()) else {
+        let Some(pages) = text(&list(documents).render(&layout()).unwrap(), folder.path()) else {
             return;
         };
         assert_eq!(pages.len(), expected, "{documents}");
@@ -132,19 +142,25 @@ fn a_long_list_has_pages_and_signatures_once() {
 #[test]
 fn what_cannot_be_on_a_list_is_refused() {
     assert!(matches!(
-        list(0).render(),
+        list(0).render(&layout()),
         Err(LetterError::Count { found: 0, .. })
     ));
     assert!(matches!(
-        list(1_001).render(),
+        list(1_001).render(&layout()),
         Err(LetterError::Count { most: 1_000, .. })
     ));
     let mut odd = list(1);
     odd.to = "x".repeat(121);
-    assert!(matches!(odd.render(), Err(LetterError::Room { .. })));
+    assert!(matches!(
+        odd.render(&layout()),
+        Err(LetterError::Length { .. })
+    ));
     odd.to = "\u{4E2D}".into();
-    assert!(matches!(odd.render(), Err(LetterError::Character { .. })));
+    assert!(matches!(
+        odd.render(&layout()),
+        Err(LetterError::Layout(FaceError::Letter { .. }))
+    ));
     odd = list(1);
     odd.parcel = "RĪGA".into();
-    assert!(odd.render().is_err());
+    assert!(odd.render(&layout()).is_err());
 }

@@ -133,7 +133,7 @@ fn a_card_printer_is_cleaned_and_counts_it() {
 fn a_page_is_printed_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list 1.pdf");
-    let pdf = list_of(3).render().unwrap();
+    let pdf = list_of(3).render(&crate::lists::layout()).unwrap();
     std::fs::write(&list, &pdf).unwrap();
     let printed = folder.path().join("printed");
     std::fs::create_dir(&printed).unwrap();

@@ -7,7 +7,8 @@ use document::DocumentNumber;
 use vprinter::{Trouble, VirtualPrinter};
 
 use super::*;
-use crate::{EnvelopeLetter, Language, LetterPin};
+use crate::sheet::shipped;
+use crate::{EnvelopeLetter, LetterPin, SheetKind};
 
 const SERIAL: &str = "E-2026-000017";
 
@@ -21,9 +22,8 @@ fn letter() -> Letter {
             digits: b"739184062715".to_vec().into(),
             must_change: false,
         }],
-        languages: vec![Language::Latvian],
     }
-    .render()
+    .render(&shipped(SheetKind::PinEnvelope))
     .unwrap()
 }
 

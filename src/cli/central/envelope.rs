@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use document::Environment;
 use hsm::PinSet;
 use print::{
-    Address, EnvelopeLetter, EnvelopePrinter, Language, LetterPin, Patience, PjlPrinter, PrintError,
+    Address, EnvelopeLetter, EnvelopePrinter, LetterPin, Patience, PjlPrinter, PrintError,
+    SheetKind, SheetLayout,
 };
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -17,7 +18,7 @@ use crate::cli::central::listing::{Listed, PAGE, Shape};
 use crate::cli::central::{OneDocument, Place};
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::hsm::ForeignToken;
-use crate::cli::output;
+use crate::cli::{output, shipped};
 
 /// PIN envelopes, from the printer to the holder.
 #[derive(Subcommand)]
@@ -214,12 +215,15 @@ fn print(options: &Print) -> Result<(), Failure> {
         .as_deref()
         .map(ForeignToken::read)
         .transpose()?;
+    // A layout with a fault is known before any PIN leaves its envelope.
+    let layout = shipped::profiles(options.place.profiles())?.sheet(SheetKind::PinEnvelope)?;
     options.place.with_central(CLERK, async |central, actor| {
         let mut printer = PjlPrinter::new(address, Patience::default());
         // One that is not ready takes nothing, and no PIN leaves its envelope for it.
         printer.check_ready().map_err(|error| Failure::of(Kind::Device, &error))?;
         let job = central.print_envelope(&actor, &options.number).await?;
-        let printed = try_print(options, &token, &mut printer, central, &actor, &job).await;
+        let means = (&token, &layout, &mut printer);
+        let printed = try_print(options, means, central, &actor, &job).await;
         match printed {
             Ok(()) => {
                 central.envelope_printed(&actor, &job.serial).await?;
@@ -252,8 +256,7 @@ enum Unprinted {
 
 async fn try_print(
     options: &Print,
-    token: &Option<ForeignToken>,
-    printer: &mut PjlPrinter,
+    (token, layout, printer): (&Option<ForeignToken>, &SheetLayout, &mut PjlPrinter),
     central: &Central,
     actor: &Actor,
     job: &PrintJob,
@@ -266,7 +269,7 @@ async fn try_print(
         Some(token) => open_with(token, &options.key, job).map_err(Unprinted::Nothing),
     }?;
     let letter = letter(job, &pins)
-        .render()
+        .render(layout)
         .map_err(|error| Unprinted::Nothing(Failure::of(Kind::Failed, &error)))?;
     drop(pins);
     match printer.print(letter) {
@@ -298,6 +301,5 @@ fn letter(job: &PrintJob, pins: &PinSet) -> EnvelopeLetter {
         document: job.number,
         lines: Zeroizing::new(vec![job.holder.to_string(), job.office.to_string()]),
         pins: titled.collect(),
-        languages: vec![Language::Latvian, Language::English],
     }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::central::listing::{Listed, PAGE, Shape};
-use crate::cli::central::{Place, dispatch_list};
+use crate::cli::central::{Place, parcel_paper};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 
@@ -50,7 +50,12 @@ pub(crate) enum Command {
     /// zimogs central parcel dispatch-list PA0000001 --out list.pdf --data FOLDER
     /// zimogs central parcel dispatch-list PA0000001 --printer ipp-a4 --at ipp://HOST/PATH --data FOLDER
     #[command(verbatim_doc_comment)]
-    DispatchList(dispatch_list::Options),
+    DispatchList(parcel_paper::Options),
+    /// Prints the label that is glued on a sealed parcel: where it goes, its number in bars. Examples:
+    /// zimogs central parcel label PA0000001 --printer zpl-300 --at tcp://192.168.0.21 --data FOLDER
+    /// zimogs central parcel label PA0000001 --out label.png --data FOLDER
+    #[command(verbatim_doc_comment)]
+    Label(parcel_paper::Options),
     /// Lists the parcels that did not arrive yet. Example:
     /// zimogs central parcel list --all --data FOLDER
     List(List),
@@ -268,7 +273,8 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                 }
             })
         }
-        Command::DispatchList(options) => dispatch_list::run(options),
+        Command::DispatchList(options) => parcel_paper::list(options),
+        Command::Label(options) => parcel_paper::label(options),
         Command::List(options) => list(options),
     }
 }

@@ -4,6 +4,7 @@ mod clean;
 pub(crate) mod device;
 mod page;
 mod preview;
+mod sheet;
 mod status;
 mod test;
 
@@ -22,6 +23,9 @@ pub(crate) enum Command {
     /// zimogs print preview application.json --out faces --kind passport --dpi 600 --panels
     #[command(verbatim_doc_comment)]
     Preview(preview::Preview),
+    /// Renders a letter or a list with invented data, as its layout has it: a PDF. Example:
+    /// zimogs print sheet pin-envelope --out envelope.pdf --profiles my-profiles
+    Sheet(sheet::Sheet),
     /// Asks a printer how it is: ready or not (exit code 3), what it says of itself; of a card
     /// printer also serial number, ribbon and counters. Nothing moves. Examples:
     /// zimogs print status --printer esc-ymcko --at serial:/dev/serial/by-id/usb-printer --json
@@ -51,6 +55,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Preview(options) => preview::run(options),
+        Command::Sheet(options) => sheet::run(options),
         Command::Status(options) => status::run(options),
         Command::Test(options) => test::run(options),
         Command::Clean(options) => clean::run(options),

@@ -12,16 +12,17 @@ use serde::Serialize;
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::output;
 use crate::cli::profile::found::{self, Found, Proved};
+use crate::cli::profile::layouts::{self, FoundLayout};
 use crate::cli::profile::paint::Fault;
 
 /// Options of `profile check`.
 #[derive(Args)]
 pub(crate) struct Check {
-    /// Files, or names of profiles; without any all that there are.
+    /// Files, or names of profiles, letters, lists and labels; without any all that there are.
     #[arg(value_name = "FILE|NAME")]
     profiles_named: Vec<String>,
-    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml`, `certificates/*.toml` and
-    /// `printers/*.toml` in it; one of the same name takes the place of the shipped one.
+    /// Folder with more profiles, `chips/*.toml`, `documents/*.toml`, `certificates/*.toml`,
+    /// `printers/*.toml`, `faces/*.svg` and `sheets/*.svg` in it; one of the same name takes the place of the shipped one.
     #[arg(long)]
     profiles: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -43,18 +44,23 @@ struct Verdict {
 /// Proves the profiles.
 pub(crate) fn run(options: &Check) -> Result<ExitCode, Failure> {
     let over = options.profiles.as_deref();
-    let mut found = Vec::new();
+    let (mut found, mut layouts) = (Vec::new(), Vec::new());
     for name in &options.profiles_named {
-        found.extend(found::named(name, over)?);
+        match layouts::named(name, over)? {
+            Some(layout) => layouts.push(layout),
+            None => found.extend(found::named(name, over)?),
+        }
     }
     if options.profiles_named.is_empty() {
         found = found::all(over)?;
+        layouts = layouts::all(over)?;
     }
     let chips = chips_at_hand(&found, over)?;
     let mut verdicts = Vec::new();
     for found in &found {
         verdicts.push(judge(found, &chips)?);
     }
+    verdicts.extend(layouts.iter().map(Verdict::of_layout));
     let faulty = verdicts.iter().filter(|verdict| !verdict.valid).count();
     if options.json {
         output::json(&verdicts)?;
@@ -123,6 +129,18 @@ fn judge(found: &Found, chips: &BTreeMap<String, Arc<ChipProfile>>) -> Result<Ve
 }
 
 impl Verdict {
+    fn of_layout(layout: &FoundLayout) -> Self {
+        let faults: Vec<_> = layout.fault().into_iter().collect();
+        Self {
+            kind: layout.kind,
+            name: layout.name.clone(),
+            file: layout.file.clone(),
+            valid: faults.is_empty(),
+            faults,
+            warnings: Vec::new(),
+        }
+    }
+
     fn warn(&mut self, what: String) {
         let odd = Fault::without_place(self.file.clone(), what);
         self.warnings.push(odd);

@@ -3,6 +3,7 @@
 mod check;
 mod explain;
 mod found;
+mod layouts;
 mod list;
 mod paint;
 mod released;
@@ -22,8 +23,10 @@ pub(crate) enum Command {
     /// Lists the profiles, shipped and one's own. Example:
     /// zimogs profile list --profiles my-profiles
     List(list::List),
-    /// Proves profiles: every fault with its place and what to do. Example:
+    /// Proves profiles and layouts: every fault with its place and what to do. Examples:
     /// zimogs profile check my-profiles/chips/new-chip.toml
+    /// zimogs profile check my-profiles/sheets/pin-envelope.svg
+    #[command(verbatim_doc_comment)]
     Check(check::Check),
     /// Prints the JSON Schema of a kind of profile, for editors. Example:
     /// zimogs profile schema chip > chip.schema.json

@@ -1,5 +1,6 @@
 //! A fault in a profile as a person sees it best: the place, the line, a caret, what to do.
 
+use print::LayoutError;
 use profile::{ProfileError, Warning};
 use serde::Serialize;
 
@@ -43,6 +44,21 @@ impl Fault {
             fault: warning.what.clone(),
             hint: warning.hint.clone(),
             source: found.line(&warning.place).map(str::to_owned),
+        }
+    }
+
+    /// Tells of a fault of a layout, which stands in a file.
+    pub(crate) fn of_layout(error: &LayoutError, file: String, text: &str) -> Self {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let line = count(error.line);
+        let source = text.lines().nth(line.saturating_sub(1));
+        Self {
+            file,
+            line: Some(line),
+            column: Some(count(error.column)),
+            fault: error.fault.clone(),
+            hint: error.hint.clone(),
+            source: source.map(str::to_owned),
         }
     }
 

@@ -4,7 +4,7 @@ use qrcode::{Color, EcLevel, QrCode};
 
 /// A kind of bar code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CodeKind {
+pub(crate) enum CodeKind {
     /// QR, which survives the loss of a quarter of it.
     Qr,
     /// Code 128: ASCII in bars.
@@ -13,7 +13,7 @@ pub(super) enum CodeKind {
 
 impl CodeKind {
     /// Returns the kind of a name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "qr" => Some(Self::Qr),
             "code-128" => Some(Self::Code128),
@@ -22,7 +22,7 @@ impl CodeKind {
     }
 
     /// Returns the least size of a module in mm that a hand-held reader makes out.
-    pub(super) const fn least(self) -> f32 {
+    pub(crate) const fn least(self) -> f32 {
         match self {
             Self::Qr => 0.25,
             Self::Code128 => 0.19,
@@ -33,11 +33,11 @@ impl CodeKind {
 /// The modules of a bar code: rows of dark and light, with the light ones around it that readers
 /// need. Code 128 has one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Modules {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
+pub(crate) struct Modules {
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
     /// Row by row; dark is true.
-    pub(super) dark: Vec<bool>,
+    pub(crate) dark: Vec<bool>,
 }
 
 /// Light modules around a QR code (*ISO/IEC 18004 §9.1*).
@@ -46,7 +46,7 @@ const QR_QUIET: usize = 4;
 const BARS_QUIET: usize = 10;
 
 /// Returns the modules of a text, or why it has none.
-pub(super) fn modules(kind: CodeKind, text: &str) -> Result<Modules, String> {
+pub(crate) fn modules(kind: CodeKind, text: &str) -> Result<Modules, String> {
     match kind {
         CodeKind::Qr => qr(text),
         CodeKind::Code128 => code_128(text),
@@ -94,11 +94,6 @@ const STOP: usize = 106;
 const MODULUS: usize = 103;
 /// Most characters: a label is no wider.
 const MOST: usize = 40;
-
-/// Returns the one row of modules of a Code 128.
-pub(crate) fn bars(text: &str) -> Result<Vec<bool>, String> {
-    code_128(text).map(|modules| modules.dark)
-}
 
 fn code_128(text: &str) -> Result<Modules, String> {
     let characters = text.chars().count();

@@ -7,16 +7,16 @@ use super::zone::ZonePlace;
 
 /// A rectangle on the face, in mm from its upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Frame {
-    pub(super) left: f32,
-    pub(super) top: f32,
-    pub(super) width: f32,
-    pub(super) height: f32,
+pub(crate) struct Frame {
+    pub(crate) left: f32,
+    pub(crate) top: f32,
+    pub(crate) width: f32,
+    pub(crate) height: f32,
 }
 
 impl Frame {
     /// Tells whether two rectangles have anything in common.
-    pub(super) fn meets(self, other: Self) -> bool {
+    pub(crate) fn meets(self, other: Self) -> bool {
         self.left < other.left + other.width
             && other.left < self.left + self.width
             && self.top < other.top + other.height
@@ -26,15 +26,15 @@ impl Frame {
 
 /// A colour, each part from 0 to 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ink {
-    pub(super) red: u8,
-    pub(super) green: u8,
-    pub(super) blue: u8,
+pub(crate) struct Ink {
+    pub(crate) red: u8,
+    pub(crate) green: u8,
+    pub(crate) blue: u8,
 }
 
 /// Where a line of text stands in its width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
@@ -42,21 +42,21 @@ pub(super) enum Anchor {
 
 /// A text.
 #[derive(Clone, Debug)]
-pub(super) struct TextElement {
-    pub(super) field: TextField,
+pub(crate) struct TextElement {
+    pub(crate) field: TextField,
     /// Where the first line's base line begins, is in the middle or ends, in mm.
-    pub(super) at: (f32, f32),
-    pub(super) anchor: Anchor,
-    pub(super) rules: Rules,
+    pub(crate) at: (f32, f32),
+    pub(crate) anchor: Anchor,
+    pub(crate) rules: Rules,
     /// From base line to base line, in sizes of the letters.
-    pub(super) leading: f32,
-    pub(super) ink: Ink,
-    pub(super) optional: bool,
+    pub(crate) leading: f32,
+    pub(crate) ink: Ink,
+    pub(crate) optional: bool,
 }
 
 /// How a picture is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     /// In its colours.
     Colour,
     /// In greys that a laser can engrave.
@@ -69,27 +69,27 @@ pub(super) enum Tone {
 
 /// A picture.
 #[derive(Clone, Debug)]
-pub(super) struct PictureElement {
-    pub(super) field: PictureField,
-    pub(super) place: Frame,
-    pub(super) tone: Tone,
-    pub(super) ink: Ink,
-    pub(super) optional: bool,
+pub(crate) struct PictureElement {
+    pub(crate) field: PictureField,
+    pub(crate) place: Frame,
+    pub(crate) tone: Tone,
+    pub(crate) ink: Ink,
+    pub(crate) optional: bool,
 }
 
 /// A text as a bar code.
 #[derive(Clone, Debug)]
-pub(super) struct CodeElement {
-    pub(super) field: TextField,
-    pub(super) place: Frame,
-    pub(super) kind: CodeKind,
-    pub(super) ink: Ink,
-    pub(super) optional: bool,
+pub(crate) struct CodeElement {
+    pub(crate) field: TextField,
+    pub(crate) place: Frame,
+    pub(crate) kind: CodeKind,
+    pub(crate) ink: Ink,
+    pub(crate) optional: bool,
 }
 
 /// A field of a layout.
 #[derive(Clone, Debug)]
-pub(super) enum Element {
+pub(crate) enum Element {
     Text(TextElement),
     Picture(PictureElement),
     Code(CodeElement),
@@ -98,7 +98,7 @@ pub(super) enum Element {
 
 impl Element {
     /// Returns the name of its field.
-    pub(super) const fn field(&self) -> &'static str {
+    pub(crate) const fn field(&self) -> &'static str {
         match self {
             Self::Text(text) => text.field.name(),
             Self::Picture(picture) => picture.field.name(),
@@ -108,7 +108,7 @@ impl Element {
     }
 
     /// Returns the most room that it takes.
-    pub(super) fn place(&self) -> Frame {
+    pub(crate) fn place(&self) -> Frame {
         match self {
             Self::Text(text) => text.place(),
             Self::Picture(picture) => picture.place,
@@ -120,7 +120,7 @@ impl Element {
 
 impl TextElement {
     /// Where a line of this width begins.
-    pub(super) fn left(&self, width: f32) -> f32 {
+    pub(crate) fn left(&self, width: f32) -> f32 {
         match self.anchor {
             Anchor::Start => self.at.0,
             Anchor::Middle => self.at.0 - width / 2.0,

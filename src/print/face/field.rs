@@ -77,6 +77,24 @@ fields! {
         ParcelSealed = "parcel.sealed",
         /// The consignment's number of whoever carries it.
         ParcelWay = "parcel.way",
+        /// The serial number of a PIN envelope.
+        EnvelopeNumber = "envelope.number",
+        /// The holder's name and address, line by line.
+        EnvelopeAddress = "envelope.address",
+        /// An asterisk, where a PIN of the letter must be changed before the first use.
+        EnvelopeTransport = "envelope.transport",
+        /// What the holder calls a PIN.
+        PinTitle = "pin.title",
+        /// A PIN: four to twelve digits.
+        PinDigits = "pin.digits",
+        /// An asterisk, where this PIN must be changed before the first use.
+        PinTransport = "pin.transport",
+        /// Which row of a list it is, from 1.
+        Row = "row.number",
+        /// Which page of how many: `2/4`.
+        Page = "sheet.page",
+        /// `PARAUGS  SPECIMEN`, where a document is a test's.
+        Specimen = "sheet.specimen",
     }
 }
 
@@ -91,11 +109,23 @@ fields! {
 }
 
 /// The name of the machine readable zone, as layouts write it.
-pub(super) const ZONE: &str = "document.mrz";
+pub(crate) const ZONE: &str = "document.mrz";
 
-/// Returns the name of every field, for whoever wrote one that there is not.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let texts = TextField::ALL.iter().map(|field| field.name());
+impl TextField {
+    /// Tells whether it stands on faces and labels.
+    pub(crate) fn is_of_face(&self) -> bool {
+        let (group, _) = self.name().split_once('.').unwrap_or_default();
+        matches!(group, "document" | "holder" | "parcel")
+    }
+}
+
+/// Returns the name of every field, for whoever wrote one that there is not; `belongs` tells which
+/// texts there are.
+pub(crate) fn names(belongs: &dyn Fn(&TextField) -> bool) -> impl Iterator<Item = &'static str> {
+    let texts = TextField::ALL.iter().filter(|field| belongs(field));
     let pictures = PictureField::ALL.iter().map(|field| field.name());
-    texts.chain(pictures).chain([ZONE])
+    texts
+        .map(|field| field.name())
+        .chain(pictures)
+        .chain([ZONE])
 }

@@ -7,8 +7,8 @@
 //!   z:fit="break"    at 2.6 one line, then two; at 2.55 one line, then two … at 1.9
 //! ```
 //!
-//! A text breaks at a blank, or behind a hyphen; never inside a name. What fits by no rule is
-//! refused before anything is printed: nothing is cut.
+//! A text breaks at a blank, or behind a hyphen; never inside a name. A line feed in it begins a
+//! new line. What fits by no rule is refused before anything is printed: nothing is cut.
 
 use super::error::FaceError;
 use super::field::TextField;
@@ -19,7 +19,7 @@ const STEP: f32 = 0.05;
 
 /// Which is tried first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Smaller letters, then another line.
     Shrink,
     /// Another line, then smaller letters.
@@ -28,33 +28,33 @@ pub(super) enum Order {
 
 /// The rules of one field.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    pub(super) style: Style,
+pub(crate) struct Rules {
+    pub(crate) style: Style,
     /// The size of the letters, in mm.
-    pub(super) size: f32,
+    pub(crate) size: f32,
     /// The least size, in mm.
-    pub(super) least: f32,
+    pub(crate) least: f32,
     /// Between letters, in mm.
-    pub(super) spacing: f32,
+    pub(crate) spacing: f32,
     /// How wide a line is, in mm.
-    pub(super) width: f32,
+    pub(crate) width: f32,
     /// Most lines.
-    pub(super) lines: usize,
-    pub(super) order: Order,
+    pub(crate) lines: usize,
+    pub(crate) order: Order,
 }
 
 /// A text that fits.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Fitted<'a> {
+pub(crate) struct Fitted<'a> {
     /// The size of its letters, in mm.
-    pub(super) size: f32,
+    pub(crate) size: f32,
     /// Its lines.
-    pub(super) lines: Vec<&'a str>,
+    pub(crate) lines: Vec<&'a str>,
 }
 
 impl Rules {
     /// Fits a text.
-    pub(super) fn fit<'a>(
+    pub(crate) fn fit<'a>(
         &self,
         lettering: &Lettering,
         field: TextField,
@@ -96,8 +96,8 @@ impl Rules {
 struct Measured<'a, 'r> {
     rules: &'r Rules,
     text: &'a str,
-    /// The pieces that stay together, as ranges of bytes.
-    pieces: Vec<(usize, usize)>,
+    /// The pieces that stay together.
+    pieces: Vec<Piece>,
     /// How wide the text is up to each byte, in sizes of its letters, and how many letters.
     upto: Vec<(f32, f32)>,
 }
@@ -109,8 +109,10 @@ impl<'a, 'r> Measured<'a, 'r> {
         for character in text.chars() {
             let place = (width, letters);
             upto.extend(std::iter::repeat_n(place, character.len_utf8()));
-            width += lettering.advance(rules.style, character)?;
-            letters += 1.0;
+            if character != '\n' {
+                width += lettering.advance(rules.style, character)?;
+                letters += 1.0;
+            }
         }
         upto.push((width, letters));
         Ok(Self {
@@ -132,10 +134,10 @@ impl<'a, 'r> Measured<'a, 'r> {
     /// line, or these are more than `most`.
     fn lines_at(&self, size: f32, most: usize) -> Option<Vec<&'a str>> {
         let mut lines: Vec<(usize, usize)> = Vec::new();
-        for &(from, to) in &self.pieces {
+        for &Piece { from, to, begins } in &self.pieces {
             let has_room = lines.len() < most;
             match lines.last_mut() {
-                Some(line) if self.fits(size, line.0, to) => line.1 = to,
+                Some(line) if !begins && self.fits(size, line.0, to) => line.1 = to,
                 _ if has_room && self.fits(size, from, to) => lines.push((from, to)),
                 _ => return None,
             }
@@ -146,26 +148,41 @@ impl<'a, 'r> Measured<'a, 'r> {
     }
 }
 
-/// Returns the pieces of a text that stay together, as ranges of bytes: words, and the parts of
-/// hyphenated ones with their hyphens.
-fn pieces(text: &str) -> Vec<(usize, usize)> {
+/// A piece of a text that stays together, as a range of bytes.
+#[derive(Clone, Copy)]
+struct Piece {
+    from: usize,
+    to: usize,
+    /// Whether a line feed stands before it.
+    begins: bool,
+}
+
+/// Returns the pieces of a text that stay together: words, and the parts of hyphenated ones with
+/// their hyphens.
+fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut start = None;
+    let mut begins = false;
     for (at, character) in text.char_indices() {
         if character.is_whitespace() {
             if let Some(from) = start.take() {
-                pieces.push((from, at));
+                let to = at;
+                pieces.push(Piece { from, to, begins });
+                begins = false;
             }
+            begins |= character == '\n';
             continue;
         }
         let from = *start.get_or_insert(at);
         // A hyphen that begins a word stays with it.
         if character == '-' && at > from {
-            pieces.push((from, at + 1));
-            start = None;
+            let to = at + 1;
+            pieces.push(Piece { from, to, begins });
+            (start, begins) = (None, false);
         }
     }
-    pieces.extend(start.map(|from| (from, text.len())));
+    let to = text.len();
+    pieces.extend(start.map(|from| Piece { from, to, begins }));
     pieces
 }
 

@@ -16,9 +16,10 @@
 //! The unit is the millimetre. In a panel the art is drawn first, and the fields over it, in their
 //! order. A layout reaches nothing outside itself: no picture, no style sheet, no script, no file.
 
-mod art;
-mod attributes;
-mod read;
+pub(crate) mod art;
+pub(crate) mod attributes;
+pub(crate) mod fields;
+pub(crate) mod read;
 
 use document::Kind;
 use resvg::usvg::Tree;
@@ -34,7 +35,7 @@ use super::zone::ZonePlace;
 pub const NAMESPACE: &str = "urn:zimogs:layout:1";
 
 /// Most bytes of a layout.
-pub(super) const MAX_TEXT: usize = 0x8_0000;
+pub(crate) const MAX_TEXT: usize = 0x8_0000;
 
 /// A layout of one face, or of a label.
 pub struct Layout {

@@ -5,7 +5,7 @@ use ttf_parser::{Face, OutlineBuilder};
 
 /// A typeface, as layouts name it by `font-family` and `font-weight`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     Light,
     Regular,
     Bold,
@@ -17,7 +17,7 @@ impl Style {
     const ALL: [Self; 4] = [Self::Light, Self::Regular, Self::Bold, Self::OcrB];
 
     /// Returns the style of a family and a weight.
-    pub(super) fn of(family: &str, weight: &str) -> Option<Self> {
+    pub(crate) fn of(family: &str, weight: &str) -> Option<Self> {
         match (family, weight) {
             ("OCR-B", "400" | "normal") => Some(Self::OcrB),
             ("Roboto Condensed", "300") => Some(Self::Light),
@@ -27,7 +27,8 @@ impl Style {
         }
     }
 
-    const fn bytes(self) -> &'static [u8] {
+    /// Returns the file of the typeface.
+    pub(crate) const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Light => include_bytes!("../fonts/RobotoCondensed-Light.ttf"),
             Self::Regular => include_bytes!("../fonts/RobotoCondensed-Regular.ttf"),
@@ -38,17 +39,17 @@ impl Style {
 }
 
 /// All typefaces, read once.
-pub(super) struct Lettering {
+pub(crate) struct Lettering {
     faces: [Face<'static>; 4],
 }
 
 /// A character that the typeface lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoGlyph(pub(super) char);
+pub(crate) struct NoGlyph(pub(crate) char);
 
 impl Lettering {
     /// Reads the typefaces; nothing where what was compiled in is damaged.
-    pub(super) fn embedded() -> Option<Self> {
+    pub(crate) fn embedded() -> Option<Self> {
         let mut faces = Style::ALL
             .into_iter()
             .filter_map(|style| Face::parse(style.bytes(), 0).ok());
@@ -58,7 +59,8 @@ impl Lettering {
         })
     }
 
-    fn face(&self, style: Style) -> &Face<'static> {
+    /// Returns a typeface.
+    pub(crate) fn face(&self, style: Style) -> &Face<'static> {
         let [light, regular, bold, ocr_b] = &self.faces;
         match style {
             Style::Light => light,
@@ -70,7 +72,7 @@ impl Lettering {
 
     /// Returns how wide a text is, in the unit of `size`. `spacing` is added behind each letter
     /// but the last.
-    pub(super) fn width(
+    pub(crate) fn width(
         &self,
         style: Style,
         size: f32,
@@ -84,8 +86,14 @@ impl Lettering {
         Ok((width - spacing).max(0.0))
     }
 
+    /// Returns the number of a character's glyph.
+    pub(crate) fn glyph(&self, style: Style, character: char) -> Result<u16, NoGlyph> {
+        let glyph = self.face(style).glyph_index(character);
+        glyph.map(|glyph| glyph.0).ok_or(NoGlyph(character))
+    }
+
     /// Returns how far it is from a character to the next, in sizes of the letters.
-    pub(super) fn advance(&self, style: Style, character: char) -> Result<f32, NoGlyph> {
+    pub(crate) fn advance(&self, style: Style, character: char) -> Result<f32, NoGlyph> {
         let face = self.face(style);
         let glyph = face.glyph_index(character).ok_or(NoGlyph(character))?;
         let advance = face.glyph_hor_advance(glyph).unwrap_or(0);
@@ -93,7 +101,7 @@ impl Lettering {
     }
 
     /// Adds the outlines of a text to a path: its base line begins at `at`.
-    pub(super) fn outline(
+    pub(crate) fn outline(
         &self,
         path: &mut PathBuilder,
         style: Style,
@@ -121,7 +129,7 @@ impl Lettering {
     }
 
     /// Returns the outline of a line of text; none where it has nothing but blanks.
-    pub(super) fn path(
+    pub(crate) fn path(
         &self,
         style: Style,
         size: f32,

@@ -10,7 +10,7 @@ use super::panel::Panel;
 use super::zone::HEIGHT;
 
 /// What is written, in both languages.
-const WORDS: &str = "PARAUGS  SPECIMEN";
+pub(crate) const WORDS: &str = "PARAUGS  SPECIMEN";
 /// How much of the diagonal the words take.
 const PART: f32 = 0.86;
 /// How thick their outlines are, in sizes of the letters.

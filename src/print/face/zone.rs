@@ -12,10 +12,10 @@ use document::mrz::Format;
 use super::element::Frame;
 
 /// From one character to the next, in mm: ten to the inch.
-pub(super) const PITCH: f32 = 2.54;
+pub(crate) const PITCH: f32 = 2.54;
 
 /// The size of the letters in mm, at which the typeface's advance is the pitch: 723 of 1000 units.
-pub(super) const SIZE: f32 = PITCH / 0.723;
+pub(crate) const SIZE: f32 = PITCH / 0.723;
 
 /// From the base line to the top of the highest character, in mm.
 const ASCENT: f32 = 0.773 * SIZE;
@@ -27,29 +27,29 @@ const DESCENT: f32 = 0.014 * SIZE;
 const BEARING: f32 = 0.113 * SIZE;
 
 /// Height of the part of the document that is the zone's, in mm.
-pub(super) const HEIGHT: f32 = 23.2;
+pub(crate) const HEIGHT: f32 = 23.2;
 
 /// Height of the effective reading zone, in mm.
 const READING: f32 = 17.0;
 
 /// Where nothing is printed at the document's edge, in mm.
-pub(super) const MARGIN: f32 = 2.0;
+pub(crate) const MARGIN: f32 = 2.0;
 
 /// The place of a zone.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ZonePlace {
-    pub(super) format: Format,
+pub(crate) struct ZonePlace {
+    pub(crate) format: Format,
     /// The left edge of the first character's ink, in mm.
-    pub(super) left: f32,
+    pub(crate) left: f32,
     /// The top of the first line, in mm.
-    pub(super) top: f32,
+    pub(crate) top: f32,
     /// The base line of the last line, in mm.
-    pub(super) base: f32,
+    pub(crate) base: f32,
 }
 
 impl ZonePlace {
     /// Returns where a line's first cell begins, on its base line.
-    pub(super) fn line(&self, line: usize) -> (f32, f32) {
+    pub(crate) fn line(&self, line: usize) -> (f32, f32) {
         let first = self.top + ASCENT;
         let gaps = self.format.lines().saturating_sub(1).max(1) as f32;
         let spacing = (self.base - first) / gaps;
@@ -57,7 +57,7 @@ impl ZonePlace {
     }
 
     /// Returns what the ink covers at most.
-    pub(super) fn ink(&self) -> Frame {
+    pub(crate) fn ink(&self) -> Frame {
         Frame {
             left: self.left,
             top: self.top,
@@ -67,7 +67,7 @@ impl ZonePlace {
     }
 
     /// Returns what is wrong with it on a document of this size, and what to do.
-    pub(super) fn fault(&self, width: f32, height: f32) -> Option<(String, &'static str)> {
+    pub(crate) fn fault(&self, width: f32, height: f32) -> Option<(String, &'static str)> {
         let (expected, margins) = match self.format {
             // 4.0 ± 1.0 and 5.0 ± 1.0 are both read in copies of Doc 9303-5: what both allow.
             Format::Td1 => ((85.6, 53.98), 4.0..=5.0),

@@ -8,7 +8,7 @@ use resvg::usvg::{Options, Tree};
 use roxmltree::{Node, NodeType};
 
 use super::attributes::{Source, own, plain};
-use super::read::{Fonts, anchor, written};
+use super::fields::{Fonts, Letters, anchor, written};
 use crate::face::element::Anchor;
 use crate::face::error::LayoutError;
 use crate::face::lettering::NoGlyph;
@@ -29,13 +29,23 @@ const FORBIDDEN: [&str; 11] = [
     "video",
 ];
 
-/// Draws the art of one panel into a tree; none where the panel has fields alone.
-pub(super) fn tree(
+/// Draws the art of one panel into a tree; none where the panel has fields alone. Its texts are
+/// outlines; without typefaces they are left out, and so are the groups in it that have one of the
+/// attributes `apart`. A shape may have our own attributes `known`.
+pub(crate) fn tree(
     source: Source<'_>,
-    fonts: &Fonts<'_>,
-    root: Node<'_, '_>,
-    panel: Node<'_, '_>,
+    fonts: Option<&Fonts<'_>>,
+    (root, panel): (Node<'_, '_>, Node<'_, '_>),
+    apart: &[&str],
+    known: &[&str],
 ) -> Result<Option<Tree>, LayoutError> {
+    let drawing = Drawing {
+        source,
+        fonts,
+        panel,
+        apart,
+        known,
+    };
     let mut svg = String::from("<svg xmlns=\"http://www.w3.org/2000/svg\"");
     for name in ["width", "height", "viewBox"] {
         if let Some(attribute) = plain(root, name) {
@@ -48,9 +58,19 @@ pub(super) fn tree(
         .children()
         .filter(|node| node.has_tag_name("defs") || is(*node, "defs"));
     for node in defs {
-        element(source, fonts, node, &mut svg, &mut 0)?;
+        drawing.element(node, &mut svg, &mut 0)?;
     }
-    element(source, fonts, panel, &mut svg, &mut drawn)?;
+    // What it stands in may say how it is drawn.
+    let outer = panel.ancestors().skip(1).take_while(|node| *node != root);
+    let mut outer: Vec<_> = outer.collect();
+    outer.reverse();
+    for node in &outer {
+        svg.push_str("<g");
+        drawing.attributes(*node, &mut svg);
+        svg.push('>');
+    }
+    drawing.element(panel, &mut svg, &mut drawn)?;
+    outer.iter().for_each(|_| svg.push_str("</g>"));
     svg.push_str("</svg>");
     if drawn == 0 {
         return Ok(None);
@@ -70,60 +90,85 @@ fn is(node: Node<'_, '_>, name: &str) -> bool {
     node.is_element() && node.tag_name().name() == name
 }
 
-/// Writes an element with all that is in it, but for fields; `drawn` counts what is to be seen.
-fn element(
-    source: Source<'_>,
-    fonts: &Fonts<'_>,
-    node: Node<'_, '_>,
-    svg: &mut String,
-    drawn: &mut usize,
-) -> Result<(), LayoutError> {
-    let name = node.tag_name().name();
-    if FORBIDDEN.contains(&name) {
-        return Err(source.at(
-            node,
-            format!("<{name}> does not belong in a layout"),
-            "a layout has shapes, texts and fields",
-        ));
-    }
-    if own(node, "field").is_some() {
-        return Ok(());
-    }
-    reaches_nothing(source, node)?;
-    if name == "text" {
-        *drawn += 1;
-        return outlines(source, fonts, node, svg);
-    }
-    if !matches!(name, "g" | "defs") {
-        source.only(node, &[])?;
-        *drawn += 1;
-    }
-    let _ = write!(svg, "<{name}");
-    for attribute in node.attributes() {
-        match attribute.namespace() {
-            None => write_attribute(svg, attribute.name(), attribute.value()),
-            Some("http://www.w3.org/1999/xlink") => {
-                write_attribute(svg, attribute.name(), attribute.value());
+/// What is drawn of which panel.
+struct Drawing<'a, 'n, 'i> {
+    source: Source<'a>,
+    fonts: Option<&'a Fonts<'a>>,
+    panel: Node<'n, 'i>,
+    apart: &'a [&'a str],
+    known: &'a [&'a str],
+}
+
+impl Drawing<'_, '_, '_> {
+    /// Writes an element with all that is in it, but for fields; `drawn` counts what is to be seen.
+    fn element(
+        &self,
+        node: Node<'_, '_>,
+        svg: &mut String,
+        drawn: &mut usize,
+    ) -> Result<(), LayoutError> {
+        let source = self.source;
+        let name = node.tag_name().name();
+        if FORBIDDEN.contains(&name) {
+            return Err(source.at(
+                node,
+                format!("<{name}> does not belong in a layout"),
+                "a layout has shapes, texts and fields",
+            ));
+        }
+        if own(node, "field").is_some() || self.is_apart(node) {
+            return Ok(());
+        }
+        reaches_nothing(source, node)?;
+        if name == "text" {
+            let Some(fonts) = self.fonts else {
+                return Ok(());
+            };
+            *drawn += 1;
+            return outlines(source, fonts, node, svg);
+        }
+        if node != self.panel {
+            source.only(node, self.known)?;
+        }
+        if !matches!(name, "g" | "defs") {
+            *drawn += 1;
+        }
+        let _ = write!(svg, "<{name}");
+        self.attributes(node, svg);
+        svg.push('>');
+        for child in node.children() {
+            match child.node_type() {
+                NodeType::Element => self.element(child, svg, drawn)?,
+                NodeType::Text if child.text().is_some_and(|text| !text.trim().is_empty()) => {
+                    return Err(source.at(
+                        child,
+                        "text stands outside of <text>",
+                        "put it into one, or take it out",
+                    ));
+                }
+                _ => {}
             }
-            _ => {}
+        }
+        let _ = write!(svg, "</{name}>");
+        Ok(())
+    }
+
+    fn is_apart(&self, node: Node<'_, '_>) -> bool {
+        let mut apart = self.apart.iter();
+        node != self.panel && apart.any(|name| own(node, name).is_some())
+    }
+
+    fn attributes(&self, node: Node<'_, '_>, svg: &mut String) {
+        for attribute in node.attributes() {
+            match attribute.namespace() {
+                None => write_attribute(svg, attribute.name(), attribute.value()),
+                Some("http://www.w3.org/1999/xlink") => {
+                    write_attribute(svg, attribute.name(), attribute.value());
+                }
+                _ => {}
+            }
         }
     }
-    svg.push('>');
-    for child in node.children() {
-        match child.node_type() {
-            NodeType::Element => element(source, fonts, child, svg, drawn)?,
-            NodeType::Text if child.text().is_some_and(|text| !text.trim().is_empty()) => {
-                return Err(source.at(
-                    child,
-                    "text stands outside of <text>",
-                    "put it into one, or take it out",
-                ));
-            }
-            _ => {}
-        }
-    }
-    let _ = write!(svg, "</{name}>");
-    Ok(())
 }
 
 /// Demands that every reference stays in the layout, and that nothing is drawn again by what is
@@ -151,6 +196,45 @@ fn reaches_nothing(source: Source<'_>, node: Node<'_, '_>) -> Result<(), LayoutE
     Ok(())
 }
 
+/// A text that is the same on every document, and where it begins.
+pub(crate) struct Placed {
+    pub(crate) text: String,
+    pub(crate) letters: Letters,
+    /// Where its base line begins, in mm.
+    pub(crate) at: (f32, f32),
+}
+
+/// Reads such a text.
+pub(crate) fn placed(
+    source: Source<'_>,
+    fonts: &Fonts<'_>,
+    node: Node<'_, '_>,
+) -> Result<Placed, LayoutError> {
+    source.only(node, &[])?;
+    let text = written(source, node)?;
+    let letters = fonts.letters(source, node)?;
+    let lettering = fonts.lettering;
+    let width = lettering.width(letters.style, letters.size, letters.spacing, &text);
+    let width = width.map_err(|missing| no_glyph(source, node, missing))?;
+    let (x, y) = (source.needed(node, "x")?, source.needed(node, "y")?);
+    let left = match anchor(source, node)? {
+        Anchor::Start => x,
+        Anchor::Middle => x - width / 2.0,
+        Anchor::End => x - width,
+    };
+    Ok(Placed {
+        text,
+        letters,
+        at: (left, y),
+    })
+}
+
+fn no_glyph(source: Source<'_>, node: Node<'_, '_>, missing: NoGlyph) -> LayoutError {
+    let NoGlyph(character) = missing;
+    let fault = format!("the typeface has no {character:?}");
+    source.at(node, fault, "letters are those of Latin script")
+}
+
 /// Writes a text as its outlines.
 fn outlines(
     source: Source<'_>,
@@ -158,33 +242,14 @@ fn outlines(
     node: Node<'_, '_>,
     svg: &mut String,
 ) -> Result<(), LayoutError> {
-    source.only(node, &[])?;
-    let text = written(source, node)?;
-    let letters = fonts.letters(source, node)?;
-    let no_glyph = |NoGlyph(character)| {
-        let fault = format!("the typeface has no {character:?}");
-        source.at(node, fault, "letters are those of Latin script")
-    };
-    let width = fonts
-        .lettering
-        .width(letters.style, letters.size, letters.spacing, &text)
-        .map_err(no_glyph)?;
-    let at = (source.needed(node, "x")?, source.needed(node, "y")?);
-    let left = match anchor(source, node)? {
-        Anchor::Start => at.0,
-        Anchor::Middle => at.0 - width / 2.0,
-        Anchor::End => at.0 - width,
-    };
-    let path = fonts
-        .lettering
-        .path(
-            letters.style,
-            letters.size,
-            letters.spacing,
-            (left, at.1),
-            &text,
-        )
-        .map_err(no_glyph)?;
+    let Placed { text, letters, at } = placed(source, fonts, node)?;
+    let Letters {
+        style,
+        size,
+        spacing,
+    } = letters;
+    let path = fonts.lettering.path(style, size, spacing, at, &text);
+    let path = path.map_err(|missing| no_glyph(source, node, missing))?;
     let Some(path) = path else {
         return Ok(());
     };

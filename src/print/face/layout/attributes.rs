@@ -8,14 +8,14 @@ use crate::face::error::LayoutError;
 
 /// The file that is read, for the places of faults.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct Source<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Source<'_> {
     /// Makes the error for a fault at an offset.
-    pub(super) fn error(self, at: usize, fault: impl Into<String>, hint: &str) -> LayoutError {
+    pub(crate) fn error(self, at: usize, fault: impl Into<String>, hint: &str) -> LayoutError {
         let before = self.text.get(..at).unwrap_or(self.text);
         let start = before.rfind('\n').map_or(0, |line| line + 1);
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -29,7 +29,7 @@ impl Source<'_> {
     }
 
     /// Makes the error for a fault of an element.
-    pub(super) fn at(
+    pub(crate) fn at(
         self,
         node: Node<'_, '_>,
         fault: impl Into<String>,
@@ -39,7 +39,7 @@ impl Source<'_> {
     }
 
     /// Makes the error for a fault of an attribute's value.
-    pub(super) fn of(
+    pub(crate) fn of(
         self,
         attribute: &Attribute<'_, '_>,
         fault: impl Into<String>,
@@ -49,7 +49,7 @@ impl Source<'_> {
     }
 
     /// Reads a number of mm.
-    pub(super) fn number(self, attribute: &Attribute<'_, '_>) -> Result<f32, LayoutError> {
+    pub(crate) fn number(self, attribute: &Attribute<'_, '_>) -> Result<f32, LayoutError> {
         let number = attribute.value().trim().parse::<f32>().ok();
         number
             .filter(|number| number.is_finite() && number.abs() <= 1000.0)
@@ -63,7 +63,7 @@ impl Source<'_> {
     }
 
     /// Reads a number of mm that must be there.
-    pub(super) fn needed(self, node: Node<'_, '_>, name: &str) -> Result<f32, LayoutError> {
+    pub(crate) fn needed(self, node: Node<'_, '_>, name: &str) -> Result<f32, LayoutError> {
         let attribute = plain(node, name).ok_or_else(|| {
             let fault = format!("<{}> has no {name}", node.tag_name().name());
             self.at(node, fault, "write it, in millimetres")
@@ -72,7 +72,7 @@ impl Source<'_> {
     }
 
     /// Reads one of our own attributes as a number of mm, if it is there.
-    pub(super) fn own_number(
+    pub(crate) fn own_number(
         self,
         node: Node<'_, '_>,
         name: &str,
@@ -83,7 +83,7 @@ impl Source<'_> {
     }
 
     /// Reads a rectangle within the document.
-    pub(super) fn rectangle(self, node: Node<'_, '_>) -> Result<Frame, LayoutError> {
+    pub(crate) fn rectangle(self, node: Node<'_, '_>) -> Result<Frame, LayoutError> {
         if node.tag_name().name() != "rect" {
             return Err(self.at(
                 node,
@@ -105,7 +105,7 @@ impl Source<'_> {
     }
 
     /// Reads the colour that an element is filled with: `#rrggbb`, by default black.
-    pub(super) fn ink(self, node: Node<'_, '_>) -> Result<Ink, LayoutError> {
+    pub(crate) fn ink(self, node: Node<'_, '_>) -> Result<Ink, LayoutError> {
         let Some(attribute) = inherited(node, "fill") else {
             return Ok(Ink {
                 red: 0,
@@ -129,7 +129,7 @@ impl Source<'_> {
     }
 
     /// Reads a yes or no of our own.
-    pub(super) fn yes(self, node: Node<'_, '_>, name: &str) -> Result<bool, LayoutError> {
+    pub(crate) fn yes(self, node: Node<'_, '_>, name: &str) -> Result<bool, LayoutError> {
         let Some(attribute) = own(node, name) else {
             return Ok(false);
         };
@@ -145,7 +145,7 @@ impl Source<'_> {
     }
 
     /// Refuses attributes of ours that an element of its kind does not have.
-    pub(super) fn only(self, node: Node<'_, '_>, known: &[&str]) -> Result<(), LayoutError> {
+    pub(crate) fn only(self, node: Node<'_, '_>, known: &[&str]) -> Result<(), LayoutError> {
         let mut ours = node.attributes().filter(|attribute| is_ours(attribute));
         match ours.find(|attribute| !known.contains(&attribute.name())) {
             None => Ok(()),
@@ -166,18 +166,18 @@ fn is_ours(attribute: &Attribute<'_, '_>) -> bool {
 }
 
 /// Returns one of our own attributes.
-pub(super) fn own<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
+pub(crate) fn own<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
     node.attributes()
         .find(|attribute| is_ours(attribute) && attribute.name() == name)
 }
 
 /// Returns an attribute of SVG.
-pub(super) fn plain<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
+pub(crate) fn plain<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
     node.attributes()
         .find(|attribute| attribute.namespace().is_none() && attribute.name() == name)
 }
 
 /// Returns an attribute of SVG that an element has from itself or from what it stands in.
-pub(super) fn inherited<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
+pub(crate) fn inherited<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Attribute<'a, 'i>> {
     node.ancestors().find_map(|ancestor| plain(ancestor, name))
 }
