@@ -65,6 +65,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("ipp", devices::ipp),
     ("host_status", devices::host_status),
     ("scan", devices::scan),
+    ("feeder", devices::feeder),
+    ("sheet", documents::sheet),
     ("printer_profile", devices::printer_profile),
 ];
 

@@ -1,4 +1,4 @@
-//! What devices at a station say: printers of cards, pages and labels, scanners.
+//! What devices at a station say: printers of cards, pages and labels, scanners, feeders.
 
 pub(crate) fn esc_replies(bytes: &[u8]) {
     let mut replies = print::EscReplies::default();
@@ -48,6 +48,23 @@ pub(crate) fn scan(bytes: &[u8]) {
             );
         }
     }
+}
+
+pub(crate) fn feeder(bytes: &[u8]) {
+    let mut ear = print::FeederEar::default();
+    let whole = ear.take(bytes);
+    if let Ok(Some(line)) = &whole {
+        assert!(!line.is_empty() && line.trim() == line && line.len() <= 64);
+        assert!(line.bytes().all(|byte| matches!(byte, 0x20..=0x7E)));
+    }
+    // However it is cut, it says the same first.
+    let mut ear = print::FeederEar::default();
+    let said = bytes.iter().find_map(|byte| ear.take(&[*byte]).transpose());
+    assert_eq!(
+        whole,
+        said.transpose(),
+        "a line does not depend on how it comes"
+    );
 }
 
 pub(crate) fn printer_profile(bytes: &[u8]) {

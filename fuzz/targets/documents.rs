@@ -167,3 +167,18 @@ pub(crate) fn layout(bytes: &[u8]) {
         Err(error) => assert!(!error.fault.is_empty() && !error.hint.is_empty()),
     }
 }
+
+/// The layout of a letter or a list: what is read prints an example or says why it does not.
+pub(crate) fn sheet(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for kind in print::SheetKind::ALL {
+        let Ok(layout) = print::SheetLayout::parse(kind, text) else {
+            continue;
+        };
+        if let Ok(pdf) = layout.sample() {
+            assert!(pdf.starts_with(b"%PDF-"));
+        }
+    }
+}

@@ -5,6 +5,6 @@ mod feeder;
 mod scan;
 mod scanner;
 
-pub use feeder::{Feeder, FeederError, LineFeeder, LineFeederTexts};
+pub use feeder::{Feeder, FeederEar, FeederError, FeederNoise, LineFeeder, LineFeederTexts};
 pub use scan::{BlankSerial, ScanEar, ScanFault};
 pub use scanner::{ScanError, Scanner, ScannerSettings};

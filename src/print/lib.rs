@@ -58,8 +58,8 @@ pub use face::{
 };
 pub use folder_printer::FolderPrinter;
 pub use intake::{
-    BlankSerial, Feeder, FeederError, LineFeeder, LineFeederTexts, ScanEar, ScanError, ScanFault,
-    Scanner, ScannerSettings,
+    BlankSerial, Feeder, FeederEar, FeederError, FeederNoise, LineFeeder, LineFeederTexts, ScanEar,
+    ScanError, ScanFault, Scanner, ScannerSettings,
 };
 pub use ipp::{IppAddress, IppAddressError, IppMessage, IppMessageError, IppPatience, IppPrinter};
 pub use letter::Letter;

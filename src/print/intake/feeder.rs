@@ -119,6 +119,52 @@ impl LineFeederTexts {
     }
 }
 
+/// What a feeder says that no feeder says: another line speed, or another device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "what came is no line of up to {LONGEST} printable characters: look at the line's settings"
+)]
+pub struct FeederNoise;
+
+impl From<FeederNoise> for io::Error {
+    fn from(noise: FeederNoise) -> Self {
+        Self::new(ErrorKind::InvalidData, noise)
+    }
+}
+
+/// Gathers what a feeder sends into a line, which CR or LF ends; no I/O.
+#[derive(Debug, Default)]
+pub struct FeederEar {
+    text: String,
+}
+
+impl FeederEar {
+    /// Takes bytes, and returns the first line that is whole now, without blanks around it; empty
+    /// ones are none.
+    ///
+    /// # Errors
+    /// [`FeederNoise`]; what was heard so far is forgotten.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<String>, FeederNoise> {
+        for byte in bytes {
+            match *byte {
+                b'\r' | b'\n' => {
+                    let line = std::mem::take(&mut self.text);
+                    let line = line.trim();
+                    if !line.is_empty() {
+                        return Ok(Some(line.to_owned()));
+                    }
+                }
+                0x20..=0x7E if self.text.len() < LONGEST => self.text.push(char::from(*byte)),
+                _ => {
+                    self.text.clear();
+                    return Err(FeederNoise);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// A feeder that is ordered by lines of text.
 pub struct LineFeeder {
     address: LinkAddress,
@@ -145,16 +191,14 @@ impl LineFeeder {
         }
     }
 
+    /// Waits for a line; what comes behind it is not this order's.
     fn line(&self, link: &mut dyn Link, until: Instant) -> io::Result<String> {
-        let mut text = String::new();
+        let mut ear = FeederEar::default();
         let mut byte = [0; 1];
         loop {
             link.receive(&mut byte, until)?;
-            match byte {
-                [b'\r' | b'\n'] if text.is_empty() => {}
-                [b'\r' | b'\n'] => return Ok(text.trim().to_owned()),
-                [byte @ 0x20..=0x7E] if text.len() < LONGEST => text.push(char::from(byte)),
-                _ => return Err(ErrorKind::InvalidData.into()),
+            if let Some(line) = ear.take(&byte)? {
+                return Ok(line);
             }
         }
     }
