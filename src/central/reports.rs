@@ -17,7 +17,6 @@ use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::quarantine::is_touched;
 use crate::restoration::Restoration;
-use crate::ribbon_cards::note_card;
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::stock::MAX_CHIPS;
@@ -155,7 +154,7 @@ impl Central {
         }
         // A card that cannot be believed was printed all the same, and its ribbon shows it.
         if is_sound {
-            note_card(&mut tx, &held, report).await?;
+            self.note_card(&mut tx, actor, &held, report).await?;
         }
         // What could not be honoured was made in no book, and is in no figure.
         let made = made.filter(|_| incident.is_none());

@@ -159,7 +159,10 @@ impl Press {
             return Vec::new();
         };
         let left = inside.ribbon_left.map(|left| left.to_string());
-        let said = [("ribbon", inside.ribbon), (JournalLine::RIBBON_LEFT, left)];
+        let said = [
+            (JournalLine::RIBBON, inside.ribbon),
+            (JournalLine::RIBBON_LEFT, left),
+        ];
         let said = said.into_iter();
         said.filter_map(|(name, text)| Some((name, text?)))
             .collect()

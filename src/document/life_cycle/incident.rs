@@ -18,6 +18,8 @@ named! {
         RibbonMissing = "ribbon-missing",
         /// A ribbon that was missing turned up.
         RibbonFound = "ribbon-found",
+        /// A printer has another ribbon than the books say.
+        RibbonDiffers = "ribbon-differs",
         /// Document numbers were put on paper that must not be.
         NumbersMisprinted = "numbers-misprinted",
         /// A parcel holds something else than its list says, or was opened.

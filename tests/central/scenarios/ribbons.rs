@@ -2,7 +2,7 @@
 
 use api::{BlankEnd, Centre, JournalLine, Lease, Report};
 use audit::Outcome;
-use document::life_cycle::RibbonState;
+use document::life_cycle::{IncidentKind, RibbonState};
 use document::{OfficeCode, Role};
 use jiff::SignedDuration;
 use jiff::civil::date;
@@ -82,6 +82,18 @@ async fn state(house: &House, serial: &str) -> RibbonState {
 
 /// Returns a report of a card on which a printer began to print now.
 fn printed(house: &House, lease: &Lease, sequence: u64, end: BlankEnd) -> Report {
+    let said = &[(JournalLine::RIBBON_LEFT, "80")];
+    printed_with(house, lease, sequence, end, said)
+}
+
+/// Returns such a report, with what the printer says of its ribbon.
+fn printed_with(
+    house: &House,
+    lease: &Lease,
+    sequence: u64,
+    end: BlankEnd,
+    said: &[(&str, &str)],
+) -> Report {
     let line = |step: &str, moment: &str, evidence: &[(&str, &str)]| JournalLine {
         at: house.central.now(),
         step: step.into(),
@@ -95,11 +107,7 @@ fn printed(house: &House, lease: &Lease, sequence: u64, end: BlankEnd) -> Report
         journal: vec![
             line(JournalLine::PRINT_FACES, "intent", &[("sides", "front")]),
             line(JournalLine::PRINT_FACES, "outcome", &[]),
-            line(
-                "deliver card",
-                "outcome",
-                &[(JournalLine::RIBBON_LEFT, "80")],
-            ),
+            line("deliver card", "outcome", said),
         ],
         ..bare_report(lease, sequence, end)
     }
@@ -378,4 +386,62 @@ fn a_check_names_ribbons_that_were_altered() {
 async fn central_check(house: &House) -> Vec<String> {
     let check = house.central.check_stock(&actor("auditor")).await;
     check.unwrap().differences
+}
+
+#[test]
+fn a_printer_with_another_ribbon_than_the_books_say_is_an_incident() {
+    with_house(
+        "scenarios::ribbons::a_printer_with_another_ribbon_than_the_books_say_is_an_incident",
+        async |house| {
+            stocked(&house).await;
+            house.prepared("01-adult").await;
+            let central = &house.central;
+            let slot = "press";
+            handle(&house, "operator", "R-1", load(slot)).await.unwrap();
+            let mut sequence = 0;
+            let mut told = async |kind: &str, left: &str| {
+                house.clock.pass(SignedDuration::from_secs(10));
+                let chip = house.blank().await;
+                let lease = house.lease(slot).await.unwrap();
+                let chip = chip.serial().to_string();
+                house.claim(&lease, &chip).await.unwrap();
+                sequence += 1;
+                let said = [
+                    (JournalLine::RIBBON, kind),
+                    (JournalLine::RIBBON_LEFT, left),
+                ];
+                let report = printed_with(&house, &lease, sequence, spoiled(), &said);
+                for _ in 0..2 {
+                    central.report(&operator(), &report).await.unwrap();
+                }
+                let all = central
+                    .incidents_after(&actor("auditor"), true, 0, 100)
+                    .await
+                    .unwrap();
+                let of_ribbons = all
+                    .into_iter()
+                    .filter(|incident| incident.kind == IncidentKind::RibbonDiffers);
+                let texts: Vec<_> = of_ribbons.map(|incident| incident.text).collect();
+                texts
+            };
+            // As the books have it, in whatever letters.
+            assert_eq!(told("YMCKO", "80").await, [""; 0]);
+            assert_eq!(told("ymcko", "79").await, [""; 0]);
+            let found = told("ymcko", "200").await;
+            assert!(
+                found.len() == 1
+                    && found[0].contains("is for 200 cards more, and R-1 was for 79")
+                    && found[0].contains("slot press"),
+                "{found:?}"
+            );
+            let found = told("kblack", "199").await;
+            assert!(
+                found.len() == 2
+                    && found[1].contains("a ribbon \"kblack\", and the books the ymcko R-1"),
+                "{found:?}"
+            );
+            // A card is of the books' ribbon all the same: nobody knows of another one.
+            assert_eq!(ribbon(&house, "R-1").await.cards, 4);
+        },
+    );
 }
