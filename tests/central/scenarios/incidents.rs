@@ -87,7 +87,7 @@ fn keys_for_a_step_that_was_withdrawn_leave_the_blank_untouched() {
             keys_given(&house, &lease, &mut chip).await;
             // It was announced, the centre was away, and nothing was sent to the chip.
             let mut back = bare_report(&lease, 1, untouched());
-            back.journal = ["intent", "withdrawn"].map(|moment| line(moment)).into();
+            back.journal = ["intent", "withdrawn"].map(line).into();
             house.central.report(&operator(), &back).await.unwrap();
             assert_eq!(blank_state(&house).await, BlankState::Returned);
             assert_eq!(house.count("lease.reported", Outcome::Refused).await, 0);
@@ -99,7 +99,7 @@ fn keys_for_a_step_that_was_withdrawn_leave_the_blank_untouched() {
             keys_given(&house, &again, &mut chip).await;
             let mut claim = bare_report(&again, 2, untouched());
             let moments = ["intent", "withdrawn", "intent"];
-            claim.journal = moments.map(|moment| line(moment)).into();
+            claim.journal = moments.map(line).into();
             let entry = put_aside(&house, &claim).await;
             assert!(entry.cause.unwrap().as_str().contains("not untouched"));
         },
