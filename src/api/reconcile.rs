@@ -27,6 +27,10 @@ pub struct Hello {
     pub last: u64,
     /// How many documents are in work and not reported.
     pub in_work: u64,
+    /// The life of the store that this station last heard of: what it said before that, and what came late or
+    /// twice, says nothing of what a restored store lacks. None: it never heard of a restoration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
 }
 
 /// How a station stands with the store.

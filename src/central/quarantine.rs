@@ -86,6 +86,7 @@ impl Central {
             None => None,
         };
         let blanks = self.blanks_of(tx, &named, &mut found).await?;
+        let mut returned = None;
         for serial in blanks {
             let ended = match &restoration {
                 Some(_) => {
@@ -96,6 +97,9 @@ impl Central {
                 None => Blank::load(tx, &serial).await?.state,
             };
             found.push(format!("blank {serial} is {ended} now"));
+            if ended == BlankState::Returned {
+                returned = Some(serial);
+            }
         }
         match (report.number, &restoration) {
             (Some(number), Some(_)) if touched => {
@@ -120,6 +124,9 @@ impl Central {
             .with("incident", incident);
         if let Some(number) = report.number {
             deed = deed.with("document", number);
+        }
+        if let Some(blank) = returned {
+            deed = deed.with("blank", blank);
         }
         self.record(tx, Some(actor), &deed).await
     }

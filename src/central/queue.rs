@@ -409,28 +409,29 @@ impl Central {
     }
 
     /// Ends a lease whose time has passed. One that no blank was bound to goes back to the queue:
-    /// nothing was written anywhere. One with a blank stays bound, since only the station's report says
+    /// nothing was written anywhere; so does one whose blank gave it its number, where its station was
+    /// never heard of under it. Any other with a blank stays bound, since only the station's report says
     /// what became of it: else there might be two live documents. One for new PINs is ended by what the
     /// chip confirmed: its document is live either way.
     async fn expire_lease(&self, tx: &mut Write, held: &mut Held) -> Result<()> {
+        let mut deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)
+            .with("document", &held.number)
+            .with("station", &held.station);
         held.apply(tx, LeaseEvent::Expire).await?;
         if held.purpose == Purpose::NewPins {
             self.conclude_new_pins(tx, None, held).await?;
         }
-        let bound = held.blank.is_some();
+        let makes = held.purpose == Purpose::Personalization;
+        let bound = held.blank.is_some() && !(makes && self.is_unbegun(tx, held).await?);
         if !bound {
-            held.apply(tx, LeaseEvent::Release).await?;
+            let blank = self.free(tx, None, held).await?;
             forget_ended(tx, held).await?;
-            Document::load(tx, &held.document)
-                .await?
-                .apply(tx, DocumentEvent::Release, self.happens())
-                .await?;
+            if let Some(blank) = blank {
+                deed = deed.with("blank", blank);
+            }
         }
-        let deed = Deed::new("lease.expired", Control::MONITORING, "lease", held.id)
-            .with("document", &held.number)
-            .with("station", &held.station)
-            .with("blank-bound", bound);
-        self.record(tx, None, &deed).await
+        self.record(tx, None, &deed.with("blank-bound", bound))
+            .await
     }
 
     /// Loads an open lease of this station, and renews it: it was heard of. Only who took it goes

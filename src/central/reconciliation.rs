@@ -107,8 +107,25 @@ impl Central {
             Some(last) => last.has_reconciled(&mut tx, &actor.station).await?,
             None => true,
         };
+        let is_news = match &last {
+            Some(last) if hello.epoch == epoch => {
+                !last.is_heard_by(&mut tx, &actor.station).await?
+            }
+            _ => false,
+        };
         drop(tx);
-        let has_all = reports == hello.last && hello.in_work == 0;
+        if let Some(last) = last.as_ref().filter(|_| is_news) {
+            retried!(async {
+                let mut tx = self.write().await?;
+                last.note_heard(&mut tx, &actor.station).await?;
+                tx.commit().await?;
+                Ok(())
+            })?;
+        }
+        // A word that was said before this restoration, and came late or twice, may say of a journal that had
+        // nothing yet that all of it is here.
+        let has_heard = hello.epoch == epoch;
+        let has_all = has_heard && reports == hello.last && hello.in_work == 0;
         let standing = match &last {
             _ if is_through && hello.acknowledged > reports => {
                 retried!(self.open_behind(actor, reports, hello))?;

@@ -84,6 +84,31 @@ impl Restoration {
         Ok(Some(last).filter(|_| !is_through))
     }
 
+    /// Tells whether a station has heard of it: then what it sends begins with what the store lacks, and a
+    /// gap in it is a gap in its journal.
+    pub(crate) async fn is_heard_by(&self, tx: &mut Connection, station: &str) -> Result<bool> {
+        let found: i64 = sqlx::query_scalar(sql!(
+            "SELECT count(*) FROM heard_restoration WHERE epoch = $1 AND station = $2"
+        ))
+        .bind(self.epoch.to_string())
+        .bind(station)
+        .fetch_one(tx)
+        .await?;
+        Ok(found > 0)
+    }
+
+    /// Notes that a station has heard of it.
+    pub(crate) async fn note_heard(&self, tx: &mut Connection, station: &str) -> Result<()> {
+        sqlx::query(sql!(
+            "INSERT INTO heard_restoration (epoch, station) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+        ))
+        .bind(self.epoch.to_string())
+        .bind(station)
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
     /// Tells whether the store has all of a station's reports again.
     pub(crate) async fn has_reconciled(&self, tx: &mut Connection, station: &str) -> Result<bool> {
         let found: i64 = sqlx::query_scalar(sql!(

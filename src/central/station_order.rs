@@ -10,6 +10,7 @@ use sqlx::Row;
 use crate::central::Central;
 use crate::database::{Connection, Write};
 use crate::error::{CentralError, Result};
+use crate::restoration::Restoration;
 use crate::statements::sql;
 
 /// Where something stands in its station's order.
@@ -25,7 +26,8 @@ enum Place {
 impl Central {
     /// Tells whether what a station sends is the next in its order; not so where it was taken in
     /// before. `awaited`: the store was restored, and waits for what this station has; then what is gone
-    /// everywhere holds up nothing, and is an incident.
+    /// everywhere holds up nothing, and is an incident. Before the station has heard of the restoration,
+    /// what lacks may be in its journal all the same.
     ///
     /// # Errors
     /// [`CentralError::Conflict`] for a gap, and where another one had its number: the station's history
@@ -40,7 +42,7 @@ impl Central {
         match place_of(tx, &actor.station, sequence, digest).await? {
             Place::Repeated => Ok(false),
             Place::Next => Ok(true),
-            Place::Behind(next) if awaited => {
+            Place::Behind(next) if awaited && has_heard(tx, &actor.station).await? => {
                 let text = format!(
                     "reports {next} to {} of this station are gone: neither the restored store nor its journal has them",
                     sequence - 1
@@ -54,6 +56,14 @@ impl Central {
                 "report {next} of this station is the next, not {sequence}: reports are missing"
             ))),
         }
+    }
+}
+
+/// Tells whether a station has heard of the last restoration.
+async fn has_heard(tx: &mut Connection, station: &str) -> Result<bool> {
+    match Restoration::last(tx).await? {
+        Some(last) => last.is_heard_by(tx, station).await,
+        None => Ok(false),
     }
 }
 

@@ -8,6 +8,9 @@
 //!          its station reports it or its time passes
 //! ```
 //!
+//! So it ends too when its time has passed: else a number and its blank were bound for ever by a lease that
+//! nobody has.
+//!
 //! Who took a lease is the maker of its document, so that it is never another person's: whoever asks next
 //! gets a lease of their own.
 
@@ -35,42 +38,64 @@ impl Central {
         actor: &Actor,
         held: &mut Held,
     ) -> Result<bool> {
-        if is_heard_of(tx, held).await? {
+        if !self.is_unbegun(tx, held).await? {
             return Ok(false);
         }
-        // A blank is bound by a claim, or together with the lease where the number is the blank's.
-        let is_numbered = match &held.blank {
-            None => false,
-            Some(blank) => Blank::load(tx, blank).await?.own_number.is_some(),
-        };
-        if held.blank.is_some() && !is_numbered {
-            return Ok(false);
-        }
-        let mut document = Document::load(tx, &held.document).await?;
-        held.apply(tx, LeaseEvent::Release).await?;
-        document
-            .apply(tx, DocumentEvent::Release, self.happens())
-            .await?;
         let mut deed = Deed::new("lease.given-back", Control::MEDIA, "lease", held.id)
             .with("document", &held.number)
             .with("station", &held.station)
             .with("slot", &held.slot)
             .with("given-to", format!("person/{}", held.operator));
-        if let Some(serial) = held.blank.clone() {
-            document.unnumber(tx, "returned").await?;
-            let mut blank = Blank::load(tx, &serial).await?;
-            let event = match came_from(tx, &serial).await? {
-                BlankState::Loaded => BlankEvent::PutBack,
-                _ => BlankEvent::TakeBack,
-            };
-            let movement = self.movement(actor).under(held.id).of(&document.id);
-            let movement = movement.into_slot(&held.station, &held.slot);
-            blank.apply(tx, event, &movement).await?;
-            held.unbind(tx).await?;
-            deed = deed.with("blank", serial);
+        if let Some(blank) = self.free(tx, Some(actor), held).await? {
+            deed = deed.with("blank", blank);
         }
         self.record(tx, Some(actor), &deed).await?;
         Ok(true)
+    }
+
+    /// Tells whether nothing was begun under a lease: its station was never heard of under it, and no blank
+    /// was claimed for it. A blank that gives it its number is bound together with it.
+    pub(crate) async fn is_unbegun(&self, tx: &mut Connection, held: &Held) -> Result<bool> {
+        let is_claimed = match &held.blank {
+            None => false,
+            Some(blank) => Blank::load(tx, blank).await?.own_number.is_none(),
+        };
+        Ok(!is_claimed && !is_heard_of(tx, held).await?)
+    }
+
+    /// Lets go what an unbegun lease holds: its document, and the blank of its number, which it returns.
+    pub(crate) async fn free(
+        &self,
+        tx: &mut Write,
+        actor: Option<&Actor>,
+        held: &mut Held,
+    ) -> Result<Option<String>> {
+        let mut document = Document::load(tx, &held.document).await?;
+        held.apply(tx, LeaseEvent::Release).await?;
+        document
+            .apply(tx, DocumentEvent::Release, self.happens())
+            .await?;
+        let Some(serial) = held.blank.clone() else {
+            return Ok(None);
+        };
+        document.unnumber(tx, "returned").await?;
+        let mut blank = Blank::load(tx, &serial).await?;
+        let event = match came_from(tx, &serial).await? {
+            BlankState::Loaded => BlankEvent::PutBack,
+            _ => BlankEvent::TakeBack,
+        };
+        // Where its time has passed it is nobody's act.
+        let store = Actor {
+            station: held.station.clone(),
+            person: String::new(),
+        };
+        let movement = self.movement(actor.unwrap_or(&store)).under(held.id);
+        let movement = movement
+            .of(&document.id)
+            .into_slot(&held.station, &held.slot);
+        blank.apply(tx, event, &movement).await?;
+        held.unbind(tx).await?;
+        Ok(Some(serial))
     }
 }
 

@@ -300,6 +300,7 @@ impl Journal {
             acknowledged: acknowledged.unsigned_abs(),
             last: last.unsigned_abs(),
             in_work: u64::try_from(self.open_runs()?.len()).unwrap_or(u64::MAX),
+            epoch: self.epoch()?,
         })
     }
 

@@ -27,11 +27,15 @@ pub async fn reconcile(
     actor: &Actor,
 ) -> Result<(), StationError> {
     let hello = locked(journal).hello()?;
-    let welcome = centre.hello(actor, &hello).await?;
+    let mut welcome = centre.hello(actor, &hello).await?;
     let known = locked(journal).epoch()?;
     if let Some(epoch) = welcome.epoch.filter(|epoch| known != Some(*epoch)) {
         tracing::warn!(%epoch, reports = welcome.reports, "the centre was restored from a backup");
+        // First: once it is said that this journal knows of the restoration, what it does not send is gone.
+        locked(journal).send_again(welcome.reports)?;
         locked(journal).set_epoch(epoch)?;
+        let hello = locked(journal).hello()?;
+        welcome = centre.hello(actor, &hello).await?;
     }
     match welcome.standing {
         Standing::Known => return send(journal, centre, actor).await,

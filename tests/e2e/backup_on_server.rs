@@ -135,13 +135,20 @@ impl Work {
     }
 
     fn hello(&self, remote: &RemoteCentre) -> Welcome {
-        let hello = Hello {
+        let mut hello = Hello {
             acknowledged: 1,
             last: 1,
             in_work: 0,
+            epoch: None,
         };
-        let said = remote.hello(&self.actor, &hello);
-        self.runtime.block_on(said).unwrap()
+        let mut say = |epoch| {
+            hello.epoch = epoch;
+            let said = remote.hello(&self.actor, &hello);
+            self.runtime.block_on(said).unwrap()
+        };
+        // It hears of a restoration before it speaks of it.
+        let heard = say(None);
+        say(heard.epoch)
     }
 
     fn lease(&self, remote: &RemoteCentre) -> Result<Option<Lease>, ApiError> {

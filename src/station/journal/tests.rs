@@ -151,6 +151,7 @@ fn what_was_acknowledged_is_kept_and_sent_again_to_a_centre_that_lacks_it() {
         acknowledged: 2,
         last: 3,
         in_work: 1,
+        epoch: None,
     };
     assert_eq!(journal.hello().unwrap(), hello);
     let waiting = |journal: &Journal| journal.next_report().unwrap().map(|one| one.sequence);

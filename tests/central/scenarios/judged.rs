@@ -20,8 +20,10 @@ type Step = (String, String, String);
 /// What the store does by itself too, in a transaction where nobody is judged for it: it takes the
 /// certificate that an authority issued after the request for it was judged, and ends a lease whose time
 /// has passed by what is known of it, whatever act finds that.
-const BY_ITSELF_TOO: [(&str, &str); 5] = [
+const BY_ITSELF_TOO: [(&str, &str); 7] = [
     ("certificate", "issue"),
+    ("blank", "put-back"),
+    ("blank", "take-back"),
     ("document", "release"),
     ("lease", "release"),
     ("lease", "complete"),

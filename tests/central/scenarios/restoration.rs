@@ -350,6 +350,7 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
                 acknowledged: 0,
                 last: 1,
                 in_work: 0,
+                epoch: None,
             };
             let told = house.central.hello(&operator(), &hello).await;
             assert!(matches!(told, Err(ApiError::Conflict { .. })));
@@ -359,7 +360,7 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
             let begun = house
                 .central
                 .begin_reconciliation(&officer, "keeper", None, 10);
-            begun.await.unwrap();
+            let epoch = begun.await.unwrap();
             let gauges = house.central.gauges().await.unwrap();
             assert!(gauges.reconciling);
             assert_eq!(gauges.incidents, [("unknown-lease".to_owned(), 1)]);
@@ -367,6 +368,18 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
             let lease = api::LeaseId(uuid::Uuid::now_v7());
             let mut late = foreign.clone();
             (late.lease, late.sequence) = (lease, 9);
+            // A station that has not heard of it may have what lacks, and sends it first.
+            assert!(matches!(
+                house.central.report(&operator(), &late).await,
+                Err(ApiError::Conflict { .. })
+            ));
+            let heard = Hello {
+                acknowledged: 2,
+                last: 9,
+                in_work: 1,
+                epoch: Some(epoch),
+            };
+            house.central.hello(&operator(), &heard).await.unwrap();
             house.central.report(&operator(), &late).await.unwrap();
             assert_eq!(states(&house).await[&printed(&other)], BlankState::Spoiled);
             let open = open_incidents(&house).await;
@@ -375,6 +388,7 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
                 acknowledged: 9,
                 last: 9,
                 in_work: 1,
+                epoch: Some(epoch),
             };
             let welcome = house.central.hello(&operator(), &hello).await.unwrap();
             assert_eq!(
@@ -385,10 +399,17 @@ fn an_unknown_lease_is_evidence_at_any_time_and_moves_nothing_without_a_restorat
                 is_refused(&end(&house, &[]).await),
                 "a document is in work there"
             );
+            // What it said before it heard of the restoration, and came late, says nothing.
             let hello = Hello {
                 in_work: 0,
                 ..hello
             };
+            let late = Hello {
+                epoch: None,
+                ..hello
+            };
+            house.central.hello(&operator(), &late).await.unwrap();
+            assert!(is_refused(&end(&house, &[]).await), "it is awaited still");
             house.central.hello(&operator(), &hello).await.unwrap();
             end(&house, &[]).await.unwrap();
             let welcome = house.central.hello(&operator(), &hello).await.unwrap();

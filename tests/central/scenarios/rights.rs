@@ -142,6 +142,7 @@ async fn tried(central: &Central, person: &str, folder: &std::path::Path) -> Vec
         acknowledged: 0,
         last: 9,
         in_work: 0,
+        epoch: None,
     };
     let request = request("s", &["lateid-v2"]);
     let (witness, cause) = ("auditor".to_owned(), "no".to_owned());

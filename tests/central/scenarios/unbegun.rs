@@ -6,6 +6,7 @@ use api::{Actor, ApiError, Centre, ClaimRequest, JournalLine, JournalPart};
 use audit::Outcome;
 use document::Role;
 use document::life_cycle::BlankState;
+use jiff::SignedDuration;
 use vcard::Chip;
 
 use super::bench::{bare_report, untouched};
@@ -180,6 +181,50 @@ fn a_numbered_blank_is_where_it_was_when_its_lease_never_reached_the_slot() {
             ));
             let numbers = central.numbers(&actor("auditor")).await.unwrap();
             assert_eq!((numbers.allotted, numbers.returned), (1, 1));
+        },
+    );
+}
+
+#[test]
+fn a_numbered_blank_is_not_bound_for_ever_by_a_lease_that_nobody_got() {
+    with_adapted_house(
+        "scenarios::unbegun::a_numbered_blank_is_not_bound_for_ever_by_a_lease_that_nobody_got",
+        booklets_and_numbered_cards,
+        async |house| {
+            let central = &house.central;
+            approved(&house, "09-alien").await;
+            let [first, second] = [(); 2].map(|()| unbooked());
+            let blanks = vec![
+                numbered("N-1", "XN0000001", &first),
+                numbered("N-2", "XN0000002", &second),
+            ];
+            receive(&house, blanks).await.unwrap();
+            let mut ask = request("a", &[PRODUCT]);
+            ask.chips = vec![first.serial().to_string()];
+            let lost = central.lease(&operator(), &ask).await.unwrap().unwrap();
+            // Its answer is lost, and the blank is carried to another slot.
+            house.clock.pass(SignedDuration::from_mins(11));
+            ask.slot = "b".into();
+            let lease = central.lease(&operator(), &ask).await.unwrap().unwrap();
+            assert_ne!(lease.id, lost.id);
+            assert_eq!(lease.record.number, lost.record.number);
+            let late = bare_report(&lost, 1, untouched());
+            central.report(&operator(), &late).await.unwrap();
+
+            // What a channel was opened under stays bound.
+            let mut chip = first;
+            let opened = challenge(&lease, &mut chip, "transport", [1; 8]);
+            central.open_channel(&operator(), &opened).await.unwrap();
+            house.clock.pass(SignedDuration::from_mins(11));
+            ask.chips = vec![second.serial().to_string()];
+            assert!(central.lease(&operator(), &ask).await.unwrap().is_none());
+            let expected = ["AtStation", "InStock"];
+            let states = states(&house).await;
+            let states: Vec<_> = states
+                .iter()
+                .map(|(_, state)| format!("{state:?}"))
+                .collect();
+            assert_eq!(states, expected);
         },
     );
 }
