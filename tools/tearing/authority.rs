@@ -122,12 +122,14 @@ impl Outside {
         Arc::clone(&trip)
     }
 
-    /// Returns the serial numbers of what it issued and did not revoke, in hexadecimal.
-    pub(crate) fn live(&self) -> Vec<String> {
+    /// Returns the serial numbers of what it issued and did not revoke, in hexadecimal, and since when each
+    /// is what it is.
+    pub(crate) fn live(&self) -> Vec<(String, Timestamp)> {
         let entries = self.ledger.entries();
         let live = entries.values();
         let live = live.filter(|entry| !matches!(entry.status, Status::Revoked(_)));
-        live.map(|entry| entry.certificate.serial_hex()).collect()
+        live.map(|entry| (entry.certificate.serial_hex(), entry.since))
+            .collect()
     }
 
     fn here(&self) -> Result<(), AuthorityError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Failure;
@@ -41,14 +42,17 @@ fn rows(store: &Path) -> Result<Vec<Row>, Failure> {
 }
 
 /// Looks for certificates that are not revoked, and that are for no chip of a document: `chips` are
-/// theirs.
+/// theirs. What the authority outside issued while the store's books were written that it `forgot`, and
+/// that stand in them no more, people have revoked there.
 pub(crate) fn left(
     store: &Path,
     outside: &Outside,
     chips: &BTreeSet<&str>,
+    forgot: Option<(Timestamp, Timestamp)>,
 ) -> Result<Left, Failure> {
-    let (mut left, mut live) = (Left::default(), BTreeSet::new());
+    let (mut left, mut live, mut booked) = (Left::default(), BTreeSet::new(), BTreeSet::new());
     for row in rows(store)? {
+        booked.extend(row.serial.as_deref().map(str::to_ascii_lowercase));
         let named = row.serial.as_deref().unwrap_or("without a number");
         let is_over = row.state.starts_with("revoked") || row.state == "abandoned";
         match (is_over, chips.contains(row.chip.as_str())) {
@@ -70,9 +74,11 @@ pub(crate) fn left(
             (true, _) => {}
         }
     }
-    for serial in outside.live() {
+    for (serial, since) in outside.live() {
         let is_known = live.iter().any(|known| known.eq_ignore_ascii_case(&serial));
-        if !is_known {
+        let is_forgotten = forgot.is_some_and(|(from, until)| (from..=until).contains(&since))
+            && !booked.contains(&serial.to_ascii_lowercase());
+        if !is_known && !is_forgotten {
             let told = format!("the authority outside has certificate {serial}, and nobody else");
             left.orphans.push(told);
         }

@@ -287,7 +287,7 @@ fn check_certificates(
         .iter()
         .flat_map(|document| document.chips.iter().map(String::as_str))
         .collect();
-    let left = certificates::left(after.store, after.outside, &own)?;
+    let left = certificates::left(after.store, after.outside, &own, None)?;
     judgement.left.certificates += left.own;
     for orphan in left.orphans {
         judgement.find(Verdict::Orphaned, orphan);

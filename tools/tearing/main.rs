@@ -22,10 +22,11 @@ const SEED: u64 = 20_261_123;
 /// command, journal write, call to the centre, order to the authority and act of the printer. After each the station is
 /// started again, and documents, blanks, certificates, PINs, journals and logs are counted. The exit
 /// code is 5 where anything is lost, there twice or left over. Ctrl-C ends the cases under way, and shows
-/// what was tried until then; the exit code is 1 then, if nothing was found.
+/// what was tried until then, and with which case it goes on; the exit code is 1 then, if nothing was found.
 ///
 /// Examples: tools/tear --sample 40
 ///           tools/tear --all --json
+///           tools/tear --all --from passport/garbage@17
 ///           tools/tear --only garbage
 ///           tools/tear --case id-card/card-gone-after@17
 #[derive(Parser)]
@@ -44,6 +45,9 @@ struct Arguments {
     /// Try one case again, and tell what happened.
     #[arg(long, value_name = "ID", group = "what", value_parser = Choice::case)]
     case: Option<Choice>,
+    /// Go on with this case, and those behind it: what a run that was stopped named as its next.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["sample", "case"])]
+    from: Option<String>,
     /// Where the dice of a sample begin.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
@@ -126,14 +130,27 @@ fn tear(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let matrix = Matrix::found(&choice, workers, &stop, &mut watch)?;
     let started = Instant::now();
-    let mut all = matrix.run(&choice, &stop, &mut watch)?;
+    let from = arguments.from.as_deref();
+    let mut all = matrix.run(&choice, from, &stop, &mut watch)?;
+    // Cases are begun in their order, and those that were are ended.
+    let next = (stop.is_wanted()).then(|| matrix.next(&choice, from, all.len()));
+    let next = next.flatten();
     let seconds = started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     all.sort_by_key(|tried| (tried.recipe, tried.point));
     let mut out = std::io::stdout();
     match arguments.json {
-        true => writeln!(out, "{}", object(&matrix, &all, seconds, &stop)?)?,
-        false => people(&mut out, &matrix, &all, seconds, &choice)?,
+        true => writeln!(
+            out,
+            "{}",
+            object(&matrix, &all, (seconds, next.as_deref()), &stop)?
+        )?,
+        false => {
+            people(&mut out, &matrix, &all, seconds, &choice)?;
+            if let Some(next) = next {
+                writeln!(out, "it goes on with --from {next}")?;
+            }
+        }
     }
     Ok(match (Totals::of(&all).is_well(), stop.is_wanted()) {
         (true, false) => ExitCode::SUCCESS,
@@ -142,7 +159,12 @@ fn tear(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })
 }
 
-fn object(matrix: &Matrix, all: &[Tried], seconds: f64, stop: &Stop) -> Result<String, Failure> {
+fn object(
+    matrix: &Matrix,
+    all: &[Tried],
+    (seconds, next): (f64, Option<&str>),
+    stop: &Stop,
+) -> Result<String, Failure> {
     let mut object = serde_json::to_value(Totals::of(all))?;
     let bad = all.iter().filter(|tried| !tried.verdict.is_well());
     let bad = bad.map(|tried| {
@@ -151,6 +173,7 @@ fn object(matrix: &Matrix, all: &[Tried], seconds: f64, stop: &Stop) -> Result<S
     object["cases"] = matrix.size().into();
     object["seconds"] = seconds.into();
     object["stopped"] = stop.is_wanted().into();
+    object["next"] = next.into();
     object["found"] = bad.collect();
     Ok(object.to_string())
 }

@@ -118,6 +118,10 @@ impl fmt::Debug for Matrix {
     }
 }
 
+fn id_of((world, point): &Case) -> String {
+    format!("{}/{point}", world.recipe.name)
+}
+
 /// What one worker works at, and its answers.
 fn work<T: Send, R: Send>(
     things: Vec<T>,
@@ -247,6 +251,17 @@ impl Matrix {
         }
     }
 
+    /// Returns the identity of the case behind so many from one on, in the order in which a choice is tried:
+    /// where it goes on that was stopped.
+    #[must_use]
+    pub fn next(&self, choice: &Choice, from: Option<&str>, tried: usize) -> Option<String> {
+        let cases = self.cases(choice);
+        let first = from.map_or(Some(0), |from| {
+            cases.iter().position(|case| id_of(case) == from)
+        });
+        cases.get(first? + tried).map(id_of)
+    }
+
     /// Draws cases: fault after fault, each with the recipe whose turn it is, where it can happen.
     fn sampled(&self, cases: usize, seed: u64) -> Vec<Case> {
         let mut dice = Dice::new(seed);
@@ -269,17 +284,23 @@ impl Matrix {
         drawn
     }
 
-    /// Tries what was chosen, until all of it is or it is to stop.
+    /// Tries what was chosen, until all of it is or it is to stop; in its order, `from` a case on.
     ///
     /// # Errors
-    /// Where a case cannot be tried; what is found in one is no error.
+    /// Where there is no such case, and where one cannot be tried; what is found in one is no error.
     pub fn run(
         &self,
         choice: &Choice,
+        from: Option<&str>,
         stop: &Stop,
         watch: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<Tried>, Failure> {
-        let cases = self.cases(choice);
+        let mut cases = self.cases(choice);
+        if let Some(from) = from {
+            let first = cases.iter().position(|case| id_of(case) == from);
+            let first = first.ok_or_else(|| format!("no case of these is \"{from}\""))?;
+            cases.drain(..first);
+        }
         watch(Progress::Begins(cases.len()));
         let (mut all, mut failure) = (Vec::new(), None);
         let attempt = |runtime: &Runtime, (world, point): Case| {

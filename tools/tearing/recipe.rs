@@ -48,6 +48,12 @@ const fn chip(product: &'static str) -> RecipeChip {
     }
 }
 
+/// The maker numbers the blanks, and the document gets the number of its blank.
+const NUMBERED: (&str, &str) = (
+    "kinds = [\"alien-id-card\"]",
+    "kinds = [\"alien-id-card\"]\nnumber = \"blank\"",
+);
+
 const LATEID: &[RecipeChip] = &[chip("lateid-v2")];
 const TRAVEL: &[RecipeChip] = &[chip("icao-lds")];
 const TWO: &[RecipeChip] = &[chip("icao-lds"), chip("lateid-v2")];
@@ -204,6 +210,15 @@ fn texts(folder: &str) -> Result<Vec<(String, String)>, Failure> {
 }
 
 impl Recipe {
+    /// Returns the alien's card on blanks that their maker numbered.
+    pub(crate) fn numbered(self) -> Self {
+        Self {
+            otherwise: &[NUMBERED],
+            is_numbered: true,
+            ..self
+        }
+    }
+
     /// Returns the application.
     pub(crate) fn application(&self) -> Result<String, Failure> {
         text(format!("tests/samples/applications/{}.json", self.sample))

@@ -20,7 +20,7 @@ fn wherever_it_is_torn_there_is_one_document_and_every_blank_is_accounted_for() 
         };
         let stop = Stop::default();
         let matrix = Matrix::found(&choice, WORKERS, &stop, &mut |_| {}).unwrap();
-        let tried = matrix.run(&choice, &stop, &mut |_| {}).unwrap();
+        let tried = matrix.run(&choice, None, &stop, &mut |_| {}).unwrap();
         let totals = Totals::of(&tried);
         let found: Vec<_> = tried
             .iter()

@@ -19,8 +19,9 @@ const SAYING: Duration = Duration::from_secs(20);
 /// Plays stations and their centre under what seeds draw, and checks the books after each.
 ///
 /// Three stations of two slots make documents, while requests are late, lost, repeated and overtaken,
-/// stations are cut off, killed and started again, the centre is restarted, leases expire, blanks are
-/// swapped, shifts change and clocks are wrong. At the end all is mended, and documents, blanks,
+/// stations are cut off, killed and started again, the centre is restarted, or lost and restored from an
+/// older copy, leases expire, blanks are swapped, in some numbered by their maker, shifts change and clocks
+/// are wrong. At the end all is mended, and documents, blanks,
 /// certificates, leases, reports, journals and the log are compared. The exit code is 5 where anything is
 /// found; a seed that found it is played again with --seed, and tells what happened. Ctrl-C shows what
 /// was played until then; the exit code is 1 then, if nothing was found.
@@ -86,6 +87,8 @@ fn object(played: &Played, is_whole: bool) -> Value {
         "misfortunes": figures.misfortunes,
         "kills": figures.kills,
         "moved": figures.moved,
+        "restored": figures.restored,
+        "numbered": figures.numbered,
         "answered": figures.answered,
         "blanks": figures.blanks,
         "spoiled": figures.spoiled,
@@ -99,10 +102,12 @@ fn object(played: &Played, is_whole: bool) -> Value {
 
 fn told(figures: &Figures) -> String {
     format!(
-        "{} misfortunes, {} kills, {} leases moved, {} requests answered, {} blanks, {} of them spoiled, {} s simulated",
+        "{} misfortunes, {} kills, {} leases moved, {} restorations, {} with numbered blanks, {} requests answered, {} blanks, {} of them spoiled, {} s simulated",
         figures.misfortunes,
         figures.kills,
         figures.moved,
+        figures.restored,
+        figures.numbered,
         figures.answered,
         figures.blanks,
         figures.spoiled,
@@ -185,6 +190,8 @@ fn many(arguments: &Arguments) -> Result<ExitCode, Failure> {
                 "misfortunes": figures.misfortunes,
                 "kills": figures.kills,
                 "moved": figures.moved,
+                "restored": figures.restored,
+                "numbered": figures.numbered,
                 "answered": figures.answered,
                 "blanks": figures.blanks,
                 "spoiled": figures.spoiled,

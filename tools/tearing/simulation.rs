@@ -7,7 +7,7 @@
 //!   office 1..3                │ network                       centre
 //!   Station, journal, outbox ──┼─► delay, loss, twice, cut ──► routes ─► Central ─► SQLite
 //!   RemoteCentre               │
-//!   chips in readers           └─► clocks, kills, shifts, blanks, the centre's restarts
+//!   chips in readers           └─► clocks, kills, shifts, blanks, the centre's restarts and restorations
 //! ```
 //!
 //! One thread moves at a time (`floor`), and the time stands still unless it is moved on (`time`): a
@@ -26,6 +26,7 @@ mod network;
 mod office;
 mod pads;
 mod play;
+mod restored;
 mod setting;
 mod time;
 mod told;
@@ -35,6 +36,7 @@ use std::fmt;
 use tokio::runtime::Builder;
 
 use crate::Failure;
+use crate::dice::Dice;
 use crate::installation::Installation;
 use crate::recipe::{RECIPES, Recipe};
 use crate::world::temporary;
@@ -63,7 +65,12 @@ pub struct Played {
 pub struct Simulation {
     installation: Installation,
     setting: Setting,
+    /// As the other, with blanks that their maker numbered.
+    numbered: Setting,
 }
+
+/// In how many simulations the blanks are numbered once.
+const NUMBERED: u64 = 3;
 
 impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,11 +91,16 @@ impl Simulation {
     pub fn found() -> Result<Self, Failure> {
         let installation = Installation::found()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let setting = runtime.block_on(Setting::found(&installation, recipe()?))?;
-        setting.measure()?;
+        let found = |recipe| {
+            let setting = runtime.block_on(Setting::found(&installation, recipe))?;
+            setting.measure()?;
+            Ok::<_, Failure>(setting)
+        };
+        let (setting, numbered) = (found(recipe()?)?, found(recipe()?.numbered())?);
         Ok(Self {
             installation,
             setting,
+            numbered,
         })
     }
 
@@ -98,7 +110,13 @@ impl Simulation {
     /// Where it cannot be played; what is found in it is no error.
     pub fn play(&self, seed: u64) -> Result<Played, Failure> {
         let folder = temporary()?;
-        let mut play = Play::new(&self.installation, &self.setting, seed, folder.path())?;
+        let is_numbered = Dice::apart(seed, 3).once_in(NUMBERED);
+        let setting = match is_numbered {
+            true => &self.numbered,
+            false => &self.setting,
+        };
+        let mut play = Play::new(&self.installation, setting, seed, folder.path())?;
+        play.figures.numbered += u64::from(is_numbered);
         let found = match play.run() {
             Ok(found) => found,
             Err(error) => vec![format!("it cannot go on: {error}")],

@@ -175,6 +175,12 @@ impl World {
         Ok(world)
     }
 
+    /// Returns the number that the blank at a place has from its maker, where it has one.
+    pub(crate) fn own_number(&self, at: usize) -> Option<String> {
+        let number = || format!("{SERIES}{:07}", at + 1);
+        self.recipe.is_numbered.then(number)
+    }
+
     /// Returns the middle of the work, where the station is killed that is killed again.
     pub(crate) fn middle(&self) -> Point {
         Point {
@@ -242,8 +248,8 @@ impl World {
             let named = self.recipe.chips.iter().zip(&blank.named);
             let chips = named.map(|(chip, serial)| DeliveredChip::new(chip.profile, serial));
             let mut delivered = DeliveredBlank::of_chips(&blank.serial, chips.collect());
-            if self.recipe.is_numbered {
-                delivered.number = Some(format!("{SERIES}{:07}", at + 1).parse()?);
+            if let Some(number) = self.own_number(at) {
+                delivered.number = Some(number.parse()?);
             }
             blanks.push(delivered);
         }

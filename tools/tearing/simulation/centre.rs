@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use central::Central;
+use central::{Central, Clock, DatabaseSource, mark_restored};
+use jiff::Timestamp;
 use server::{Limits, Pace, Peer, Server, router};
 use station::{Asked, Passed};
 use tokio::runtime::{Builder, Runtime};
@@ -84,6 +85,19 @@ impl<'a> Centre<'a> {
             drop(routes);
             self.runtime.block_on(central.close());
         }
+    }
+
+    /// Returns the moment that its clock shows.
+    pub(super) fn now(&self) -> Timestamp {
+        CentreClock(Arc::clone(&self.time)).now()
+    }
+
+    /// Writes into the store, which is down, that it is restored from a copy of that moment.
+    pub(super) fn mark_restored(&self, copied: Timestamp, pass_over: u32) -> Result<(), Failure> {
+        let source = DatabaseSource::Sqlite(self.store.clone());
+        let marking = mark_restored(&source, self.now(), Some(copied), None, pass_over);
+        self.runtime.block_on(marking)?;
+        Ok(())
     }
 
     /// Does something at the store itself, where it is up.

@@ -11,6 +11,10 @@ pub struct Figures {
     pub kills: u64,
     /// How many leases were taken from a dead station.
     pub moved: u64,
+    /// How often the centre was restored from an older copy.
+    pub restored: u64,
+    /// In how many simulations the blanks were numbered by their maker.
+    pub numbered: u64,
     /// How many requests the centre answered.
     pub answered: u64,
     /// How many blanks lay in a slot.
@@ -26,6 +30,8 @@ impl AddAssign<&Figures> for Figures {
         self.misfortunes += other.misfortunes;
         self.kills += other.kills;
         self.moved += other.moved;
+        self.restored += other.restored;
+        self.numbered += other.numbered;
         self.answered += other.answered;
         self.blanks += other.blanks;
         self.spoiled += other.spoiled;

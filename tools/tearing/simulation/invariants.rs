@@ -11,6 +11,7 @@ use station::Journal;
 
 use super::office::Office;
 use super::play::Play;
+use super::restored::Copied;
 use super::setting::{OPERATORS, STATIONS, named};
 use crate::Failure;
 use crate::certificates;
@@ -24,6 +25,12 @@ const SWEEPS: usize = 5;
 const TOUCHED: &str = "SELECT DISTINCT document FROM run
     WHERE document IS NOT NULL AND lease NOT IN (SELECT lease FROM outbox WHERE lease IS NOT NULL)
     AND lease IN (SELECT lease FROM line WHERE moment = 'intent')";
+
+/// Each number, and the chips on which something that lasts was begun under it.
+const BEGUN: &str = "SELECT r.number, json_extract(l.evidence, '$.chip') FROM run r JOIN line l ON l.lease = r.lease
+    WHERE l.moment IN ('intent', 'withdrawn') AND r.number IS NOT NULL
+    AND json_extract(l.evidence, '$.chip') IS NOT NULL
+    GROUP BY r.lease, 1, 2 HAVING sum(l.moment = 'intent') > sum(l.moment = 'withdrawn')";
 
 fn reading(file: &Path) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -113,6 +120,19 @@ pub(super) fn awaited(store: &Path) -> Result<Vec<(String, String)>, Failure> {
     Ok(blanks.collect::<Result<_, _>>()?)
 }
 
+/// Returns what no report has ended, in words: the document's state, and its lease with the blank.
+pub(super) fn held(store: &Path) -> Result<Vec<String>, Failure> {
+    let store = reading(store)?;
+    let mut held = store.prepare(
+        "SELECT COALESCE(d.number, 'without a number') || ' ' || d.state || COALESCE(' (' || l.state || ' at '
+             || l.station || ' ' || l.slot || COALESCE(', blank ' || l.blank || ' ' || b.state, '') || ')', '')
+         FROM document d LEFT JOIN lease l ON l.document = d.id AND l.state IN ('open', 'expired')
+         LEFT JOIN blank b ON b.serial = l.blank WHERE d.state <> 'personalized' ORDER BY d.id",
+    )?;
+    let words = held.query_map([], |row| row.get(0))?;
+    Ok(words.collect::<Result<_, _>>()?)
+}
+
 /// Tells whether no station has a document in work or a report that waits.
 pub(super) fn all_said(offices: &[Office]) -> Result<bool, Failure> {
     for office in offices {
@@ -138,6 +158,7 @@ pub(super) fn judge(play: &mut Play<'_>) -> Result<Vec<String>, Failure> {
     settled(play, &mut found)?;
     journals(play, &mut found)?;
     documents(play, &mut found)?;
+    numbers(play, &mut found)?;
     blanks(play, &mut found)?;
     let audit = play
         .centre
@@ -253,6 +274,16 @@ fn documents(play: &Play<'_>, found: &mut Vec<String>) -> Result<(), Failure> {
         if line.state != DocumentState::Personalized {
             found.push(format!("document {number} is {}", line.state));
         }
+        let world = &play.setting.world;
+        let at = world
+            .blanks
+            .iter()
+            .position(|blank| Some(&blank.serial) == line.blank.as_ref());
+        if let Some(own) = at.and_then(|at| world.own_number(at))
+            && own != number
+        {
+            found.push(format!("document {number} is on the blank of number {own}"));
+        }
         match &line.blank {
             Some(blank) if !carried.insert(blank) => {
                 found.push(format!("blank {blank} carries two documents"));
@@ -263,11 +294,35 @@ fn documents(play: &Play<'_>, found: &mut Vec<String>) -> Result<(), Failure> {
     }
     let chips = lines.iter().flat_map(|line| &line.chips);
     let chips: BTreeSet<_> = chips.map(String::as_str).collect();
-    let left = certificates::left(&play.centre.store, &play.centre.outside, &chips)?;
+    let forgot = play.copied.as_ref().and_then(Copied::forgotten);
+    let outside = &play.centre.outside;
+    let left = certificates::left(&play.centre.store, outside, &chips, forgot)?;
     found.extend(left.orphans);
     let applications: BTreeSet<_> = lines.iter().map(|line| &line.application).collect();
     if applications.len() != lines.len() {
         found.push("an application has two documents".into());
+    }
+    Ok(())
+}
+
+/// Demands that no number was ever begun on two blanks, whatever the centre forgot.
+fn numbers(play: &Play<'_>, found: &mut Vec<String>) -> Result<(), Failure> {
+    let mut begun: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for office in &play.offices {
+        let journal = reading(&office.journal())?;
+        let mut begins = journal.prepare(BEGUN)?;
+        let chips = begins.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for one in chips {
+            let (number, chip) = one?;
+            begun.entry(number).or_default().insert(chip);
+        }
+    }
+    for (number, chips) in begun.iter().filter(|(_, chips)| chips.len() > 1) {
+        let chips: Vec<_> = chips.iter().map(String::as_str).collect();
+        found.push(format!(
+            "number {number} was begun on chips {}",
+            chips.join(", ")
+        ));
     }
     Ok(())
 }

@@ -21,4 +21,8 @@ pub(super) enum Later {
     Carry(usize),
     /// A dead station comes back.
     ComeBack(usize),
+    /// The centre is lost, and restored from its copy.
+    Restore,
+    /// Two persons end what a restoration began.
+    Reconcile,
 }

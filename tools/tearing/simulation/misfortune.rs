@@ -47,13 +47,15 @@ pub(super) enum Misfortune {
     GiveUp,
     /// A station is killed for good, and its cards are carried to others.
     Dead,
+    /// The centre's books are copied, and lost some time after it.
+    Lost,
     /// The centre does its duties: it settles certificates and sequences its log.
     Duties,
 }
 
 impl Misfortune {
     pub(super) fn draw(dice: &mut Dice) -> Self {
-        match dice.throw(21) {
+        match dice.throw(22) {
             0 | 1 => Self::Kill,
             2 | 3 => Self::Doom(Doom::BeforeWrite(1 + dice.throw(30))),
             4 | 5 => Self::Doom(Doom::AfterWrite(1 + dice.throw(30))),
@@ -75,6 +77,7 @@ impl Misfortune {
                 false => Self::GiveUp,
             },
             19 => Self::Dead,
+            20 => Self::Lost,
             _ => Self::Duties,
         }
     }
@@ -165,6 +168,7 @@ impl Misfortune {
                 }
             }
             Self::Dead => play.bury(station),
+            Self::Lost => play.copy_centre()?,
             Self::Duties => {
                 let done = play.centre.with(async |central| {
                     central.sequence().await?;

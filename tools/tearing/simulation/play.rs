@@ -19,6 +19,7 @@ use super::later::Later;
 use super::misfortune::Misfortune;
 use super::network::{Leg, Network, Weather};
 use super::office::{Around, Office};
+use super::restored::Copied;
 use super::setting::{SLOTS, STATIONS, Setting, named};
 use super::time::Time;
 use super::told;
@@ -66,6 +67,8 @@ pub(super) struct Play<'a> {
     /// The station that is dead at present, and whether there was one.
     pub(super) dead: Option<Dead>,
     pub(super) is_buried: bool,
+    /// The copy of the centre's books, and whether they were set back to it.
+    pub(super) copied: Option<Copied>,
     /// What was taken from which station: its journal may have it in work, and it does nothing more to it.
     pub(super) taken: BTreeSet<(usize, String)>,
 }
@@ -109,6 +112,7 @@ impl<'a> Play<'a> {
             is_closing: false,
             dead: None,
             is_buried: false,
+            copied: None,
             taken: BTreeSet::new(),
             time,
         })
@@ -358,6 +362,8 @@ impl<'a> Play<'a> {
             Later::Change(station, slot) => return self.change(station, slot),
             Later::Carry(station) => return self.carry(station),
             Later::ComeBack(station) => return self.come_back(station),
+            Later::Restore => return self.restore_centre(),
+            Later::Reconcile => return self.reconcile_centre(),
         }
         Ok(())
     }
@@ -408,6 +414,7 @@ impl<'a> Play<'a> {
             self.plan(500, what);
         }
         self.centre.start()?;
+        self.end_restoration();
         self.bring_back()?;
         for station in 0..STATIONS {
             self.network.cut(station, false);
@@ -477,8 +484,9 @@ impl<'a> Play<'a> {
     fn standing(&self) -> Result<String, Failure> {
         let left = self.left()?;
         let said = invariants::all_said(&self.offices)?;
+        let held = invariants::held(&self.centre.store)?.join(", ");
         Ok(format!(
-            "{left} documents are not made, all is said: {said}"
+            "{left} documents are not made, all is said: {said}, held: {held}"
         ))
     }
 }
