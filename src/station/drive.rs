@@ -161,7 +161,7 @@ pub(crate) fn drive_all<C: Channel, S: AttemptStore + Send>(
         let hands = threads.map(|(place, (chip, limits))| {
             let (hand, tasks) = mpsc::channel::<Task>();
             let (sender, span) = (sender.clone(), tracing::Span::current());
-            scope.spawn(move || {
+            let work = move || {
                 let _within = span.entered();
                 for task in tasks {
                     let mut chip = held(chip);
@@ -174,11 +174,14 @@ pub(crate) fn drive_all<C: Channel, S: AttemptStore + Send>(
                     // Who asked may have ended; then nobody hears it.
                     let _ = sender.send(heard);
                 }
-            });
-            hand
+            };
+            thread::Builder::new()
+                .spawn_scoped(scope, work)
+                .map(|_| hand)
         });
-        let hands: Vec<_> = hands.collect();
-        run.finish(answers, Some(&hands), watch);
+        // A machine that has no more threads has the chips work in turns.
+        let hands: Option<Vec<_>> = hands.collect::<Result<_, _>>().ok();
+        run.finish(answers, hands.as_deref(), watch);
     });
     (run.outcomes(), run.spent)
 }

@@ -4,13 +4,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use api::{JournalLine, Report};
+use api::{BlankEnd, JournalLine, Report};
 use profile::{ChipProfile, Verb};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Failure;
 
-/// Looks for such a thing in all that a station reported, by its journal.
+/// What is said of a chip that stopped because another one failed: never of a blank.
+const CONSEQUENCE: &str = "another chip of the blank failed";
+
+/// Looks for such a thing in all that a station reported, by its journal, and for a blank that ended by the
+/// failure of another chip than the one that failed.
 pub(crate) fn overtaken_in(
     profiles: &[ChipProfile],
     journal: &Path,
@@ -20,6 +24,11 @@ pub(crate) fn overtaken_in(
     let mut rows = reports.query([])?;
     while let Some(row) = rows.next()? {
         let report: Report = serde_json::from_str(&row.get::<_, String>(0)?)?;
+        if let BlankEnd::Spoiled { cause } | BlankEnd::Untouched { cause } = &report.end
+            && cause.contains(CONSEQUENCE)
+        {
+            return Ok(Some(format!("a blank ended by a consequence: {cause}")));
+        }
         if let Some(told) = overtaken(profiles, &report.journal) {
             return Ok(Some(told));
         }
