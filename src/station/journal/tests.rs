@@ -1,6 +1,11 @@
 //! The journal over restarts, and as an earlier version left it.
 
+use std::collections::BTreeMap;
+
+use perso::{JournalEntry, Moment};
+
 use super::*;
+use crate::drive::Notebook;
 
 fn lease() -> LeaseId {
     LeaseId(Uuid::now_v7())
