@@ -256,7 +256,12 @@ impl Floor {
                 _ => {}
             }
         }
-        tokio::task::spawn_blocking(move || station.stop()).await?;
+        let there = feeder.clone();
+        let stopping = move || {
+            there.wait_for_all(each);
+            station.stop();
+        };
+        tokio::task::spawn_blocking(stopping).await?;
         let (own, host) = feeder.spent();
         let cards = slots * each;
         Ok(Run {

@@ -73,6 +73,7 @@ struct Slot {
     begins: Instant,
     /// When its first blank came and its last was taken out, and how many were until then.
     span: Mutex<Option<(Instant, Instant, usize)>>,
+    taken: Condvar,
 }
 
 /// The readers of a station, each with its blanks, by the names of slots and readers.
@@ -98,6 +99,7 @@ impl Feeder {
             host: Mutex::default(),
             begins: now + later * at,
             span: Mutex::default(),
+            taken: Condvar::new(),
         };
         let mut laid: Vec<Slot> = (0..slots).zip(0..).map(|(_, at)| empty(at)).collect();
         for (at, blank) in blanks.into_iter().enumerate() {
@@ -134,6 +136,16 @@ impl Feeder {
                 host + locked(&slot.host).taken.as_secs_f64(),
             )
         })
+    }
+
+    /// Waits until so many blanks were taken out at each slot.
+    pub(super) fn wait_for_all(&self, each: usize) {
+        for (slot, _) in self.0.values().filter(|(_, place)| *place == 0) {
+            let span = locked(&slot.span);
+            let lacks = |span: &mut Option<(_, _, usize)>| span.is_none_or(|(.., of)| of < each);
+            // A slot that fell is told of elsewhere.
+            drop(slot.taken.wait_while(span, lacks));
+        }
     }
 
     /// Returns how many blanks all slots end in a second, each from its first blank on.
@@ -270,6 +282,7 @@ impl CardWatch for Feeder {
             if let Some((_, last, blanks)) = &mut *locked(&slot.span) {
                 (*last, *blanks) = (Instant::now(), *blanks + 1);
             }
+            slot.taken.notify_all();
             return Ok(true);
         }
         Ok(!is_there)
