@@ -220,7 +220,11 @@ impl Bridge {
 
     async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
         let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
-        let is_of_keys = matches!(request, Request::Certify { .. } | Request::SignLds { .. });
+        // Behind a sealed stage no station gets a channel for what it does not know to be done.
+        let is_of_keys = matches!(
+            request,
+            Request::Certify { .. } | Request::SignLds { .. } | Request::Seal { .. }
+        );
         if let Some(telling) = self.telling.as_ref().filter(|_| is_of_keys) {
             telling.tell(lease).await?;
         }

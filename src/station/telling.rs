@@ -136,8 +136,9 @@ impl Telling {
         let Some(journal) = reading.upgrade() else {
             return Ok(Vec::new());
         };
-        let journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = journal.lines_after(lease, known, MOST_LINES);
+        let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = journal.harden();
+        let lines = lines.and_then(|()| journal.lines_after(lease, known, MOST_LINES));
         lines.map_err(|error| ApiError::Unavailable {
             reason: chain(&error),
         })

@@ -34,10 +34,7 @@ impl Journal {
                 WHERE lease NOT IN (SELECT lease FROM outbox WHERE lease IS NOT NULL)";
             let said = transaction.execute(insert, params![now, BOOTED])?;
             let insert = "INSERT OR REPLACE INTO boot (id, boot) VALUES (1, ?1)";
-            match boot {
-                Some(boot) => transaction.execute(insert, [boot])?,
-                None => transaction.execute("DELETE FROM boot", [])?,
-            };
+            transaction.execute(insert, [boot.unwrap_or_default()])?;
             transaction.commit()?;
             Ok(said)
         };

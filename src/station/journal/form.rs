@@ -53,9 +53,12 @@ const FIFTH_FORM: &str = "
     ALTER TABLE waiting RENAME TO outbox;
     PRAGMA user_version = 5;";
 
-/// What the sixth form has beside the fifth: in which life of the machine it was written last.
+/// What the sixth form has beside the fifth: in which life of the machine it was written last, and how
+/// often the disk was waited for with nothing else to write.
 const SIXTH_FORM: &str = "
-    CREATE TABLE boot (id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL) STRICT;
+    CREATE TABLE boot (
+        id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, hardened INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
     PRAGMA user_version = 6;";
 
 /// Brings a journal of an earlier form into the present one.

@@ -78,6 +78,16 @@ impl Notebook for LeaseNotebook<'_> {
 }
 
 impl Journal {
+    /// Waits for the disk, where a line is not durable yet.
+    pub(crate) fn harden(&mut self) -> Result<()> {
+        if self.soon.is_none() {
+            return Ok(());
+        }
+        let update = "UPDATE boot SET hardened = hardened + 1";
+        let hardened = self.change(|tx| tx.execute(update, []));
+        hardened.map(drop).map_err(at("waiting for the disk"))
+    }
+
     /// Writes down how a step ended that may be done once more: durable with the next line at the latest.
     pub(crate) fn write_soon(
         &mut self,
