@@ -15,13 +15,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use api::{Actor, ApiError, Centre, JournalLine, JournalPart, LeaseId, MOST_LINES};
+use api::{Actor, ApiError, Centre, JournalPart, LeaseId, MOST_LINES};
 use perso::{JournalEntry, Moment};
 use profile::Plan;
 use tokio::runtime::Handle;
 use tracing::Instrument;
 
-use crate::error::chain;
+use crate::error::{StationError, chain};
 use crate::journal::Journal;
 
 /// How far the centre has the journal of a document in work here.
@@ -106,7 +106,7 @@ impl Telling {
         }
         let telling = Arc::clone(self);
         let work = async move {
-            if let Err(error) = telling.tell(lease).await {
+            if let Err(error) = telling.tell_in_turn(lease, false).await {
                 tracing::info!(%lease, error = chain(&error), "lines are told later");
             }
         };
@@ -118,11 +118,19 @@ impl Telling {
     /// # Errors
     /// [`ApiError`]: the centre does not have it, or not all of it.
     pub(crate) async fn tell(&self, lease: LeaseId) -> Result<(), ApiError> {
+        self.tell_in_turn(lease, true).await
+    }
+
+    /// Tells what is durable under a lease; all of it is first, where that is wanted.
+    async fn tell_in_turn(&self, lease: LeaseId, is_all: bool) -> Result<(), ApiError> {
         let Some(turn) = self.with(lease, |told| Arc::clone(&told.turn)) else {
             return Ok(());
         };
         let _turn = turn.lock().await;
         self.with(lease, |told| told.is_queued = false);
+        if is_all {
+            self.reading(Journal::harden)?;
+        }
         self.send(lease).await
     }
 
@@ -131,15 +139,17 @@ impl Telling {
         self.with(lease, |told| (told.actor.clone(), told.lines))
     }
 
-    fn lines_after(&self, lease: LeaseId, known: u64) -> Result<Vec<JournalLine>, ApiError> {
+    /// Does something with the journal; nothing once the station has ended.
+    fn reading<T: Default>(
+        &self,
+        act: impl FnOnce(&mut Journal) -> Result<T, StationError>,
+    ) -> Result<T, ApiError> {
         let reading = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(journal) = reading.upgrade() else {
-            return Ok(Vec::new());
+            return Ok(T::default());
         };
         let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = journal.harden();
-        let lines = lines.and_then(|()| journal.lines_after(lease, known, MOST_LINES));
-        lines.map_err(|error| ApiError::Unavailable {
+        act(&mut journal).map_err(|error| ApiError::Unavailable {
             reason: chain(&error),
         })
     }
@@ -150,7 +160,7 @@ impl Telling {
             let Some((actor, known)) = self.known(lease) else {
                 return Ok(());
             };
-            let lines = self.lines_after(lease, known)?;
+            let lines = self.reading(|journal| journal.lines_after(lease, known, MOST_LINES))?;
             if lines.is_empty() {
                 return Ok(());
             }

@@ -45,14 +45,24 @@ impl station::Clock for Passing {
 }
 
 /// Which parts of the journal get through: where the network is bad, none but those that somebody waits
-/// for, who sends the same again.
+/// for, who sends what begins with the same line again and again, with the lines in it that came meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     is_bad: bool,
-    dropped: Mutex<Option<(LeaseId, u64)>>,
+    dropped: Mutex<Dropped>,
+}
+
+/// What was dropped last: of which lease, behind how many lines, and how often.
+#[derive(Debug, Default)]
+struct Dropped {
+    part: Option<(LeaseId, u64)>,
+    times: u32,
 }
 
 impl Lines {
+    /// How often in a row a part is dropped.
+    const TIMES: u32 = 2;
+
     pub(crate) fn over(is_bad: bool) -> Self {
         Self {
             is_bad,
@@ -64,10 +74,16 @@ impl Lines {
         if !self.is_bad {
             return false;
         }
-        let end = part.first + part.lines.len() as u64;
         let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        let this = Some((part.lease, end));
-        std::mem::replace(&mut *dropped, this) != this
+        let this = Some((part.lease, part.first));
+        if dropped.part != this {
+            *dropped = Dropped {
+                part: this,
+                times: 0,
+            };
+        }
+        dropped.times += 1;
+        dropped.times <= Self::TIMES
     }
 }
 

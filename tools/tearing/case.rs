@@ -126,7 +126,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) journal: PathBuf,
     /// The journal of the first station.
     pub(crate) first_journal: PathBuf,
-    /// Nothing gets through of the journal that nobody waits for.
+    /// Of the journal little gets through that nobody waits for.
     is_bad: bool,
     /// How often the machine was started.
     boots: u32,
