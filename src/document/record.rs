@@ -55,7 +55,7 @@ impl Prepared {
 
 impl Serialize for Prepared {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(hex::encode_upper(&self.0[..])))
+        serializer.serialize_str(&Zeroizing::new(base16ct::upper::encode_string(&self.0)))
     }
 }
 
@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for Prepared {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Zeroizing::new(String::deserialize(deserializer)?);
         // The text is personal data: the message does not repeat it.
-        hex::decode(text.as_bytes())
+        base16ct::mixed::decode_vec(text.as_bytes())
             .map(Self::new)
             .map_err(|_| D::Error::custom("prepared data is hexadecimal, two digits a byte"))
     }

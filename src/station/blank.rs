@@ -1,5 +1,5 @@
-//! One blank in work: all of its chips are reached and identified before anything is done to any,
-//! then all are personalized at the same time; what is sealed comes in the order of the document profile.
+//! One blank in work: all of its chips are reached and, at the same time, identified before anything is
+//! done to any; then all are personalized at the same time; what is sealed comes in the order of the document profile.
 //!
 //! ```text
 //! reader 1 ─► identify ─┐                      ┌─► claim ─► stages ─► sealed ──┐
@@ -8,7 +8,9 @@
 //! ```
 
 use std::error::Error;
+use std::panic::resume_unwind;
 use std::sync::{Arc, mpsc};
+use std::thread::{self, ScopedJoinHandle};
 
 use api::{Actor, JournalLine, Lease, ReportedChip};
 use card::{Channel, Limits};
@@ -18,7 +20,7 @@ use reader::{AttemptFile, LOOKING, Meter};
 
 use crate::bridge::Bridge;
 use crate::budget::Budgeted;
-use crate::drive::{Lane, Notebook, drive_all, identify};
+use crate::drive::{Lane, Notebook, drive_all, identify, note_identity};
 use crate::error::StationError;
 use crate::event::{Happening, Spent};
 use crate::key_change;
@@ -77,6 +79,14 @@ impl ChipAtHand {
         fault.map(Into::into)
     }
 
+    /// Finds out which chip it is. Returns how it ended where it does not say.
+    fn identify(&mut self) -> Option<Outcome> {
+        match &mut self.work {
+            Work::Open(executor) => identify(executor, &mut self.channel, &self.limits),
+            Work::Over(outcome) => Some(std::mem::take(&mut **outcome)),
+        }
+    }
+
     pub(crate) fn serial(&self) -> Option<String> {
         match &self.work {
             Work::Open(executor) => executor.chip().map(str::to_owned),
@@ -117,14 +127,12 @@ impl Slot {
         // it was.
         for plan in self.catalogue.plans(lease)? {
             match self.reach(plan, lease, lines) {
-                Ok(mut chip) => {
-                    let failed = self.identify(lease, &mut chip);
-                    fault = fault.or(failed);
-                    chips.push(chip);
-                }
+                Ok(chip) => chips.push(chip),
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
+        let failed = self.identify_all(lease, &mut chips);
+        fault = fault.or(failed);
         if fault.is_none() {
             let told = chips.iter().try_for_each(|chip| match chip.serial() {
                 Some(serial) => self.tell_attempts(lease, &chip.chip, &serial),
@@ -196,17 +204,48 @@ impl Slot {
         })
     }
 
-    /// Finds out which chip it is.
-    pub(crate) fn identify(&self, lease: &Lease, chip: &mut ChipAtHand) -> Option<Box<dyn Error>> {
-        let mut notebook = self.notebook(lease);
-        let ended = match &mut chip.work {
-            Work::Open(executor) => {
-                let limits = chip.limits;
-                identify(executor, &mut chip.channel, &limits, &mut notebook)
-            }
-            Work::Over(outcome) => Some(std::mem::take(&mut **outcome)),
-        };
-        chip.end(ended?)
+    /// Finds out of all chips at the same time which they are. Returns the first fault in their order.
+    pub(crate) fn identify_all(
+        &self,
+        lease: &Lease,
+        chips: &mut [ChipAtHand],
+    ) -> Option<Box<dyn Error>> {
+        let is_alone = chips.len() < 2 || self.shared.turns.is_some();
+        let mut ended = Vec::new();
+        if !is_alone {
+            thread::scope(|scope| {
+                let hands = chips.iter_mut().map(|chip| {
+                    let span = tracing::Span::current();
+                    let identify = move || span.in_scope(|| chip.identify());
+                    thread::Builder::new().spawn_scoped(scope, identify)
+                });
+                let hands: Vec<_> = hands.collect();
+                for hand in hands {
+                    ended.push(match hand.map(ScopedJoinHandle::join) {
+                        Ok(Ok(ended)) => ended,
+                        Ok(Err(panicked)) => resume_unwind(panicked),
+                        // Where the machine has no more threads it is asked below.
+                        Err(_) => None,
+                    });
+                }
+            });
+        }
+        ended.resize_with(chips.len(), || None);
+        let mut fault = None;
+        for (chip, ended) in chips.iter_mut().zip(ended) {
+            // Who is known already is asked nothing more.
+            let ended = ended.or_else(|| chip.identify());
+            let failed = match (ended, &mut chip.work) {
+                (Some(ended), _) => chip.end(ended),
+                (None, Work::Open(executor)) => {
+                    note_identity(executor, &mut self.notebook(lease));
+                    None
+                }
+                (None, Work::Over(_)) => None,
+            };
+            fault = fault.or(failed);
+        }
+        fault
     }
 
     /// Carries the plans out on all chips at the same time, up to the first fault.

@@ -90,15 +90,14 @@ pub struct Driven {
     pub spent: Spent,
 }
 
-/// Has an executor find out which chip it has, and nothing more: what it asks of the centre waits.
-/// Returns how it ended where it did not get so far.
+/// Has an executor find out which chip it has; that it is to be written down is left to
+/// [`note_identity`]. Returns how it ended where it did not get so far.
 pub(crate) fn identify<C: Channel>(
     executor: &mut Executor,
     channel: &mut C,
     limits: &Limits,
-    notebook: &mut dyn Notebook,
 ) -> Option<Outcome> {
-    while executor.chip().is_none() {
+    loop {
         match executor.next_action() {
             Action::Transmit(command) => {
                 executor.handle(match exchange(channel, &command, limits) {
@@ -106,17 +105,27 @@ pub(crate) fn identify<C: Channel>(
                     Err(error) => Event::Gone(error),
                 });
             }
-            Action::Journal(entry) => match notebook.write(&entry) {
-                Ok(()) => executor.handle(Event::Journaled),
-                Err(cause) => executor.handle(Event::NotJournaled(cause)),
-            },
+            Action::Journal(_) => return None,
             Action::Finished(outcome) => return Some(outcome),
             Action::Ask(..) | Action::Wait | Action::Inspect(_) => {
                 executor.handle(gone("it asked before it knew its chip".into()));
             }
         }
     }
-    None
+}
+
+/// Writes down which chip an executor found.
+pub(crate) fn note_identity(executor: &mut Executor, notebook: &mut dyn Notebook) {
+    if let Action::Journal(entry) = executor.next_action() {
+        executor.handle(noted(&entry, notebook));
+    }
+}
+
+fn noted(entry: &JournalEntry, notebook: &mut dyn Notebook) -> Event {
+    match notebook.write(entry) {
+        Ok(()) => Event::Journaled,
+        Err(cause) => Event::NotJournaled(cause),
+    }
 }
 
 /// Runs an executor to its end over a channel that counts attempts.
@@ -267,10 +276,7 @@ impl Course<'_> {
                 let chip = self.chip.as_deref().unwrap_or_default();
                 (self.lane.ask)(id, chip, request);
             }
-            Action::Journal(entry) => executor.handle(match self.lane.notebook.write(&entry) {
-                Ok(()) => Event::Journaled,
-                Err(cause) => Event::NotJournaled(cause),
-            }),
+            Action::Journal(entry) => executor.handle(noted(&entry, self.lane.notebook)),
             Action::Wait => return (false, None),
             Action::Finished(outcome) => self.outcome = Some(outcome),
         }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::slice;
 
 use api::{Actor, ApiError, ClaimRequest, JournalLine, Lease, ReportedChip};
 use perso::{JournalEntry, Moment, Progress};
@@ -206,7 +207,7 @@ impl Slot {
             let length = plan.len();
             self.bring_chip(readers, press, &plan)?;
             let mut chip = self.reach(plan, lease, None)?;
-            let mut failed = self.identify(lease, &mut chip);
+            let mut failed = self.identify_all(lease, slice::from_mut(&mut chip));
             if failed.is_none() && chip.serial().as_ref() != serials.get(place) {
                 failed = Some(StationError::OtherBlank.into());
             }

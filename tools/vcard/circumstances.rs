@@ -10,6 +10,10 @@ use crate::chip::Chip;
 use crate::fault::{Answer, Fault, Faults, Served};
 use crate::timing::{Clock, Pace};
 
+/// What a machine's timer sleeps too long at most: a chip makes up for it at its next command, since its own
+/// clock has no such fault. What is more is a machine at work, and whoever waits for the chip bears it.
+const SLACK: Duration = Duration::from_micros(150);
+
 /// What a reader can hold, in bytes; one that is shorter loses what is longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +84,8 @@ pub(crate) struct Place {
     clock: Option<Clock>,
     buffer: ReaderBuffer,
     presence: Arc<Presence>,
+    /// What the machine's timer slept too long for the last command.
+    overslept: Duration,
 }
 
 impl Place {
@@ -97,6 +103,7 @@ impl Place {
             clock: pace.map(Clock::new),
             buffer,
             presence: Arc::default(),
+            overslept: Duration::ZERO,
         }
     }
 
@@ -145,11 +152,15 @@ impl Place {
             let taken = clock.add(command.len(), bytes.len(), work);
             if clock.waits() {
                 // What this machine took for it is part of what the chip takes.
-                wait += taken.saturating_sub(begun.elapsed());
+                wait += taken.saturating_sub(begun.elapsed() + self.overslept);
             }
         }
-        if !wait.is_zero() && !self.presence.lasts(wait) {
-            return Answer::Removed;
+        if !wait.is_zero() {
+            let asleep = Instant::now();
+            if !self.presence.lasts(wait) {
+                return Answer::Removed;
+            }
+            self.overslept = asleep.elapsed().saturating_sub(wait).min(SLACK);
         }
         match self.buffer.answer.filter(|most| bytes.len() > *most) {
             Some(holds) => Answer::TooLong {
