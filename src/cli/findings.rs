@@ -90,7 +90,8 @@ impl Findings {
         match rustix::fs::statvfs(folder) {
             Err(error) => {
                 let said = format!("the disk under {} does not tell: {error}", folder.display());
-                self.failed("disk", Kind::Failed, said, "");
+                let next = "look whether the folder is there, and whether its disk is mounted";
+                self.failed("disk", Kind::Failed, said, next);
             }
             Ok(disk) => {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);

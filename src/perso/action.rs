@@ -55,6 +55,9 @@ pub struct Outcome {
     /// Whether anything that lasts was begun on the chip: then a blank that failed is spoiled,
     /// else it goes back untouched.
     pub touched: bool,
+    /// The step for which keys were asked when it failed, and not begun: the centre may have given them,
+    /// and none of them reached the chip.
+    pub keys_asked_for: Option<String>,
     /// The certificates that were made, by key, DER: also those of a card that failed, so
     /// that they can be revoked.
     pub certificates: BTreeMap<String, Vec<u8>>,

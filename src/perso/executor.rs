@@ -61,6 +61,8 @@ pub struct Executor {
     outstanding: BTreeMap<u32, Asked>,
     next_ask: u32,
     awaiting_grant: bool,
+    /// The step for which keys were asked, until they are given.
+    keys_asked_for: Option<String>,
     certificates: BTreeMap<String, Vec<u8>>,
     /// What a border is to look at, and whether it does.
     inspection: Option<Box<Written>>,
@@ -173,6 +175,7 @@ impl Executor {
             outstanding: BTreeMap::new(),
             next_ask: 0,
             awaiting_grant: false,
+            keys_asked_for: None,
             certificates: BTreeMap::new(),
             inspection: None,
             inspecting: false,
@@ -260,6 +263,12 @@ impl Executor {
     /// about.
     pub fn call_off(&mut self) {
         self.is_called_off = true;
+    }
+
+    /// Returns whether a certificate was asked for and has not come.
+    pub fn awaits_certificate(&self) -> bool {
+        let mut asked = self.outstanding.values();
+        asked.any(|asked| matches!(asked, Asked::Certificate(_)))
     }
 
     /// Returns whether the commands on their way let the chip work for long: it makes a key, or
@@ -354,6 +363,10 @@ impl Executor {
         self.fault.get_or_insert(fault);
         self.in_flight = None;
         self.commands.clear();
+        let is_of_keys = |(_, request): &(u32, Request)| matches!(request, Request::PutKeys { .. });
+        if self.asks.iter().any(is_of_keys) {
+            self.keys_asked_for = None;
+        }
         self.asks.clear();
         self.channel = ChannelState::Closed;
     }
@@ -365,6 +378,7 @@ impl Executor {
             chip: self.chip.clone(),
             os: self.os.clone(),
             touched: self.touched,
+            keys_asked_for: self.keys_asked_for.take(),
             certificates: std::mem::take(&mut self.certificates),
             fault: self.fault.take(),
         })

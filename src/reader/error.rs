@@ -57,7 +57,10 @@ impl ReaderError {
     /// Names what the service said while `context`.
     pub(crate) fn service(context: &'static str, source: pcsc::Error) -> Self {
         match source {
-            pcsc::Error::NoService | pcsc::Error::ServiceStopped => Self::NoService,
+            // The last one where it ends while it is asked.
+            pcsc::Error::NoService | pcsc::Error::ServiceStopped | pcsc::Error::CommError => {
+                Self::NoService
+            }
             pcsc::Error::NoReadersAvailable => Self::NoReaders,
             source => Self::Service { context, source },
         }

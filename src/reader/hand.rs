@@ -193,6 +193,62 @@ mod tests {
         answer.map(|answer| hex::encode_upper(&*answer))
     }
 
+    /// A card that heeds no reset, or is not there, or is another program's.
+    struct Deaf {
+        /// What a reset ends with.
+        reset: pcsc::Error,
+        /// What it was told, in order.
+        told: Vec<Disposition>,
+    }
+
+    impl Grip for Deaf {
+        fn transmit(&mut self, _: &[u8], _: &mut [u8]) -> Result<usize, pcsc::Error> {
+            Err(pcsc::Error::NotTransacted)
+        }
+
+        fn control(&mut self, _: u32, _: &[u8], _: &mut [u8]) -> Result<usize, pcsc::Error> {
+            Err(pcsc::Error::NotTransacted)
+        }
+
+        fn reconnect(&mut self, _: Protocols, how: Disposition) -> Result<(), pcsc::Error> {
+            self.told.push(how);
+            match how {
+                Disposition::ResetCard => Err(self.reset),
+                _ => Ok(()),
+            }
+        }
+
+        fn look(&self) -> Result<Held, pcsc::Error> {
+            Ok(Held {
+                atr: vec![0x3B, 0x80],
+                protocol: Some(Protocol::T1),
+            })
+        }
+    }
+
+    #[test]
+    fn a_card_that_heeds_no_reset_is_powered_anew() {
+        let reset = |error| {
+            let deaf = Deaf {
+                reset: error,
+                told: Vec::new(),
+            };
+            let (mut hand, _) = Hand::new(deaf, "deaf").unwrap();
+            let answer = hand.reset();
+            let powered = hand.grip.told.contains(&Disposition::UnpowerCard);
+            (answer, powered)
+        };
+        for hung in [pcsc::Error::UnresponsiveCard, pcsc::Error::NotTransacted] {
+            let (answer, powered) = reset(hung);
+            assert_eq!((answer.unwrap(), powered), (vec![0x3B, 0x80], true));
+        }
+        // Nothing to power, or nothing of ours.
+        for theirs in [pcsc::Error::NoSmartcard, pcsc::Error::SharingViolation] {
+            let (answer, powered) = reset(theirs);
+            assert!(answer.is_err() && !powered, "{theirs}");
+        }
+    }
+
     #[test]
     fn an_answer_that_t0_announces_by_9000_is_fetched() {
         let select = "00A40400023F0000";

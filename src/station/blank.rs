@@ -331,8 +331,10 @@ impl Slot {
         let sender = self.shared.turns.is_none().then_some(&sender);
         let (outcomes, spent) = drive_all(lanes, channels, (&answers, sender), watch);
         let (mut cause, mut consequence) = (None, None);
+        let mut unbegun = Vec::new();
         for ((chip, _, mut notebook), outcome) in open.into_iter().zip(outcomes) {
             let is_called_off = matches!(outcome.fault, Some(Fault::CalledOff { .. }));
+            unbegun.extend(outcome.keys_asked_for.clone().zip(outcome.chip.clone()));
             let Some(fault) = chip.end(outcome) else {
                 continue;
             };
@@ -344,6 +346,12 @@ impl Slot {
                 true => consequence.get_or_insert(fault),
                 false => cause.get_or_insert(fault),
             };
+        }
+        for (step, chip) in unbegun {
+            let renounced = self.journal().renounce(lease.id, &step, &chip);
+            if let Err(reason) = renounced {
+                consequence.get_or_insert(StationError::Notebook { reason }.into());
+            }
         }
         (spent, cause.or(consequence))
     }

@@ -78,8 +78,12 @@ pub enum SlotState {
 pub enum Bottleneck {
     /// The chips: nothing else holds the station up.
     Cards,
-    /// The centre: its keys, certificates and signatures.
+    /// The centre: its keys and signatures, and the token that makes them.
     Centre,
+    /// The authority: its certificates.
+    Authority,
+    /// The printer.
+    Printer,
     /// People, who put blanks in and take documents out.
     People,
     /// Documents to make.
@@ -241,6 +245,8 @@ impl Board {
     fn bottleneck(&self) -> Option<Bottleneck> {
         let waits = [
             (self.spent.centre, Bottleneck::Centre),
+            (self.spent.authority, Bottleneck::Authority),
+            (self.spent.printer, Bottleneck::Printer),
             (self.people, Bottleneck::People),
             (self.work, Bottleneck::Work),
         ];
@@ -272,6 +278,16 @@ mod tests {
     }
 
     fn finished(end: BlankEnd, centre: u64) -> Event {
+        let centre = Duration::from_secs(centre);
+        spent(end, |spent| spent.centre = centre)
+    }
+
+    fn spent(end: BlankEnd, on: impl FnOnce(&mut Spent)) -> Event {
+        let mut spent = Spent {
+            card: Duration::from_secs(10),
+            ..Spent::default()
+        };
+        on(&mut spent);
         event(Happening::Finished {
             number: "XA0000001".into(),
             document: uuid::Uuid::nil(),
@@ -279,10 +295,7 @@ mod tests {
             chips: Vec::new(),
             certificates: 0,
             milliseconds: 0,
-            spent: Spent {
-                card: Duration::from_secs(10),
-                centre: Duration::from_secs(centre),
-            },
+            spent,
         })
     }
 
@@ -338,5 +351,11 @@ mod tests {
         board.note(&event(Happening::WaitingForCard), at(60));
         board.note(&event(Happening::NothingToDo), at(200));
         assert_eq!(board.pace().bottleneck, Some(Bottleneck::People));
+        let made = || BlankEnd::Personalized;
+        let long = Duration::from_secs(1000);
+        board.note(&spent(made(), |spent| spent.authority = long), at(200));
+        assert_eq!(board.pace().bottleneck, Some(Bottleneck::Authority));
+        board.note(&spent(made(), |spent| spent.printer = 2 * long), at(200));
+        assert_eq!(board.pace().bottleneck, Some(Bottleneck::Printer));
     }
 }

@@ -1,9 +1,10 @@
 //! The profiles that this station has, and the plans for a lease.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::{Lease, ProfilePin};
-use document::Purpose;
+use document::{Kind, Purpose};
 use print::Layout;
 use profile::{ChipProfile, DocumentProfile, NumberSource, Plan, ProfileError, Shelf};
 
@@ -72,6 +73,22 @@ impl Catalogue {
             }
         }
         Ok(false)
+    }
+
+    /// Returns the kinds of document that are made of such blanks.
+    ///
+    /// # Errors
+    /// [`StationError::Profile`].
+    pub fn kinds_of(
+        &self,
+        products: &[String],
+        article: Option<&str>,
+    ) -> Result<BTreeSet<Kind>, StationError> {
+        let documents = self.documents()?.into_iter();
+        let fit = documents.filter(|profile| {
+            profile.made_of(products).is_some() && profile.article.as_deref() == article
+        });
+        Ok(fit.flat_map(|profile| profile.kinds).collect())
     }
 
     /// Returns the plan for each chip of a lease, with the chip profile's name, in the order of

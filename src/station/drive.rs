@@ -417,8 +417,11 @@ impl<'a, 'c, 'b, C: Channel, S: AttemptStore + Send> Run<'a, 'c, 'b, C, S> {
         let begun = Instant::now();
         let heard = answers.next();
         let took = begun.elapsed();
+        let mut open = self.courses.iter().filter(|one| one.outcome.is_none());
+        let awaits_authority = open.any(|course| course.lane.executor.awaits_certificate());
         match self.courses.iter().any(|course| course.is_busy) {
             true => self.spent.card += took,
+            false if awaits_authority => self.spent.authority += took,
             false => self.spent.centre += took,
         }
         match heard {

@@ -91,11 +91,17 @@ pub struct Spent {
     pub card: Duration,
     /// The centre was waited for, and nothing else could be done.
     pub centre: Duration,
+    /// As `centre`, for certificates: an authority made them.
+    pub authority: Duration,
+    /// The printer moved the card and printed it: whatever else passed while a card was inside.
+    pub printer: Duration,
 }
 
 impl std::ops::AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
         self.card += other.card;
         self.centre += other.centre;
+        self.authority += other.authority;
+        self.printer += other.printer;
     }
 }

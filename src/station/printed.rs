@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::slice;
+use std::time::Instant;
 
 use api::{Actor, ApiError, ClaimRequest, JournalLine, Lease, ReportedChip};
 use perso::{JournalEntry, Moment, Progress};
@@ -152,7 +153,11 @@ impl Slot {
         (press, readers): (&mut Press, &dyn CardWatch),
         done: &mut BlankRun,
     ) -> Result<(), Box<dyn Error>> {
+        let begun = Instant::now();
         let made = self.make_inside(actor, lease, (press, readers), done);
+        let spent = &mut done.spent;
+        let beside = spent.card + spent.centre + spent.authority;
+        spent.printer = begun.elapsed().saturating_sub(beside);
         done.touched |= press.is_marked();
         if made.is_err() && press.is_loaded() {
             let rejected = press.reject();

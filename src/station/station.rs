@@ -309,16 +309,26 @@ impl Station {
             let mut journal = journal.unwrap_or_else(PoisonError::into_inner);
             journal.note_act(act)?;
         }
-        if let Some(actor) = self.shift() {
-            let (shared, journal) = (Arc::clone(&self.shared), Arc::clone(&self.journal));
-            self.shared.runtime.spawn(async move {
-                let _turn = shared.outbox.lock().await;
-                if let Err(error) = outbox::send(&journal, &*shared.centre, &actor).await {
-                    tracing::info!(error = chain(&error), "what a person did is told later");
-                }
-            });
-        }
+        self.send_reports();
         Ok(())
+    }
+
+    /// Sends what waits for the centre, where somebody has the shift: also while every slot is paused.
+    /// Returns at once.
+    pub fn send_reports(&self) {
+        let Some(actor) = self.shift() else {
+            return;
+        };
+        let (shared, journal) = (Arc::clone(&self.shared), Arc::clone(&self.journal));
+        self.shared.runtime.spawn(async move {
+            let _turn = shared.outbox.lock().await;
+            if let Err(error) = outbox::send(&journal, &*shared.centre, &actor).await {
+                tracing::info!(
+                    error = chain(&error),
+                    "what waits for the centre is told later"
+                );
+            }
+        });
     }
 
     /// Returns the latest acts of people at the station, the newest first.

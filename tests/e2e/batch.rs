@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::server::At;
 use crate::station::{PASSWORD, PATIENCE, REFERENCES, Scene, set_up, state_of};
-use crate::world::{Ran, json as told, text, zimogs};
+use crate::world::{Ran, json as told, project, run, text, zimogs};
 
 /// What the tests of batches begin with: a scene, an enrolled station, and its operator's password.
 struct Batches {
@@ -186,6 +186,34 @@ fn a_batch_is_stopped_and_gone_on_with() {
         json!({ "documents": 2, "kinds": { "id-card": 2 } })
     );
 
+    // The same of a document that no slot here has blanks for; it is left out where that is said.
+    let strange = "APP-OF-NO-CHIP";
+    let sample = project("tests/samples/applications/27-repressed-person.json");
+    let mut value: Value = serde_json::from_slice(&fs::read(sample).unwrap()).unwrap();
+    value["reference"] = strange.into();
+    let file = folder.path().join("strange.json");
+    fs::write(&file, value.to_string()).unwrap();
+    run(&mut demo.central(&["import", file.to_str().unwrap()]));
+    run(&mut demo.central(&["approve", strange]));
+    let mixed = folder.path().join("mixed.txt");
+    fs::write(&mixed, format!("{strange}\n{}", REFERENCES.join("\n"))).unwrap();
+    let mixed = mixed.to_str().unwrap();
+    let refused = Ran::of(batch(&["run", mixed]).output().unwrap()).ends(2);
+    assert!(
+        refused.err.contains(strange) && !refused.err.contains(REFERENCES[0]),
+        "{}",
+        refused.err
+    );
+    let dry = |limit| {
+        let arguments = ["run", mixed, "--dry-run", "--skip", "--limit", limit];
+        Ran::of(batch(&arguments).output().unwrap()).ends(0).json()
+    };
+    assert_eq!(
+        dry("9"),
+        json!({ "documents": 2, "kinds": { "id-card": 2 } })
+    );
+    assert_eq!(dry("1")["documents"], 1);
+
     // The first blank lies there; after it there is none, and the batch is told to stop.
     let mut hands = farm.client().unwrap();
     let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
@@ -197,7 +225,8 @@ fn a_batch_is_stopped_and_gone_on_with() {
         .unwrap();
     let said = BufReader::new(running.stderr.take().unwrap()).lines();
     let said = said.map(Result::unwrap);
-    assert!(said.into_iter().any(|line| line.contains("finished in")));
+    let finished = said.into_iter().find(|line| line.contains("finished in"));
+    assert!(finished.unwrap().ends_with("commands; 1 of 2"));
     let results = folder.path().join("today.results.jsonl");
     let status = || told(zimogs().args(["batch", "status", "--json"]).arg(&plan));
     assert_eq!(
@@ -232,6 +261,11 @@ fn a_batch_is_stopped_and_gone_on_with() {
     let mut report = zimogs();
     let shown = text(report.args(["batch", "report"]).arg(&plan));
     assert!(shown.contains("2 of 2 documents made"), "{shown}");
+    let mut status = zimogs();
+    let shown = text(status.args(["batch", "status"]).arg(&plan));
+    for part in ["2 of 2 documents made, ", " an hour", "left slot"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     let lines = fs::read_to_string(&results).unwrap();
     assert_eq!(lines.lines().count(), 2);
     for secret in [PASSWORD, "Bērziņ"] {

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Zoned;
@@ -78,6 +78,11 @@ impl Desk {
 
     /// Follows the stream until the slot is as it is waited for; returns it.
     pub(crate) fn slot_when(&self, is_so: impl Fn(&Value) -> bool) -> Value {
+        self.slot_at(0, is_so)
+    }
+
+    /// As [`Desk::slot_when`], of the slot at this place in the order of names.
+    pub(crate) fn slot_at(&self, place: usize, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let (host, token) = (&self.address, &self.token);
@@ -92,7 +97,7 @@ impl Desk {
                 continue;
             };
             let overview: Value = serde_json::from_str(data).unwrap();
-            let slot = overview["slots"][0].clone();
+            let slot = overview["slots"][place].clone();
             if is_so(&slot) {
                 return slot;
             }
@@ -285,13 +290,28 @@ fn a_station_from_its_first_shift_to_its_last() {
     desk.slot(&["waiting-for-card"]);
     hands.insert(0, &blank(8), None).unwrap();
     desk.slot(&["working"]);
+    // At once: what was sealed for a card is lost with the centre's memory.
+    served.killed();
+    desk.slot(&["parked"]);
     let (status, why) = desk.ask("DELETE", "/v1/session", &[]);
     assert_eq!(status, 409, "{why}");
     desk.done("POST", "/v1/station/shift");
-    served.killed();
-    desk.slot(&["parked"]);
+    // A drain waits for the card, and says so where it may not wait longer.
+    let setup = at.folder().join("station.toml");
+    let written = fs::read_to_string(&setup).unwrap();
+    fs::write(&setup, written.replace("127.0.0.1:0", &daemon.address)).unwrap();
+    let drain = |within: &str| {
+        let mut command = station(&["drain", "--slot", "left slot", "--within", within]);
+        command.env("ZIMOGS_STATION_TOKEN", &desk.token);
+        command
+    };
+    let held = Ran::of(drain("1").output().unwrap()).ends(1);
+    assert!(held.err.contains("its card is held"), "{}", held.err);
+    let waiting = drain("90").stdout(Stdio::piped()).spawn().unwrap();
     let served = Served::start(&demo, &centre);
+    Ran::of(waiting.wait_with_output().unwrap()).ends(0);
     let done = desk.slot(&["done", "needs-person"]);
+    desk.done("POST", "/v1/station/start");
     assert_eq!(
         (&done["state"], &done["made"]),
         (&json!("done"), &json!(2)),
@@ -313,9 +333,9 @@ fn a_station_from_its_first_shift_to_its_last() {
     for act in ["shift.begun", "slot.paused", "slot.started", "shift.ended"] {
         assert!(acts.iter().any(|one| **one == act), "{act}: {acts:?}");
     }
-    // A daemon at a port of its own choice is not found by station.toml; the centre is.
     let status = told(&mut station(&["status", "--json"]));
     assert_eq!(status["centre"]["name"], "riga-1");
+    assert_eq!(status["running"]["pace"]["made"], 2);
     let busy = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
     assert!(busy.out.contains("the station is running"), "{}", busy.out);
 
@@ -331,7 +351,7 @@ fn a_station_from_its_first_shift_to_its_last() {
     for act in ["shift.begun", "slot.paused", "slot.started", "shift.ended"] {
         assert!(log.contains(act), "{act}");
     }
-    assert_eq!(log.matches("slot.paused").count(), 1);
+    assert_eq!(log.matches("slot.paused").count(), 3);
 }
 
 /// What people do at the centre from the station, by commands of their own.
@@ -394,6 +414,15 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
         (json!("quality-passed"), json!("quality-failed"))
     );
 
+    // Nothing is in work: the slots are drained as soon as they have heard it.
+    said(&keeper, &["drain"]).ends(4);
+    desk.slot(&["nobody-on-shift"]);
+    let drained = said(&operator, &["drain", "--within", "60"]).ends(0).json();
+    assert_eq!(drained["drained"], true);
+    desk.slot(&["paused"]);
+    said(&operator, &["start"]).ends(0);
+    desk.slot(&["nobody-on-shift"]);
+
     // Blanks go into a slot and out of it again.
     let stock = |path: &str| {
         let desk = Desk {
@@ -411,6 +440,18 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
     assert_eq!(loaded["answer"]["blanks"], 1, "{loaded}");
     said(&keeper, &["unload", blank]).ends(0);
     said(&operator, &["load", "left slot", "NO-SUCH"]).ends(4);
+    // One that is bad is spoiled, by whoever keeps the stock, and why is in the log.
+    let why = "the corner is bent";
+    said(&operator, &["spoil", blank, "--cause", why]).ends(4);
+    said(&keeper, &["spoil", blank]).ends(2);
+    let spoiled = said(&keeper, &["spoil", blank, "--cause", why])
+        .ends(0)
+        .json();
+    assert_eq!(spoiled["answer"]["blanks"], 1, "{spoiled}");
+    let blanks = stock("/v1/blanks?limit=200");
+    let spoiled = blanks.iter().find(|one| one["serial"] == blank).unwrap();
+    assert_eq!(spoiled["state"], "spoiled");
+    assert!(demo.log().contains(why));
 
     // A day is closed by two: the second confirms in a session of their own, then it is said again.
     // Yesterday there was nothing.

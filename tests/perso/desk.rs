@@ -120,6 +120,8 @@ pub(crate) struct Desk {
     pub(crate) limits: Limits,
     sealed: Option<Secured>,
     pub(crate) mistake: Mistake,
+    /// Whether the run is called off when it asks for keys.
+    pub(crate) calls_off_at_keys: bool,
     /// The certificates that were issued, by public key: one key has one.
     issued: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What an earlier run wrote down, which this one goes on with.
@@ -218,6 +220,7 @@ impl Desk {
             limits,
             sealed: None,
             mistake: Mistake::None,
+            calls_off_at_keys: false,
             issued: BTreeMap::new(),
             past: Past::default(),
             challenges: 0,
@@ -321,9 +324,15 @@ impl Desk {
                     if let Request::Certify { .. } | Request::SignLds { .. } = request {
                         self.told = self.journal.len();
                     }
+                    if self.calls_off_at_keys && matches!(request, Request::PutKeys { .. }) {
+                        executor.call_off();
+                    }
                     open.push((id, request));
                 }
                 Action::Wait => {
+                    let is_of_key =
+                        |(_, asked): &(_, Request)| matches!(asked, Request::Certify { .. });
+                    assert_eq!(executor.awaits_certificate(), open.iter().any(is_of_key));
                     let chip = executor.chip().unwrap_or_default().to_owned();
                     let (id, request) = open.remove(0);
                     executor.handle(match self.answer(&chip, request) {

@@ -276,7 +276,28 @@ fn a_centre_that_does_not_serve_spoils_no_blank() {
             .iter()
             .any(|entry| entry.moment == Moment::Intent);
         assert!(!begun, "{chip} {mistake:?}");
+        // Keys that were asked for may be given all the same: that is told.
+        let is_of_keys = mistake == Mistake::NoKeys;
+        assert_eq!(outcome.keys_asked_for.is_some(), is_of_keys, "{chip}");
     }
+}
+
+/// The chip's executor is called off while its keys are on their way.
+#[test]
+fn keys_that_come_too_late_touch_no_chip() {
+    let mut desk = Desk::of("lateid-v2", "eid-card");
+    desk.calls_off_at_keys = true;
+    let (outcome, _) = desk.run(Desk::blank_of("lateid-v2"), Vec::new());
+    assert!(
+        matches!(outcome.fault, Some(Fault::CalledOff { .. })),
+        "{:?}",
+        outcome.fault
+    );
+    let asked = outcome.keys_asked_for.unwrap();
+    assert!(asked.contains("_keys "), "{asked}");
+    assert!(!outcome.touched);
+    let mut journal = desk.journal.iter();
+    assert!(journal.all(|entry| entry.moment == Moment::Outcome));
 }
 
 /// The reader fails on anything longer than its buffer, so that a slip is found out.

@@ -28,8 +28,9 @@ use crate::cli::failure::Failure;
 pub(crate) enum Command {
     /// Makes the documents of a list, a folder or the queue, and ends when all are made.
     ///
-    /// Exit code 0 when every document is made, 1 when some are not (stopped, or --limit), 2 when some
-    /// cannot be made: nothing is begun then, unless --skip.
+    /// Exit code 0 when every document of the plan is made, 1 when some are not (it was stopped), 2 when
+    /// some cannot be made, because they are not in the queue or no slot here has blanks for them:
+    /// nothing is begun then, unless --skip.
     ///
     /// Examples:
     /// zimogs batch run references.txt --folder /etc/zimogs/station --account berta

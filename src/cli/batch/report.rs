@@ -11,6 +11,7 @@ use crate::cli::batch::plan::{Plan, results_of};
 use crate::cli::card::tables::headed;
 use crate::cli::failure::Failure;
 use crate::cli::output;
+use crate::cli::watch::lasting;
 
 /// A batch in figures. Fields may be added, never renamed.
 #[derive(Debug, PartialEq, Serialize)]
@@ -56,6 +57,8 @@ pub(crate) struct Summary {
     causes: BTreeMap<String, usize>,
     /// Documents made at each slot.
     slots: BTreeMap<String, usize>,
+    /// Documents an hour at each slot, from its first to its last; a slot of one document has none.
+    slots_per_hour: BTreeMap<String, f64>,
 }
 
 impl Summary {
@@ -91,13 +94,11 @@ impl Summary {
             }
         }
         let made = made(lines).len();
-        let per_hour = match (whole.first(), whole.last()) {
-            (Some(first), Some(last)) if last.at > first.at => {
-                let hours = last.at.duration_since(first.at).as_secs_f64() / 3600.0;
-                Some((whole.len() - 1) as f64 / hours)
-            }
-            _ => None,
-        };
+        let per_hour = rate(&whole);
+        let slots_per_hour = slots.keys().filter_map(|slot: &String| {
+            let own = whole.iter().filter(|line| line.slot == *slot).copied();
+            rate(&own.collect::<Vec<_>>()).map(|rate| (slot.clone(), rate))
+        });
         let left = documents.saturating_sub(made + elsewhere);
         Self {
             documents,
@@ -117,6 +118,7 @@ impl Summary {
             bytes_each: each(whole.iter().map(|line| line.bytes).sum()),
             certificates: lines.iter().map(|line| line.certificates).sum(),
             causes,
+            slots_per_hour: slots_per_hour.collect(),
             slots,
         }
     }
@@ -156,7 +158,34 @@ impl Summary {
             }
             output::line(&table.to_string())?;
         }
-        Ok(())
+        self.show_slots()
+    }
+
+    /// Says how far it is, and how fast.
+    fn standing(&self) -> String {
+        let (made, documents) = (self.made, self.documents);
+        let rate = self.per_hour.map(|rate| format!(", {rate:.0} an hour"));
+        let left = self.seconds_left.filter(|_| !self.is_over());
+        let left = left.map(|left| format!(", about {}", lasting(left)));
+        format!(
+            "{made} of {documents} documents made{}{}",
+            rate.unwrap_or_default(),
+            left.unwrap_or_default()
+        )
+    }
+
+    /// Shows what each slot made, and how fast.
+    fn show_slots(&self) -> Result<(), Failure> {
+        let mut table = headed(["slot", "made", "an hour"]);
+        for (slot, made) in &self.slots {
+            let rate = self.slots_per_hour.get(slot);
+            let rate = rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+            table.add_row([slot.clone(), made.to_string(), rate]);
+        }
+        match self.slots.is_empty() {
+            true => Ok(()),
+            false => output::line(&table.to_string()),
+        }
     }
 
     /// Returns whether nothing is left to be made.
@@ -173,6 +202,13 @@ impl Summary {
     }
 }
 
+/// Returns how many of these documents are made in an hour, from the first to the last.
+fn rate(made: &[&Line]) -> Option<f64> {
+    let (first, last) = (made.first()?, made.last()?);
+    let hours = last.at.duration_since(first.at).as_secs_f64() / 3600.0;
+    (hours > 0.0).then(|| (made.len() - 1) as f64 / hours)
+}
+
 fn summed(plan: &Path) -> Result<Summary, Failure> {
     let planned = Plan::read(plan)?;
     let lines = Ledger::read(&results_of(plan))?;
@@ -186,14 +222,8 @@ pub(crate) fn status(plan: &Path, json: bool) -> Result<ExitCode, Failure> {
         output::json(&summary)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let left = summary.seconds_left.filter(|_| !summary.is_over());
-    let left = left.map_or_else(String::new, |left| {
-        format!(", about {:.0} min left", (left / 60.0).ceil())
-    });
-    output::line(&format!(
-        "{} of {} documents made{left}",
-        summary.made, summary.documents
-    ))?;
+    output::line(&summary.standing())?;
+    summary.show_slots()?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -262,5 +292,35 @@ mod tests {
         );
         assert_eq!(summary.commands_each, Some(15.0));
         assert_eq!(summary.causes, BTreeMap::from([("torn out".to_owned(), 2)]));
+        assert_eq!(
+            summary.standing(),
+            "2 of 5 documents made, 100 an hour, about 72 s left"
+        );
+    }
+
+    #[test]
+    fn each_slot_has_its_own_rate() {
+        let at = |number, second, slot: &str| Line {
+            slot: slot.into(),
+            ..line(number, second, End::Personalized)
+        };
+        let lines = [
+            at(1, 0, "left"),
+            at(2, 10, "right"),
+            at(3, 20, "left"),
+            at(4, 40, "left"),
+        ];
+        let summary = Summary::of(1000, &lines);
+        assert_eq!(summary.slots["left"], 3);
+        assert_eq!(
+            summary.slots_per_hour,
+            BTreeMap::from([("left".to_owned(), 180.0)])
+        );
+        assert_eq!(summary.per_hour, Some(270.0));
+        let standing = summary.standing();
+        assert!(
+            standing.ends_with(", 270 an hour, about 3.7 h left"),
+            "{standing}"
+        );
     }
 }

@@ -1,11 +1,12 @@
 //! A batch at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use document::Kind as DocumentKind;
 use serde_json::json;
 use station::{Entry, Event, Happening, LocalClient, Station};
 use tokio::sync::broadcast::Receiver;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::cli::batch::choice::Choice;
 use crate::cli::batch::course::Course;
 use crate::cli::batch::plan::Plan;
-use crate::cli::batch::queue::Lists;
+use crate::cli::batch::queue::{Lists, Queued};
 use crate::cli::batch::report::Summary;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::station::daemon::Daemon;
@@ -57,7 +58,8 @@ pub(crate) struct Run {
     /// Where the plan is written; the results stand beside it. By default NAME.batch.json here.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// The most documents.
+    /// The most documents: the urgent ones first, then those that are due first. The batch is over
+    /// when they are made.
     #[arg(long)]
     limit: Option<usize>,
     /// Look what would be made, and begin nothing.
@@ -101,6 +103,8 @@ pub(crate) fn run(options: &Run) -> Result<ExitCode, Failure> {
             }
         };
         if let Some(limit) = options.limit {
+            // As the centre gives them out: the urgent ones first, then those that are due first.
+            plan.documents.sort_by_key(|one| (!one.urgent, one.due));
             plan.documents.truncate(limit);
         }
         if options.dry_run {
@@ -211,20 +215,30 @@ async fn plan(
     reading.finish_and_clear();
     let (chosen, missing) = choice.of(queue?);
     if !missing.is_empty() && !options.skip {
-        let some: Vec<_> = missing.iter().take(LISTED).map(String::as_str).collect();
-        let more = missing.len().saturating_sub(some.len());
-        let more = match more {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         let fault = format!(
-            "{} of {} are not in the queue: {}{more}",
+            "{} of {} are not in the queue: {}",
             missing.len(),
             missing.len() + chosen.len(),
-            some.join(", ")
+            some(&missing)
         );
         return Err(Failure::new(Kind::Usage, fault).with_hint(
             "look at them (zimogs central application show), or leave them out: --skip",
+        ));
+    }
+    let all = chosen.len();
+    let (chosen, strange) = by_kind(chosen, &daemon.kinds);
+    if !strange.is_empty() && !options.skip {
+        let named: Vec<_> = strange
+            .iter()
+            .map(|one| format!("{} ({})", one.application, one.kind))
+            .collect();
+        let fault = format!(
+            "for {} of {all} no slot here has blanks: {}",
+            named.len(),
+            some(&named)
+        );
+        return Err(Failure::new(Kind::Usage, fault).with_hint(
+            "make them at another station, set up a slot for them in station.toml, or leave them out: --skip",
         ));
     }
     if chosen.is_empty() {
@@ -232,6 +246,22 @@ async fn plan(
         return Err(Failure::new(Kind::Usage, fault));
     }
     Ok(Plan::new(&options.what, chosen))
+}
+
+/// Splits documents by whether there are blanks for their kind here.
+fn by_kind(chosen: Vec<Queued>, kinds: &BTreeSet<DocumentKind>) -> (Vec<Queued>, Vec<Queued>) {
+    let kinds: BTreeSet<_> = kinds.iter().map(ToString::to_string).collect();
+    (chosen.into_iter()).partition(|one| kinds.contains(&one.kind))
+}
+
+/// Names the first of them, and says how many more there are.
+fn some(names: &[String]) -> String {
+    let listed = names.iter().take(LISTED).map(String::as_str);
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
 }
 
 fn tell_dry(options: &Run, plan: &Plan) -> Result<ExitCode, Failure> {
@@ -401,4 +431,40 @@ async fn look_up(
     }
     gone.into_iter().for_each(|id| station.strike_out(id));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_no_slot_here_has_blanks_for_is_told_apart() {
+        let queued = |application: &str, kind: DocumentKind| Queued {
+            id: Uuid::nil(),
+            application: application.to_owned(),
+            kind: kind.to_string(),
+            due: "2026-12-01".parse().unwrap(),
+            urgent: false,
+        };
+        let chosen = vec![
+            queued("A", DocumentKind::IdCard),
+            queued("B", DocumentKind::Passport),
+            queued("C", DocumentKind::IdCard),
+        ];
+        let (here, strange) = by_kind(chosen, &BTreeSet::from([DocumentKind::IdCard]));
+        let names = |of: &[Queued]| {
+            of.iter()
+                .map(|one| one.application.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (names(&here), names(&strange)),
+            (vec!["A".into(), "C".into()], vec!["B".into()])
+        );
+        let many: Vec<_> = (0..LISTED + 2).map(|number| number.to_string()).collect();
+        assert_eq!(some(&many[..2]), "0, 1");
+        assert!(some(&many).ends_with("19 and 2 more"), "{}", some(&many));
+    }
 }

@@ -62,6 +62,19 @@ pub(crate) struct Unload {
     signed: Signed,
 }
 
+/// Blanks that are spoiled.
+#[derive(Args)]
+pub(crate) struct Spoil {
+    /// What is printed on them.
+    #[arg(required = true, value_name = "BLANK")]
+    blanks: Vec<String>,
+    /// Why.
+    #[arg(long)]
+    cause: String,
+    #[command(flatten)]
+    signed: Signed,
+}
+
 /// A day to close.
 #[derive(Args)]
 pub(crate) struct CloseDay {
@@ -142,6 +155,16 @@ pub(crate) fn unload(options: &Unload) -> Result<ExitCode, Failure> {
         inside.act(async |client| client.act(&["blanks", "unloading"], Some(&body)).await)?;
     tell(&options.signed, done, |answer| {
         format!("{} blanks are back in the store", booked(answer))
+    })
+}
+
+/// Books blanks as spoiled.
+pub(crate) fn spoil(options: &Spoil) -> Result<ExitCode, Failure> {
+    let body = json!({ "blanks": options.blanks, "cause": options.cause });
+    let inside = Inside::enter(&options.signed)?;
+    let done = inside.act(async |client| client.act(&["blanks", "spoiling"], Some(&body)).await)?;
+    tell(&options.signed, done, |answer| {
+        format!("{} blanks are spoiled", booked(answer))
     })
 }
 

@@ -1,15 +1,17 @@
 //! A station at work: its slots, its own interface, and a look at the centre now and then.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cert::AttributeType;
-use document::Environment;
+use document::{Environment, Kind as DocumentKind};
 use jiff::{SignedDuration, Timestamp};
 use station::{
-    Board, Catalogue, CentreView, Local, RemoteCentre, Station, StationConfig, serve_local,
+    Board, Catalogue, CentreView, Local, RemoteCentre, SlotConfig, Station, StationConfig,
+    StationError, serve_local,
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -38,6 +40,8 @@ pub(crate) struct Daemon {
     pub(crate) local: Local,
     /// The way to the centre.
     pub(crate) centre: Arc<RemoteCentre>,
+    /// The kinds of document that the blanks of its slots serve for.
+    pub(crate) kinds: BTreeSet<DocumentKind>,
     stop: oneshot::Sender<()>,
     looking: JoinHandle<()>,
     following: JoinHandle<()>,
@@ -53,6 +57,8 @@ impl Daemon {
         let profiles = shipped::profiles(setup.profiles().as_deref())?;
         let name = station_name(folder)?;
         let slots = setup.slots(&profiles.printers)?;
+        let catalogue = Catalogue::new(profiles.chips, profiles.documents);
+        let kinds = kinds(&slots, &catalogue).or_fail(Kind::Usage)?;
         let names = slots.iter().map(|slot| slot.name.clone());
         let board = Board::new(names, Timestamp::now());
         let listener = TcpListener::bind(setup.listen()).await.map_err(|error| {
@@ -69,7 +75,7 @@ impl Daemon {
             parking: setup.parking(),
             journal: setup.journal(),
             slots,
-            catalogue: Catalogue::new(profiles.chips, profiles.documents),
+            catalogue,
         };
         let runtime = tokio::runtime::Handle::current();
         let station = Station::start(config, centre.clone(), runtime).or_fail(Kind::Failed)?;
@@ -96,6 +102,7 @@ impl Daemon {
             address,
             local,
             centre,
+            kinds,
             stop,
         })
     }
@@ -113,6 +120,19 @@ impl Daemon {
             .or_fail(Kind::Failed)?
             .or_fail(Kind::Failed)
     }
+}
+
+/// Returns the kinds of document that the slots' blanks serve for.
+fn kinds(
+    slots: &[SlotConfig],
+    catalogue: &Catalogue,
+) -> Result<BTreeSet<DocumentKind>, StationError> {
+    let mut kinds = BTreeSet::new();
+    for slot in slots {
+        let products: Vec<_> = slot.chips.iter().map(|chip| chip.product.clone()).collect();
+        kinds.extend(catalogue.kinds_of(&products, slot.article.as_deref())?);
+    }
+    Ok(kinds)
 }
 
 /// Returns the name in the station's certificate.
@@ -151,6 +171,8 @@ async fn look(local: Local, centre: Arc<RemoteCentre>, environment: Environment)
                     .hinder(hindrance(&view, environment, own.environment));
                 local.note_centre(view.clone());
                 known = Some(view);
+                // A slot that is paused tells nothing by itself.
+                local.station().send_reports();
             }
             Err(error) => {
                 let view = known

@@ -11,6 +11,7 @@
 mod at_centre;
 pub(crate) mod daemon;
 mod doctor;
+mod drain;
 mod enrol;
 mod person;
 mod serve;
@@ -57,6 +58,14 @@ pub(crate) enum Command {
     /// Lets a slot work again; without --slot all of them. Example:
     /// zimogs station start --account berta
     Start(person::Ordered),
+    /// As `pause`, and waits until nothing is in work; of all slots also until the centre has every
+    /// report, where somebody has the shift to tell it. Then the station may be switched off.
+    ///
+    /// Exit code 1 where that is not so within --within.
+    ///
+    /// Example: zimogs station drain --within 900 --account berta
+    #[command(verbatim_doc_comment)]
+    Drain(drain::Drain),
     /// Gives up the card that a slot holds while the centre is away: its blank is accounted for as it
     /// is. Example: zimogs station give-up left --account berta
     GiveUp(person::GiveUp),
@@ -76,6 +85,9 @@ pub(crate) enum Command {
     /// Books blanks out of their slots, back into the store. Example:
     /// zimogs station unload LV-0002 --account keeper
     Unload(at_centre::Unload),
+    /// Books blanks as spoiled that nobody works on, and why. Example:
+    /// zimogs station spoil LV-0001 --cause "the corner is bent" --account keeper
+    Spoil(at_centre::Spoil),
     /// Closes a day at a place, by two persons who counted. Without --here the second one confirms it in
     /// a session of their own (zimogs station confirm), and the same is said again. Exit code 1 while
     /// they have not, 5 where the count is not what the books say.
@@ -117,11 +129,13 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
         Command::Shift(shift) => person::shift(shift),
         Command::Pause(options) => person::order(options, "pause"),
         Command::Start(options) => person::order(options, "start"),
+        Command::Drain(options) => drain::run(options),
         Command::GiveUp(options) => person::give_up(options),
         Command::Acts(options) => person::acts(options),
         Command::Verdict(options) => return at_centre::verdict(options),
         Command::Load(options) => return at_centre::load(options),
         Command::Unload(options) => return at_centre::unload(options),
+        Command::Spoil(options) => return at_centre::spoil(options),
         Command::CloseDay(options) => return at_centre::close_day(options),
         Command::Confirm(options) => return at_centre::confirm(options),
     }?;

@@ -45,9 +45,9 @@ impl Signed {
 pub(crate) struct Ordered {
     /// The slot; without it all of them.
     #[arg(long)]
-    slot: Option<String>,
+    pub(crate) slot: Option<String>,
     #[command(flatten)]
-    signed: Signed,
+    pub(crate) signed: Signed,
 }
 
 /// The slot whose card is given up.

@@ -89,7 +89,7 @@ fn row(slot: &SlotView) -> [String; 8] {
 }
 
 /// Returns a name as it stands on the wire, with spaces.
-fn name(value: &impl serde::Serialize) -> String {
+pub(crate) fn name(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_value(value).ok();
     let text = text
         .as_ref()

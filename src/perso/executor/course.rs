@@ -221,6 +221,7 @@ impl Executor {
                     });
                 };
                 self.awaiting_grant = true;
+                self.keys_asked_for = Some(step.name());
                 self.ask(Asked::Step(index), Request::PutKeys { opening, new, adds });
             }
         }

@@ -86,6 +86,7 @@ impl Executor {
                 },
             ) => {
                 self.awaiting_grant = false;
+                self.keys_asked_for = None;
                 self.begins(self.step_name(index));
                 match answer {
                     Some(answer) => self.variables.set("put_key.answer", Value::bytes(answer)),

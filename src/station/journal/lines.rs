@@ -100,6 +100,31 @@ impl Journal {
         self.soon.get_or_insert(number);
         Ok(())
     }
+
+    /// Writes down, where nothing that lasts was begun under a lease, that a step of a chip for which keys
+    /// were asked is not begun: as announced and taken back, both or neither. The centre may have given
+    /// the keys, and takes the blank for touched without it.
+    pub(crate) fn renounce(
+        &mut self,
+        lease: LeaseId,
+        step: &str,
+        chip: &str,
+    ) -> std::result::Result<(), String> {
+        if self.is_touched(lease).map_err(|error| error.to_string())? {
+            return Ok(());
+        }
+        let entries = [Moment::Intent, Moment::Withdrawn].map(|moment| JournalEntry {
+            step: step.to_owned(),
+            moment,
+            evidence: BTreeMap::from([("chip", chip.to_owned())]),
+        });
+        let lines = entries
+            .iter()
+            .map(|entry| Line::of(lease, entry, &self.clock));
+        let lines = lines.collect::<std::result::Result<Vec<_>, _>>()?;
+        let written = self.change(|tx| lines.iter().try_for_each(|line| line.insert(tx).map(drop)));
+        written.map_err(|error| error.to_string())
+    }
 }
 
 /// A line as it is stored.

@@ -77,6 +77,28 @@ fn what_was_announced_and_withdrawn_leaves_the_blank_untouched() {
 }
 
 #[test]
+fn keys_that_never_reached_a_chip_are_renounced_where_nothing_else_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let [untouched, touched] = [lease(), lease()];
+    for lease in [untouched, touched] {
+        journal.begin(lease, DOCUMENT, number(), "a").unwrap();
+    }
+    let begun = entry("replace_keys issuer", Moment::Intent);
+    journal.notebook(touched).write(&begun).unwrap();
+    for lease in [untouched, touched] {
+        journal.renounce(lease, "add_keys next", "C0FFEE").unwrap();
+    }
+    let lines = journal.lines(untouched).unwrap();
+    assert!(JournalLine::withdraw_all(&lines), "{lines:?}");
+    assert!(lines.iter().all(|line| line.evidence["chip"] == "C0FFEE"));
+    assert!(!journal.is_touched(untouched).unwrap());
+    // What another chip of the blank has begun is not taken back.
+    assert_eq!(journal.lines(touched).unwrap().len(), 1);
+    assert!(journal.is_touched(touched).unwrap());
+}
+
+#[test]
 fn a_journal_is_one_stations_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");

@@ -1,19 +1,22 @@
 //! What a station may ask while it writes a chip, and what it gets only once or never.
 
+use std::collections::BTreeMap;
+
 use api::{
-    ApiError, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, PutKeyRequest,
-    Secret,
+    ApiError, Centre, CertifyRequest, ChannelGrant, ChannelOpening, ChannelRequest, JournalLine,
+    PutKeyRequest, Secret,
 };
 use audit::Outcome;
 use card::gp::{HostChallenge, Key, initialize_update};
 use cert::Curve;
 use cert::request::RequestInfo;
+use jiff::Timestamp;
 use openssl::ec::{EcGroup, EcKey, PointConversionForm};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
 use vcard::{Chip, ChipNumber, Memory, Product, TransportMasterKey};
 
-use super::bench::personalize;
+use super::bench::{bare_report, disbelieved, personalize, untouched};
 use super::house::{House, operator, unbooked, with_adapted_house, with_house};
 
 const INITIALIZE_UPDATE: &str = perso::Opening::INITIALIZE_UPDATE;
@@ -286,6 +289,51 @@ fn put_key_is_the_same_again_and_needs_the_channel() {
                 refused(house.central.put_keys(&operator(), &other).await)
                     .contains("do not follow from its serial number")
             );
+        },
+    );
+}
+
+/// The keys were given, and the station had begun nothing with them: its word that they never reached the
+/// chip is believed, and without it the blank is spoiled.
+#[test]
+fn keys_that_were_renounced_leave_a_blank_untouched() {
+    with_house(
+        "scenarios::key_requests::keys_that_were_renounced_leave_a_blank_untouched",
+        async |house| {
+            house.prepared("01-adult").await;
+            for (turn, is_renounced) in [(1, true), (2, false)] {
+                let mut chip = house.blank().await;
+                let lease = house.lease("a").await.unwrap();
+                let opened = challenge(&lease, &mut chip, "transport", [turn; 8]);
+                house.claim(&lease, &opened.chip).await.unwrap();
+                let who = operator();
+                house.central.open_channel(&who, &opened).await.unwrap();
+                let put = PutKeyRequest {
+                    lease: lease.id,
+                    chip: opened.chip.clone(),
+                    opening: opened.opening.clone(),
+                    new: "issuer".into(),
+                    adds: false,
+                };
+                house.central.put_keys(&who, &put).await.unwrap();
+                let mut untouched = bare_report(&lease, turn.into(), untouched());
+                if !is_renounced {
+                    let _ = disbelieved(&house, &untouched).await;
+                    continue;
+                }
+                let line = |moment: &str| JournalLine {
+                    at: Timestamp::UNIX_EPOCH,
+                    step: "replace_keys issuer".into(),
+                    moment: moment.into(),
+                    evidence: BTreeMap::new(),
+                };
+                untouched.journal = [JournalLine::INTENT, JournalLine::WITHDRAWN]
+                    .map(line)
+                    .into();
+                house.central.report(&who, &untouched).await.unwrap();
+                let returned = "SELECT count(*) FROM blank WHERE state = 'returned'";
+                assert_eq!(house.number(returned).await, 1);
+            }
         },
     );
 }
