@@ -104,6 +104,8 @@ impl JournalLine {
     /// ribbon.
     pub const PRINT_FACES: &str = "print faces";
 
+    /// Evidence: in which slot's printer a card is.
+    pub const SLOT: &str = "slot";
     /// Evidence: what ribbon is in the printer, as it said behind the card.
     pub const RIBBON: &str = "ribbon";
     /// Evidence: for how many cards the printer's ribbon lasts, as it said behind the card.

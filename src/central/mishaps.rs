@@ -25,6 +25,7 @@ use crate::in_use::witnessed;
 use crate::lease::Held;
 use crate::parcels::Parcel;
 use crate::register_reports::application_changed;
+use crate::ribbon_cards::MadeCard;
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::told_lines::forget_ended;
@@ -393,6 +394,10 @@ impl Central {
                 &format!("blank/{serial}"),
                 cause,
             )
+            .await?;
+        // What its printer did is known as far as the station told of it.
+        let told = self.told_lines(&mut tx, &held).await?;
+        self.note_card(&mut tx, actor, MadeCard::of(&held, &told))
             .await?;
         held.apply(&mut tx, LeaseEvent::Lose).await?;
         let mut blank = Blank::load(&mut tx, &serial).await?;

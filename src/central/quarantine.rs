@@ -21,6 +21,7 @@ use crate::endings::serials;
 use crate::error::{CentralError, Result};
 use crate::reports::{end_name, figure};
 use crate::restoration::Restoration;
+use crate::ribbon_cards::MadeCard;
 use crate::scribe::Deed;
 use crate::series::{StoredSeries, void_free};
 use crate::statements::sql;
@@ -118,6 +119,10 @@ impl Central {
         let incident = self
             .open_incident(tx, actor, IncidentKind::UnknownLease, &subject, &text)
             .await?;
+        if is_sound {
+            let card = MadeCard::of_unknown(report.lease, &actor.station, &report.journal);
+            self.note_card(tx, actor, card).await?;
+        }
         let mut deed = deed
             .clone()
             .with("quarantined", true)

@@ -17,6 +17,7 @@ use crate::error::{CentralError, Result};
 use crate::lease::Held;
 use crate::quarantine::is_touched;
 use crate::restoration::Restoration;
+use crate::ribbon_cards::MadeCard;
 use crate::scribe::Deed;
 use crate::statements::sql;
 use crate::stock::MAX_CHIPS;
@@ -153,9 +154,13 @@ impl Central {
                 .await?;
         }
         // A card that cannot be believed was printed all the same, and its ribbon shows it.
-        if is_sound {
-            self.note_card(&mut tx, actor, &held, report).await?;
-        }
+        let told = match is_sound {
+            true => None,
+            false => Some(self.told_lines(&mut tx, &held).await?),
+        };
+        let journal = told.as_deref().unwrap_or(&report.journal);
+        self.note_card(&mut tx, actor, MadeCard::of(&held, journal))
+            .await?;
         // What could not be honoured was made in no book, and is in no figure.
         let made = made.filter(|_| incident.is_none());
         self.store_report(&mut tx, actor, report, (sequence, &digest), made, is_sound)

@@ -306,15 +306,22 @@ impl Central {
                 deed = deed.with("cause", cause);
             }
             // What it shows, as far as it is known: so much was in the hands of who had it last.
-            let cards = RibbonLine::load(&mut tx, reference).await?.cards;
+            let RibbonLine { cards, beside, .. } = RibbonLine::load(&mut tx, reference).await?;
             if ribbon.state != RibbonState::Loaded && cards > 0 {
                 deed = deed.with("cards", cards);
+            }
+            if ribbon.state != RibbonState::Loaded && beside > 0 {
+                deed = deed.with("cards-beside", beside);
             }
             self.record(&mut tx, Some(actor), &deed).await?;
             if let Some(kind) = handling.incident() {
                 let subject = format!("ribbon/{reference}");
                 let cause = handling.cause().unwrap_or_default();
-                let text = format!("{cause} ({cards} cards were printed with it)");
+                let more = match beside {
+                    0 => String::new(),
+                    _ => format!(", and {beside} more by its printer's count"),
+                };
+                let text = format!("{cause} ({cards} cards were printed with it{more})");
                 let number = self.open_incident(&mut tx, actor, kind, &subject, &text);
                 incidents.push(number.await?);
             }

@@ -1,7 +1,17 @@
 //! Which cards were printed with which ribbon: what a station reports of its printer, put to the ribbon
 //! that was in that printer then by the books.
+//!
+//! ```text
+//!   a report, believed or not ────────────┐
+//!   of a lease that the store lacks ──────┤
+//!   what was told of a lease given up ────┴─► began to print? ─► the ribbon that was inside: one card, once
+//! ```
+//!
+//! What no station told of, a test card or the cards of a station that burnt, shows in what the printer
+//! says behind the next card: its ribbon lasts for fewer than the cards of the books have used
+//! ([`RibbonLine::beside`](crate::RibbonLine::beside)).
 
-use api::{Actor, JournalLine, Report};
+use api::{Actor, JournalLine, LeaseId};
 use document::life_cycle::IncidentKind;
 use jiff::Timestamp;
 use sqlx::Row;
@@ -12,48 +22,87 @@ use crate::error::Result;
 use crate::lease::Held;
 use crate::statements::sql;
 
+/// A card, whose it is and where it was made, and what is known of its making.
+pub(crate) struct MadeCard<'a> {
+    lease: LeaseId,
+    station: &'a str,
+    slot: &'a str,
+    journal: &'a [JournalLine],
+    began: Timestamp,
+}
+
+impl<'a> MadeCard<'a> {
+    /// Returns the card of a lease; none where nothing was printed.
+    pub(crate) fn of(held: &'a Held, journal: &'a [JournalLine]) -> Option<Self> {
+        Some(Self {
+            lease: held.id,
+            station: &held.station,
+            slot: &held.slot,
+            journal,
+            began: printing(journal)?.at,
+        })
+    }
+
+    /// Returns the card of a lease that the store does not know: the journal has the slot. None where
+    /// nothing was printed.
+    pub(crate) fn of_unknown(
+        lease: LeaseId,
+        station: &'a str,
+        journal: &'a [JournalLine],
+    ) -> Option<Self> {
+        let line = printing(journal)?;
+        Some(Self {
+            lease,
+            station,
+            slot: line.evidence.get(JournalLine::SLOT)?,
+            journal,
+            began: line.at,
+        })
+    }
+}
+
+/// Finds where a printer began to print.
+fn printing(journal: &[JournalLine]) -> Option<&JournalLine> {
+    let printing = |line: &&JournalLine| line.step == JournalLine::PRINT_FACES;
+    journal.iter().find(printing)
+}
+
 impl Central {
-    /// Notes with which ribbon the card of a lease was printed, where its station says that its printer
-    /// began to print on it, and the books have a ribbon in that printer at that time. Where the printer
-    /// says what cannot be of that ribbon, an incident is opened: somebody put another one in, and the
-    /// one of the books, with what it shows, lies somewhere.
+    /// Notes with which ribbon a card was printed, where the books have a ribbon in that printer at the
+    /// time when it began; what was noted of its lease before stays. Where the printer says what cannot
+    /// be of that ribbon, an incident is opened: somebody put another one in, and the one of the books,
+    /// with what it shows, lies somewhere.
     pub(crate) async fn note_card(
         &self,
         tx: &mut Write,
         actor: &Actor,
-        held: &Held,
-        report: &Report,
+        card: Option<MadeCard<'_>>,
     ) -> Result<()> {
-        let printing = |line: &&JournalLine| line.step == JournalLine::PRINT_FACES;
-        let Some(began) = report.journal.iter().find(printing) else {
+        let Some(card) = card else {
             return Ok(());
         };
-        let Some(ribbon) = inside(tx, held, began.at).await? else {
+        let Some(ribbon) = inside(tx, &card).await? else {
             return Ok(());
         };
-        let said = Said::of(report);
-        let difference = difference(tx, &ribbon, &said, began.at).await?;
-        let noted = sqlx::query(sql!("INSERT INTO ribbon_card (lease, ribbon, printed) VALUES ($1, $2, $3) ON CONFLICT (lease) DO NOTHING"))
-            .bind(held.id.to_string())
+        let said = Said::of(card.journal);
+        let difference = difference(tx, &ribbon, &said, card.began).await?;
+        let noted = sqlx::query(sql!("INSERT INTO ribbon_card (lease, ribbon, station, slot, printed, cards_left) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (lease) DO NOTHING"))
+            .bind(card.lease.to_string())
             .bind(&ribbon)
-            .bind(stored(began.at))
+            .bind(card.station)
+            .bind(card.slot)
+            .bind(stored(card.began))
+            .bind(said.left.map(i64::from))
             .execute(&mut **tx)
             .await?;
         if noted.rows_affected() == 0 {
             return Ok(());
         }
-        if let Some(left) = said.left {
-            sqlx::query(sql!("UPDATE ribbon SET cards_left = $1 WHERE serial = $2"))
-                .bind(i64::from(left))
-                .bind(&ribbon)
-                .execute(&mut **tx)
-                .await?;
-        }
         if let Some(difference) = difference {
             let subject = format!("ribbon/{ribbon}");
             let text = format!(
                 "{difference} at the slot {} of {}: look which ribbon is in, book it, and look for {ribbon}",
-                held.slot, held.station
+                card.slot, card.station
             );
             let kind = IncidentKind::RibbonDiffers;
             self.open_incident(tx, actor, kind, &subject, &text).await?;
@@ -69,9 +118,9 @@ struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn of(report: &'a Report) -> Self {
+    fn of(journal: &'a [JournalLine]) -> Self {
         let last = |name: &str| {
-            let mut lines = report.journal.iter().rev();
+            let mut lines = journal.iter().rev();
             lines.find_map(|line| line.evidence.get(name).map(String::as_str))
         };
         Self {
@@ -91,7 +140,9 @@ async fn difference(
     at: Timestamp,
 ) -> Result<Option<String>> {
     let row = sqlx::query(sql!(
-        "SELECT r.item, r.cards_left, (SELECT count(*) FROM ribbon_card c WHERE c.ribbon = r.serial AND c.printed > $1) AS later FROM ribbon r WHERE r.serial = $2"
+        "SELECT r.item, (SELECT c.cards_left FROM ribbon_card c WHERE c.ribbon = r.serial AND c.cards_left IS NOT NULL ORDER BY c.printed DESC, c.lease DESC LIMIT 1) AS cards_left,
+                (SELECT count(*) FROM ribbon_card c WHERE c.ribbon = r.serial AND c.printed > $1) AS later
+         FROM ribbon r WHERE r.serial = $2"
     ))
     .bind(stored(at))
     .bind(ribbon)
@@ -121,15 +172,15 @@ fn is_of_kind(item: &str, kind: &str) -> bool {
     item.eq_ignore_ascii_case(kind) || own.eq_ignore_ascii_case(kind)
 }
 
-/// Returns the ribbon that was in the printer of a lease's slot at a time: the last that was put into it,
-/// where nothing else was done with that until then.
-async fn inside(tx: &mut Connection, held: &Held, at: Timestamp) -> Result<Option<String>> {
+/// Returns the ribbon that was in the printer of a slot when a card was begun there: the last that was put
+/// into it, where nothing else was done with that until then.
+async fn inside(tx: &mut Connection, card: &MadeCard<'_>) -> Result<Option<String>> {
     let loaded = sqlx::query(sql!(
         "SELECT id, ribbon FROM ribbon_movement WHERE station = $1 AND slot = $2 AND moved <= $3 ORDER BY id DESC LIMIT 1"
     ))
-    .bind(&held.station)
-    .bind(&held.slot)
-    .bind(stored(at))
+    .bind(card.station)
+    .bind(card.slot)
+    .bind(stored(card.began))
     .fetch_optional(&mut *tx)
     .await?;
     let Some(loaded) = loaded else {
@@ -141,7 +192,7 @@ async fn inside(tx: &mut Connection, held: &Held, at: Timestamp) -> Result<Optio
     ))
     .bind(&ribbon)
     .bind(loaded.get::<i64, _>("id"))
-    .bind(stored(at))
+    .bind(stored(card.began))
     .fetch_one(tx)
     .await?;
     Ok((since == 0).then_some(ribbon))

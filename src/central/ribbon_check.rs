@@ -221,9 +221,9 @@ async fn steps_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Res
 
 /// Finds cards that were printed with a ribbon that was never in the printer of their slot.
 async fn cards_differ(tx: &mut Connection, differences: &mut Vec<String>) -> Result<()> {
-    let rows = sqlx::query(sql!("SELECT c.lease, c.ribbon FROM ribbon_card c JOIN lease l ON l.id = c.lease
+    let rows = sqlx::query(sql!("SELECT c.lease, c.ribbon FROM ribbon_card c
          WHERE NOT EXISTS (SELECT 1 FROM ribbon_movement m WHERE m.ribbon = c.ribbon AND m.to_state = 'loaded'
-                             AND m.station = l.station AND m.slot = l.slot AND m.moved <= c.printed)
+                             AND m.station = c.station AND m.slot = c.slot AND m.moved <= c.printed)
          ORDER BY c.lease LIMIT $1"))
     .bind(MAX_NAMED)
     .fetch_all(tx)

@@ -31,8 +31,11 @@ pub struct RibbonLine {
     pub slot: Option<(String, String)>,
     /// When it was received.
     pub received: Timestamp,
-    /// How many cards were printed with it, as far as their stations reported.
+    /// How many cards of documents were printed with it, as far as their stations told.
     pub cards: u64,
+    /// How many cards its printer counted beside these, between the first of them and the last: test
+    /// cards, and those of stations that never told of them.
+    pub beside: u64,
     /// How many cards more it is for, as its printer said last.
     pub cards_left: Option<u64>,
 }
@@ -60,6 +63,8 @@ impl RibbonLine {
     fn read(row: &DbRow) -> Result<Self> {
         let station: Option<String> = row.get("station");
         let left: Option<i64> = row.get("cards_left");
+        let first: Option<i64> = row.get("first_left");
+        let used = first.zip(left).map_or(0, |(first, left)| first - left);
         Ok(Self {
             serial: row.get("serial"),
             item: row.get("item"),
@@ -68,14 +73,26 @@ impl RibbonLine {
             slot: station.zip(row.get("slot")),
             received: moment(row.get("received"))?,
             cards: row.get::<i64, _>("cards").unsigned_abs(),
+            beside: (used - row.get::<i64, _>("cards_between"))
+                .max(0)
+                .unsigned_abs(),
             cards_left: left.map(i64::unsigned_abs),
         })
     }
 }
 
-const LINE: &str =
-    "SELECT r.serial, r.item, r.state, r.place, r.station, r.slot, r.received, r.cards_left,
-            (SELECT count(*) FROM ribbon_card c WHERE c.ribbon = r.serial) AS cards
+/// A ribbon, with what its printer said behind the first card that it said anything of and behind the
+/// last such, and the cards between: behind the one, up to the other.
+const LINE: &str = "SELECT r.serial, r.item, r.state, r.place, r.station, r.slot, r.received,
+            (SELECT count(*) FROM ribbon_card c WHERE c.ribbon = r.serial) AS cards,
+            (SELECT c.cards_left FROM ribbon_card c WHERE c.ribbon = r.serial AND c.cards_left IS NOT NULL
+             ORDER BY c.printed, c.lease LIMIT 1) AS first_left,
+            (SELECT c.cards_left FROM ribbon_card c WHERE c.ribbon = r.serial AND c.cards_left IS NOT NULL
+             ORDER BY c.printed DESC, c.lease DESC LIMIT 1) AS cards_left,
+            (SELECT count(*) FROM ribbon_card c WHERE c.ribbon = r.serial
+              AND c.printed > (SELECT min(f.printed) FROM ribbon_card f WHERE f.ribbon = r.serial AND f.cards_left IS NOT NULL)
+              AND c.printed <= (SELECT max(l.printed) FROM ribbon_card l WHERE l.ribbon = r.serial AND l.cards_left IS NOT NULL)
+            ) AS cards_between
      FROM ribbon r";
 
 /// Those that are somewhere.

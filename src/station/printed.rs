@@ -266,7 +266,10 @@ impl Slot {
     ) -> Result<(), Box<dyn Error>> {
         let sides: Vec<_> = faces.sides().map(|(side, _)| side.to_string()).collect();
         let sides = sides.join(", ");
-        self.note(lease, press, (PRINT, Moment::Intent), &[("sides", sides)])?;
+        // Whose ribbon shows the card: a restored centre may not know the lease.
+        let slot = (JournalLine::SLOT, self.config.name.clone());
+        let evidence = [("sides", sides), slot];
+        self.note(lease, press, (PRINT, Moment::Intent), &evidence)?;
         press.print(faces)?;
         self.note(lease, press, (PRINT, Moment::Outcome), &[])?;
         Ok(())

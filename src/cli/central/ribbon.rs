@@ -211,12 +211,14 @@ fn value(line: &RibbonLine) -> Value {
     json!({
         "ribbon": line.serial, "item": line.item, "state": line.state, "place": line.place,
         "station": station, "slot": slot, "received": line.received, "cards": line.cards,
-        "cards_left": line.cards_left,
+        "cards_beside": line.beside, "cards_left": line.cards_left,
     })
 }
 
 const RIBBON: Shape<RibbonLine> = Shape {
-    columns: &["ribbon", "item", "state", "where", "cards", "left"],
+    columns: &[
+        "ribbon", "item", "state", "where", "cards", "beside", "left",
+    ],
     none: Some("no ribbon is in the books"),
     value,
     row: |line| {
@@ -231,6 +233,7 @@ const RIBBON: Shape<RibbonLine> = Shape {
             line.state.to_string(),
             at,
             line.cards.to_string(),
+            line.beside.to_string(),
             left.unwrap_or_default(),
         ]
     },

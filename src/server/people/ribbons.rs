@@ -32,8 +32,11 @@ struct RibbonShown {
     slot: Option<String>,
     /// When it was received.
     received: Moment,
-    /// How many cards were printed with it, as far as their stations reported.
+    /// How many cards of documents were printed with it, as far as their stations told.
     cards: u64,
+    /// How many cards its printer counted beside these, between the first of them and the last: test
+    /// cards, and those of stations that never told of them.
+    cards_beside: u64,
     /// How many cards more it is for, as its printer said last.
     cards_left: Option<u64>,
     /// What `If-Match` takes, in quotation marks; cards that are printed leave it as it is.
@@ -53,6 +56,7 @@ impl RibbonShown {
             slot,
             received: Moment(line.received),
             cards: line.cards,
+            cards_beside: line.beside,
             cards_left: line.cards_left,
             tag,
         }
@@ -208,7 +212,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let shown = json!({
         "ribbon": "R-0001", "item": "ymcko", "state": "loaded", "place": "CENTRAL",
         "station": "riga-1", "slot": "a", "received": "2026-11-20T08:00:00Z",
-        "cards": 120, "cards_left": 80, "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
+        "cards": 120, "cards_beside": 1, "cards_left": 79, "tag": "4a1c5ac5b3a2f0d4c9d5b7e1f8a09c31",
     });
     let of_one = |operation: Operation| {
         operation.parameter::<RibbonSerial>("ribbon", "What stands on it.", "R-0001")

@@ -1,11 +1,12 @@
 //! Ribbons of printers from their receipt to their destruction, and what was printed with them.
 
-use api::{BlankEnd, Centre, JournalLine, Lease, Report};
+use api::{BlankEnd, Centre, JournalLine, JournalPart, Lease, LeaseId, Report};
 use audit::Outcome;
 use document::life_cycle::{IncidentKind, RibbonState};
 use document::{OfficeCode, Role};
 use jiff::SignedDuration;
 use jiff::civil::date;
+use uuid::Uuid;
 
 use super::bench::{bare_report, spoiled, untouched};
 use super::house::{House, actor, is_conflict, is_refused, operator, with_house};
@@ -285,6 +286,130 @@ fn the_books_have_what_was_printed_with_which_ribbon() {
                 .incident(&actor("auditor"), incidents.unwrap()[0])
                 .await;
             assert!(incident.unwrap().text.contains("3 cards"));
+        },
+    );
+}
+
+#[test]
+fn a_card_that_no_report_counts_is_on_its_ribbon_once() {
+    with_house(
+        "scenarios::ribbons::a_card_that_no_report_counts_is_on_its_ribbon_once",
+        async |house| {
+            stocked(&house).await;
+            house.prepared("01-adult").await;
+            let central = &house.central;
+            let slot = "press";
+            handle(&house, "operator", "R-1", load(slot)).await.unwrap();
+            let leased = async || {
+                house.clock.pass(SignedDuration::from_secs(10));
+                let chip = house.blank().await.serial().to_string();
+                let lease = house.lease(slot).await.unwrap();
+                house.claim(&lease, &chip).await.unwrap();
+                lease
+            };
+            let give_up = async |lease: &Lease| {
+                house.clock.pass(SignedDuration::from_mins(11));
+                let officer = actor("officer");
+                let gone = central.give_up_lease(&officer, lease.id, "keeper", "burnt");
+                gone.await.unwrap();
+            };
+
+            // Its station burnt, and had told that the printer began.
+            let burnt = leased().await;
+            let whole = printed(&house, &burnt, 1, BlankEnd::Personalized);
+            let begun = JournalPart {
+                lease: burnt.id,
+                first: 1,
+                lines: whole.journal[..1].to_vec(),
+            };
+            central.tell(&operator(), &begun).await.unwrap();
+            assert_eq!(ribbon(&house, "R-1").await.cards, 0);
+            give_up(&burnt).await;
+            assert_eq!(ribbon(&house, "R-1").await.cards, 1);
+            // Nothing was told of printing: there is no card.
+            give_up(&leased().await).await;
+            assert_eq!(ribbon(&house, "R-1").await.cards, 1);
+            // It did not burn after all.
+            central.report(&operator(), &whole).await.unwrap();
+            assert_eq!(ribbon(&house, "R-1").await.cards, 1);
+
+            // A lease that the store does not know: the journal says which printer it was.
+            let mut unknown = leased().await;
+            unknown.id = LeaseId(Uuid::now_v7());
+            let mut report = printed(&house, &unknown, 2, spoiled());
+            let line = &mut report.journal[0];
+            let told = (JournalLine::SLOT.to_owned(), slot.to_owned());
+            line.evidence.extend([told]);
+            for _ in 0..2 {
+                central.report(&operator(), &report).await.unwrap();
+            }
+            assert_eq!(ribbon(&house, "R-1").await.cards, 2);
+            let check = central.check_stock(&actor("auditor")).await.unwrap();
+            assert_eq!(check.differences, [""; 0]);
+        },
+    );
+}
+
+#[test]
+fn what_a_printer_counts_beside_the_books_is_told() {
+    with_house(
+        "scenarios::ribbons::what_a_printer_counts_beside_the_books_is_told",
+        async |house| {
+            stocked(&house).await;
+            house.prepared("01-adult").await;
+            let central = &house.central;
+            let slot = "press";
+            handle(&house, "operator", "R-1", load(slot)).await.unwrap();
+            let mut sequence = 0;
+            let mut card = async |left: &str| {
+                house.clock.pass(SignedDuration::from_secs(10));
+                let chip = house.blank().await.serial().to_string();
+                let lease = house.lease(slot).await.unwrap();
+                house.claim(&lease, &chip).await.unwrap();
+                sequence += 1;
+                let said = [(JournalLine::RIBBON_LEFT, left)];
+                let report = printed_with(&house, &lease, sequence, spoiled(), &said);
+                central.report(&operator(), &report).await.unwrap();
+                report
+            };
+            let counted = async || {
+                let line = ribbon(&house, "R-1").await;
+                (line.cards, line.beside, line.cards_left)
+            };
+            card("80").await;
+            assert_eq!(counted().await, (1, 0, Some(80)));
+            let second = card("79").await;
+            assert_eq!(counted().await, (2, 0, Some(79)));
+            // Three cards more went through it meanwhile: test cards, or what a lost station made.
+            card("75").await;
+            assert_eq!(counted().await, (3, 3, Some(75)));
+            // One of them is told of: it was among the three.
+            let late = Report {
+                lease: LeaseId(Uuid::now_v7()),
+                sequence: 4,
+                journal: vec![JournalLine {
+                    at: second.journal[0].at + SignedDuration::from_secs(5),
+                    evidence: [(JournalLine::SLOT.into(), slot.into())].into(),
+                    ..second.journal[0].clone()
+                }],
+                ..second
+            };
+            central.report(&operator(), &late).await.unwrap();
+            assert_eq!(counted().await, (4, 2, Some(75)));
+
+            handle(&house, "operator", "R-1", use_up()).await.unwrap();
+            let incidents = handle(&house, "keeper", "R-1", miss("quality")).await;
+            let incident = central
+                .incident(&actor("auditor"), incidents.unwrap()[0])
+                .await
+                .unwrap();
+            assert!(
+                incident
+                    .text
+                    .contains("4 cards were printed with it, and 2 more by its printer's count"),
+                "{}",
+                incident.text
+            );
         },
     );
 }
