@@ -6,6 +6,7 @@ use std::sync::Arc;
 use document::Environment;
 use profile::{ChipProfile, DocumentProfile, ReleaseError, ReleaseShelf, Released};
 
+use crate::central::Central;
 use crate::certificate_profiles::CertificateShelf;
 use crate::error::Result;
 
@@ -88,6 +89,30 @@ pub(crate) fn admit(
         }
     }
     Ok(released)
+}
+
+impl Central {
+    /// Demands that the layout of a letter, a list or a label may be printed here: in production what two
+    /// people released as it is now, and nowhere what was altered after its release.
+    ///
+    /// # Errors
+    /// [`CentralError::Release`](crate::CentralError::Release).
+    pub fn admit_sheet(&self, name: &str, text: &str) -> Result<()> {
+        admit_sheet(self.environment(), self.releases(), (name, text))
+    }
+}
+
+fn admit_sheet(
+    environment: Environment,
+    releases: &ReleaseShelf,
+    (name, text): (&str, &str),
+) -> Result<()> {
+    match judge(releases, Released::sheet(name, text)) {
+        Err(error) if environment == Environment::Production || error.is_alteration() => {
+            Err(error.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn judge(

@@ -1,5 +1,5 @@
-//! The files of releases (`releases/chips/NAME.release`, beside it `documents/`, `certificates/` and
-//! `printers/`) and the list of those who may release.
+//! The files of releases (`releases/chips/NAME.release`, beside it `documents/`, `certificates/`,
+//! `printers/` and `sheets/`) and the list of those who may release.
 
 use std::fs;
 use std::io::{ErrorKind, Write};

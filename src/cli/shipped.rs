@@ -1,10 +1,10 @@
 //! The profiles and sample applications that are built into the program.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use central::Central;
 use include_dir::{Dir, include_dir};
-use print::{SheetKind, SheetLayout};
+use print::{Layout, LayoutError, SheetKind, SheetLayout};
 use profile::{ProfileKind, ReleaseShelf, Shelf};
 
 use crate::cli::failure::{Failure, Kind};
@@ -27,15 +27,15 @@ pub(crate) const CALENDAR: &str = include_str!("../../reports/calendar.toml");
 /// How many documents are planned: an example.
 pub(crate) const PLAN: &str = include_str!("../../reports/plan.toml");
 
-/// Chip, document, certificate and printer profiles, and their releases.
+/// Chip, document, certificate and printer profiles, sheets, and their releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Profiles {
     pub(crate) chips: Shelf,
     pub(crate) documents: Shelf,
     pub(crate) certificates: Shelf,
     pub(crate) printers: Shelf,
-    /// Layouts of letters and lists, by name.
-    pub(crate) sheets: BTreeMap<String, String>,
+    /// Layouts of letters, lists and labels.
+    pub(crate) sheets: Shelf,
     pub(crate) releases: ReleaseShelf,
 }
 
@@ -47,17 +47,26 @@ impl Profiles {
             ProfileKind::Document => &self.documents,
             ProfileKind::Certificate => &self.certificates,
             ProfileKind::Printer => &self.printers,
+            ProfileKind::Sheet => &self.sheets,
         }
     }
 
     /// Reads the layout of a letter or a list.
     pub(crate) fn sheet(&self, kind: SheetKind) -> Result<SheetLayout, Failure> {
-        let text = self.sheets.get(kind.name());
-        let text = text.map(String::as_str).unwrap_or_default();
-        SheetLayout::parse(kind, text).map_err(|error| {
-            Failure::new(Kind::Usage, format!("{SHEETS_FOLDER}/{error}"))
-                .with_hint(format!("zimogs profile check {kind}"))
-        })
+        let text = self.sheets.text(kind.name()).unwrap_or_default();
+        SheetLayout::parse(kind, text).map_err(|error| faulty(&error, kind.name()))
+    }
+
+    /// Reads the layout of a parcel's label.
+    pub(crate) fn label(&self) -> Result<Layout, Failure> {
+        let text = self.sheets.text(LABEL).unwrap_or_default();
+        Layout::parse(LABEL, text).map_err(|error| faulty(&error, LABEL))
+    }
+
+    /// Demands that the layout of a letter, a list or a label may be printed by this installation.
+    pub(crate) fn admit_sheet(&self, central: &Central, name: &str) -> Result<(), Failure> {
+        let text = self.sheets.text(name).unwrap_or_default();
+        Ok(central.admit_sheet(name, text)?)
     }
 
     fn shelf_mut(&mut self, kind: ProfileKind) -> &mut Shelf {
@@ -66,6 +75,7 @@ impl Profiles {
             ProfileKind::Document => &mut self.documents,
             ProfileKind::Certificate => &mut self.certificates,
             ProfileKind::Printer => &mut self.printers,
+            ProfileKind::Sheet => &mut self.sheets,
         }
     }
 }
@@ -73,21 +83,25 @@ impl Profiles {
 /// Where the layouts of faces stand beside the profiles.
 pub(crate) const FACES: &str = "faces";
 
-/// Where the layouts of letters and lists stand.
-pub(crate) const SHEETS_FOLDER: &str = "sheets";
+/// The layout of a parcel's label.
+pub(crate) const LABEL: &str = "parcel-label";
+
+fn faulty(error: &LayoutError, name: &str) -> Failure {
+    let folder = ProfileKind::Sheet.folder();
+    Failure::new(Kind::Usage, format!("{folder}/{error}"))
+        .with_hint(format!("zimogs profile check {name}"))
+}
 
 /// Returns the profiles, with those of a folder (`chips/*.toml`, `documents/*.toml`, the layouts
 /// `faces/*.svg` and `sheets/*.svg`, `certificates/*.toml`, `printers/*.toml`) laid over the ones of the
 /// same name, and the releases beside them (`releases/chips/*.release`…).
 pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
     let mut profiles = Profiles {
-        chips: shelf(&CHIPS),
-        documents: shelf(&DOCUMENTS),
-        certificates: shelf(&CERTIFICATES),
-        printers: shelf(&PRINTERS),
-        sheets: texts(&SHEETS, ".svg")
-            .map(|(name, text)| (name, text.to_owned()))
-            .collect(),
+        chips: shelf(&CHIPS, ".toml"),
+        documents: shelf(&DOCUMENTS, ".toml"),
+        certificates: shelf(&CERTIFICATES, ".toml"),
+        printers: shelf(&PRINTERS, ".toml"),
+        sheets: shelf(&SHEETS, ".svg"),
         releases: ReleaseShelf::default(),
     };
     for (name, text) in texts(&LAYOUTS, ".svg") {
@@ -97,22 +111,18 @@ pub(crate) fn profiles(over: Option<&Path>) -> Result<Profiles, Failure> {
         if !over.is_dir() {
             return Err(
                 Failure::new(Kind::Usage, format!("{} is no folder", over.display())).with_hint(
-                    "name a folder with chips/, documents/, certificates/ or printers/ in it",
+                    "name a folder with chips/, documents/, certificates/, printers/ or sheets/ in it",
                 ),
             );
         }
         for kind in ProfileKind::ALL {
             let folder = over.join(kind.folder());
             let shelf = profiles.shelf_mut(kind);
-            lay_over(&folder, "toml", |name, text| shelf.put(name, text))?;
+            lay_over(&folder, kind.ending(), |name, text| shelf.put(name, text))?;
         }
         let faces = over.join(FACES);
         let documents = &mut profiles.documents;
         lay_over(&faces, "svg", |name, text| documents.put_layout(name, text))?;
-        let sheets = &mut profiles.sheets;
-        lay_over(&over.join(SHEETS_FOLDER), "svg", |name, text| {
-            sheets.insert(name.to_owned(), text);
-        })?;
         releases::lay_over(&mut profiles.releases, &over.join(releases::FOLDER))?;
     }
     Ok(profiles)
@@ -153,9 +163,9 @@ pub(crate) fn applications() -> impl Iterator<Item = (String, &'static str)> {
     texts(&APPLICATIONS, ".json")
 }
 
-fn shelf(folder: &'static Dir<'static>) -> Shelf {
+fn shelf(folder: &'static Dir<'static>, ending: &'static str) -> Shelf {
     let mut shelf = Shelf::default();
-    for (name, text) in texts(folder, ".toml") {
+    for (name, text) in texts(folder, ending) {
         shelf.put(name, text);
     }
     shelf

@@ -25,11 +25,19 @@ pub enum ProfileKind {
     Certificate,
     /// A printer's dialect.
     Printer,
+    /// The layout of a letter, a list or a label.
+    Sheet,
 }
 
 impl ProfileKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Chip, Self::Document, Self::Certificate, Self::Printer];
+    pub const ALL: [Self; 5] = [
+        Self::Chip,
+        Self::Document,
+        Self::Certificate,
+        Self::Printer,
+        Self::Sheet,
+    ];
 
     /// Returns its name in releases and messages.
     pub const fn name(self) -> &'static str {
@@ -38,6 +46,7 @@ impl ProfileKind {
             Self::Document => "document",
             Self::Certificate => "certificate",
             Self::Printer => "printer",
+            Self::Sheet => "sheet",
         }
     }
 
@@ -48,6 +57,15 @@ impl ProfileKind {
             Self::Document => "documents",
             Self::Certificate => "certificates",
             Self::Printer => "printers",
+            Self::Sheet => "sheets",
+        }
+    }
+
+    /// Returns how the files of such profiles end, without the dot.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Sheet => "svg",
+            _ => "toml",
         }
     }
 }
@@ -130,6 +148,15 @@ impl Released {
         Self::new(ProfileKind::Printer, name, digest, &[])
     }
 
+    /// Returns what a release of the layout with this text is about: of a letter, a list or a label. A
+    /// face's is covered by the release of its document. It extends none.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Name`].
+    pub fn sheet(name: &str, text: &str) -> Result<Self, ReleaseError> {
+        Self::new(ProfileKind::Sheet, name, &digest_of([text]), &[])
+    }
+
     pub(crate) fn new(
         kind: ProfileKind,
         name: &str,
@@ -192,7 +219,7 @@ impl Released {
         if !expect(FORMAT, FORMAT)?.is_empty() {
             return Err(fault(1, FORMAT));
         }
-        let kind = "\"kind chip\", \"kind document\" or \"kind certificate\"";
+        let kind = "\"kind \" and chip, document, certificate, printer or sheet";
         let kind = expect("kind ", kind)?.parse().map_err(|_| fault(2, kind))?;
         let name = expect("name ", NAME)?;
         if !is_name(name) {

@@ -73,6 +73,7 @@ impl Bench {
                 Released::certificate(name, text).unwrap()
             }
             ProfileKind::Printer => Released::printer(name, &[0; 32]).unwrap(),
+            ProfileKind::Sheet => Released::sheet(name, "").unwrap(),
         }
     }
 
@@ -187,6 +188,37 @@ fn a_test_installation_demands_nothing_and_refuses_what_was_altered() {
             let error = released.admit(environment).unwrap_err();
             assert!(error.is_alteration(), "{environment}: {error}");
         }
+    }
+}
+
+#[test]
+fn production_prints_layouts_that_two_people_released_and_nobody_prints_altered_ones() {
+    let (name, text) = ("pin-envelope", "<svg/>");
+    let mut bench = Bench::new();
+    let admitted = |bench: &Bench, environment, text| match admit_sheet(
+        environment,
+        &bench.releases,
+        (name, text),
+    ) {
+        Ok(()) => None,
+        Err(CentralError::Release(error)) => Some(error),
+        Err(other) => panic!("{other}"),
+    };
+    let lacking = admitted(&bench, Environment::Production, text).unwrap();
+    assert!(lacking.to_string().contains("has no release"), "{lacking}");
+    assert!(admitted(&bench, Environment::Test, text).is_none());
+    let mut release = Release::new(Released::sheet(name, text).unwrap()).unwrap();
+    for (signatures, person) in bench.people.iter().take(2).enumerate() {
+        release.sign(person).unwrap();
+        bench
+            .releases
+            .put(ProfileKind::Sheet, name, release.to_string());
+        let refused = admitted(&bench, Environment::Production, text);
+        assert_eq!(refused.is_some(), signatures == 0, "{refused:?}");
+    }
+    for environment in [Environment::Test, Environment::Production] {
+        let altered = admitted(&bench, environment, "<svg />").unwrap();
+        assert!(altered.is_alteration(), "{altered}");
     }
 }
 

@@ -277,6 +277,17 @@ fn production_is_founded_from_nothing_and_takes_its_first_delivery() {
     let protocol = office.vault.protocol();
     assert_eq!(protocol["open"], value!([]));
 
+    // A letter's layout is released as well: nothing is printed by another, and no printer is asked.
+    let mut letter = vec!["envelope", "print", "PA0000001", "--as", "zane"];
+    letter.extend(["--printer", "tcp://127.0.0.1:1"]);
+    let refused = office.ends(4, &letter);
+    let said = "sheet profile \"pin-envelope\" has no release";
+    assert!(refused.err.contains(said), "{}", refused.err);
+    let layout = project("firmware-profiles/sheets/pin-envelope.svg");
+    office.release(&layout, "sheets/pin-envelope.release");
+    let asked = office.ends(3, &letter);
+    assert!(!asked.err.contains("release"), "{}", asked.err);
+
     // What is altered afterwards runs no more.
     let release = office.data().join("releases/documents/eid-card.release");
     let good = fs::read(&release).unwrap();

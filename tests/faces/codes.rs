@@ -44,7 +44,7 @@ fn the_number_of_a_certificate_is_in_its_code() {
 
 /// The shipped label of a parcel.
 fn label() -> (Layout, Facts) {
-    let text = project("firmware-profiles/faces/parcel-label.svg");
+    let text = project("firmware-profiles/sheets/parcel-label.svg");
     let text = std::fs::read_to_string(text).unwrap();
     let layout = Layout::parse("parcel-label", &text).unwrap();
     let mut facts = Facts::default();

@@ -7,7 +7,7 @@ use crate::face::{Facts, Layout, Panel, Raster, Rendering, TextField};
 
 /// The shipped label of a parcel.
 fn label() -> Raster {
-    let text = include_str!("../../firmware-profiles/faces/parcel-label.svg");
+    let text = include_str!("../../firmware-profiles/sheets/parcel-label.svg");
     let layout = Layout::parse("parcel-label", text).unwrap();
     let mut facts = Facts::default();
     for field in layout.fields() {

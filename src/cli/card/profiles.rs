@@ -130,9 +130,10 @@ pub(crate) fn find(mut shelf: Shelf, name: &str) -> Result<(Shelf, String), Fail
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let ending = path.extension().unwrap_or("toml".as_ref());
     let neighbours = std::fs::read_dir(folder.unwrap_or(Path::new("."))).map_err(unreadable)?;
     for neighbour in neighbours.flatten().map(|entry| entry.path()) {
-        if neighbour.extension().is_some_and(|ending| ending == "toml")
+        if neighbour.extension() == Some(ending)
             && let (Some(stem), Ok(text)) = (stem(&neighbour), std::fs::read_to_string(&neighbour))
         {
             shelf.put(stem, text);

@@ -216,8 +216,10 @@ fn print(options: &Print) -> Result<(), Failure> {
         .map(ForeignToken::read)
         .transpose()?;
     // A layout with a fault is known before any PIN leaves its envelope.
-    let layout = shipped::profiles(options.place.profiles())?.sheet(SheetKind::PinEnvelope)?;
+    let profiles = shipped::profiles(options.place.profiles())?;
+    let layout = profiles.sheet(SheetKind::PinEnvelope)?;
     options.place.with_central(CLERK, async |central, actor| {
+        profiles.admit_sheet(central, SheetKind::PinEnvelope.name())?;
         let mut printer = PjlPrinter::new(address, Patience::default());
         // One that is not ready takes nothing, and no PIN leaves its envelope for it.
         printer.check_ready().map_err(|error| Failure::of(Kind::Device, &error))?;

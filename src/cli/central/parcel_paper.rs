@@ -7,15 +7,15 @@ use central::{CENTRAL_STORE, Central, ParcelContent};
 use clap::Args;
 use document::{Environment, OfficeCode};
 use print::{
-    DispatchList, Facts, Layout, PageContent, PageJob, Panel, Raster, Rendering, SheetKind,
-    TextField,
+    DispatchList, Facts, PageContent, PageJob, Panel, Raster, Rendering, SheetKind, TextField,
 };
 use serde_json::json;
 
 use crate::cli::central::Place;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::print::device::{self, Device, Opened};
-use crate::cli::{files, output, shipped};
+use crate::cli::shipped::{self, LABEL};
+use crate::cli::{files, output};
 
 /// Of which parcel, and where it is printed.
 #[derive(Args)]
@@ -43,8 +43,10 @@ pub(crate) struct Options {
 
 /// Makes the list, and writes or prints it.
 pub(crate) fn list(options: &Options) -> Result<(), Failure> {
-    let layout = shipped::profiles(options.place.profiles())?.sheet(SheetKind::DispatchList)?;
+    let profiles = shipped::profiles(options.place.profiles())?;
+    let layout = profiles.sheet(SheetKind::DispatchList)?;
     options.make("dispatch-list", |central, content| {
+        profiles.admit_sheet(central, SheetKind::DispatchList.name())?;
         let list = list_of(central, options, content);
         let pdf = list.render(&layout).or_fail(Kind::Failed)?;
         Ok(Paper::Pdf(pdf))
@@ -53,13 +55,10 @@ pub(crate) fn list(options: &Options) -> Result<(), Failure> {
 
 /// Makes the label, and writes or prints it.
 pub(crate) fn label(options: &Options) -> Result<(), Failure> {
-    let shelf = shipped::profiles(options.place.profiles())?.documents;
-    let text = shelf.layout(LABEL).unwrap_or_default();
-    let layout = Layout::parse(LABEL, text).map_err(|error| {
-        Failure::new(Kind::Usage, format!("faces/{error}"))
-            .with_hint("zimogs profile check parcel-label")
-    })?;
+    let profiles = shipped::profiles(options.place.profiles())?;
+    let layout = profiles.label()?;
     options.make("label", |central, content| {
+        profiles.admit_sheet(central, LABEL)?;
         let how = Rendering {
             dots: layout.dots,
             specimen: central.environment() == Environment::Test,
@@ -75,9 +74,6 @@ pub(crate) fn label(options: &Options) -> Result<(), Failure> {
         Ok(Paper::Label(raster, how.dots))
     })
 }
-
-/// The layout of a parcel's label.
-const LABEL: &str = "parcel-label";
 
 /// What is printed.
 enum Paper {
@@ -136,7 +132,7 @@ impl Options {
                         "{} prints {printed} dots an inch, and the label is made for {dots}",
                         named.0
                     );
-                    return Err(usage(fault).with_hint("correct z:dpi in faces/parcel-label.svg"));
+                    return Err(usage(fault).with_hint("correct z:dpi in sheets/parcel-label.svg"));
                 }
                 (printer, PageContent::Label(raster, *dots))
             }

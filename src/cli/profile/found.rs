@@ -16,6 +16,14 @@ use crate::cli::card::profiles;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::shipped;
 
+/// What stands in TOML: layouts are [proved apart](crate::cli::profile::layouts).
+const IN_TOML: [ProfileKind; 4] = [
+    ProfileKind::Chip,
+    ProfileKind::Document,
+    ProfileKind::Certificate,
+    ProfileKind::Printer,
+];
+
 /// One profile at hand, on the shelf where all that it may extend stands too.
 pub(crate) struct Found {
     pub(crate) kind: ProfileKind,
@@ -54,6 +62,11 @@ impl Found {
                 let profile = printer(&self.shelf, &self.name)?;
                 Ok(Proved::Printer(Box::new(profile)))
             }
+            // Never found: it is in no TOML.
+            ProfileKind::Sheet => Err(ProfileError::Unknown {
+                name: self.name.clone(),
+                known: Vec::new(),
+            }),
         }
     }
 
@@ -105,7 +118,7 @@ impl Found {
 pub(crate) fn all(over: Option<&Path>) -> Result<Vec<Found>, Failure> {
     let profiles = shipped::profiles(over)?;
     let mut found = Vec::new();
-    for kind in ProfileKind::ALL {
+    for kind in IN_TOML {
         let shelf = profiles.shelf(kind);
         let folder = over.map(|over| over.join(kind.folder()));
         found.extend(shelf.names().map(|name| Found {
@@ -249,7 +262,7 @@ fn kind_of(path: &Path, text: &str, documents: &Shelf) -> ProfileKind {
     }
     let folder = path.parent().and_then(Path::file_name);
     let is_of = |kind: &ProfileKind| folder.is_some_and(|folder| folder == kind.folder());
-    let of_folder = ProfileKind::ALL.into_iter().find(is_of);
+    let of_folder = IN_TOML.into_iter().find(is_of);
     of_folder.unwrap_or(ProfileKind::Chip)
 }
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use print::{Layout, LayoutError, SheetKind, SheetLayout};
-use profile::{DocumentProfile, Shelf};
+use profile::{DocumentProfile, ProfileKind, Shelf};
 
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::profile::paint::Fault;
-use crate::cli::shipped::{self, FACES, SHEETS_FOLDER};
+use crate::cli::shipped::{self, FACES, LABEL};
 
 /// A layout at hand.
 pub(crate) struct FoundLayout {
@@ -22,7 +22,7 @@ pub(crate) struct FoundLayout {
 impl FoundLayout {
     fn new(kind: &'static str, name: &str, text: &str, over: Option<&Path>) -> Self {
         let folder = match kind {
-            SHEET => SHEETS_FOLDER,
+            SHEET => ProfileKind::Sheet.folder(),
             _ => FACES,
         };
         let own = over.map(|over| over.join(folder).join(format!("{name}.svg")));
@@ -39,27 +39,44 @@ impl FoundLayout {
 
     /// Proves it; returns its fault.
     pub(crate) fn fault(&self) -> Option<Fault> {
-        let proved: Result<(), LayoutError> = match (self.kind, SheetKind::named(&self.name)) {
-            (SHEET, None) => {
-                let known = SheetKind::ALL.map(SheetKind::name).join(", ");
-                let fault = format!("no sheet is named \"{}\": there are {known}", self.name);
-                return Some(Fault::without_place(self.file.clone(), fault));
-            }
-            (SHEET, Some(kind)) => SheetLayout::parse(kind, &self.text).map(|_| ()),
-            _ => Layout::parse(&self.name, &self.text).map(|_| ()),
+        let proved = match self.kind {
+            SHEET => parse(&self.name, &self.text),
+            _ => Ok(Layout::parse(&self.name, &self.text).map(|_| ())),
         };
-        let error = proved.err()?;
-        Some(Fault::of_layout(&error, self.file.clone(), &self.text))
+        match proved {
+            Err(unknown) => Some(Fault::without_place(self.file.clone(), unknown)),
+            Ok(Err(error)) => Some(Fault::of_layout(&error, self.file.clone(), &self.text)),
+            Ok(Ok(())) => None,
+        }
     }
 }
 
-const SHEET: &str = "sheet";
+const SHEET: &str = ProfileKind::Sheet.name();
 const LAYOUT: &str = "layout";
+
+/// Parses the layout of a letter, a list or a label; the outer error says that nothing has that name.
+fn parse(name: &str, text: &str) -> Result<Result<(), LayoutError>, String> {
+    if name == LABEL {
+        return Ok(Layout::parse(name, text).map(|_| ()));
+    }
+    let kind = SheetKind::named(name).ok_or_else(|| {
+        let known = SheetKind::ALL.map(SheetKind::name).join(", ");
+        format!("no sheet is named \"{name}\": there are {known}, {LABEL}")
+    })?;
+    Ok(SheetLayout::parse(kind, text).map(|_| ()))
+}
+
+/// Proves the layout of a letter, a list or a label.
+pub(crate) fn prove_sheet(name: &str, text: &str) -> Result<(), Failure> {
+    let parsed = parse(name, text).map_err(|unknown| Failure::new(Kind::Usage, unknown))?;
+    parsed.or_fail(Kind::Usage)
+}
 
 /// Returns every sheet, and the layouts that no document profile names.
 pub(crate) fn all(over: Option<&Path>) -> Result<Vec<FoundLayout>, Failure> {
     let profiles = shipped::profiles(over)?;
-    let sheets = profiles.sheets.iter();
+    let sheets = profiles.sheets.names();
+    let sheets = sheets.filter_map(|name| Some((name, profiles.sheets.text(name)?)));
     let mut found: Vec<_> = sheets
         .map(|(name, text)| FoundLayout::new(SHEET, name, text, over))
         .collect();
@@ -92,8 +109,8 @@ pub(crate) fn named(name: &str, over: Option<&Path>) -> Result<Option<FoundLayou
     let text = std::fs::read_to_string(&path).or_fail(Kind::Usage)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let kind = match SheetKind::named(&stem) {
-        Some(_) => SHEET,
-        None => LAYOUT,
+        None if stem != LABEL => LAYOUT,
+        _ => SHEET,
     };
     Ok(Some(FoundLayout {
         kind,

@@ -28,8 +28,8 @@ pub(crate) struct Check {
     /// The list of those whose signatures count: one verifier key a line.
     #[arg(long, value_name = "FILE")]
     releasers: PathBuf,
-    /// A folder with chips/, documents/, certificates/ and printers/ whose profiles are laid over the shipped
-    /// ones; their releases are in releases/ in it.
+    /// A folder with chips/, documents/, certificates/, printers/ and sheets/ whose profiles are laid over the
+    /// shipped ones; their releases are in releases/ in it.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
     /// Another folder with the releases: chips/NAME.release, documents/NAME.release and

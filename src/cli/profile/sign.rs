@@ -1,5 +1,6 @@
 //! `zimogs profile sign`: a person signs the release of a profile.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 use crate::cli::card::profiles::find;
 use crate::cli::failure::{Failure, Kind, OrFail};
 use crate::cli::profile::found::{certificate, printer};
+use crate::cli::profile::layouts;
 use crate::cli::profile::signing_key::{KEY_FILES, PersonKey};
 use crate::cli::{output, releases, shipped};
 
@@ -41,15 +43,15 @@ pub(crate) struct Sign {
     #[arg(long, value_name = "KEY", conflicts_with_all = ["out", "kind", "profiles"])]
     new_key: Option<PathBuf>,
     /// The file of the release; by default NAME.release in releases/chips/, releases/documents/,
-    /// releases/certificates/ or releases/printers/ beside the profile's folder.
+    /// releases/certificates/, releases/printers/ or releases/sheets/ beside the profile's folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Whether the profile is of a chip, a document, a certificate or a printer, where name and folder do not
-    /// say it.
-    #[arg(long, value_name = "chip|document|certificate|printer", value_parser = parse_kind)]
+    /// Whether the profile is of a chip, a document, a certificate, a printer or a sheet (the layout of a
+    /// letter, a list or a label), where name and folder do not say it.
+    #[arg(long, value_name = "chip|document|certificate|printer|sheet", value_parser = parse_kind)]
     kind: Option<ProfileKind>,
-    /// A folder with chips/, documents/, certificates/ and printers/ whose profiles are laid over the shipped
-    /// ones.
+    /// A folder with chips/, documents/, certificates/, printers/ and sheets/ whose profiles are laid over the
+    /// shipped ones.
     #[arg(long, value_name = "FOLDER")]
     profiles: Option<PathBuf>,
     /// One JSON value instead of text.
@@ -60,7 +62,8 @@ pub(crate) struct Sign {
 const EXAMPLES: &str = "\
 Examples:
   zimogs profile sign --new-key anna.pem --as anna
-  zimogs profile sign my-profiles/chips/new-chip.toml --as anna --key anna.pem";
+  zimogs profile sign my-profiles/chips/new-chip.toml --as anna --key anna.pem
+  zimogs profile sign pin-envelope --as anna --key anna.pem --profiles my-profiles";
 
 fn parse_kind(text: &str) -> Result<ProfileKind, String> {
     text.parse()
@@ -150,17 +153,17 @@ impl Place {
         let shelves = shipped::profiles(over)?;
         let shelf_of = |kind| shelves.shelf(kind).clone();
         let which = |fault: String| {
-            Failure::new(Kind::Usage, fault).with_hint(
-                "say which: --kind chip, --kind document, --kind certificate or --kind printer",
-            )
+            Failure::new(Kind::Usage, fault)
+                .with_hint("say which: --kind chip, document, certificate, printer or sheet")
         };
-        if path.extension().is_some_and(|ending| ending == "toml") || path.is_file() {
+        let of_profile = |ending: &OsStr| ending == "toml" || ending == "svg";
+        if path.extension().is_some_and(of_profile) || path.is_file() {
             let folder = path.parent().unwrap_or(Path::new(""));
             let is_of = |kind: &ProfileKind| folder.ends_with(kind.folder());
             let of_folder = ProfileKind::ALL.into_iter().find(is_of);
             let kind = kind.or(of_folder).ok_or_else(|| {
                 which(format!(
-                    "{profile} is in no folder chips, documents, certificates or printers"
+                    "{profile} is in no folder chips, documents, certificates, printers or sheets"
                 ))
             })?;
             let (shelf, name) = find(shelf_of(kind), profile)?;
@@ -215,6 +218,11 @@ pub(crate) fn prove(kind: ProfileKind, shelf: &Shelf, name: &str) -> Result<Rele
         ProfileKind::Printer => {
             printer(shelf, name).or_fail(Kind::Usage)?;
             Released::printer(name, &text_digest(shelf.text(name).unwrap_or_default()))
+        }
+        ProfileKind::Sheet => {
+            let text = shelf.text(name).unwrap_or_default();
+            layouts::prove_sheet(name, text)?;
+            Released::sheet(name, text)
         }
     };
     about.or_fail(Kind::Usage)
