@@ -140,6 +140,24 @@ fn beside_the_printer() {
         "{reasons:?}"
     );
 
+    // The printer's own books, as another program reads them.
+    let books = Command::new("ipptool")
+        .args(["-c", "ipp://localhost:8631/ipp/print"])
+        .arg("get-completed-jobs.test")
+        .output()
+        .unwrap();
+    let books = String::from_utf8(books.stdout).unwrap();
+    for (name, state) in [
+        ("list-1", "completed"),
+        ("torn-1", "aborted"),
+        ("list-3", "completed"),
+    ] {
+        let mut jobs = books.lines();
+        let ended = |job: &str| job.contains(name) && job.contains(state);
+        assert!(jobs.any(ended), "{name} is not {state}:\n{books}");
+    }
+    assert!(!books.contains("list-2"), "{books}");
+
     // Its engine still hangs: another job is not taken, and is not on paper.
     let error = clear.print(&job("list-4")).unwrap_err();
     assert!(matches!(error, PageError::NotReady { .. }), "{error}");
