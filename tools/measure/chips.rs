@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -146,18 +146,7 @@ struct Made {
 impl Run<'_> {
     /// Puts a blank into the reader.
     fn insert(&self, hands: &mut Client, chip: &str) -> Result<TempDir, Box<dyn Error>> {
-        let blank = tempfile::Builder::new()
-            .prefix(chip)
-            .tempdir_in(self.folder)?;
-        let state = blank.path().join("chip.json");
-        let product = Product::find(chip).ok_or("no such virtual chip")?;
-        let maker = TransportMasterKey::new(MAKER);
-        Chip::blank(
-            product,
-            ChipNumber::random()?,
-            &maker,
-            FileStore::create(&state)?,
-        )?;
+        let (blank, state) = blank(self.folder, chip)?;
         hands.insert(0, &state, None)?;
         Ok(blank)
     }
@@ -178,29 +167,9 @@ impl Run<'_> {
         document: &str,
     ) -> Result<Made, Box<dyn Error>> {
         let blank = self.insert(hands, chip)?;
-        let output = Command::new(beside("zimogs")?)
-            .args(["card", "personalize", "--json", "--chip", chip])
-            .args([
-                "--document",
-                document,
-                "--transport-key-env",
-                MAKER_VARIABLE,
-            ])
-            .arg("--record")
-            .arg(self.record)
-            .arg("--trial")
-            .arg(blank.path().join("trial"))
-            .arg("--state")
-            .arg(blank.path().join("state"))
-            .env(MAKER_VARIABLE, hex::encode(MAKER))
-            .env("PCSCLITE_CSOCK_NAME", self.farm.pcsc())
-            .output()?;
+        let report = write(self.farm, (chip, document), self.record, blank.path());
         hands.remove(0)?;
-        if !output.status.success() {
-            let why = String::from_utf8_lossy(&output.stderr);
-            return Err(format!("{chip} was not personalized: {why}").into());
-        }
-        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let report = report?;
         let number = |field: &str| report[field].as_f64().ok_or("a figure is missing");
         let mut certificates = Vec::new();
         for made in report["certificates"].as_array().into_iter().flatten() {
@@ -217,11 +186,69 @@ impl Run<'_> {
     }
 }
 
+/// Makes a blank in a folder of its own; returns that, and its state file.
+pub(crate) fn blank(folder: &Path, chip: &str) -> Result<(TempDir, PathBuf), Box<dyn Error>> {
+    let blank = tempfile::Builder::new().prefix(chip).tempdir_in(folder)?;
+    let state = blank.path().join("chip.json");
+    let product = Product::find(chip).ok_or("no such virtual chip")?;
+    let maker = TransportMasterKey::new(MAKER);
+    Chip::blank(
+        product,
+        ChipNumber::random()?,
+        &maker,
+        FileStore::create(&state)?,
+    )?;
+    Ok((blank, state))
+}
+
+/// Personalizes the blank in the reader for trial; what it makes besides goes to a folder.
+pub(crate) fn write(
+    farm: &Farm,
+    (chip, document): (&str, &str),
+    record: &Path,
+    folder: &Path,
+) -> Result<Value, Box<dyn Error>> {
+    let mut writing = Command::new(beside("zimogs")?);
+    writing.args(["card", "personalize", "--json", "--chip", chip]);
+    writing.args(["--document", document]);
+    writing.args(["--transport-key-env", MAKER_VARIABLE]);
+    writing.arg("--record").arg(record);
+    writing.arg("--trial").arg(folder.join("trial"));
+    writing.arg("--state").arg(folder.join("state"));
+    writing.env(MAKER_VARIABLE, hex::encode(MAKER));
+    said(farm, &mut writing)
+}
+
+/// Reads what was written back, and judges it.
+pub(crate) fn verify(
+    farm: &Farm,
+    (chip, document): (&str, &str),
+    record: &Path,
+    authority: &Path,
+) -> Result<Value, Box<dyn Error>> {
+    let mut reading = Command::new(beside("zimogs")?);
+    reading.args(["card", "verify", "--json", "--chip", chip]);
+    reading.args(["--document", document]);
+    reading.arg("--record").arg(record);
+    said(farm, reading.arg("--trust").arg(authority))
+}
+
+fn said(farm: &Farm, command: &mut Command) -> Result<Value, Box<dyn Error>> {
+    let output = command.env("PCSCLITE_CSOCK_NAME", farm.pcsc()).output()?;
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout)?),
+        false => {
+            let why = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{command:?}: {why}").into())
+        }
+    }
+}
+
 /// Returns the record of the document on every chip.
 pub(crate) fn record_json() -> Value {
     // A portrait of the usual size, and a security object of one.
     json!({
-        "number": "XA0000001", "kind": "id-card",
+        "number": "XA0000001", "kind": "alien-id-card",
         "issued": "2026-03-02", "expires": "2036-03-01",
         "holder": {
             "surname": "Izdomāta", "given_names": "Anna", "personal_code": "120190-12347",

@@ -1,9 +1,12 @@
 //! Printing: how soon a card printer hears of a job, and how long it waits for the host between the order
 //! that feeds a card and the one that moves it out. The printer is virtual, speaks its language over TCP
 //! and takes as long as a desktop printer; the host is the driver, with faces that are rendered meanwhile,
-//! as a station's slot does it. The card has no chips.
+//! as a station's slot does it. In the same feed the card's chip is written over PC/SC, read back and
+//! judged; how long that takes is told apart, beside the same in a reader of its own.
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use document::mrz::Conventions;
@@ -13,9 +16,11 @@ use print::{
     Bin, ChipStation, EscPlace, Face, FaceError, Faces, Facts, Layout, Printer, PrinterPlace,
     PrinterProfile, Rendering,
 };
-use vprinter::card::{Blank, Pace, Setup, VirtualCardPrinter};
+use vcard::farm::Farm;
+use vprinter::card::{Blank, FarmReader, Pace, Setup, VirtualCardPrinter};
 
-use crate::{Measured, Row, Wanted};
+use crate::demo::beside;
+use crate::{Measured, Row, Wanted, chips};
 
 const LAYOUTS: [(&str, &str); 2] = [
     (
@@ -33,11 +38,16 @@ const PROFILE: &str = include_str!("../../firmware-profiles/printers/esc-ymckok.
 const FIRST: &str = "printing time from a job to the first command at the printer";
 const IDLE: &str = "printing idle time of the printer between feed and eject";
 
+const CHIP: &str = "printing chip written, read back and judged inside the printer";
+
+/// The chip of a card, and the document on it.
+const ON_CHIP: (&str, &str) = ("lateid-v2", "eid-card");
+
 /// How many cards are printed; their medians count.
 const CARDS: usize = 5;
 
 pub(crate) fn names() -> Vec<String> {
-    vec![FIRST.to_owned(), IDLE.to_owned()]
+    [FIRST, IDLE, CHIP].map(str::to_owned).into()
 }
 
 /// What is printed on a card, before it is rendered.
@@ -84,8 +94,29 @@ impl Job {
     }
 }
 
-/// Makes one card, from its job to the output.
-fn made(printer: &mut dyn Printer, job: &Job) -> Result<(), Box<dyn Error>> {
+/// The reader that a chip is written in.
+struct Desk<'a> {
+    farm: &'a Farm,
+    record: &'a Path,
+}
+
+impl Desk<'_> {
+    /// Writes the chip that lies in the reader, reads it back and judges it; returns how long it took.
+    fn encode(&self, folder: &Path) -> Result<Duration, Box<dyn Error>> {
+        let begun = Instant::now();
+        let made = chips::write(self.farm, ON_CHIP, self.record, folder)?;
+        let authority = made["authority"].as_str().ok_or("no authority is named")?;
+        chips::verify(self.farm, ON_CHIP, self.record, Path::new(authority))?;
+        Ok(begun.elapsed())
+    }
+}
+
+/// Makes one card, from its job to the output; returns how long its chip took.
+fn made(
+    printer: &mut dyn Printer,
+    job: &Job,
+    encode: impl FnOnce() -> Result<Duration, Box<dyn Error>>,
+) -> Result<Duration, Box<dyn Error>> {
     let rendered = std::thread::scope(|scope| {
         let rendering = scope.spawn(|| job.faces());
         printer.feed()?;
@@ -94,11 +125,13 @@ fn made(printer: &mut dyn Printer, job: &Job) -> Result<(), Box<dyn Error>> {
     })?;
     printer.position(ChipStation::Contactless)?;
     printer.position(ChipStation::Contact)?;
+    let encoding = encode()?;
     printer.print(Faces {
         front: rendered.first(),
         back: rendered.get(1),
     })?;
-    Ok(printer.eject(Bin::Good)?)
+    printer.eject(Bin::Good)?;
+    Ok(encoding)
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {
@@ -109,9 +142,26 @@ fn median(mut times: Vec<Duration>) -> f64 {
 
 pub(crate) fn rows(_: Wanted<'_>) -> Measured {
     let folder = tempfile::tempdir()?;
+    let record = folder.path().join("record.json");
+    fs::write(&record, chips::record_json().to_string())?;
+    let farm = Farm::start(&beside("vcard")?, &folder.path().join("farm"), 1)?;
+    let desk = Desk {
+        farm: &farm,
+        record: &record,
+    };
+    let blanks: Result<Vec<_>, _> = (0..2 * CARDS)
+        .map(|_| chips::blank(folder.path(), ON_CHIP.0))
+        .collect();
+    let blanks = blanks?;
+    let (alone, inside) = blanks.split_at(CARDS);
+    let hopper = inside.iter().map(|(_, state)| Blank {
+        contact: Some(state.clone()),
+        ..Blank::default()
+    });
     let setup = Setup {
         ribbon: "ymckok".into(),
-        hopper: vec![Blank::default(); CARDS],
+        hopper: hopper.collect(),
+        contact: Some(Box::new(FarmReader::new(farm.socket(), 0))),
         pace: Pace::Real,
         ..Setup::default()
     };
@@ -129,17 +179,23 @@ pub(crate) fn rows(_: Wanted<'_>) -> Measured {
     std::hint::black_box(job.faces()?);
     let rendering = start.elapsed();
     let (mut first, mut idle, mut busy) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..CARDS {
+    let (mut encoded, mut encoded_alone) = (Vec::new(), Vec::new());
+    for ((own, _), (other, state)) in inside.iter().zip(alone) {
+        let mut hands = farm.client()?;
+        hands.insert(0, state, None)?;
+        encoded_alone.push(desk.encode(other.path())?);
+        hands.remove(0)?;
         virtual_printer.worked();
         let begun = Instant::now();
-        made(&mut *printer, &job)?;
+        let encoding = made(&mut *printer, &job, || desk.encode(own.path()))?;
+        encoded.push(encoding);
         let worked = virtual_printer.worked();
         let (Some(heard), Some(answered)) = (worked.first, worked.last) else {
             return Err("the printer heard nothing".into());
         };
         first.push(heard.saturating_duration_since(begun));
         busy.push(worked.busy);
-        idle.push((answered - heard).saturating_sub(worked.busy));
+        idle.push((answered - heard).saturating_sub(worked.busy + encoding));
     }
     let complaints = virtual_printer.complaints();
     if !complaints.is_empty() {
@@ -148,5 +204,6 @@ pub(crate) fn rows(_: Wanted<'_>) -> Measured {
     Ok(vec![
         Row::new(FIRST, median(first), "s", rendering.as_secs_f64()).beside("rendering both faces"),
         Row::new(IDLE, median(idle), "s", median(busy)).beside("the printer's own time"),
+        Row::new(CHIP, median(encoded), "s", median(encoded_alone)).beside("in a reader"),
     ])
 }
