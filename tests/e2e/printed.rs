@@ -86,8 +86,8 @@ impl Scene {
         run(&mut self.demo.central(&["approve", reference]));
     }
 
-    /// Writes station.toml with one slot: the printer, and the readers at its stations.
-    fn set_up(&self, at: &At, centre: &str) {
+    /// Writes station.toml with one slot: the printer by this profile, and the readers at its stations.
+    fn set_up(&self, at: &At, centre: &str, (profile, profiles): (&str, &Path)) {
         let text = |value: &Path| json!(value).to_string();
         let [contactless, contact] = self.farm.readers() else {
             panic!("two readers")
@@ -97,11 +97,12 @@ impl Scene {
              authority = {}\nprofiles = {}\n\
              [[slots]]\nname = \"press\"\nchips = [\n\
              {{ product = \"icao-lds\", reader = {} }},\n{{ product = \"lateid-v2\", reader = {} }}]\n\
-             [slots.printer]\nprofile = \"esc-ymckok\"\nat = {}\nserial_number = \"V000000001\"\n",
+             [slots.printer]\nprofile = {}\nat = {}\nserial_number = \"V000000001\"\n",
             text(&self.demo.data.join("serve/stations.pem")),
-            text(&project("tests/printed")),
+            text(profiles),
             json!(contactless),
             json!(contact),
+            json!(profile),
             json!(self.printer.address()),
         );
         fs::write(at.folder().join("station.toml"), setup).unwrap();
@@ -159,7 +160,8 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     let served = Served::start(demo, "127.0.0.1:0");
     enrol(demo, &served, "operator");
     let at = At::enrolled(demo, "riga-1");
-    scene.set_up(&at, &served.address);
+    let profile = ("esc-ymckok", &*project("tests/printed"));
+    scene.set_up(&at, &served.address, profile);
     let station = |arguments: &[&str]| {
         let mut command = zimogs();
         command.arg("station").args(arguments);
@@ -252,5 +254,66 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     assert_eq!(sound["differences"], json!([]));
     // What was printed, by whom and on what, is in the centre's log.
     run(&mut demo.central(&["check"]));
+    drop(served);
+}
+
+/// A printer whose profile says that chips are reached behind the print.
+#[test]
+fn a_slot_prints_first_where_its_printer_s_profile_says_so() {
+    let Some(scene) = Scene::set() else { return };
+    let (demo, printer) = (&scene.demo, &scene.printer);
+    let profiles = scene.folder.path().join("profiles");
+    for folder in ["faces", "printers"] {
+        fs::create_dir_all(profiles.join(folder)).unwrap();
+    }
+    let face = "faces/residence-permit-back.svg";
+    fs::copy(project("tests/printed").join(face), profiles.join(face)).unwrap();
+    let shipped = project("firmware-profiles/printers/esc-ymckok.toml");
+    let shipped = fs::read_to_string(shipped).unwrap();
+    let (before, behind) = ("encodes-after-print = false", "encodes-after-print = true");
+    assert!(shipped.contains(before));
+    let late = profiles.join("printers/late.toml");
+    fs::write(late, shipped.replace(before, behind)).unwrap();
+
+    scene.order("26-residence-permit", PERMITS[0]);
+    let served = Served::start(demo, "127.0.0.1:0");
+    enrol(demo, &served, "operator");
+    let at = At::enrolled(demo, "riga-1");
+    scene.set_up(&at, &served.address, ("late", &profiles));
+    let mut serve = zimogs();
+    serve.args(["station", "serve", "--json", "--folder"]);
+    serve.arg(at.folder());
+    serve.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
+    let daemon = Served::run(&mut serve);
+    let mut desk = Desk {
+        address: daemon.address.clone(),
+        token: "none".to_owned(),
+    };
+    desk.slot(&["nobody-on-shift"]);
+
+    // The first card is half printed: nothing was done to its chips yet, and it is spoiled all the same.
+    let blank = scene.blank(3);
+    let chips =
+        || [&blank.contactless, &blank.contact].map(|chip| fs::read(chip.as_ref().unwrap()));
+    let untouched = chips().map(Result::unwrap);
+    printer.plan("half@panel-k".parse().unwrap());
+    printer.load([blank.clone(), scene.blank(4)]);
+    desk.token = desk.sign_in("operator");
+    desk.done("POST", "/v1/station/shift");
+    desk.slot_when(|slot| slot["state"] == "needs-person" && slot["spoiled"] == 1);
+    assert_eq!(chips().map(Result::unwrap), untouched);
+    assert_eq!(printer.cards()[0].place, Place::Rejected);
+    assert_eq!(scene.in_account("spoiled"), 1);
+
+    desk.done("POST", "/v1/station/slots/press/start");
+    desk.slot_when(|slot| slot["state"] == "nothing-to-do" && slot["made"] == 1);
+    assert_eq!(state_of(demo, PERMITS[0]), "personalized");
+    let cards = printer.cards();
+    let card = cards.last().unwrap();
+    assert_eq!((card.place, &card.blank), (Place::Output, &scene.blank(4)));
+    assert_eq!((&*card.front, &*card.back), ("ymcko", "k"));
+    assert_eq!(printer.complaints(), [""; 0]);
+    scene.opens_by_its_face(&scene.folder.path().join("cards/card-0002-back.png"), card);
+    drop(daemon);
     drop(served);
 }
