@@ -34,6 +34,8 @@ struct Machine {
     output: Vec<PathBuf>,
     rejected: Vec<PathBuf>,
     mishaps: VecDeque<Mishap>,
+    /// The scanner beside it, and what it reads off each blank that is fed.
+    scanner: Option<(TTYPort, VecDeque<&'static str>)>,
 }
 
 impl Machine {
@@ -49,6 +51,12 @@ impl Machine {
                 Some(blank) => {
                     reader.insert(0, &blank, None).unwrap();
                     self.before_reader = Some(blank);
+                    if let Some((scanner, labels)) = &mut self.scanner {
+                        let label = labels.pop_front().unwrap();
+                        scanner
+                            .write_all(format!("{label}\r\n").as_bytes())
+                            .unwrap();
+                    }
                     "FED"
                 }
             },
@@ -89,16 +97,29 @@ fn answer(mut line: TTYPort, mut reader: Client, machine: &Arc<Mutex<Machine>>) 
     }
 }
 
+/// Returns the device's end of a pty, the path of the station's, and what keeps the pair while that
+/// one comes and goes.
+fn pair() -> (TTYPort, String, fs::File) {
+    let (device, ours) = TTYPort::pair().unwrap();
+    let path = ours.name().unwrap();
+    let held = fs::File::options().read(true).write(true).open(&path);
+    (device, path, held.unwrap())
+}
+
+/// Returns the part of station.toml that says where a feeder is, and how it speaks.
+fn feeder(path: &str) -> String {
+    format!(
+        "[slots.feeder]\nat = {}\nfeed = \"FEED\"\nfed = \"FED\"\nempty = \"EMPTY\"\njam = \"JAM\"\n\
+         good = \"GOOD\"\nreject = \"REJECT\"\nout = \"OUT\"\nseconds = 3\n",
+        json!(format!("serial:{path}"))
+    )
+}
+
 #[test]
 fn blanks_come_and_go_without_a_hand() {
     let Some(scene) = Scene::set() else { return };
     let (demo, farm) = (&scene.demo, &scene.farm);
-    let (device, ours) = TTYPort::pair().unwrap();
-    let path = ours.name().unwrap();
-    // The station's end comes and goes; this keeps the pair.
-    let held = fs::File::options().read(true).write(true).open(&path);
-    let _held = held.unwrap();
-    drop(ours);
+    let (device, path, _held) = pair();
     let machine = Arc::new(Mutex::new(Machine::default()));
     let answering = {
         let (machine, reader) = (Arc::clone(&machine), farm.client().unwrap());
@@ -108,13 +129,8 @@ fn blanks_come_and_go_without_a_hand() {
     let at = At::enrolled(demo, "riga-1");
     set_up(demo, &at, &scene.served.address, &farm.readers()[0]);
     let setup = at.folder().join("station.toml");
-    let feeder = format!(
-        "[slots.feeder]\nat = {}\nfeed = \"FEED\"\nfed = \"FED\"\nempty = \"EMPTY\"\njam = \"JAM\"\n\
-         good = \"GOOD\"\nreject = \"REJECT\"\nout = \"OUT\"\nseconds = 3\n",
-        json!(format!("serial:{path}"))
-    );
     let slots = fs::read_to_string(&setup).unwrap();
-    fs::write(&setup, format!("{slots}{feeder}")).unwrap();
+    fs::write(&setup, format!("{slots}{}", feeder(&path))).unwrap();
     let station = |arguments: &[&str]| {
         let mut command = zimogs();
         command.arg("station").args(arguments);
@@ -174,6 +190,67 @@ fn blanks_come_and_go_without_a_hand() {
         assert_eq!(machine.before_reader, Some(blank(9)));
         assert!(machine.rejected.is_empty());
     }
+    drop(daemon);
+    drop(machine);
+    answering.join().unwrap();
+    run(&mut demo.central(&["check"]));
+}
+
+/// A slot with a feeder and a scanner: what stands on each blank is read before anything is written.
+#[test]
+fn a_blank_with_another_s_label_is_put_out_untouched() {
+    let Some(scene) = Scene::set() else { return };
+    let (demo, farm) = (&scene.demo, &scene.farm);
+    let (device, path, _held) = pair();
+    let (scanner, scanned, _held_too) = pair();
+    let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
+    // The first one has the label of the second.
+    let labels = ["DEMO-00008", "DEMO-00008", "DEMO-00009"];
+    let machine = Arc::new(Mutex::new(Machine {
+        hopper: [7, 8, 9].map(blank).into(),
+        scanner: Some((scanner, labels.into())),
+        ..Machine::default()
+    }));
+    let answering = {
+        let (machine, reader) = (Arc::clone(&machine), farm.client().unwrap());
+        std::thread::spawn(move || answer(device, reader, &machine))
+    };
+    let crossed = fs::read(blank(7)).unwrap();
+
+    let at = At::enrolled(demo, "riga-1");
+    set_up(demo, &at, &scene.served.address, &farm.readers()[0]);
+    let setup = at.folder().join("station.toml");
+    let slots = fs::read_to_string(&setup).unwrap();
+    let scanner = format!("scanner = {}\n", json!(format!("serial:{scanned}")));
+    fs::write(&setup, format!("{slots}{scanner}{}", feeder(&path))).unwrap();
+    let mut serve = zimogs();
+    serve.args(["station", "serve", "--json", "--folder"]);
+    serve.arg(at.folder());
+    serve.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
+    let daemon = Served::run(&mut serve);
+    let mut desk = Desk {
+        address: daemon.address.clone(),
+        token: "none".to_owned(),
+    };
+    desk.slot(&["nobody-on-shift"]);
+    desk.token = desk.sign_in("operator");
+    desk.done("POST", "/v1/station/shift");
+    needs_person(&desk, "is empty");
+    let idle = desk.slot(&["needs-person"]);
+    assert_eq!(
+        (&idle["made"], &idle["spoiled"], &idle["untouched"]),
+        (&json!(2), &json!(0), &json!(1)),
+        "{idle}"
+    );
+    for reference in REFERENCES {
+        assert_eq!(state_of(demo, reference), "personalized");
+    }
+    {
+        let machine = machine.lock().unwrap();
+        assert_eq!(machine.rejected, [blank(7)]);
+        assert_eq!(machine.output, [blank(8), blank(9)]);
+    }
+    assert_eq!(fs::read(blank(7)).unwrap(), crossed);
     drop(daemon);
     drop(machine);
     answering.join().unwrap();
