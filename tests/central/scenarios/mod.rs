@@ -60,6 +60,7 @@ mod releasing;
 mod reporting;
 mod restoration;
 mod restoring;
+mod ribbon_cards;
 mod ribbons;
 mod rights;
 mod saga;
