@@ -50,8 +50,10 @@ const SLOTS_OF_LATENCY: usize = 2;
 /// The write of the journal at which a station is ended in the middle of a card.
 const CUT_OFF: u32 = 20;
 const HOST: &str = "station: host processor time a card";
+const SCALES: &str = "station: cards at the most slots, beside one slot";
 const RECOVERY: &str = "station: from a start after a kill to the card's next step";
 const OWN: &str = "the slower chip's own time for a card";
+const AS_ONE: &str = "slots by what the fewest slots made";
 const IDEAL: &str = "slots by the slower chip's own time for a card";
 
 type Done<T> = Result<T, Box<dyn Error>>;
@@ -69,7 +71,7 @@ pub(crate) fn names() -> Vec<String> {
     let rates = SLOTS.iter().map(|slots| rate(*slots));
     let rates = rates.chain(OTHERS.map(|(what, _)| of_other(what)));
     let added = LATENCIES.iter().map(|latency| added(*latency));
-    let others = [HOST, RECOVERY].map(str::to_owned);
+    let others = [SCALES, HOST, RECOVERY].map(str::to_owned);
     rates.chain(others).chain(added).collect()
 }
 
@@ -128,6 +130,12 @@ fn shown(figures: &Figures) -> Vec<Row> {
         let ideal = run.slots as f64 / run.own * 3600.0;
         rows.push(Row::new(&name, an_hour, "an hour", ideal).beside(IDEAL));
     }
+    let ends = figures.runs.first().zip(figures.runs.last());
+    if let Some((fewest, most)) = ends.filter(|(fewest, _)| SLOTS.first() == Some(&fewest.slots)) {
+        let slots = most.slots as f64 / fewest.slots as f64;
+        let (an_hour, ideal) = (most.a_second * 3600.0, slots * fewest.a_second * 3600.0);
+        rows.push(Row::new(SCALES, an_hour, "an hour", ideal).beside(AS_ONE));
+    }
     if let Some(most) = figures.runs.last() {
         rows.push(Row::new(HOST, most.host, "s", most.own).beside(OWN));
     }
@@ -157,10 +165,11 @@ pub(crate) fn measure(name: &str) -> Result<String, Box<dyn Error>> {
 async fn measured(wanted: Wanted<'_>) -> Done<Figures> {
     let mut floor = Floor::of("station", &ID_CARD).await?;
     let mut figures = Figures::default();
-    let most = SLOTS.last();
+    let (fewest, most) = (SLOTS.first(), SLOTS.last());
     for slots in SLOTS {
         let of_host = wanted.has(HOST) && Some(slots) == most;
-        if wanted.has(&rate(*slots)) || of_host {
+        let of_both = wanted.has(SCALES) && [fewest, most].contains(&Some(slots));
+        if wanted.has(&rate(*slots)) || of_host || of_both {
             figures.runs.push(floor.run(*slots, 0.0).await?);
         }
     }
