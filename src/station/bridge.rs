@@ -214,20 +214,28 @@ impl Bridge {
         patience: Duration,
     ) -> Result<Grant, ApiError> {
         let parking = self.parking.as_deref();
-        let fetch = || self.fetch(chip.clone(), request.clone());
-        insist((patience, &self.patience.pauses), parking, fetch).await
-    }
-
-    async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
-        let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
         // Behind a sealed stage no station gets a channel for what it does not know to be done.
         let is_of_keys = matches!(
             request,
             Request::Certify { .. } | Request::SignLds { .. } | Request::Seal { .. }
         );
-        if let Some(telling) = self.telling.as_ref().filter(|_| is_of_keys) {
-            telling.tell(lease).await?;
-        }
+        let telling = self.telling.as_deref().filter(|_| is_of_keys);
+        let written = telling.map(|telling| {
+            let lines = telling.written(self.lease)?;
+            Ok::<_, ApiError>((telling, lines))
+        });
+        let written = written.transpose()?;
+        let fetch = async || {
+            if let Some((telling, lines)) = written {
+                telling.tell(self.lease, lines).await?;
+            }
+            self.fetch(chip.clone(), request.clone()).await
+        };
+        insist((patience, &self.patience.pauses), parking, fetch).await
+    }
+
+    async fn fetch(&self, chip: String, request: Request) -> Result<Grant, ApiError> {
+        let (centre, actor, lease) = (&self.centre, &self.actor, self.lease);
         Ok(match request {
             Request::Claim => {
                 let beside = self.beside.clone();

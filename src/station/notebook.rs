@@ -46,9 +46,12 @@ impl SlotNotebook<'_> {
     pub(crate) fn await_centre(&self, parking: &SlotParking) -> Result<(), String> {
         let shared = &self.slot.shared;
         let within = (shared.patience.answer, &*shared.patience.pauses);
-        let told = shared.wait(insist(within, Some(parking), || {
-            shared.telling.tell(self.lease)
-        }));
+        let written = shared.telling.written(self.lease);
+        let told = written.and_then(|lines| {
+            shared.wait(insist(within, Some(parking), || {
+                shared.telling.tell(self.lease, lines)
+            }))
+        });
         told.map_err(|error| {
             format!(
                 "the centre must have it before it is done: {}",

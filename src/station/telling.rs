@@ -19,6 +19,7 @@ use api::{Actor, ApiError, Centre, JournalPart, LeaseId, MOST_LINES};
 use perso::{JournalEntry, Moment};
 use profile::Plan;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
 use tracing::Instrument;
 
 use crate::error::{StationError, chain};
@@ -106,32 +107,52 @@ impl Telling {
         }
         let telling = Arc::clone(self);
         let work = async move {
-            if let Err(error) = telling.tell_in_turn(lease, false).await {
+            if let Err(error) = telling.tell_durable(lease).await {
                 tracing::info!(%lease, error = chain(&error), "lines are told later");
             }
         };
         self.runtime.spawn(work.in_current_span());
     }
 
-    /// Tells all that is written under a lease.
+    /// Makes all that is written under a lease durable. Returns how many lines that are.
     ///
     /// # Errors
-    /// [`ApiError`]: the centre does not have it, or not all of it.
-    pub(crate) async fn tell(&self, lease: LeaseId) -> Result<(), ApiError> {
-        self.tell_in_turn(lease, true).await
+    /// [`ApiError::Unavailable`]: the journal cannot be written.
+    pub(crate) fn written(&self, lease: LeaseId) -> Result<u64, ApiError> {
+        self.reading(|journal| {
+            journal.harden()?;
+            journal.durable(lease)
+        })
     }
 
-    /// Tells what is durable under a lease; all of it is first, where that is wanted.
-    async fn tell_in_turn(&self, lease: LeaseId, is_all: bool) -> Result<(), ApiError> {
-        let Some(turn) = self.with(lease, |told| Arc::clone(&told.turn)) else {
+    /// Tells what is written under a lease, of which the centre must have so many lines. What another chip
+    /// of the blank writes meanwhile goes with them as far as it fits, and is waited for by nobody: else a
+    /// card could wait for the other's lines for ever.
+    ///
+    /// # Errors
+    /// [`ApiError`]: the centre does not have them all.
+    pub(crate) async fn tell(&self, lease: LeaseId, lines: u64) -> Result<(), ApiError> {
+        let Some(_turn) = self.turn(lease).await else {
             return Ok(());
         };
-        let _turn = turn.lock().await;
+        self.send(lease, lines).await
+    }
+
+    /// Tells what is durable under a lease.
+    async fn tell_durable(&self, lease: LeaseId) -> Result<(), ApiError> {
+        let Some(_turn) = self.turn(lease).await else {
+            return Ok(());
+        };
+        let lines = self.reading(|journal| journal.durable(lease))?;
+        self.send(lease, lines).await
+    }
+
+    /// Waits until nobody else tells the lines of a lease; none where it is not in work.
+    async fn turn(&self, lease: LeaseId) -> Option<OwnedMutexGuard<()>> {
+        let turn = self.with(lease, |told| Arc::clone(&told.turn))?;
+        let turn = turn.lock_owned().await;
         self.with(lease, |told| told.is_queued = false);
-        if is_all {
-            self.reading(Journal::harden)?;
-        }
-        self.send(lease).await
+        Some(turn)
     }
 
     /// Returns in whose name a lease's lines are told, and how many are.
@@ -154,10 +175,11 @@ impl Telling {
         })
     }
 
-    async fn send(&self, lease: LeaseId) -> Result<(), ApiError> {
+    async fn send(&self, lease: LeaseId, until: u64) -> Result<(), ApiError> {
         let mut last_asked = None;
         loop {
-            let Some((actor, known)) = self.known(lease) else {
+            let known = self.known(lease).filter(|(_, known)| *known < until);
+            let Some((actor, known)) = known else {
                 return Ok(());
             };
             let lines = self.reading(|journal| journal.lines_after(lease, known, MOST_LINES))?;

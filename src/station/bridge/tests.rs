@@ -8,9 +8,13 @@ use api::{
     SignLdsGrant, StationAct, Welcome,
 };
 use async_trait::async_trait;
+use document::DocumentNumber;
+use perso::{JournalEntry, Moment};
 use profile::Value;
 
 use super::*;
+use crate::drive::Notebook;
+use crate::journal::Journal;
 
 /// A centre that gives what it was told to, and writes down what it was asked.
 struct Told {
@@ -20,6 +24,8 @@ struct Told {
     asked: Mutex<Vec<String>>,
     /// How often it is not to be had.
     away: Mutex<u32>,
+    /// Where another chip of the blank writes a line each time that lines are told.
+    beside: Option<Arc<Mutex<Journal>>>,
 }
 
 impl Told {
@@ -103,8 +109,14 @@ impl Centre for Told {
         Ok(())
     }
 
-    async fn tell(&self, _: &Actor, _: &JournalPart) -> Result<JournalKept, ApiError> {
-        unavailable()
+    async fn tell(&self, _: &Actor, part: &JournalPart) -> Result<JournalKept, ApiError> {
+        let Some(journal) = &self.beside else {
+            return unavailable();
+        };
+        self.note(part);
+        write_line(&mut journal.lock().unwrap(), part.lease);
+        let lines = part.first - 1 + part.lines.len() as u64;
+        Ok(JournalKept { lines })
     }
 
     async fn report(&self, _: &Actor, _: &Report) -> Result<(), ApiError> {
@@ -133,7 +145,17 @@ fn told() -> Told {
         },
         asked: Mutex::default(),
         away: Mutex::default(),
+        beside: None,
     }
+}
+
+fn write_line(journal: &mut Journal, lease: LeaseId) {
+    let entry = JournalEntry {
+        step: "replace_keys issuer".into(),
+        moment: Moment::Intent,
+        evidence: BTreeMap::new(),
+    };
+    journal.notebook(lease).write(&entry).unwrap();
 }
 
 /// Asks once, and returns the answer and what the centre was asked.
@@ -301,4 +323,44 @@ fn what_cannot_be_read_is_refused_and_not_shown() {
         request: Vec::new(),
     };
     assert!(fault(ask(told(), certify).0).contains("closed"));
+}
+
+#[tokio::test]
+async fn what_another_chip_writes_meanwhile_is_waited_for_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let journal = Arc::new(Mutex::new(journal));
+    let lease = LeaseId(uuid::Uuid::nil());
+    {
+        let mut journal = journal.lock().unwrap();
+        let number = DocumentNumber::parse("XA0000001").unwrap();
+        journal
+            .begin(lease, uuid::Uuid::nil(), number, "a")
+            .unwrap();
+        write_line(&mut journal, lease);
+        write_line(&mut journal, lease);
+    }
+    let centre = Arc::new(Told {
+        beside: Some(Arc::clone(&journal)),
+        ..told()
+    });
+    let told = Arc::clone(&centre) as Arc<dyn Centre>;
+    let telling = Telling::new(told, &journal, Handle::current());
+    let actor = Actor {
+        station: "station-1".into(),
+        person: "operator".into(),
+    };
+    telling.take_up(lease, &actor);
+    let lines = telling.written(lease).unwrap();
+    telling.tell(lease, lines).await.unwrap();
+    assert_eq!(centre.asked.lock().unwrap().len(), 1);
+    // Whoever asks again waits for no more than it did at first.
+    telling.tell(lease, lines).await.unwrap();
+    assert_eq!(centre.asked.lock().unwrap().len(), 1);
+    // What came meanwhile goes with what is told next.
+    let lines = telling.written(lease).unwrap();
+    telling.tell(lease, lines).await.unwrap();
+    let asked = centre.asked.lock().unwrap();
+    assert!(asked[1].contains("first: 3"), "{asked:?}");
+    assert_eq!(asked.len(), 2);
 }

@@ -35,6 +35,21 @@ impl Journal {
         self.lines_before(lease, self.soon.unwrap_or(i64::MAX), (known, most))
     }
 
+    /// Counts the lines of a lease that are durable.
+    pub(crate) fn durable(&self, lease: LeaseId) -> Result<u64> {
+        let before = self.soon.unwrap_or(i64::MAX);
+        let count = self
+            .database
+            .prepare_cached("SELECT count(*) FROM line WHERE lease = ?1 AND number < ?2")
+            .and_then(|mut found| {
+                found.query_row(params![lease.to_string(), before], |row| {
+                    row.get::<_, i64>(0)
+                })
+            })
+            .map_err(at("counting a document's lines"))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     fn lines_before(
         &self,
         lease: LeaseId,
