@@ -136,7 +136,6 @@ fn every_kind_with_a_zone_has_a_layout_that_shows_it() {
             "{kind}"
         );
     }
-    assert!(shipped.len() >= 9);
 }
 
 #[test]
