@@ -263,9 +263,11 @@ async fn work(remote: RemoteCentre, at: usize, product: String, work: Arc<Work>)
 }
 
 /// What a command says whose books go away.
-const AWAY: [&str; 2] = [
+const AWAY: [&str; 3] = [
     "the database failed",
     "cannot be opened; see that the server",
+    // The server was killed while a store was opened that it had let in.
+    "error communicating with database",
 ];
 
 /// Runs a command of the desk, and kills it at any moment first, sometimes: it was done, or it was
