@@ -363,6 +363,7 @@ impl Executor {
         self.fault.get_or_insert(fault);
         self.in_flight = None;
         self.commands.clear();
+        // A question that was not sent yet gave nothing away.
         let is_of_keys = |(_, request): &(u32, Request)| matches!(request, Request::PutKeys { .. });
         if self.asks.iter().any(is_of_keys) {
             self.keys_asked_for = None;

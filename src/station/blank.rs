@@ -1,5 +1,5 @@
-//! One blank in work: all of its chips are reached and, at the same time, identified before anything is
-//! done to any; then all are personalized at the same time; what is sealed comes in the order of the document profile.
+//! One blank in work: all of its chips are reached and identified before anything is done to any, then
+//! all are personalized, both at the same time; what is sealed comes in the order of the document profile.
 //!
 //! ```text
 //! reader 1 ─► identify ─┐                      ┌─► claim ─► stages ─► sealed ──┐

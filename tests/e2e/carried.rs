@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::server::{At, Served};
-use crate::station::{Desk, REFERENCES, Scene, set_up, state_of};
+use crate::station::{Desk, REFERENCES, Scene, daemon_of, set_up, state_of};
 use crate::world::{Demo, Ran, json, project, run, zimogs};
 
 /// The daemon of a station whose slot has this reader.
@@ -17,17 +17,9 @@ fn daemon(scene: &Scene, at: &At, reader: usize) -> (Served, Desk) {
 }
 
 fn start(scene: &Scene, at: &At) -> (Served, Desk) {
-    let mut serve = zimogs();
-    serve.args(["station", "serve", "--json", "--folder"]);
-    serve.arg(at.folder());
-    serve.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
-    let daemon = Served::run(&mut serve);
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    let daemon = daemon_of(at, &scene.farm);
+    let mut desk = Desk::at(&daemon);
+    desk.take_shift();
     (daemon, desk)
 }
 

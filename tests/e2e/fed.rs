@@ -14,7 +14,7 @@ use serialport::{SerialPort, TTYPort};
 use vcard::farm::Client;
 
 use crate::server::{At, Served};
-use crate::station::{Desk, REFERENCES, Scene, set_up, state_of};
+use crate::station::{Desk, REFERENCES, Scene, daemon_of, set_up, state_of};
 use crate::world::{Ran, run, zimogs};
 
 /// What the machine does with the next order, instead of obeying.
@@ -142,10 +142,7 @@ fn blanks_come_and_go_without_a_hand() {
     assert!(sound.out.contains("feeder of left slot"), "{}", sound.out);
 
     let daemon = Served::run(&mut station(&["serve", "--json"]));
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
     let busy = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
     let in_use = busy.out.matches("in use: the station is running").count();
@@ -153,8 +150,7 @@ fn blanks_come_and_go_without_a_hand() {
     let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
 
     // Nothing is in the hopper: a person is called, and nothing is begun.
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    desk.take_shift();
     needs_person(&desk, "is empty");
 
     // Jammed: somebody looks. Then one is made without a hand, and goes to the output.
@@ -223,18 +219,10 @@ fn a_blank_with_another_s_label_is_put_out_untouched() {
     let slots = fs::read_to_string(&setup).unwrap();
     let scanner = format!("scanner = {}\n", json!(format!("serial:{scanned}")));
     fs::write(&setup, format!("{slots}{scanner}{}", feeder(&path))).unwrap();
-    let mut serve = zimogs();
-    serve.args(["station", "serve", "--json", "--folder"]);
-    serve.arg(at.folder());
-    serve.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
-    let daemon = Served::run(&mut serve);
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let daemon = daemon_of(&at, &farm);
+    let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    desk.take_shift();
     needs_person(&desk, "is empty");
     let idle = desk.slot(&["needs-person"]);
     assert_eq!(

@@ -9,7 +9,7 @@ use vcard::farm::Farm;
 use vcard::{Fault, FaultKind};
 
 use crate::server::{At, Served};
-use crate::station::{Desk, Scene, set_up};
+use crate::station::{Desk, Scene, daemon_of, set_up};
 use crate::world::zimogs;
 
 /// The command at which the chip falls silent: its identification is over, and nothing lasting begun.
@@ -46,18 +46,9 @@ fn a_chip_that_falls_silent_stops_its_slot_alone() {
         json!(right)
     );
     fs::write(&setup, written + &second).unwrap();
-    let mut serve = zimogs();
-    serve.args(["station", "serve", "--json", "--folder"]);
-    serve
-        .arg(at.folder())
-        .env("PCSCLITE_CSOCK_NAME", farm.pcsc());
-    let daemon = Served::run(&mut serve);
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    let daemon = daemon_of(&at, &farm);
+    let mut desk = Desk::at(&daemon);
+    desk.take_shift();
     let blank = |n: usize| demo.data.join(format!("cards/{n:05}.json"));
     let mut hands = farm.client().unwrap();
 

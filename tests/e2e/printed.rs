@@ -13,7 +13,7 @@ use crate::missing;
 use crate::ocr::{self, ZONE, turned_back};
 use crate::picture::Grey;
 use crate::server::{At, Served};
-use crate::station::{Desk, enrol, state_of};
+use crate::station::{Desk, daemon_of, enrol, state_of};
 use crate::world::{Demo, Ran, json as told, project, run, zimogs};
 
 /// Applications that the printer prints, and one that it does not.
@@ -173,10 +173,7 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     assert!(sound.out.contains("printer of press"), "{}", sound.out);
 
     let daemon = Served::run(&mut station(&["serve", "--json"]));
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
     // Whoever asks the printer in between is taken for the station: it is left alone.
     let busy = Ran::of(station(&["doctor", "--json"]).output().unwrap()).ends(0);
@@ -184,8 +181,7 @@ fn a_slot_with_a_printer_encodes_and_prints_in_one_feed() {
     assert_eq!(in_use, 2, "journal and printer: {}", busy.out);
     // The demo's own documents took the first two.
     printer.load([scene.blank(3)]);
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    desk.take_shift();
     let idle = desk.slot(&["nothing-to-do", "needs-person", "out-of-service"]);
     assert_eq!(
         (&idle["state"], &idle["made"], &idle["spoiled"]),
@@ -280,15 +276,8 @@ fn a_slot_prints_first_where_its_printer_s_profile_says_so() {
     enrol(demo, &served, "operator");
     let at = At::enrolled(demo, "riga-1");
     scene.set_up(&at, &served.address, ("late", &profiles));
-    let mut serve = zimogs();
-    serve.args(["station", "serve", "--json", "--folder"]);
-    serve.arg(at.folder());
-    serve.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
-    let daemon = Served::run(&mut serve);
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let daemon = daemon_of(&at, &scene.farm);
+    let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
 
     // The first card is half printed: nothing was done to its chips yet, and it is spoiled all the same.
@@ -298,8 +287,7 @@ fn a_slot_prints_first_where_its_printer_s_profile_says_so() {
     let untouched = chips().map(Result::unwrap);
     printer.plan("half@panel-k".parse().unwrap());
     printer.load([blank.clone(), scene.blank(4)]);
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    desk.take_shift();
     desk.slot_when(|slot| slot["state"] == "needs-person" && slot["spoiled"] == 1);
     assert_eq!(chips().map(Result::unwrap), untouched);
     assert_eq!(printer.cards()[0].place, Place::Rejected);

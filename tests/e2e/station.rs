@@ -29,6 +29,20 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// The interface of a station that runs, where nobody has signed in.
+    pub(crate) fn at(daemon: &Served) -> Self {
+        Self {
+            address: daemon.address.clone(),
+            token: "none".to_owned(),
+        }
+    }
+
+    /// Signs the operator in, who takes the shift.
+    pub(crate) fn take_shift(&mut self) {
+        self.token = self.sign_in("operator");
+        self.done("POST", "/v1/station/shift");
+    }
+
     fn ask(&self, method: &str, path: &str, options: &[&str]) -> (u16, Value) {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let output = Command::new("curl")
@@ -161,6 +175,15 @@ fn order(demo: &Demo, folder: &Path) {
     }
 }
 
+/// Runs the station of a folder with the readers of a farm, until it says where it listens.
+pub(crate) fn daemon_of(at: &At, farm: &Farm) -> Served {
+    let mut serve = zimogs();
+    serve.args(["station", "serve", "--json", "--folder"]);
+    serve.arg(at.folder());
+    serve.env("PCSCLITE_CSOCK_NAME", farm.pcsc());
+    Served::run(&mut serve)
+}
+
 /// Writes station.toml with one slot.
 pub(crate) fn set_up(demo: &Demo, at: &At, centre: &str, reader: &str) {
     let setup = json!({
@@ -231,10 +254,7 @@ fn a_station_from_its_first_shift_to_its_last() {
     assert!(sound.out.contains("slot left slot"), "{}", sound.out);
 
     let daemon = Served::run(&mut station(&["serve", "--json"]));
-    let mut desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
     // Whoever has not signed in moves nothing, and nobody gets in by another host's name.
     assert_eq!(desk.ask("POST", "/v1/station/shift", &[]).0, 401);
@@ -252,8 +272,7 @@ fn a_station_from_its_first_shift_to_its_last() {
         assert_eq!(desk.ask("POST", other_form, &plain).0, 400, "{other_form}");
     }
 
-    desk.token = desk.sign_in("operator");
-    desk.done("POST", "/v1/station/shift");
+    desk.take_shift();
     desk.slot(&["waiting-for-card"]);
     assert_eq!(desk.overview()["shift"], "operator");
     // A person's own request goes on to the centre.
@@ -364,19 +383,12 @@ fn verdicts_blanks_and_the_close_of_the_day_are_said_at_the_station() {
     }
     let at = At::enrolled(demo, "riga-5");
     set_up(demo, &at, &served.address, &scene.farm.readers()[0]);
-    let mut serve = zimogs();
-    serve.args(["station", "serve", "--json", "--folder"]);
-    serve.arg(at.folder());
-    serve.env("PCSCLITE_CSOCK_NAME", scene.farm.pcsc());
-    let daemon = Served::run(&mut serve);
+    let daemon = daemon_of(&at, &scene.farm);
     // Commands find it by station.toml.
     let setup = at.folder().join("station.toml");
     let written = fs::read_to_string(&setup).unwrap();
     fs::write(&setup, written.replace("127.0.0.1:0", &daemon.address)).unwrap();
-    let desk = Desk {
-        address: daemon.address.clone(),
-        token: "none".to_owned(),
-    };
+    let desk = Desk::at(&daemon);
     let [operator, quality, keeper] =
         ["operator", "quality", "stock-keeper"].map(|account| desk.sign_in(account));
     let said = |token: &str, arguments: &[&str]| {

@@ -238,8 +238,10 @@ fn said(farm: &Farm, command: &mut Command) -> Result<Value, Box<dyn Error>> {
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout)?),
         false => {
+            // Not the command as a whole: the maker's key stands in its environment.
+            let said: Vec<_> = command.get_args().take(2).collect();
             let why = String::from_utf8_lossy(&output.stderr);
-            Err(format!("{command:?}: {why}").into())
+            Err(format!("{said:?}: {why}").into())
         }
     }
 }

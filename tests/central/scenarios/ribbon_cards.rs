@@ -9,6 +9,15 @@ use super::bench::{bare_report, spoiled, untouched};
 use super::house::{House, actor, operator, with_house};
 use super::ribbons::{handle, load, miss, ribbon, stocked, use_up};
 
+/// Leases a document at a slot ten seconds later, and claims a blank for it.
+async fn begun(house: &House, slot: &str) -> Lease {
+    house.clock.pass(SignedDuration::from_secs(10));
+    let chip = house.blank().await.serial().to_string();
+    let lease = house.lease(slot).await.unwrap();
+    house.claim(&lease, &chip).await.unwrap();
+    lease
+}
+
 /// Returns a report of a card on which a printer began to print now.
 fn printed(house: &House, lease: &Lease, sequence: u64, end: BlankEnd) -> Report {
     let said = &[(JournalLine::RIBBON_LEFT, "80")];
@@ -118,13 +127,7 @@ fn a_card_that_no_report_counts_is_on_its_ribbon_once() {
             let central = &house.central;
             let slot = "press";
             handle(&house, "operator", "R-1", load(slot)).await.unwrap();
-            let leased = async || {
-                house.clock.pass(SignedDuration::from_secs(10));
-                let chip = house.blank().await.serial().to_string();
-                let lease = house.lease(slot).await.unwrap();
-                house.claim(&lease, &chip).await.unwrap();
-                lease
-            };
+            let leased = async || begun(&house, slot).await;
             let give_up = async |lease: &Lease| {
                 house.clock.pass(SignedDuration::from_mins(11));
                 let officer = actor("officer");
@@ -180,10 +183,7 @@ fn what_a_printer_counts_beside_the_books_is_told() {
             handle(&house, "operator", "R-1", load(slot)).await.unwrap();
             let mut sequence = 0;
             let mut card = async |left: &str| {
-                house.clock.pass(SignedDuration::from_secs(10));
-                let chip = house.blank().await.serial().to_string();
-                let lease = house.lease(slot).await.unwrap();
-                house.claim(&lease, &chip).await.unwrap();
+                let lease = begun(&house, slot).await;
                 sequence += 1;
                 let said = [(JournalLine::RIBBON_LEFT, left)];
                 let report = printed_with(&house, &lease, sequence, spoiled(), &said);
@@ -244,11 +244,7 @@ fn a_printer_with_another_ribbon_than_the_books_say_is_an_incident() {
             handle(&house, "operator", "R-1", load(slot)).await.unwrap();
             let mut sequence = 0;
             let mut told = async |kind: &str, left: &str| {
-                house.clock.pass(SignedDuration::from_secs(10));
-                let chip = house.blank().await;
-                let lease = house.lease(slot).await.unwrap();
-                let chip = chip.serial().to_string();
-                house.claim(&lease, &chip).await.unwrap();
+                let lease = begun(&house, slot).await;
                 sequence += 1;
                 let said = [
                     (JournalLine::RIBBON, kind),
