@@ -219,7 +219,7 @@ fn a_blank_with_another_s_label_is_put_out_untouched() {
     let slots = fs::read_to_string(&setup).unwrap();
     let scanner = format!("scanner = {}\n", json!(format!("serial:{scanned}")));
     fs::write(&setup, format!("{slots}{scanner}{}", feeder(&path))).unwrap();
-    let daemon = daemon_of(&at, &farm);
+    let daemon = daemon_of(&at, farm);
     let mut desk = Desk::at(&daemon);
     desk.slot(&["nobody-on-shift"]);
     desk.take_shift();

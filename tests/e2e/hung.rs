@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use vcard::farm::Farm;
 use vcard::{Fault, FaultKind};
 
-use crate::server::{At, Served};
+use crate::server::At;
 use crate::station::{Desk, Scene, daemon_of, set_up};
-use crate::world::zimogs;
 
 /// The command at which the chip falls silent: its identification is over, and nothing lasting begun.
 const SILENT: u64 = 8;
